@@ -1,0 +1,81 @@
+"""How many requests an account may send now: budgets, fair turns, and a breaker for a provider that keeps failing."""
+
+from dataclasses import dataclass, replace
+
+from service.core.wire import SECOND, Micros, micros
+
+MISSES_TO_OPEN = 5
+FIRST_OPEN_S = 5.0
+LONGEST_OPEN_S = 300.0
+BURST_SHARE = 4  # a quarter of the minute's requests may go at once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What a provider allows one account."""
+
+    max_in_flight: int
+    requests_per_minute: int
+
+    @property
+    def burst(self) -> int:
+        """How many may go at once when nothing was sent for a while."""
+        return max(1, self.requests_per_minute // BURST_SHARE)
+
+    @property
+    def interval(self) -> Micros:
+        """Between requests in the long run, so that no minute ever sees more than `requests_per_minute`."""
+        return 60 * SECOND // max(1, self.requests_per_minute - self.burst)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """What one account has used: the generic cell rate algorithm's one number, whose turn it was, and recent misses.
+
+    `spent_until` is the moment at which the budget is whole again.
+    """
+
+    provider: str
+    account: str
+    spent_until: Micros = 0
+    last_turn: str | None = None
+    misses: int = 0
+    open_until: Micros = 0
+
+    def affordable(self, budget: Budget, now: Micros) -> int:
+        """Requests that may be sent now."""
+        owed = max(self.spent_until - now, 0)
+        return max(0, (budget.burst * budget.interval - owed) // budget.interval)
+
+    def spend(self, budget: Budget, now: Micros, requests: int, turn: str) -> "Ledger":
+        """With `requests` sent now by `turn` (submit or poll)."""
+        if requests == 0:
+            return self
+        return replace(self, spent_until=max(self.spent_until, now) + requests * budget.interval, last_turn=turn)
+
+    def missed(self, now: Micros) -> "Ledger":
+        """After one more request without a usable answer: from the fifth in a row, ever longer silences."""
+        misses = self.misses + 1
+        if misses < MISSES_TO_OPEN:
+            return replace(self, misses=misses)
+        silence = min(FIRST_OPEN_S * 2.0 ** min(misses - MISSES_TO_OPEN, 16), LONGEST_OPEN_S)
+        return replace(self, misses=misses, open_until=now + micros(silence))
+
+    def answered(self) -> "Ledger":
+        """After an answer: the breaker is closed again."""
+        return replace(self, misses=0, open_until=0)
+
+    def pollable(self, now: Micros) -> int | None:
+        """How many polls the breaker lets through: None is any number, 0 while open, 1 to try whether it is over."""
+        if self.misses < MISSES_TO_OPEN:
+            return None
+        return 0 if now < self.open_until else 1
+
+
+def fair_share(affordable: int, mine: int, theirs: int, *, my_turn: bool) -> int:
+    """Of what is affordable, how much may I take of my `mine` waiting, so that neither of two kinds starves.
+
+    Half each while both wait; what the other cannot use is mine; a single odd one goes to whose turn it is.
+    """
+    half = affordable // 2 + (affordable % 2 if my_turn else 0)
+    return max(0, min(mine, max(half, affordable - theirs)))

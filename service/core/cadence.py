@@ -1,0 +1,93 @@
+"""When to ask, when to try again, when to stop waiting. Durations are seconds; `dice` is a number in [0, 1)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+JITTER = 0.2  # a fifth either way spreads what began together
+GROWTH = 1.5
+LEARNING_RATE = 0.125  # RFC 6298: https://www.rfc-editor.org/rfc/rfc6298
+SPREAD_RATE = 0.25
+SPREADS = 2.0  # how many mean deviations after the usual duration a webhook counts as missing
+
+# Standard Webhooks, "example retry schedule":
+# https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+_MINUTE, _HOUR = 60.0, 3600.0
+RETRY_SCHEDULE_S: tuple[float, ...] = (
+    0, 5, 5 * _MINUTE, 30 * _MINUTE, 2 * _HOUR, 5 * _HOUR, 10 * _HOUR, 14 * _HOUR, 20 * _HOUR, 24 * _HOUR,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cadence:
+    """The operator's cadences; None leaves a wait to what the provider documents and we learned."""
+
+    poll_first_s: float | None = None
+    poll_max_s: float = 60.0
+    held_s: float = 120.0
+    retry_schedule_s: Sequence[float] = field(default=RETRY_SCHEDULE_S)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usual:
+    """How long a model usually takes: a smoothed mean and mean deviation in seconds, over `count` finished."""
+
+    count: int
+    usual_s: float
+    spread_s: float
+
+    def and_then(self, duration_s: float) -> "Usual":
+        """With one more finished generation taken into account."""
+        miss = abs(duration_s - self.usual_s)
+        return Usual(
+            count=self.count + 1,
+            usual_s=self.usual_s + LEARNING_RATE * (duration_s - self.usual_s),
+            spread_s=self.spread_s + SPREAD_RATE * (miss - self.spread_s),
+        )
+
+
+def first_usual(duration_s: float) -> Usual:
+    """What one finished generation teaches."""
+    return Usual(count=1, usual_s=duration_s, spread_s=duration_s / 2)
+
+
+def first_poll_s(cadence: Cadence, *, documented: tuple[float, float], usual: Usual | None, webhook: bool) -> float:
+    """From the submission to the first question. `documented`: (first poll, usual duration) of the provider's page.
+
+    With a webhook expected we ask only when it is overdue; without one, from the documented start.
+    """
+    if cadence.poll_first_s is not None:
+        return cadence.poll_first_s
+    first_s, usual_s = documented
+    if not webhook:
+        return first_s
+    overdue = usual.usual_s + SPREADS * usual.spread_s if usual else usual_s * 1.5
+    return max(first_s, overdue)
+
+
+def next_poll_s(cadence: Cadence, *, every_s: float, polls: int, dice: float) -> float:
+    """From one question to the next: the documented interval, growing to the cap, spread by jitter."""
+    base = min(every_s, cadence.poll_first_s or every_s)
+    return jittered(min(base * GROWTH ** min(polls, 64), cadence.poll_max_s), dice)
+
+
+def after_miss_s(cadence: Cadence, *, every_s: float, misses: int, retry_after_s: float | None, dice: float) -> float:
+    """From a question that was not answered to the next; what the provider asked for is the least we wait."""
+    base = min(every_s, cadence.poll_first_s or every_s)
+    backoff = jittered(min(base * 2.0 ** min(misses, 32), cadence.poll_max_s * 5), dice)
+    return max(backoff, retry_after_s or 0.0)
+
+
+def next_attempt_s(schedule: Sequence[float], attempts: int, retry_after_s: float | None, dice: float) -> float | None:
+    """From a delivery's failed attempt (number `attempts`) to the next; None when the schedule is used up.
+
+    A subscriber's `Retry-After` is obeyed up to the longest wait of the schedule.
+    """
+    if attempts >= len(schedule):
+        return None
+    wait = jittered(schedule[attempts], dice)
+    return max(wait, min(retry_after_s or 0.0, max(schedule)))
+
+
+def jittered(wait_s: float, dice: float) -> float:
+    """A wait spread evenly by a fifth either way."""
+    return wait_s * (1 + JITTER * (2 * dice - 1))

@@ -1,0 +1,117 @@
+"""A generation: one piece of work asked of a provider, and all that is known of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from service.core.failure import Failure
+from service.core.wire import Micros
+
+
+class Status(StrEnum):
+    """Where a generation stands."""
+
+    PENDING = "pending"  # stored; waiting for its turn
+    SUBMITTING = "submitting"  # the request may be on the wire
+    SUBMITTED = "submitted"  # the provider has it
+    PROCESSING = "processing"  # the provider works on it
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    EXPIRED = "expired"  # the deadline passed and nobody told us; a provider's own word may still close it, once
+
+
+CLOSED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELED})
+
+
+class Origin(StrEnum):
+    """Which witness spoke."""
+
+    SUBMIT = "submit"  # the answer to our submission
+    WEBHOOK = "webhook"  # the provider called
+    POLL = "poll"  # we asked
+    STREAM = "stream"  # the provider's stream of the work
+    CLOCK = "clock"  # a bounded wait ended
+
+
+class VerifiedBy(StrEnum):
+    """Why the word that closed a generation was believed."""
+
+    SIGNATURE = "signature"  # the webhook's body is signed
+    SECRET = "secret"  # the webhook carries a secret only the provider was given  # noqa: S105 - the word, not a secret
+    TOKEN = "token"  # only the unguessable address speaks for it, and nothing can be asked  # noqa: S105 - as above
+    SUBMIT = "submit"  # the answer to our own authenticated submission
+    POLL = "poll"  # the answer to our own authenticated question
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """One result. `needs_key`: only the provider's own origin hands it out, and only with the account's key."""
+
+    kind: str  # image | video | audio | text | file
+    url: str
+    content_type: str | None = None
+    expires_at: Micros | None = None
+    needs_key: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What the provider says it charges: a decimal string as the provider wrote it."""
+
+    amount: str
+    currency: str = "USD"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A closing word that is not announced yet: a hint to be confirmed, or testimony that lacks what it promises."""
+
+    status: Status
+    origin: Origin
+    believed: bool
+    until: Micros
+    failure: Failure | None = None
+    verified_by: VerifiedBy | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """One piece of work, ours by `id` and the provider's by `external_id`.
+
+    `version` counts saves and guards against lost races. `held` is the closing word that waits.
+    `submitted_at` is when the request that was not refused went out.
+    """
+
+    id: str
+    provider: str
+    account: str
+    route: str
+    model: str
+    status: Status
+    created_at: Micros
+    deadline_at: Micros
+    version: int = 1
+    external_id: str | None = None
+    provider_status: str | None = None
+    progress: float | None = None
+    queue_position: int | None = None
+    outputs: tuple[Output, ...] = ()
+    failure: Failure | None = None
+    cost: Cost | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    callback_url: str | None = None
+    webhook_expected: bool = False
+    learned_from: Origin | None = None
+    verified_by: VerifiedBy | None = None
+    late: bool = False
+    held: Held | None = None
+    submitted_at: Micros | None = None
+    closed_at: Micros | None = None
+    polls: int = 0
+
+    @property
+    def closed(self) -> bool:
+        """A provider's closing word was announced; nothing moves it any more."""
+        return self.status in CLOSED

@@ -1,0 +1,62 @@
+"""What a provider was seen to say, with where, when and how far it is believed."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from service.core.failure import Failure
+from service.core.generation import Cost, Origin, Output, Status, VerifiedBy
+from service.core.wire import Micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A provider's answer or webhook in our words.
+
+    `status` is None when the provider used a word nobody documented: it is kept in `provider_status` and asked again.
+    `progress` runs from 0.0 to 1.0. `awaits_detail`: the same failure's reason is told elsewhere, worth a bounded wait.
+    """
+
+    status: Status | None
+    provider_status: str | None = None
+    external_id: str | None = None
+    progress: float | None = None
+    queue_position: int | None = None
+    outputs: tuple[Output, ...] = ()
+    failure: Failure | None = None
+    cost: Cost | None = None
+    awaits_detail: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """It has what its status promises: a completion its outputs, a failure its reason."""
+        return bool(self.outputs) if self.status is Status.COMPLETED else not self.awaits_detail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """A reading that was heard at a moment from a witness. Not `believed`: a hint that asks for a poll.
+
+    `hold_until` bounds the wait if the reading turns out to be held.
+    `unreadable_because`: nobody understood what was said.
+    """
+
+    generation_id: str
+    origin: Origin
+    at: Micros
+    reading: Reading
+    believed: bool = True
+    verified_by: VerifiedBy | None = None
+    webhook_id: str | None = None
+    unreadable_because: str | None = None
+    hold_until: Micros = 0
+
+
+class Finding(StrEnum):
+    """What an observation turned out to be."""
+
+    ADVANCED = "advanced"  # it moved the generation
+    REPEATED = "repeated"  # known already
+    STALE = "stale"  # overtaken by what is known
+    CONFLICTING = "conflicting"  # contradicts what was announced: recorded, shown, never announced
+    HELD = "held"  # not announced yet: ask, for a bounded time
+    ENRICHED = "enriched"  # added detail to a closed generation; nothing is announced

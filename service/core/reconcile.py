@@ -1,0 +1,191 @@
+"""The reconciliation machine.
+
+Rule 1: everything that decides how a generation moves stands in this file, and as much of it as possible in the table.
+
+Rule 2: this file knows no provider, clock, database or network. It is told what was seen; it answers what that means.
+
+What does not fit the table, in the order in which it is asked:
+* an observation that names another external id speaks of another piece of work: conflicting;
+* a status word nobody knows is held: it is kept and asked again;
+* a hint (nothing authenticates it) never moves anything: it is held, and what only it knows is kept for the poll;
+* a closing word that lacks what it promises is held, until it is whole or a bounded wait ends;
+* a repeated or stale word may still add detail.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from service.core.event import ANNOUNCED, EventType
+from service.core.failure import Failure, FailureCode, because
+from service.core.generation import CLOSED, Generation, Held, Origin, Status
+from service.core.observation import Finding, Observation
+
+_ADV, _REP, _OLD, _BAD = Finding.ADVANCED, Finding.REPEATED, Finding.STALE, Finding.CONFLICTING
+_P, _T, _S, _R = Status.PENDING, Status.SUBMITTING, Status.SUBMITTED, Status.PROCESSING
+_OK, _NO, _XX, _EX = Status.COMPLETED, Status.FAILED, Status.CANCELED, Status.EXPIRED
+
+# What is known (row) meets what was seen (column).
+MEETINGS: Mapping[Status, Mapping[Status, Finding]] = {
+    _P: {_P: _REP, _T: _ADV, _S: _ADV, _R: _ADV, _OK: _ADV, _NO: _ADV, _XX: _ADV, _EX: _ADV},
+    _T: {_P: _OLD, _T: _REP, _S: _ADV, _R: _ADV, _OK: _ADV, _NO: _ADV, _XX: _ADV, _EX: _ADV},
+    _S: {_P: _OLD, _T: _OLD, _S: _REP, _R: _ADV, _OK: _ADV, _NO: _ADV, _XX: _ADV, _EX: _ADV},
+    _R: {_P: _OLD, _T: _OLD, _S: _OLD, _R: _REP, _OK: _ADV, _NO: _ADV, _XX: _ADV, _EX: _ADV},
+    _OK: {_P: _OLD, _T: _OLD, _S: _OLD, _R: _OLD, _OK: _REP, _NO: _BAD, _XX: _BAD, _EX: _OLD},
+    _NO: {_P: _OLD, _T: _OLD, _S: _OLD, _R: _OLD, _OK: _BAD, _NO: _REP, _XX: _BAD, _EX: _OLD},
+    _XX: {_P: _OLD, _T: _OLD, _S: _OLD, _R: _OLD, _OK: _BAD, _NO: _BAD, _XX: _REP, _EX: _OLD},
+    _EX: {_P: _OLD, _T: _OLD, _S: _OLD, _R: _OLD, _OK: _ADV, _NO: _ADV, _XX: _ADV, _EX: _REP},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What an observation meant: the finding, the generation as it now is, and what to announce (at most one event)."""
+
+    finding: Finding
+    generation: Generation
+    announce: EventType | None = None
+
+
+def reconcile(known: Generation, seen: Observation) -> Verdict:
+    """Total over all generations and observations; raises nothing."""
+    if seen.origin is Origin.CLOCK:
+        return _waited_enough(known, seen)
+    if _speaks_of_another(known, seen):
+        return Verdict(finding=Finding.CONFLICTING, generation=known)
+    reading = seen.reading
+    if reading.status is None:
+        if known.closed:
+            return Verdict(finding=Finding.STALE, generation=known)
+        return Verdict(finding=Finding.HELD, generation=_with_detail(known, seen) if seen.believed else known)
+    finding = MEETINGS[known.status][reading.status]
+    if finding is not Finding.ADVANCED:
+        return _not_news(known, seen, finding)
+    if not seen.believed:
+        return Verdict(finding=Finding.HELD, generation=_with_hint(known, seen))
+    if reading.status in CLOSED:
+        return _closing_word(known, seen)
+    return _moved(_with_detail(known, seen), reading.status)
+
+
+def _waited_enough(known: Generation, seen: Observation) -> Verdict:
+    """A bounded wait ended: testimony that was held is taken as it stands; otherwise nobody told us."""
+    if known.held and known.held.believed and not known.closed:
+        return _closed_by(known, known.held, seen, known.held.failure)
+    finding = MEETINGS[known.status][Status.EXPIRED]
+    if finding is not Finding.ADVANCED:
+        return Verdict(finding=finding, generation=known)
+    expired = replace(known, failure=seen.reading.failure, held=None, learned_from=Origin.CLOCK)
+    return _moved(expired, Status.EXPIRED)
+
+
+def _speaks_of_another(known: Generation, seen: Observation) -> bool:
+    """The submit answer is the authority on the external id; anyone else must agree with what is known."""
+    named = seen.reading.external_id
+    return bool(named and known.external_id and named != known.external_id and seen.origin is not Origin.SUBMIT)
+
+
+def _not_news(known: Generation, seen: Observation, finding: Finding) -> Verdict:
+    """Nothing moves; detail that was missing may still be added."""
+    if finding is Finding.CONFLICTING:
+        return Verdict(finding=finding, generation=known)
+    if not known.closed:
+        return Verdict(finding=finding, generation=_with_detail(known, seen) if seen.believed else known)
+    added = replace(
+        known,
+        external_id=known.external_id or seen.reading.external_id,
+        cost=known.cost or seen.reading.cost,
+    )
+    if finding is Finding.REPEATED and known.failure and seen.reading.failure:
+        added = replace(added, failure=known.failure.filled_from(seen.reading.failure))
+    if added == known:
+        return Verdict(finding=finding, generation=known)
+    return Verdict(finding=Finding.ENRICHED, generation=added)
+
+
+def _with_detail(known: Generation, seen: Observation) -> Generation:
+    """What an observation tells beside the status: never forgets a fact because a later answer leaves it out."""
+    reading = seen.reading
+    submit = seen.origin is Origin.SUBMIT
+    return replace(
+        known,
+        external_id=reading.external_id if submit and reading.external_id else known.external_id or reading.external_id,
+        provider_status=reading.provider_status or known.provider_status,
+        progress=reading.progress if reading.progress is not None else known.progress,
+        queue_position=reading.queue_position,
+        cost=reading.cost or known.cost,
+    )
+
+
+def _with_hint(known: Generation, seen: Observation) -> Generation:
+    """A hint lends its external id (so that we can ask) and its reason for a failure (which only it may have)."""
+    named = replace(known, external_id=known.external_id or seen.reading.external_id)
+    held, reading = known.held, seen.reading
+    if reading.status not in CLOSED:
+        return named
+    if held and held.believed:
+        if held.status is not reading.status or reading.failure is None or held.failure is None:
+            return named
+        return replace(named, held=replace(held, failure=held.failure.filled_from(reading.failure)))
+    return replace(named, held=_hold(seen, reading.status, reading.failure))
+
+
+def _closing_word(known: Generation, seen: Observation) -> Verdict:
+    """Believed, and it closes: if it is whole now, or was waited for long enough; else it is held."""
+    reading, held = seen.reading, known.held
+    status = reading.status or Status.FAILED
+    failure = reading.failure
+    agrees = held is not None and held.status is status
+    if agrees and held and failure and held.failure:
+        failure = failure.filled_from(held.failure)
+    detailed = replace(_with_detail(known, seen), held=held if agrees else None)
+    whole = reading.whole or (failure is not None and failure.provider_code is not None)
+    waited = bool(agrees and held and held.believed and seen.at >= held.until)
+    if not whole and not waited:
+        first = held if agrees and held and held.believed else _hold(seen, status, failure)
+        origin = held.origin if agrees and held else seen.origin
+        return Verdict(
+            finding=Finding.HELD, generation=replace(detailed, held=replace(first, failure=failure, origin=origin))
+        )
+    return _closed_by(detailed, _hold(seen, status, failure), seen, failure)
+
+
+def _hold(seen: Observation, status: Status, failure: Failure | None) -> Held:
+    return Held(
+        status=status,
+        origin=seen.origin,
+        believed=seen.believed,
+        until=seen.hold_until,
+        failure=failure,
+        verified_by=seen.verified_by,
+    )
+
+
+def _closed_by(known: Generation, word: Held, seen: Observation, failure: Failure | None) -> Verdict:
+    """Close by a believed word. A completion without any output, even after asking, is a failure."""
+    status, outputs = word.status, seen.reading.outputs or known.outputs
+    if status is Status.COMPLETED and not outputs:
+        status, failure = Status.FAILED, because(FailureCode.OUTPUT_MISSING, origin=word.origin)
+    elif status is Status.FAILED and failure is None:
+        failure = because(FailureCode.PROVIDER_ERROR, origin=word.origin)
+    first = known.held.origin if known.held and known.held.status is word.status else word.origin
+    closed = replace(
+        known,
+        outputs=outputs if status is Status.COMPLETED else (),
+        failure=failure if status is Status.FAILED else None,
+        progress=1.0 if status is Status.COMPLETED else known.progress,
+        queue_position=None,
+        learned_from=first,
+        verified_by=word.verified_by,
+        held=None,
+        closed_at=seen.at,
+    )
+    return _moved(closed, status)
+
+
+def _moved(generation: Generation, status: Status) -> Verdict:
+    late = generation.status is Status.EXPIRED
+    return Verdict(
+        finding=Finding.ADVANCED,
+        generation=replace(generation, status=status, late=late),
+        announce=ANNOUNCED.get(status),
+    )

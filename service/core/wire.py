@@ -1,0 +1,42 @@
+"""How moments and JSON look on the wire.
+
+Inside, a moment is an integer of microseconds since 1970 UTC, and a duration is a float of seconds.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+
+import msgspec
+
+Micros: TypeAlias = int
+SECOND: Micros = 1_000_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def micros(seconds: float) -> Micros:
+    """A duration in seconds as whole microseconds."""
+    return round(seconds * SECOND)
+
+
+def rfc3339(moment: Micros | None) -> str | None:
+    """`2026-11-20T12:00:00.000Z`; None stays None."""
+    if moment is None:
+        return None
+    when = EPOCH + timedelta(microseconds=moment)
+    return when.strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03d}Z"
+
+
+def read_rfc3339(text: str) -> Micros:
+    """The moment a client wrote; a moment without an offset is taken as UTC. Raises ValueError."""
+    when = datetime.fromisoformat(text)
+    return (when.replace(tzinfo=when.tzinfo or UTC) - EPOCH) // timedelta(microseconds=1)
+
+
+def to_json(value: Any) -> str:
+    """Compact JSON text."""
+    return msgspec.json.encode(value).decode()
+
+
+def from_json(text: str | bytes) -> Any:
+    """A JSON value. Raises ValueError (msgspec's DecodeError is one)."""
+    return msgspec.json.decode(text)
