@@ -1,0 +1,14 @@
+"""The one table: name → module. A line here makes a provider known to everything."""
+
+from collections.abc import Mapping
+
+from service.providers import aihubmix, eachlabs, laozhang, runblob, vtrix
+from service.providers.base import Provider
+
+PROVIDERS: Mapping[str, Provider] = {
+    "aihubmix": aihubmix,
+    "eachlabs": eachlabs,
+    "laozhang": laozhang,
+    "runblob": runblob,
+    "vtrix": vtrix,
+}

@@ -1,0 +1,109 @@
+"""From a provider's error words to a failure: its own code first, then its sentence, then the HTTP status."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+import re
+
+from service.core.failure import MEANING, Failure, FailureCode
+from service.core.http import HttpReply
+from service.providers.shapes import number
+
+# RFC 9110 section 15: https://www.rfc-editor.org/rfc/rfc9110#section-15
+# HTTP status: what it means when nothing more specific was said
+BY_HTTP_STATUS: Mapping[int, FailureCode] = {
+    400: FailureCode.INVALID_REQUEST,
+    401: FailureCode.AUTHENTICATION,
+    402: FailureCode.INSUFFICIENT_FUNDS,
+    403: FailureCode.PERMISSION_DENIED,
+    404: FailureCode.INVALID_REQUEST,
+    408: FailureCode.PROVIDER_TIMEOUT,
+    409: FailureCode.INVALID_REQUEST,
+    410: FailureCode.RESULT_LOST,
+    413: FailureCode.INVALID_INPUT,
+    415: FailureCode.INVALID_INPUT,
+    422: FailureCode.INVALID_REQUEST,
+    429: FailureCode.RATE_LIMITED,
+    500: FailureCode.PROVIDER_ERROR,
+    502: FailureCode.PROVIDER_UNAVAILABLE,
+    503: FailureCode.PROVIDER_UNAVAILABLE,
+    504: FailureCode.PROVIDER_UNAVAILABLE,
+}
+FIRST_ERROR = 400
+NOT_FOUND = 404
+
+Words = Sequence[tuple[str, FailureCode]]  # pattern, matched without regard to case: failure code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What a provider said about a failure, taken out of its own shape."""
+
+    message: str | None = None
+    provider_code: str | None = None
+    param: str | None = None
+    trace_id: str | None = None
+    retry_after_s: float | None = None
+    suggestion: str | None = None
+    alternatives: tuple[str, ...] | None = None
+    retryable: bool | None = None
+    billed: bool | None = None
+    category: FailureCode | None = None
+
+
+def explain(
+    said: Said, http_status: int | None, origin: str, *, codes: Mapping[str, FailureCode], words: Words = ()
+) -> Failure:
+    """The failure that a provider's words mean."""
+    code = _code(said, http_status, origin, codes, words)
+    fault, retryable = MEANING[code]
+    return Failure(
+        code=code,
+        fault=fault,
+        retryable=retryable if said.retryable is None else said.retryable,
+        billed=said.billed,
+        message=said.message,
+        provider_code=said.provider_code,
+        http_status=http_status if http_status is not None and http_status >= FIRST_ERROR else None,
+        param=said.param,
+        trace_id=said.trace_id,
+        retry_after_s=said.retry_after_s,
+        suggestion=said.suggestion,
+        alternatives=said.alternatives,
+        origin=origin,
+    )
+
+
+def _code(
+    said: Said, http_status: int | None, origin: str, codes: Mapping[str, FailureCode], words: Words
+) -> FailureCode:
+    if said.provider_code is not None and said.provider_code in codes:
+        return codes[said.provider_code]
+    for pattern, code in words:
+        if said.message and re.search(pattern, said.message, re.IGNORECASE):
+            return code
+    if said.category is not None:
+        return said.category
+    if http_status == NOT_FOUND and origin != "submit":
+        return FailureCode.RESULT_LOST
+    if http_status is not None and http_status in BY_HTTP_STATUS:
+        return BY_HTTP_STATUS[http_status]
+    if said.provider_code:
+        return FailureCode.UNKNOWN
+    return FailureCode.PROVIDER_ERROR
+
+
+def retry_after_s(reply: HttpReply) -> float | None:
+    """`Retry-After` in seconds; a date is measured against the answer's own `Date`, not against a clock of ours.
+
+    Source: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
+    """
+    wanted = reply.headers.get("retry-after")
+    seconds = number(wanted)
+    if seconds is not None:
+        return max(seconds, 0.0)
+    try:
+        apart = parsedate_to_datetime(wanted or "") - parsedate_to_datetime(reply.headers.get("date", ""))
+    except (ValueError, TypeError):
+        return None
+    return max(apart.total_seconds(), 0.0)

@@ -1,0 +1,154 @@
+"""Reading loosely typed JSON strictly: every function answers None for what is not there or not of that kind."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+import math
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from service.core.generation import Cost, Output
+from service.core.http import HttpCall
+from service.core.wire import from_json, to_json
+from service.providers.base import Account, Unreadable
+
+DEEPEST = 16  # levels of nesting looked into for URLs
+
+EXTENSIONS = {
+    **dict.fromkeys(("png", "jpg", "jpeg", "webp", "gif", "avif"), "image"),
+    **dict.fromkeys(("mp4", "webm", "mov"), "video"),
+    **dict.fromkeys(("mp3", "wav", "m4a", "ogg"), "audio"),
+}
+OWN_KINDS = frozenset({"image", "video", "audio", "text"})
+LONGEST_INTEGER = 2**53
+
+
+def record(body: bytes) -> dict[str, Any]:
+    """A body that must be a JSON object. Raises Unreadable."""
+    try:
+        value = from_json(body)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise Unreadable("not a JSON object")
+    return value
+
+
+def loose_record(body: bytes) -> dict[str, Any]:
+    """A body that should be a JSON object; anything else is an empty one."""
+    try:
+        return record(body)
+    except Unreadable:
+        return {}
+
+
+def part(value: Any, *path: str) -> dict[str, Any]:
+    """The object at a path of keys; an empty one where there is none."""
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value if isinstance(value, dict) else {}
+
+
+def text(value: Any) -> str | None:
+    """A string that says something."""
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def identifier(value: Any) -> str | None:
+    """An id, which some write as a number."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return text(value)
+
+
+def number(value: Any) -> float | None:
+    """A finite number, also one written as a string."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if math.isfinite(found) else None
+
+
+def whole(value: Any) -> int | None:
+    """A whole number of a size that every database keeps."""
+    found = number(value)
+    return int(found) if found is not None and abs(found) <= LONGEST_INTEGER else None
+
+
+def share(value: Any, full: float = 1.0) -> float | None:
+    """Progress as 0.0 to 1.0, of something that ends at `full`."""
+    found = number(value)
+    return min(max(found / full, 0.0), 1.0) if found is not None else None
+
+
+def price(value: Any) -> Cost | None:
+    """US dollars, as written; words such as RunBlob's "calculating" are no price yet."""
+    found = number(value)
+    if found is None:
+        return None
+    return Cost(amount=value.strip() if isinstance(value, str) else format(Decimal(repr(value)), "f"))
+
+
+def texts(value: Any) -> tuple[str, ...] | None:
+    """A list of strings."""
+    found = tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+    return found or None
+
+
+def urls(value: Any, depth: int = 0) -> Iterator[str]:
+    """Every http(s) URL anywhere in a value, in order."""
+    if isinstance(value, str):
+        if value.startswith(("https://", "http://")):
+            yield value
+    elif isinstance(value, dict | list) and depth < DEEPEST:
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from urls(item, depth + 1)
+
+
+def kind_of(url: str) -> str:
+    """What a URL's file extension says it is; `file` where it says nothing."""
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        return "file"
+    return EXTENSIONS.get(path.rpartition(".")[2].lower(), "file")
+
+
+def outputs(found: Sequence[str | None], base_url: str, kind: str | None = None) -> tuple[Output, ...]:
+    """Outputs at URLs, each once; a relative one is the provider's own. What is on its origin needs its key."""
+    absolute = dict.fromkeys(urljoin(base_url + "/", url) for url in found if url and _joins(url))
+    return tuple(Output(kind=kind or kind_of(url), url=url, needs_key=same_origin(url, base_url)) for url in absolute)
+
+
+def _joins(url: str) -> bool:
+    try:
+        urljoin("https://host.invalid/", url)
+    except ValueError:
+        return False
+    return True
+
+
+def same_origin(url: str, base_url: str) -> bool:
+    """Scheme, host and port agree: only then may a key be sent along."""
+    return _origin(url) is not None and _origin(url) == _origin(base_url)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None] | None:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    except ValueError:
+        return None
+
+
+def get(account: Account, path: str) -> HttpCall:
+    """A question with the account's key."""
+    return HttpCall(method="GET", url=account.base_url + path, headers=account.bearer())
+
+
+def post(account: Account, path: str, value: Any) -> HttpCall:
+    """A JSON call with the account's key."""
+    headers = {**account.bearer(), "content-type": "application/json"}
+    return HttpCall(method="POST", url=account.base_url + path, headers=headers, body=to_json(value).encode())

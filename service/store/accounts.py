@@ -1,0 +1,119 @@
+"""What each provider account has used and how long its models take: ledgers, claims under a budget, durations."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from enum import StrEnum
+
+from service.core.admission import Budget, Ledger, fair_share
+from service.core.cadence import Usual
+from service.core.wire import Micros
+from service.store.base import Tx
+from service.store.generations import SQL, Scheduled, from_row
+
+AccountKey = tuple[str, str]  # provider, account
+
+
+class Turn(StrEnum):
+    """The two kinds of request that share an account's budget."""
+
+    SUBMIT = "submit"
+    POLL = "poll"
+
+
+async def ledger_of(tx: Tx, key: AccountKey) -> Ledger:
+    """The account's ledger, locked until the commit where several may write."""
+    rows = await tx.fetch(SQL["ledger_of"], provider=key[0], account=key[1])
+    return Ledger(**rows[0]) if rows else Ledger(provider=key[0], account=key[1])
+
+
+async def ledger_seen(tx: Tx, key: AccountKey) -> Ledger:
+    """The account's ledger to look at, not to change."""
+    rows = await tx.fetch(SQL["ledger_seen"], provider=key[0], account=key[1])
+    return Ledger(**rows[0]) if rows else Ledger(provider=key[0], account=key[1])
+
+
+async def save_ledger(tx: Tx, ledger: Ledger) -> None:
+    """Write the ledger."""
+    await tx.fetch(SQL["save_ledger"], **asdict(ledger))
+
+
+async def claim_submissions(
+    tx: Tx, budgets: Mapping[AccountKey, Budget], limit: int, answer_within: Micros
+) -> list[Scheduled]:
+    """Pending generations whose turn has come, moved to `submitting`; first in, first out within each account.
+
+    `answer_within`: after this long without an answer, a submission nobody can call us back about is given up.
+    """
+    now = await tx.now()
+    claimed: list[Scheduled] = []
+    for key, waiting in (await _waiting(tx, Turn.SUBMIT, now)).items():
+        if key not in budgets or len(claimed) >= limit:
+            continue
+        in_flight = await _in_flight(tx)
+        room = min(waiting, budgets[key].max_in_flight - in_flight.get(key, 0), limit - len(claimed))
+        share = await _take(tx, key, budgets[key], Turn.SUBMIT, room)
+        if share > 0:
+            rows = await tx.fetch(
+                SQL["begin_submissions"],
+                provider=key[0], account=key[1], now=now, answer_by=now + answer_within, limit=share,
+            )  # fmt: skip
+            claimed += sorted((from_row(row) for row in rows), key=lambda known: known.generation.created_at)
+    return claimed
+
+
+async def claim_polls(tx: Tx, budgets: Mapping[AccountKey, Budget], limit: int, lease: Micros) -> list[Scheduled]:
+    """Generations to be asked about now, for the length of a lease; none of an account whose breaker is open."""
+    now = await tx.now()
+    claimed: list[Scheduled] = []
+    for key, waiting in (await _waiting(tx, Turn.POLL, now)).items():
+        if key not in budgets or len(claimed) >= limit:
+            continue
+        share = await _take(tx, key, budgets[key], Turn.POLL, min(waiting, limit - len(claimed)))
+        if share > 0:
+            rows = await tx.fetch(
+                SQL["claim_polls"], provider=key[0], account=key[1], now=now, lease_until=now + lease, limit=share
+            )
+            claimed += [from_row(row) for row in rows]
+    return claimed
+
+
+async def _waiting(tx: Tx, turn: Turn, now: Micros) -> dict[AccountKey, int]:
+    query = SQL["waiting_to_submit"] if turn is Turn.SUBMIT else SQL["waiting_to_poll"]
+    return {(row["provider"], row["account"]): row["waiting"] for row in await tx.fetch(query, now=now)}
+
+
+async def _in_flight(tx: Tx) -> dict[AccountKey, int]:
+    return {(row["provider"], row["account"]): row["in_flight"] for row in await tx.fetch(SQL["in_flight"])}
+
+
+async def _take(tx: Tx, key: AccountKey, budget: Budget, turn: Turn, mine: int) -> int:
+    """How many requests this turn may send now; spent at once, in the same transaction as the claim."""
+    now = await tx.now()
+    ledger = await ledger_of(tx, key)
+    passing = ledger.pollable(now) if turn is Turn.POLL else None
+    mine = mine if passing is None else min(mine, passing)
+    other = Turn.POLL if turn is Turn.SUBMIT else Turn.SUBMIT
+    theirs = (await _waiting(tx, other, now)).get(key, 0)
+    share = fair_share(ledger.affordable(budget, now), max(mine, 0), theirs, my_turn=ledger.last_turn != turn)
+    await save_ledger(tx, ledger.spend(budget, now, share, turn))
+    return share
+
+
+async def usual_of(tx: Tx, provider: str, model: str) -> Usual | None:
+    """What was learned of a model's duration."""
+    rows = await tx.fetch(SQL["duration_of"], provider=provider, model=model)
+    return Usual(**rows[0]) if rows else None
+
+
+async def all_usual(tx: Tx) -> dict[tuple[str, str], Usual]:
+    """What was learned of every model's duration, by (provider, model)."""
+    rows = await tx.fetch(SQL["all_durations"])
+    return {
+        (row["provider"], row["model"]): Usual(count=row["count"], usual_s=row["usual_s"], spread_s=row["spread_s"])
+        for row in rows
+    }
+
+
+async def save_usual(tx: Tx, provider: str, model: str, usual: Usual) -> None:
+    """Keep what was learned."""
+    await tx.fetch(SQL["save_duration"], provider=provider, model=model, **asdict(usual))

@@ -1,0 +1,207 @@
+"""Generations ↔ rows: insert, load, save, claim. Functions take the transaction first, so that they compose."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+
+from service.core.failure import Failure
+from service.core.generation import Cost, Generation, Held, Origin, Output, Status, VerifiedBy
+from service.core.wire import Micros, from_json, to_json
+from service.store.base import Missing, Overtaken, Row, Tx, one
+from service.store.sql import load
+
+SQL = load("generations")
+LAST = "~"  # sorts after every id
+NEVER: Micros = 2**62
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When the next submission, poll and end of a bounded wait are due; None is never."""
+
+    submit_at: Micros | None = None
+    poll_at: Micros | None = None
+    clock_at: Micros | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheduled:
+    """A stored generation with its schedule and how often it was tried and missed."""
+
+    generation: Generation
+    schedule: Schedule
+    submit_tries: int = 0
+    poll_misses: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """Which generations a list shows; None is any. Newest first, from before the id `before`."""
+
+    status: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    since: Micros = 0
+    until: Micros = NEVER
+    before: str = LAST
+    limit: int = 50
+
+
+def from_row(row: Row) -> Scheduled:
+    """A row as values."""
+    generation = Generation(
+        id=row["id"],
+        provider=row["provider"],
+        account=row["account"],
+        route=row["route"],
+        model=row["model"],
+        status=Status(row["status"]),
+        version=row["version"],
+        external_id=row["external_id"],
+        provider_status=row["provider_status"],
+        progress=row["progress"],
+        queue_position=row["queue_position"],
+        outputs=msgspec.json.decode(row["outputs"], type=tuple[Output, ...]),
+        failure=_optional(row["failure"], Failure),
+        cost=_optional(row["cost"], Cost),
+        metadata=from_json(row["metadata"]),
+        callback_url=row["callback_url"],
+        webhook_expected=bool(row["webhook_expected"]),
+        learned_from=Origin(row["learned_from"]) if row["learned_from"] else None,
+        verified_by=VerifiedBy(row["verified_by"]) if row["verified_by"] else None,
+        late=bool(row["late"]),
+        held=_optional(row["held"], Held),
+        created_at=row["created_at"],
+        submitted_at=row["submitted_at"],
+        closed_at=row["closed_at"],
+        deadline_at=row["deadline_at"],
+        polls=row["polls"],
+    )
+    schedule = Schedule(submit_at=row["submit_at"], poll_at=row["poll_at"], clock_at=row["clock_at"])
+    return Scheduled(
+        generation=generation, schedule=schedule, submit_tries=row["submit_tries"], poll_misses=row["poll_misses"]
+    )
+
+
+def _optional(text: str | None, kind: type[T]) -> T | None:
+    return None if text is None else msgspec.json.decode(text, type=kind)
+
+
+def _to_row(known: Scheduled) -> dict[str, Any]:
+    generation, schedule = known.generation, known.schedule
+    return {
+        **{name: getattr(generation, name) for name in PLAIN},
+        "outputs": to_json(generation.outputs),
+        "metadata": to_json(generation.metadata),
+        "failure": to_json(generation.failure) if generation.failure else None,
+        "cost": to_json(generation.cost) if generation.cost else None,
+        "held": to_json(generation.held) if generation.held else None,
+        "webhook_expected": int(generation.webhook_expected),
+        "late": int(generation.late),
+        "submit_at": schedule.submit_at,
+        "poll_at": schedule.poll_at,
+        "clock_at": schedule.clock_at,
+        "poll_misses": known.poll_misses,
+    }
+
+
+# Columns that hold a field as it is.
+PLAIN = (
+    "id", "provider", "account", "route", "model", "status", "version", "external_id", "provider_status", "progress",
+    "queue_position", "callback_url", "learned_from", "verified_by", "created_at", "submitted_at", "closed_at",
+    "deadline_at", "polls",
+)  # fmt: skip
+
+
+async def insert(tx: Tx, known: Scheduled, order_input: str) -> None:
+    """A new generation and what was asked for (JSON text)."""
+    await tx.fetch(SQL["insert_generation"], **_to_row(known))
+    await tx.fetch(SQL["insert_order"], generation_id=known.generation.id, input=order_input)
+
+
+async def order_input(tx: Tx, generation_id: str) -> dict[str, Any]:
+    """What the caller asked for."""
+    row = await one(tx, SQL["order_of"], generation_id=generation_id)
+    found: dict[str, Any] = from_json(row["input"])
+    return found
+
+
+async def by_id(tx: Tx, generation_id: str) -> Scheduled:
+    """One generation. Raises Missing."""
+    return from_row(await one(tx, SQL["generation_by_id"], id=generation_id))
+
+
+async def to_settle(tx: Tx, ids: Sequence[str]) -> dict[str, Scheduled]:
+    """The generations among `ids` that exist, locked until the commit where several may write."""
+    rows = await tx.fetch(SQL["generations_to_settle"], ids=to_json(sorted(set(ids))))
+    return {row["id"]: from_row(row) for row in rows}
+
+
+async def by_ids(tx: Tx, ids: Sequence[str]) -> dict[str, Generation]:
+    """The generations among `ids` that exist."""
+    rows = await tx.fetch(SQL["generations_by_ids"], ids=to_json(sorted(set(ids))))
+    return {row["id"]: from_row(row).generation for row in rows}
+
+
+async def save(tx: Tx, changed: Sequence[Scheduled]) -> None:
+    """Write what the machine decided. Raises Overtaken when any of them was saved by somebody else meanwhile."""
+    written = await tx.run_many(SQL["save_generation"], [_to_row(known) for known in changed])
+    if written != len(changed):
+        raise Overtaken(f"{len(changed) - written} of {len(changed)} generations were saved by somebody else")
+
+
+async def listed(tx: Tx, listing: Listing) -> list[Generation]:
+    """One page, newest first."""
+    values = {name: getattr(listing, name) for name in Listing.__slots__}
+    return [from_row(row).generation for row in await tx.fetch(SQL["list_generations"], **values)]
+
+
+async def return_to_pending(tx: Tx, generation_id: str, submit_at: Micros, failure: Failure | None) -> bool:
+    """Back into the queue after a submission that was surely not accepted; False when a witness spoke first."""
+    text = to_json(failure) if failure else None
+    return bool(await tx.fetch(SQL["return_to_pending"], id=generation_id, submit_at=submit_at, failure=text))
+
+
+async def withdraw(tx: Tx, generation_id: str) -> bool:
+    """Take it out of the queue; False when its submission has begun, or it is closed."""
+    return bool(await tx.fetch(SQL["withdraw"], id=generation_id))
+
+
+async def claim_overdue(tx: Tx, limit: int, lease: Micros) -> list[Generation]:
+    """Generations whose bounded wait has ended, for the length of a lease."""
+    now = await tx.now()
+    rows = await tx.fetch(SQL["claim_overdue"], now=now, limit=limit, lease_until=now + lease)
+    return [from_row(row).generation for row in rows]
+
+
+async def claim_poll_of(tx: Tx, generation_id: str, lease: Micros) -> Scheduled:
+    """One generation to be asked about now, whatever its schedule. Raises Missing."""
+    lease_until = await tx.now() + lease
+    return from_row(await one(tx, SQL["claim_poll_of"], id=generation_id, lease_until=lease_until))
+
+
+async def poll_later(tx: Tx, claimed: Scheduled, poll_at: Micros) -> None:
+    """The question was not answered; ask again at `poll_at`."""
+    await tx.fetch(SQL["poll_later"], id=claimed.generation.id, poll_at=poll_at, lease_until=claimed.schedule.poll_at)
+
+
+async def remember_order(tx: Tx, owner: str, key: str, digest: str, generation_id: str, now: Micros) -> None:
+    """Bind an idempotency key to its order. Raises Overtaken when another request bound it at the same moment."""
+    rows = await tx.fetch(
+        SQL["insert_idempotency_key"],
+        owner=owner, idempotency_key=key, digest=digest, generation_id=generation_id, created_at=now,
+    )  # fmt: skip
+    if not rows:
+        raise Overtaken(f"the idempotency key {key!r} was bound by another request")
+
+
+async def remembered_order(tx: Tx, owner: str, key: str) -> tuple[str, str]:
+    """(digest of the order, generation id) bound to an idempotency key. Raises Missing."""
+    rows = await tx.fetch(SQL["idempotent_order"], owner=owner, idempotency_key=key)
+    if not rows:
+        raise Missing(f"no order has the idempotency key {key!r}")
+    return rows[0]["digest"], rows[0]["generation_id"]

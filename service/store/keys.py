@@ -1,0 +1,55 @@
+"""API keys ↔ rows. Only a digest is kept; the key itself is shown once, when it is made."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.core.wire import Micros, from_json, to_json
+from service.store.base import Row, Tx, one
+from service.store.sql import load
+
+SQL = load("keys")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """Who may do what."""
+
+    id: str
+    name: str
+    scopes: tuple[str, ...]
+    created_at: Micros
+    revoked_at: Micros | None = None
+
+
+async def insert(tx: Tx, key: ApiKey, digest: str) -> None:
+    """Keep a new key by its digest."""
+    await tx.fetch(
+        SQL["insert_key"],
+        id=key.id, name=key.name, digest=digest, scopes=to_json(key.scopes), created_at=key.created_at,
+    )  # fmt: skip
+
+
+async def by_digest(tx: Tx, digest: str) -> ApiKey | None:
+    """The key with this digest that is not revoked."""
+    rows = await tx.fetch(SQL["key_by_digest"], digest=digest)
+    return _from_row(rows[0]) if rows else None
+
+
+async def listed(tx: Tx) -> Sequence[ApiKey]:
+    """Every key, oldest first."""
+    return [_from_row(row) for row in await tx.fetch(SQL["list_keys"])]
+
+
+async def revoke(tx: Tx, key_id: str, now: Micros) -> None:
+    """From now on nobody may use it. Raises Missing."""
+    await one(tx, SQL["revoke_key"], id=key_id, now=now)
+
+
+def _from_row(row: Row) -> ApiKey:
+    return ApiKey(
+        id=row["id"],
+        name=row["name"],
+        scopes=tuple(from_json(row["scopes"])),
+        created_at=row["created_at"],
+        revoked_at=row["revoked_at"],
+    )

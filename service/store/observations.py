@@ -1,0 +1,157 @@
+"""Stored webhooks and observations ↔ rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from service.core.event import public_failure
+from service.core.generation import VerifiedBy
+from service.core.http import InboundWebhook
+from service.core.observation import Finding, Observation
+from service.core.wire import Micros, from_json, to_json
+from service.store.base import Row, Tx, one
+from service.store.generations import LAST, NEVER
+from service.store.sql import load
+
+SQL = load("observations")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredWebhook:
+    """A provider's call as received, and what became of it.
+
+    `quarantined_at`: it was refused (401) and is kept so that it can be verified again after a secret is mended.
+    """
+
+    id: str
+    provider: str
+    account: str
+    generation_id: str
+    received_at: Micros
+    webhook: InboundWebhook = field(repr=False)
+    verified_by: VerifiedBy | None = None
+    quarantined_at: Micros | None = None
+    refused_because: str | None = None
+    read_at: Micros | None = None
+    finding: Finding | None = None
+    unreadable_because: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookListing:
+    """Which stored webhooks a list shows; None is any. Newest first, from before the id `before`."""
+
+    provider: str | None = None
+    generation_id: str | None = None
+    finding: str | None = None
+    verification: str | None = None  # yes | no
+    since: Micros = 0
+    until: Micros = NEVER
+    before: str = LAST
+    limit: int = 50
+
+
+def _from_row(row: Row) -> StoredWebhook:
+    return StoredWebhook(
+        id=row["id"],
+        provider=row["provider"],
+        account=row["account"],
+        generation_id=row["generation_id"],
+        received_at=row["received_at"],
+        webhook=InboundWebhook(headers=from_json(row["headers"]), body=bytes(row["body"])),
+        verified_by=VerifiedBy(row["verified_by"]) if row["verified_by"] else None,
+        quarantined_at=row["quarantined_at"],
+        refused_because=row["refused_because"],
+        read_at=row["read_at"],
+        finding=Finding(row["finding"]) if row["finding"] else None,
+        unreadable_because=row["unreadable_because"],
+    )
+
+
+async def insert_webhook(tx: Tx, stored: StoredWebhook) -> None:
+    """Keep a webhook as it came."""
+    await tx.fetch(
+        SQL["insert_webhook"],
+        id=stored.id,
+        provider=stored.provider,
+        account=stored.account,
+        generation_id=stored.generation_id,
+        received_at=stored.received_at,
+        headers=to_json(stored.webhook.headers),
+        body=stored.webhook.body,
+        verified_by=stored.verified_by,
+        quarantined_at=stored.quarantined_at,
+        refused_because=stored.refused_because,
+    )
+
+
+async def trim_quarantine(tx: Tx, keep: int) -> None:
+    """Keep only the newest refused webhooks."""
+    await tx.fetch(SQL["trim_quarantine"], keep=keep)
+
+
+async def unread(tx: Tx, limit: int) -> list[StoredWebhook]:
+    """Accepted webhooks nobody has read yet, oldest first."""
+    return [_from_row(row) for row in await tx.fetch(SQL["unread_webhooks"], limit=limit)]
+
+
+async def webhook_by_id(tx: Tx, webhook_id: str) -> StoredWebhook:
+    """One stored webhook. Raises Missing."""
+    return _from_row(await one(tx, SQL["webhook_by_id"], id=webhook_id))
+
+
+async def listed(tx: Tx, listing: WebhookListing) -> list[StoredWebhook]:
+    """One page, newest first."""
+    values = {name: getattr(listing, name) for name in WebhookListing.__slots__}
+    return [_from_row(row) for row in await tx.fetch(SQL["list_webhooks"], **values)]
+
+
+async def webhooks_of(tx: Tx, generation_id: str) -> list[StoredWebhook]:
+    """A generation's webhooks in the order of their arrival."""
+    return [_from_row(row) for row in await tx.fetch(SQL["webhooks_of"], generation_id=generation_id)]
+
+
+async def mark_read(tx: Tx, webhook_id: str, read_at: Micros, finding: Finding, unreadable_because: str | None) -> bool:
+    """A stored webhook was read: what it turned out to be, or why it cannot be understood. False: it was before."""
+    rows = await tx.fetch(
+        SQL["webhook_read"], id=webhook_id, read_at=read_at, finding=finding, unreadable_because=unreadable_because
+    )
+    return bool(rows)
+
+
+async def insert(tx: Tx, found: Sequence[tuple[str, Observation, Finding]]) -> None:
+    """Keep observations under their new ids with what they turned out to be."""
+    await tx.run_many(
+        SQL["insert_observation"],
+        [
+            {
+                "id": observation_id,
+                "generation_id": seen.generation_id,
+                "origin": seen.origin,
+                "at": seen.at,
+                "status": seen.reading.status,
+                "provider_status": seen.reading.provider_status,
+                "finding": finding,
+                "believed": int(seen.believed),
+                "webhook_id": seen.webhook_id,
+                "reading": to_json(_reading(seen)),
+            }
+            for observation_id, seen, finding in found
+        ],
+    )
+
+
+def _reading(seen: Observation) -> dict[str, Any]:
+    reading = seen.reading
+    return {
+        "external_id": reading.external_id,
+        "progress": reading.progress,
+        "queue_position": reading.queue_position,
+        "outputs": len(reading.outputs),
+        "failure": public_failure(reading.failure),
+    }
+
+
+async def observations_of(tx: Tx, generation_id: str) -> list[Row]:
+    """A generation's observations in the order in which they were heard."""
+    return await tx.fetch(SQL["observations_of"], generation_id=generation_id)

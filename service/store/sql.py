@@ -1,0 +1,59 @@
+"""Loads the .sql files and makes two dialects of one text.
+
+The files are plain SQLite. What PostgreSQL needs besides stands in a comment, `/* pg: FOR UPDATE SKIP LOCKED */`,
+and what only SQLite knows likewise, `/* sqlite: STRICT */`. `:name` is a value. The rules of the common text:
+
+1. Time is a value, integer microseconds UTC; no query reads a clock.
+2. `TEXT`, `INT/* pg: 8 */`; no booleans (a nullable moment says more), no arrays; JSON is TEXT, never queried into.
+3. Ids are TEXT, made in Python. A sequence is no safe cursor where transactions overlap.
+4. A write that can race carries its guard in WHERE and answers with RETURNING; no row = somebody was first.
+5. An optional filter is `COALESCE(:provider, provider) = provider`: PostgreSQL cannot type a bare `:provider IS NULL`.
+6. No casts by `::`, no literal `%`, no `:word` inside a string.
+"""
+
+from dataclasses import dataclass
+from importlib import resources
+import re
+
+_NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+_DIALECT = re.compile(r"/\*\s*(pg|sqlite):(.*?)\*/", re.DOTALL)
+_COMMENT = re.compile(r"^\s*--.*\n", re.MULTILINE)
+_VALUE = re.compile(r"(?<!:):([a-z_]+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """One named statement in both dialects."""
+
+    name: str
+    sqlite: str
+    postgres: str
+
+
+def load(noun: str) -> dict[str, Query]:
+    """The queries of `sql/<noun>.sql` by name."""
+    return parse(resources.files(__package__).joinpath("sql", f"{noun}.sql").read_text())
+
+
+def parse(text: str) -> dict[str, Query]:
+    """The queries of one text by name."""
+    _, *parts = _NAME.split(text)
+    return {
+        name: Query(name=name, sqlite=for_sqlite(body), postgres=for_postgres(body))
+        for name, body in zip(parts[::2], parts[1::2], strict=True)
+    }
+
+
+def for_sqlite(text: str) -> str:
+    """The text as SQLite reads it."""
+    return _speak(text, "sqlite")
+
+
+def for_postgres(text: str) -> str:
+    """The text as psycopg reads it, values as `%(name)s`."""
+    return _VALUE.sub(r"%(\1)s", _speak(text, "pg"))
+
+
+def _speak(text: str, dialect: str) -> str:
+    spoken = _DIALECT.sub(lambda match: match[2].strip() if match[1] == dialect else "", text)
+    return _COMMENT.sub("", spoken).strip()

@@ -1,0 +1,167 @@
+-- name: insert_generation
+INSERT INTO generations (
+    id, provider, account, route, model, status, version, external_id, provider_status, progress, queue_position, outputs,
+    failure, cost, metadata, callback_url, webhook_expected, learned_from, verified_by, late, held, created_at,
+    submitted_at, closed_at, deadline_at, submit_at, poll_at, clock_at, submit_tries, polls, poll_misses
+) VALUES (
+    :id, :provider, :account, :route, :model, :status, :version, :external_id, :provider_status, :progress,
+    :queue_position, :outputs, :failure, :cost, :metadata, :callback_url, :webhook_expected, :learned_from, :verified_by,
+    :late, :held, :created_at, :submitted_at, :closed_at, :deadline_at, :submit_at, :poll_at, :clock_at, 0, 0, 0
+);
+
+-- name: insert_order
+INSERT INTO orders (generation_id, input) VALUES (:generation_id, :input);
+
+-- name: order_of
+SELECT input FROM orders WHERE generation_id = :generation_id;
+
+-- name: generation_by_id
+SELECT * FROM generations WHERE id = :id;
+
+-- name: generations_to_settle
+-- In id order, so that two settlers that share rows lock them in the same order.
+SELECT * FROM generations
+ WHERE id IN (
+    /* sqlite: SELECT value FROM json_each(:ids) */
+    /* pg: SELECT jsonb_array_elements_text(CAST(:ids AS JSONB)) */
+ )
+ ORDER BY id
+/* pg: FOR UPDATE */;
+
+-- name: generations_by_ids
+SELECT * FROM generations
+ WHERE id IN (
+    /* sqlite: SELECT value FROM json_each(:ids) */
+    /* pg: SELECT jsonb_array_elements_text(CAST(:ids AS JSONB)) */
+ );
+
+-- name: save_generation
+UPDATE generations SET
+    status = :status, version = :version + 1, external_id = :external_id, provider_status = :provider_status,
+    progress = :progress, queue_position = :queue_position, outputs = :outputs, failure = :failure, cost = :cost,
+    learned_from = :learned_from, verified_by = :verified_by, late = :late, held = :held, submitted_at = :submitted_at,
+    closed_at = :closed_at, submit_at = :submit_at, poll_at = :poll_at, clock_at = :clock_at,
+    polls = :polls, poll_misses = :poll_misses
+ WHERE id = :id AND version = :version;
+
+-- name: list_generations
+SELECT * FROM generations
+ WHERE id < :before
+   AND COALESCE(:status, status) = status
+   AND COALESCE(:provider, provider) = provider
+   AND COALESCE(:model, model) = model
+   AND created_at >= :since
+   AND created_at < :until
+ ORDER BY id DESC
+ LIMIT :limit;
+
+-- name: waiting_to_submit
+SELECT provider, account, COUNT(*) AS waiting FROM generations
+ WHERE submit_at <= :now
+ GROUP BY provider, account;
+
+-- name: waiting_to_poll
+SELECT provider, account, COUNT(*) AS waiting FROM generations
+ WHERE poll_at <= :now
+ GROUP BY provider, account;
+
+-- name: in_flight
+SELECT provider, account, COUNT(*) AS in_flight FROM generations
+ WHERE status IN ('submitting', 'submitted', 'processing')
+ GROUP BY provider, account;
+
+-- name: begin_submissions
+-- The claim is the step to `submitting`, committed before the call goes out: a crash from here on leaves a submission whose
+-- outcome is unknown, and nothing claims it again. The CTE is not taste: inside IN (…) PostgreSQL may run a locking SELECT
+-- more than once and pass the limit.
+WITH due AS (
+    SELECT id FROM generations
+     WHERE provider = :provider AND account = :account AND submit_at <= :now AND status = 'pending'
+     ORDER BY created_at, id
+     LIMIT :limit
+     /* pg: FOR UPDATE SKIP LOCKED */
+)
+UPDATE generations SET
+    status = 'submitting', version = version + 1, submit_at = NULL, submitted_at = :now, submit_tries = submit_tries + 1,
+    clock_at = CASE WHEN webhook_expected = 1 OR deadline_at < :answer_by THEN deadline_at ELSE :answer_by END
+ WHERE id IN (SELECT id FROM due)
+RETURNING *;
+
+-- name: return_to_pending
+-- Only for a submission that was surely not accepted, and only if no witness has spoken meanwhile.
+UPDATE generations SET
+    status = 'pending', version = version + 1, submit_at = :submit_at, submitted_at = NULL, clock_at = deadline_at,
+    failure = :failure
+ WHERE id = :id AND status = 'submitting' AND external_id IS NULL AND held IS NULL
+RETURNING id;
+
+-- name: withdraw
+-- Takes a generation that nobody has begun to submit out of the queue.
+UPDATE generations SET submit_at = NULL, version = version + 1
+ WHERE id = :id AND status = 'pending' AND submit_at IS NOT NULL
+RETURNING *;
+
+-- name: claim_polls
+-- The claim moves the due moment beyond the lease: who dies while asking is forgotten when it passes.
+WITH due AS (
+    SELECT id FROM generations
+     WHERE provider = :provider AND account = :account AND poll_at <= :now
+     ORDER BY poll_at, id
+     LIMIT :limit
+     /* pg: FOR UPDATE SKIP LOCKED */
+)
+UPDATE generations SET poll_at = :lease_until WHERE id IN (SELECT id FROM due)
+RETURNING *;
+
+-- name: claim_poll_of
+UPDATE generations SET poll_at = :lease_until WHERE id = :id RETURNING *;
+
+-- name: poll_later
+-- A question that was not answered. Guarded by the claim's own moment: a settled answer has set its own.
+UPDATE generations SET poll_at = :poll_at, poll_misses = poll_misses + 1
+ WHERE id = :id AND poll_at = :lease_until;
+
+-- name: claim_overdue
+WITH due AS (
+    SELECT id FROM generations
+     WHERE clock_at <= :now
+     ORDER BY clock_at, id
+     LIMIT :limit
+     /* pg: FOR UPDATE SKIP LOCKED */
+)
+UPDATE generations SET clock_at = :lease_until WHERE id IN (SELECT id FROM due)
+RETURNING *;
+
+-- name: idempotent_order
+SELECT digest, generation_id FROM idempotency_keys WHERE owner = :owner AND idempotency_key = :idempotency_key;
+
+-- name: insert_idempotency_key
+INSERT INTO idempotency_keys (owner, idempotency_key, digest, generation_id, created_at)
+VALUES (:owner, :idempotency_key, :digest, :generation_id, :created_at)
+ON CONFLICT (owner, idempotency_key) DO NOTHING
+RETURNING generation_id;
+
+-- name: ledger_of
+SELECT * FROM ledgers WHERE provider = :provider AND account = :account /* pg: FOR UPDATE */;
+
+-- name: ledger_seen
+SELECT * FROM ledgers WHERE provider = :provider AND account = :account;
+
+-- name: save_ledger
+INSERT INTO ledgers (provider, account, spent_until, last_turn, misses, open_until)
+VALUES (:provider, :account, :spent_until, :last_turn, :misses, :open_until)
+ON CONFLICT (provider, account) DO UPDATE SET
+    spent_until = excluded.spent_until, last_turn = excluded.last_turn, misses = excluded.misses,
+    open_until = excluded.open_until;
+
+-- name: duration_of
+SELECT count, usual_s, spread_s FROM durations WHERE provider = :provider AND model = :model;
+
+-- name: all_durations
+SELECT * FROM durations;
+
+-- name: save_duration
+INSERT INTO durations (provider, model, count, usual_s, spread_s)
+VALUES (:provider, :model, :count, :usual_s, :spread_s)
+ON CONFLICT (provider, model) DO UPDATE SET
+    count = excluded.count, usual_s = excluded.usual_s, spread_s = excluded.spread_s;

@@ -1,0 +1,12 @@
+-- name: insert_key
+INSERT INTO api_keys (id, name, digest, scopes, created_at)
+VALUES (:id, :name, :digest, :scopes, :created_at);
+
+-- name: key_by_digest
+SELECT * FROM api_keys WHERE digest = :digest AND revoked_at IS NULL;
+
+-- name: list_keys
+SELECT id, name, scopes, created_at, revoked_at FROM api_keys ORDER BY id;
+
+-- name: revoke_key
+UPDATE api_keys SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL RETURNING id;

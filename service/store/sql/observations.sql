@@ -1,0 +1,57 @@
+-- name: insert_webhook
+INSERT INTO webhooks (
+    id, provider, account, generation_id, received_at, headers, body, verified_by, quarantined_at, refused_because
+) VALUES (
+    :id, :provider, :account, :generation_id, :received_at, :headers, :body, :verified_by, :quarantined_at, :refused_because
+);
+
+-- name: trim_quarantine
+-- Forgeries cost disk: only the newest are kept.
+DELETE FROM webhooks
+ WHERE quarantined_at IS NOT NULL
+   AND id NOT IN (SELECT id FROM webhooks WHERE quarantined_at IS NOT NULL ORDER BY quarantined_at DESC, id DESC LIMIT :keep);
+
+-- name: unread_webhooks
+SELECT * FROM webhooks
+ WHERE read_at IS NULL AND quarantined_at IS NULL
+ ORDER BY received_at, id
+ LIMIT :limit;
+
+-- name: webhook_read
+UPDATE webhooks SET read_at = :read_at, finding = :finding, unreadable_because = :unreadable_because
+ WHERE id = :id AND read_at IS NULL
+RETURNING id;
+
+-- name: webhook_by_id
+SELECT * FROM webhooks WHERE id = :id;
+
+-- name: list_webhooks
+SELECT * FROM webhooks
+ WHERE id < :before
+   AND COALESCE(:provider, provider) = provider
+   AND COALESCE(:generation_id, generation_id) = generation_id
+   AND COALESCE(:finding, COALESCE(finding, '')) = COALESCE(finding, '')
+   AND COALESCE(:verification, CASE WHEN verified_by IS NULL THEN 'no' ELSE 'yes' END)
+       = CASE WHEN verified_by IS NULL THEN 'no' ELSE 'yes' END
+   AND received_at >= :since
+   AND received_at < :until
+ ORDER BY id DESC
+ LIMIT :limit;
+
+-- name: webhooks_of
+SELECT * FROM webhooks WHERE generation_id = :generation_id ORDER BY received_at, id;
+
+-- name: insert_observation
+INSERT INTO observations (
+    id, generation_id, origin, at, status, provider_status, finding, believed, webhook_id, reading
+) VALUES (
+    :id, :generation_id, :origin, :at, :status, :provider_status, :finding, :believed, :webhook_id, :reading
+);
+
+-- name: observations_of
+SELECT * FROM observations WHERE generation_id = :generation_id ORDER BY at, id;
+
+-- name: count_findings
+SELECT provider, origin, finding, COUNT(*) AS counted
+  FROM observations JOIN generations ON generations.id = observations.generation_id
+ GROUP BY provider, origin, finding;
