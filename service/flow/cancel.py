@@ -1,0 +1,51 @@
+"""Cancel a generation: withdrawn from our queue, or asked of its provider where that is possible."""
+
+from service.core.generation import Generation, Origin, Status, VerifiedBy
+from service.core.observation import Observation, Reading
+from service.flow.settle import settle
+from service.flow.tools import Tools
+from service.providers.base import Refused, Unreadable
+from service.store import generations
+from service.transport import NoAnswer, NotSent
+
+
+class NotCancelable(Exception):
+    """It cannot be canceled; the message says why."""
+
+
+async def cancel(tools: Tools, generation_id: str) -> None:
+    """Raises Missing, NotCancelable."""
+    async with tools.store.transaction() as tx:
+        withdrawn = await generations.withdraw(tx, generation_id)
+        generation = (await generations.by_id(tx, generation_id)).generation
+    if withdrawn:
+        await _observe(tools, generation, Reading(status=Status.CANCELED), Origin.SUBMIT, VerifiedBy.SUBMIT)
+        return
+    if generation.closed:
+        raise NotCancelable(f"it is {generation.status} already")
+    if not tools.route(generation).cancels:
+        raise NotCancelable(f"{generation.provider} documents no way to cancel it")
+    if generation.external_id is None:
+        raise NotCancelable("its submission is under way; try again when it has an external_id")
+    await _observe(tools, generation, await _ask(tools, generation), Origin.POLL, VerifiedBy.POLL)
+
+
+async def _ask(tools: Tools, generation: Generation) -> Reading:
+    upstream = tools.upstream(generation)
+    target = tools.target(generation)
+    try:
+        reply = await tools.transport.ask(upstream.provider.cancel(target, upstream.account))
+        return upstream.provider.read_canceled(reply, target)
+    except Refused as refused:
+        raise NotCancelable(f"{generation.provider} refused: {refused}") from refused
+    except (NotSent, NoAnswer, Unreadable) as error:
+        raise NotCancelable(f"{generation.provider} gave no usable answer; try again ({error})") from error
+
+
+async def _observe(
+    tools: Tools, generation: Generation, reading: Reading, origin: Origin, verified_by: VerifiedBy
+) -> None:
+    seen = Observation(
+        generation_id=generation.id, origin=origin, at=tools.now(), reading=reading, verified_by=verified_by
+    )
+    await settle(tools, [seen])

@@ -1,0 +1,109 @@
+"""An event → its subscriber: sign, send, record the attempt, next rung of the schedule."""
+
+from dataclasses import replace
+
+import structlog
+
+from service.core.cadence import next_attempt_s
+from service.core.http import HttpCall, HttpReply
+from service.core.wire import SECOND, Micros, micros
+from service.flow.sign import signed_headers
+from service.flow.tools import Tools
+from service.providers.explain import retry_after_s
+from service.store import subscribers
+from service.store.base import Missing
+from service.store.subscribers import Attempt, Delivery, DeliveryContext
+from service.transport import NoAnswer, NotSent
+
+log = structlog.get_logger()
+
+GONE = 410
+FIRST_REDIRECT, FIRST_CLIENT_ERROR = 300, 400
+PATIENCE: Micros = 5 * 24 * 3600 * SECOND  # a subscriber that has only failed for so long is disabled
+
+
+async def claim(tools: Tools, limit: int) -> list[Delivery]:
+    """Deliveries that are due, within each subscriber's limits."""
+    lease = micros(tools.limits.delivery_timeout_s * 2)
+    async with tools.store.transaction() as tx:
+        return await subscribers.claim(tx, limit, lease)
+
+
+async def deliver(tools: Tools, delivery: Delivery) -> None:
+    """Try one claimed delivery once."""
+    try:
+        async with tools.store.reading() as tx:
+            context = await subscribers.context_of(tx, delivery)
+    except Missing:
+        return  # its subscriber was deleted after the claim, which gave its deliveries up
+    if context.disabled:
+        return  # likewise
+    began = tools.now()
+    reply, error = await _send(tools, delivery, context, began)
+    attempt = Attempt(
+        delivery_id=delivery.id,
+        number=delivery.attempts,
+        at=began,
+        duration_s=(tools.now() - began) / SECOND,
+        http_status=reply.http_status if reply else None,
+        error=error,
+        answer=reply.body.decode(errors="replace").replace("\x00", "\N{REPLACEMENT CHARACTER}") if reply else None,
+    )
+    await _record(tools, delivery, context, attempt, retry_after_s(reply) if reply else None)
+
+
+async def _send(
+    tools: Tools, delivery: Delivery, context: DeliveryContext, now: Micros
+) -> tuple[HttpReply | None, str | None]:
+    """The answer if one came, and the name of what went wrong if anything did."""
+    body = context.body.encode()
+    secret = context.secret if context.registered else tools.callback_secret
+    headers = {
+        "content-type": "application/json",
+        **signed_headers(secret, delivery.event_id, now // SECOND, body),
+    }
+    call = HttpCall(method="POST", url=delivery.url, headers=headers, body=body)
+    try:
+        reply = await tools.transport.deliver(call, tools.limits.delivery_timeout_s, tools.limits.answer_keep_bytes)
+    except (NotSent, NoAnswer) as error:
+        return None, f"{error.reason}: {error}"
+    if reply.ok:
+        return reply, None
+    if FIRST_REDIRECT <= reply.http_status < FIRST_CLIENT_ERROR:
+        return reply, "redirect: redirects are not followed; register the URL it leads to"
+    return reply, f"status: HTTP {reply.http_status}"
+
+
+async def _record(
+    tools: Tools, delivery: Delivery, context: DeliveryContext, attempt: Attempt, wanted_wait_s: float | None
+) -> None:
+    now = tools.now()
+    gone = attempt.http_status == GONE
+    wait_s = next_attempt_s(tools.cadence.retry_schedule_s, delivery.attempts, wanted_wait_s, tools.dice())
+    if attempt.error is None:
+        ended = replace(delivery, attempt_at=None, delivered_at=now)
+    elif gone or wait_s is None:
+        ended = replace(delivery, attempt_at=None, given_up_at=now)
+    else:
+        ended = replace(delivery, attempt_at=now + micros(wait_s))
+    async with tools.store.transaction() as tx:
+        failing_since = await subscribers.record_attempt(tx, attempt, ended)
+        because = None
+        if gone:
+            because = "it answered 410 Gone"
+        elif failing_since is not None and now - failing_since > PATIENCE:
+            because = "it has only failed for five days"
+        disabled = (
+            because is not None
+            and context.registered
+            and await subscribers.disable(tx, delivery.subscriber_id, now, because)
+        )
+    if ended.attempt_at is None:
+        tools.store.ring("deliver")  # a later event of the same generation may have waited for this one
+    log.info(
+        "delivery_attempted",
+        delivery_id=delivery.id, generation_id=delivery.generation_id, number=attempt.number,
+        http_status=attempt.http_status, error=attempt.error, delivered=ended.delivered_at is not None,
+    )  # fmt: skip
+    if disabled:
+        log.warning("subscriber_disabled", subscriber_id=delivery.subscriber_id, because=because)

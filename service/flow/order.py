@@ -1,0 +1,125 @@
+"""The caller's order → a stored generation. Answered only after the commit; one idempotency key is one order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+import hashlib
+from typing import Any
+
+from service.core.generation import Generation, Status
+from service.core.wire import SECOND, micros, to_json
+from service.flow.tools import Tools, Upstream
+from service.providers.base import route_of
+from service.store import generations
+from service.store.base import Overtaken
+from service.store.generations import Schedule, Scheduled
+
+SLACK_S = 300.0  # beyond the provider's own ceiling, before we stop waiting
+LONGEST_DEADLINE_S = 7 * 24 * 3600.0
+
+
+class Unorderable(Exception):
+    """The order cannot be taken; `field` names what to change."""
+
+    def __init__(self, field_name: str, detail: str) -> None:
+        super().__init__(detail)
+        self.field = field_name
+
+
+class KeyReused(Exception):
+    """The idempotency key belongs to another order; use a new key for a new order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """An order as it came. `owner` is the API key that sent it: idempotency keys of others do not concern it."""
+
+    provider: str
+    model: str
+    input: Mapping[str, Any] = field(repr=False)
+    account: str = "default"
+    callback_url: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    deadline_s: float | None = None
+    owner: str = ""
+    idempotency_key: str | None = None
+
+    def digest(self) -> str:
+        """What makes two orders the same."""
+        told = (self.provider, self.model, self.input, self.account, self.callback_url, self.metadata, self.deadline_s)
+        return hashlib.sha256(to_json(told).encode()).hexdigest()
+
+
+async def order(tools: Tools, asked: Asked) -> Generation:
+    """Store the order. Raises Unorderable, KeyReused."""
+    known = _generation(tools, asked)
+    key = asked.idempotency_key
+    try:
+        async with tools.store.transaction() as tx:
+            if key is not None:
+                await generations.remember_order(
+                    tx, asked.owner, key, asked.digest(), known.generation.id, known.generation.created_at
+                )
+            await generations.insert(tx, known, to_json(asked.input))
+    except Overtaken:
+        return await _same_order(tools, asked)
+    tools.store.ring("submit")
+    return known.generation
+
+
+async def _same_order(tools: Tools, asked: Asked) -> Generation:
+    async with tools.store.reading() as tx:
+        digest, generation_id = await generations.remembered_order(tx, asked.owner, asked.idempotency_key or "")
+        if digest != asked.digest():
+            raise KeyReused
+        return (await generations.by_id(tx, generation_id)).generation
+
+
+def _generation(tools: Tools, asked: Asked) -> Scheduled:
+    upstream = _upstream(tools, asked)
+    route = route_of(upstream.provider, asked.model)
+    if route is None:
+        known = sorted(model for known_route in upstream.provider.ROUTES for model in known_route.models)
+        raise Unorderable("model", f"{asked.provider} has no model {asked.model!r}; it has {', '.join(known)}")
+    if asked.callback_url is not None:
+        objection = tools.transport.destinations.objection(asked.callback_url)
+        if objection:
+            raise Unorderable("callback_url", objection)
+    wait_s = asked.deadline_s if asked.deadline_s is not None else route.ceiling_s + SLACK_S
+    if not 0 < wait_s <= LONGEST_DEADLINE_S:
+        raise Unorderable("deadline_s", f"must be more than 0 and at most {LONGEST_DEADLINE_S:.0f} seconds")
+    now = tools.now()
+    generation = Generation(
+        id=tools.make_id("gen"),
+        provider=asked.provider,
+        account=asked.account,
+        route=route.name,
+        model=asked.model,
+        status=Status.PENDING,
+        created_at=now,
+        deadline_at=now + micros(wait_s),
+        metadata=asked.metadata,
+        callback_url=asked.callback_url,
+        webhook_expected=route.trust is not None and tools.callbacks.public_url is not None,
+    )
+    return Scheduled(generation=generation, schedule=Schedule(submit_at=now, clock_at=now + round(wait_s * SECOND)))
+
+
+def _upstream(tools: Tools, asked: Asked) -> Upstream:
+    upstream = tools.upstreams.get((asked.provider, asked.account))
+    if upstream is not None:
+        return upstream
+    accounts = sorted(account for provider, account in tools.upstreams if provider == asked.provider)
+    name = asked.provider.upper()
+    if accounts:
+        raise Unorderable("account", f"{asked.provider} has no account {asked.account!r}; it has {', '.join(accounts)}")
+    configured = ", ".join(sorted({provider for provider, _ in tools.upstreams})) or "none"
+    raise Unorderable(
+        "provider",
+        f"no account of {asked.provider!r} is configured (configured: {configured}); set ARRIVALS_{name}_API_KEY",
+    )
+
+
+async def stored(tools: Tools, generation_id: str) -> Generation:
+    """A generation as it is now. Raises Missing."""
+    async with tools.store.reading() as tx:
+        return (await generations.by_id(tx, generation_id)).generation

@@ -1,0 +1,110 @@
+"""Ask the provider → an observation, or a reason to ask again later."""
+
+from collections.abc import Callable
+
+import structlog
+
+from service.core.admission import Ledger
+from service.core.cadence import after_miss_s
+from service.core.failure import FailureCode
+from service.core.generation import Generation, Origin, Status, VerifiedBy
+from service.core.observation import Finding, Observation, Reading
+from service.core.wire import SECOND, micros
+from service.flow.settle import settle
+from service.flow.tools import Tools
+from service.providers.base import Refused, Unreadable
+from service.store import accounts, generations
+from service.store.generations import Scheduled
+from service.transport import NoAnswer, NotSent
+
+log = structlog.get_logger()
+
+POLL_TIMEOUT_S = 30.0
+LEASE_S = 2 * POLL_TIMEOUT_S
+# Answers that say something about us or our pace, not that the provider is failing: the breaker does not count them.
+NOT_THE_PROVIDERS_FAULT = frozenset(
+    {FailureCode.RATE_LIMITED, FailureCode.CONCURRENCY_LIMITED, FailureCode.RESULT_LOST}
+)
+
+
+async def claim(tools: Tools, limit: int) -> list[Scheduled]:
+    """Generations that are due to be asked about, within their account's budget."""
+    async with tools.store.transaction() as tx:
+        return await accounts.claim_polls(tx, tools.budgets(), limit, micros(LEASE_S))
+
+
+async def claim_one(tools: Tools, generation_id: str) -> Scheduled:
+    """One generation, now, whatever its schedule. Raises Missing."""
+    async with tools.store.transaction() as tx:
+        return await generations.claim_poll_of(tx, generation_id, micros(LEASE_S))
+
+
+async def poll(tools: Tools, claimed: Scheduled) -> Finding | None:
+    """Ask about one claimed generation; what the answer turned out to be, None if there was none."""
+    generation = claimed.generation
+    upstream = tools.upstream(generation)
+    call = upstream.provider.poll(tools.target(generation), upstream.account)
+    try:
+        reply = await tools.transport.ask(call, POLL_TIMEOUT_S)
+        reading = upstream.provider.read_polled(reply, tools.target(generation))
+    except Refused as refused:
+        failure = refused.failure
+        if failure.code is not FailureCode.RESULT_LOST or _may_be_lag(tools, generation):
+            fault = failure.code not in NOT_THE_PROVIDERS_FAULT
+            await _ask_later(tools, claimed, failure.code, failure.retry_after_s, provider_fails=fault)
+            return None
+        reading = Reading(status=Status.FAILED, failure=failure)
+    except (NotSent, NoAnswer, Unreadable) as error:
+        await _ask_later(tools, claimed, str(error), None, provider_fails=True)
+        return None
+    await _note(tools, generation, Ledger.answered)
+    return await _observe(tools, generation, reading)
+
+
+async def _observe(tools: Tools, generation: Generation, reading: Reading) -> Finding:
+    now = tools.now()
+    seen = Observation(
+        generation_id=generation.id,
+        origin=Origin.POLL,
+        at=now,
+        reading=reading,
+        verified_by=VerifiedBy.POLL,
+        hold_until=now
+        + micros(tools.cadence.held_s if generation.webhook_expected or not reading.awaits_detail else 0),
+    )
+    return (await settle(tools, [seen]))[0]
+
+
+def _may_be_lag(tools: Tools, generation: Generation) -> bool:
+    """Not found so soon after the submission is a provider whose parts have not caught up with each other."""
+    since = generation.submitted_at or generation.created_at
+    return (tools.now() - since) / SECOND < tools.route(generation).lag_s
+
+
+async def _ask_later(
+    tools: Tools, claimed: Scheduled, because_of: str, retry_after_s: float | None, *, provider_fails: bool
+) -> None:
+    generation = claimed.generation
+    wait_s = after_miss_s(
+        tools.cadence,
+        every_s=tools.route(generation).poll_every_s,
+        misses=claimed.poll_misses,
+        retry_after_s=retry_after_s,
+        dice=tools.dice(),
+    )
+    async with tools.store.transaction() as tx:
+        await generations.poll_later(tx, claimed, tools.now() + micros(wait_s))
+    if provider_fails:
+        await _note(tools, generation, lambda ledger: ledger.missed(tools.now()))
+    log.info("poll_unanswered", generation_id=generation.id, because=because_of, wait_s=round(wait_s, 3))
+
+
+async def _note(tools: Tools, generation: Generation, change: Callable[[Ledger], Ledger]) -> None:
+    """Keep in the account's ledger whether its provider answers; nothing is written while nothing changes."""
+    key = (generation.provider, generation.account)
+    async with tools.store.reading() as tx:
+        ledger = await accounts.ledger_seen(tx, key)
+    if change(ledger) == ledger:
+        return
+    async with tools.store.transaction() as tx:
+        await accounts.save_ledger(tx, change(await accounts.ledger_of(tx, key)))

@@ -1,0 +1,51 @@
+"""Stored webhooks → observations, settled in one batch."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from service.core.generation import Generation, Origin, VerifiedBy
+from service.core.observation import Observation, Reading
+from service.core.wire import micros
+from service.flow.settle import settle
+from service.flow.tools import NotConfigured, Tools
+from service.providers.base import Unreadable
+from service.store import generations, observations
+from service.store.observations import StoredWebhook
+
+log = structlog.get_logger()
+
+
+async def claim(tools: Tools, limit: int) -> list[StoredWebhook]:
+    """Webhooks nobody has read yet. No lease is needed: reading one twice is found out when it is settled."""
+    async with tools.store.reading() as tx:
+        return await observations.unread(tx, limit)
+
+
+async def read(tools: Tools, stored: Sequence[StoredWebhook]) -> None:
+    """Read and settle them all."""
+    async with tools.store.reading() as tx:
+        about = await generations.by_ids(tx, [webhook.generation_id for webhook in stored])
+    await settle(tools, [_observation(tools, webhook, about.get(webhook.generation_id)) for webhook in stored])
+
+
+def _observation(tools: Tools, stored: StoredWebhook, about: Generation | None) -> Observation:
+    """What it says, believed as far as it is authenticated. What cannot be understood is still a sign: ask."""
+    reading, unreadable = Reading(status=None), None
+    if about is not None:
+        try:
+            reading = tools.upstream(about).provider.read_webhook(stored.webhook, tools.target(about))
+        except (Unreadable, NotConfigured) as error:
+            unreadable = str(error)
+            log.warning("webhook_unreadable", webhook_id=stored.id, generation_id=stored.generation_id)
+    return Observation(
+        generation_id=stored.generation_id,
+        origin=Origin.WEBHOOK,
+        at=stored.received_at,
+        reading=reading,
+        believed=stored.verified_by is not None and unreadable is None,
+        verified_by=VerifiedBy(stored.verified_by) if stored.verified_by else None,
+        webhook_id=stored.id,
+        unreadable_because=unreadable,
+        hold_until=stored.received_at + micros(tools.cadence.held_s),
+    )

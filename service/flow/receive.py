@@ -1,0 +1,63 @@
+"""An inbound webhook: open its token, verify it, keep the bytes, answer. Nothing is read before it is stored."""
+
+import structlog
+
+from service.core.generation import VerifiedBy
+from service.core.http import InboundWebhook
+from service.flow.callback import UnknownToken
+from service.flow.tools import Tools, Upstream
+from service.providers.base import Unverified
+from service.store import observations
+from service.store.observations import StoredWebhook
+
+log = structlog.get_logger()
+
+# Kept as they came, so that a webhook can be verified again; never shown.
+SECRET_HEADERS = frozenset({"authorization", "cookie", "x-webhook-secret"})
+HIDDEN = "********"
+
+
+async def receive(tools: Tools, provider: str, token: str, webhook: InboundWebhook) -> StoredWebhook:
+    """The webhook as it is now kept. Raises UnknownToken (bytes not kept) and Unverified (kept in the quarantine)."""
+    generation_id, account = tools.callbacks.open(provider, token)
+    upstream = tools.upstreams.get((provider, account))
+    if upstream is None:
+        raise UnknownToken
+    refusal: Unverified | None = None
+    verified_by: VerifiedBy | None = None
+    try:
+        verified_by = upstream.provider.verify(webhook, _secrets(tools, upstream, generation_id))
+    except Unverified as error:
+        refusal = error
+    now = tools.now()
+    stored = StoredWebhook(
+        id=tools.make_id("whk"),
+        provider=provider,
+        account=account,
+        generation_id=generation_id,
+        received_at=now,
+        webhook=webhook,
+        verified_by=verified_by,
+        quarantined_at=now if refusal else None,
+        refused_because=str(refusal) if refusal else None,
+    )
+    async with tools.store.transaction() as tx:
+        await observations.insert_webhook(tx, stored)
+        if refusal:
+            await observations.trim_quarantine(tx, tools.limits.quarantine_keep)
+    if refusal:
+        log.warning("webhook_unverified", webhook_id=stored.id, generation_id=generation_id, provider=provider)
+        raise refusal
+    tools.store.ring("read")
+    log.info("webhook_stored", webhook_id=stored.id, generation_id=generation_id, provider=provider)
+    return stored
+
+
+def _secrets(tools: Tools, upstream: Upstream, generation_id: str) -> tuple[str, ...]:
+    """The operator's secrets and those we made up; both, so that setting one later refuses nothing under way."""
+    return (*upstream.account.webhook_secrets, *tools.callbacks.webhook_secrets(generation_id))
+
+
+def shown_headers(webhook: InboundWebhook) -> dict[str, str]:
+    """Headers as anybody may see them."""
+    return {name: HIDDEN if name in SECRET_HEADERS else value for name, value in webhook.headers.items()}

@@ -1,0 +1,58 @@
+"""When a settled generation is looked at next. Pure: it is told what was known, what was seen and what that meant."""
+
+from dataclasses import dataclass
+
+from service.core.cadence import Cadence, Usual, first_poll_s, jittered, next_poll_s
+from service.core.generation import Generation, Origin, Status
+from service.core.observation import Finding, Observation
+from service.core.wire import Micros, micros
+from service.providers.base import Route
+from service.store.generations import Schedule, Scheduled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """What decides how often we ask: the operator's cadence, the provider's page, what was learned, and a die."""
+
+    cadence: Cadence
+    route: Route
+    usual: Usual | None
+    dice: float
+
+
+def schedule(before: Scheduled, after: Generation, seen: Observation, finding: Finding, pace: Pace) -> Schedule:
+    """The next submission, poll, and end of a bounded wait."""
+    if after.closed:
+        return Schedule()
+    held = after.held if after.held and after.held.believed else None
+    expired = after.status is Status.EXPIRED
+    deadline = None if expired else after.deadline_at
+    clock_at = min(deadline or held.until, held.until) if held else deadline
+    return Schedule(
+        submit_at=before.schedule.submit_at if after.status is Status.PENDING else None,
+        poll_at=_poll_at(before, after, seen, finding, pace),
+        clock_at=clock_at,
+    )
+
+
+def _poll_at(before: Scheduled, after: Generation, seen: Observation, finding: Finding, pace: Pace) -> Micros | None:
+    if after.external_id is None:
+        return None
+    if not seen.believed:
+        return seen.at  # a hint: ask now
+    if after.status is Status.EXPIRED and after.held is None:
+        return None
+    if finding is Finding.HELD and after.held is not None:
+        return seen.at + micros(jittered(min(pace.route.poll_every_s, pace.cadence.held_s / 4), pace.dice))
+    if seen.origin is Origin.POLL:
+        wait = next_poll_s(pace.cadence, every_s=pace.route.poll_every_s, polls=after.polls, dice=pace.dice)
+        return seen.at + micros(wait)
+    if before.schedule.poll_at is not None:
+        return before.schedule.poll_at
+    wait = first_poll_s(
+        pace.cadence,
+        documented=(pace.route.first_poll_s, pace.route.usual_s),
+        usual=pace.usual,
+        webhook=after.webhook_expected,
+    )
+    return seen.at + micros(wait)

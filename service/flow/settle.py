@@ -1,0 +1,126 @@
+"""THE ONE TRANSACTION: observations → verdicts → state, events and deliveries, a batch at once.
+
+The only writer of what a provider's word changes. What is announced is written in the same transaction as the change
+that caused it, and bells are rung after the commit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from service.core.cadence import first_usual
+from service.core.event import Event, event_about
+from service.core.generation import Generation, Origin, Status
+from service.core.observation import Finding, Observation
+from service.core.reconcile import Verdict, reconcile
+from service.core.wire import SECOND
+from service.flow.announce import deliveries_for
+from service.flow.schedule import Pace, schedule
+from service.flow.tools import Tools
+from service.store import accounts, events, generations, observations, subscribers
+from service.store.base import Overtaken, Tx
+from service.store.generations import Scheduled
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one settling transaction has decided so far, in order."""
+
+    known: dict[str, Scheduled]
+    changed: dict[str, Scheduled] = field(default_factory=dict)
+    found: list[tuple[str, Observation, Finding]] = field(default_factory=list)
+    announced: list[tuple[Event, Generation]] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
+async def settle(tools: Tools, seen: Sequence[Observation]) -> list[Finding]:
+    """What each observation turned out to be. A batch that fails is settled one by one, so one bad row stops nobody."""
+    if not seen:
+        return []
+    try:
+        return await _settle(tools, seen)
+    except Overtaken:
+        return await _settle(tools, seen)
+    except Exception:
+        if len(seen) == 1:
+            raise
+        log.exception("batch_failed", observations=len(seen))
+    findings: list[Finding] = []
+    for observation in seen:
+        findings += await settle(tools, [observation])
+    return findings
+
+
+async def _settle(tools: Tools, seen: Sequence[Observation]) -> list[Finding]:
+    async with tools.store.transaction() as tx:
+        batch = _Batch(known=await generations.to_settle(tx, [observation.generation_id for observation in seen]))
+        for observation in seen:
+            await _meet(tools, tx, batch, observation)
+        await _record(tools, tx, batch)
+    tools.store.ring("settled")
+    tools.store.ring("poll")
+    if batch.announced:
+        tools.store.ring("deliver")
+    for event, generation in batch.announced:
+        log.info("event_announced", generation_id=generation.id, event_id=event.id, type=event.type)
+    return batch.findings
+
+
+async def _meet(tools: Tools, tx: Tx, batch: _Batch, seen: Observation) -> None:
+    """Decide one observation in the light of all before it."""
+    known = batch.known.get(seen.generation_id)
+    verdict = reconcile(known.generation, seen) if known else None
+    finding = verdict.finding if verdict else Finding.STALE
+    if seen.webhook_id and not await observations.mark_read(
+        tx, seen.webhook_id, tools.now(), finding, seen.unreadable_because
+    ):
+        finding, verdict = Finding.REPEATED, None  # another process has read this very webhook
+    batch.findings.append(finding)
+    if known is None or verdict is None:
+        return
+    batch.found.append((tools.make_id("obs"), seen, finding))
+    log.info("observation_settled", generation_id=seen.generation_id, origin=seen.origin, finding=finding)
+    asked = seen.origin is Origin.POLL
+    after = replace(verdict.generation, polls=known.generation.polls + asked)
+    pace = Pace(
+        cadence=tools.cadence,
+        route=tools.route(after),
+        usual=await accounts.usual_of(tx, after.provider, after.model),
+        dice=tools.dice(),
+    )
+    moved = Scheduled(
+        generation=after,
+        schedule=schedule(known, after, seen, finding, pace),
+        submit_tries=known.submit_tries,
+        poll_misses=0 if asked else known.poll_misses,
+    )
+    if moved != known:
+        batch.known[after.id] = batch.changed[after.id] = moved
+    if verdict.announce:
+        batch.announced.append((event_about(after, verdict.announce, tools.make_id("evt"), seen.at), after))
+    await _learn(tx, pace, verdict)
+
+
+async def _learn(tx: Tx, pace: Pace, verdict: Verdict) -> None:
+    """What finished teaches how long its model usually takes."""
+    done = verdict.generation
+    if verdict.finding is not Finding.ADVANCED or done.status is not Status.COMPLETED or done.submitted_at is None:
+        return
+    took_s = max(0.0, ((done.closed_at or done.submitted_at) - done.submitted_at) / SECOND)
+    usual = pace.usual.and_then(took_s) if pace.usual else first_usual(took_s)
+    await accounts.save_usual(tx, done.provider, done.model, usual)
+
+
+async def _record(tools: Tools, tx: Tx, batch: _Batch) -> None:
+    """Write everything that was decided."""
+    await observations.insert(tx, batch.found)
+    await generations.save(tx, list(batch.changed.values()))
+    positions = await events.append(tx, [event for event, _ in batch.announced])
+    if batch.announced:
+        active = await subscribers.active(tx)
+        for event, generation in batch.announced:
+            due = await deliveries_for(tools, tx, active, event, generation, positions[event.id])
+            await subscribers.insert_deliveries(tx, due)

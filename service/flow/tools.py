@@ -1,0 +1,91 @@
+"""What a step works with. Steps are handed their tools; they read no settings, clock or entropy of their own."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from service.core.admission import Budget
+from service.core.cadence import Cadence
+from service.core.generation import Generation
+from service.core.ids import ENTROPY_BYTES, make_id
+from service.core.wire import Micros
+from service.flow.callback import Callbacks
+from service.providers.base import Account, Provider, Route, Target
+from service.providers.catalog import PROVIDERS
+from service.store.accounts import AccountKey
+from service.store.base import Database
+from service.transport import Transport
+
+
+class NotConfigured(Exception):
+    """The account a generation was submitted with is no longer in the settings; put it back to go on with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds on what is kept and sent."""
+
+    webhook_max_bytes: int = 1_048_576
+    quarantine_keep: int = 1000
+    delivery_timeout_s: float = 15.0
+    answer_keep_bytes: int = 2048
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """One provider account: the module that speaks, the credentials, what may be sent."""
+
+    provider: Provider
+    account: Account
+    budget: Budget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """The bag: where things are kept, how calls go out, who may be called with what, and where time comes from.
+
+    `callback_secret` (`whsec_` + base64) signs events to the callback URLs that orders name.
+    """
+
+    store: Database
+    transport: Transport
+    upstreams: Mapping[AccountKey, Upstream]
+    callbacks: Callbacks
+    cadence: Cadence
+    limits: Limits
+    now: Callable[[], Micros]
+    entropy: Callable[[int], bytes]
+    callback_secret: str = field(repr=False)
+
+    def make_id(self, prefix: str) -> str:
+        """A new id."""
+        return make_id(prefix, self.now(), self.entropy(ENTROPY_BYTES))
+
+    def dice(self) -> float:
+        """A number in [0, 1)."""
+        return int.from_bytes(self.entropy(4)) / 2**32
+
+    def upstream(self, generation: Generation) -> Upstream:
+        """Whom a generation was asked of. Raises NotConfigured."""
+        try:
+            return self.upstreams[generation.provider, generation.account]
+        except KeyError:
+            raise NotConfigured(
+                f"{generation.provider} has no account {generation.account!r} in the settings"
+            ) from None
+
+    def route(self, generation: Generation) -> Route:
+        """How its provider works on it."""
+        return next(route for route in PROVIDERS[generation.provider].ROUTES if route.name == generation.route)
+
+    def target(self, generation: Generation) -> Target:
+        """The generation as its provider knows it."""
+        return Target(
+            model=generation.model,
+            route=generation.route,
+            base_url=self.upstream(generation).account.base_url,
+            external_id=generation.external_id,
+        )
+
+    def budgets(self) -> dict[AccountKey, Budget]:
+        """What may be sent with each account."""
+        return {key: upstream.budget for key, upstream in self.upstreams.items()}

@@ -1,0 +1,248 @@
+"""The only way out: sends a call, answers with its reply, or says whether the call may have arrived.
+
+httpx is the interface. Its own connection pool slows down with concurrency, so the connections are aiohttp's, which
+also takes a resolver: a connection goes to exactly the addresses that were checked.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+import ipaddress
+import socket
+import ssl
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+import anyio
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from service.core.http import HttpCall, HttpReply
+
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+CONNECT_TIMEOUT_S = 10.0
+REPLY_MAX_BYTES = 32 * 1024 * 1024  # a provider may inline an image in its answer
+USER_AGENT = "Arrivals"
+
+
+class Reason(StrEnum):
+    """Why there is no reply, by name."""
+
+    BLOCKED = "blocked_destination"
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    DISCONNECTED = "disconnected"
+    TOO_LARGE = "answer_too_large"
+
+
+class NotSent(Exception):
+    """Surely nothing arrived: no connection was made. Safe to repeat."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+
+
+class NoAnswer(Exception):
+    """The call may have arrived, and no usable answer came. Repeating it may do the work twice."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Streamed:
+    """A reply whose body is still coming."""
+
+    http_status: int
+    headers: dict[str, str]
+    body: AsyncIterator[bytes] = field(repr=False)
+
+
+class Destinations:
+    """Where URLs given by users may lead: public addresses by https, and whatever the operator allows."""
+
+    def __init__(self, allowed: Sequence[Network] = ()) -> None:
+        self._allowed = tuple(allowed)
+
+    def permits(self, address: str, scheme: str) -> bool:
+        """Whether a connection may go to this address."""
+        ip = ipaddress.ip_address(address.partition("%")[0])
+        if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
+            ip = ip.ipv4_mapped
+        if any(ip.version == network.version and ip in network for network in self._allowed):
+            return True
+        return scheme == "https" and ip.is_global and not ip.is_multicast
+
+    def objection(self, url: str) -> str | None:
+        """What is wrong with a URL as it is written, before any name is resolved; None if nothing is."""
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname, parts.port
+        except ValueError as error:
+            return f"not a URL: {error}"
+        if parts.scheme not in ("https", "http"):
+            return "only https:// and http:// URLs can be called"
+        if not host:
+            return "the URL names no host"
+        if parts.username is not None or parts.password is not None:
+            return "the URL holds credentials"
+        if parts.scheme == "http" and not self._allowed:
+            return "plain http is not allowed; use https, or list the network in ARRIVALS_ALLOW_DESTINATIONS"
+        try:
+            literal = ipaddress.ip_address(host)
+        except ValueError:
+            return None
+        if not self.permits(str(literal), parts.scheme):
+            return f"{host} is not a public address; list its network in ARRIVALS_ALLOW_DESTINATIONS to allow it"
+        return None
+
+
+class _CheckedResolver(AbstractResolver):
+    """Resolves a name and keeps only the addresses that may be called; the connector can reach no others."""
+
+    def __init__(self, destinations: Destinations, scheme: str) -> None:
+        self._destinations, self._scheme = destinations, scheme
+        self._resolver = aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        found = await self._resolver.resolve(host, port, family)
+        permitted = [result for result in found if self._destinations.permits(result["host"], self._scheme)]
+        if not permitted:
+            raise _BlockedAddress(f"{host} resolves to no address that may be called")
+        return permitted
+
+    async def close(self) -> None:
+        await self._resolver.close()
+
+
+class _BlockedAddress(OSError):
+    """No address of the name may be called."""
+
+
+class Transport:
+    """Connections to providers (whose hosts the operator names) and to anywhere else (whose addresses are checked)."""
+
+    def __init__(self, destinations: Destinations) -> None:
+        self.destinations = destinations
+        tls = ssl.create_default_context()
+        self._ask = _client(aiohttp.TCPConnector(limit=0, ssl=tls))
+        # A submission gets a connection of its own: one that idled may be closed just as it is used, and nobody knows.
+        self._submit = _client(aiohttp.TCPConnector(limit=0, ssl=tls, force_close=True))
+        self._outside = {
+            scheme: _client(aiohttp.TCPConnector(limit=0, ssl=tls, resolver=_CheckedResolver(destinations, scheme)))
+            for scheme in ("https", "http")
+        }
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for client in (self._ask, self._submit, *self._outside.values()):
+            await client.aclose()
+
+    async def ask(self, call: HttpCall, timeout_s: float = 30.0) -> HttpReply:
+        """A question to a provider. Raises NotSent, NoAnswer."""
+        return await self._whole(self._ask, call, timeout_s, REPLY_MAX_BYTES)
+
+    async def submit(self, call: HttpCall, timeout_s: float = 60.0) -> HttpReply:
+        """A submission to a provider. Raises NotSent (surely not accepted) and NoAnswer (nobody knows)."""
+        return await self._whole(self._submit, call, timeout_s, REPLY_MAX_BYTES)
+
+    async def deliver(self, call: HttpCall, timeout_s: float, answer_bytes: int) -> HttpReply:
+        """A call to a destination that a user named; only the first `answer_bytes` of the answer are kept."""
+        return await self._whole(self._guarded(call.url), call, timeout_s, answer_bytes, cut=True)
+
+    @asynccontextmanager
+    async def fetch(self, call: HttpCall, *, provider: bool, timeout_s: float = 30.0) -> AsyncIterator[Streamed]:
+        """A reply as it comes, from a provider's own origin or from anywhere. Raises NotSent, NoAnswer."""
+        client = self._ask if provider else self._guarded(call.url)
+        with _in_our_words():
+            request = _request(client, call)
+            with anyio.fail_after(timeout_s):
+                response = await client.send(request, stream=True)
+            try:
+                yield Streamed(http_status=response.status_code, headers=_headers(response), body=response.aiter_raw())
+            finally:
+                await response.aclose()
+
+    def _guarded(self, url: str) -> httpx.AsyncClient:
+        objection = self.destinations.objection(url)
+        if objection:
+            raise NotSent(Reason.BLOCKED, objection)
+        return self._outside[urlsplit(url).scheme]
+
+    async def _whole(
+        self, client: httpx.AsyncClient, call: HttpCall, timeout_s: float, most: int, *, cut: bool = False
+    ) -> HttpReply:
+        with _in_our_words(), anyio.fail_after(timeout_s):
+            response = await client.send(_request(client, call), stream=True)
+            try:
+                body = bytearray()
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > most:
+                        break
+            finally:
+                await response.aclose()
+        if len(body) > most and not cut:
+            raise NoAnswer(Reason.TOO_LARGE, f"the answer is larger than {most} bytes")
+        return HttpReply(http_status=response.status_code, headers=_headers(response), body=bytes(body[:most]))
+
+
+def _client(connector: aiohttp.TCPConnector) -> httpx.AsyncClient:
+    """One client; no cookies are kept (subscribers share it), no proxy is taken from the environment."""
+    session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+    timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S, pool=CONNECT_TIMEOUT_S)
+    transport = AiohttpTransport(client=session)
+    return httpx.AsyncClient(
+        transport=transport, timeout=timeout, trust_env=False, headers={"user-agent": USER_AGENT, "accept": "*/*"}
+    )
+
+
+def _request(client: httpx.AsyncClient, call: HttpCall) -> httpx.Request:
+    return client.build_request(call.method, call.url, headers=dict(call.headers), content=call.body)
+
+
+def _headers(response: httpx.Response) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    """Turns every way a call can go wrong into NotSent or NoAnswer.
+
+    The aiohttp error behind httpx's decides: the adapter reports a server that disconnected after it was sent a request
+    as a connect timeout, which would let a submission be made twice.
+    """
+    try:
+        yield
+    except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError) as error:
+        cause = error.__cause__ if isinstance(error, httpx.HTTPError) and error.__cause__ else error
+        unsent = _unsent(cause)
+        if unsent:
+            raise NotSent(unsent, str(cause)) from error
+        reason = Reason.TIMEOUT if isinstance(cause, TimeoutError) else Reason.DISCONNECTED
+        raise NoAnswer(reason, str(cause) or type(cause).__name__) from error
+
+
+def _unsent(cause: BaseException) -> Reason | None:
+    """The reason if no connection was made, so that nothing was sent."""
+    if isinstance(cause, aiohttp.ClientConnectorDNSError):
+        return Reason.BLOCKED if isinstance(cause.os_error, _BlockedAddress) else Reason.DNS
+    if isinstance(cause, aiohttp.ClientSSLError):
+        return Reason.TLS
+    if isinstance(cause, aiohttp.ClientConnectorError):
+        return Reason.CONNECT
+    if isinstance(cause, aiohttp.ConnectionTimeoutError):
+        return Reason.TIMEOUT
+    if isinstance(cause, aiohttp.InvalidURL | httpx.InvalidURL | httpx.UnsupportedProtocol):
+        return Reason.CONNECT
+    return None
