@@ -98,6 +98,7 @@ def _to_row(known: Scheduled) -> dict[str, Any]:
         "outputs": to_json(generation.outputs),
         "metadata": to_json(generation.metadata),
         "failure": to_json(generation.failure) if generation.failure else None,
+        "failure_code": generation.failure.code if generation.failure else None,
         "cost": to_json(generation.cost) if generation.cost else None,
         "held": to_json(generation.held) if generation.held else None,
         "webhook_expected": int(generation.webhook_expected),

@@ -14,6 +14,7 @@ CREATE TABLE generations (
     queue_position INT/* pg: 8 */,
     outputs TEXT NOT NULL,
     failure TEXT,
+    failure_code TEXT,
     cost TEXT,
     metadata TEXT NOT NULL,
     callback_url TEXT,
@@ -39,6 +40,7 @@ CREATE TABLE generations (
 CREATE INDEX generations_to_submit ON generations (provider, account, created_at) WHERE submit_at IS NOT NULL;
 CREATE INDEX generations_to_poll ON generations (poll_at) WHERE poll_at IS NOT NULL;
 CREATE INDEX generations_to_expire ON generations (clock_at) WHERE clock_at IS NOT NULL;
+CREATE INDEX generations_closed ON generations (closed_at) WHERE closed_at IS NOT NULL;
 CREATE INDEX generations_in_flight ON generations (provider, account)
     WHERE status IN ('submitting', 'submitted', 'processing');
 

@@ -1,11 +1,11 @@
 -- name: insert_generation
 INSERT INTO generations (
     id, provider, account, route, model, status, version, external_id, provider_status, progress, queue_position, outputs,
-    failure, cost, metadata, callback_url, webhook_expected, learned_from, verified_by, late, held, created_at,
+    failure, failure_code, cost, metadata, callback_url, webhook_expected, learned_from, verified_by, late, held, created_at,
     submitted_at, closed_at, deadline_at, submit_at, poll_at, clock_at, submit_tries, polls, poll_misses
 ) VALUES (
     :id, :provider, :account, :route, :model, :status, :version, :external_id, :provider_status, :progress,
-    :queue_position, :outputs, :failure, :cost, :metadata, :callback_url, :webhook_expected, :learned_from, :verified_by,
+    :queue_position, :outputs, :failure, :failure_code, :cost, :metadata, :callback_url, :webhook_expected, :learned_from, :verified_by,
     :late, :held, :created_at, :submitted_at, :closed_at, :deadline_at, :submit_at, :poll_at, :clock_at, 0, 0, 0
 );
 
@@ -38,7 +38,8 @@ SELECT * FROM generations
 -- name: save_generation
 UPDATE generations SET
     status = :status, version = :version + 1, external_id = :external_id, provider_status = :provider_status,
-    progress = :progress, queue_position = :queue_position, outputs = :outputs, failure = :failure, cost = :cost,
+    progress = :progress, queue_position = :queue_position, outputs = :outputs, failure = :failure,
+    failure_code = :failure_code, cost = :cost,
     learned_from = :learned_from, verified_by = :verified_by, late = :late, held = :held, submitted_at = :submitted_at,
     closed_at = :closed_at, submit_at = :submit_at, poll_at = :poll_at, clock_at = :clock_at,
     polls = :polls, poll_misses = :poll_misses

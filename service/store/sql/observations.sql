@@ -50,8 +50,3 @@ INSERT INTO observations (
 
 -- name: observations_of
 SELECT * FROM observations WHERE generation_id = :generation_id ORDER BY at, id;
-
--- name: count_findings
-SELECT provider, origin, finding, COUNT(*) AS counted
-  FROM observations JOIN generations ON generations.id = observations.generation_id
- GROUP BY provider, origin, finding;

@@ -1,0 +1,5 @@
+"""`python -m service`."""
+
+from service.cli.main import main
+
+main()

@@ -1,0 +1,76 @@
+"""Puts the parts together; the only one who knows everybody. Tests are built on it too: they test what is wired."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+import os
+import time
+
+import anyio
+import structlog
+
+from service.flow.callback import Callbacks
+from service.flow.tools import Limits, Tools, Upstream
+from service.providers.catalog import PROVIDERS
+from service.settings import Settings
+from service.store.migrate import migrate
+from service.store.sqlite import SqliteDatabase
+from service.transport import Destinations, Transport
+from service.workers.roster import roster
+
+log = structlog.get_logger()
+
+GRACE_S = 20.0  # for what has begun, when the service is asked to stop
+
+
+def clock() -> int:
+    """Microseconds since 1970 UTC."""
+    return time.time_ns() // 1000
+
+
+@asynccontextmanager
+async def assembled(settings: Settings) -> AsyncIterator[Tools]:
+    """The tools that the settings describe (keys included), over a database that is open and up to date.
+
+    Raises Unsuitable when the database cannot be used.
+    """
+    database = await SqliteDatabase.open(settings.database_path, clock)
+    transport = Transport(Destinations(settings.allow_destinations))
+    try:
+        applied = await migrate(database, clock())
+        if applied:
+            log.info("database_migrated", path=str(database.path), applied=applied)
+        yield Tools(
+            store=database,
+            transport=transport,
+            upstreams={
+                key: Upstream(provider=PROVIDERS[key[0]], account=found.account, budget=found.budget)
+                for key, found in settings.accounts.items()
+            },
+            callbacks=Callbacks(public_url=settings.public_url, keys=settings.secret_keys),
+            cadence=settings.cadence,
+            limits=Limits(webhook_max_bytes=settings.webhook_max_bytes),
+            now=clock,
+            entropy=os.urandom,
+            callback_secret=settings.callback_secret or "",
+        )
+    finally:
+        with anyio.CancelScope(shield=True):
+            await transport.close()
+            await database.close()
+
+
+@asynccontextmanager
+async def working(tools: Tools, names: Sequence[str]) -> AsyncIterator[None]:
+    """The named workers run while the block does; at its end what has begun is finished, within the grace."""
+    stop = anyio.Event()
+    async with anyio.create_task_group() as group:
+        for worker in roster(tools):
+            if worker.name in names:
+                group.start_soon(worker.run, tools.store, stop)
+        try:
+            yield
+        finally:
+            stop.set()
+            for name in names:
+                tools.store.ring(name)
+            group.cancel_scope.deadline = anyio.current_time() + GRACE_S

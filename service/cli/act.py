@@ -1,0 +1,44 @@
+"""`arrivals submit`: order a generation."""
+
+from typing import Any
+
+import click
+import msgspec
+
+from service.cli.look import print_generation
+from service.cli.main import tells_errors
+from service.cli.talk import reaches_service, talk
+
+
+@click.command("submit")
+@click.argument("provider")
+@click.argument("model")
+@click.option("--prompt", help="Put into the input as `prompt`.")
+@click.option("--input", "more", default="{}", help="The model's fields as JSON.")
+@click.option("--callback-url", help="Where to send this generation's events.")
+@click.option("--wait", "wait_s", type=click.IntRange(0, 300), default=0, help="Seconds to wait for its end.")
+@click.option("--json", "as_program", is_flag=True, help="One JSON object.")
+@reaches_service
+@tells_errors
+def submit_command(
+    provider: str,
+    model: str,
+    prompt: str | None,
+    more: str,
+    callback_url: str | None,
+    wait_s: int,
+    as_program: bool,
+    url: str | None,
+    key: str | None,
+) -> None:
+    """Order one generation of MODEL from PROVIDER."""
+    try:
+        given: dict[str, Any] = msgspec.json.decode(more, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise click.UsageError(f"--input must be a JSON object: {error}") from error
+    if prompt is not None:
+        given["prompt"] = prompt
+    body = {"provider": provider, "model": model, "input": given, "callback_url": callback_url}
+    headers = {"prefer": f"wait={wait_s}"} if wait_s else {}
+    generation = talk(url, key, "POST", "/v1/generations", json=body, headers=headers)
+    print_generation(generation, as_program=as_program)

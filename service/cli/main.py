@@ -1,0 +1,75 @@
+"""The commands, by name. What a command needs is imported when it runs, so that each starts quickly."""
+
+from collections.abc import Callable
+from functools import wraps
+from importlib import import_module
+import os
+import sys
+from typing import Any
+
+import click
+
+from service import __version__
+from service.settings import BadSetting, Settings, read_settings
+from service.store.base import StoreError
+
+# command: the module that holds it
+COMMANDS = {
+    "demo": "service.cli.show_off",
+    "keys": "service.cli.keys",
+    "list": "service.cli.look",
+    "rehearse": "service.cli.rehearse",
+    "serve": "service.cli.serve",
+    "show": "service.cli.look",
+    "submit": "service.cli.act",
+}
+
+
+class Lazy(click.Group):
+    """Imports a command's module only when that command is asked for."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        """By name."""
+        return sorted(COMMANDS)
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        """The command object of that name in its module."""
+        if name not in COMMANDS:
+            return None
+        found: click.Command = getattr(import_module(COMMANDS[name]), f"{name}_command")
+        return found
+
+
+@click.command(cls=Lazy)
+@click.version_option(__version__, prog_name="arrivals")
+def main() -> None:
+    """Arrivals: submit AI media generations, take their webhooks, poll for the rest, announce each end once.
+
+    Settings come from the environment (ARRIVALS_…); the README lists them.
+    """
+
+
+def settings_from_environment() -> Settings:
+    """The settings, or an end with exit code 2 that says what is wrong with them."""
+    try:
+        return read_settings(os.environ)
+    except BadSetting as error:
+        click.echo(f"arrivals: {error}", err=True)
+        sys.exit(2)
+
+
+def tells_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Expected troubles end in one line and exit code 1 (2 for a setting), not in a stack trace."""
+
+    @wraps(command)
+    def run(*args: Any, **options: Any) -> Any:
+        try:
+            return command(*args, **options)
+        except BadSetting as error:
+            click.echo(f"arrivals: {error}", err=True)
+            sys.exit(2)
+        except (StoreError, OSError) as error:
+            click.echo(f"arrivals: {error}", err=True)
+            sys.exit(1)
+
+    return run

@@ -1,0 +1,22 @@
+"""`arrivals rehearse`: the stand-in providers, for trying everything without a provider."""
+
+import anyio
+import click
+
+from service.cli.main import tells_errors
+from service.rehearsal.app import Tempo
+from service.rehearsal.serve import serve
+
+
+@click.command("rehearse")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=9100, show_default=True)
+@click.option("--seed", default=1, show_default=True, help="Varies how long the work takes.")
+@tells_errors
+def rehearse_command(host: str, port: int, seed: int) -> None:
+    """Run stand-ins for the providers, with faults on demand.
+
+    Their first page says what they understand: curl http://127.0.0.1:9100/
+    """
+    click.echo(f"the stand-ins are at http://{host}:{port}/ (their record: /rehearsal/record)", err=True)
+    anyio.run(lambda: serve(host, port, seed=seed, tempo=Tempo()))

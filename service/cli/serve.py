@@ -1,0 +1,107 @@
+"""`arrivals serve`: web and workers in one process, or one of the two."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+import signal
+import socket
+import sys
+
+import anyio
+import click
+import structlog
+import uvicorn
+
+from service.assembly import GRACE_S, assembled, working
+from service.cli.main import settings_from_environment, tells_errors
+from service.keyring import keyring_path, with_keys
+from service.logs import configure
+from service.settings import Settings
+from service.web.app import make_app
+from service.workers.roster import NAMES
+
+log = structlog.get_logger()
+
+BACKLOG = 2048
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its signal handling: workers end with it, so signals are the service's."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are not captured here."""
+        yield
+
+
+@click.command("serve")
+@click.option("--web-only", is_flag=True, help="Only the HTTP interface; another process works.")
+@click.option("--workers-only", is_flag=True, help="Only the workers; another process answers HTTP.")
+@tells_errors
+def serve_command(*, web_only: bool, workers_only: bool) -> None:
+    """Run the service."""
+    if web_only and workers_only:
+        raise click.UsageError("--web-only and --workers-only leave nothing to run")
+    settings = settings_from_environment()
+    configure(settings.log_format, settings.log_level)
+    settings, made = with_keys(settings)
+    if made:
+        log.info(
+            "keys_made", path=str(keyring_path(settings)), hint="the API key and the signing keys are in this file"
+        )
+    use_uvloop = sys.platform != "win32"
+    anyio.run(_serve, settings, not workers_only, () if web_only else NAMES, backend_options={"use_uvloop": use_uvloop})
+
+
+async def _serve(settings: Settings, web: bool, workers: tuple[str, ...]) -> None:
+    listening = _listen(settings.host, settings.port) if web else None
+    async with assembled(settings) as tools, working(tools, workers):
+        if not settings.accounts:
+            log.warning("no_provider_configured", hint="set ARRIVALS_<PROVIDER>_API_KEY to use a provider")
+        if listening is None:
+            await _until_stopped()
+            return
+        app = make_app(tools, settings.api_key or "")
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=int(GRACE_S),
+        )
+        server = Server(config)
+        async with anyio.create_task_group() as group:
+            group.start_soon(_stop_when_told, server)
+            host, port = listening.getsockname()[:2]
+            log.info("serving", url=f"http://{host}:{port}", public_url=settings.public_url, database=settings.database)
+            await server.serve(sockets=[listening])
+            group.cancel_scope.cancel()
+    log.info("stopped")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bound here, so that a port in use is one clear line. TCP by name, or asyncio leaves Nagle's delay on."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise OSError(
+            f"cannot listen on {host}:{port} ({error.strerror or error}); set ARRIVALS_PORT to another"
+        ) from error
+    return listening
+
+
+async def _stop_when_told(server: Server) -> None:
+    await _until_stopped()
+    server.should_exit = True
+
+
+async def _until_stopped() -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for number in signals:
+            log.info("stopping", signal=signal.Signals(number).name, grace_s=GRACE_S)
+            return

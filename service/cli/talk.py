@@ -1,0 +1,46 @@
+"""Talking to a running service over its HTTP interface."""
+
+from collections.abc import Callable, Mapping
+import sys
+from typing import Any
+
+import click
+import httpx
+
+from service.cli.main import settings_from_environment
+from service.keyring import with_keys
+
+TIMEOUT_S = 330.0
+
+
+def reaches_service(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that name the service: by default the one that this environment's settings describe."""
+    command = click.option("--key", help="The API key; by default the settings' own.")(command)
+    return click.option("--url", help="Where the service is; by default ARRIVALS_HOST and ARRIVALS_PORT.")(command)
+
+
+def talk(
+    url: str | None, key: str | None, method: str, path: str, headers: Mapping[str, str] | None = None, **options: Any
+) -> Any:
+    """The JSON answer; an error ends the command with exit code 1 and the service's own words."""
+    if url is None or key is None:
+        settings = settings_from_environment()
+        url = url or f"http://{settings.host}:{settings.port}"
+        key = key or (settings.api_key or with_keys(settings)[0].api_key)
+    try:
+        reply = httpx.request(
+            method,
+            url + path,
+            headers={"authorization": f"Bearer {key}", **(headers or {})},
+            timeout=TIMEOUT_S,
+            trust_env=False,
+            **options,
+        )
+    except httpx.HTTPError as error:
+        click.echo(f"arrivals: nothing answers at {url} ({error}); is `arrivals serve` running?", err=True)
+        sys.exit(1)
+    if reply.is_error:
+        told = reply.json() if "json" in reply.headers.get("content-type", "") else {}
+        click.echo(f"arrivals: {told.get('detail', f'HTTP {reply.status_code}')}", err=True)
+        sys.exit(1)
+    return reply.json()

@@ -1,0 +1,69 @@
+"""Keys that nobody set are made at the first start and kept beside the database, readable by its owner only."""
+
+from dataclasses import replace
+import os
+from pathlib import Path
+import secrets
+
+import msgspec
+
+from service.flow.sign import SECRET_BYTES, BadSecret, key_of, make_secret
+from service.settings import BadSetting, Settings
+
+
+class Keyring(msgspec.Struct):
+    """What the file holds."""
+
+    secret_keys: list[str]
+    api_key: str
+    callback_secret: str
+
+
+def keyring_path(settings: Settings) -> Path:
+    """`arrivals.db.keys` for `arrivals.db`."""
+    path = settings.database_path
+    return path.with_name(path.name + ".keys")
+
+
+def with_keys(settings: Settings) -> tuple[Settings, bool]:
+    """The settings with every key, and whether the file was made now. Raises BadSetting."""
+    if settings.callback_secret is not None:
+        try:
+            key_of(settings.callback_secret)
+        except BadSecret as error:
+            raise BadSetting(f"ARRIVALS_CALLBACK_SECRET is wrong: {BadSecret.__doc__}") from error
+    if settings.secret_keys and settings.api_key and settings.callback_secret:
+        return settings, False
+    keyring, made = _kept(keyring_path(settings))
+    return (
+        replace(
+            settings,
+            secret_keys=settings.secret_keys or tuple(keyring.secret_keys),
+            api_key=settings.api_key or keyring.api_key,
+            callback_secret=settings.callback_secret or keyring.callback_secret,
+        ),
+        made,
+    )
+
+
+def _kept(path: Path) -> tuple[Keyring, bool]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Keyring), False
+    except FileNotFoundError:
+        pass
+    except (OSError, msgspec.DecodeError) as error:
+        raise BadSetting(f"cannot read the keys in {path}: {error}") from error
+    keyring = Keyring(
+        secret_keys=[secrets.token_urlsafe(32)],
+        api_key="arr_" + secrets.token_urlsafe(32),
+        callback_secret=make_secret(secrets.token_bytes(SECRET_BYTES)),
+    )
+    try:
+        # O_EXCL: of two processes that start together, one makes the file and the other reads it.
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(keyring)))
+    except FileExistsError:
+        return msgspec.json.decode(path.read_bytes(), type=Keyring), False
+    except OSError as error:
+        raise BadSetting(f"cannot keep the keys in {path}: {error}") from error
+    return keyring, True

@@ -1,0 +1,175 @@
+"""The directive: what a prompt asks its stand-in to do wrong, as `[rehearse word=value word=value]`.
+
+It reads text and nothing else; a word it does not know is refused aloud, so that a slip never passes for a fault.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+import hashlib
+import math
+import re
+from typing import TypeVar
+
+MARK = "[rehearse"
+_SHAPE = re.compile(r"\[rehearse((?:\s[^\]]*)?)\]")
+_REF = re.compile(r"[A-Za-z0-9._~-]{1,80}")
+_REF_CHARACTERS = 12
+
+Fault = TypeVar("Fault", bound=StrEnum)
+
+
+class UnknownFault(Exception):
+    """The prompt asks for a fault that there is not."""
+
+
+class WebhookFault(StrEnum):
+    """What becomes of a job's closing webhook."""
+
+    LOST = "lost"  # never sent
+    LATE = "late"  # well after the job ended
+    TWICE = "twice"
+    REORDERED = "reordered"  # a stale running word follows the closing one
+    EARLY = "early"  # sent and answered before the submit answer
+    FORGED = "forged"  # a lie comes first, from somebody else
+    UNREADABLE = "unreadable"  # a body that is not JSON comes first
+    HUGE = "huge"  # a body of 12 MiB comes first
+    CONTRADICTION = "contradiction"  # the opposite follows, as well authenticated as the truth
+
+
+class SubmitFault(StrEnum):
+    """How a submission is answered instead of being accepted."""
+
+    TOO_MANY = "429"
+    PAYMENT = "402"
+    UNAVAILABLE = "503"
+    BROKEN = "500"
+    CUT = "cut"  # accepted, and the connection dropped in the middle of the answer
+
+
+class PollFault(StrEnum):
+    """How a poll is answered instead of the truth."""
+
+    FAIL = "fail"  # 500 and 503 in turn
+    LAG = "lag"  # not found, for now
+    ODD = "odd"  # a status word that no page knows
+    LIMITED = "limited"  # 429
+    GONE = "gone"  # not found for ever, once the job has ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directive:
+    """One order's wishes. A count of infinity means every time."""
+
+    ref: str
+    outcome: str = "completed"
+    empty: float = 0
+    webhook: frozenset[WebhookFault] = frozenset()
+    late: float = 1.0
+    submit: tuple[tuple[SubmitFault, float], ...] = ()
+    poll: tuple[tuple[PollFault, float], ...] = ()
+    gone: bool = False
+    run_s: float | None = None
+    dialect: str | None = None
+
+    def submit_fault(self, attempt: int) -> SubmitFault | None:
+        """The fault of this attempt, counted from 1; each word of the list takes its share of attempts in turn."""
+        return _due(self.submit, attempt)
+
+    def poll_fault(self, poll: int) -> PollFault | None:
+        """The fault of this poll, counted from 1; each word of the list takes its share of polls in turn."""
+        return _due(self.poll, poll)
+
+
+def read(text: str) -> Directive:
+    """The directive in the text, or the plain one. Raises UnknownFault."""
+    found = _SHAPE.search(text)
+    if found is None:
+        if MARK in text:
+            raise UnknownFault(f"{MARK} …: the bracket is not closed")
+        return Directive(ref=hashlib.sha256(text.encode()).hexdigest()[:_REF_CHARACTERS])
+    words = [word.partition("=") for word in found[1].split()]
+    given = {name: value for name, _, value in words}
+    if len(given) < len(words):
+        raise UnknownFault(f"a word is given twice in {found[0]}")
+    ref = given.pop("ref", hashlib.sha256(text.encode()).hexdigest()[:_REF_CHARACTERS])
+    if _REF.fullmatch(ref) is None:
+        raise UnknownFault(f"ref={ref}: letters, digits and ._~- only")
+    outcome, empty = _outcome(given.pop("outcome", "completed"))
+    webhook, late = _webhook(given.pop("webhook", ""))
+    poll = _faults(PollFault, "poll", given.pop("poll", ""))
+    directive = Directive(
+        ref=ref,
+        outcome=outcome,
+        empty=empty,
+        webhook=webhook,
+        late=late,
+        submit=_faults(SubmitFault, "submit", given.pop("submit", "")),
+        poll=tuple((fault, times) for fault, times in poll if fault is not PollFault.GONE),
+        gone=any(fault is PollFault.GONE for fault, _ in poll),
+        run_s=_number("run", given.pop("run", None)),
+        dialect=given.pop("dialect", None),
+    )
+    if given:
+        raise UnknownFault(f"unknown fault {', '.join(given)}")
+    return directive
+
+
+def _outcome(value: str) -> tuple[str, float]:
+    word, _, count = value.partition(":")
+    if word == "empty":
+        return "completed", (_number("outcome=empty", count or None) or math.inf)
+    if count:
+        raise UnknownFault(f"unknown fault outcome={value}")
+    return word, 0
+
+
+def _webhook(value: str) -> tuple[frozenset[WebhookFault], float]:
+    faults = set()
+    late = 1.0
+    for word in filter(None, value.split(",")):
+        name, _, count = word.partition(":")
+        fault = _member(WebhookFault, name)
+        if fault is None or (count and fault is not WebhookFault.LATE):
+            raise UnknownFault(f"unknown fault webhook={word}")
+        faults.add(fault)
+        late = _number("webhook=late", count or None) or late
+    return frozenset(faults), late
+
+
+def _faults(kind: type[Fault], name: str, value: str) -> tuple[tuple[Fault, float], ...]:
+    faults = []
+    for word in filter(None, value.split(",")):
+        said, _, count = word.partition(":")
+        fault = _member(kind, said)
+        if fault is None:
+            raise UnknownFault(f"unknown fault {name}={word}")
+        times = _number(f"{name}={said}", count or None)
+        faults.append((fault, math.inf if times is None else times))
+    return tuple(faults)
+
+
+def _member(kind: type[Fault], value: str) -> Fault | None:
+    try:
+        return kind(value)
+    except ValueError:
+        return None
+
+
+def _number(name: str, value: str | None) -> float | None:
+    if value is None:
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        raise UnknownFault(f"unknown fault {name}: {value!r} is not a number") from None
+    if not math.isfinite(number) or number < 0:
+        raise UnknownFault(f"unknown fault {name}: {value!r} is not a number from 0 up")
+    return number
+
+
+def _due(faults: tuple[tuple[Fault, float], ...], turn: int) -> Fault | None:
+    for fault, times in faults:
+        if turn <= times:
+            return fault
+        turn -= int(times)
+    return None

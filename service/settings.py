@@ -1,0 +1,237 @@
+"""Settings: read once from the environment, each documented here. Nothing below this floor reads configuration.
+
+`ARRIVALS_` stands before every name. The README's table is made from `FIELDS` and `PROVIDER_FIELDS`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+import difflib
+import ipaddress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from service.core.admission import Budget
+from service.core.cadence import RETRY_SCHEDULE_S, Cadence
+from service.logs import LogFormat
+from service.providers.base import Account
+from service.providers.catalog import PROVIDERS
+from service.transport import Network
+
+PREFIX = "ARRIVALS_"
+SHORTEST_KEY = 16
+
+
+class BadSetting(ValueError):
+    """A setting cannot be used; the message names it and says what to write instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSettings:
+    """One provider account as set."""
+
+    account: Account
+    budget: Budget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set. Secrets stay out of the repr."""
+
+    database: str = "arrivals.db"
+    host: str = "127.0.0.1"
+    port: int = 8080
+    public_url: str | None = None
+    secret_keys: tuple[str, ...] = field(default=(), repr=False)
+    api_key: str | None = field(default=None, repr=False)
+    callback_secret: str | None = field(default=None, repr=False)
+    allow_destinations: tuple[Network, ...] = ()
+    log_format: LogFormat = "console"
+    log_level: str = "info"
+    webhook_max_bytes: int = 1_048_576
+    cadence: Cadence = field(default_factory=Cadence)
+    accounts: Mapping[tuple[str, str], AccountSettings] = field(default_factory=dict)
+
+    @property
+    def database_path(self) -> Path:
+        """The SQLite file."""
+        return Path(self.database)
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"one of {', '.join(choices)}")
+        return text
+
+    return read
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise ValueError(f"a whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def _seconds(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < 10**9:
+        raise ValueError("a number of seconds, such as 30 or 0.5")
+    return found
+
+
+def _schedule(text: str) -> tuple[float, ...]:
+    return tuple(_seconds(part.strip()) for part in text.split(","))
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("a URL such as https://arrivals.example.com")
+    return text.rstrip("/")
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise ValueError(f"networks such as 127.0.0.0/8,10.1.0.0/16 ({error})") from error
+
+
+def _keys(text: str) -> tuple[str, ...]:
+    keys = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not keys or any(len(key) < SHORTEST_KEY for key in keys):
+        raise ValueError(f"keys of at least {SHORTEST_KEY} characters, separated by commas, newest first")
+    return keys
+
+
+def _key(text: str) -> str:
+    if len(text) < SHORTEST_KEY:
+        raise ValueError(f"at least {SHORTEST_KEY} characters")
+    return text
+
+
+def _database(text: str) -> str:
+    if "://" in text:
+        raise ValueError("the path of an SQLite file")
+    return text
+
+
+def _plain(text: str) -> str:
+    return text
+
+
+# name: (reader, default as shown, what it is)
+FIELDS: Mapping[str, tuple[Callable[[str], Any], str, str]] = {
+    "DATABASE": (_database, "arrivals.db", "The SQLite file that holds everything; made at the first start."),
+    "HOST": (_plain, "127.0.0.1", "The address to listen on."),
+    "PORT": (_whole(0, 65535), "8080", "The port to listen on; 0 takes a free one."),
+    "PUBLIC_URL": (
+        _url,
+        "",
+        "Where providers reach us. Not set: no callback URL is sent and polling does all the work.",
+    ),
+    "SECRET_KEYS": (_keys, "made at first start", "Signs callback tokens; several by commas, newest first, to rotate."),
+    "API_KEY": (_key, "made at first start", "An API key with every scope; further ones by `arrivals keys`."),
+    "CALLBACK_SECRET": (
+        _plain,
+        "made at first start",
+        "Signs events to orders' own `callback_url`: `whsec_` + base64.",
+    ),
+    "ALLOW_DESTINATIONS": (
+        _networks,
+        "",
+        "Networks that subscribers, callbacks and outputs may lead to though not public.",
+    ),
+    "LOG_FORMAT": (_one_of("console", "json"), "console", "How log lines look."),
+    "LOG_LEVEL": (_one_of("debug", "info", "warning", "error"), "info", "The least important line that is logged."),
+    "WEBHOOK_MAX_BYTES": (_whole(1024, 2**30), "1048576", "A larger webhook is answered 413."),
+    "POLL_FIRST_S": (_seconds, "by provider", "From a submission to the first poll, whatever the provider documents."),
+    "POLL_MAX_S": (_seconds, "60", "The longest time between two polls of one generation."),
+    "HELD_S": (_seconds, "120", "How long a closing word that lacks its output or reason is held for it."),
+    "RETRY_SCHEDULE_S": (
+        _schedule,
+        ",".join(f"{wait:g}" for wait in RETRY_SCHEDULE_S),
+        "Waits before a delivery's first and further tries.",
+    ),
+}
+
+# name after the provider's: (reader, what it is)
+PROVIDER_FIELDS: Mapping[str, tuple[Callable[[str], Any], str]] = {
+    "API_KEY": (_plain, "The provider's key. Setting it is what configures the provider."),
+    "BASE_URL": (_url, "The provider's own host, if not its public one; what is set here is trusted."),
+    "WEBHOOK_SECRET": (_keys, "Secrets its webhooks may carry; several by commas, newest first, to rotate."),
+    "MAX_IN_FLIGHT": (_whole(1, 10**6), "The most generations under way at once."),
+    "REQUESTS_PER_MINUTE": (_whole(1, 10**6), "The most submissions and polls a minute, together."),
+}
+CADENCES = {
+    "POLL_FIRST_S": "poll_first_s",
+    "POLL_MAX_S": "poll_max_s",
+    "HELD_S": "held_s",
+    "RETRY_SCHEDULE_S": "retry_schedule_s",
+}
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """The settings an environment gives. Raises BadSetting, also for a name nobody reads."""
+    given = {name.removeprefix(PREFIX): text for name, text in environment.items() if name.startswith(PREFIX)}
+    values: dict[str, Any] = {}
+    cadence: dict[str, Any] = {}
+    providers: dict[tuple[str, str], dict[str, Any]] = {}
+    for name, text in given.items():
+        if name in FIELDS:
+            place = cadence if name in CADENCES else values
+            place[CADENCES.get(name, name.lower())] = _value(name, FIELDS[name][0], text)
+            continue
+        provider, account, part = _provider_setting(name)
+        providers.setdefault((provider, account), {})[part] = _value(name, PROVIDER_FIELDS[part][0], text)
+    accounts = {key: _account(*key, parts) for key, parts in providers.items()}
+    return Settings(cadence=Cadence(**cadence), accounts=accounts, **values)
+
+
+def _value(name: str, read: Callable[[str], Any], text: str) -> Any:
+    try:
+        return read(text)
+    except ValueError as error:
+        raise BadSetting(f"{PREFIX}{name} must be {error}") from error
+
+
+def _provider_setting(name: str) -> tuple[str, str, str]:
+    """`RUNBLOB_API_KEY` → (runblob, default, API_KEY); `RUNBLOB__TEAM_B_API_KEY` → (runblob, team_b, API_KEY)."""
+    for provider in PROVIDERS:
+        for part in PROVIDER_FIELDS:
+            if name == f"{provider.upper()}_{part}":
+                return provider, "default", part
+            head, tail = f"{provider.upper()}__", f"_{part}"
+            if name.startswith(head) and name.endswith(tail) and len(name) > len(head) + len(tail):
+                return provider, name[len(head) : -len(tail)].lower(), part
+    known = [*FIELDS, *(f"{provider.upper()}_{part}" for provider in PROVIDERS for part in PROVIDER_FIELDS)]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {PREFIX}{near[0]}?" if near else ""
+    raise BadSetting(f"there is no setting {PREFIX}{name}{hint}")
+
+
+def _account(provider: str, account: str, parts: Mapping[str, Any]) -> AccountSettings:
+    if "API_KEY" not in parts:
+        infix = "_" if account == "default" else f"__{account.upper()}_"
+        raise BadSetting(f"{PREFIX}{provider.upper()}{infix}API_KEY is not set, but other settings of that account are")
+    module = PROVIDERS[provider]
+    budget = replace(
+        module.BUDGET,
+        max_in_flight=parts.get("MAX_IN_FLIGHT", module.BUDGET.max_in_flight),
+        requests_per_minute=parts.get("REQUESTS_PER_MINUTE", module.BUDGET.requests_per_minute),
+    )
+    return AccountSettings(
+        account=Account(
+            base_url=parts.get("BASE_URL", module.BASE_URL),
+            api_key=parts["API_KEY"],
+            webhook_secrets=parts.get("WEBHOOK_SECRET", ()),
+        ),
+        budget=budget,
+    )

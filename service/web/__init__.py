@@ -1,0 +1,1 @@
+"""The HTTP doors: for the application, for providers, for operators."""

@@ -1,0 +1,113 @@
+"""An endpoint as data: method, path, scope, what it takes and answers. Routes and OpenAPI are both made from it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from service.flow.tools import Tools
+from service.store.keys import ApiKey
+from service.web.auth import Gate, Scope
+from service.web.errors import Problem, from_validation, problem_of
+
+S = TypeVar("S")
+
+BODY_MAX_BYTES = 64 * 1024 * 1024  # an order may inline images
+KEY_OF_NOBODY = ApiKey(id="key_none", name="nobody", scopes=(), created_at=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request as a handler sees it: already admitted, its query and body already validated."""
+
+    tools: Tools
+    key: ApiKey
+    request: Request
+    query: Any
+    body: Any
+
+    def path(self, name: str) -> str:
+        """A value of the path."""
+        value: str = self.request.path_params[name]
+        return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """`query` and `body` are msgspec structs; `answers` maps a status to the type of its body (None: no JSON body)."""
+
+    method: str
+    path: str
+    summary: str
+    handle: Callable[[Call], Awaitable[Response]]
+    answers: Mapping[int, Any]
+    scope: Scope | None = None
+    query: type[msgspec.Struct] | None = None
+    body: type[msgspec.Struct] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)  # request headers it heeds: what for
+
+
+def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON answer."""
+    return Response(msgspec.json.encode(value), status, headers=dict(headers or {}), media_type="application/json")
+
+
+def route(endpoint: Endpoint, gate: Gate) -> Route:
+    """The endpoint as Starlette serves it."""
+
+    async def serve(request: Request) -> Response:
+        try:
+            key = KEY_OF_NOBODY
+            if endpoint.scope is not None:
+                key = await gate.admit(request.headers.get("authorization"), endpoint.scope)
+            call = Call(
+                tools=gate.tools,
+                key=key,
+                request=request,
+                query=_query(request, endpoint.query),
+                body=await _body(request, endpoint.body),
+            )
+            return await endpoint.handle(call)
+        except Exception as error:  # noqa: BLE001 - the one place where errors become answers
+            return problem_of(error).response()
+
+    return Route(endpoint.path, serve, methods=[endpoint.method], name=f"{endpoint.method} {endpoint.path}")
+
+
+def _query(request: Request, shape: type[S] | None) -> S | None:
+    if shape is None:
+        return None
+    try:
+        return msgspec.convert(dict(request.query_params), shape, strict=False)
+    except msgspec.ValidationError as error:
+        raise from_validation(error) from error
+
+
+async def _body(request: Request, shape: type[S] | None) -> S | None:
+    if shape is None:
+        return None
+    content = await read_capped(request, BODY_MAX_BYTES)
+    try:
+        return msgspec.json.decode(content or b"{}", type=shape)
+    except msgspec.DecodeError as error:
+        raise from_validation(error) from error
+    except RecursionError as error:
+        raise Problem(400, "invalid_json", "the body is nested too deeply") from error
+
+
+async def read_capped(request: Request, most: int) -> bytes:
+    """The body; one larger than `most` bytes is refused before it is read, or once it shows. Raises Problem (413)."""
+    refusal = Problem(413, "too_large", f"the body is larger than {most} bytes", headers={"connection": "close"})
+    declared = request.headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared) > most:
+        raise refusal
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise refusal
+    return bytes(body)

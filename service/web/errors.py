@@ -1,0 +1,126 @@
+"""The one table exception → status, and the one shape of an error: RFC 9457 problem details.
+
+Source: https://www.rfc-editor.org/rfc/rfc9457
+"""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+import structlog
+
+from service.flow.callback import UnknownToken
+from service.flow.cancel import NotCancelable
+from service.flow.fetch import Unfetchable
+from service.flow.order import KeyReused, Unorderable
+from service.flow.tools import NotConfigured
+from service.providers.base import Unverified
+from service.store.base import Missing
+from service.transport import NoAnswer, NotSent
+
+log = structlog.get_logger()
+
+MEDIA_TYPE = "application/problem+json"
+CHALLENGE = {"www-authenticate": "Webhook"}
+
+
+class FieldError(msgspec.Struct):
+    """What is wrong with one field; `field` is its path, `$` the whole body."""
+
+    field: str
+    detail: str
+
+
+class ProblemShape(msgspec.Struct):
+    """The shape of every error (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[FieldError]
+
+
+class Problem(Exception):
+    """An answer that is an error. `code` is for programs, `detail` for people: it says what to do."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.shape = ProblemShape(
+            type=f"urn:arrivals:problem:{code}",
+            title=HTTPStatus(status).phrase,
+            status=status,
+            detail=detail,
+            code=code,
+            errors=list(errors),
+        )
+        self.headers = dict(headers or {})
+
+    def response(self) -> Response:
+        """As it goes out."""
+        body = msgspec.json.encode(self.shape)
+        return Response(body, self.shape.status, headers=self.headers, media_type=MEDIA_TYPE)
+
+
+def invalid(field: str, detail: str) -> Problem:
+    """One field of the request cannot be used."""
+    return Problem(422, "invalid_request", f"{field}: {detail}", [FieldError(field, detail)])
+
+
+def problem_of(error: Exception) -> Problem:
+    """What an exception means outside. What is not in the table is ours to mend: logged, told without detail."""
+    match error:
+        case Problem():
+            return error
+        case Missing():
+            return Problem(404, "not_found", "there is nothing with this id")
+        case Unorderable():
+            return invalid(error.field, str(error))
+        case KeyReused():
+            return Problem(
+                422, "idempotency_key_reused", str(KeyReused.__doc__), [FieldError("Idempotency-Key", "in use")]
+            )
+        case NotCancelable():
+            return Problem(409, "not_cancelable", str(error))
+        case NotConfigured():
+            return Problem(409, "account_not_configured", str(error))
+        case UnknownToken():
+            return Problem(404, "unknown_token", "this is not a callback URL of ours")
+        case Unverified():
+            return Problem(
+                401, "unverified", "this webhook is not authenticated", headers={"www-authenticate": "Webhook"}
+            )
+        case Unfetchable() | NotSent() | NoAnswer():
+            return Problem(502, "output_unavailable", f"the provider did not hand the output out: {error}")
+    log.error("request_failed", exc_info=error)
+    return Problem(500, "internal", "something went wrong here; the log says what")
+
+
+def from_validation(error: msgspec.ValidationError | msgspec.DecodeError) -> Problem:
+    """The message ends in the path of the field: "Expected `int`, got `str` - at `$.limit`"."""
+    if not isinstance(error, msgspec.ValidationError):
+        return Problem(400, "invalid_json", f"the body is not JSON: {error}", [FieldError("$", str(error))])
+    detail, _, path = str(error).partition(" - at `")
+    named = path.removesuffix("`").removeprefix("$.") or _named_in(detail)
+    return invalid(named, detail)
+
+
+def _named_in(detail: str) -> str:
+    """A missing or unknown field is named in the sentence: "Object missing required field `provider`"."""
+    parts = detail.split("`")
+    return parts[1] if "field" in detail and len(parts) > 1 else "$"
+
+
+def shape_of(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer with this shape, for the OpenAPI document."""
+    return {"description": "Problem details (RFC 9457).", "content": {MEDIA_TYPE: {"schema": dict(schema)}}}

@@ -1,0 +1,200 @@
+"""Generations: submit, read, list, timeline, poll, cancel, outputs."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+import re
+
+import anyio
+from starlette.responses import Response, StreamingResponse
+
+from service.core.event import public
+from service.core.generation import Generation, Status
+from service.core.wire import Micros, read_rfc3339
+from service.flow.cancel import cancel
+from service.flow.fetch import fetch
+from service.flow.order import Asked, order, stored
+from service.flow.poll import claim_one, poll
+from service.flow.timeline import timeline
+from service.flow.tools import Tools
+from service.store import generations
+from service.store.generations import LAST, NEVER, Listing
+from service.transport import Streamed
+from service.web.auth import Scope
+from service.web.endpoint import Call, Endpoint, json_response
+from service.web.errors import Problem, invalid
+from service.web.shapes import (
+    GenerationPage,
+    GenerationShape,
+    GenerationsQuery,
+    OrderBody,
+    TimelineShape,
+    WaitQuery,
+)
+
+_PREFERRED_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?:$|[,;\s])")  # RFC 7240 section 4.3
+LONGEST_WAIT_S = 300.0
+LONGEST_KEY = 255
+PASSED_ON = ("content-type", "content-length", "content-range", "accept-ranges", "etag", "last-modified")
+UNSATISFIABLE_RANGE, FIRST_ERROR = 416, 400
+
+
+async def submit_order(call: Call) -> Response:
+    """202 as soon as it is stored; with `Prefer: wait=SECONDS`, 200 if it closed within the wait."""
+    asked: OrderBody = call.body
+    key = call.request.headers.get("idempotency-key")
+    if key is not None and not 0 < len(key) <= LONGEST_KEY:
+        raise invalid("Idempotency-Key", f"must have 1 to {LONGEST_KEY} characters")
+    generation = await order(
+        call.tools,
+        Asked(
+            provider=asked.provider,
+            model=asked.model,
+            input=asked.input,
+            account=asked.account,
+            callback_url=asked.callback_url,
+            metadata=asked.metadata,
+            deadline_s=asked.deadline_s,
+            owner=call.key.id,
+            idempotency_key=key,
+        ),
+    )
+    headers = {"location": f"/v1/generations/{generation.id}"}
+    preferred = _PREFERRED_WAIT.search(call.request.headers.get("prefer", ""))
+    if preferred:
+        wait_s = min(float(preferred[1]), LONGEST_WAIT_S)
+        generation = await _until_closed(call.tools, generation.id, wait_s)
+        headers["preference-applied"] = f"wait={wait_s:.0f}"
+    return json_response(public(generation), 200 if generation.closed else 202, headers)
+
+
+async def read_one(call: Call) -> Response:
+    """The generation as it is now, or as it is when it closes within `wait`."""
+    query: WaitQuery = call.query
+    return json_response(public(await _until_closed(call.tools, call.path("id"), query.wait)))
+
+
+async def _until_closed(tools: Tools, generation_id: str, wait_s: float) -> Generation:
+    with anyio.move_on_after(wait_s):
+        while wait_s:
+            heard = tools.store.heard("settled")
+            generation = await stored(tools, generation_id)
+            if generation.closed or generation.status is Status.EXPIRED:
+                return generation
+            # A second process may settle it without a ring here; the interval is the truth.
+            await tools.store.wait("settled", heard, 1.0)
+    return await stored(tools, generation_id)
+
+
+async def list_page(call: Call) -> Response:
+    """Newest first."""
+    query: GenerationsQuery = call.query
+    if query.status is not None and query.status not in set(Status):
+        raise invalid("status", f"must be one of {', '.join(Status)}")
+    listing = Listing(
+        status=query.status,
+        provider=query.provider,
+        model=query.model,
+        since=moment("since", query.since, 0),
+        until=moment("until", query.until, NEVER),
+        before=query.after or LAST,
+        limit=query.limit + 1,
+    )
+    async with call.tools.store.reading() as tx:
+        found = await generations.listed(tx, listing)
+    page = found[: query.limit]
+    following = page[-1].id if len(found) > query.limit else None
+    return json_response({"data": [public(generation) for generation in page], "next": following})
+
+
+def moment(name: str, text: str | None, otherwise: Micros) -> Micros:
+    """A moment of the query. Raises Problem (422)."""
+    if text is None:
+        return otherwise
+    try:
+        return read_rfc3339(text)
+    except ValueError as error:
+        raise invalid(name, "must be a moment such as 2026-11-20T12:00:00Z") from error
+
+
+async def show_timeline(call: Call) -> Response:
+    """Every webhook, observation, event, delivery and attempt, in order."""
+    return json_response(await timeline(call.tools, call.path("id")))
+
+
+async def poll_now(call: Call) -> Response:
+    """Ask the provider now, whatever the schedule."""
+    generation = await stored(call.tools, call.path("id"))
+    if generation.external_id is None:
+        raise Problem(
+            409, "not_pollable", "the provider has not named this generation yet; there is nothing to ask about"
+        )
+    if not generation.closed:
+        await poll(call.tools, await claim_one(call.tools, generation.id))
+    return json_response(public(await stored(call.tools, generation.id)))
+
+
+async def cancel_one(call: Call) -> Response:
+    """Withdraw it from our queue, or cancel it at its provider where that is possible."""
+    await cancel(call.tools, call.path("id"))
+    return json_response(public(await stored(call.tools, call.path("id"))))
+
+
+async def stream_output(call: Call) -> Response:
+    """The bytes, fetched with the provider's key where it needs one."""
+    generation = await stored(call.tools, call.path("id"))
+    number = call.path("n")
+    if not number.isdecimal() or int(number) >= len(generation.outputs):
+        raise Problem(
+            404, "no_such_output", f"the generation is {generation.status} and has {len(generation.outputs)} outputs"
+        )
+    asked = dict(call.request.headers)
+    async with AsyncExitStack() as opened:
+        reply = await opened.enter_async_context(fetch(call.tools, generation, generation.outputs[int(number)], asked))
+        if reply.http_status >= FIRST_ERROR and reply.http_status != UNSATISFIABLE_RANGE:
+            raise Problem(502, "output_unavailable", f"the provider answered HTTP {reply.http_status} for this output")
+        stack = opened.pop_all()  # the connection stays open until the last byte has gone on
+    headers = {name: reply.headers[name] for name in PASSED_ON if name in reply.headers}
+    # Bytes of somebody else's making, served from our origin: a browser must not run them.
+    headers |= {"x-content-type-options": "nosniff", "content-security-policy": "sandbox"}
+    return StreamingResponse(_body(stack, reply), reply.http_status, headers=headers)
+
+
+async def _body(stack: AsyncExitStack, reply: Streamed) -> AsyncIterator[bytes]:
+    async with stack:
+        async for chunk in reply.body:
+            yield chunk
+
+
+WAIT = {"Prefer": "`wait=SECONDS` holds the answer until the generation closes (RFC 7240)"}
+IDEMPOTENCY = {"Idempotency-Key": "the same key is the same order: it is stored and submitted once"}
+
+ENDPOINTS = (
+    Endpoint(
+        method="POST", path="/v1/generations", scope=Scope.SUBMIT, handle=submit_order, body=OrderBody,
+        summary="Order a generation", answers={202: GenerationShape, 200: GenerationShape}, headers=WAIT | IDEMPOTENCY,
+    ),
+    Endpoint(
+        method="GET", path="/v1/generations", scope=Scope.READ, handle=list_page, query=GenerationsQuery,
+        summary="List generations, newest first", answers={200: GenerationPage},
+    ),
+    Endpoint(
+        method="GET", path="/v1/generations/{id}", scope=Scope.READ, handle=read_one, query=WaitQuery,
+        summary="Read a generation, or wait until it closes", answers={200: GenerationShape},
+    ),
+    Endpoint(
+        method="GET", path="/v1/generations/{id}/timeline", scope=Scope.READ, handle=show_timeline,
+        summary="Everything that happened to a generation, in order", answers={200: TimelineShape},
+    ),
+    Endpoint(
+        method="GET", path="/v1/generations/{id}/outputs/{n}", scope=Scope.READ, handle=stream_output,
+        summary="The bytes of an output", answers={200: None, 206: None}, headers={"Range": "part of the bytes"},
+    ),
+    Endpoint(
+        method="POST", path="/v1/generations/{id}/poll", scope=Scope.SUBMIT, handle=poll_now,
+        summary="Ask the provider now", answers={200: GenerationShape},
+    ),
+    Endpoint(
+        method="POST", path="/v1/generations/{id}/cancel", scope=Scope.SUBMIT, handle=cancel_one,
+        summary="Cancel a generation", answers={200: GenerationShape},
+    ),
+)  # fmt: skip

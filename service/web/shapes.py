@@ -1,0 +1,257 @@
+"""The shapes of the HTTP interface, as OpenAPI shows them and requests are validated by."""
+
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+Moment = Annotated[str, Meta(description="RFC 3339, UTC", examples=["2026-11-20T12:00:00.000Z"])]
+Limit = Annotated[int, Meta(ge=1, le=200, description="how many at most")]
+WaitS = Annotated[float, Meta(ge=0, le=300, description="seconds to wait at most")]
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Url = Annotated[str, Meta(min_length=1, max_length=2048)]
+
+
+class OrderBody(Struct, forbid_unknown_fields=True):
+    """What to generate, with whom."""
+
+    provider: Name
+    model: Name
+    input: Annotated[dict[str, Any], Meta(description="the model's own fields, as the provider documents them")]
+    account: Name = "default"
+    callback_url: Url | None = None
+    metadata: Annotated[dict[str, Any], Meta(description="yours: kept, shown, and matched by filters")] = {}
+    deadline_s: Annotated[float, Meta(gt=0, description="how long to wait at most, in seconds")] | None = None
+
+
+class SubscriberBody(Struct, forbid_unknown_fields=True):
+    """Who wants which events."""
+
+    url: Url
+    event_types: Annotated[list[str], Meta(min_length=1)] | None = None
+    filter: "FilterBody | None" = None
+    description: Annotated[str, Meta(max_length=1000)] | None = None
+    max_in_flight: Annotated[int, Meta(ge=1, le=1000)] = 10
+    rate_per_s: Annotated[float, Meta(gt=0, le=10000)] | None = None
+
+
+class FilterBody(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """Only events about generations that agree with all of this."""
+
+    provider: str | None = None
+    model: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class GenerationsQuery(Struct, forbid_unknown_fields=True):
+    """Newest first; `after` is the cursor of the page before."""
+
+    status: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+    after: str | None = None
+    limit: Limit = 50
+
+
+class WaitQuery(Struct, forbid_unknown_fields=True):
+    """`wait` holds the answer until the generation closes."""
+
+    wait: WaitS = 0
+
+
+class WebhooksQuery(Struct, forbid_unknown_fields=True):
+    """Newest first; `after` is the cursor of the page before."""
+
+    provider: str | None = None
+    generation: str | None = None
+    finding: str | None = None
+    verified: bool | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+    after: str | None = None
+    limit: Limit = 50
+
+
+class EventsQuery(Struct, forbid_unknown_fields=True):
+    """Oldest first, from behind the cursor `after`; `wait` holds an empty page until there is an event."""
+
+    after: str | None = None
+    type: str | None = None
+    generation: str | None = None
+    limit: Limit = 50
+    wait: WaitS = 0
+
+
+class PageQuery(Struct, forbid_unknown_fields=True):
+    """`after` is the cursor of the page before."""
+
+    after: str | None = None
+    limit: Limit = 50
+
+
+class OutputShape(Struct):
+    """One result. `needs_key`: fetch it through `/v1/generations/{id}/outputs/{index}`."""
+
+    index: int
+    kind: str
+    url: str
+    content_type: str | None
+    expires_at: Moment | None
+    needs_key: bool
+
+
+class FailureShape(Struct):
+    """Why it failed: our word and the provider's own. An absent fact is null."""
+
+    code: str
+    fault: str
+    retryable: bool
+    billed: bool | None
+    message: str | None
+    provider_code: str | None
+    http_status: int | None
+    param: str | None
+    trace_id: str | None
+    retry_after_s: float | None
+    suggestion: str | None
+    alternatives: list[str] | None
+    origin: str | None
+
+
+class CostShape(Struct):
+    """What the provider says it charges."""
+
+    amount: str
+    currency: str
+
+
+class GenerationShape(Struct):
+    """One piece of work."""
+
+    id: str
+    provider: str
+    account: str
+    model: str
+    status: str
+    external_id: str | None
+    provider_status: str | None
+    progress: float | None
+    queue_position: int | None
+    outputs: list[OutputShape]
+    failure: FailureShape | None
+    cost: CostShape | None
+    metadata: dict[str, Any]
+    learned_from: str | None
+    verified_by: str | None
+    late: bool
+    created_at: Moment
+    submitted_at: Moment | None
+    closed_at: Moment | None
+    deadline_at: Moment
+
+
+class GenerationPage(Struct):
+    """A page of generations."""
+
+    data: list[GenerationShape]
+    next: str | None
+
+
+class EventData(Struct):
+    """What an event is about."""
+
+    generation: GenerationShape | UnsetType = UNSET
+
+
+class EventShape(Struct):
+    """An event, as delivered, streamed and listed (Standard Webhooks)."""
+
+    id: str
+    type: str
+    timestamp: Moment
+    data: EventData
+
+
+class EventPage(Struct):
+    """A page of events; `next` is where to go on, also when there is nothing new yet."""
+
+    data: list[EventShape]
+    next: str
+
+
+class WebhookShape(Struct):
+    """A stored webhook. `body` is text, or base64 where `body_base64` says so; both only when shown alone."""
+
+    id: str
+    provider: str
+    account: str
+    generation_id: str
+    received_at: Moment
+    verified_by: str | None
+    quarantined_at: Moment | None
+    refused_because: str | None
+    read_at: Moment | None
+    finding: str | None
+    unreadable_because: str | None
+    bytes: int
+    headers: dict[str, str] | UnsetType = UNSET
+    body: str | UnsetType = UNSET
+    body_base64: bool | UnsetType = UNSET
+
+
+class WebhookPage(Struct):
+    """A page of stored webhooks."""
+
+    data: list[WebhookShape]
+    next: str | None
+
+
+class SubscriberShape(Struct):
+    """A subscriber; `secret` only in the answer that made it."""
+
+    id: str
+    url: str
+    event_types: list[str] | None
+    filter: dict[str, Any] | None
+    description: str | None
+    max_in_flight: int
+    rate_per_s: float | None
+    created_at: Moment
+    disabled_at: Moment | None
+    disabled_because: str | None
+    secret: str | UnsetType = UNSET
+
+
+class SubscriberPage(Struct):
+    """A page of subscribers."""
+
+    data: list[SubscriberShape]
+    next: str | None
+
+
+class TimelineEntry(Struct):
+    """Something that happened: `what` is webhook, observation, event, delivery or attempt; the rest tells of it."""
+
+    at: Moment
+    what: str
+    facts: dict[str, Any]
+
+
+class TimelineShape(Struct):
+    """Everything that happened to a generation, in order."""
+
+    generation: GenerationShape
+    data: list[TimelineEntry]
+
+
+class ProvidersShape(Struct):
+    """Every provider, what it can do, and how it has behaved."""
+
+    data: list[dict[str, Any]]
+
+
+class HealthShape(Struct):
+    """Whether it works."""
+
+    status: str

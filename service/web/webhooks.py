@@ -1,0 +1,82 @@
+"""Stored webhooks: list, show. What proves who called is never shown."""
+
+import base64
+from typing import Any
+
+from starlette.responses import Response
+
+from service.core.observation import Finding
+from service.core.wire import rfc3339
+from service.flow.receive import shown_headers
+from service.store import observations
+from service.store.generations import LAST, NEVER
+from service.store.observations import StoredWebhook, WebhookListing
+from service.web.auth import Scope
+from service.web.endpoint import Call, Endpoint, json_response
+from service.web.errors import invalid
+from service.web.generations import moment
+from service.web.shapes import WebhookPage, WebhookShape, WebhooksQuery
+
+
+async def list_page(call: Call) -> Response:
+    """Newest first, without headers and body."""
+    query: WebhooksQuery = call.query
+    if query.finding is not None and query.finding not in set(Finding):
+        raise invalid("finding", f"must be one of {', '.join(Finding)}")
+    listing = WebhookListing(
+        provider=query.provider,
+        generation_id=query.generation,
+        finding=query.finding,
+        verification=None if query.verified is None else "yes" if query.verified else "no",
+        since=moment("since", query.since, 0),
+        until=moment("until", query.until, NEVER),
+        before=query.after or LAST,
+        limit=query.limit + 1,
+    )
+    async with call.tools.store.reading() as tx:
+        found = await observations.listed(tx, listing)
+    page = found[: query.limit]
+    following = page[-1].id if len(found) > query.limit else None
+    return json_response({"data": [_shown(stored) for stored in page], "next": following})
+
+
+async def show(call: Call) -> Response:
+    """One webhook with its headers and its body."""
+    async with call.tools.store.reading() as tx:
+        stored = await observations.webhook_by_id(tx, call.path("id"))
+    body = stored.webhook.body
+    try:
+        text, in_base64 = body.decode(), False
+    except UnicodeDecodeError:
+        text, in_base64 = base64.b64encode(body).decode(), True
+    shown = {"headers": shown_headers(stored.webhook), "body": text, "body_base64": in_base64}
+    return json_response(_shown(stored) | shown)
+
+
+def _shown(stored: StoredWebhook) -> dict[str, Any]:
+    return {
+        "id": stored.id,
+        "provider": stored.provider,
+        "account": stored.account,
+        "generation_id": stored.generation_id,
+        "received_at": rfc3339(stored.received_at),
+        "verified_by": stored.verified_by,
+        "quarantined_at": rfc3339(stored.quarantined_at),
+        "refused_because": stored.refused_because,
+        "read_at": rfc3339(stored.read_at),
+        "finding": stored.finding,
+        "unreadable_because": stored.unreadable_because,
+        "bytes": len(stored.webhook.body),
+    }
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET", path="/v1/webhooks", scope=Scope.READ, handle=list_page, query=WebhooksQuery,
+        summary="List stored webhooks, newest first", answers={200: WebhookPage},
+    ),
+    Endpoint(
+        method="GET", path="/v1/webhooks/{id}", scope=Scope.READ, handle=show,
+        summary="Show a stored webhook with its headers and body", answers={200: WebhookShape},
+    ),
+)  # fmt: skip

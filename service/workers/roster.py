@@ -1,0 +1,51 @@
+"""The table of workers. Adding one is adding a row."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from service.flow import deliver, expire, poll, read, submit
+from service.flow.tools import Tools
+from service.workers.loop import Worker
+
+T = TypeVar("T")
+
+TICK_S = 0.25  # how long what became due by the clock alone may wait
+NAMES = ("submit", "read", "poll", "expire", "deliver")
+
+
+def roster(tools: Tools) -> list[Worker[Any]]:
+    """Every worker, with its rows in the order in which a generation meets them."""
+    margin_s = 1.0
+    delivering_s = tools.limits.delivery_timeout_s * 2 - margin_s
+    rows: list[tuple[str, Any, Any, float, int]] = [
+        # name; what claims; what handles; trust in seconds; capacity
+        ("submit", submit.claim, submit.submit, submit.ANSWER_WITHIN_S - margin_s, 64),
+        ("read", _whole(read.claim, 256), read.read, 60.0, 1),
+        ("poll", poll.claim, poll.poll, poll.LEASE_S - margin_s, 64),
+        ("expire", _whole(expire.claim, 256), expire.expire, expire.LEASE_S - margin_s, 1),
+        ("deliver", deliver.claim, deliver.deliver, delivering_s, 128),
+    ]
+    return [
+        Worker(
+            name=name,
+            claim=partial(claim, tools),
+            handle=partial(handle, tools),
+            interval_s=TICK_S,
+            trust_s=trust_s,
+            capacity=capacity,
+        )
+        for name, claim, handle, trust_s, capacity in rows
+    ]
+
+
+def _whole(
+    claim: Callable[[Tools, int], Awaitable[Sequence[T]]], size: int
+) -> Callable[[Tools, int], Awaitable[list[Sequence[T]]]]:
+    """A claim whose whole batch is one item, because it is settled in one transaction."""
+
+    async def claim_whole(tools: Tools, _limit: int) -> list[Sequence[T]]:
+        batch = await claim(tools, size)
+        return [batch] if batch else []
+
+    return claim_whole
