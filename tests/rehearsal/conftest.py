@@ -1,0 +1,205 @@
+"""The rehearsal and a receiver of webhooks, each a real server on loopback, in the test's own event loop."""
+
+from contextlib import asynccontextmanager
+import socket
+
+import anyio
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
+import uvicorn
+
+from service.rehearsal.app import make_app
+from service.rehearsal.world import Tempo
+
+MOST_BYTES = 1024 * 1024
+SECRET = "s3cret-of-the-test"
+IDS = {
+    "legacy": lambda body: body["data"]["taskId"],
+    "videos": lambda body: body["id"],
+    "kling/o3-photo": lambda body: body["generation_id"],
+    "gemini": lambda body: body["task_uuid"],
+    "predictions": lambda body: body["predictionID"],
+    "flat": lambda body: body["id"],
+    "enveloped": lambda body: body["data"]["id"],
+}
+POLLS = {
+    ("laozhang", "legacy"): "/laozhang/veo/v1/api/video/status/{}",
+    ("laozhang", "videos"): "/laozhang/v1/videos/{}",
+    ("runblob", "kling/o3-photo"): "/runblob/v1/kling/o3-photo/generations/{}",
+    ("runblob", "gemini"): "/runblob/v1/gemini/generations/{}",
+    ("aihubmix", "videos"): "/aihubmix/v1/videos/{}",
+    ("eachlabs", "predictions"): "/eachlabs/v1/prediction/{}",
+    ("vtrix", "flat"): "/vtrix/model/v1/generation/task/{}",
+    ("vtrix", "enveloped"): "/vtrix/api/v1/multi-models-generate/{}",
+}
+
+
+@pytest.fixture(scope="session")
+def anyio_backend():
+    return "asyncio"
+
+
+class Clock:
+    """Stands still until it is told to go on."""
+
+    def __init__(self):
+        self.at = 1_790_000_000.0
+
+    def __call__(self):
+        """The moment, in unix seconds."""
+        return self.at
+
+
+@asynccontextmanager
+async def served(make):
+    """The app that make(port) gives, served on a free port of 127.0.0.1."""
+    # The protocol is named because asyncio turns Nagle off only then, and a request would take 40 ms.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        config = uvicorn.Config(make(port), log_level="critical", lifespan="on")
+        config.load()
+        server = uvicorn.Server(config)
+        server.lifespan = config.lifespan_class(config)
+        # The steps of Server.serve() without its loop and its pauses, and without its hold on the signals.
+        await server.startup(sockets=[listener])
+        try:
+            yield port
+        finally:
+            for listening in server.servers:
+                listening.close()
+            for connection in list(server.server_state.connections):
+                connection.shutdown()
+            await anyio.wait_all_tasks_blocked()
+            await server.lifespan.shutdown()
+
+
+class Receiver:
+    """Keeps what it was sent; answers 200, or what `answers` has for the path's next requests."""
+
+    def __init__(self):
+        self.origin = ""
+        self.got = []
+        self.answers = []
+        self.changed = anyio.Event()
+
+    @property
+    def url(self):
+        """Where it answers 2xx; every other path is not found."""
+        return f"{self.origin}/callbacks/token-abcdefgh"
+
+    async def take(self, request):
+        """The receiver's own route; a huge body is refused unread."""
+        if int(request.headers.get("content-length", 0)) > MOST_BYTES:
+            self._note(request, b"")
+            return Response(status_code=413)
+        self._note(request, await request.body())
+        if not request.url.path.endswith("/token-abcdefgh"):
+            return Response(status_code=404)
+        return Response(status_code=self.answers.pop(0) if self.answers else 200)
+
+    def _note(self, request, body):
+        self.got.append((request.url.path, request.headers, body))
+        self.changed.set()
+        self.changed = anyio.Event()
+
+    async def until(self, count):
+        """Everything received, once there is so much of it."""
+        with anyio.fail_after(1.5):
+            while len(self.got) < count:
+                await self.changed.wait()
+        return self.got
+
+
+@pytest.fixture
+async def receiver():
+    one = Receiver()
+    async with served(lambda _: Starlette(routes=[Route("/{path:path}", one.take, methods=["POST"])])) as port:
+        one.origin = f"http://127.0.0.1:{port}"
+        yield one
+
+
+class Rehearsal:
+    """A client of the rehearsal: places orders, polls, reads the record."""
+
+    def __init__(self, client, clock):
+        self.client = client
+        self.clock = clock
+
+    async def order(self, route, words="ref=one run=0", *, key=None, callback=None, prompt="a red fox", **more):
+        """The answer to an order with this directive; `more` goes over its body."""
+        provider, name = route
+        headers = {"authorization": key or f"Bearer rehearsal-{provider}"}
+        text = f"{prompt} [rehearse {words}]"
+        if provider == "laozhang" and name == "videos":
+            fields = {"prompt": text, "model": "sora-2"} | more
+            files = {field: (None, value) for field, value in fields.items()}
+            return await self.client.post("/laozhang/v1/videos", files=files, headers=headers)
+        path, body = _body(provider, name, text, callback)
+        return await self.client.post(path, json=body | more, headers=headers)
+
+    async def accepted(self, route, words="ref=one run=0", **more):
+        """The id of an order that was accepted."""
+        answer = await self.order(route, words, **more)
+        assert answer.is_success, answer.text
+        return IDS[route[1]](answer.json())
+
+    async def poll(self, route, external_id, *, key=None):
+        """The answer to a poll, by the route's own path."""
+        headers = {"authorization": key or f"Bearer rehearsal-{route[0]}"}
+        return await self.client.get(POLLS[route].format(external_id), headers=headers)
+
+    async def record(self, provider, ref="one"):
+        """What truly happened to an order."""
+        return (await self.client.get(f"/rehearsal/record/{provider}/{ref}")).json()
+
+    async def recorded(self, provider, ref="one", **webhooks):
+        """The record, once its webhooks count so: a receiver has one before its sender has the answer."""
+        with anyio.fail_after(1.5):
+            while True:
+                entry = await self.record(provider, ref)
+                if {name: entry["webhooks"][name] for name in webhooks} == webhooks:
+                    return entry
+
+
+def _body(provider, name, text, callback):
+    if provider == "laozhang":
+        return "/laozhang/veo/v1/api/video/submit", {"prompt": text, "model": "veo3-fast"}
+    if provider == "runblob":
+        return f"/runblob/v1/{name}/generate", {"prompt": text, "callback_url": callback}
+    if provider == "aihubmix":
+        return "/aihubmix/v1/videos", {"prompt": text, "model": "wan2.6-t2v"}
+    if provider == "eachlabs":
+        body = {"model": "flux-1-1-pro", "input": {"prompt": text}, "webhook_url": callback, "webhook_secret": SECRET}
+        return "/eachlabs/v1/prediction", body
+    params = {
+        "input": {"messages": [{"role": "user", "content": [{"text": text}]}]},
+        "parameters": {"n": 2},
+    }
+    if name == "enveloped":
+        return "/vtrix/model/v1/generation", {"model": "wan26_t2i", "input": [{"params": params}]}
+    return "/vtrix/model/v1/generation", {"model": "wan26_t2i", **params}
+
+
+@pytest.fixture
+async def rehearsal():
+    clock = Clock()
+    tempo = Tempo(run_s=(1.0, 2.0), late_s=0.01, retry_s=0.001)
+
+    def make(port):
+        return make_app(
+            origin=f"http://127.0.0.1:{port}",
+            cdn_origin=f"http://localhost:{port}",
+            seed=7,
+            tempo=tempo,
+            now=clock,
+        )
+
+    async with (
+        served(make) as port,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=False) as client,
+    ):
+        yield Rehearsal(client, clock)
