@@ -42,6 +42,8 @@ def _poll_at(before: Scheduled, after: Generation, seen: Observation, finding: F
         return seen.at  # a hint: ask now
     if after.status is Status.EXPIRED and after.held is None:
         return None
+    if finding is Finding.HELD and seen.origin is Origin.WEBHOOK:
+        return seen.at  # the rest of it is told by the poll
     if finding is Finding.HELD and after.held is not None:
         return seen.at + micros(jittered(min(pace.route.poll_every_s, pace.cadence.held_s / 4), pace.dice))
     if seen.origin is Origin.POLL:

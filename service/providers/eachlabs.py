@@ -205,19 +205,21 @@ def verify(webhook: InboundWebhook, secrets: Sequence[str]) -> VerifiedBy | None
 
 
 def read_webhook(webhook: InboundWebhook, target: Target) -> Reading:
-    """The payload of today (`exec_id`) and the older one (`id`)."""
+    """The payload of today (`exec_id`) and the older one (`id`). A failure's code stands only in polls."""
     body = record(webhook.body)
     word = text(body.get("status"))
     if word is None:
         raise Unreadable("no status")
     status = CALLED.get(word, POLLED.get(word))
+    failure = _work_failure(body, "webhook") if status is Status.FAILED else None
     return Reading(
         status=status,
         provider_status=word,
         external_id=identifier(body.get("exec_id")) or identifier(body.get("id")),
         outputs=outputs(list(urls(body.get("output"))), target.base_url) if status is Status.COMPLETED else (),
-        failure=_work_failure(body, "webhook") if status is Status.FAILED else None,
+        failure=failure,
         cost=price(part(body, "metrics").get("cost")),
+        awaits_detail=failure is not None and failure.provider_code is None,
     )
 
 

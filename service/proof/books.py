@@ -1,0 +1,181 @@
+"""Three accounts of the same work, compared: the service's, the subscriber's, and the stand-ins' own record.
+
+Pure: it is given the accounts and answers with a summary and every disagreement in words.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from service.proof.plan import Ordered
+
+CATEGORIES = frozenset({"VALIDATION", "PROVIDER", "AUTH", "RATE_LIMIT", "NETWORK", "TIMEOUT", "INTERNAL", "UNKNOWN"})
+TELLS_ONLY_BY_WEBHOOK = "kling/o3-photo"  # its polls never say why a generation failed
+CLOSING = {"generation.completed": "completed", "generation.failed": "failed", "generation.canceled": "canceled"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accounts:
+    """What each side says, as its HTTP interface told it."""
+
+    orders: Sequence[Ordered]
+    generations: Sequence[Mapping[str, Any]]
+    events: Sequence[Mapping[str, Any]]
+    webhooks: Sequence[Mapping[str, Any]]
+    subscriber: Mapping[str, Any]
+    record: Mapping[str, Any]
+    conflicts: int
+
+
+@dataclass(slots=True)
+class Summary:
+    """The figures, and what does not agree."""
+
+    figures: dict[str, Any]
+    disagreements: list[str] = field(default_factory=list)
+
+    @property
+    def agreed(self) -> bool:
+        """All three accounts tell the same."""
+        return not self.disagreements
+
+    def as_dict(self) -> dict[str, Any]:
+        """One JSON object."""
+        return {**self.figures, "agreed": self.agreed, "disagreements": self.disagreements}
+
+
+def compare(accounts: Accounts) -> Summary:
+    """Every generation closed exactly as it truly ended, exactly one closing event each, and nothing paid twice."""
+    jobs = {(job["provider"], job["ref"]): job for job in accounts.record["jobs"]}
+    by_ref = {generation["metadata"]["ref"]: generation for generation in accounts.generations}
+    disagreements: list[str] = []
+    lost = 0
+    for order in accounts.orders:
+        generation, job = by_ref.get(order.ref), jobs.get((order.provider, order.ref))
+        if generation is None:
+            lost += 1
+            disagreements.append(f"{order.ref}: the service does not know it")
+            continue
+        expected = ("expired", "deadline_passed") if order.never_now else truth(job)
+        actual = (generation["status"], _code(generation))
+        if expected[0] != actual[0] or expected[1] not in (None, actual[1]):
+            lost += generation["status"] == "expired" and expected[0] != "expired"
+            disagreements.append(f"{order.ref}: truly {expected}, the service says {actual}")
+    closed_twice = _deliveries(accounts, disagreements)
+    doubles = sum(max(0, job["submits"] - 1) for job in jobs.values())
+    if doubles:
+        disagreements.append(f"{doubles} submissions were made twice")
+    if accounts.subscriber["unverified"]:
+        disagreements.append(f"{accounts.subscriber['unverified']} deliveries could not be verified")
+    if accounts.record["keys_leaked"]:
+        disagreements.append(f"{accounts.record['keys_leaked']} requests carried a key to another origin")
+    if accounts.record["unknown_paths"]:
+        disagreements.append(f"the stand-ins do not know {accounts.record['unknown_paths']}")
+    figures = _figures(accounts) | {"lost": lost, "closed_twice": closed_twice, "double_submissions": doubles}
+    return Summary(figures, disagreements)
+
+
+def truth(job: Mapping[str, Any] | None) -> tuple[str, str | None]:
+    """(status, the provider's code or None) that the service must have come to, going by what truly happened."""
+    if job is None:
+        return "never submitted", None
+    if not job["submits"]:
+        return "failed", None
+    calls_back = job["webhooks"]["sent"] > 0
+    if job["answer_cut"] and not calls_back:
+        return "expired", "submission_unknown"
+    if job["outcome"] == "completed" and not job["has_output"]:
+        return "failed", "output_missing"
+    told = calls_back or job["route"] != TELLS_ONLY_BY_WEBHOOK
+    return job["outcome"], job["code"] if told and _is_machine_code(job["code"]) else None
+
+
+def _is_machine_code(code: str | None) -> bool:
+    """Sentences and each::labs' bare category words are no codes, so nobody passes them on as one."""
+    return code is not None and code not in CATEGORIES and (code.isdigit() or code.isupper())
+
+
+def _code(generation: Mapping[str, Any]) -> str | None:
+    failure = generation["failure"] or {}
+    return failure.get("provider_code") or failure.get("code")
+
+
+def _deliveries(accounts: Accounts, disagreements: list[str]) -> int:
+    """Exactly one closing event for each closed generation at each door that wants it; how many were doubled."""
+    closing: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    seen: defaultdict[str, set[str]] = defaultdict(set)
+    for delivered in accounts.subscriber["events"]:
+        event, door = delivered["event"], delivered["door"]
+        seen[door].add(event["id"])
+        if event["type"] in CLOSING:
+            closing[door, event["data"]["generation"]["id"]].append(CLOSING[event["type"]])
+    for generation in accounts.generations:
+        doors = ["events", *(["callback"] if _has_callback(accounts.orders, generation) else [])]
+        for door in doors:
+            told = closing[door, generation["id"]]
+            wanted = [generation["status"]] if generation["status"] in CLOSING.values() else []
+            if told != wanted:
+                disagreements.append(
+                    f"{generation['metadata']['ref']}: {door} was told {told}, it is {generation['status']}"
+                )
+    emitted = {event["id"] for event in accounts.events}
+    if seen["events"] != emitted:
+        missing = len(emitted - seen["events"])
+        disagreements.append(f"of {len(emitted)} events emitted, {missing} did not reach the subscriber")
+    return sum(len(told) - 1 for told in closing.values() if len(told) > 1)
+
+
+def _has_callback(orders: Sequence[Ordered], generation: Mapping[str, Any]) -> bool:
+    return any("callback_url" in order.body for order in orders if order.ref == generation["metadata"]["ref"])
+
+
+def _figures(accounts: Accounts) -> dict[str, Any]:
+    generations = accounts.generations
+    findings = Counter(webhook["finding"] for webhook in accounts.webhooks)
+    closed = [generation for generation in generations if generation["status"] in CLOSING.values()]
+    refused = sum(webhook["quarantined_at"] is not None for webhook in accounts.webhooks)
+    return {
+        "generations": len(generations),
+        "closed": len(closed),
+        "expired": sum(generation["status"] == "expired" for generation in generations),
+        "by_provider": _by_provider(accounts),
+        "learned_from": dict(Counter(str(generation["learned_from"]) for generation in generations)),
+        "verified_by": dict(Counter(str(generation["verified_by"]) for generation in closed)),
+        "duplicates_ignored": findings["repeated"],
+        "stale_ignored": findings["stale"],
+        "forged_refused": refused,
+        "conflicts": accounts.conflicts,
+        "unreadable": sum(webhook["unreadable_because"] is not None for webhook in accounts.webhooks),
+        "webhooks_stored": len(accounts.webhooks) - refused,
+        "events_emitted": len(accounts.events),
+        "events_delivered": len(accounts.subscriber["events"]),
+        "deliveries_verified": accounts.subscriber["verified"],
+        "deliveries_unverified": accounts.subscriber["unverified"],
+        "deliveries_refused_once": accounts.subscriber["refused_once"],
+        "keys_leaked": accounts.record["keys_leaked"],
+    }
+
+
+def _by_provider(accounts: Accounts) -> dict[str, Any]:
+    routes = {order.ref: order.route for order in accounts.orders}
+    found: dict[str, Any] = {}
+    for generation in accounts.generations:
+        provider = found.setdefault(
+            generation["provider"],
+            {
+                "completed": 0,
+                "failed": Counter(),
+                "canceled": 0,
+                "expired": 0,
+                "learned_from": Counter(),
+                "routes": Counter(),
+            },
+        )
+        if generation["status"] == "failed":
+            provider["failed"][generation["failure"]["code"]] += 1
+        elif generation["status"] in provider:
+            provider[generation["status"]] += 1
+        provider["learned_from"][str(generation["learned_from"])] += 1
+        provider["routes"][routes[generation["metadata"]["ref"]]] += 1
+    return dict(sorted(found.items()))

@@ -1,0 +1,205 @@
+"""The main job from end to end: the stand-ins, the service on an SQLite file, and a subscriber, as three processes."""
+
+import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+import os
+from pathlib import Path
+import secrets
+import shutil
+import signal
+import tempfile
+import time
+from typing import Any
+
+import httpx
+
+from service.proof.books import Accounts, Summary, compare
+from service.proof.plan import ROUTES, Ordered, plan
+from service.proof.processes import Process, free_port
+from service.proof.screen import Screen
+
+GIVE_UP_S = 80.0
+QUIET_S = 3.0  # after the last thing that changed, late webhooks and doubled deliveries get this long to show
+LOOK_EVERY_S = 0.25
+PAGE = 200
+ENDED = frozenset({"completed", "failed", "canceled", "expired"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to run it. `crash`: kill the service with SIGKILL in the middle of the load and start it again."""
+
+    seed: int = 1
+    lose_webhooks: bool = False
+    keep: bool = False
+    quiet: bool = False
+    crash: bool = False
+
+
+class Stage:
+    """The three processes and how to talk to them."""
+
+    def __init__(self, folder: Path, options: Options) -> None:
+        ports = [free_port() for _ in range(3)]
+        self.rehearsal, self.service, self.subscriber = (f"http://127.0.0.1:{port}" for port in ports)
+        self.key = "demo_" + secrets.token_urlsafe(24)
+        self.callback_secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+        self.folder = folder
+        clean = {name: text for name, text in os.environ.items() if not name.startswith("ARRIVALS_")}
+        rehearse = ["service", "rehearse", "--port", str(ports[0]), "--seed", str(options.seed)]
+        self.processes = {
+            "rehearsal": Process("rehearsal", rehearse, clean, folder),
+            "subscriber": Process("subscriber", ["service.proof.subscriber", str(ports[2])], clean, folder),
+            "service": Process("service", ["service", "serve"], clean | self._settings(ports[1]), folder),
+        }
+        self.client = httpx.Client(
+            base_url=self.service, headers={"authorization": f"Bearer {self.key}"}, timeout=30.0, trust_env=False
+        )
+
+    def _settings(self, port: int) -> dict[str, str]:
+        """The cadences are those of stand-ins whose work takes a second; everything else is as anybody would run it."""
+        providers = sorted({provider for provider, *_ in ROUTES})
+        return {
+            "ARRIVALS_DATABASE": str(self.folder / "arrivals.db"),
+            "ARRIVALS_PORT": str(port),
+            "ARRIVALS_PUBLIC_URL": self.service,
+            "ARRIVALS_API_KEY": self.key,
+            "ARRIVALS_CALLBACK_SECRET": self.callback_secret,
+            "ARRIVALS_ALLOW_DESTINATIONS": "127.0.0.0/8,::1/128",
+            "ARRIVALS_LOG_FORMAT": "json",
+            "ARRIVALS_POLL_FIRST_S": "0.6",
+            "ARRIVALS_POLL_MAX_S": "2",
+            "ARRIVALS_HELD_S": "4",
+            "ARRIVALS_RETRY_SCHEDULE_S": "0,0.3,0.6,1,2,4",
+            **{f"ARRIVALS_{name.upper()}_API_KEY": f"rehearsal-{name}" for name in providers},
+            **{f"ARRIVALS_{name.upper()}_BASE_URL": f"{self.rehearsal}/{name}" for name in providers},
+            **{f"ARRIVALS_{name.upper()}_REQUESTS_PER_MINUTE": "6000" for name in providers},
+        }
+
+    def start(self) -> None:
+        """All three, then the subscriber makes itself known."""
+        self.processes["rehearsal"].start(self.rehearsal + "/")
+        self.processes["subscriber"].start(self.subscriber + "/account")
+        self.processes["service"].start(self.service + "/health/ready")
+        made = self.client.post(
+            "/v1/subscribers", json={"url": f"{self.subscriber}/doors/events", "description": "demo"}
+        )
+        made.raise_for_status()
+        for door, secret in (("events", made.json()["secret"]), ("callback", self.callback_secret)):
+            httpx.put(f"{self.subscriber}/secrets/{door}", json={"secret": secret}, trust_env=False).raise_for_status()
+
+    def crash_service(self) -> None:
+        """SIGKILL, and up again on the same file."""
+        self.processes["service"].kill()
+        self.processes["service"].start(self.service + "/health/ready")
+
+    def pages(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
+        """Every item of a list."""
+        after: str | None = None
+        while True:
+            page = self.client.get(path, params={"limit": str(PAGE), **query, **({"after": after} if after else {})})
+            page.raise_for_status()
+            told = page.json()
+            yield from told["data"]
+            if told["next"] is None or not told["data"]:
+                return
+            after = told["next"]
+
+    def ask(self, url: str) -> dict[str, Any]:
+        """A JSON object of the subscriber or the stand-ins."""
+        answer = httpx.get(url, trust_env=False, timeout=10.0)
+        answer.raise_for_status()
+        told: dict[str, Any] = answer.json()
+        return told
+
+
+def demo(options: Options) -> Summary:
+    """Run it; the summary says whether the accounts agree."""
+    began = time.monotonic()
+    with _folder(options) as folder:
+        stage = Stage(folder, options)
+        try:
+            stage.start()
+            orders = plan(
+                options.seed, lose_webhooks=options.lose_webhooks, callback_url=f"{stage.subscriber}/doors/callback"
+            )
+            screen = Screen(quiet=options.quiet)
+            with screen:
+                _submit(stage, orders, crash=options.crash)
+                _watch(stage, orders, screen, began + GIVE_UP_S)
+            summary = compare(_accounts(stage, orders))
+            summary.figures |= {"seed": options.seed, "seconds": round(time.monotonic() - began, 1)}
+            screen.summary(summary)
+            if options.keep:
+                screen.what_next(stage.service, stage.key, stage.rehearsal, str(folder))
+                _until_interrupted()
+        finally:
+            stage.client.close()
+            for process in reversed(list(stage.processes.values())):
+                process.stop()
+    return summary
+
+
+@contextmanager
+def _folder(options: Options) -> Iterator[Path]:
+    """Everything the demo writes; kept only on request."""
+    folder = Path(tempfile.mkdtemp(prefix="arrivals-demo-"))
+    try:
+        yield folder
+    finally:
+        if not options.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _submit(stage: Stage, orders: list[Ordered], *, crash: bool) -> None:
+    for number, order in enumerate(orders):
+        if crash and number == len(orders) // 2:
+            stage.crash_service()
+        # The key makes a repeated request the same order, also over a crash of the service.
+        answer = stage.client.post("/v1/generations", json=order.body, headers={"idempotency-key": order.ref})
+        answer.raise_for_status()
+
+
+def _watch(stage: Stage, orders: list[Ordered], screen: Screen, give_up: float) -> None:
+    """Until every generation has ended, every event is delivered, and nothing has changed for a while."""
+    last: tuple[Any, ...] = ()
+    quiet_since = time.monotonic()
+    while time.monotonic() < give_up:
+        generations = list(stage.pages("/v1/generations"))
+        account = stage.ask(f"{stage.subscriber}/account")
+        record = stage.ask(f"{stage.rehearsal}/rehearsal/record")
+        screen.show(generations)
+        ended = sum(generation["status"] in ENDED for generation in generations)
+        emitted = sum(1 for _ in stage.pages("/v1/events"))
+        reached = sum(delivered["door"] == "events" for delivered in account["events"])
+        sent = sum(job["webhooks"]["sent"] + job["webhooks"]["forged_sent"] for job in record["jobs"])
+        now = (ended, emitted, account["verified"], len(account["events"]), sent)
+        if now != last:
+            last, quiet_since = now, time.monotonic()
+        done = ended == len(orders) and reached == emitted
+        if done and time.monotonic() - quiet_since > QUIET_S:
+            return
+        time.sleep(LOOK_EVERY_S)
+
+
+def _accounts(stage: Stage, orders: list[Ordered]) -> Accounts:
+    generations = list(stage.pages("/v1/generations"))
+    behaved = stage.client.get("/v1/providers").raise_for_status().json()["data"]
+    return Accounts(
+        orders=orders,
+        generations=generations,
+        events=list(stage.pages("/v1/events")),
+        webhooks=list(stage.pages("/v1/webhooks")),
+        subscriber=stage.ask(f"{stage.subscriber}/account"),
+        record=stage.ask(f"{stage.rehearsal}/rehearsal/record"),
+        conflicts=sum(provider["behavior"]["conflicting"] for provider in behaved),
+    )
+
+
+def _until_interrupted() -> None:
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        return
