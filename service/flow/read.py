@@ -38,13 +38,16 @@ def _observation(tools: Tools, stored: StoredWebhook, about: Generation | None) 
         except (Unreadable, NotConfigured) as error:
             unreadable = str(error)
             log.warning("webhook_unreadable", webhook_id=stored.id, generation_id=stored.generation_id)
+    verified_by = stored.verified_by
+    if verified_by is None and about is not None and not tools.route(about).polls:
+        verified_by = VerifiedBy.TOKEN  # nothing else can ever confirm it
     return Observation(
         generation_id=stored.generation_id,
         origin=Origin.WEBHOOK,
         at=stored.received_at,
         reading=reading,
-        believed=stored.verified_by is not None and unreadable is None,
-        verified_by=VerifiedBy(stored.verified_by) if stored.verified_by else None,
+        believed=verified_by is not None and unreadable is None,
+        verified_by=verified_by,
         webhook_id=stored.id,
         unreadable_because=unreadable,
         hold_until=stored.received_at + micros(tools.cadence.held_s),

@@ -37,21 +37,39 @@ class _Batch:
 
 
 async def settle(tools: Tools, seen: Sequence[Observation]) -> list[Finding]:
-    """What each observation turned out to be. A batch that fails is settled one by one, so one bad row stops nobody."""
+    """What each observation turned out to be.
+
+    A batch that fails is settled one by one, so one bad row stops nobody; what the bad one raised is raised at the end.
+    """
     if not seen:
         return []
     try:
         return await _settle(tools, seen)
     except Overtaken:
         return await _settle(tools, seen)
-    except Exception:
+    except Exception as error:
         if len(seen) == 1:
+            await _set_aside(tools, seen[0], error)
             raise
         log.exception("batch_failed", observations=len(seen))
     findings: list[Finding] = []
+    errors: list[Exception] = []
     for observation in seen:
-        findings += await settle(tools, [observation])
+        try:
+            findings += await settle(tools, [observation])
+        except Exception as error:  # noqa: BLE001 - raised below, when everybody else has had a turn
+            errors.append(error)
+    if errors:
+        raise errors[0]
     return findings
+
+
+async def _set_aside(tools: Tools, seen: Observation, error: Exception) -> None:
+    """A webhook that cannot be settled is flagged, so that it is not read for ever; its bytes stay for a replay."""
+    if seen.webhook_id is not None:
+        because = f"it could not be settled: {type(error).__name__}"
+        async with tools.store.transaction() as tx:
+            await observations.mark_read(tx, seen.webhook_id, tools.now(), Finding.STALE, because)
 
 
 async def _settle(tools: Tools, seen: Sequence[Observation]) -> list[Finding]:

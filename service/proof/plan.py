@@ -109,7 +109,8 @@ def _order(number: int, provider: str, model: str, route: str, words: str, *, lo
         "input": _input(provider, prompt),
         "metadata": {"ref": ref},
     }
-    never_now = any(f"outcome={name}" in words.split() for name in NEVER_NOW)
+    never_now = any(word.removeprefix("outcome=") in NEVER_NOW for word in words.split())
+    never_now |= provider == "aihubmix" and "submit=503" in words  # its own 503 says that it was throttled
     if "submit=cut" in words or never_now:
         body["deadline_s"] = UNANSWERED_DEADLINE_S
     return Ordered(ref=ref, provider=provider, route=route, body=body, never_now=never_now)

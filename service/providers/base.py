@@ -43,6 +43,7 @@ class Route:
 
     `first_poll_s`: when to ask first if no webhook is expected; `ceiling_s`: what the provider itself gives up after.
     `lag_s`: for how long "not found" may still mean "not yet". `trust` None: this route has no webhooks.
+    `polls` False: nothing can be asked, so an unsigned webhook is believed for its address alone.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Route:
     ceiling_s: float
     lag_s: float = 60.0
     trust: Trust | None = None
+    polls: bool = True
     cancels: bool = False
     limits: Mapping[str, str] = field(default_factory=dict)
 

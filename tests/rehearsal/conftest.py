@@ -1,18 +1,15 @@
 """The rehearsal and a receiver of webhooks, each a real server on loopback, in the test's own event loop."""
 
-from contextlib import asynccontextmanager
-import socket
-
 import anyio
 import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
-import uvicorn
 
 from service.rehearsal.app import make_app
 from service.rehearsal.world import Tempo
+from tests.serving import served
 
 MOST_BYTES = 1024 * 1024
 SECRET = "s3cret-of-the-test"
@@ -37,11 +34,6 @@ POLLS = {
 }
 
 
-@pytest.fixture(scope="session")
-def anyio_backend():
-    return "asyncio"
-
-
 class Clock:
     """Stands still until it is told to go on."""
 
@@ -51,30 +43,6 @@ class Clock:
     def __call__(self):
         """The moment, in unix seconds."""
         return self.at
-
-
-@asynccontextmanager
-async def served(make):
-    """The app that make(port) gives, served on a free port of 127.0.0.1."""
-    # The protocol is named because asyncio turns Nagle off only then, and a request would take 40 ms.
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-        config = uvicorn.Config(make(port), log_level="critical", lifespan="on")
-        config.load()
-        server = uvicorn.Server(config)
-        server.lifespan = config.lifespan_class(config)
-        # The steps of Server.serve() without its loop and its pauses, and without its hold on the signals.
-        await server.startup(sockets=[listener])
-        try:
-            yield port
-        finally:
-            for listening in server.servers:
-                listening.close()
-            for connection in list(server.server_state.connections):
-                connection.shutdown()
-            await anyio.wait_all_tasks_blocked()
-            await server.lifespan.shutdown()
 
 
 class Receiver:

@@ -84,6 +84,7 @@ WITH due AS (
 )
 UPDATE generations SET
     status = 'submitting', version = version + 1, submit_at = NULL, submitted_at = :now, submit_tries = submit_tries + 1,
+    failure = NULL,
     clock_at = CASE WHEN webhook_expected = 1 OR deadline_at < :answer_by THEN deadline_at ELSE :answer_by END
  WHERE id IN (SELECT id FROM due)
 RETURNING *;

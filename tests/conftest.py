@@ -1,0 +1,137 @@
+"""A service in pieces: a clock that stands still, a real SQLite file, real HTTP on loopback, no worker running."""
+
+from contextlib import asynccontextmanager
+from dataclasses import replace
+import ipaddress
+import os
+
+import pytest
+
+from service.core.admission import Budget
+from service.core.cadence import Cadence
+from service.flow.callback import Callbacks
+from service.flow.sign import make_secret
+from service.flow.tools import Limits, Tools
+from service.flow.tools import Upstream as ToolsUpstream
+from service.logs import configure
+from service.providers.base import Account
+from service.providers.catalog import PROVIDERS
+from service.store.migrate import migrate
+from service.store.sqlite import SqliteDatabase
+from service.transport import Destinations, Transport
+from service.workers.roster import roster
+from tests.serving import served
+from tests.upstream import Upstream
+
+START = 1_790_000_000_000_000  # 2026-09-21, in microseconds
+PUBLIC_URL = "https://arrivals.example.com"
+LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+WEBHOOK_SECRET = "a-secret-of-the-operator"
+
+
+@pytest.fixture(scope="session")
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quiet():
+    configure("json", "error")
+
+
+class Clock:
+    """Stands still until it is told to go on; every reading is a microsecond later, so that order shows."""
+
+    def __init__(self):
+        self.at = START
+
+    def __call__(self):
+        """Microseconds since 1970."""
+        self.at += 1
+        return self.at
+
+    def advance(self, seconds):
+        """Go on."""
+        self.at += round(seconds * 1_000_000)
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@asynccontextmanager
+async def opened(path, clock):
+    """A migrated database in this file."""
+    database = await SqliteDatabase.open(path, clock)
+    try:
+        await migrate(database, START)
+        yield database
+    finally:
+        await database.close()
+
+
+@pytest.fixture
+async def store(tmp_path, clock):
+    async with opened(tmp_path / "arrivals.db", clock) as database:
+        yield database
+
+
+@pytest.fixture
+async def upstream():
+    """A provider that says what a test tells it to."""
+    one = Upstream()
+    async with served(lambda _: one.app) as port:
+        one.url = f"http://127.0.0.1:{port}"
+        yield one
+
+
+@pytest.fixture
+async def listener():
+    """A subscriber that answers what a test tells it to."""
+    one = Upstream()
+    async with served(lambda _: one.app) as port:
+        one.url = f"http://127.0.0.1:{port}"
+        yield one
+
+
+@pytest.fixture
+async def transport():
+    one = Transport(Destinations(LOOPBACK))
+    yield one
+    await one.close()
+
+
+def tools_over(store, transport, clock, base_url, **changed):
+    """Tools as assembly makes them, every provider's account at `base_url` with the key `key-of-<provider>`."""
+    upstreams = {
+        (name, "default"): ToolsUpstream(
+            provider=provider,
+            account=Account(base_url=base_url, api_key=f"key-of-{name}", webhook_secrets=(WEBHOOK_SECRET,)),
+            budget=Budget(max_in_flight=100, requests_per_minute=6000),
+        )
+        for name, provider in PROVIDERS.items()
+    }
+    tools = Tools(
+        store=store,
+        transport=transport,
+        upstreams=upstreams,
+        callbacks=Callbacks(public_url=PUBLIC_URL, keys=("a-signing-key-of-the-tests",)),
+        cadence=Cadence(),
+        limits=Limits(),
+        now=clock,
+        entropy=os.urandom,
+        callback_secret=make_secret(bytes(32)),
+    )
+    return replace(tools, **changed)
+
+
+@pytest.fixture
+def tools(store, transport, clock, upstream):
+    return tools_over(store, transport, clock, upstream.url)
+
+
+async def run_worker(tools, name):
+    """One batch of one worker; how many items it had."""
+    worker = next(worker for worker in roster(tools) if worker.name == name)
+    return await worker.run_once()

@@ -1,0 +1,49 @@
+"""An each::labs generation on its way, and its provider's words."""
+
+import pytest
+
+from service.core.http import InboundWebhook
+from service.flow.order import Asked, order
+from service.flow.receive import receive
+from tests.conftest import WEBHOOK_SECRET, run_worker
+
+ACCEPTED = {"status": "success", "message": "Prediction created successfully", "predictionID": "el-1"}
+OUTPUT = "https://storage.example.com/1.jpg"
+SUCCEEDED = {"exec_id": "el-1", "status": "succeeded", "output": {"url": OUTPUT}, "error": ""}
+POLLED = {"id": "el-1", "status": "success", "output": OUTPUT}
+ASKED = {"provider": "eachlabs", "model": "flux-1-1-pro", "input": {"prompt": "a red fox"}}
+
+
+@pytest.fixture
+def ordered(tools):
+    """Orders something; its id."""
+
+    async def place(**changed):
+        return (await order(tools, Asked(**{**ASKED, **changed}))).id
+
+    return place
+
+
+@pytest.fixture
+def submitted(tools, upstream, ordered):
+    """Orders and submits something; its id."""
+
+    async def place(**changed):
+        generation_id = await ordered(**changed)
+        upstream.answers.append((200, ACCEPTED))
+        assert await run_worker(tools, "submit") == 1
+        return generation_id
+
+    return place
+
+
+@pytest.fixture
+def calls_back(tools):
+    """The provider calls about a generation, authenticated."""
+
+    async def call(generation_id, body, **changed):
+        token = tools.callbacks.url("eachlabs", "default", generation_id).rpartition("/")[2]
+        headers = {"x-webhook-secret": WEBHOOK_SECRET}
+        return await receive(tools, "eachlabs", token, InboundWebhook(headers=headers, body=body), **changed)
+
+    return call

@@ -1,0 +1,68 @@
+import pytest
+
+from service.flow.cancel import NotCancelable, cancel
+from service.flow.order import stored
+from service.store.base import Missing
+from tests.conftest import run_worker
+
+
+async def test_what_waits_is_withdrawn_and_never_sent(tools, upstream, ordered):
+    generation_id = await ordered()
+
+    await cancel(tools, generation_id)
+
+    generation = await stored(tools, generation_id)
+    assert ("canceled", None) == (generation.status, generation.submitted_at)
+    assert 0 == await run_worker(tools, "submit")
+    assert [] == upstream.asked
+
+
+async def test_the_provider_is_asked_to_cancel(tools, upstream, submitted):
+    generation_id = await submitted()
+    upstream.answers.append((200, {"status": "cancelled", "predictionID": "el-1"}))
+
+    await cancel(tools, generation_id)
+
+    assert "canceled" == (await stored(tools, generation_id)).status
+    assert "/v1/prediction/el-1/cancel" == upstream.asked[-1].path
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ((409, {"error": "already finished"}), "refused: already finished"),
+        ((200, b"<html>"), "no usable answer"),
+        ("cut", "no usable"),
+    ],
+    ids=["refused", "unreadable", "cut"],
+)
+async def test_a_provider_that_does_not_cancel_changes_nothing(tools, upstream, submitted, answer, says):
+    generation_id = await submitted()
+    upstream.answers.append(answer)
+
+    with pytest.raises(NotCancelable, match=says):
+        await cancel(tools, generation_id)
+
+    assert "submitted" == (await stored(tools, generation_id)).status
+
+
+async def test_what_cannot_be_canceled_says_why(tools, upstream, ordered, submitted):
+    pending = await ordered()
+    await cancel(tools, pending)
+    with pytest.raises(NotCancelable, match="canceled already"):
+        await cancel(tools, pending)
+
+    of_runblob = await ordered(provider="runblob", model="gemini")
+    upstream.answers.append((201, {"task_uuid": "rb-1", "status": "pending"}))
+    await run_worker(tools, "submit")
+    with pytest.raises(NotCancelable, match="no way to cancel"):
+        await cancel(tools, of_runblob)
+
+    unanswered = await ordered()
+    upstream.answers.append("cut")
+    await run_worker(tools, "submit")
+    with pytest.raises(NotCancelable, match="under way"):
+        await cancel(tools, unanswered)
+
+    with pytest.raises(Missing):
+        await cancel(tools, "gen_nobody")

@@ -1,0 +1,185 @@
+"""The process dies at every point where it could, and the next one goes on from what was committed."""
+
+from contextlib import asynccontextmanager
+import json
+
+import pytest
+from starlette.responses import JSONResponse
+
+from service.core.http import InboundWebhook
+from service.flow.order import Asked, order, stored
+from service.flow.receive import receive
+from service.store import events, subscribers
+from service.store.base import Missing
+from service.store.subscribers import Subscriber
+from tests.conftest import WEBHOOK_SECRET, opened, run_worker, tools_over
+from tests.flow.conftest import ACCEPTED, ASKED, POLLED, SUCCEEDED
+
+CLOSING = {"generation.completed", "generation.failed", "generation.canceled"}
+
+
+class Died(BaseException):
+    """The process ends here: no handler of the service may catch it."""
+
+
+class Mortal:
+    """A database that lets its process die at the nth point: before a statement, before a commit, or after one."""
+
+    def __init__(self, inner, dies_at):
+        self._inner, self._left = inner, dies_at
+        self.alive = True
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+    def point(self):
+        """One place where it may end."""
+        self._left -= 1
+        if self._left <= 0:
+            self.alive = False
+            raise Died
+
+    @asynccontextmanager
+    async def transaction(self):
+        """As the real one, with points."""
+        async with self._inner.transaction() as tx:
+            yield MortalTx(tx, self)
+            self.point()
+        self.point()
+
+    @asynccontextmanager
+    async def reading(self):
+        """As the real one, with points."""
+        async with self._inner.reading() as tx:
+            yield MortalTx(tx, self)
+
+
+class MortalTx:
+    """Its transaction."""
+
+    def __init__(self, tx, database):
+        self._tx, self._database = tx, database
+
+    def __getattr__(self, name):
+        return getattr(self._tx, name)
+
+    async def fetch(self, query, **values):
+        """As the real one, with a point before."""
+        self._database.point()
+        return await self._tx.fetch(query, **values)
+
+    async def run_many(self, query, rows):
+        """As the real one, with a point before."""
+        self._database.point()
+        return await self._tx.run_many(query, rows)
+
+
+class World:
+    """Outside the process: a provider that works once per submission, and calls until it is answered 200."""
+
+    def __init__(self, upstream, listener):
+        self.upstream, self.listener = upstream, listener
+        self.generation_id = None
+        self.acknowledged = False
+
+    def ready(self):
+        """Whoever asks gets these answers."""
+        self.upstream.answers[:] = [_by_method] * 20
+        self.listener.answers[:] = [204] * 20
+
+    @property
+    def submissions(self):
+        """How often the provider was paid."""
+        return sum(asked.method == "POST" for asked in self.upstream.asked)
+
+    async def live(self, tools):
+        """One turn of everything; the client orders with the same key until it was answered."""
+        if self.generation_id is None:
+            self.generation_id = (await order(tools, Asked(**ASKED, idempotency_key="the-order"))).id
+        await run_worker(tools, "submit")
+        if self.submissions and not self.acknowledged:
+            token = tools.callbacks.url("eachlabs", "default", self.generation_id).rpartition("/")[2]
+            webhook = InboundWebhook(headers={"x-webhook-secret": WEBHOOK_SECRET}, body=json.dumps(SUCCEEDED).encode())
+            await receive(tools, "eachlabs", token, webhook)
+            self.acknowledged = True
+        for name in ("read", "poll", "expire", "deliver"):
+            await run_worker(tools, name)
+
+
+class _ByMethod:
+    async def __call__(self, scope, receive, send):
+        """The provider's answer to whatever it is asked."""
+        await JSONResponse(ACCEPTED if scope["method"] == "POST" else POLLED)(scope, receive, send)
+
+
+_by_method = _ByMethod()
+
+
+async def lived(path, clock, transport, world, dies_at):
+    """One process on the file, until it dies or everything is done; whether it died."""
+    async with opened(path, clock) as inner:
+        mortal = Mortal(inner, dies_at)
+        tools = tools_over(mortal, transport, clock, world.upstream.url)
+        try:
+            for _ in range(3):
+                await world.live(tools)
+                clock.advance(120)
+        except BaseException:
+            if mortal.alive:
+                raise
+            return True
+    return False
+
+
+@pytest.mark.timeout(60)
+async def test_death_at_any_point_loses_and_doubles_nothing(tmp_path, clock, transport, upstream, listener):
+    """Each point in turn: afterwards one closing event, one delivery that arrived, one submission."""
+    dies_at, died = 0, True
+    while died:
+        dies_at += 1
+        upstream.asked.clear()
+        listener.asked.clear()
+        world = World(upstream, listener)
+        world.ready()
+        path = tmp_path / f"{dies_at}.db"
+        async with opened(path, clock) as database, database.transaction() as tx:
+            url = f"{listener.url}/events"
+            secret = tools_over(database, transport, clock, upstream.url).callback_secret
+            await subscribers.insert(tx, Subscriber(id="sub_1", url=url, secret=secret, created_at=clock()))
+
+        died = await lived(path, clock, transport, world, dies_at)
+        world.ready()
+        assert not await lived(path, clock, transport, world, 10**9)
+
+        await agreed(path, clock, transport, world)
+    assert dies_at > 60
+
+
+async def agreed(path, clock, transport, world):
+    async with opened(path, clock) as database:
+        tools = tools_over(database, transport, clock, world.upstream.url)
+        if not world.submissions:
+            # It died between the commit of `submitting` and the call: nobody can know, so it is never sent again.
+            clock.advance(3600)
+            await run_worker(tools, "expire")
+            await run_worker(tools, "deliver")
+        generation = await stored(tools, world.generation_id)
+        async with database.reading() as tx:
+            emitted = [event for _, event in await events.after(tx, 0, 100)]
+            delivered = await subscribers.deliveries_of(tx, world.generation_id)
+    paid = world.submissions
+    assert ("completed" if paid else "expired") == generation.status
+    assert [world.generation_id] * paid == [event.generation_id for event in emitted if event.type in CLOSING]
+    assert paid <= 1
+    assert all(delivery.delivered_at is not None for delivery in delivered)
+    assert {event.id for event in emitted} == {asked.headers["webhook-id"] for asked in world.listener.asked}
+
+
+async def test_an_order_that_was_not_answered_may_be_nowhere(tmp_path, clock, transport, upstream, listener):
+    """Only what was answered 202 is promised."""
+    async with opened(tmp_path / "a.db", clock) as inner:
+        tools = tools_over(Mortal(inner, 1), transport, clock, upstream.url)
+        with pytest.raises(Died):
+            await order(tools, Asked(**ASKED))
+        with pytest.raises(Missing):
+            await stored(tools_over(inner, transport, clock, upstream.url), "gen_any")

@@ -1,0 +1,129 @@
+from dataclasses import replace
+
+import pytest
+
+from service.core.generation import Origin, Output, Status
+from service.core.observation import Finding, Observation, Reading
+from service.flow.order import stored
+from service.flow.settle import settle
+from service.store import accounts, events, generations, observations
+from service.store.base import Overtaken
+from tests.conftest import run_worker
+
+
+def heard(tools, generation_id, status, **reading):
+    return Observation(
+        generation_id=generation_id, origin=Origin.POLL, at=tools.now(), reading=Reading(status=status, **reading)
+    )
+
+
+async def test_a_batch_is_decided_in_order_in_one_transaction(tools, submitted):
+    first, second = await submitted(), await submitted()
+
+    findings = await settle(
+        tools,
+        [
+            heard(tools, first, Status.PROCESSING),
+            heard(tools, second, Status.FAILED),
+            heard(tools, first, Status.PROCESSING),
+            heard(tools, first, Status.CANCELED),
+            heard(tools, second, Status.CANCELED),
+            heard(tools, "gen_nobody", Status.FAILED),
+        ],
+    )
+
+    assert [
+        Finding.ADVANCED, Finding.ADVANCED, Finding.REPEATED, Finding.ADVANCED, Finding.CONFLICTING, Finding.STALE,
+    ] == findings  # fmt: skip
+    async with tools.store.reading() as tx:
+        emitted = [(event.generation_id, event.type) for _, event in await events.after(tx, 0, 10)]
+    assert [
+        (first, "generation.processing"), (second, "generation.failed"), (first, "generation.canceled"),
+    ] == emitted  # fmt: skip
+
+
+async def test_nothing_to_settle_is_nothing(tools):
+    assert [] == await settle(tools, [])
+
+
+async def test_one_bad_row_stops_nobody(tools, submitted):
+    """A reading that cannot be stored fails alone; those before and after it are settled."""
+    before, bad, after = await submitted(), await submitted(), await submitted()
+    unstorable = heard(tools, bad, Status.PROCESSING, provider_status="\ud800")
+    batch = [heard(tools, before, Status.PROCESSING), unstorable, heard(tools, after, Status.PROCESSING)]
+
+    with pytest.raises(UnicodeEncodeError):
+        await settle(tools, batch)
+
+    statuses = [(await stored(tools, one)).status for one in (before, bad, after)]
+    assert [Status.PROCESSING, Status.SUBMITTED, Status.PROCESSING] == statuses
+
+
+async def test_a_webhook_that_cannot_be_settled_is_set_aside(tools, submitted, calls_back):
+    """It is flagged and not read again; its bytes stay."""
+    generation_id = await submitted()
+    kept = await calls_back(generation_id, b"{}")
+    unstorable = heard(tools, generation_id, Status.PROCESSING, provider_status="\ud800")
+
+    with pytest.raises(UnicodeEncodeError):
+        await settle(tools, [replace(unstorable, webhook_id=kept.id)])
+
+    async with tools.store.reading() as tx:
+        webhook = await observations.webhook_by_id(tx, kept.id)
+    assert "it could not be settled: UnicodeEncodeError" == webhook.unreadable_because
+    assert 0 == await run_worker(tools, "read")
+
+
+async def test_a_batch_that_fails_as_a_whole_is_settled_one_by_one(tools, submitted, monkeypatch):
+    first, second = await submitted(), await submitted()
+    save = generations.save
+
+    async def one_at_a_time(tx, changed):
+        if len(changed) > 1:
+            raise OSError("too much at once")
+        await save(tx, changed)
+
+    monkeypatch.setattr(generations, "save", one_at_a_time)
+
+    findings = await settle(tools, [heard(tools, one, Status.PROCESSING) for one in (first, second)])
+
+    assert [Finding.ADVANCED, Finding.ADVANCED] == findings
+
+
+async def test_a_lost_race_is_decided_again(tools, submitted, monkeypatch):
+    generation_id = await submitted()
+    saves = []
+    save = generations.save
+
+    async def overtaken_once(tx, changed):
+        saves.append(len(changed))
+        if len(saves) == 1:
+            raise Overtaken
+        await save(tx, changed)
+
+    monkeypatch.setattr(generations, "save", overtaken_once)
+
+    assert [Finding.ADVANCED] == await settle(tools, [heard(tools, generation_id, Status.PROCESSING)])
+    assert [1, 1] == saves
+
+
+async def test_what_it_took_to_finish_is_learned(tools, clock, submitted):
+    for took in (10, 20):
+        generation_id = await submitted()
+        clock.advance(took)
+        output = Output(kind="image", url="https://storage.example.com/1.jpg")
+        await settle(tools, [heard(tools, generation_id, Status.COMPLETED, outputs=(output,))])
+
+    async with tools.store.reading() as tx:
+        usual = await accounts.usual_of(tx, "eachlabs", "flux-1-1-pro")
+    assert 2 == usual.count
+    assert 10 < usual.usual_s < 20
+
+
+async def test_a_generation_of_a_removed_account_still_expires(tools, clock, submitted):
+    generation_id = await submitted()
+    clock.advance(3600)
+
+    await run_worker(replace(tools, upstreams={}), "expire")
+
+    assert Status.EXPIRED == (await stored(tools, generation_id)).status

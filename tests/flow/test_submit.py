@@ -1,0 +1,209 @@
+"""Submission: what is known, what is surely not sent, what nobody knows."""
+
+from dataclasses import replace
+import json
+
+import anyio
+import pytest
+from starlette.responses import JSONResponse
+
+from service.core.admission import Budget
+from service.core.generation import Status
+from service.flow.expire import nobody_told_us
+from service.flow.order import stored
+from service.flow.submit import claim, submit
+from tests.conftest import run_worker, tools_over
+from tests.flow.conftest import ACCEPTED, SUCCEEDED
+from tests.upstream import CUT
+
+
+async def test_the_step_to_submitting_is_committed_before_the_call(tools, ordered):
+    generation_id = await ordered()
+
+    await claim(tools, 10)
+
+    assert Status.SUBMITTING == (await stored(tools, generation_id)).status
+    assert [] == list(await claim(tools, 10))
+
+
+async def test_a_submission_carries_our_callback_url_and_the_operators_secret(tools, upstream, submitted):
+    generation_id = await submitted()
+
+    body = upstream.asked[0].json
+
+    assert tools.callbacks.url("eachlabs", "default", generation_id) == body["webhook_url"]
+    assert "a-secret-of-the-operator" == body["webhook_secret"]
+
+
+async def test_with_no_secret_set_one_is_made_up_for_each_generation(tools, upstream, ordered):
+    key = ("eachlabs", "default")
+    account = replace(tools.upstreams[key].account, webhook_secrets=())
+    alone = replace(tools, upstreams={**tools.upstreams, key: replace(tools.upstreams[key], account=account)})
+    generation_id = await ordered()
+    upstream.answers.append((200, ACCEPTED))
+
+    await run_worker(alone, "submit")
+
+    assert alone.callbacks.webhook_secrets(generation_id)[0] == upstream.asked[0].json["webhook_secret"]
+
+
+async def test_a_refused_connection_is_tried_again(store, transport, clock, upstream, ordered):
+    """Surely nothing arrived, so the order goes back into the queue."""
+    generation_id = await ordered()
+    nowhere = tools_over(store, transport, clock, "http://127.0.0.1:1")
+
+    await run_worker(nowhere, "submit")
+
+    generation = await stored(nowhere, generation_id)
+    assert Status.PENDING == generation.status
+    assert "provider_unavailable" == generation.failure.code
+    assert 0 == await run_worker(nowhere, "submit")
+    clock.advance(10)
+    upstream.answers.append((200, ACCEPTED))
+    assert 1 == await run_worker(tools_over(store, transport, clock, upstream.url), "submit")
+    generation = await stored(nowhere, generation_id)
+    assert (Status.SUBMITTED, None) == (generation.status, generation.failure)
+
+
+async def test_an_order_that_never_got_its_turn_cost_nothing(store, transport, clock, ordered):
+    generation_id = await ordered(deadline_s=5.0)
+    nowhere = tools_over(store, transport, clock, "http://127.0.0.1:1")
+    await run_worker(nowhere, "submit")
+    clock.advance(6)
+
+    await run_worker(nowhere, "expire")
+
+    generation = await stored(nowhere, generation_id)
+    assert (Status.EXPIRED, "deadline_passed", False) == (
+        generation.status, generation.failure.code, generation.failure.billed,
+    )  # fmt: skip
+    assert generation.failure.message.startswith("never submitted: connect")
+
+
+async def test_an_order_that_waited_in_vain_says_so(tools, ordered):
+    generation = await stored(tools, await ordered())
+
+    seen = nobody_told_us(generation, tools.now())
+
+    assert "never submitted: its turn did not come" == seen.reading.failure.message
+
+
+async def test_a_failing_gateway_with_the_providers_own_words_is_a_refusal(tools, upstream, ordered):
+    generation_id = await ordered()
+    upstream.answers.append((502, {"error": "bad gateway"}))
+
+    await run_worker(tools, "submit")
+
+    assert Status.FAILED == (await stored(tools, generation_id)).status
+
+
+async def test_an_answer_nobody_understands_is_an_unknown_outcome(tools, upstream, ordered):
+    generation_id = await ordered()
+    upstream.answers.append((200, b"<html>"))
+
+    await run_worker(tools, "submit")
+
+    assert Status.SUBMITTING == (await stored(tools, generation_id)).status
+
+
+async def test_an_order_the_form_cannot_hold_is_refused_before_anything_is_sent(tools, upstream, ordered):
+    generation_id = await ordered(provider="laozhang", model="sora-2", input={"prompt": "x", "input_reference": "x"})
+
+    await run_worker(tools, "submit")
+
+    generation = await stored(tools, generation_id)
+    assert ("failed", "invalid_input", "preflight") == (
+        generation.status, generation.failure.code, generation.failure.origin,
+    )  # fmt: skip
+    assert [] == upstream.asked
+
+
+async def test_a_webhook_that_arrives_while_the_submission_is_under_way_closes(tools, upstream, ordered, calls_back):
+    """The provider calls before it answers; its answer then only adds the id."""
+    generation_id = await ordered()
+
+    class Early:
+        async def __call__(self, scope, receive, send):
+            await calls_back(generation_id, json.dumps(SUCCEEDED).encode())
+            await run_worker(tools, "read")
+            await JSONResponse(ACCEPTED)(scope, receive, send)
+
+    upstream.answers.append(Early())
+    await run_worker(tools, "submit")
+
+    generation = await stored(tools, generation_id)
+    assert (Status.COMPLETED, "el-1", "webhook") == (generation.status, generation.external_id, generation.learned_from)
+
+
+async def test_a_refusal_after_a_witness_spoke_changes_nothing(tools, upstream, ordered, calls_back):
+    """429 after the webhook already came: it does not go back into the queue."""
+    generation_id = await ordered()
+
+    class Early:
+        async def __call__(self, scope, receive, send):
+            await calls_back(generation_id, json.dumps(SUCCEEDED).encode())
+            await run_worker(tools, "read")
+            await JSONResponse({"error": "too many requests"}, 429)(scope, receive, send)
+
+    upstream.answers.append(Early())
+    await run_worker(tools, "submit")
+
+    assert Status.COMPLETED == (await stored(tools, generation_id)).status
+    assert 0 == await run_worker(tools, "submit")
+
+
+async def test_no_more_are_in_flight_than_the_account_may_have(store, transport, clock, upstream, tools, ordered):
+    narrow = budgeted(tools, Budget(max_in_flight=2, requests_per_minute=6000))
+    ids = [await ordered() for _ in range(3)]
+    upstream.answers += [(200, {**ACCEPTED, "predictionID": f"el-{n}"}) for n in range(2)]
+
+    assert 2 == await run_worker(narrow, "submit")
+    assert 0 == await run_worker(narrow, "submit")
+
+    assert ["submitted", "submitted", "pending"] == [(await stored(tools, one)).status for one in ids]
+
+
+async def test_no_more_are_sent_in_a_minute_than_the_account_may_send(tools, upstream, clock, ordered):
+    slow = budgeted(tools, Budget(max_in_flight=100, requests_per_minute=8))
+    for _ in range(12):
+        await ordered()
+    upstream.answers += [(400, {"error": "no"})] * 12
+    sent = 0
+
+    for _ in range(60):
+        clock.advance(0.999)
+        sent += await run_worker(slow, "submit")
+
+    assert 8 >= sent > 2
+
+
+def budgeted(tools, budget):
+    key = ("eachlabs", "default")
+    return replace(tools, upstreams={**tools.upstreams, key: replace(tools.upstreams[key], budget=budget)})
+
+
+async def test_many_submissions_go_out_at_once(tools, upstream, ordered):
+    for _ in range(5):
+        await ordered()
+    upstream.answers += [(200, {**ACCEPTED, "predictionID": f"el-{n}"}) for n in range(4)] + [CUT]
+
+    with anyio.fail_after(5):
+        batch = await claim(tools, 10)
+        async with anyio.create_task_group() as group:
+            for claimed in batch:
+                group.start_soon(submit, tools, claimed)
+
+    assert 5 == len(upstream.asked)
+
+
+@pytest.mark.parametrize("status", [402, 403, 500, 503])
+async def test_a_definite_refusal_closes(tools, upstream, ordered, status):
+    generation_id = await ordered()
+    upstream.answers.append((status, {"error": "no"}))
+
+    await run_worker(tools, "submit")
+
+    generation = await stored(tools, generation_id)
+    assert (Status.FAILED, status, "submit") == (
+        generation.status, generation.failure.http_status, generation.learned_from,
+    )  # fmt: skip

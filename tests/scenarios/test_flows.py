@@ -1,0 +1,169 @@
+"""Plays every story in `fixtures/flows/` through the whole service: a real SQLite file, real HTTP, a told clock."""
+
+from contextlib import AsyncExitStack
+import json
+import re
+
+import pytest
+
+from service.core.http import InboundWebhook
+from service.flow.callback import UnknownToken
+from service.flow.order import Asked, order, stored
+from service.flow.receive import receive
+from service.flow.sign import make_secret
+from service.providers.base import Unverified
+from service.store import events, subscribers
+from service.store.subscribers import Subscriber
+from tests.conftest import WEBHOOK_SECRET, opened, run_worker, tools_over
+from tests.fixtures import FIXTURES
+from tests.upstream import CUT
+
+STORIES = sorted((FIXTURES / "flows").glob("*.json"))
+SECONDS = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)")
+UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+class Play:
+    """One story on its way: the steps are its methods, named as in the file."""
+
+    def __init__(self, tools, clock, upstream, listener, story, path):
+        self.tools, self.clock, self.upstream, self.listener = tools, clock, upstream, listener
+        self.story, self.path = story, path
+        self.generation_id = None
+
+    async def setup(self):
+        """A subscriber, if the story has one, and the order."""
+        if "subscriber" in json.dumps(self.story["steps"]):
+            one = Subscriber(
+                id="sub_story",
+                url=f"{self.listener.url}/events",
+                secret=make_secret(bytes(32)),
+                created_at=self.clock(),
+            )
+            async with self.tools.store.transaction() as tx:
+                await subscribers.insert(tx, one)
+        asked = Asked(
+            provider=self.story["provider"],
+            model=self.story["model"],
+            input=self.story.get("input", {"prompt": "a red fox"}),
+            deadline_s=self.story.get("deadline_s"),
+        )
+        self.generation_id = (await order(self.tools, asked)).id
+
+    async def submit(self, answer):
+        """The submit worker takes one turn; the provider answers so."""
+        self._will_answer(answer)
+        assert await run_worker(self.tools, "submit") == 1
+        assert self.upstream.answers == []
+
+    async def no_submit(self, _):
+        """Nothing may be submitted now."""
+        assert await run_worker(self.tools, "submit") == 0
+
+    async def poll(self, answer):
+        """The poll worker takes one turn; the provider answers so."""
+        self._will_answer(answer)
+        assert await run_worker(self.tools, "poll") == 1
+        assert self.upstream.answers == []
+
+    async def no_poll(self, _):
+        """Nobody may be asked now."""
+        assert await run_worker(self.tools, "poll") == 0
+
+    async def webhook(self, told):
+        """The provider calls; the answer it must get is `answered`. Then it is read, unless the process died before."""
+        headers = {name.lower(): value for name, value in told.get("headers", {}).items()}
+        if told.get("secret"):
+            headers["x-webhook-secret"] = WEBHOOK_SECRET if told["secret"] is True else told["secret"]
+        body = told["body"] if isinstance(told["body"], str) else json.dumps(told["body"])
+        url = self.tools.callbacks.url(self.story["provider"], "default", self.generation_id)
+        token = url.rpartition("/")[2] + told.get("token_ends", "")
+        try:
+            await receive(
+                self.tools, self.story["provider"], token, InboundWebhook(headers=headers, body=body.encode())
+            )
+            answered = 200
+        except Unverified:
+            answered = 401
+        except UnknownToken:
+            answered = 404
+        assert told.get("answered", 200) == answered
+        if told.get("read", True):
+            await run_worker(self.tools, "read")
+
+    async def read(self, _):
+        """What is stored and unread is read."""
+        assert await run_worker(self.tools, "read") == 1
+
+    async def advance(self, text):
+        """Time passes."""
+        self.clock.advance(sum(float(number) * UNITS[unit] for number, unit in SECONDS.findall(text)))
+
+    async def expire(self, _):
+        """The clock speaks."""
+        assert await run_worker(self.tools, "expire") == 1
+
+    async def no_expire(self, _):
+        """The clock has nothing to say yet."""
+        assert await run_worker(self.tools, "expire") == 0
+
+    async def subscriber(self, answers):
+        """The subscriber answers so, one delivery after another."""
+        self.listener.answers += answers
+        for _ in answers:
+            assert await run_worker(self.tools, "deliver") == 1
+        assert self.listener.answers == []
+
+    async def no_delivery(self, _):
+        """Nothing may be delivered now."""
+        assert await run_worker(self.tools, "deliver") == 0
+
+    async def status(self, expected):
+        """Where the generation stands now."""
+        assert expected == (await stored(self.tools, self.generation_id)).status
+
+    def _will_answer(self, answer):
+        if answer == CUT:
+            self.upstream.answers.append(CUT)
+        else:
+            body = answer.get("body", {})
+            content = body.encode() if isinstance(body, str) else body
+            self.upstream.answers.append((answer.get("http_status", 200), content, answer.get("headers", {})))
+
+
+@pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
+async def test_story(path, tools, clock, upstream, listener, transport, tmp_path):
+    """What a story says happens, happens."""
+    story = json.loads(path.read_text())
+    play = Play(tools, clock, upstream, listener, story, path)
+    await play.setup()
+    async with AsyncExitStack() as databases:
+        for step in story["steps"]:
+            ((name, told),) = step.items()
+            if name == "crash":
+                # The process dies: only what was committed is there for the next one.
+                await play.tools.store.close()
+                again = await databases.enter_async_context(opened(tmp_path / "arrivals.db", clock))
+                play.tools = tools_over(again, transport, clock, upstream.url)
+            else:
+                await getattr(play, name)(told)
+        await _compare(play, story)
+
+
+async def _compare(play, story):
+    generation = await stored(play.tools, play.generation_id)
+    async with play.tools.store.reading() as tx:
+        emitted = [str(event.type) for event in await events.events_of(tx, play.generation_id)]
+    expected = story["expect"]
+    actual = {
+        "status": generation.status,
+        "learned_from": generation.learned_from,
+        "verified_by": generation.verified_by,
+        "late": generation.late,
+        "failure": generation.failure.code if generation.failure else None,
+        "provider_code": generation.failure.provider_code if generation.failure else None,
+        "submissions": sum(asked.method == "POST" for asked in play.upstream.asked),
+        "events": emitted,
+    }
+    assert expected == {name: actual[name] for name in expected}
+    assert {"status", "events", "submissions"} <= set(expected)
