@@ -10,7 +10,7 @@ from service.flow.tools import Tools
 from service.web import callbacks, events, generations, health, providers, subscribers, webhooks
 from service.web.auth import Gate
 from service.web.endpoint import Call, Endpoint, json_response, route
-from service.web.errors import Problem, problem_of
+from service.web.errors import Problem
 from service.web.openapi import document
 
 
@@ -36,20 +36,15 @@ def make_app(tools: Tools, api_key: str) -> Starlette:
     gate = Gate(tools=tools, api_key=api_key)
     app = Starlette(routes=[*callbacks.routes(tools), *(route(endpoint, gate) for endpoint in ENDPOINTS)])
     app.add_exception_handler(HTTPException, _no_route)
-    app.add_exception_handler(Exception, _broken)
     app.router.redirect_slashes = False  # a redirect loses a webhook
     return app
 
 
 async def _no_route(_request: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException):
-        return problem_of(error).response()
+    if not isinstance(error, HTTPException):  # Starlette types every handler for any exception
+        raise error
     code = {404: "no_such_path", 405: "method_not_allowed"}.get(error.status_code, "http_error")
     detail = {404: "there is nothing at this path; see /openapi.json", 405: "this path does not take this method"}
     return Problem(
         error.status_code, code, detail.get(error.status_code, error.detail), headers=error.headers
     ).response()
-
-
-async def _broken(_request: Request, error: Exception) -> Response:
-    return problem_of(error).response()

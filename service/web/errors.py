@@ -111,14 +111,14 @@ def from_validation(error: msgspec.ValidationError | msgspec.DecodeError) -> Pro
     if not isinstance(error, msgspec.ValidationError):
         return Problem(400, "invalid_json", f"the body is not JSON: {error}", [FieldError("$", str(error))])
     detail, _, path = str(error).partition(" - at `")
-    named = path.removesuffix("`").removeprefix("$.") or _named_in(detail)
-    return invalid(named, detail)
+    steps = (path.removesuffix("`").removeprefix("$").removeprefix("."), _named_in(detail))
+    return invalid(".".join(step for step in steps if step) or "$", detail)
 
 
 def _named_in(detail: str) -> str:
     """A missing or unknown field is named in the sentence: "Object missing required field `provider`"."""
     parts = detail.split("`")
-    return parts[1] if "field" in detail and len(parts) > 1 else "$"
+    return parts[1] if "field" in detail and len(parts) > 1 else ""
 
 
 def shape_of(schema: Mapping[str, Any]) -> dict[str, Any]:

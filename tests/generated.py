@@ -1,0 +1,75 @@
+"""What stands in the documents and is made from the code: `python -m tests.generated` writes it, a test checks it."""
+
+from pathlib import Path
+import re
+
+from service.core.generation import CLOSED, Status
+from service.core.observation import Finding
+from service.core.reconcile import MEETINGS
+from service.providers.catalog import PROVIDERS
+from service.settings import FIELDS, PREFIX, PROVIDER_FIELDS
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def settings_table():
+    """Every setting, from the code."""
+    rows = [f"| `{PREFIX}{name}` | {default or '-'} | {what} |" for name, (_, default, what) in FIELDS.items()]
+    rows += [
+        f"| `{PREFIX}<PROVIDER>_{name}` | {'-' if name == 'API_KEY' else 'by provider'} | {what} |"
+        for name, (_, what) in PROVIDER_FIELDS.items()
+    ]
+    return "\n".join(["| setting | default | what it is |", "| --- | --- | --- |", *rows])
+
+
+def providers_table():
+    """Every provider's routes and what works for each, from the catalog."""
+    rows = []
+    for name, provider in PROVIDERS.items():
+        for route in provider.ROUTES:
+            models = ", ".join(f"`{model}`" for model in route.models)
+            webhooks = f"yes, trust `{route.trust}`" if route.trust else "none: polled"
+            cancels = "yes" if route.cancels else "-"
+            rows.append(
+                f"| [{name}]({route.documentation}) | {route.name} | {models} | {route.kind} | {webhooks} | {cancels} |"
+            )
+    return "\n".join(
+        ["| provider | route | model | kind | webhooks | cancel |", "| --- | --- | --- | --- | --- | --- |", *rows]
+    )
+
+
+def state_diagram():
+    """The machine's table as a picture."""
+    lines = ["```mermaid", "stateDiagram-v2", "    [*] --> pending"]
+    for known, row in MEETINGS.items():
+        for seen, finding in row.items():
+            if finding is Finding.ADVANCED:
+                late = ": late" if known is Status.EXPIRED else ""
+                lines.append(f"    {known} --> {seen}{late}")
+    lines += [f"    {status} --> [*]" for status in Status if status in CLOSED]
+    return "\n".join([*lines, "```"])
+
+
+# (file, mark, what stands between the marks)
+PLACES = (
+    ("README.md", "settings", settings_table),
+    ("README.md", "providers", providers_table),
+    ("service/README.md", "states", state_diagram),
+)
+
+
+def marked(mark, text):
+    """The text between its marks."""
+    return f"<!-- {mark}: made by python -m tests.generated -->\n{text}\n<!-- /{mark} -->"
+
+
+def renewed(path, mark, make):
+    """The file's text with the part made anew."""
+    text = (ROOT / path).read_text()
+    between = re.compile(rf"<!-- {mark}: .*?<!-- /{mark} -->", re.DOTALL)
+    return between.sub(lambda _: marked(mark, make()), text)
+
+
+if __name__ == "__main__":
+    for path, mark, make in PLACES:
+        (ROOT / path).write_text(renewed(path, mark, make))

@@ -1,0 +1,97 @@
+"""The rules of the house that no other tool knows."""
+
+import ast
+import re
+
+import pytest
+
+from service.core.generation import Status
+from service.core.reconcile import MEETINGS
+from service.providers.catalog import PROVIDERS
+from service.settings import FIELDS, PREFIX
+from tests.fixtures import FIXTURES, ROOT
+from tests.generated import PLACES, renewed
+
+LONGEST_FILE = 300
+SOURCES = sorted((ROOT / "service").rglob("*.py"))
+PURE = [path for path in SOURCES if path.relative_to(ROOT).parts[1] in ("core", "providers")]
+
+
+def name(path):
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_a_file_is_one_idea(path):
+    assert len(path.read_text().splitlines()) <= LONGEST_FILE
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_no_assertion_and_nothing_unfinished_stands_in_the_service(path):
+    text = path.read_text()
+
+    assert not [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Assert)]
+    assert not re.search(r"TODO|FIXME|XXX|NotImplementedError|pragma: no cover", text)
+
+
+@pytest.mark.parametrize("path", PURE, ids=name)
+def test_the_pure_rooms_read_no_clock(path):
+    assert not re.search(r"\b(now|utcnow|today)\(", path.read_text())
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if "store" not in path.parts], ids=name)
+def test_no_sql_stands_outside_the_store(path):
+    assert not re.search(r"\b(SELECT|INSERT INTO|DELETE FROM)\b", path.read_text())
+
+
+def test_the_table_of_the_machine_is_total():
+    assert {known: set(Status) for known in Status} == {known: set(row) for known, row in MEETINGS.items()}
+
+
+def test_catalog_modules_and_fixtures_agree():
+    modules = {path.stem for path in (ROOT / "service/providers").glob("*.py")}
+    shared = {"__init__", "base", "catalog", "explain", "shapes", "signing"}
+    folders = {path.name for path in FIXTURES.iterdir() if path.is_dir()}
+
+    assert set(PROVIDERS) == modules - shared
+    assert set(PROVIDERS) == folders - {"flows", "seeds"}
+    assert [*PROVIDERS] == sorted(PROVIDERS)
+    assert all(provider.NAME == key for key, provider in PROVIDERS.items())
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_every_mapping_table_has_its_source_above_it(provider):
+    lines = (ROOT / f"service/providers/{provider}.py").read_text().splitlines()
+    tables = [number for number, line in enumerate(lines) if re.match(r"[A-Z_]+: Mapping\[|BUDGET = ", line)]
+
+    assert tables
+    for number in tables:
+        above = "\n".join(lines[max(0, number - 4) : number])
+        assert "https://" in above, lines[number]
+
+
+@pytest.mark.parametrize(("path", "mark", "make"), PLACES, ids=[mark for _, mark, _ in PLACES])
+def test_what_is_made_from_the_code_is_fresh(path, mark, make):
+    """If not: python -m tests.generated."""
+    text = (ROOT / path).read_text()
+
+    assert f"<!-- {mark}: " in text
+    assert renewed(path, mark, make) == text
+
+
+def test_every_setting_of_the_demo_and_the_readme_exists():
+    text = (ROOT / "README.md").read_text() + (ROOT / "service/proof/demo.py").read_text()
+    named = set(re.findall(rf"{PREFIX}([A-Z_]+)", text))
+    providers = {f"{provider.upper()}_" for provider in PROVIDERS} | {""}
+
+    unknown = {
+        one for one in named if one not in FIELDS and not any(prefix and one.startswith(prefix) for prefix in providers)
+    }
+    assert not unknown - {"_", ""}
+
+
+def test_every_room_has_its_paragraph():
+    text = (ROOT / "service/README.md").read_text()
+    rooms = {path.name for path in (ROOT / "service").iterdir() if path.is_dir() and path.name != "__pycache__"}
+
+    assert not {room for room in rooms if f"**{room}/**" not in text}

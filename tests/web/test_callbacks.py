@@ -1,0 +1,117 @@
+import json
+
+import httpx
+import pytest
+
+from tests.conftest import PUBLIC_URL, WEBHOOK_SECRET, run_worker
+
+SUCCEEDED = {
+    "exec_id": "el-1",
+    "status": "succeeded",
+    "output": {"url": "https://storage.example.com/1.jpg"},
+    "error": "",
+}
+SECRET = {"x-webhook-secret": WEBHOOK_SECRET}
+
+
+@pytest.fixture
+async def path(tools, upstream, ordered):
+    """The callback path of a submitted generation, as the provider was given it."""
+    await ordered()
+    upstream.answers.append((200, {"status": "success", "predictionID": "el-1"}))
+    await run_worker(tools, "submit")
+    return upstream.asked[0].json["webhook_url"].removeprefix(PUBLIC_URL)
+
+
+@pytest.fixture
+async def provider(base_url):
+    """A provider's client: it has no API key of ours."""
+    async with httpx.AsyncClient(base_url=base_url, trust_env=False, verify=False) as one:
+        yield one
+
+
+async def test_a_webhook_is_stored_then_answered_exactly_200(client, provider, path):
+    answer = await provider.post(path, json=SUCCEEDED, headers=SECRET)
+
+    assert (200, b"") == (answer.status_code, answer.content)
+    (stored,) = (await client.get("/v1/webhooks")).json()["data"]
+    assert ("secret", None) == (stored["verified_by"], stored["finding"])
+
+
+async def test_a_webhook_that_nobody_vouches_for_is_401_and_quarantined(client, provider, path):
+    answer = await provider.post(path, json=SUCCEEDED, headers={"x-webhook-secret": "guess"})
+
+    assert (401, "unverified") == (answer.status_code, answer.json()["code"])
+    (kept,) = (await client.get("/v1/webhooks?verified=false")).json()["data"]
+    assert kept["quarantined_at"] is not None
+    shown = (await client.get(f"/v1/webhooks/{kept['id']}")).json()
+    assert ("********", SUCCEEDED) == (shown["headers"]["x-webhook-secret"], json.loads(shown["body"]))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda p: p + "x", lambda p: p.replace("eachlabs", "runblob"), lambda p: p.replace("eachlabs", "nobody")],
+    ids=["token", "provider", "unknown"],
+)
+async def test_an_address_that_is_not_ours_is_404_and_nothing_is_kept(client, provider, path, change):
+    answer = await provider.post(change(path), json=SUCCEEDED, headers=SECRET)
+
+    assert (404, "unknown_token") == (answer.status_code, answer.json()["code"])
+    assert [] == (await client.get("/v1/webhooks")).json()["data"]
+
+
+async def test_a_webhook_that_is_too_large_is_413(tools, client, provider, path):
+    large = b"x" * (tools.limits.webhook_max_bytes + 1)
+
+    async def drip():
+        for _ in range(3):
+            yield large[: len(large) // 2]
+
+    declared = await provider.post(path, content=large, headers=SECRET)
+    dripped = await provider.post(path, content=drip(), headers=SECRET)
+
+    assert [413, 413] == [declared.status_code, dripped.status_code]
+    assert [] == (await client.get("/v1/webhooks")).json()["data"]
+
+
+async def test_what_cannot_be_read_is_kept_and_answered_200(tools, client, provider, path):
+    answer = await provider.post(path, content=b"\xff<html>", headers=SECRET)
+    await run_worker(tools, "read")
+
+    (stored,) = (await client.get("/v1/webhooks")).json()["data"]
+    shown = (await client.get(f"/v1/webhooks/{stored['id']}")).json()
+    assert 200 == answer.status_code
+    assert stored["unreadable_because"].startswith("not JSON")
+    assert ("/zxodG1sPg==", True) == (shown["body"], shown["body_base64"])
+
+
+async def test_probes_and_challenges_are_answered(client, provider, path):
+    probe = await provider.options(path, headers={"webhook-request-origin": "provider.example"})
+    plain = await provider.options(path)
+    challenge = await provider.post(path, json={"challenge": "abc"})
+
+    assert (200, "provider.example") == (probe.status_code, probe.headers["webhook-allowed-origin"])
+    assert (200, "POST, OPTIONS") == (plain.status_code, plain.headers["allow"])
+    assert (200, {"challenge": "abc"}) == (challenge.status_code, challenge.json())
+    assert [] == (await client.get("/v1/webhooks")).json()["data"]
+
+
+async def test_a_stored_webhook_is_found_by_what_became_of_it(tools, client, provider, path):
+    for _ in range(2):
+        await provider.post(path, json=SUCCEEDED, headers=SECRET)
+    await run_worker(tools, "read")
+
+    async def count(query):
+        return len((await client.get(f"/v1/webhooks?{query}")).json()["data"])
+
+    assert [1, 1, 0, 2, 0, 2] == [
+        await count(query)
+        for query in (
+            "finding=advanced", "finding=repeated", "finding=stale", "provider=eachlabs", "provider=runblob",
+            "verified=true&since=2026-01-01T00:00:00Z&limit=10",
+        )
+    ]  # fmt: skip
+    page = (await client.get("/v1/webhooks?limit=1")).json()
+    rest = (await client.get(f"/v1/webhooks?limit=1&after={page['next']}")).json()
+    assert (1, None) == (len(rest["data"]), rest["next"])
+    assert 422 == (await client.get("/v1/webhooks?finding=lost")).status_code

@@ -1,0 +1,64 @@
+import anyio
+import pytest
+
+from tests.conftest import run_worker
+
+
+@pytest.fixture
+def fail_one(tools, upstream, ordered):
+    """A generation that its provider refuses: one event."""
+
+    async def place():
+        told = await ordered()
+        upstream.answers.append((400, {"error": "no"}))
+        await run_worker(tools, "submit")
+        return told["id"]
+
+    return place
+
+
+async def test_events_are_listed_by_cursor_without_gap_or_repeat(client, fail_one):
+    ids = [await fail_one() for _ in range(5)]
+
+    seen, after = [], "0"
+    while True:
+        page = (await client.get(f"/v1/events?limit=2&after={after}")).json()
+        if not page["data"]:
+            break
+        seen += [event["data"]["generation"]["id"] for event in page["data"]]
+        after = page["next"]
+
+    assert ids == seen
+    assert page["next"] == after
+
+
+async def test_an_empty_page_is_held_until_there_is_an_event(client, fail_one):
+    pages = []
+
+    async def read():
+        pages.append((await client.get("/v1/events?wait=5")).json())
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(read)
+        await anyio.wait_all_tasks_blocked()
+        generation_id = await fail_one()
+
+    assert [generation_id] == [event["data"]["generation"]["id"] for event in pages[0]["data"]]
+    assert [] == (await client.get(f"/v1/events?wait=0.01&after={pages[0]['next']}")).json()["data"]
+
+
+async def test_events_are_filtered_and_shown(client, fail_one):
+    first, _ = await fail_one(), await fail_one()
+
+    (event,) = (await client.get(f"/v1/events?generation={first}&type=generation.failed")).json()["data"]
+
+    assert event == (await client.get(f"/v1/events/{event['id']}")).json()
+    assert ("generation.failed", "invalid_request") == (event["type"], event["data"]["generation"]["failure"]["code"])
+    assert [] == (await client.get("/v1/events?type=generation.completed")).json()["data"]
+
+
+@pytest.mark.parametrize("query", ["after=x", "after=99999999999999999999", "type=done"])
+async def test_a_bad_query_names_the_field(client, query):
+    answer = await client.get(f"/v1/events?{query}")
+
+    assert (422, query.split("=")[0]) == (answer.status_code, answer.json()["errors"][0]["field"])

@@ -1,0 +1,245 @@
+import json
+
+import anyio
+import pytest
+
+from tests.conftest import run_worker
+
+ACCEPTED = {"status": "success", "predictionID": "el-1"}
+DONE = {"id": "el-1", "status": "success", "output": "https://storage.example.com/1.jpg", "metrics": {"cost": 0.05}}
+BODY = {"provider": "eachlabs", "model": "flux-1-1-pro", "input": {"prompt": "a red fox"}}
+
+
+@pytest.fixture
+def submitted(tools, upstream, ordered):
+    async def place(**changed):
+        told = await ordered(**changed)
+        upstream.answers.append((200, ACCEPTED))
+        await run_worker(tools, "submit")
+        return told["id"]
+
+    return place
+
+
+async def test_an_order_is_answered_202_with_where_to_look(client):
+    answer = await client.post("/v1/generations", json={**BODY, "metadata": {"order": "42"}})
+
+    told = answer.json()
+    assert (202, f"/v1/generations/{told['id']}") == (answer.status_code, answer.headers["location"])
+    assert ("pending", {"order": "42"}, None) == (told["status"], told["metadata"], told["failure"])
+
+
+async def test_the_same_idempotency_key_is_one_order(client):
+    headers = {"idempotency-key": "order-42"}
+    first = await client.post("/v1/generations", json=BODY, headers=headers)
+    second = await client.post("/v1/generations", json=BODY, headers=headers)
+    other = await client.post("/v1/generations", json={**BODY, "model": "another"}, headers=headers)
+
+    assert first.json()["id"] == second.json()["id"]
+    assert (422, "idempotency_key_reused") == (other.status_code, other.json()["code"])
+
+
+async def test_parallel_requests_with_one_key_make_one_order(client):
+    found = set()
+
+    async def send():
+        answer = await client.post("/v1/generations", json=BODY, headers={"idempotency-key": "k"})
+        found.add(answer.json()["id"])
+
+    async with anyio.create_task_group() as group:
+        for _ in range(8):
+            group.start_soon(send)
+
+    assert 1 == len(found)
+
+
+async def test_prefer_wait_answers_200_when_it_closes_within_the_wait(client, tools, upstream):
+    upstream.answers += [(400, {"error": "Invalid input for model"})]
+    answers = []
+
+    async def send():
+        answers.append(await client.post("/v1/generations", json=BODY, headers={"prefer": "respond-async, wait=5"}))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(send)
+        with anyio.fail_after(3):
+            while not await run_worker(tools, "submit"):
+                await anyio.lowlevel.checkpoint()
+
+    (answer,) = answers
+    assert (200, "wait=5", "failed") == (
+        answer.status_code, answer.headers["preference-applied"], answer.json()["status"],
+    )  # fmt: skip
+
+
+async def test_a_read_waits_until_it_closes_and_no_longer(client, tools, upstream, submitted):
+    generation_id = await submitted()
+    upstream.answers.append((200, DONE))
+    told = []
+
+    async def read():
+        told.append((await client.get(f"/v1/generations/{generation_id}?wait=5")).json())
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(read)
+        await anyio.wait_all_tasks_blocked()
+        assert 200 == (await client.post(f"/v1/generations/{generation_id}/poll")).status_code
+
+    assert "completed" == told[0]["status"]
+    assert {"amount": "0.05", "currency": "USD"} == told[0]["cost"]
+    assert "submitted" == (await client.get(f"/v1/generations/{await submitted()}?wait=0.01")).json()["status"]
+
+
+async def test_lists_are_newest_first_filtered_and_paged_without_gap_or_repeat(client, ordered):
+    ids = [(await ordered())["id"] for _ in range(5)]
+    await ordered(model="another")
+
+    pages, after = [], None
+    while True:
+        query = {"limit": "2", "model": "flux-1-1-pro", **({"after": after} if after else {})}
+        page = (await client.get("/v1/generations", params=query)).json()
+        pages += [one["id"] for one in page["data"]]
+        after = page["next"]
+        if after is None:
+            break
+
+    assert ids[::-1] == pages
+    assert [] == (await client.get("/v1/generations?status=completed")).json()["data"]
+    assert 6 == len((await client.get("/v1/generations?provider=eachlabs&since=2026-01-01T00:00:00Z")).json()["data"])
+    assert [] == (await client.get("/v1/generations?until=2026-01-01T00:00:00Z")).json()["data"]
+
+
+async def test_a_poll_asks_now_and_a_closed_generation_is_not_asked_about(client, upstream, submitted):
+    generation_id = await submitted()
+    upstream.answers.append((200, DONE))
+    await client.post(f"/v1/generations/{generation_id}/poll")
+    asked = len(upstream.asked)
+
+    answer = await client.post(f"/v1/generations/{generation_id}/poll")
+
+    assert (200, "completed", asked) == (answer.status_code, answer.json()["status"], len(upstream.asked))
+
+
+async def test_what_the_provider_has_not_named_cannot_be_polled(client, ordered):
+    answer = await client.post(f"/v1/generations/{(await ordered())['id']}/poll")
+
+    assert (409, "not_pollable") == (answer.status_code, answer.json()["code"])
+
+
+async def test_what_waits_can_be_canceled_once(client, ordered):
+    generation_id = (await ordered())["id"]
+
+    first = await client.post(f"/v1/generations/{generation_id}/cancel")
+    second = await client.post(f"/v1/generations/{generation_id}/cancel")
+
+    assert (200, "canceled") == (first.status_code, first.json()["status"])
+    assert (409, "not_cancelable") == (second.status_code, second.json()["code"])
+
+
+async def test_the_timeline_tells_everything(client, submitted):
+    told = (await client.get(f"/v1/generations/{await submitted()}/timeline")).json()
+
+    assert ["observation"] == [entry["what"] for entry in told["data"]]
+    assert "advanced" == told["data"][0]["facts"]["finding"]
+
+
+@pytest.fixture
+async def with_output(client, upstream, submitted):
+    """A completed generation whose output is on the provider's own origin."""
+    generation_id = await submitted()
+    upstream.answers.append((200, {**DONE, "output": f"{upstream.url}/content.mp4"}))
+    await client.post(f"/v1/generations/{generation_id}/poll")
+    upstream.asked.clear()
+    return generation_id
+
+
+async def test_outputs_are_streamed_through_us_with_the_key(client, upstream, with_output):
+    media = {"content-type": "video/mp4", "etag": '"1"', "set-cookie": "a=b", "x-secret": "internal"}
+    upstream.answers.append((200, b"x" * 100_000, media))
+
+    answer = await client.get(f"/v1/generations/{with_output}/outputs/0")
+
+    assert (200, 100_000, "video/mp4") == (answer.status_code, len(answer.content), answer.headers["content-type"])
+    assert "Bearer key-of-eachlabs" == upstream.asked[0].headers["authorization"]
+    assert not {"set-cookie", "x-secret"} & set(answer.headers)
+    assert "nosniff" == answer.headers["x-content-type-options"]
+
+
+async def test_a_range_is_passed_on(client, upstream, with_output):
+    upstream.answers.append((206, b"yz", {"content-range": "bytes 1-2/4"}))
+
+    answer = await client.get(f"/v1/generations/{with_output}/outputs/0", headers={"range": "bytes=1-2"})
+
+    assert (206, b"yz", "bytes 1-2/4") == (answer.status_code, answer.content, answer.headers["content-range"])
+    assert "bytes=1-2" == upstream.asked[0].headers["range"]
+
+
+async def test_an_output_the_provider_does_not_hand_out_is_a_clear_error(client, upstream, with_output):
+    upstream.answers.append((404, {"error": "expired"}))
+
+    gone = await client.get(f"/v1/generations/{with_output}/outputs/0")
+    missing = [await client.get(f"/v1/generations/{with_output}/outputs/{n}") for n in ("1", "x")]
+
+    assert (502, "output_unavailable") == (gone.status_code, gone.json()["code"])
+    assert [404, 404] == [answer.status_code for answer in missing]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"model": "m", "input": {}}, "provider"),
+        ({**BODY, "provider": "nobody"}, "provider"),
+        ({**BODY, "provider": "runblob", "model": "m"}, "model"),
+        ({**BODY, "input": "text"}, "input"),
+        ({**BODY, "account": "other"}, "account"),
+        ({**BODY, "deadline_s": -1}, "deadline_s"),
+        ({**BODY, "callback_url": "not a url"}, "callback_url"),
+        ({**BODY, "prompt": "not here"}, "prompt"),
+        ({**BODY, "metadata": []}, "metadata"),
+    ],
+    ids=range(9),
+)
+async def test_a_bad_order_names_the_field(client, body, field):
+    answer = await client.post("/v1/generations", json=body)
+
+    assert 422 == answer.status_code
+    assert "application/problem+json" == answer.headers["content-type"]
+    assert [field] == [error["field"] for error in answer.json()["errors"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("limit=0", "limit"),
+        ("limit=x", "limit"),
+        ("status=done", "status"),
+        ("since=yesterday", "since"),
+        ("color=red", "color"),
+    ],
+)
+async def test_a_bad_query_names_the_field(client, query, field):
+    answer = await client.get(f"/v1/generations?{query}")
+
+    assert (422, [field]) == (answer.status_code, [error["field"] for error in answer.json()["errors"]])
+
+
+@pytest.mark.parametrize(
+    "body", [b"{", b"[]", b"\xff", b"[" * 100_000, json.dumps({"a": float("nan")}).encode()], ids=range(5)
+)
+async def test_a_body_that_is_not_ours_is_a_clear_error(client, body):
+    answer = await client.post("/v1/generations", content=body)
+
+    assert answer.status_code in {400, 422}
+    assert answer.json()["errors"]
+
+
+async def test_an_idempotency_key_has_a_length(client):
+    answer = await client.post("/v1/generations", json=BODY, headers={"idempotency-key": "k" * 256})
+
+    assert (422, "Idempotency-Key") == (answer.status_code, answer.json()["errors"][0]["field"])
+
+
+async def test_nothing_is_found_under_an_unknown_id(client):
+    for path in ("", "/timeline", "/outputs/0"):
+        answer = await client.get(f"/v1/generations/gen_nobody{path}")
+        assert (404, "not_found") == (answer.status_code, answer.json()["code"])

@@ -1,0 +1,106 @@
+"""The OpenAPI document is true: every route is in it, and every answer has the shape it says."""
+
+from jsonschema import Draft202012Validator
+import pytest
+from starlette.routing import Route
+
+from service.web import callbacks
+from service.web.app import DOCUMENT, make_app
+from tests.conftest import run_worker
+from tests.web.conftest import KEY
+
+
+async def test_every_route_is_in_the_document_and_nothing_else(tools):
+    served = {
+        (method, route.path)
+        for route in make_app(tools, KEY).routes
+        if isinstance(route, Route) and route.path != callbacks.PATH
+        for method in route.methods - {"HEAD"}
+    }
+
+    assert served == {(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods}
+
+
+def schema_of(method, path, status):
+    responses = DOCUMENT["paths"][path][method.lower()]["responses"]
+    content = responses.get(str(status), responses["default"]).get("content", {})
+    (media,) = content.values()
+    return {**media["schema"], "components": DOCUMENT["components"]}
+
+
+@pytest.fixture
+async def ids(client, tools, listener, upstream, ordered):
+    """Something of everything."""
+    subscriber = (await client.post("/v1/subscribers", json={"url": f"{listener.url}/x"})).json()["id"]
+    generation = (await ordered())["id"]
+    upstream.answers.append((200, {"status": "success", "predictionID": "el-1"}))
+    await run_worker(tools, "submit")
+    path = upstream.asked[0].json["webhook_url"].partition("/callbacks")[2]
+    await client.post(f"/callbacks{path}", json={"exec_id": "el-1", "status": "failed", "output": [{"error": "x"}]})
+    body = {"exec_id": "el-1", "status": "succeeded", "output": ["https://storage.example.com/1.jpg"]}
+    await client.post(f"/callbacks{path}", json=body, headers={"x-webhook-secret": "a-secret-of-the-operator"})
+    await run_worker(tools, "read")
+    listener.answers.append(204)
+    await run_worker(tools, "deliver")
+    event = (await client.get("/v1/events")).json()["data"][0]["id"]
+    webhook = (await client.get("/v1/webhooks")).json()["data"][0]["id"]
+    return {"generations": generation, "events": event, "webhooks": webhook, "subscribers": subscriber}
+
+
+async def test_every_answer_has_the_shape_it_says(client, ids):
+    answered = 0
+    for path, methods in DOCUMENT["paths"].items():
+        if "get" not in methods or path in ("/openapi.json", "/v1/generations/{id}/outputs/{n}"):
+            continue
+        noun = path.split("/")[2] if path.startswith("/v1") else ""
+        answer = await client.get(path.replace("{id}", ids.get(noun, "")))
+        assert 200 == answer.status_code, path
+        Draft202012Validator(schema_of("get", path, 200)).validate(answer.json())
+        answered += 1
+    assert answered >= 12
+
+
+async def test_every_error_has_the_one_shape(client):
+    problem = {**DOCUMENT["components"]["schemas"]["ProblemShape"], "components": DOCUMENT["components"]}
+    requests = [
+        ("GET", "/v1/generations/x"), ("GET", "/nowhere"), ("PUT", "/v1/generations"), ("POST", "/v1/subscribers"),
+        ("GET", "/v1/events?limit=0"), ("POST", "/callbacks/runblob/x"), ("GET", "/v1/generations/"),
+    ]  # fmt: skip
+    for method, path in requests:
+        answer = await client.request(method, path)
+        assert answer.status_code >= 400, path
+        assert "application/problem+json" == answer.headers["content-type"]
+        Draft202012Validator(problem).validate(answer.json())
+        assert answer.status_code == answer.json()["status"]
+
+
+async def test_the_document_is_served_and_is_openapi(client):
+    served = (await client.get("/openapi.json", headers={"authorization": ""})).json()
+
+    assert DOCUMENT == served
+    assert served["openapi"].startswith("3.1")
+    Draft202012Validator.check_schema({"$defs": served["components"]["schemas"]})
+
+
+async def test_health_is_told_without_a_key(client, tools):
+    live = await client.get("/health/live", headers={"authorization": ""})
+    ready = await client.get("/health/ready", headers={"authorization": ""})
+    await tools.store.close()
+    closed = await client.get("/health/ready")
+
+    assert [(200, "live"), (200, "ready")] == [(one.status_code, one.json()["status"]) for one in (live, ready)]
+    assert (503, "not_ready") == (closed.status_code, closed.json()["code"])
+
+
+async def test_what_goes_wrong_here_is_told_without_detail(client, tools, monkeypatch):
+    from service.web import events
+
+    async def broken(*_args):
+        raise RuntimeError("a secret detail")
+
+    monkeypatch.setattr(events.events, "after", broken)
+
+    answer = await client.get("/v1/events")
+
+    assert (500, "internal") == (answer.status_code, answer.json()["code"])
+    assert "secret" not in answer.text

@@ -1,0 +1,44 @@
+from service.providers.catalog import PROVIDERS
+from tests.conftest import run_worker
+
+
+async def test_every_provider_and_route_is_listed_with_what_it_can_do(client):
+    told = (await client.get("/v1/providers")).json()["data"]
+
+    listed = {one["name"]: {route["name"] for route in one["routes"]} for one in told}
+    assert {name: {route.name for route in provider.ROUTES} for name, provider in PROVIDERS.items()} == listed
+    assert {"hint", "body", None} == {route["trust"] for one in told for route in one["routes"]}
+
+
+async def test_how_a_provider_has_behaved_is_counted(client, tools, clock, upstream, ordered):
+    secret = {"x-webhook-secret": "a-secret-of-the-operator"}
+    from service.core.http import InboundWebhook
+    from service.flow.receive import receive
+
+    for number in range(3):
+        generation = await ordered()
+        upstream.answers.append((200, {"status": "success", "predictionID": f"el-{number}"}))
+        await run_worker(tools, "submit")
+        clock.advance(10)
+        if number:
+            done = {"id": f"el-{number}", "status": "success", "output": "https://storage.example.com/1.jpg"}
+            upstream.answers.append((200, done))
+            await client.post(f"/v1/generations/{generation['id']}/poll")
+        clock.advance(5)
+        if number < 2:
+            token = tools.callbacks.url("eachlabs", "default", generation["id"]).rpartition("/")[2]
+            body = b'{"exec_id":"el-%d","status":"succeeded","output":"https://storage.example.com/1.jpg"}' % number
+            await receive(tools, "eachlabs", token, InboundWebhook(headers=secret, body=body))
+            await run_worker(tools, "read")
+    await ordered()
+    upstream.answers.append((402, {"error": "insufficient balance"}))
+    await run_worker(tools, "submit")
+
+    told = (await client.get("/v1/providers")).json()["data"]
+    behaved = next(one for one in told if one["name"] == "eachlabs")["behavior"]
+
+    assert {"webhook": 1, "poll": 2, "submit": 1} == behaved["learned_from"]
+    assert (3, 2, 2 / 3) == (behaved["webhooks_expected"], behaved["webhooks_came"], behaved["webhook_share"])
+    assert (1, 0, {"insufficient_funds": 1}) == (behaved["repeated"], behaved["conflicting"], behaved["failures"])
+    assert 10 <= behaved["duration_p50_s"] <= behaved["duration_p95_s"] < 16
+    assert 5 <= behaved["webhook_lateness_p50_s"] < 6
