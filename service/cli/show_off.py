@@ -12,10 +12,11 @@ from service.proof.demo import Options, demo
 @click.option("--json", "as_program", is_flag=True, help="Only the summary, as one JSON object.")
 @click.option("--seed", default=1, show_default=True, help="Varies the faults.")
 @click.option("--lose-webhooks", is_flag=True, help="No webhook ever comes; everything is learned from polls.")
+@click.option("--crash", is_flag=True, help="Kill the service in the middle of the load, and start it again.")
 @click.option("--keep", is_flag=True, help="Leave everything running, and say what to try next.")
-def demo_command(as_program: bool, seed: int, lose_webhooks: bool, keep: bool) -> None:
+def demo_command(as_program: bool, seed: int, lose_webhooks: bool, crash: bool, keep: bool) -> None:
     """Three real processes, some hundred generations, every fault; exit code 0 only if all three accounts agree."""
-    summary = demo(Options(seed=seed, lose_webhooks=lose_webhooks, keep=keep, quiet=as_program))
+    summary = demo(Options(seed=seed, lose_webhooks=lose_webhooks, crash=crash, keep=keep, quiet=as_program))
     if as_program:
         as_json(summary.as_dict())
     sys.exit(0 if summary.agreed else 1)

@@ -19,8 +19,8 @@ from service.transport import NoAnswer, NotSent
 
 log = structlog.get_logger()
 
-POLL_TIMEOUT_S = 30.0
-LEASE_S = 2 * POLL_TIMEOUT_S
+POLL_TIMEOUT_S = 15.0
+LEASE_S = 2 * POLL_TIMEOUT_S  # after a crash, the generations that were being asked about wait for so long
 # Answers that say something about us or our pace, not that the provider is failing: the breaker does not count them.
 NOT_THE_PROVIDERS_FAULT = frozenset(
     {FailureCode.RATE_LIMITED, FailureCode.CONCURRENCY_LIMITED, FailureCode.RESULT_LOST}

@@ -11,6 +11,7 @@ from typing import Any
 from service.proof.plan import Ordered
 
 CATEGORIES = frozenset({"VALIDATION", "PROVIDER", "AUTH", "RATE_LIMIT", "NETWORK", "TIMEOUT", "INTERNAL", "UNKNOWN"})
+UNKNOWN = ("expired", "submission_unknown")
 TELLS_ONLY_BY_WEBHOOK = "kling/o3-photo"  # its polls never say why a generation failed
 CLOSING = {"generation.completed": "completed", "generation.failed": "failed", "generation.canceled": "canceled"}
 
@@ -26,6 +27,7 @@ class Accounts:
     subscriber: Mapping[str, Any]
     record: Mapping[str, Any]
     conflicts: int
+    killed: bool = False
 
 
 @dataclass(slots=True)
@@ -59,6 +61,8 @@ def compare(accounts: Accounts) -> Summary:
             continue
         expected = ("expired", "deadline_passed") if order.never_now else truth(job)
         actual = (generation["status"], _code(generation))
+        if accounts.killed and actual == UNKNOWN and job and not job["webhooks"]["answered_2xx"]:
+            continue  # the answer to its submission died with the process, and no webhook got through
         if expected[0] != actual[0] or expected[1] not in (None, actual[1]):
             lost += generation["status"] == "expired" and expected[0] != "expired"
             disagreements.append(f"{order.ref}: truly {expected}, the service says {actual}")
@@ -84,16 +88,17 @@ def truth(job: Mapping[str, Any] | None) -> tuple[str, str | None]:
         return "failed", None
     calls_back = job["webhooks"]["sent"] > 0
     if job["answer_cut"] and not calls_back:
-        return "expired", "submission_unknown"
+        return UNKNOWN
     if job["outcome"] == "completed" and not job["has_output"]:
         return "failed", "output_missing"
     told = calls_back or job["route"] != TELLS_ONLY_BY_WEBHOOK
-    return job["outcome"], job["code"] if told and _is_machine_code(job["code"]) else None
+    return job["outcome"], job["code"] if told and _is_machine_code(job) else None
 
 
-def _is_machine_code(code: str | None) -> bool:
+def _is_machine_code(job: Mapping[str, Any]) -> bool:
     """Sentences and each::labs' bare category words are no codes, so nobody passes them on as one."""
-    return code is not None and code not in CATEGORIES and (code.isdigit() or code.isupper())
+    code = job["code"] or ""
+    return (code.isdigit() or code.isupper()) and not (job["provider"] == "eachlabs" and code in CATEGORIES)
 
 
 def _code(generation: Mapping[str, Any]) -> str | None:

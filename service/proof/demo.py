@@ -21,6 +21,8 @@ from service.proof.processes import Process, free_port
 from service.proof.screen import Screen
 
 GIVE_UP_S = 80.0
+# When answers died with the process, nothing else ends their wait; polls under way then come again after their lease.
+CRASHED_DEADLINE_S = 45.0
 QUIET_S = 3.0  # after the last thing that changed, late webhooks and doubled deliveries get this long to show
 LOOK_EVERY_S = 0.25
 PAGE = 200
@@ -123,13 +125,16 @@ def demo(options: Options) -> Summary:
         try:
             stage.start()
             orders = plan(
-                options.seed, lose_webhooks=options.lose_webhooks, callback_url=f"{stage.subscriber}/doors/callback"
+                options.seed,
+                lose_webhooks=options.lose_webhooks,
+                callback_url=f"{stage.subscriber}/doors/callback",
+                deadline_s=CRASHED_DEADLINE_S if options.crash else None,
             )
             screen = Screen(quiet=options.quiet)
             with screen:
                 _submit(stage, orders, crash=options.crash)
                 _watch(stage, orders, screen, began + GIVE_UP_S)
-            summary = compare(_accounts(stage, orders))
+            summary = compare(_accounts(stage, orders, killed=options.crash))
             summary.figures |= {"seed": options.seed, "seconds": round(time.monotonic() - began, 1)}
             screen.summary(summary)
             if options.keep:
@@ -184,7 +189,7 @@ def _watch(stage: Stage, orders: list[Ordered], screen: Screen, give_up: float) 
         time.sleep(LOOK_EVERY_S)
 
 
-def _accounts(stage: Stage, orders: list[Ordered]) -> Accounts:
+def _accounts(stage: Stage, orders: list[Ordered], *, killed: bool) -> Accounts:
     generations = list(stage.pages("/v1/generations"))
     behaved = stage.client.get("/v1/providers").raise_for_status().json()["data"]
     return Accounts(
@@ -195,6 +200,7 @@ def _accounts(stage: Stage, orders: list[Ordered]) -> Accounts:
         subscriber=stage.ask(f"{stage.subscriber}/account"),
         record=stage.ask(f"{stage.rehearsal}/rehearsal/record"),
         conflicts=sum(provider["behavior"]["conflicting"] for provider in behaved),
+        killed=killed,
     )
 
 

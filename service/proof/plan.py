@@ -61,8 +61,8 @@ class Ordered:
     never_now: bool = False
 
 
-def plan(seed: int, *, lose_webhooks: bool, callback_url: str) -> list[Ordered]:
-    """The orders, shuffled."""
+def plan(seed: int, *, lose_webhooks: bool, callback_url: str, deadline_s: float | None = None) -> list[Ordered]:
+    """The orders, shuffled; `deadline_s` for those that need none of their own."""
     dice = random.Random(seed)
     orders = [
         _order(number, provider, model, route, words, lose_webhooks=lose_webhooks and calls_back)
@@ -71,6 +71,9 @@ def plan(seed: int, *, lose_webhooks: bool, callback_url: str) -> list[Ordered]:
     ]
     for order in dice.sample(orders, len(orders) // 4):
         order.body["callback_url"] = callback_url
+    for order in orders:
+        if deadline_s is not None:
+            order.body.setdefault("deadline_s", deadline_s)
     dice.shuffle(orders)
     return orders
 

@@ -1,0 +1,17 @@
+"""The main job with real processes, and the service killed in the middle of it."""
+
+import pytest
+
+from service.proof.demo import Options, demo
+
+
+@pytest.mark.timeout(150)
+def test_killed_in_the_middle_of_the_load_and_restarted_the_accounts_still_agree():
+    """SIGKILL while orders come in, submissions are on the wire and webhooks arrive; then up again on the same file."""
+    summary = demo(Options(seed=3, crash=True, quiet=True))
+
+    assert [] == summary.disagreements
+    figures = summary.figures
+    assert (0, 0, 0) == (figures["lost"], figures["closed_twice"], figures["double_submissions"])
+    assert figures["generations"] >= 60
+    assert figures["deliveries_unverified"] == 0
