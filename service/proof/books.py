@@ -26,7 +26,7 @@ class Accounts:
     webhooks: Sequence[Mapping[str, Any]]
     subscriber: Mapping[str, Any]
     record: Mapping[str, Any]
-    conflicts: int
+    conflicts: Mapping[str, int]
     killed: bool = False
 
 
@@ -150,7 +150,7 @@ def _figures(accounts: Accounts) -> dict[str, Any]:
         "duplicates_ignored": findings["repeated"],
         "stale_ignored": findings["stale"],
         "forged_refused": refused,
-        "conflicts": accounts.conflicts,
+        "conflicts": sum(accounts.conflicts.values()),
         "unreadable": sum(webhook["unreadable_because"] is not None for webhook in accounts.webhooks),
         "webhooks_stored": len(accounts.webhooks) - refused,
         "events_emitted": len(accounts.events),
@@ -163,24 +163,28 @@ def _figures(accounts: Accounts) -> dict[str, Any]:
 
 
 def _by_provider(accounts: Accounts) -> dict[str, Any]:
+    """The same figures for each provider, and how many of its generations went which route."""
     routes = {order.ref: order.route for order in accounts.orders}
+    verified = Counter(
+        delivered["event"]["data"]["generation"]["provider"] for delivered in accounts.subscriber["events"]
+    )
+    emitted = Counter(event["data"]["generation"]["provider"] for event in accounts.events)
     found: dict[str, Any] = {}
-    for generation in accounts.generations:
-        provider = found.setdefault(
-            generation["provider"],
-            {
-                "completed": 0,
-                "failed": Counter(),
-                "canceled": 0,
-                "expired": 0,
-                "learned_from": Counter(),
-                "routes": Counter(),
-            },
-        )
-        if generation["status"] == "failed":
-            provider["failed"][generation["failure"]["code"]] += 1
-        elif generation["status"] in provider:
-            provider[generation["status"]] += 1
-        provider["learned_from"][str(generation["learned_from"])] += 1
-        provider["routes"][routes[generation["metadata"]["ref"]]] += 1
-    return dict(sorted(found.items()))
+    for name in sorted({generation["provider"] for generation in accounts.generations}):
+        own = [generation for generation in accounts.generations if generation["provider"] == name]
+        webhooks = [webhook for webhook in accounts.webhooks if webhook["provider"] == name]
+        statuses = Counter(generation["status"] for generation in own)
+        found[name] = {
+            "routes": dict(Counter(routes[generation["metadata"]["ref"]] for generation in own)),
+            "completed": statuses["completed"],
+            "failed": dict(Counter(one["failure"]["code"] for one in own if one["status"] == "failed")),
+            "canceled": statuses["canceled"],
+            "expired": statuses["expired"],
+            "learned_from": dict(Counter(str(generation["learned_from"]) for generation in own)),
+            "duplicates_ignored": sum(webhook["finding"] == "repeated" for webhook in webhooks),
+            "forged_refused": sum(webhook["quarantined_at"] is not None for webhook in webhooks),
+            "conflicts": accounts.conflicts.get(name, 0),
+            "events_emitted": emitted[name],
+            "deliveries_verified": verified[name],
+        }
+    return found

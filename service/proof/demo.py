@@ -199,7 +199,7 @@ def _accounts(stage: Stage, orders: list[Ordered], *, killed: bool) -> Accounts:
         webhooks=list(stage.pages("/v1/webhooks")),
         subscriber=stage.ask(f"{stage.subscriber}/account"),
         record=stage.ask(f"{stage.rehearsal}/rehearsal/record"),
-        conflicts=sum(provider["behavior"]["conflicting"] for provider in behaved),
+        conflicts={provider["name"]: provider["behavior"]["conflicting"] for provider in behaved},
         killed=killed,
     )
 

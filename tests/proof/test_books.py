@@ -16,7 +16,7 @@ GENERATION = {
     "id": "gen_1", "provider": "runblob", "status": "completed", "failure": None, "metadata": {"ref": "r1"},
     "learned_from": "webhook", "verified_by": "poll",
 }  # fmt: skip
-EVENT = {"id": "evt_1", "type": "generation.completed", "data": {"generation": {"id": "gen_1"}}}
+EVENT = {"id": "evt_1", "type": "generation.completed", "data": {"generation": {"id": "gen_1", "provider": "runblob"}}}
 FAILURE = {"code": "content_policy", "provider_code": "MODERATION_FAILED"}
 
 
@@ -25,7 +25,7 @@ def accounts(**changed):
         "orders": [Ordered(ref="r1", provider="runblob", route="gemini", body={})],
         "generations": [deepcopy(GENERATION)],
         "events": [EVENT],
-        "webhooks": [{"finding": "held", "quarantined_at": None, "unreadable_because": None}],
+        "webhooks": [{"provider": "runblob", "finding": "held", "quarantined_at": None, "unreadable_because": None}],
         "subscriber": {
             "events": [{"door": "events", "event": EVENT}],
             "verified": 1,
@@ -33,7 +33,7 @@ def accounts(**changed):
             "refused_once": 0,
         },
         "record": {"jobs": [deepcopy(JOB)], "keys_leaked": 0, "unknown_paths": []},
-        "conflicts": 0,
+        "conflicts": {},
     }
     return Accounts(**{**facts, **changed})
 
