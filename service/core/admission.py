@@ -25,7 +25,7 @@ class Budget:
     @property
     def interval(self) -> Micros:
         """Between requests in the long run, so that no minute ever sees more than `requests_per_minute`."""
-        return 60 * SECOND // max(1, self.requests_per_minute - self.burst)
+        return -(-60 * SECOND // max(1, self.requests_per_minute - self.burst))  # rounded up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

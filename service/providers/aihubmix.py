@@ -11,7 +11,6 @@ from service.core.failure import Failure, FailureCode
 from service.core.generation import Output, Status
 from service.core.http import HttpCall, HttpReply
 from service.core.observation import Reading
-from service.core.wire import SECOND
 from service.providers.base import (
     Account,
     Order,
@@ -25,7 +24,19 @@ from service.providers.base import (
     no_webhooks,
 )
 from service.providers.explain import Said, explain, retry_after_s
-from service.providers.shapes import get, identifier, loose_record, outputs, part, post, record, share, text, whole
+from service.providers.shapes import (
+    get,
+    identifier,
+    loose_record,
+    moment,
+    outputs,
+    part,
+    post,
+    record,
+    share,
+    standing,
+    text,
+)
 
 NAME = "aihubmix"
 BASE_URL = "https://aihubmix.com"
@@ -88,14 +99,13 @@ WORDS = (
     (r"balance is insufficient|insufficient (user )?(quota|balance)", FailureCode.INSUFFICIENT_FUNDS),
     (r"rate limited by provider|too many requests", FailureCode.RATE_LIMITED),
     (r"incorrect model id|no available channel|no_valid_channel", FailureCode.MODEL_UNAVAILABLE),
-    (r"content policy|moderation|safety system", FailureCode.CONTENT_POLICY),
 )
 _TRACE = re.compile(r"\s*\(tid:\s*([^)\s]+)\s*\)")
 
 
 def submit(order: Order, account: Account) -> HttpCall:
     """https://docs.aihubmix.com/en/api/Video-Gen."""
-    return post(account, "/v1/videos", {"model": order.model, **order.input})
+    return post(account, "/v1/videos", {**order.input, "model": order.model})
 
 
 def read_submitted(reply: HttpReply, target: Target) -> Reading:
@@ -124,13 +134,11 @@ def _read(reply: HttpReply, target: Target, origin: str) -> Reading:
         raise Refused(_failure(reply, origin))
     body = record(reply.body)
     word, external_id = text(body.get("status")), identifier(body.get("id"))
+    if body.get("error") and (external_id if origin == "submit" else word) is None:
+        raise Refused(_failure(reply, origin))
     if origin == "submit" and external_id is None:
-        if body.get("error"):
-            raise Refused(_failure(reply, origin))
         raise Unreadable("an accepted submission without an id")
-    if word is None:
-        raise Unreadable("no status")
-    status = STATUSES.get(word)
+    status = standing(word, STATUSES, origin)
     return Reading(
         status=status,
         provider_status=word,
@@ -150,9 +158,8 @@ def _outputs(body: Mapping[str, Any], target: Target, external_id: str | None) -
         text(part({"first": first}, "first").get("url")),
     )
     content = f"{target.base_url}/v1/videos/{quote(external_id or target.known_id, safe='')}/content"
-    expires = whole(body.get("expires_at"))
     found = outputs([inline or content], target.base_url, "video")
-    return tuple(replace(output, expires_at=expires * SECOND if expires else None) for output in found)
+    return tuple(replace(output, expires_at=moment(body.get("expires_at"))) for output in found)
 
 
 def _work_failure(body: Mapping[str, Any], origin: str) -> Failure:

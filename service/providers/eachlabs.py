@@ -16,15 +16,16 @@ from service.core.observation import Reading
 from service.providers.base import Account, Order, Refused, Route, Target, Trust, Unreadable, Unverified
 from service.providers.explain import Said, explain, retry_after_s
 from service.providers.shapes import (
+    duration,
     get,
     identifier,
     loose_record,
-    number,
     outputs,
     part,
     post,
     price,
     record,
+    standing,
     text,
     texts,
     urls,
@@ -55,9 +56,10 @@ PREDICTIONS = Route(
 )
 ROUTES: tuple[Route, ...] = (PREDICTIONS,)
 
-# https://docs.eachlabs.ai/api/predictions (and the OpenAPI file beside it, which still lists `failed`)
-# word of a poll: ours
-POLLED: Mapping[str, Status] = {
+# https://docs.eachlabs.ai/api/predictions (the OpenAPI file beside it still lists `failed`)
+# https://docs.eachlabs.ai/api/webhooks (`succeeded`, `failed`; `success` is the older payload's word)
+# word of a poll or a webhook (not of the submit answer): ours
+STATUSES: Mapping[str, Status] = {
     "created": Status.SUBMITTED,
     "queued": Status.SUBMITTED,
     "starting": Status.PROCESSING,
@@ -69,16 +71,6 @@ POLLED: Mapping[str, Status] = {
     "failed": Status.FAILED,
     "cancelled": Status.CANCELED,
     "canceled": Status.CANCELED,
-}
-
-# https://docs.eachlabs.ai/api/webhooks (`success` is the older payload's word)
-# word of a webhook: ours
-CALLED: Mapping[str, Status] = {
-    "succeeded": Status.COMPLETED,
-    "success": Status.COMPLETED,
-    "failed": Status.FAILED,
-    "error": Status.FAILED,
-    "cancelled": Status.CANCELED,
 }
 
 # https://docs.eachlabs.ai/api/predictions (error_code of the failure envelope), https://docs.eachlabs.ai/sense/edge-cases
@@ -103,8 +95,8 @@ CODES: Mapping[str, FailureCode] = {
     "TIMEOUT": FailureCode.PROVIDER_TIMEOUT,
 }
 
-# The same page: classification.category of the envelope
-# its category, ours
+# https://docs.eachlabs.ai/api/predictions (classification.category of the failure envelope)
+# each::labs' category: ours
 CATEGORIES: Mapping[str, FailureCode] = {
     "VALIDATION": FailureCode.INVALID_REQUEST,
     "PROVIDER": FailureCode.PROVIDER_ERROR,
@@ -128,7 +120,6 @@ WORDS = (
     (r"^maximum \d+ images", FailureCode.INVALID_REQUEST),
     (r"session memory limit", FailureCode.INVALID_REQUEST),
     (r"currently processing another request", FailureCode.CONCURRENCY_LIMITED),
-    (r"content (policy|filter)|nsfw", FailureCode.CONTENT_POLICY),
     (r"timed? ?out|timeout", FailureCode.PROVIDER_TIMEOUT),
 )
 # The older page names no header for its signature: https://docs.eachlabs.ai/api/webhooks (before July 2026)
@@ -137,10 +128,15 @@ TOO_MANY = 429
 
 
 def submit(order: Order, account: Account) -> HttpCall:
-    """https://docs.eachlabs.ai/api/predictions. `version` goes only if the order has one: OpenAPI ignores it."""
-    given = dict(order.input)
-    version = {"version": given.pop("version")} if "version" in given and "input" in given else {}
-    body = {"model": order.model, "input": given.get("input", given), **version}
+    """https://docs.eachlabs.ai/api/predictions. `version` goes only if the order has one: OpenAPI ignores it.
+
+    The order's input is the model's, or the whole `{"input": {…}, "version"}`.
+    """
+    given = order.input
+    enclosed = isinstance(given.get("input"), Mapping)
+    body = {"model": order.model, "input": given["input"] if enclosed else given}
+    if enclosed and "version" in given:
+        body["version"] = given["version"]
     if order.callback_url:
         body["webhook_url"] = order.callback_url
         body["webhook_secret"] = order.webhook_secret
@@ -168,9 +164,7 @@ def read_polled(reply: HttpReply, target: Target) -> Reading:
     """A failed prediction has its envelope in `output`."""
     body = _ok(reply, "poll")
     word = text(body.get("status"))
-    if word is None:
-        raise Unreadable("no status")
-    status = POLLED.get(word)
+    status = standing(word, STATUSES, "poll")
     return Reading(
         status=status,
         provider_status=word,
@@ -208,9 +202,7 @@ def read_webhook(webhook: InboundWebhook, target: Target) -> Reading:
     """The payload of today (`exec_id`) and the older one (`id`). A failure's code stands only in polls."""
     body = record(webhook.body)
     word = text(body.get("status"))
-    if word is None:
-        raise Unreadable("no status")
-    status = CALLED.get(word, POLLED.get(word))
+    status = standing(word, STATUSES, "webhook")
     failure = _work_failure(body, "webhook") if status is Status.FAILED else None
     return Reading(
         status=status,
@@ -249,7 +241,7 @@ def _failure(reply: HttpReply, origin: str) -> Failure:
     event = part(body, "eachlabs") or body
     said = _said(event)
     billed = False if reply.http_status == TOO_MANY else said.billed  # a rejected submission creates and bills nothing
-    facts = replace(said, retry_after_s=retry_after_s(reply) or number(event.get("retry_after")), billed=billed)
+    facts = replace(said, retry_after_s=retry_after_s(reply) or duration(event.get("retry_after")), billed=billed)
     return explain(facts, reply.http_status, origin, codes=CODES, words=WORDS)
 
 

@@ -7,7 +7,7 @@ import re
 
 from service.core.failure import MEANING, Failure, FailureCode
 from service.core.http import HttpReply
-from service.providers.shapes import number
+from service.providers.shapes import duration
 
 # RFC 9110 section 15: https://www.rfc-editor.org/rfc/rfc9110#section-15
 # HTTP status: what it means when nothing more specific was said
@@ -33,6 +33,9 @@ FIRST_ERROR = 400
 NOT_FOUND = 404
 
 Words = Sequence[tuple[str, FailureCode]]  # pattern, matched without regard to case: failure code
+# Sentences that mean the same whoever says them; asked after a provider's own.
+EVERYBODYS_WORDS: Words = ((r"content (policy|filter)|moderation|safety system|nsfw", FailureCode.CONTENT_POLICY),)
+WRONG_ADDRESS = r"\b(model|path|workflow)\b"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,18 +82,24 @@ def _code(
 ) -> FailureCode:
     if said.provider_code is not None and said.provider_code in codes:
         return codes[said.provider_code]
-    for pattern, code in words:
-        if said.message and re.search(pattern, said.message, re.IGNORECASE):
+    sentence = said.message or ""
+    for pattern, code in (*words, *EVERYBODYS_WORDS):
+        if re.search(pattern, sentence, re.IGNORECASE):
             return code
     if said.category is not None:
         return said.category
     if http_status == NOT_FOUND and origin != "submit":
         return FailureCode.RESULT_LOST
-    if http_status is not None and http_status in BY_HTTP_STATUS:
-        return BY_HTTP_STATUS[http_status]
-    if said.provider_code:
-        return FailureCode.UNKNOWN
-    return FailureCode.PROVIDER_ERROR
+    if http_status == NOT_FOUND and re.search(WRONG_ADDRESS, sentence, re.IGNORECASE):
+        return FailureCode.MODEL_NOT_FOUND
+    return _by_http_status(http_status or 0) or (
+        FailureCode.UNKNOWN if said.provider_code else FailureCode.PROVIDER_ERROR
+    )
+
+
+def _by_http_status(http_status: int) -> FailureCode | None:
+    """A status that nobody listed means what the first of its hundred means, as the RFC asks."""
+    return BY_HTTP_STATUS.get(http_status) or BY_HTTP_STATUS.get(http_status // 100 * 100)
 
 
 def retry_after_s(reply: HttpReply) -> float | None:
@@ -99,11 +108,11 @@ def retry_after_s(reply: HttpReply) -> float | None:
     Source: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
     """
     wanted = reply.headers.get("retry-after")
-    seconds = number(wanted)
+    seconds = duration(wanted)
     if seconds is not None:
-        return max(seconds, 0.0)
+        return seconds
     try:
         apart = parsedate_to_datetime(wanted or "") - parsedate_to_datetime(reply.headers.get("date", ""))
     except (ValueError, TypeError):
         return None
-    return max(apart.total_seconds(), 0.0)
+    return duration(apart.total_seconds())

@@ -1,10 +1,10 @@
 """LaoZhang API: the legacy VEO route, and `/v1/videos` in its Sora 2 official-forward shape. It has no webhooks."""
 
 import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import replace
 import hashlib
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +13,7 @@ from service.core.failure import Failure, FailureCode, because
 from service.core.generation import Output, Status
 from service.core.http import HttpCall, HttpReply
 from service.core.observation import Reading
+from service.core.wire import to_json
 from service.providers.base import (
     Account,
     Order,
@@ -26,7 +27,18 @@ from service.providers.base import (
     no_webhooks,
 )
 from service.providers.explain import Said, explain, retry_after_s
-from service.providers.shapes import get, identifier, loose_record, outputs, part, post, record, share, text
+from service.providers.shapes import (
+    get,
+    identifier,
+    loose_record,
+    outputs,
+    part,
+    post,
+    record,
+    share,
+    standing,
+    text,
+)
 
 NAME = "laozhang"
 BASE_URL = "https://api.laozhang.ai"
@@ -101,18 +113,29 @@ CODES: Mapping[str, FailureCode] = {
     "content_policy_violation": FailureCode.CONTENT_POLICY,
     "moderation_blocked": FailureCode.CONTENT_POLICY,
 }
+
+# https://docs.laozhang.ai/en/api-capabilities/sora2/async-api (error.type is a class and no code; this one alone says
+# more than the HTTP status beside it)
+# LaoZhang's error.type: ours
+TYPES: Mapping[str, FailureCode] = {"insufficient_quota": FailureCode.INSUFFICIENT_FUNDS}
+
+# Ended after 30 minutes and not charged: https://docs.laozhang.ai/en/api-capabilities/veo/troubleshooting
+UNBILLED = frozenset({"TASK_TIMEOUT"})
 WORDS = (
-    (r"content policy|moderation", FailureCode.CONTENT_POLICY),
     (r"insufficient (balance|quota|credit)", FailureCode.INSUFFICIENT_FUNDS),
-    (r"no available channel", FailureCode.MODEL_UNAVAILABLE),
+    (r"no (available channel|channel available)", FailureCode.MODEL_UNAVAILABLE),
 )
+
+_DATA_URI = re.compile(r"data:([\w.+-]+/([\w.+-]+));base64,", re.ASCII)
+# How a form writes what would end a part's header: https://html.spec.whatwg.org/multipage/form-control-infrastructure.html
+_ESCAPED = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 
 
 def submit(order: Order, account: Account) -> HttpCall:
     """https://docs.laozhang.ai/en/api-capabilities/veo/api-reference (JSON), …/sora2/official-forward (multipart)."""
     if order.route == LEGACY.name:
-        return post(account, "/veo/v1/api/video/submit", {"model": order.model, **order.input})
-    body, content_type = _multipart({"model": order.model, **order.input})
+        return post(account, "/veo/v1/api/video/submit", {**order.input, "model": order.model})
+    body, content_type = _multipart({**order.input, "model": order.model})
     headers = {**account.bearer(), "content-type": content_type}
     return HttpCall(method="POST", url=f"{account.base_url}/v1/videos", headers=headers, body=body)
 
@@ -126,18 +149,23 @@ def _multipart(fields: Mapping[str, Any]) -> tuple[bytes, str]:
 
 
 def _form_part(name: str, value: Any) -> bytes:
-    if name != "input_reference":
-        return f'content-disposition: form-data; name="{name}"\r\n\r\n{value}'.encode()
-    head, _, encoded = str(value).partition(";base64,")
-    media = head.removeprefix("data:")
+    if name == "input_reference":
+        return _file_part(name, value)
+    written = value if isinstance(value, str) else to_json(value)
+    return f'content-disposition: form-data; name="{name.translate(_ESCAPED)}"\r\n\r\n{written}'.encode()
+
+
+def _file_part(name: str, value: Any) -> bytes:
+    found = _DATA_URI.match(value) if isinstance(value, str) else None
     try:
-        content = base64.b64decode(encoded, validate=True) if head.startswith("data:") else b""
-    except binascii.Error:
+        content = base64.b64decode(value[found.end() :], validate=True) if found else b""
+    except ValueError:
         content = b""
-    if not content:
+    if not found or not content:
         wanted = "give input_reference as a data URI with base64 content"
         raise Refused(because(FailureCode.INVALID_INPUT, wanted, origin="preflight"))
-    disposition = f'content-disposition: form-data; name="{name}"; filename="reference.{media.rpartition("/")[2]}"'
+    media, ending = found.groups()
+    disposition = f'content-disposition: form-data; name="{name}"; filename="reference.{ending}"'
     return f"{disposition}\r\ncontent-type: {media}\r\n\r\n".encode() + content
 
 
@@ -172,13 +200,11 @@ def _read(reply: HttpReply, target: Target, origin: str) -> Reading:
     work = part(body, "data") if target.route == LEGACY.name else body
     external_id = identifier(work.get("taskId") if target.route == LEGACY.name else work.get("id"))
     word = text(work.get("status"))
-    if external_id is None and origin == "submit":
-        if body.get("error"):
-            raise Refused(_failure(reply, origin))
+    if body.get("error") and (external_id if origin == "submit" else word) is None:
+        raise Refused(_failure(reply, origin))
+    if origin == "submit" and external_id is None:
         raise Unreadable("an accepted submission without an id")
-    if word is None:
-        raise Unreadable("no status")
-    status = STATUSES.get(word)
+    status = standing(word, STATUSES, origin)
     progress = share(work.get("progress"), 100) if not isinstance(work.get("progress"), dict) else None
     return Reading(
         status=status,
@@ -206,6 +232,10 @@ def _task_failure(work: Mapping[str, Any], origin: str) -> Failure:
 
 def read_failure(http_status: int | None, body: bytes, origin: str) -> Failure:
     """https://docs.laozhang.ai/en/api-capabilities/veo/troubleshooting, …/sora2/async-api."""
+    found = loose_record(body)
+    for work in (part(found, "data"), found):
+        if STATUSES.get(text(work.get("status")) or "") is Status.FAILED:
+            return _task_failure(work, origin)
     return _failure(HttpReply(http_status=http_status or 200, body=body), origin)
 
 
@@ -216,14 +246,15 @@ def _failure(reply: HttpReply, origin: str) -> Failure:
 
 def _said(body: Mapping[str, Any], retry_after: float | None = None) -> Said:
     """`{"message", "error_code", "details"}`, `{"error": {"message", "type", "code", "param"}}`, `{"error": text}`."""
-    error, details = part(body, "error"), part(body, "details")
-    known = next((word for word in (text(error.get("code")), text(error.get("type"))) if word in CODES), None)
-    code = text(body.get("error_code")) or known or identifier(error.get("code")) or text(error.get("type"))
-    message = text(error.get("message")) or text(body.get("error")) or text(body.get("message"))
+    error, details, sentence = part(body, "error"), part(body, "details"), text(body.get("error"))
+    code = text(body.get("error_code")) or identifier(error.get("code")) or (sentence if sentence in CODES else None)
+    message = text(error.get("message")) or sentence or text(body.get("message"))
     return Said(
         message=message or code,
         provider_code=code,
         param=text(error.get("param")) or text(details.get("field")),
         suggestion=text(details.get("suggestion")),
+        category=TYPES.get(text(error.get("type")) or ""),
         retry_after_s=retry_after,
+        billed=False if code in UNBILLED else None,
     )

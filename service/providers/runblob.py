@@ -26,7 +26,7 @@ from service.providers.base import (
     no_cancel_answer,
 )
 from service.providers.explain import Said, explain, retry_after_s
-from service.providers.shapes import get, identifier, loose_record, outputs, post, price, record, text
+from service.providers.shapes import get, identifier, loose_record, outputs, post, price, record, standing, text
 
 NAME = "runblob"
 BASE_URL = "https://platform.runblob.io"
@@ -104,6 +104,7 @@ WORDS = (
     (r"^(generation|task) not found", FailureCode.RESULT_LOST),
     (r"^invalid image format", FailureCode.INVALID_INPUT),
 )
+SERVER_ERROR = 500
 _CODE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
 
 
@@ -157,36 +158,28 @@ def _read(reply: HttpReply, target: Target, origin: str) -> Reading:
     external_id = identifier(body.get("generation_id")) or identifier(body.get("task_uuid"))
     if body.get("success") is False or (origin == "submit" and external_id is None and body.get("message")):
         raise Refused(_failure(reply, origin))
-    if word is None:
-        raise Unreadable("no status")
-    status = STATUSES.get(word)
+    status = standing(word, STATUSES, origin)
     output = text(body.get("image_url")) or text(body.get("result_image_url"))
     return Reading(
         status=status,
         provider_status=word,
         external_id=external_id,
         outputs=outputs([output], target.base_url, "image") if status is Status.COMPLETED else (),
-        failure=_work_failure(body, origin) if status is Status.FAILED else None,
+        failure=_failure(reply, origin) if status is Status.FAILED else None,
         cost=price(body.get("price")),
     )
 
 
-def _work_failure(body: Mapping[str, Any], origin: str) -> Failure:
-    """Failed generations are refunded: https://docs.runblob.io/api-reference/kling/o3-photo-errors."""
-    return explain(replace(_said(body), billed=False), None, origin, codes=CODES, words=WORDS)
-
-
 def read_failure(http_status: int | None, body: bytes, origin: str) -> Failure:
     """https://docs.runblob.io/api-reference/kling/o3-photo-errors."""
-    found = loose_record(body)
-    if found.get("status") == "failed":
-        return _work_failure(found, origin)
     return _failure(HttpReply(http_status=http_status or 200, body=body), origin)
 
 
 def _failure(reply: HttpReply, origin: str) -> Failure:
+    """Failed generations are refunded: https://docs.runblob.io/api-reference/kling/o3-photo-errors. So is a 500."""
     body = loose_record(reply.body)
-    said = replace(_said(body), retry_after_s=retry_after_s(reply))
+    refunded = body.get("status") == "failed" or (origin == "submit" and reply.http_status == SERVER_ERROR)
+    said = replace(_said(body), retry_after_s=retry_after_s(reply), billed=False if refunded else None)
     return explain(said, reply.http_status, origin, codes=CODES, words=WORDS)
 
 

@@ -6,9 +6,9 @@ import math
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from service.core.generation import Cost, Output
+from service.core.generation import Cost, Output, Status
 from service.core.http import HttpCall
-from service.core.wire import from_json, to_json
+from service.core.wire import SECOND, Micros, from_json, to_json
 from service.providers.base import Account, Unreadable
 
 DEEPEST = 16  # levels of nesting looked into for URLs
@@ -19,7 +19,8 @@ EXTENSIONS = {
     **dict.fromkeys(("mp3", "wav", "m4a", "ogg"), "audio"),
 }
 OWN_KINDS = frozenset({"image", "video", "audio", "text"})
-LONGEST_INTEGER = 2**53
+LONGEST_WAIT_S = 86_400.0  # nobody means that we should wait for more than a day
+LAST_SECOND = 253_402_300_799  # of the year 9999, the last one that can be written
 
 
 def record(body: bytes) -> dict[str, Any]:
@@ -71,10 +72,26 @@ def number(value: Any) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def whole(value: Any) -> int | None:
-    """A whole number of a size that every database keeps."""
+def duration(value: Any) -> float | None:
+    """Seconds to wait, from none to a day."""
     found = number(value)
-    return int(found) if found is not None and abs(found) <= LONGEST_INTEGER else None
+    return min(max(found, 0.0), LONGEST_WAIT_S) if found is not None else None
+
+
+def moment(value: Any) -> Micros | None:
+    """A moment told in seconds since 1970."""
+    found = number(value)
+    return int(found) * SECOND if found is not None and 0 < found <= LAST_SECOND else None
+
+
+def standing(word: str | None, words: Mapping[str, Status], origin: str) -> Status | None:
+    """What a status word means; None for one that nobody documented.
+
+    An accepted submission needs none: its id is what counts. Anything else without a word raises Unreadable.
+    """
+    if word is None and origin != "submit":
+        raise Unreadable("no status")
+    return Status.SUBMITTED if word is None else words.get(word)
 
 
 def share(value: Any, full: float = 1.0) -> float | None:

@@ -34,6 +34,7 @@ from service.providers.shapes import (
     price,
     record,
     share,
+    standing,
     text,
 )
 
@@ -120,17 +121,14 @@ WORDS = ((r"insufficient (balance|credit|fund)|balance", FailureCode.INSUFFICIEN
 def submit(order: Order, account: Account) -> HttpCall:
     """Flat: the fields of the model page at the top. Enveloped: the same fields as `input: [{"params": …}]`."""
     if order.route == FLAT.name:
-        return post(account, "/model/v1/generation", {"model": order.model, **order.input})
+        return post(account, "/model/v1/generation", {**order.input, "model": order.model})
     model = order.model.removeprefix("enveloped/")
     return post(account, "/model/v1/generation", {"model": model, "input": [{"params": dict(order.input)}]})
 
 
 def read_submitted(reply: HttpReply, target: Target) -> Reading:
-    """An answer without an id is a refusal, whatever its HTTP status."""
-    reading = _read(reply, target, "submit")
-    if reading.external_id is None:
-        raise Unreadable("an accepted submission without an id")
-    return reading
+    """An answer that speaks of an error and names no id is a refusal, whatever its HTTP status."""
+    return _read(reply, target, "submit")
 
 
 def poll(target: Target, account: Account) -> HttpCall:
@@ -156,13 +154,11 @@ def _read(reply: HttpReply, target: Target, origin: str) -> Reading:
     body = record(reply.body)
     work = part(body, "data") if isinstance(body.get("status"), dict) else body
     word, external_id = text(work.get("status")), identifier(work.get("id"))
-    status = STATUSES.get(word or "")
-    if external_id is None and status is not Status.FAILED and (_spoke_of_error(body) or _spoke_of_error(work)):
+    if _spoke_of_error(body, work) and (external_id if origin == "submit" else word) is None:
         raise Refused(_failure(reply, origin))
-    if external_id is None and origin == "submit":
-        raise Refused(_failure(reply, origin)) if status is Status.FAILED else Unreadable("no id and no error")
-    if word is None:
-        raise Unreadable("no status")
+    if origin == "submit" and external_id is None:
+        raise Unreadable("an accepted submission without an id")
+    status = standing(word, STATUSES, origin)
     return Reading(
         status=status,
         provider_status=word,
@@ -174,8 +170,9 @@ def _read(reply: HttpReply, target: Target, origin: str) -> Reading:
     )
 
 
-def _spoke_of_error(body: Mapping[str, Any]) -> bool:
-    return bool(body.get("error") or body.get("message") or part(body, "status").get("error_code"))
+def _spoke_of_error(body: Mapping[str, Any], work: Mapping[str, Any]) -> bool:
+    named = part(body, "status").get("error_code") or work.get("status") == "failed"
+    return bool(named or any(level.get(name) for level in (body, work) for name in ("error", "message")))
 
 
 def _outputs(work: Mapping[str, Any], target: Target) -> tuple[Output, ...]:

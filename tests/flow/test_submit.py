@@ -26,6 +26,21 @@ async def test_the_step_to_submitting_is_committed_before_the_call(tools, ordere
     assert [] == list(await claim(tools, 10))
 
 
+async def test_a_process_that_dies_while_submitting_where_nobody_calls_back_is_not_waited_for(tools, clock, ordered):
+    """The answer is overdue, no webhook can come: it is said to be unknown long before its deadline."""
+    generation_id = await ordered(provider="aihubmix", model="wan2.6-t2v")
+    await claim(tools, 10)
+    clock.advance(60)
+    assert 0 == await run_worker(tools, "expire")
+    clock.advance(60)
+
+    await run_worker(tools, "expire")
+
+    generation = await stored(tools, generation_id)
+    assert (Status.EXPIRED, "submission_unknown") == (generation.status, generation.failure.code)
+    assert generation.deadline_at > clock.at
+
+
 async def test_a_submission_carries_our_callback_url_and_the_operators_secret(tools, upstream, submitted):
     generation_id = await submitted()
 

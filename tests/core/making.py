@@ -1,0 +1,62 @@
+"""Generations and observations for the tests of the core, each with what a test says about it and the rest plain."""
+
+from service.core.failure import FailureCode, because
+from service.core.generation import Generation, Held, Origin, Output, Status, VerifiedBy
+from service.core.observation import Observation, Reading
+
+AT = 1_790_000_100_000_000
+HOLD_UNTIL = AT + 120_000_000
+DEADLINE = AT + 900_000_000
+
+OUTPUT = Output(kind="image", url="https://cdn.test/cat.png")
+REASON = because(FailureCode.CONTENT_POLICY, "CONTENT_POLICY_VIOLATION", origin="poll")
+
+
+def generation(status=Status.SUBMITTED, **changed):
+    """One as it stands after its submission was answered."""
+    facts = {
+        "id": "gen_1",
+        "provider": "runblob",
+        "account": "default",
+        "route": "gemini",
+        "model": "gemini",
+        "created_at": AT - 60_000_000,
+        "deadline_at": DEADLINE,
+        "external_id": "ext-1",
+    }
+    return Generation(**(facts | {"status": status} | changed))
+
+
+def seen(status, origin=Origin.POLL, *, at=AT, believed=True, verified_by=VerifiedBy.POLL, **told):
+    """A believed answer to a question, whole unless it says otherwise."""
+    whole = {}
+    if status is Status.COMPLETED:
+        whole = {"outputs": (OUTPUT,)}
+    if status is Status.FAILED:
+        whole = {"failure": REASON}
+    return Observation(
+        generation_id="gen_1",
+        origin=origin,
+        at=at,
+        reading=Reading(status=status, **(whole | told)),
+        believed=believed,
+        verified_by=verified_by,
+        hold_until=HOLD_UNTIL,
+    )
+
+
+def hinted(status, **told):
+    """What an unsigned webhook says."""
+    return seen(status, Origin.WEBHOOK, believed=False, verified_by=None, **told)
+
+
+def held(status=Status.FAILED, *, believed=True, **told):
+    """A closing word that waits."""
+    facts = {"origin": Origin.WEBHOOK, "until": HOLD_UNTIL, "verified_by": VerifiedBy.SECRET} | told
+    return Held(status=status, believed=believed, **facts)
+
+
+def clock(at=DEADLINE):
+    """A bounded wait ended."""
+    failure = because(FailureCode.DEADLINE_PASSED, "no closing word came before the deadline", origin="clock")
+    return seen(Status.EXPIRED, Origin.CLOCK, at=at, verified_by=None, failure=failure)

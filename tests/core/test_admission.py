@@ -1,0 +1,198 @@
+"""Budgets that no minute exceeds, turns that starve nobody, and a breaker that opens, half-opens and closes."""
+
+from itertools import product
+import random
+
+import pytest
+
+from service.core.admission import LONGEST_OPEN_S, MISSES_TO_OPEN, Budget, Ledger, fair_share
+from service.core.wire import SECOND
+
+MINUTE = 60 * SECOND
+START = 1_790_000_000_000_000
+RATES = [1, 2, 3, 7, 60, 100, 120, 999, 6000, 20_011]
+FRESH = Ledger(provider="runblob", account="default")
+
+
+def budget(requests_per_minute):
+    return Budget(max_in_flight=10, requests_per_minute=requests_per_minute)
+
+
+def most_in_a_minute(sent):
+    """The most requests in any window of a minute; `sent` are (moment, requests) in order."""
+    most = within = first = 0
+    for moment, requests in sent:
+        within += requests
+        while sent[first][0] <= moment - MINUTE:
+            within -= sent[first][1]
+            first += 1
+        most = max(most, within)
+    return most
+
+
+# ---------------------------------------------------------------- the budget
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("gaps", ["steady", "bursts", "random"])
+def test_no_minute_ever_sees_more_than_the_budget(rate, gaps):
+    """Three minutes of taking everything that is affordable, at moments of three kinds."""
+    allowed, ledger, now, sent = budget(rate), FRESH, START, []
+    dice = random.Random(rate)
+    step = {
+        "steady": lambda: max(allowed.interval, MINUTE // 2000),
+        "bursts": lambda: MINUTE // 7 + 1,
+        "random": lambda: dice.randrange(1, MINUTE // 300),
+    }[gaps]
+    while now < START + 3 * MINUTE:
+        taken = ledger.affordable(allowed, now)
+        ledger = ledger.spend(allowed, now, taken, "poll")
+        sent.append((now, taken))
+        now += step()
+
+    assert 0 < most_in_a_minute(sent) <= rate
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_budget_is_used_in_the_long_run(rate):
+    """Nearly three quarters of it and more, beside the quarter that is kept for bursts."""
+    allowed, ledger, now, taken = budget(rate), FRESH, START, 0
+    while now < START + 10 * MINUTE:
+        affordable = ledger.affordable(allowed, now)
+        ledger, taken = ledger.spend(allowed, now, affordable, "poll"), taken + affordable
+        now += max(allowed.interval, MINUTE // 1000)
+
+    assert taken >= 10 * (rate - allowed.burst) * 0.95
+
+
+@pytest.mark.parametrize(("rate", "burst"), [(1, 1), (3, 1), (60, 15), (100, 25)])
+def test_quarter_of_a_minute_may_go_at_once(rate, burst):
+    assert (burst, burst) == (budget(rate).burst, FRESH.affordable(budget(rate), START))
+
+
+def test_rate_beyond_any_clock_is_still_a_rate():
+    assert 1 == budget(10**9).interval
+
+
+def test_spent_budget_comes_back_one_by_one():
+    allowed = budget(60)
+    empty = FRESH.spend(allowed, START, allowed.burst, "submit")
+
+    assert [0, 0, 1, 2, allowed.burst] == [
+        empty.affordable(allowed, START + later)
+        for later in (0, allowed.interval - 1, allowed.interval, 2 * allowed.interval, 10 * MINUTE)
+    ]
+
+
+def test_nothing_spent_is_nothing_changed():
+    assert FRESH.spend(budget(60), START, 0, "submit") is FRESH
+
+
+def test_ledger_remembers_whose_turn_it_was():
+    assert "submit" == FRESH.spend(budget(60), START, 1, "submit").last_turn
+
+
+def test_clock_that_goes_back_gives_nothing_away():
+    allowed = budget(60)
+    empty = FRESH.spend(allowed, START, allowed.burst, "poll")
+
+    assert 0 == empty.affordable(allowed, START - MINUTE)
+
+
+def test_debt_of_a_smaller_budget_is_paid_before_anything_is_affordable():
+    """An operator lowered the limit while much was spent."""
+    rich = FRESH.spend(budget(1000), START, 250, "poll")
+
+    assert 0 == rich.affordable(budget(4), START)
+
+
+# ---------------------------------------------------------------- turns
+
+FEW = range(8)
+
+
+@pytest.mark.parametrize("affordable", FEW)
+def test_turns_never_take_more_than_is_affordable_nor_waste_any(affordable):
+    for mine, theirs in product(FEW, FEW):
+        shares = (
+            fair_share(affordable, mine, theirs, my_turn=True),
+            fair_share(affordable, theirs, mine, my_turn=False),
+        )
+
+        assert min(affordable, mine + theirs) == sum(shares)
+        assert shares[0] <= mine
+        assert shares[1] <= theirs
+
+
+@pytest.mark.parametrize("affordable", FEW)
+def test_whose_turn_it_is_gets_half_and_the_odd_one(affordable):
+    for mine, theirs in product(FEW, FEW):
+        assert fair_share(affordable, mine, theirs, my_turn=True) >= min(mine, (affordable + 1) // 2)
+        assert fair_share(affordable, mine, theirs, my_turn=False) >= min(mine, affordable // 2)
+
+
+@pytest.mark.parametrize("affordable", [1, 2, 3])
+@pytest.mark.parametrize("flood", [10, 10_000])
+def test_flood_of_one_kind_starves_the_other_of_nothing(affordable, flood):
+    """Few submissions and endless polls, or the other way round: within two rounds, the few have had their turn."""
+    few, last_turn, served = 5, None, []
+    while few:
+        took = {
+            "few": fair_share(affordable, few, flood, my_turn=last_turn != "few"),
+            "flood": fair_share(affordable, flood, few, my_turn=last_turn == "few"),
+        }
+        few -= took["few"]
+        last_turn = "few" if took["few"] > took["flood"] else "flood" if took["flood"] > took["few"] else last_turn
+        served.append(took["few"])
+
+        assert sum(took.values()) <= affordable
+        assert len(served) <= 10
+
+    assert 0 not in [sum(served[at : at + 2]) for at in range(len(served))]
+
+
+def test_nothing_affordable_is_nothing_for_anybody():
+    assert 0 == fair_share(0, 5, 5, my_turn=True)
+
+
+# ---------------------------------------------------------------- the breaker
+
+
+def missed(times, now=START):
+    ledger = FRESH
+    for _ in range(times):
+        ledger = ledger.missed(now)
+    return ledger
+
+
+@pytest.mark.parametrize("misses", range(MISSES_TO_OPEN))
+def test_few_misses_leave_the_breaker_closed(misses):
+    assert missed(misses).pollable(START) is None
+
+
+def test_fifth_miss_in_a_row_opens_it():
+    assert 0 == missed(MISSES_TO_OPEN).pollable(START)
+
+
+def test_open_breaker_lets_one_through_when_its_time_has_passed():
+    opened = missed(MISSES_TO_OPEN)
+
+    assert [0, 1, 1] == [opened.pollable(START + later) for later in (5 * SECOND - 1, 5 * SECOND, 5 * MINUTE)]
+
+
+def test_every_further_miss_doubles_the_silence_to_a_cap():
+    silences = [(missed(misses).open_until - START) / SECOND for misses in range(5, 100)]
+
+    assert [5.0, 10.0, 20.0, 40.0] == silences[:4]
+    assert {LONGEST_OPEN_S} == set(silences[6:])
+
+
+def test_answer_closes_it():
+    assert missed(40).answered().pollable(START) is None
+    assert FRESH == missed(40).answered()
+
+
+def test_misses_before_an_answer_do_not_count():
+    ledger = missed(MISSES_TO_OPEN - 1).answered().missed(START)
+
+    assert ledger.pollable(START) is None

@@ -1,0 +1,27 @@
+"""HTTP messages as values."""
+
+import pytest
+
+from service.core.http import HttpCall, HttpReply, InboundWebhook
+
+
+@pytest.mark.parametrize(
+    ("http_status", "ok"),
+    [(199, False), (200, True), (201, True), (299, True), (300, False), (404, False), (500, False)],
+)
+def test_answer_is_ok_in_the_two_hundreds(http_status, ok):
+    assert ok is HttpReply(http_status=http_status).ok
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        HttpCall(method="POST", url="https://a.test", headers={"authorization": "Bearer s3cret"}, body=b"s3cret"),
+        HttpReply(http_status=200, headers={"set-cookie": "s3cret"}, body=b"s3cret"),
+        InboundWebhook(headers={"x-webhook-secret": "s3cret"}, body=b"s3cret"),
+    ],
+    ids=lambda message: type(message).__name__,
+)
+def test_what_may_be_secret_stays_out_of_the_repr(message):
+    """A message in a log line or a traceback gives nothing away."""
+    assert "s3cret" not in repr(message)

@@ -1,0 +1,559 @@
+"""The machine: what every observation means, and that no sequence of them ever closes a generation twice."""
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+
+from service.core.event import EventType
+from service.core.failure import FailureCode, because
+from service.core.generation import CLOSED, Cost, Origin, Output, Status, VerifiedBy
+from service.core.observation import Finding
+from service.core.reconcile import MEETINGS, Verdict, reconcile
+from tests.core.making import AT, HOLD_UNTIL, OUTPUT, REASON, clock, generation, held, hinted, seen
+
+LADDER = (Status.PENDING, Status.SUBMITTING, Status.SUBMITTED, Status.PROCESSING)
+PROVIDERS_WORDS = [status for status in Status if status is not Status.EXPIRED]
+CLOSING_EVENTS = {EventType.COMPLETED, EventType.FAILED, EventType.CANCELED}
+NO_REASON = because(FailureCode.PROVIDER_ERROR, origin="webhook")
+
+
+def promised(known, heard):
+    """The table in four sentences."""
+    if known is heard:
+        return Finding.REPEATED
+    if known in CLOSED:  # nothing moves it; another end contradicts it
+        return Finding.CONFLICTING if heard in CLOSED else Finding.STALE
+    if known is Status.EXPIRED:  # only a provider's own closing word may still come
+        return Finding.ADVANCED if heard in CLOSED else Finding.STALE
+    if heard in LADDER:  # open: upward only
+        return Finding.ADVANCED if LADDER.index(heard) > LADDER.index(known) else Finding.STALE
+    return Finding.ADVANCED
+
+
+@pytest.mark.parametrize("known", Status)
+def test_row_of_the_table_is_as_promised(known):
+    assert {heard: promised(known, heard) for heard in Status} == MEETINGS[known]
+
+
+def test_table_is_total():
+    assert [(known, set(Status)) for known in Status] == [(known, set(MEETINGS[known])) for known in Status]
+
+
+@pytest.mark.parametrize(("known", "heard"), [*product(Status, PROVIDERS_WORDS)], ids=str)
+def test_whole_believed_word_is_found_to_be_what_the_table_says(known, heard):
+    verdict = reconcile(generation(known), seen(heard))
+
+    assert MEETINGS[known][heard] is verdict.finding
+    moved = verdict.finding is Finding.ADVANCED
+    assert (heard if moved else known) is verdict.generation.status
+    assert bool(verdict.announce) == (moved and heard in CLOSED | {Status.PROCESSING})
+
+
+@pytest.mark.parametrize("known", Status)
+def test_clock_expires_only_what_is_open(known):
+    verdict = reconcile(generation(known), clock())
+
+    assert MEETINGS[known][Status.EXPIRED] is verdict.finding
+    assert (EventType.EXPIRED if known in LADDER else None) is verdict.announce
+
+
+# ---------------------------------------------------------------- closing
+
+
+def test_completion_closes_with_all_it_said():
+    cost, output = Cost(amount="0.05"), Output(kind="video", url="https://cdn.test/a.mp4")
+    told = {"outputs": (output,), "cost": cost, "provider_status": "success", "queue_position": None}
+
+    verdict = reconcile(generation(Status.PROCESSING, progress=0.4, queue_position=3), seen(Status.COMPLETED, **told))
+
+    expected = generation(
+        Status.COMPLETED,
+        outputs=(output,),
+        cost=cost,
+        provider_status="success",
+        progress=1.0,
+        learned_from=Origin.POLL,
+        verified_by=VerifiedBy.POLL,
+        closed_at=AT,
+    )
+    assert Verdict(finding=Finding.ADVANCED, generation=expected, announce=EventType.COMPLETED) == verdict
+
+
+def test_failure_closes_with_its_reason_and_without_outputs():
+    verdict = reconcile(generation(progress=0.4), seen(Status.FAILED, outputs=(OUTPUT,)))
+
+    expected = generation(
+        Status.FAILED,
+        failure=REASON,
+        progress=0.4,
+        learned_from=Origin.POLL,
+        verified_by=VerifiedBy.POLL,
+        closed_at=AT,
+    )
+    assert Verdict(finding=Finding.ADVANCED, generation=expected, announce=EventType.FAILED) == verdict
+
+
+def test_failure_nobody_explains_is_the_providers():
+    verdict = reconcile(generation(), seen(Status.FAILED, failure=None))
+
+    assert because(FailureCode.PROVIDER_ERROR, origin=Origin.POLL) == verdict.generation.failure
+
+
+def test_cancellation_closes_without_a_failure():
+    verdict = reconcile(generation(), seen(Status.CANCELED))
+
+    assert (Status.CANCELED, None, EventType.CANCELED) == (
+        verdict.generation.status,
+        verdict.generation.failure,
+        verdict.announce,
+    )
+
+
+def test_webhook_that_overtakes_its_submit_answer_closes_and_teaches_the_id():
+    known = generation(Status.SUBMITTING, external_id=None)
+
+    verdict = reconcile(known, seen(Status.COMPLETED, Origin.WEBHOOK, external_id="ext-9"))
+
+    assert (Status.COMPLETED, "ext-9") == (verdict.generation.status, verdict.generation.external_id)
+
+
+def test_submit_answer_after_the_end_is_stale_and_adds_its_id():
+    closed = generation(Status.COMPLETED, external_id=None, outputs=(OUTPUT,))
+
+    verdict = reconcile(closed, seen(Status.SUBMITTED, Origin.SUBMIT, external_id="ext-9"))
+
+    assert Verdict(finding=Finding.ENRICHED, generation=replace(closed, external_id="ext-9")) == verdict
+
+
+# ---------------------------------------------------------------- late
+
+
+@pytest.mark.parametrize("status", sorted(CLOSED))
+def test_word_after_the_deadline_closes_once_and_says_so(status):
+    expired = reconcile(generation(), clock()).generation
+
+    verdict = reconcile(expired, seen(status))
+
+    assert (Finding.ADVANCED, status, True) == (verdict.finding, verdict.generation.status, verdict.generation.late)
+    assert (REASON if status is Status.FAILED else None) == verdict.generation.failure
+
+
+def test_word_in_time_is_not_late():
+    assert not reconcile(generation(), seen(Status.COMPLETED)).generation.late
+
+
+def test_expired_says_why_and_is_learned_from_the_clock():
+    expired = reconcile(generation(held=held(believed=False)), clock()).generation
+
+    assert (FailureCode.DEADLINE_PASSED, Origin.CLOCK, None) == (
+        expired.failure.code,
+        expired.learned_from,
+        expired.held,
+    )
+
+
+def test_running_after_the_deadline_is_stale_but_shown():
+    expired = reconcile(generation(), clock()).generation
+
+    verdict = reconcile(expired, seen(Status.PROCESSING, progress=0.9))
+
+    assert (Finding.STALE, None) == (verdict.finding, verdict.announce)
+    assert (Status.EXPIRED, 0.9) == (verdict.generation.status, verdict.generation.progress)
+
+
+# ---------------------------------------------------------------- another external id
+
+
+@pytest.mark.parametrize("origin", [Origin.WEBHOOK, Origin.POLL, Origin.STREAM])
+@pytest.mark.parametrize("status", [None, Status.PROCESSING, Status.COMPLETED])
+def test_word_about_another_piece_of_work_is_conflicting(origin, status):
+    known = generation()
+
+    verdict = reconcile(known, seen(status, origin, external_id="ext-2"))
+
+    assert Verdict(finding=Finding.CONFLICTING, generation=known) == verdict
+
+
+def test_submit_answer_is_the_authority_on_the_id():
+    """A forged hint that came first cannot make us ask about somebody else's work for good."""
+    known = reconcile(generation(Status.SUBMITTING, external_id=None), hinted(Status.COMPLETED, external_id="forged"))
+
+    verdict = reconcile(known.generation, seen(Status.SUBMITTED, Origin.SUBMIT, external_id="ext-1"))
+
+    assert (Finding.ADVANCED, "ext-1") == (verdict.finding, verdict.generation.external_id)
+
+
+@pytest.mark.parametrize("named", [None, "ext-1"])
+def test_id_that_agrees_or_is_left_out_is_no_conflict(named):
+    assert Finding.ADVANCED is reconcile(generation(), seen(Status.COMPLETED, external_id=named)).finding
+
+
+# ---------------------------------------------------------------- words nobody knows
+
+
+def test_unknown_word_is_held_and_kept():
+    verdict = reconcile(generation(), seen(None, provider_status="pondering", progress=0.2))
+
+    expected = generation(provider_status="pondering", progress=0.2)
+    assert Verdict(finding=Finding.HELD, generation=expected) == verdict
+
+
+def test_unknown_word_of_a_hint_changes_nothing():
+    assert Verdict(finding=Finding.HELD, generation=generation()) == reconcile(
+        generation(), hinted(None, provider_status="pondering")
+    )
+
+
+@pytest.mark.parametrize("status", sorted(CLOSED))
+def test_unknown_word_after_the_end_is_stale(status):
+    known = generation(status)
+
+    assert Verdict(finding=Finding.STALE, generation=known) == reconcile(known, seen(None, provider_status="pondering"))
+
+
+# ---------------------------------------------------------------- hints
+
+
+@pytest.mark.parametrize("known", [*LADDER, Status.EXPIRED])
+@pytest.mark.parametrize("status", sorted(CLOSED))
+def test_hint_never_closes(known, status):
+    """Nothing authenticates it: it makes us ask, and is remembered."""
+    verdict = reconcile(generation(known), hinted(status))
+
+    assert (Finding.HELD, known, None) == (verdict.finding, verdict.generation.status, verdict.announce)
+    assert (status, False) == (verdict.generation.held.status, verdict.generation.held.believed)
+
+
+def test_hint_that_it_runs_moves_nothing_and_lends_its_id():
+    verdict = reconcile(generation(external_id=None), hinted(Status.PROCESSING, external_id="ext-9", progress=0.5))
+
+    assert Verdict(finding=Finding.HELD, generation=generation(external_id="ext-9")) == verdict
+
+
+def test_hint_that_is_no_news_changes_nothing():
+    known = generation(Status.PROCESSING)
+
+    assert Verdict(finding=Finding.REPEATED, generation=known) == reconcile(known, hinted(Status.PROCESSING))
+    assert Verdict(finding=Finding.STALE, generation=known) == reconcile(known, hinted(Status.SUBMITTED))
+
+
+def test_poll_confirms_a_hint_and_keeps_the_reason_that_only_the_hint_had():
+    """RunBlob tells the code of a failure only in its unsigned webhook; the poll says no more than that it failed."""
+    told = because(FailureCode.CONTENT_POLICY, "CONTENT_POLICY_VIOLATION", origin="webhook", billed=False)
+    told = replace(told, provider_code="CONTENT_POLICY_VIOLATION")
+    hint = reconcile(generation(), hinted(Status.FAILED, failure=told)).generation
+
+    verdict = reconcile(hint, seen(Status.FAILED, failure=NO_REASON, awaits_detail=True))
+
+    closed = verdict.generation
+    assert (Finding.ADVANCED, EventType.FAILED) == (verdict.finding, verdict.announce)
+    assert (FailureCode.CONTENT_POLICY, "CONTENT_POLICY_VIOLATION") == (
+        closed.failure.code,
+        closed.failure.provider_code,
+    )
+    assert (Origin.WEBHOOK, VerifiedBy.POLL) == (closed.learned_from, closed.verified_by)
+
+
+def test_hint_without_a_code_leaves_a_poll_without_a_code_waiting():
+    hint = reconcile(generation(), hinted(Status.FAILED, failure=NO_REASON)).generation
+
+    verdict = reconcile(hint, seen(Status.FAILED, failure=NO_REASON, awaits_detail=True))
+
+    waiting = verdict.generation.held
+    assert (Finding.HELD, True, Origin.WEBHOOK) == (verdict.finding, waiting.believed, waiting.origin)
+
+
+def test_poll_that_contradicts_a_hint_is_believed_alone():
+    hint = reconcile(generation(), hinted(Status.FAILED)).generation
+
+    closed = reconcile(hint, seen(Status.COMPLETED)).generation
+
+    assert (Status.COMPLETED, None, Origin.POLL, None) == (
+        closed.status,
+        closed.failure,
+        closed.learned_from,
+        closed.held,
+    )
+
+
+def test_hint_gives_a_held_failure_its_missing_reason():
+    """The poll came first and had no code; the webhook's code comes second, and the next poll closes with it."""
+    waiting = reconcile(generation(), seen(Status.FAILED, failure=NO_REASON, awaits_detail=True)).generation
+    told = replace(REASON, provider_code="CONTENT_POLICY_VIOLATION")
+
+    hint = reconcile(waiting, hinted(Status.FAILED, failure=told))
+    closed = reconcile(hint.generation, seen(Status.FAILED, failure=NO_REASON, awaits_detail=True)).generation
+
+    assert (Finding.HELD, True) == (hint.finding, hint.generation.held.believed)
+    assert (Status.FAILED, "CONTENT_POLICY_VIOLATION") == (closed.status, closed.failure.provider_code)
+
+
+@pytest.mark.parametrize("hint", [hinted(Status.COMPLETED), hinted(Status.FAILED, failure=None)])
+def test_hint_that_has_nothing_to_add_leaves_testimony_as_it_is(hint):
+    waiting = reconcile(generation(), seen(Status.FAILED, failure=NO_REASON, awaits_detail=True)).generation
+
+    assert Verdict(finding=Finding.HELD, generation=waiting) == reconcile(waiting, hint)
+
+
+def test_hint_cannot_give_a_reason_to_a_completion_that_waits():
+    waiting = reconcile(generation(), seen(Status.COMPLETED, outputs=())).generation
+
+    assert Verdict(finding=Finding.HELD, generation=waiting) == reconcile(waiting, hinted(Status.COMPLETED))
+
+
+# ---------------------------------------------------------------- closing words that lack what they promise
+
+
+LACKING = {
+    "completed without output": (Status.COMPLETED, {"outputs": ()}),
+    "failed without reason": (Status.FAILED, {"failure": NO_REASON, "awaits_detail": True}),
+    "failed without anything": (Status.FAILED, {"failure": None, "awaits_detail": True}),
+}
+
+
+@pytest.mark.parametrize("lacking", LACKING)
+def test_closing_word_that_lacks_its_promise_is_held(lacking):
+    status, told = LACKING[lacking]
+
+    verdict = reconcile(generation(), seen(status, Origin.WEBHOOK, verified_by=VerifiedBy.SECRET, **told))
+
+    assert (
+        Verdict(finding=Finding.HELD, generation=generation(held=held(status, failure=told.get("failure")))) == verdict
+    )
+
+
+def test_further_lacking_words_do_not_lengthen_the_wait():
+    first = reconcile(generation(), seen(Status.COMPLETED, outputs=())).generation
+
+    second = reconcile(first, replace(seen(Status.COMPLETED, outputs=(), at=AT + 1), hold_until=HOLD_UNTIL + 10))
+
+    assert Verdict(finding=Finding.HELD, generation=first) == second
+
+
+@pytest.mark.parametrize(
+    ("known", "word", "status"),
+    [
+        (held(Status.COMPLETED), seen(Status.COMPLETED), Status.COMPLETED),
+        (held(Status.FAILED, failure=NO_REASON), seen(Status.FAILED), Status.FAILED),
+        (held(Status.FAILED, failure=NO_REASON), seen(Status.COMPLETED), Status.COMPLETED),
+        (held(Status.COMPLETED), seen(Status.CANCELED), Status.CANCELED),
+    ],
+)
+def test_whole_word_ends_the_wait(known, word, status):
+    verdict = reconcile(generation(held=known), word)
+
+    assert (Finding.ADVANCED, status, None) == (verdict.finding, verdict.generation.status, verdict.generation.held)
+
+
+def test_detail_that_only_the_held_word_had_is_kept():
+    first = replace(NO_REASON, trace_id="t-1", billed=False)
+
+    closed = reconcile(generation(held=held(failure=first)), seen(Status.FAILED)).generation
+
+    assert (REASON.code, "t-1", False) == (closed.failure.code, closed.failure.trace_id, closed.failure.billed)
+    assert (Origin.WEBHOOK, VerifiedBy.POLL) == (closed.learned_from, closed.verified_by)
+
+
+def test_other_lacking_word_takes_the_place_of_a_held_one():
+    verdict = reconcile(generation(held=held(failure=NO_REASON)), seen(Status.COMPLETED, outputs=()))
+
+    assert (Finding.HELD, Status.COMPLETED, None) == (
+        verdict.finding,
+        verdict.generation.held.status,
+        verdict.generation.held.failure,
+    )
+
+
+def test_word_that_runs_on_does_not_forget_the_held_one():
+    waiting = generation(held=held(failure=NO_REASON))
+
+    verdict = reconcile(waiting, seen(Status.PROCESSING))
+
+    assert (Finding.ADVANCED, waiting.held) == (verdict.finding, verdict.generation.held)
+
+
+@pytest.mark.parametrize("at", [HOLD_UNTIL, HOLD_UNTIL + 1])
+def test_lacking_word_after_the_wait_is_taken_as_it_stands(at):
+    waiting = generation(held=held(failure=NO_REASON))
+
+    verdict = reconcile(waiting, seen(Status.FAILED, failure=NO_REASON, awaits_detail=True, at=at))
+
+    assert (Finding.ADVANCED, NO_REASON) == (verdict.finding, verdict.generation.failure)
+
+
+def test_hint_that_waited_does_not_end_the_wait():
+    """Only testimony ages into an end; the first believed word begins the wait anew."""
+    waiting = generation(held=held(failure=NO_REASON, believed=False))
+
+    verdict = reconcile(waiting, seen(Status.FAILED, failure=NO_REASON, awaits_detail=True, at=HOLD_UNTIL + 1))
+
+    assert (Finding.HELD, True) == (verdict.finding, verdict.generation.held.believed)
+
+
+def test_clock_takes_held_testimony_as_it_stands():
+    waiting = generation(held=held(failure=NO_REASON))
+
+    verdict = reconcile(waiting, clock(at=HOLD_UNTIL))
+
+    closed = verdict.generation
+    assert (Finding.ADVANCED, EventType.FAILED) == (verdict.finding, verdict.announce)
+    assert (Status.FAILED, NO_REASON, Origin.WEBHOOK, VerifiedBy.SECRET, HOLD_UNTIL, None) == (
+        closed.status,
+        closed.failure,
+        closed.learned_from,
+        closed.verified_by,
+        closed.closed_at,
+        closed.held,
+    )
+
+
+def test_completion_without_any_output_after_the_wait_is_a_failure():
+    verdict = reconcile(generation(held=held(Status.COMPLETED)), clock(at=HOLD_UNTIL))
+
+    assert EventType.FAILED is verdict.announce
+    assert because(FailureCode.OUTPUT_MISSING, origin=Origin.WEBHOOK) == verdict.generation.failure
+
+
+def test_clock_takes_testimony_that_was_held_after_the_deadline_and_calls_it_late():
+    expired = reconcile(generation(), clock()).generation
+    waiting = reconcile(expired, seen(Status.FAILED, failure=NO_REASON, awaits_detail=True)).generation
+
+    verdict = reconcile(waiting, clock())
+
+    assert (EventType.FAILED, True) == (verdict.announce, verdict.generation.late)
+
+
+# ---------------------------------------------------------------- after the end
+
+
+def test_repeated_failure_enriches_what_was_announced_and_announces_nothing():
+    closed = generation(Status.FAILED, failure=NO_REASON, closed_at=AT)
+    told = replace(REASON, provider_code="CONTENT_POLICY_VIOLATION")
+
+    verdict = reconcile(closed, hinted(Status.FAILED, failure=told))
+
+    expected = replace(closed, failure=NO_REASON.filled_from(told))
+    assert Verdict(finding=Finding.ENRICHED, generation=expected) == verdict
+    assert "CONTENT_POLICY_VIOLATION" == verdict.generation.failure.provider_code
+
+
+def test_cost_that_comes_later_is_added_once():
+    closed, cost = generation(Status.COMPLETED, outputs=(OUTPUT,)), Cost(amount="0.05")
+
+    enriched = reconcile(closed, seen(Status.COMPLETED, cost=cost))
+    again = reconcile(enriched.generation, seen(Status.COMPLETED, cost=Cost(amount="9.99")))
+
+    assert Verdict(finding=Finding.ENRICHED, generation=replace(closed, cost=cost)) == enriched
+    assert Verdict(finding=Finding.REPEATED, generation=enriched.generation) == again
+
+
+@pytest.mark.parametrize("status", sorted(CLOSED))
+def test_contradiction_changes_nothing(status):
+    for other in CLOSED - {status}:
+        known = generation(status)
+
+        assert Verdict(finding=Finding.CONFLICTING, generation=known) == reconcile(
+            known, seen(other, cost=Cost(amount="1"), provider_status="other")
+        )
+
+
+def test_failure_does_not_explain_a_cancellation():
+    canceled = generation(Status.CANCELED)
+
+    assert Verdict(finding=Finding.REPEATED, generation=canceled) == reconcile(
+        canceled, seen(Status.CANCELED, failure=REASON)
+    )
+
+
+# ---------------------------------------------------------------- detail
+
+
+def test_detail_is_never_forgotten_because_a_later_answer_leaves_it_out():
+    known = generation(Status.PROCESSING, provider_status="running", progress=0.4, cost=Cost(amount="1"))
+
+    verdict = reconcile(replace(known, queue_position=2), seen(Status.PROCESSING))
+
+    assert Verdict(finding=Finding.REPEATED, generation=known) == verdict
+
+
+def test_progress_that_starts_at_nothing_is_progress():
+    assert 0.0 == reconcile(generation(progress=0.4), seen(Status.PROCESSING, progress=0.0)).generation.progress
+
+
+# ---------------------------------------------------------------- promise 2
+
+ALPHABET = {
+    "submitted": seen(Status.SUBMITTED, Origin.SUBMIT, external_id="ext-1"),
+    "processing": seen(Status.PROCESSING),
+    "completed": seen(Status.COMPLETED, Origin.WEBHOOK, external_id="ext-1"),
+    "completed without output": seen(Status.COMPLETED, outputs=()),
+    "failed": seen(Status.FAILED),
+    "failed, reason to come": seen(Status.FAILED, failure=NO_REASON, awaits_detail=True),
+    "failed, reason to come, after the wait": seen(Status.FAILED, failure=NO_REASON, awaits_detail=True, at=HOLD_UNTIL),
+    "canceled": seen(Status.CANCELED),
+    "hint that it completed": hinted(Status.COMPLETED),
+    "hint that it failed, with its code": hinted(Status.FAILED, failure=replace(REASON, provider_code="CODE")),
+    "clock": clock(),
+    "unknown word": seen(None, provider_status="pondering"),
+    "another external id": seen(Status.COMPLETED, Origin.WEBHOOK, external_id="ext-2"),
+}
+LENGTH = 6
+# Announcements come in this order, one of each at most.
+ORDER = {EventType.PROCESSING: 0, EventType.EXPIRED: 1} | dict.fromkeys(CLOSING_EVENTS, 2)
+
+
+@pytest.mark.parametrize("status", LADDER)
+@pytest.mark.parametrize("external_id", [None, "ext-1"])
+def test_no_sequence_of_observations_closes_twice(status, external_id):
+    """At most one closing word is announced, nothing after it, and at most one expiry, before it.
+
+    These are all 13 + 13² + … + 13⁶ sequences, though few are played: `reconcile` answers from the generation and the
+    observation alone, so two sequences that led to the same generation with the same announcements behind it have the
+    same futures, and one of them stands for both.
+    """
+    reached = {(hashable(status, external_id), ())}
+    for _ in range(LENGTH):
+        reached = {step(known, announced, word) for known, announced in reached for word in ALPHABET.values()}
+
+        assert [] == [announced for _, announced in reached if not is_promised(announced)]
+        assert [] == [
+            (known, announced) for known, announced in reached if known.closed != bool(CLOSING_EVENTS & set(announced))
+        ]
+
+
+def test_one_sequence_stands_for_all_that_led_to_the_same():
+    """What the test above rests on, played out in full where that is short: every sequence of three."""
+    together = {(hashable(Status.SUBMITTING, None), ())}
+    for _ in range(3):
+        together = {step(known, announced, word) for known, announced in together for word in ALPHABET.values()}
+    apart = set()
+    for words in product(ALPHABET.values(), repeat=3):
+        state = (hashable(Status.SUBMITTING, None), ())
+        for word in words:
+            state = step(*state, word)
+        apart.add(state)
+
+    assert together == apart
+
+
+def hashable(status, external_id):
+    """A generation that can stand in a set: its metadata, which is no concern of the machine, is no dict."""
+    return generation(status, external_id=external_id, metadata=())
+
+
+def step(known, announced, word):
+    """The state after one more observation. What was announced of a closed generation must not move."""
+    verdict = reconcile(known, word)
+    if known.closed:
+        assert what_was_announced(known) == what_was_announced(verdict.generation)
+    return verdict.generation, announced + ((verdict.announce,) if verdict.announce else ())
+
+
+def what_was_announced(one):
+    return one.status, one.outputs, one.closed_at, one.late, one.learned_from, one.verified_by
+
+
+def is_promised(announced):
+    places = [ORDER[event] for event in announced]
+    return places == sorted(set(places))

@@ -1,0 +1,68 @@
+"""Moments and JSON on the wire."""
+
+import pytest
+
+from service.core.wire import from_json, micros, read_rfc3339, rfc3339, to_json
+
+NOON = 1_795_176_000_000_000
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(0, 0), (1.5, 1_500_000), (0.0000015, 2), (-1, -1_000_000)])
+def test_durations_become_whole_microseconds(seconds, found):
+    assert found == micros(seconds)
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (NOON, "2026-11-20T12:00:00.000Z"),
+        (NOON + 7_999, "2026-11-20T12:00:00.007Z"),
+        (0, "1970-01-01T00:00:00.000Z"),
+        (None, None),
+    ],
+)
+def test_moment_is_written_in_milliseconds_of_utc(moment, text):
+    assert text == rfc3339(moment)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-20T12:00:00Z",
+        "2026-11-20T12:00:00.000Z",
+        "2026-11-20T14:30:00+02:30",
+        "2026-11-20T07:00:00-05:00",
+        "2026-11-20T12:00:00",
+        "2026-11-20 12:00:00Z",
+    ],
+)
+def test_moment_a_client_wrote_is_understood(text):
+    """One without an offset is taken as UTC."""
+    assert NOON == read_rfc3339(text)
+
+
+def test_day_is_its_midnight():
+    assert NOON - 12 * 3600 * 1_000_000 == read_rfc3339("2026-11-20")
+
+
+def test_moment_is_read_as_it_was_written():
+    assert NOON + 7_000 == read_rfc3339(rfc3339(NOON + 7_000))
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-13-20", "2026-11-20T25:00:00Z", "1795176000"])
+def test_text_that_is_no_moment_is_a_value_error(text):
+    with pytest.raises(ValueError, match=r"(?i)isoformat|month|hour|day"):
+        read_rfc3339(text)
+
+
+def test_json_is_compact_and_comes_back():
+    value = {"a": [1, 2.5, None, True, "é"], "b": {}}
+
+    assert '{"a":[1,2.5,null,true,"é"],"b":{}}' == to_json(value)
+    assert value == from_json(to_json(value)) == from_json(to_json(value).encode())
+
+
+@pytest.mark.parametrize("text", ["", "{", "NaN", b"\xff", '{"a": 1,}'])
+def test_what_is_no_json_is_a_value_error(text):
+    with pytest.raises(ValueError):  # noqa: PT011 - the decoder's own words
+        from_json(text)

@@ -1,0 +1,258 @@
+"""Catalog and fixtures: every conversation piece is read as it says, and no mangled copy of one breaks a reader."""
+
+from dataclasses import asdict, replace
+
+import msgspec
+import pytest
+
+from service.core.failure import Failure
+from service.core.generation import Status, VerifiedBy
+from service.core.observation import Reading
+from service.core.wire import from_json, rfc3339
+from service.providers.base import Refused, Target, Trust, Unreadable, Unverified, route_of
+from service.providers.catalog import PROVIDERS
+from tests.fixtures import FIXTURES, pieces
+
+PIECES = {name: pieces(name) for name in PROVIDERS}
+EVERY_PIECE = [piece for provider in PIECES.values() for piece in provider]
+PROVEN = [piece for piece in EVERY_PIECE if piece.told.get("expect", {}).get("verified_by")]
+SIGNED = [piece for piece in PROVEN if piece.told["expect"]["verified_by"] == VerifiedBy.SIGNATURE]
+OUTCOMES = ("expect", "refused", "unverified", "unreadable")
+
+LEAST = ("submit-accepted", "poll-processing", "poll-completed", "poll-failed")
+LEAST_WITH_WEBHOOKS = ("webhook-completed", "webhook-failed")
+LEAST_AUTHENTICATED = ("webhook-forged",)
+UNSIGNED = ("runblob",)
+
+# Where a failure lacks its reason because another channel tells it.
+REASON_IS_TOLD_ELSEWHERE = {("eachlabs", "webhook"), ("runblob", "poll")}
+
+STRANGERS = (None, True, -1.5, 10**15, 1e308, "", "\x00 é", "https://[", [], [None], {}, {"error": {"code": 1}})
+NOT_JSON = (b"", b" ", b"null", b"[]", b'"text"', b"1e999", b"NaN", b"\xff\xfe{}", b'{"id": "\xff"}')
+HARDLY_JSON = (
+    b'{"status": NaN}',
+    b'{"id": "\\ud800", "status": "\\udfff"}',
+    b'{"id": 1' + b"0" * 400 + b', "progress": 1e400}',
+)
+DEEP = (b"[" * 100_000, b'{"status":' * 100_000, b'{"output":' * 500 + b"1" + b"}" * 500)
+
+
+def spoken(piece, **changed):
+    """A piece as a value: a provider's call, or its answer."""
+    return replace(piece.webhook if piece.told["reads"] == "webhook" else piece.reply, **changed)
+
+
+def reader_of(piece):
+    """What reads a message of the piece's channel, about the piece's generation."""
+    provider, told = PROVIDERS[piece.provider], piece.told
+    target = Target(
+        model=told["model"],
+        route=route_of(provider, told["model"]).name,
+        base_url=provider.BASE_URL,
+        external_id=told.get("external_id"),
+    )
+    reader = {
+        "submit": provider.read_submitted,
+        "poll": provider.read_polled,
+        "cancel": provider.read_canceled,
+        "webhook": provider.read_webhook,
+    }[told["reads"]]
+    return lambda message: reader(message, target)
+
+
+def heard(piece):
+    """What the readers make of a piece, in the words of an `.expect.json`."""
+    message, vouched = spoken(piece), {}
+    try:
+        if piece.told["reads"] == "webhook":
+            vouched = {"verified_by": PROVIDERS[piece.provider].verify(message, piece.told["secrets"])}
+        return {"expect": in_words(reader_of(piece)(message)) | vouched}
+    except Refused as refused:
+        return {"refused": facts(refused.failure)}
+    except Unreadable:
+        return {"unreadable": True}
+    except Unverified:
+        return {"unverified": True}
+
+
+def in_words(reading):
+    """A reading as a fixture writes it."""
+    return {
+        "external_id": reading.external_id,
+        "status": reading.status,
+        "provider_status": reading.provider_status,
+        "progress": reading.progress,
+        "queue_position": reading.queue_position,
+        "outputs": [{"kind": one.kind, "url": one.url, "needs_key": one.needs_key} for one in reading.outputs],
+        "failure": facts(reading.failure) if reading.failure else None,
+        "cost": asdict(reading.cost) if reading.cost else None,
+    }
+
+
+def facts(failure):
+    """A failure as a fixture writes it."""
+    named = asdict(failure)
+    return named | {"alternatives": list(named["alternatives"]) if named["alternatives"] else None}
+
+
+@pytest.mark.parametrize("piece", EVERY_PIECE, ids=lambda piece: piece.name)
+def test_piece_is_read_as_it_says(piece):
+    expected = {outcome: piece.told[outcome] for outcome in OUTCOMES if outcome in piece.told}
+
+    assert expected == heard(piece)
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_every_route_has_the_least_pieces(name):
+    """Adding a provider is a module, a line and these files; without them nobody has shown that it reads."""
+    least = [
+        f"{name}/{route.name.replace('/', '-')}-{what}"
+        for route in PROVIDERS[name].ROUTES
+        for what in LEAST
+        + (LEAST_WITH_WEBHOOKS if route.trust else ())
+        + (LEAST_AUTHENTICATED if route.trust and name not in UNSIGNED else ())
+    ]
+
+    assert [] == [wanted for wanted in least if wanted not in {piece.name for piece in PIECES[name]}]
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_every_piece_has_its_expectation_and_stands_under_its_route(name):
+    raw = {path.stem for path in (FIXTURES / name).glob("*.http")}
+    told = {path.name.removesuffix(".expect.json") for path in (FIXTURES / name).glob("*.expect.json")}
+    misplaced = [
+        piece.name
+        for piece in PIECES[name]
+        if not piece.name.startswith(
+            f"{name}/{route_of(PROVIDERS[name], piece.told['model']).name.replace('/', '-')}-{piece.told['reads']}-"
+        )
+    ]
+
+    assert raw == told
+    assert [] == misplaced
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_failure_without_its_reason_awaits_it_where_another_channel_tells(name):
+    """A failed webhook of each::labs has no code, a failed poll of RunBlob has none; the other channel may have it."""
+    failed = [
+        (piece, reading)
+        for piece in PIECES[name]
+        if piece.told.get("expect", {}).get("status") == Status.FAILED
+        for reading in [reader_of(piece)(spoken(piece))]
+    ]
+    waiting = [
+        piece.name
+        for piece, reading in failed
+        if (name, piece.told["reads"]) in REASON_IS_TOLD_ELSEWHERE and reading.failure.provider_code is None
+    ]
+
+    assert waiting == [piece.name for piece, reading in failed if reading.awaits_detail]
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_mangled_piece_is_refused_or_unreadable_or_read(name):
+    """Whatever the bytes, a reader raises nothing but its three errors, and what it reads is of the promised types."""
+    different = {(piece.told["reads"], spoken(piece).body): piece for piece in PIECES[name]}
+    odd = [odd for piece in different.values() for odd in unsound(piece, "body", mangled(spoken(piece).body))]
+
+    assert [] == odd
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_mangled_headers_break_no_reader(name):
+    odd = [odd for piece in PIECES[name] for odd in unsound(piece, "headers", garbled(spoken(piece).headers))]
+
+    assert [] == odd
+
+
+@pytest.mark.parametrize("piece", PROVEN, ids=lambda piece: piece.name)
+@pytest.mark.parametrize("proof", ["", " ", "sha256=", "\x00", "é", "0" * 64, "sha256=" + "g" * 64, "x" * 10_000])
+def test_webhook_with_another_proof_is_not_believed(piece, proof):
+    headers = dict.fromkeys(spoken(piece).headers, proof)
+
+    with pytest.raises(Unverified):
+        PROVIDERS[piece.provider].verify(spoken(piece, headers=headers), piece.told["secrets"])
+
+
+@pytest.mark.parametrize("piece", PROVEN, ids=lambda piece: piece.name)
+def test_webhook_without_its_proof_is_not_believed(piece):
+    with pytest.raises(Unverified):
+        PROVIDERS[piece.provider].verify(spoken(piece, headers={}), piece.told["secrets"])
+
+
+@pytest.mark.parametrize("piece", SIGNED, ids=lambda piece: piece.name)
+def test_signed_webhook_with_another_body_is_not_believed(piece):
+    with pytest.raises(Unverified):
+        PROVIDERS[piece.provider].verify(spoken(piece, body=spoken(piece).body + b" "), piece.told["secrets"])
+
+
+@pytest.mark.parametrize("name", [name for name in PROVIDERS if any(route.trust for route in PROVIDERS[name].ROUTES)])
+def test_trust_is_what_verifying_gives(name):
+    """A hint is vouched for by nothing, whatever is sent with it; anything more is proven or refused."""
+    hints = Trust.HINT in {route.trust for route in PROVIDERS[name].ROUTES}
+    proofs = {piece.told["expect"]["verified_by"] for piece in PIECES[name] if is_webhook(piece)}
+
+    assert hints == (proofs == {None})
+
+
+def is_webhook(piece):
+    return piece.told["reads"] == "webhook" and "expect" in piece.told
+
+
+def unsound(piece, part, copies):
+    """(piece, copy, reading) of copies that were read as what cannot be; anything but the named errors comes through.
+
+    A copy is the piece with one part of it changed: its body or its headers.
+    """
+    read, message = reader_of(piece), spoken(piece)
+    for copy in copies:
+        try:
+            reading = read(replace(message, **{part: copy}))
+        except (Refused, Unreadable) as error:
+            reading = getattr(error, "failure", None)
+        if not is_sound(reading):
+            yield piece.name, copy, reading
+
+
+def is_sound(reading):
+    """Its types are as declared, its numbers within their bounds, and its moments can be written."""
+    if not isinstance(reading, Reading):
+        return reading is None or msgspec.convert(msgspec.to_builtins(reading), Failure) == reading
+    written = [rfc3339(output.expires_at) for output in reading.outputs]
+    again = msgspec.convert(msgspec.to_builtins(reading), Reading)
+    return "" not in written and again == reading and (reading.progress is None or 0.0 <= reading.progress <= 1.0)
+
+
+def mangled(body):
+    """Broken copies of a body: cut off, replaced, wrapped, and every value in it re-typed, renamed or left out."""
+    yield from (*NOT_JSON, *HARDLY_JSON, *DEEP)
+    yield from (body[: len(body) * tenths // 10] for tenths in range(10))
+    try:
+        value = from_json(body)
+    except ValueError:
+        return
+    yield from (msgspec.json.encode(copy) for copy in ([value], *retyped(value)))
+
+
+def retyped(value):
+    """The value with each part of it in turn replaced by each stranger, and each key in turn left out."""
+    yield from STRANGERS
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield {other: value[other] for other in value if other != key}
+            for copy in retyped(part):
+                yield value | {key: copy}
+    elif isinstance(value, list):
+        for place, part in enumerate(value):
+            for copy in retyped(part):
+                yield [*value[:place], copy, *value[place + 1 :]]
+
+
+def garbled(headers):
+    """Copies without any header, without one of them, and with one of them garbled."""
+    yield {}
+    for name in (*headers, "retry-after", "date", "x-request-id"):
+        yield {other: headers[other] for other in headers if other != name}
+        for worse in ("", "\x00", "é" * 1000, "1e999", "-1", "nan", "Thu, 99 Foo 2026 99:99:99 GMT", "0" * 5000):
+            yield headers | {name: worse}

@@ -1,0 +1,152 @@
+"""From a provider's words to a failure: its code, then its sentence, then its class, then the HTTP status."""
+
+import pytest
+
+from service.core.failure import MEANING, FailureCode, Fault
+from service.core.http import HttpReply
+from service.providers.explain import BY_HTTP_STATUS, Said, explain, retry_after_s
+
+CODES = {"NO_FUNDS": FailureCode.INSUFFICIENT_FUNDS}
+WORDS = ((r"no channel", FailureCode.MODEL_UNAVAILABLE), (r"moderation queue", FailureCode.PROVIDER_UNAVAILABLE))
+
+
+def code_of(http_status, origin="poll", **said):
+    return explain(Said(**said), http_status, origin, codes=CODES, words=WORDS).code
+
+
+@pytest.mark.parametrize("http_status", [None, 200, 400, 404, 429, 500])
+def test_known_code_beats_everything(http_status):
+    said = {"provider_code": "NO_FUNDS", "message": "no channel", "category": FailureCode.PROVIDER_TIMEOUT}
+
+    assert FailureCode.INSUFFICIENT_FUNDS is code_of(http_status, **said)
+
+
+@pytest.mark.parametrize("http_status", [None, 200, 404, 503])
+def test_sentence_beats_class_and_status(http_status):
+    said = {"provider_code": "NEW", "message": "There is No Channel", "category": FailureCode.PROVIDER_TIMEOUT}
+
+    assert FailureCode.MODEL_UNAVAILABLE is code_of(http_status, **said)
+
+
+def test_class_beats_status():
+    assert FailureCode.PROVIDER_TIMEOUT is code_of(500, message="Oh", category=FailureCode.PROVIDER_TIMEOUT)
+
+
+@pytest.mark.parametrize(("http_status", "code"), BY_HTTP_STATUS.items())
+def test_status_decides_when_nothing_else_does(http_status, code):
+    """An unknown code does not hide what the status says."""
+    expected = FailureCode.RESULT_LOST if http_status == 404 else code
+
+    assert {expected} == {code_of(http_status), code_of(http_status, provider_code="NEW", message="New words")}
+
+
+@pytest.mark.parametrize(
+    ("http_status", "code"),
+    [(418, FailureCode.INVALID_REQUEST), (451, FailureCode.INVALID_REQUEST), (524, FailureCode.PROVIDER_ERROR)],
+)
+def test_unlisted_status_means_its_hundred(http_status, code):
+    assert code is code_of(http_status)
+
+
+@pytest.mark.parametrize("http_status", [None, 200, 302])
+def test_failure_without_any_reason_is_the_providers(http_status):
+    assert FailureCode.PROVIDER_ERROR is code_of(http_status)
+    assert FailureCode.UNKNOWN is code_of(http_status, provider_code="NEW")
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("Invalid path", FailureCode.MODEL_NOT_FOUND),
+        ("The Model does not exist", FailureCode.MODEL_NOT_FOUND),
+        ("workflow not found", FailureCode.MODEL_NOT_FOUND),
+        ("modelling clay is gone", FailureCode.INVALID_REQUEST),
+        (None, FailureCode.INVALID_REQUEST),
+    ],
+)
+def test_not_found_at_submission_is_the_model_where_the_words_say_so(message, code):
+    """Later it is always the result that is lost."""
+    assert code is code_of(404, "submit", message=message)
+    assert FailureCode.RESULT_LOST is code_of(404, "poll", message=message)
+
+
+@pytest.mark.parametrize(
+    "message", ["Content policy violation", "blocked by MODERATION", "our safety system", "NSFW", "content filter"]
+)
+def test_moderation_is_known_by_everybodys_words(message):
+    assert FailureCode.CONTENT_POLICY is code_of(400, message=message)
+
+
+def test_providers_own_words_come_before_everybodys():
+    assert FailureCode.PROVIDER_UNAVAILABLE is code_of(503, message="the moderation queue is full")
+
+
+def test_failure_keeps_every_fact():
+    said = Said(
+        message="Oh",
+        provider_code="NEW",
+        param="n",
+        trace_id="t-1",
+        retry_after_s=2.0,
+        suggestion="try",
+        alternatives=("b",),
+        retryable=True,
+        billed=False,
+    )
+
+    found = explain(said, 400, "submit", codes=CODES)
+
+    assert (FailureCode.INVALID_REQUEST, Fault.CALLER, True, False) == (
+        found.code,
+        found.fault,
+        found.retryable,
+        found.billed,
+    )
+    assert ("Oh", "NEW", 400, "n", "t-1", 2.0, "try", ("b",), "submit") == (
+        found.message,
+        found.provider_code,
+        found.http_status,
+        found.param,
+        found.trace_id,
+        found.retry_after_s,
+        found.suggestion,
+        found.alternatives,
+        found.origin,
+    )
+
+
+@pytest.mark.parametrize(("http_status", "kept"), [(200, None), (302, None), (None, None), (400, 400), (599, 599)])
+def test_status_of_an_answer_that_is_no_error_is_not_the_failures(http_status, kept):
+    assert kept == explain(Said(), http_status, "poll", codes=CODES).http_status
+
+
+@pytest.mark.parametrize("code", FailureCode)
+def test_fault_and_retryable_follow_the_code(code):
+    found = explain(Said(provider_code="X"), None, "poll", codes={"X": code})
+
+    assert MEANING[code] == (found.fault, found.retryable)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "30"}, 30.0),
+        ({"retry-after": " 1.5 "}, 1.5),
+        ({"retry-after": "0"}, 0.0),
+        ({"retry-after": "-5"}, 0.0),
+        ({"retry-after": "1e300"}, 86_400.0),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": ""}, None),
+        ({"retry-after": "Fri, 20 Nov 2026 12:00:30 GMT", "date": "Fri, 20 Nov 2026 12:00:00 GMT"}, 30.0),
+        ({"retry-after": "Fri, 20 Nov 2026 11:00:00 GMT", "date": "Fri, 20 Nov 2026 12:00:00 GMT"}, 0.0),
+        ({"retry-after": "Fri, 20 Nov 2126 12:00:00 GMT", "date": "Fri, 20 Nov 2026 12:00:00 GMT"}, 86_400.0),
+        ({"retry-after": "Fri, 20 Nov 2026 12:00:30 GMT"}, None),
+        ({"retry-after": "Fri, 20 Nov 2026 12:00:30 GMT", "date": "today"}, None),
+        ({"retry-after": "Fri, 20 Nov 2026 12:00:30 -0000", "date": "Fri, 20 Nov 2026 12:00:00 GMT"}, None),
+        ({"retry-after": "Fri, 99 Nov 2026 12:00:30 GMT", "date": "Fri, 20 Nov 2026 12:00:00 GMT"}, None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date_measured_by_the_answers_own(headers, seconds):
+    assert seconds == retry_after_s(HttpReply(http_status=429, headers=headers))

@@ -1,0 +1,210 @@
+"""Values out of JSON that may hold anything, and URLs that may not be any."""
+
+import pytest
+
+from service.core.generation import Cost, Output, Status
+from service.providers import shapes
+from service.providers.base import Unreadable
+
+OWN = "https://api.test"
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"null", b"\xff", b"[" * 100_000])
+def test_body_that_is_no_object_is_unreadable(body):
+    with pytest.raises(Unreadable):
+        shapes.record(body)
+    assert {} == shapes.loose_record(body)
+
+
+def test_body_that_is_an_object_is_itself():
+    assert {"a": [1]} == shapes.record(b'{"a": [1]}') == shapes.loose_record(b'{"a": [1]}')
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "found"),
+    [
+        ({"a": {"b": {"c": 1}}}, ("a", "b"), {"c": 1}),
+        ({"a": {"b": 7}}, ("a", "b"), {}),
+        ({"a": [1]}, ("a", "b"), {}),
+        ({}, ("a",), {}),
+        (None, ("a",), {}),
+        ({"a": 1}, (), {"a": 1}),
+    ],
+)
+def test_part_is_the_object_at_the_path_or_an_empty_one(value, path, found):
+    assert found == shapes.part(value, *path)
+
+
+@pytest.mark.parametrize(
+    ("value", "as_text", "as_identifier"),
+    [
+        ("word", "word", "word"),
+        ("", None, None),
+        (" \t", None, None),
+        (0, None, "0"),
+        (-7, None, "-7"),
+        (True, None, None),
+        (1.5, None, None),
+        (None, None, None),
+        (["word"], None, None),
+    ],
+)
+def test_text_says_something_and_an_id_may_be_a_number(value, as_text, as_identifier):
+    assert (as_text, as_identifier) == (shapes.text(value), shapes.identifier(value))
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (1, 1.0),
+        (0.5, 0.5),
+        ("45", 45.0),
+        (" 4.5 ", 4.5),
+        (True, None),
+        ("calculating", None),
+        ("", None),
+        ("nan", None),
+        ("inf", None),
+        (float("-inf"), None),
+        (10**400, None),
+        (None, None),
+        ([1], None),
+    ],
+)
+def test_number_is_finite(value, found):
+    assert found == shapes.number(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "full", "found"),
+    [(45, 100, 0.45), (0.45, 1.0, 0.45), (0, 100, 0.0), (123, 100, 1.0), (-1, 100, 0.0), ({"step": 1}, 100, None)],
+)
+def test_share_stays_between_nothing_and_all(value, full, found):
+    assert found == shapes.share(value, full)
+
+
+@pytest.mark.parametrize(
+    ("value", "found"), [(30, 30.0), ("2.5", 2.5), (-1, 0.0), (1e300, 86_400.0), ("soon", None), (None, None)]
+)
+def test_duration_is_between_none_and_a_day(value, found):
+    """A provider that asks for a year of silence does not get it, and no moment overflows."""
+    assert found == shapes.duration(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (1769594992, 1_769_594_992_000_000),
+        ("1769594991", 1_769_594_991_000_000),
+        (1769594992.7, 1_769_594_992_000_000),
+        (1769594992000, None),
+        (0, None),
+        (-1, None),
+        (2**63, None),
+        ("tomorrow", None),
+        (None, None),
+    ],
+)
+def test_moment_is_one_that_can_be_written(value, found):
+    """Seconds since 1970; milliseconds, which would be a year that no calendar has, are no moment."""
+    assert found == shapes.moment(value)
+
+
+def test_status_word_means_what_the_table_says():
+    words = {"done": Status.COMPLETED}
+
+    assert Status.COMPLETED is shapes.standing("done", words, "poll")
+    assert shapes.standing("novel", words, "submit") is None
+
+
+def test_accepted_submission_needs_no_status_word():
+    assert Status.SUBMITTED is shapes.standing(None, {}, "submit")
+    for origin in ("poll", "webhook"):
+        with pytest.raises(Unreadable):
+            shapes.standing(None, {}, origin)
+
+
+@pytest.mark.parametrize(
+    ("value", "amount"),
+    [("0.0500", "0.0500"), (" 0.03 ", "0.03"), (0.05, "0.05"), (1, "1"), (1e-7, "0.0000001"), (0, "0")],
+)
+def test_price_is_the_decimal_that_was_written(value, amount):
+    assert Cost(amount=amount, currency="USD") == shapes.price(value)
+
+
+@pytest.mark.parametrize("value", ["calculating", "", None, {}, True, float("nan")])
+def test_price_that_is_none_yet(value):
+    assert shapes.price(value) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "found"), [(["a", 1, "b"], ("a", "b")), ([], None), ([1], None), ("a", None), (None, None)]
+)
+def test_texts_are_the_strings_of_a_list(value, found):
+    assert found == shapes.texts(value)
+
+
+def test_urls_are_found_anywhere_in_order():
+    value = {"b": "https://a.test/1", "a": ["no", 5, {"x": "http://a.test/2"}], "c": "ftp://a.test/3"}
+
+    assert ["https://a.test/1", "http://a.test/2"] == list(shapes.urls(value))
+
+
+def test_urls_are_not_looked_for_without_end():
+    value = "https://a.test/1"
+    for _ in range(shapes.DEEPEST + 1):
+        value = [value]
+
+    assert [] == list(shapes.urls(value))
+    assert ["https://a.test/1"] == list(shapes.urls(value[0]))
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        ("https://a.test/x.PNG?sig=1.mp4", "image"),
+        ("https://a.test/x.webm", "video"),
+        ("https://a.test/x.m4a#t", "audio"),
+        ("https://a.test/x.zip", "file"),
+        ("https://a.test/png", "file"),
+        ("https://[", "file"),
+    ],
+)
+def test_kind_is_told_by_the_extension(url, kind):
+    assert kind == shapes.kind_of(url)
+
+
+def test_outputs_come_once_whole_and_in_order():
+    found = shapes.outputs(
+        ["/v1/x.mp4", None, "", "https://[", "https://cdn.test/y.png", "https://api.test/v1/x.mp4"], OWN
+    )
+
+    assert (
+        Output(kind="video", url="https://api.test/v1/x.mp4", needs_key=True),
+        Output(kind="image", url="https://cdn.test/y.png", needs_key=False),
+    ) == found
+
+
+@pytest.mark.parametrize(
+    ("url", "same"),
+    [
+        ("https://api.test/x", True),
+        ("https://API.test:443/x", True),
+        ("https://api.test:8443/x", False),
+        ("http://api.test/x", False),
+        ("https://api.test.evil.test/x", False),
+        ("https://evil.test/https://api.test/", False),
+        ("https://api.test@evil.test/x", False),
+        ("https://cdn.api.test/x", False),
+        ("https://api.test:port/x", False),
+        ("https://[", False),
+        ("", False),
+    ],
+)
+def test_key_is_for_its_own_origin_only(url, same):
+    """Scheme, host and port agree, or the key stays here."""
+    assert same == shapes.same_origin(url, OWN)
+
+
+def test_origin_that_cannot_be_read_is_no_origin():
+    assert not shapes.same_origin("https://[", "https://[")
