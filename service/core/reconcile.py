@@ -90,11 +90,10 @@ def _not_news(known: Generation, seen: Observation, finding: Finding) -> Verdict
         return Verdict(finding=finding, generation=known)
     if not known.closed:
         return Verdict(finding=finding, generation=_with_detail(known, seen) if seen.believed else known)
-    added = replace(
-        known,
-        external_id=known.external_id or seen.reading.external_id,
-        cost=known.cost or seen.reading.cost,
-    )
+    added = known
+    if seen.believed:
+        external_id, cost = seen.reading.external_id, seen.reading.cost
+        added = replace(known, external_id=known.external_id or external_id, cost=known.cost or cost)
     if finding is Finding.REPEATED and known.failure and seen.reading.failure:
         added = replace(added, failure=known.failure.filled_from(seen.reading.failure))
     if added == known:
@@ -135,8 +134,8 @@ def _closing_word(known: Generation, seen: Observation) -> Verdict:
     status = reading.status or Status.FAILED
     failure = reading.failure
     agrees = held is not None and held.status is status
-    if agrees and held and failure and held.failure:
-        failure = failure.filled_from(held.failure)
+    if agrees and held and held.failure:
+        failure = failure.filled_from(held.failure) if failure else held.failure
     detailed = replace(_with_detail(known, seen), held=held if agrees else None)
     whole = reading.whole or (failure is not None and failure.provider_code is not None)
     waited = bool(agrees and held and held.believed and seen.at >= held.until)

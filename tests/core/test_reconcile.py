@@ -557,3 +557,20 @@ def what_was_announced(one):
 def is_promised(announced):
     places = [ORDER[event] for event in announced]
     return places == sorted(set(places))
+
+
+def test_hint_after_the_end_adds_no_cost_and_no_id():
+    """Only the reason of the same failure is taken from somebody whom nothing authenticates."""
+    known = generation(Status.COMPLETED, external_id=None, outputs=(OUTPUT,))
+
+    verdict = reconcile(known, hinted(Status.COMPLETED, external_id="ext-9", cost=Cost(amount="9.99")))
+
+    assert (Finding.REPEATED, known) == (verdict.finding, verdict.generation)
+
+
+def test_failure_without_a_word_keeps_the_reason_of_the_hint():
+    known = generation(held=held(Status.FAILED, believed=False, failure=REASON))
+
+    verdict = reconcile(known, seen(Status.FAILED, failure=None))
+
+    assert (Status.FAILED, REASON) == (verdict.generation.status, verdict.generation.failure)
