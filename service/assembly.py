@@ -1,6 +1,6 @@
 """Puts the parts together; the only one who knows everybody. Tests are built on it too: they test what is wired."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 import os
 import time
@@ -9,6 +9,7 @@ import anyio
 import structlog
 
 from service.flow.callback import Callbacks
+from service.flow.submit import ANSWER_WITHIN_S
 from service.flow.tools import Limits, Tools, Upstream
 from service.providers.catalog import PROVIDERS
 from service.settings import Settings
@@ -19,7 +20,7 @@ from service.workers.roster import roster
 
 log = structlog.get_logger()
 
-GRACE_S = 20.0  # for what has begun, when the service is asked to stop
+GRACE_S = ANSWER_WITHIN_S  # for what has begun, when asked to stop: a submission that is cut off is paid for and lost
 
 
 def clock() -> int:
@@ -60,17 +61,24 @@ async def assembled(settings: Settings) -> AsyncIterator[Tools]:
 
 
 @asynccontextmanager
-async def working(tools: Tools, names: Sequence[str]) -> AsyncIterator[None]:
-    """The named workers run while the block does; at its end what has begun is finished, within the grace."""
+async def working(tools: Tools, names: Sequence[str]) -> AsyncIterator[Callable[[], None]]:
+    """The named workers run while the block does; at its end what has begun is finished, within the grace.
+
+    Gives what makes them claim nothing more, for when the end is known before the block is done.
+    """
     stop = anyio.Event()
     async with anyio.create_task_group() as group:
         for worker in roster(tools):
             if worker.name in names:
                 group.start_soon(worker.run, tools.store, stop)
-        try:
-            yield
-        finally:
+
+        def claim_no_more() -> None:
             stop.set()
             for name in names:
                 tools.store.ring(name)
+
+        try:
+            yield claim_no_more
+        finally:
+            claim_no_more()
             group.cancel_scope.deadline = anyio.current_time() + GRACE_S

@@ -59,11 +59,22 @@ def _kept(path: Path) -> tuple[Keyring, bool]:
         callback_secret=make_secret(secrets.token_bytes(SECRET_BYTES)),
     )
     try:
-        # O_EXCL: of two processes that start together, one makes the file and the other reads it.
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(keyring)))
+        _write_once(path, msgspec.json.format(msgspec.json.encode(keyring)))
     except FileExistsError:
-        return msgspec.json.decode(path.read_bytes(), type=Keyring), False
+        return _kept(path)
     except OSError as error:
         raise BadSetting(f"cannot keep the keys in {path}: {error}") from error
     return keyring, True
+
+
+def _write_once(path: Path, text: bytes) -> None:
+    """Of two processes that start together, one makes the file; the other finds it whole. Raises FileExistsError."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        path.hardlink_to(draft)
+    finally:
+        draft.unlink(missing_ok=True)

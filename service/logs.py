@@ -5,16 +5,20 @@ import sys
 from typing import Literal
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 LogFormat = Literal["console", "json"]
 
 
 def configure(log_format: LogFormat, level: str = "info") -> None:
     """Set up logging for this process."""
+    # Tracebacks without local variables, which hold keys, secrets and bodies.
+    bare = ExceptionDictTransformer(show_locals=False)
     renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
-    errors: list[structlog.typing.Processor] = [structlog.processors.dict_tracebacks]
+    errors: list[structlog.typing.Processor] = [structlog.processors.ExceptionRenderer(bare)]
     if log_format == "console":
-        renderer, errors = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()), []
+        plain = structlog.dev.plain_traceback
+        renderer, errors = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain), []
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -91,8 +91,12 @@ def _schedule(text: str) -> tuple[float, ...]:
 
 
 def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.query or parts.fragment:
         raise ValueError("a URL such as https://arrivals.example.com")
     return text.rstrip("/")
 
@@ -118,12 +122,14 @@ def _key(text: str) -> str:
 
 
 def _database(text: str) -> str:
-    if "://" in text:
+    if not Path(text).name or "://" in text or text == ":memory:":
         raise ValueError("the path of an SQLite file")
     return text
 
 
 def _plain(text: str) -> str:
+    if not text or not all("!" <= letter <= "~" for letter in text):
+        raise ValueError("visible ASCII characters without spaces or line ends")
     return text
 
 

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+import errno
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 import ipaddress
 import socket
 import ssl
@@ -22,6 +24,7 @@ from httpx_aiohttp import AiohttpTransport
 
 from service.core.http import HttpCall, HttpReply
 
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 CONNECT_TIMEOUT_S = 10.0
@@ -79,14 +82,15 @@ class Destinations:
             ip = ip.ipv4_mapped
         if any(ip.version == network.version and ip in network for network in self._allowed):
             return True
-        return scheme == "https" and ip.is_global and not ip.is_multicast
+        return scheme == "https" and ip.is_global and not ip.is_multicast and not _leads_elsewhere(ip)
 
     def objection(self, url: str) -> str | None:
         """What is wrong with a URL as it is written, before any name is resolved; None if nothing is."""
         try:
             parts = urlsplit(url)
             host, _ = parts.hostname, parts.port
-        except ValueError as error:
+            called = httpx.URL(url).raw_host.decode()
+        except (ValueError, httpx.InvalidURL) as error:
             return f"not a URL: {error}"
         if parts.scheme not in ("https", "http"):
             return "only https:// and http:// URLs can be called"
@@ -96,8 +100,9 @@ class Destinations:
             return "the URL holds credentials"
         if parts.scheme == "http" and not self._allowed:
             return "plain http is not allowed; use https, or list the network in ARRIVALS_ALLOW_DESTINATIONS"
+        # An address goes past the resolver. `127。0。0。1` becomes one on the way out, so it is checked as it is sent.
         try:
-            literal = ipaddress.ip_address(host)
+            literal = ipaddress.ip_address(called)
         except ValueError:
             return None
         if not self.permits(str(literal), parts.scheme):
@@ -105,24 +110,36 @@ class Destinations:
         return None
 
 
-class _CheckedResolver(AbstractResolver):
+# https://www.iana.org/assignments/ipv6-address-space: only 2000::/3 is global unicast, and parts of it (Teredo and
+# its neighbors, 6to4, documentation) and the 6to4 relay lead to other addresses than they name.
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+_ELSEWHERE = [ipaddress.ip_network(text) for text in ("2001::/23", "2002::/16", "3fff::/20", "192.88.99.0/24")]
+
+
+def _leads_elsewhere(ip: Address) -> bool:
+    return (ip.version == 6 and ip not in _GLOBAL_UNICAST) or any(  # noqa: PLR2004 - the version's number
+        ip.version == network.version and ip in network for network in _ELSEWHERE
+    )
+
+
+class _CheckedResolver(aiohttp.ThreadedResolver):
     """Resolves a name and keeps only the addresses that may be called; the connector can reach no others."""
 
     def __init__(self, destinations: Destinations, scheme: str) -> None:
+        super().__init__()
         self._destinations, self._scheme = destinations, scheme
-        self._resolver = aiohttp.ThreadedResolver()
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        found = await self._resolver.resolve(host, port, family)
+        try:
+            found = await super().resolve(host, port, family)
+        except UnicodeError as error:  # a label that is empty or too long
+            raise OSError(errno.EINVAL, f"{host} is not a name") from error
         permitted = [result for result in found if self._destinations.permits(result["host"], self._scheme)]
         if not permitted:
-            raise _BlockedAddress(f"{host} resolves to no address that may be called")
+            raise _BlockedAddress(errno.EACCES, f"{host} resolves to no address that may be called")
         return permitted
-
-    async def close(self) -> None:
-        await self._resolver.close()
 
 
 class _BlockedAddress(OSError):
@@ -135,12 +152,11 @@ class Transport:
     def __init__(self, destinations: Destinations) -> None:
         self.destinations = destinations
         tls = ssl.create_default_context()
-        self._ask = _client(aiohttp.TCPConnector(limit=0, ssl=tls))
+        self._ask = _client(tls)
         # A submission gets a connection of its own: one that idled may be closed just as it is used, and nobody knows.
-        self._submit = _client(aiohttp.TCPConnector(limit=0, ssl=tls, force_close=True))
+        self._submit = _client(tls, force_close=True)
         self._outside = {
-            scheme: _client(aiohttp.TCPConnector(limit=0, ssl=tls, resolver=_CheckedResolver(destinations, scheme)))
-            for scheme in ("https", "http")
+            scheme: _client(tls, resolver=_CheckedResolver(destinations, scheme)) for scheme in ("https", "http")
         }
 
     async def close(self) -> None:
@@ -169,7 +185,8 @@ class Transport:
             with anyio.fail_after(timeout_s):
                 response = await client.send(request, stream=True)
             try:
-                yield Streamed(http_status=response.status_code, headers=_headers(response), body=response.aiter_raw())
+                body = _in_time(response.aiter_raw(), timeout_s)
+                yield Streamed(http_status=response.status_code, headers=_headers(response), body=body)
             finally:
                 await response.aclose()
 
@@ -186,7 +203,8 @@ class Transport:
             response = await client.send(_request(client, call), stream=True)
             try:
                 body = bytearray()
-                async for chunk in response.aiter_bytes():
+                # What is cut is not unpacked either: a few bytes may hold gigabytes.
+                async for chunk in response.aiter_raw() if cut else response.aiter_bytes():
                     body += chunk
                     if len(body) > most:
                         break
@@ -197,14 +215,31 @@ class Transport:
         return HttpReply(http_status=response.status_code, headers=_headers(response), body=bytes(body[:most]))
 
 
-def _client(connector: aiohttp.TCPConnector) -> httpx.AsyncClient:
+def _client(
+    tls: ssl.SSLContext, *, force_close: bool = False, resolver: AbstractResolver | None = None
+) -> httpx.AsyncClient:
     """One client; no cookies are kept (subscribers share it), no proxy is taken from the environment."""
+    connector = aiohttp.TCPConnector(limit=0, ssl=tls, force_close=force_close, resolver=resolver)
     session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-    timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S, pool=CONNECT_TIMEOUT_S)
-    transport = AiohttpTransport(client=session)
     return httpx.AsyncClient(
-        transport=transport, timeout=timeout, trust_env=False, headers={"user-agent": USER_AGENT, "accept": "*/*"}
+        transport=AiohttpTransport(client=session, verify=tls),
+        timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT_S, pool=CONNECT_TIMEOUT_S),
+        trust_env=False,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        # What comes from outside is kept or passed on as it comes, so it should come as it is.
+        headers={"user-agent": USER_AGENT, "accept": "*/*"} | ({"accept-encoding": "identity"} if resolver else {}),
     )
+
+
+async def _in_time(chunks: AsyncIterator[bytes], each_s: float) -> AsyncIterator[bytes]:
+    """The chunks, each within the time; a host that stalls does not hold a connection for ever."""
+    while True:
+        with anyio.fail_after(each_s):
+            try:
+                chunk = await anext(chunks)
+            except StopAsyncIteration:
+                return
+        yield chunk
 
 
 def _request(client: httpx.AsyncClient, call: HttpCall) -> httpx.Request:
@@ -224,7 +259,7 @@ def _in_our_words() -> Iterator[None]:
     """
     try:
         yield
-    except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, UnicodeError) as error:
         cause = error.__cause__ if isinstance(error, httpx.HTTPError) and error.__cause__ else error
         unsent = _unsent(cause)
         if unsent:
@@ -243,6 +278,7 @@ def _unsent(cause: BaseException) -> Reason | None:
         return Reason.CONNECT
     if isinstance(cause, aiohttp.ConnectionTimeoutError):
         return Reason.TIMEOUT
-    if isinstance(cause, aiohttp.InvalidURL | httpx.InvalidURL | httpx.UnsupportedProtocol):
+    no_url = aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError | httpx.InvalidURL | httpx.UnsupportedProtocol
+    if isinstance(cause, no_url):
         return Reason.CONNECT
     return None

@@ -19,4 +19,7 @@ def rehearse_command(host: str, port: int, seed: int) -> None:
     Their first page says what they understand: curl http://127.0.0.1:9100/
     """
     click.echo(f"the stand-ins are at http://{host}:{port}/ (their record: /rehearsal/record)", err=True)
-    anyio.run(lambda: serve(host, port, seed=seed, tempo=Tempo()))
+    try:
+        anyio.run(lambda: serve(host, port, seed=seed, tempo=Tempo()))
+    except SystemExit as error:  # uvicorn's word for a port that it cannot have
+        raise OSError(f"cannot listen on {host}:{port}; choose another with --port") from error

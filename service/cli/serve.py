@@ -1,7 +1,7 @@
 """`arrivals serve`: web and workers in one process, or one of the two."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 import signal
 import socket
 import sys
@@ -22,6 +22,7 @@ from service.workers.roster import NAMES
 log = structlog.get_logger()
 
 BACKLOG = 2048
+REQUESTS_GRACE_S = 20  # for HTTP requests under way; a long wait is cut off then
 
 
 class Server(uvicorn.Server):
@@ -53,8 +54,14 @@ def serve_command(*, web_only: bool, workers_only: bool) -> None:
 
 
 async def _serve(settings: Settings, web: bool, workers: tuple[str, ...]) -> None:
-    listening = _listen(settings.host, settings.port) if web else None
-    async with assembled(settings) as tools, working(tools, workers):
+    with ExitStack() as bound:
+        listening = bound.enter_context(_listen(settings.host, settings.port)) if web else None
+        await _run(settings, listening, workers)
+    log.info("stopped")
+
+
+async def _run(settings: Settings, listening: socket.socket | None, workers: tuple[str, ...]) -> None:
+    async with assembled(settings) as tools, working(tools, workers) as claim_no_more:
         if not settings.accounts:
             log.warning("no_provider_configured", hint="set ARRIVALS_<PROVIDER>_API_KEY to use a provider")
         if listening is None:
@@ -68,16 +75,15 @@ async def _serve(settings: Settings, web: bool, workers: tuple[str, ...]) -> Non
             server_header=False,
             lifespan="off",
             backlog=BACKLOG,
-            timeout_graceful_shutdown=int(GRACE_S),
+            timeout_graceful_shutdown=REQUESTS_GRACE_S,
         )
         server = Server(config)
         async with anyio.create_task_group() as group:
-            group.start_soon(_stop_when_told, server)
+            group.start_soon(_stop_when_told, server, claim_no_more)
             host, port = listening.getsockname()[:2]
             log.info("serving", url=f"http://{host}:{port}", public_url=settings.public_url, database=settings.database)
             await server.serve(sockets=[listening])
             group.cancel_scope.cancel()
-    log.info("stopped")
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -87,6 +93,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
         raise OSError(
@@ -95,13 +102,13 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-async def _stop_when_told(server: Server) -> None:
+async def _stop_when_told(server: Server, claim_no_more: Callable[[], None]) -> None:
     await _until_stopped()
+    claim_no_more()
     server.should_exit = True
 
 
 async def _until_stopped() -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for number in signals:
-            log.info("stopping", signal=signal.Signals(number).name, grace_s=GRACE_S)
-            return
+        number = await anext(signals)
+    log.info("stopping", signal=signal.Signals(number).name, grace_s=GRACE_S)

@@ -7,6 +7,7 @@ import click
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 COLORS = {"completed": "green", "failed": "red", "canceled": "yellow", "expired": "magenta", "processing": "cyan"}
 
@@ -29,10 +30,11 @@ def show_table(rows: Sequence[Mapping[str, Any]]) -> None:
     Console().print(table)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any) -> Text:
+    """Plain text: what a provider wrote in square brackets is not for rich to interpret."""
     if value is None:
-        return "-"
+        return Text("-")
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
+        return Text(", ".join(map(str, value)))
     text = str(value)
-    return f"[{COLORS[text]}]{text}[/]" if text in COLORS else text
+    return Text(text, style=COLORS.get(text, ""))

@@ -25,22 +25,24 @@ def talk(
     """The JSON answer; an error ends the command with exit code 1 and the service's own words."""
     if url is None or key is None:
         settings = settings_from_environment()
-        url = url or f"http://{settings.host}:{settings.port}"
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        url = url or f"http://{host}:{settings.port}"
         key = key or (settings.api_key or with_keys(settings)[0].api_key)
     try:
         reply = httpx.request(
             method,
-            url + path,
+            url.rstrip("/") + path,
             headers={"authorization": f"Bearer {key}", **(headers or {})},
             timeout=TIMEOUT_S,
             trust_env=False,
             **options,
         )
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         click.echo(f"arrivals: nothing answers at {url} ({error}); is `arrivals serve` running?", err=True)
         sys.exit(1)
-    if reply.is_error:
-        told = reply.json() if "json" in reply.headers.get("content-type", "") else {}
-        click.echo(f"arrivals: {told.get('detail', f'HTTP {reply.status_code}')}", err=True)
+    told = reply.json() if "json" in reply.headers.get("content-type", "") else {}
+    if not reply.is_success or not told:
+        detail = told.get("detail", f"HTTP {reply.status_code}; is that the address of an Arrivals?")
+        click.echo(f"arrivals: {detail}", err=True)
         sys.exit(1)
-    return reply.json()
+    return told

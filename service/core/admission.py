@@ -1,5 +1,6 @@
 """How many requests an account may send now: budgets, fair turns, and a breaker for a provider that keeps failing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from service.core.wire import SECOND, Micros, micros
@@ -44,14 +45,18 @@ class Ledger:
 
     def affordable(self, budget: Budget, now: Micros) -> int:
         """Requests that may be sent now."""
-        owed = max(self.spent_until - now, 0)
-        return max(0, (budget.burst * budget.interval - owed) // budget.interval)
+        return (budget.burst * budget.interval - self._owed(budget, now)) // budget.interval
+
+    def _owed(self, budget: Budget, now: Micros) -> Micros:
+        """Never more than the whole burst: a clock that jumped ahead and came back must not silence an account."""
+        return min(max(self.spent_until - now, 0), budget.burst * budget.interval)
 
     def spend(self, budget: Budget, now: Micros, requests: int, turn: str) -> "Ledger":
         """With `requests` sent now by `turn` (submit or poll)."""
         if requests == 0:
             return self
-        return replace(self, spent_until=max(self.spent_until, now) + requests * budget.interval, last_turn=turn)
+        owed = self._owed(budget, now)
+        return replace(self, spent_until=now + owed + requests * budget.interval, last_turn=turn)
 
     def missed(self, now: Micros) -> "Ledger":
         """After one more request without a usable answer: from the fifth in a row, ever longer silences."""
@@ -69,7 +74,26 @@ class Ledger:
         """How many polls the breaker lets through: None is any number, 0 while open, 1 to try whether it is over."""
         if self.misses < MISSES_TO_OPEN:
             return None
-        return 0 if now < self.open_until else 1
+        return 0 if now < self.open_until <= now + micros(LONGEST_OPEN_S) else 1
+
+    def probed(self, now: Micros) -> "Ledger":
+        """One question went out to find out whether it is over; no second one until it had time to be answered."""
+        return replace(self, open_until=now + micros(FIRST_OPEN_S))
+
+
+def deal(places: int, wants: Sequence[int]) -> list[int]:
+    """Places dealt one by one in turn, so that who wants many takes none from who wants few."""
+    dealt = [0] * len(wants)
+    while places > 0:
+        hungry = [index for index, want in enumerate(wants) if want > dealt[index]]
+        if not hungry:
+            break
+        each = max(1, places // len(hungry))
+        for index in hungry:
+            more = min(each, wants[index] - dealt[index], places)
+            dealt[index] += more
+            places -= more
+    return dealt
 
 
 def fair_share(affordable: int, mine: int, theirs: int, *, my_turn: bool) -> int:

@@ -68,9 +68,17 @@ def reconcile(known: Generation, seen: Observation) -> Verdict:
 
 
 def _waited_enough(known: Generation, seen: Observation) -> Verdict:
-    """A bounded wait ended: testimony that was held is taken as it stands; otherwise nobody told us."""
-    if known.held and known.held.believed and not known.closed:
-        return _closed_by(known, known.held, seen, known.held.failure)
+    """A bounded wait ended: testimony that was held is taken as it stands; otherwise nobody told us.
+
+    What is true now counts, not what was true when the clock was asked: a submission may have been answered meanwhile.
+    """
+    overdue = seen.at >= known.deadline_at
+    held = known.held if known.held and known.held.believed and not known.closed else None
+    if held and (overdue or seen.at >= held.until):
+        return _closed_by(known, held, seen, held.failure)
+    unanswered = known.status is Status.SUBMITTING and known.external_id is None
+    if held or not (overdue or unanswered):
+        return Verdict(finding=Finding.STALE, generation=known)
     finding = MEETINGS[known.status][Status.EXPIRED]
     if finding is not Finding.ADVANCED:
         return Verdict(finding=finding, generation=known)

@@ -37,6 +37,11 @@ def to_json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
+def canonical_json(value: Any) -> bytes:
+    """JSON that is the same for the same value, in whatever order its keys came."""
+    return msgspec.json.encode(value, order="deterministic")
+
+
 def from_json(text: str | bytes) -> Any:
     """A JSON value. Raises ValueError (msgspec's DecodeError is one)."""
     return msgspec.json.decode(text)

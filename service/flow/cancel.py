@@ -2,8 +2,9 @@
 
 from service.core.generation import Generation, Origin, Status, VerifiedBy
 from service.core.observation import Observation, Reading
+from service.core.wire import micros
 from service.flow.settle import settle
-from service.flow.tools import Tools
+from service.flow.tools import Tools, without_key
 from service.providers.base import Refused, Unreadable
 from service.store import generations
 from service.transport import NoAnswer, NotSent
@@ -34,7 +35,8 @@ async def _ask(tools: Tools, generation: Generation) -> Reading:
     upstream = tools.upstream(generation)
     target = tools.target(generation)
     try:
-        reply = await tools.transport.ask(upstream.provider.cancel(target, upstream.account))
+        call = upstream.provider.cancel(target, upstream.account)
+        reply = without_key(await tools.transport.ask(call), upstream.account)
         return upstream.provider.read_canceled(reply, target)
     except Refused as refused:
         raise NotCancelable(f"{generation.provider} refused: {refused}") from refused
@@ -46,6 +48,11 @@ async def _observe(
     tools: Tools, generation: Generation, reading: Reading, origin: Origin, verified_by: VerifiedBy
 ) -> None:
     seen = Observation(
-        generation_id=generation.id, origin=origin, at=tools.now(), reading=reading, verified_by=verified_by
+        generation_id=generation.id,
+        origin=origin,
+        at=tools.now(),
+        reading=reading,
+        verified_by=verified_by,
+        hold_until=tools.now() + micros(tools.cadence.held_s),
     )
     await settle(tools, [seen])

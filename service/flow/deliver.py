@@ -60,13 +60,14 @@ async def _send(
     secret = context.secret if context.registered else tools.callback_secret
     headers = {
         "content-type": "application/json",
+        "accept-encoding": "identity",
         **signed_headers(secret, delivery.event_id, now // SECOND, body),
     }
     call = HttpCall(method="POST", url=delivery.url, headers=headers, body=body)
     try:
         reply = await tools.transport.deliver(call, tools.limits.delivery_timeout_s, tools.limits.answer_keep_bytes)
     except (NotSent, NoAnswer) as error:
-        return None, f"{error.reason}: {error}"
+        return None, str(error)
     if reply.ok:
         return reply, None
     if FIRST_REDIRECT <= reply.http_status < FIRST_CLIENT_ERROR:

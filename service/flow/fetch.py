@@ -23,7 +23,7 @@ class Unfetchable(Exception):
 async def fetch(tools: Tools, generation: Generation, output: Output, asked: dict[str, str]) -> AsyncIterator[Streamed]:
     """The answer as it comes. Raises Unfetchable, NotSent, NoAnswer. Every redirect is looked at like a new URL."""
     account = tools.upstream(generation).account
-    passed_on = {name: asked[name] for name in ASKED_ON if name in asked}
+    passed_on = {name: asked[name] for name in ASKED_ON if name in asked} | {"accept-encoding": "identity"}
     url = output.url
     for _ in range(MOST_REDIRECTS + 1):
         own = same_origin(url, account.base_url)

@@ -6,11 +6,11 @@ import hashlib
 from typing import Any
 
 from service.core.generation import Generation, Status
-from service.core.wire import SECOND, micros, to_json
+from service.core.wire import canonical_json, micros, to_json
 from service.flow.tools import Tools, Upstream
 from service.providers.base import route_of
 from service.store import generations
-from service.store.base import Overtaken
+from service.store.base import Missing, Overtaken
 from service.store.generations import Schedule, Scheduled
 
 SLACK_S = 300.0  # beyond the provider's own ceiling, before we stop waiting
@@ -46,13 +46,18 @@ class Asked:
     def digest(self) -> str:
         """What makes two orders the same."""
         told = (self.provider, self.model, self.input, self.account, self.callback_url, self.metadata, self.deadline_s)
-        return hashlib.sha256(to_json(told).encode()).hexdigest()
+        return hashlib.sha256(canonical_json(told)).hexdigest()
 
 
 async def order(tools: Tools, asked: Asked) -> Generation:
     """Store the order. Raises Unorderable, KeyReused."""
-    known = _generation(tools, asked)
     key = asked.idempotency_key
+    if key is not None:
+        try:
+            return await _same_order(tools, asked)
+        except Missing:
+            pass  # a new one
+    known = _generation(tools, asked)
     try:
         async with tools.store.transaction() as tx:
             if key is not None:
@@ -101,7 +106,7 @@ def _generation(tools: Tools, asked: Asked) -> Scheduled:
         callback_url=asked.callback_url,
         webhook_expected=route.trust is not None and tools.callbacks.public_url is not None,
     )
-    return Scheduled(generation=generation, schedule=Schedule(submit_at=now, clock_at=now + round(wait_s * SECOND)))
+    return Scheduled(generation=generation, schedule=Schedule(submit_at=now, clock_at=generation.deadline_at))
 
 
 def _upstream(tools: Tools, asked: Asked) -> Upstream:

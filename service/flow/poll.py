@@ -11,7 +11,7 @@ from service.core.generation import Generation, Origin, Status, VerifiedBy
 from service.core.observation import Finding, Observation, Reading
 from service.core.wire import SECOND, micros
 from service.flow.settle import settle
-from service.flow.tools import Tools
+from service.flow.tools import Tools, without_key
 from service.providers.base import Refused, Unreadable
 from service.store import accounts, generations
 from service.store.generations import Scheduled
@@ -45,7 +45,7 @@ async def poll(tools: Tools, claimed: Scheduled) -> Finding | None:
     upstream = tools.upstream(generation)
     call = upstream.provider.poll(tools.target(generation), upstream.account)
     try:
-        reply = await tools.transport.ask(call, POLL_TIMEOUT_S)
+        reply = without_key(await tools.transport.ask(call, POLL_TIMEOUT_S), upstream.account)
         reading = upstream.provider.read_polled(reply, tools.target(generation))
     except Refused as refused:
         failure = refused.failure
@@ -92,8 +92,11 @@ async def _ask_later(
         retry_after_s=retry_after_s,
         dice=tools.dice(),
     )
+    now = tools.now()
+    until = max(generation.deadline_at, generation.held.until if generation.held else 0)
+    given_up = generation.status is Status.EXPIRED and now >= until
     async with tools.store.transaction() as tx:
-        await generations.poll_later(tx, claimed, tools.now() + micros(wait_s))
+        await generations.poll_later(tx, claimed, None if given_up else now + micros(wait_s))
     if provider_fails:
         await _note(tools, generation, lambda ledger: ledger.missed(tools.now()))
     log.info("poll_unanswered", generation_id=generation.id, because=because_of, wait_s=round(wait_s, 3))

@@ -38,6 +38,9 @@ def _observation(tools: Tools, stored: StoredWebhook, about: Generation | None) 
         except (Unreadable, NotConfigured) as error:
             unreadable = str(error)
             log.warning("webhook_unreadable", webhook_id=stored.id, generation_id=stored.generation_id)
+        except Exception as error:  # a reader's mistake: the webhook is flagged, kept, and keeps nobody waiting
+            unreadable = f"its reader failed: {type(error).__name__}"
+            log.exception("webhook_reader_failed", webhook_id=stored.id, generation_id=stored.generation_id)
     verified_by = stored.verified_by
     if verified_by is None and about is not None and not tools.route(about).polls:
         verified_by = VerifiedBy.TOKEN  # nothing else can ever confirm it

@@ -4,8 +4,7 @@ import structlog
 
 from service.core.generation import VerifiedBy
 from service.core.http import InboundWebhook
-from service.flow.callback import UnknownToken
-from service.flow.tools import Tools, Upstream
+from service.flow.tools import NotConfigured, Tools, Upstream
 from service.providers.base import Unverified
 from service.store import observations
 from service.store.observations import StoredWebhook
@@ -18,11 +17,15 @@ HIDDEN = "********"
 
 
 async def receive(tools: Tools, provider: str, token: str, webhook: InboundWebhook) -> StoredWebhook:
-    """The webhook as it is now kept. Raises UnknownToken (bytes not kept) and Unverified (kept in the quarantine)."""
+    """The webhook as it is now kept.
+
+    Raises UnknownToken (bytes not kept), Unverified (kept in the quarantine), and NotConfigured (the provider may
+    repeat it: what it is verified by may be back by then).
+    """
     generation_id, account = tools.callbacks.open(provider, token)
     upstream = tools.upstreams.get((provider, account))
     if upstream is None:
-        raise UnknownToken
+        raise NotConfigured(f"{provider} has no account {account!r} in the settings")
     refusal: Unverified | None = None
     verified_by: VerifiedBy | None = None
     try:

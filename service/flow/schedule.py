@@ -40,8 +40,9 @@ def _poll_at(before: Scheduled, after: Generation, seen: Observation, finding: F
         return None
     if not seen.believed:
         return seen.at  # a hint: ask now
-    if after.status is Status.EXPIRED and after.held is None:
-        return None
+    waiting = after.held is not None and seen.at < after.held.until
+    if after.status is Status.EXPIRED and not waiting and seen.at >= after.deadline_at:
+        return None  # given up; only a hint makes us ask again, for a bounded time
     if finding is Finding.HELD and seen.origin is Origin.WEBHOOK:
         return seen.at  # the rest of it is told by the poll
     if finding is Finding.HELD and after.held is not None:

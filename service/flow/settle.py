@@ -19,7 +19,7 @@ from service.flow.announce import deliveries_for
 from service.flow.schedule import Pace, schedule
 from service.flow.tools import Tools
 from service.store import accounts, events, generations, observations, subscribers
-from service.store.base import Overtaken, Tx
+from service.store.base import Overtaken, Tx, Unavailable
 from service.store.generations import Scheduled
 
 log = structlog.get_logger()
@@ -47,6 +47,8 @@ async def settle(tools: Tools, seen: Sequence[Observation]) -> list[Finding]:
         return await _settle(tools, seen)
     except Overtaken:
         return await _settle(tools, seen)
+    except Unavailable:
+        raise  # the row is innocent: it is settled when the database can be used again
     except Exception as error:
         if len(seen) == 1:
             await _set_aside(tools, seen[0], error)

@@ -15,7 +15,7 @@ from service.core.observation import Observation, Reading
 from service.core.wire import from_json, micros
 from service.flow.expire import nobody_told_us
 from service.flow.settle import settle
-from service.flow.tools import Tools
+from service.flow.tools import Tools, without_key
 from service.providers.base import Order, Refused, Unreadable
 from service.store import accounts, generations
 from service.store.generations import Scheduled
@@ -28,8 +28,7 @@ ANSWER_WITHIN_S = SUBMIT_TIMEOUT_S + 30.0
 RETRY_EVERY_S = 2.0
 # Refusals that say "not now": the order goes back into the queue until its deadline.
 NOT_NOW = frozenset({FailureCode.RATE_LIMITED, FailureCode.CONCURRENCY_LIMITED})
-# A gateway in between that gives up (not the provider's own word) leaves the outcome unknown.
-GATEWAY_GAVE_UP = frozenset({502, 504})
+GATEWAY_TIMEOUT, FIRST_SERVER_ERROR = 504, 500
 
 
 async def claim(tools: Tools, limit: int) -> list[Scheduled]:
@@ -44,7 +43,7 @@ async def submit(tools: Tools, claimed: Scheduled) -> None:
     upstream = tools.upstream(generation)
     try:
         call = upstream.provider.submit(await _order(tools, generation), upstream.account)
-        reply = await tools.transport.submit(call, SUBMIT_TIMEOUT_S)
+        reply = without_key(await tools.transport.submit(call, SUBMIT_TIMEOUT_S), upstream.account)
         reading = _read(tools, generation, reply)
     except NotSent as error:
         await _try_again(tools, claimed, because(FailureCode.PROVIDER_UNAVAILABLE, str(error), origin=Origin.SUBMIT))
@@ -60,8 +59,10 @@ async def submit(tools: Tools, claimed: Scheduled) -> None:
 
 
 def _read(tools: Tools, generation: Generation, reply: HttpReply) -> Reading:
-    if reply.http_status in GATEWAY_GAVE_UP and not _is_json(reply.body):
-        raise Unreadable(f"HTTP {reply.http_status} from a gateway in between")
+    """What the provider answered. An error page of something in between leaves the outcome unknown."""
+    in_between = reply.http_status >= FIRST_SERVER_ERROR and not _is_json(reply.body)
+    if in_between or reply.http_status == GATEWAY_TIMEOUT:
+        raise Unreadable(f"HTTP {reply.http_status} from something in between")
     return tools.upstream(generation).provider.read_submitted(reply, tools.target(generation))
 
 

@@ -1,11 +1,12 @@
 """What a step works with. Steps are handed their tools; they read no settings, clock or entropy of their own."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from service.core.admission import Budget
 from service.core.cadence import Cadence
 from service.core.generation import Generation
+from service.core.http import HttpReply
 from service.core.ids import ENTROPY_BYTES, make_id
 from service.core.wire import Micros
 from service.flow.callback import Callbacks
@@ -14,6 +15,16 @@ from service.providers.catalog import PROVIDERS
 from service.store.accounts import AccountKey
 from service.store.base import Database
 from service.transport import Transport
+
+SHORTEST_SECRET, HIDDEN = 8, b"********"
+
+
+def without_key(reply: HttpReply, account: Account) -> HttpReply:
+    """The reply with the account's key masked: some providers repeat it in their error, which is kept and shown."""
+    key = account.api_key.encode()
+    if len(key) < SHORTEST_SECRET or key not in reply.body:
+        return reply
+    return replace(reply, body=reply.body.replace(key, HIDDEN))
 
 
 class NotConfigured(Exception):

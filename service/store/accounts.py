@@ -7,7 +7,7 @@ from enum import StrEnum
 from service.core.admission import Budget, Ledger, fair_share
 from service.core.cadence import Usual
 from service.core.wire import Micros
-from service.store.base import Tx
+from service.store.base import Tx, one
 from service.store.generations import SQL, Scheduled, from_row
 
 AccountKey = tuple[str, str]  # provider, account
@@ -22,8 +22,8 @@ class Turn(StrEnum):
 
 async def ledger_of(tx: Tx, key: AccountKey) -> Ledger:
     """The account's ledger, locked until the commit where several may write."""
-    rows = await tx.fetch(SQL["ledger_of"], provider=key[0], account=key[1])
-    return Ledger(**rows[0]) if rows else Ledger(provider=key[0], account=key[1])
+    await tx.fetch(SQL["open_ledger"], provider=key[0], account=key[1])
+    return Ledger(**await one(tx, SQL["ledger_of"], provider=key[0], account=key[1]))
 
 
 async def ledger_seen(tx: Tx, key: AccountKey) -> Ledger:
@@ -46,12 +46,10 @@ async def claim_submissions(
     """
     now = await tx.now()
     claimed: list[Scheduled] = []
-    for key, waiting in (await _waiting(tx, Turn.SUBMIT, now)).items():
+    for key in await _waiting(tx, Turn.SUBMIT, now):
         if key not in budgets or len(claimed) >= limit:
             continue
-        in_flight = await _in_flight(tx)
-        room = min(waiting, budgets[key].max_in_flight - in_flight.get(key, 0), limit - len(claimed))
-        share = await _take(tx, key, budgets[key], Turn.SUBMIT, room)
+        share = await _take(tx, key, budgets[key], Turn.SUBMIT, limit - len(claimed))
         if share > 0:
             rows = await tx.fetch(
                 SQL["begin_submissions"],
@@ -65,10 +63,10 @@ async def claim_polls(tx: Tx, budgets: Mapping[AccountKey, Budget], limit: int, 
     """Generations to be asked about now, for the length of a lease; none of an account whose breaker is open."""
     now = await tx.now()
     claimed: list[Scheduled] = []
-    for key, waiting in (await _waiting(tx, Turn.POLL, now)).items():
+    for key in await _waiting(tx, Turn.POLL, now):
         if key not in budgets or len(claimed) >= limit:
             continue
-        share = await _take(tx, key, budgets[key], Turn.POLL, min(waiting, limit - len(claimed)))
+        share = await _take(tx, key, budgets[key], Turn.POLL, limit - len(claimed))
         if share > 0:
             rows = await tx.fetch(
                 SQL["claim_polls"], provider=key[0], account=key[1], now=now, lease_until=now + lease, limit=share
@@ -82,20 +80,27 @@ async def _waiting(tx: Tx, turn: Turn, now: Micros) -> dict[AccountKey, int]:
     return {(row["provider"], row["account"]): row["waiting"] for row in await tx.fetch(query, now=now)}
 
 
-async def _in_flight(tx: Tx) -> dict[AccountKey, int]:
-    return {(row["provider"], row["account"]): row["in_flight"] for row in await tx.fetch(SQL["in_flight"])}
+async def _take(tx: Tx, key: AccountKey, budget: Budget, turn: Turn, limit: int) -> int:
+    """How many requests this turn may send now; spent at once, in the same transaction as the claim.
 
-
-async def _take(tx: Tx, key: AccountKey, budget: Budget, turn: Turn, mine: int) -> int:
-    """How many requests this turn may send now; spent at once, in the same transaction as the claim."""
+    The ledger is locked before anything is counted. The other turn's share is kept for what it could send now, not
+    for orders that wait for a place in flight or polls that wait behind the breaker.
+    """
     now = await tx.now()
     ledger = await ledger_of(tx, key)
-    passing = ledger.pollable(now) if turn is Turn.POLL else None
-    mine = mine if passing is None else min(mine, passing)
+    passing = ledger.pollable(now)
+    in_flight = (await one(tx, SQL["in_flight_of"], provider=key[0], account=key[1]))["in_flight"]
+    polls = (await _waiting(tx, Turn.POLL, now)).get(key, 0)
+    sendable = {
+        Turn.SUBMIT: min((await _waiting(tx, Turn.SUBMIT, now)).get(key, 0), max(budget.max_in_flight - in_flight, 0)),
+        Turn.POLL: polls if passing is None else min(polls, passing),
+    }
     other = Turn.POLL if turn is Turn.SUBMIT else Turn.SUBMIT
-    theirs = (await _waiting(tx, other, now)).get(key, 0)
-    share = fair_share(ledger.affordable(budget, now), max(mine, 0), theirs, my_turn=ledger.last_turn != turn)
-    await save_ledger(tx, ledger.spend(budget, now, share, turn))
+    mine = min(sendable[turn], limit)
+    share = fair_share(ledger.affordable(budget, now), mine, sendable[other], my_turn=ledger.last_turn != turn)
+    spent = ledger.spend(budget, now, share, turn)
+    probing = turn is Turn.POLL and passing is not None and share > 0
+    await save_ledger(tx, spent.probed(now) if probing else spent)
     return share
 
 

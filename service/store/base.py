@@ -22,6 +22,10 @@ class Overtaken(StoreError):
     """Somebody else saved the row first; load it and decide again."""
 
 
+class Unavailable(StoreError):
+    """The database cannot be used just now: locked, full or away. Nothing is wrong with what was asked; try again."""
+
+
 class Unsuitable(StoreError):
     """The database, or its version, cannot be used."""
 

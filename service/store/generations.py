@@ -13,7 +13,7 @@ from service.store.base import Missing, Overtaken, Row, Tx, one
 from service.store.sql import load
 
 SQL = load("generations")
-LAST = "~"  # sorts after every id
+LAST = "zzz"  # sorts after every id, also where a locale sorts signs before letters
 NEVER: Micros = 2**62
 
 T = TypeVar("T")
@@ -185,8 +185,8 @@ async def claim_poll_of(tx: Tx, generation_id: str, lease: Micros) -> Scheduled:
     return from_row(await one(tx, SQL["claim_poll_of"], id=generation_id, lease_until=lease_until))
 
 
-async def poll_later(tx: Tx, claimed: Scheduled, poll_at: Micros) -> None:
-    """The question was not answered; ask again at `poll_at`."""
+async def poll_later(tx: Tx, claimed: Scheduled, poll_at: Micros | None) -> None:
+    """The question was not answered; ask again at `poll_at`, or never."""
     await tx.fetch(SQL["poll_later"], id=claimed.generation.id, poll_at=poll_at, lease_until=claimed.schedule.poll_at)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from importlib import resources
+import sqlite3
 
 from service.core.wire import Micros
 from service.store.base import Unsuitable
@@ -19,9 +20,7 @@ SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = 'migrations
 async def migrate(database: SqliteDatabase, now: Micros) -> list[str]:
     """Bring the schema up to date; the names that were applied now. Raises Unsuitable."""
     known = available()
-    async with database.reading() as tx:
-        there = await tx.fetch(_QUERIES["is_there"])
-        applied = {row["name"]: row["digest"] for row in await tx.fetch(_QUERIES["applied"])} if there else {}
+    applied = await _applied(database)
     for name, digest in applied.items():
         if name not in known:
             raise Unsuitable(
@@ -31,10 +30,27 @@ async def migrate(database: SqliteDatabase, now: Micros) -> list[str]:
             raise Unsuitable(
                 f"migration {name} in {database.path} is not the one this Arrivals carries; restore its release"
             )
-    missing = [name for name in known if name not in applied]
-    for name in missing:
-        await database.script(_script(name, known[name], now))
-    return missing
+    return [
+        name for name in known if name not in applied and await _apply(database, name, _script(name, known[name], now))
+    ]
+
+
+async def _applied(database: SqliteDatabase) -> dict[str, str]:
+    """Digests by name."""
+    async with database.reading() as tx:
+        there = await tx.fetch(_QUERIES["is_there"])
+        return {row["name"]: row["digest"] for row in await tx.fetch(_QUERIES["applied"])} if there else {}
+
+
+async def _apply(database: SqliteDatabase, name: str, script: str) -> bool:
+    """Whether it was applied now; False when another process did it at the same moment. Raises Unsuitable."""
+    try:
+        await database.script(script)
+    except sqlite3.Error as error:
+        if name in await _applied(database):
+            return False
+        raise Unsuitable(f"migration {name} cannot be applied to {database.path}: {error}") from error
+    return True
 
 
 def available() -> dict[str, str]:

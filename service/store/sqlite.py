@@ -13,7 +13,7 @@ import aiosqlite
 import anyio
 
 from service.core.wire import Micros
-from service.store.base import Row, Unsuitable
+from service.store.base import Row, Unavailable, Unsuitable
 from service.store.bell import Bells
 from service.store.sql import Query
 
@@ -64,10 +64,12 @@ class SqliteDatabase(Bells):
             raise Unsuitable(f"SQLite {sqlite3.sqlite_version} is too old; Python must carry 3.37 or newer")
         database = cls(path, clock)
         try:
+            # aiosqlite leaves its thread behind when it cannot connect, so that is found out without it.
+            await anyio.to_thread.run_sync(_try, path)
             database._writer = await database._connect()
             for _ in range(READERS):
                 database._give_back.send_nowait(await database._connect())
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             await database.close()
             raise Unsuitable(f"cannot open the database {path}: {error}") from error
         return database
@@ -102,6 +104,8 @@ class SqliteDatabase(Bells):
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[SqliteTx]:
         """See Database."""
+        if self._writer is None:
+            raise Unsuitable("the database is closed")
         connection = await self._take.receive()
         try:
             async with _block(connection, "BEGIN"):
@@ -118,20 +122,28 @@ class SqliteDatabase(Bells):
         self._take.close()
 
 
+def _try(path: Path) -> None:
+    """Make the file, readable by its owner only (it holds subscribers' secrets), and connect to it once."""
+    path.touch(mode=0o600)
+    sqlite3.connect(path).close()
+
+
 @asynccontextmanager
 async def _block(connection: aiosqlite.Connection, begin: str) -> AsyncIterator[None]:
-    """Commit at the end, undo on any error; shielded, because half a transaction must not outlive a cancellation."""
-    with anyio.CancelScope(shield=True):
-        await connection.execute_fetchall(begin)
+    """Commit at the end, undo on any error; shielded, because half a transaction must not outlive a cancellation.
+
+    Raises Unavailable for what is the database's own trouble: a lock that is held too long, a full or broken disk.
+    """
     try:
-        yield
-    except BaseException:
         with anyio.CancelScope(shield=True):
-            await connection.rollback()
-        raise
-    with anyio.CancelScope(shield=True):
+            await connection.execute_fetchall(begin)
         try:
-            await connection.commit()
+            yield
+            with anyio.CancelScope(shield=True):
+                await connection.commit()
         except BaseException:
-            await connection.rollback()
+            with anyio.CancelScope(shield=True):
+                await connection.rollback()
             raise
+    except sqlite3.OperationalError as error:
+        raise Unavailable(f"the database cannot be used just now: {error}") from error

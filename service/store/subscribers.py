@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from service.core.admission import deal
 from service.core.event import EventType
 from service.core.wire import SECOND, Micros, from_json, to_json
 from service.store.base import Row, Tx, one
@@ -166,23 +167,41 @@ async def claim(tx: Tx, limit: int, lease: Micros) -> list[Delivery]:
     The attempt is counted with the claim, so an attempt that dies on the way is not made for free.
     """
     now = await tx.now()
+    await tx.fetch(SQL["lock_subscribers_in_need"], now=now)
+    in_need = await tx.fetch(SQL["subscribers_in_need"], now=now)
     claimed: list[Delivery] = []
-    for row in await tx.fetch(SQL["subscribers_in_need"], now=now):
-        room = min(row["max_in_flight"] - row["in_flight"], limit - len(claimed))
-        if row["rate_per_s"]:
-            interval = round(SECOND / row["rate_per_s"])
-            owed = max(row["spent_until"] - now, 0)
-            room = min(room, (SECOND - owed) // interval if interval <= SECOND else int(owed == 0))
-        if room <= 0:
+    for row, places in zip(in_need, deal(limit, [_room(row, now) for row in in_need]), strict=True):
+        if places == 0:
             continue
         rows = await tx.fetch(
-            SQL["claim_deliveries"], subscriber_id=row["id"], now=now, lease_until=now + lease, limit=room
+            SQL["claim_deliveries"], subscriber_id=row["id"], now=now, lease_until=now + lease, limit=places
         )
         claimed += sorted((_delivery(found) for found in rows), key=lambda delivery: delivery.position)
         if row["rate_per_s"] and rows:
-            spent = max(row["spent_until"], now) + len(rows) * round(SECOND / row["rate_per_s"])
+            spent = now + _owed(row, now) + len(rows) * _interval(row)
             await tx.fetch(SQL["subscriber_spent"], id=row["id"], spent_until=spent)
     return claimed
+
+
+def _room(row: Row, now: Micros) -> int:
+    """What a subscriber may take now; one that is failing gets a single delivery at a time until it answers again."""
+    room: int = (1 if row["failing_since"] is not None else row["max_in_flight"]) - row["in_flight"]
+    if row["rate_per_s"]:
+        interval, owed = _interval(row), _owed(row, now)
+        room = min(room, (SECOND - owed) // interval if interval <= SECOND else int(owed == 0))
+    due: int = row["due"]
+    return min(max(room, 0), due)
+
+
+def _interval(row: Row) -> Micros:
+    rate: float = row["rate_per_s"]
+    return max(1, round(SECOND / rate))
+
+
+def _owed(row: Row, now: Micros) -> Micros:
+    """Bounded, so that a clock that jumped ahead and came back does not silence a subscriber."""
+    spent_until: Micros = row["spent_until"]
+    return min(max(spent_until - now, 0), max(SECOND, _interval(row)))
 
 
 async def context_of(tx: Tx, delivery: Delivery) -> DeliveryContext:
@@ -211,6 +230,8 @@ async def record_attempt(tx: Tx, attempt: Attempt, delivery: Delivery) -> Micros
         await tx.fetch(SQL["subscriber_answered"], id=delivery.subscriber_id)
         return None
     rows = await tx.fetch(SQL["subscriber_failed"], id=delivery.subscriber_id, now=attempt.at)
+    if delivery.given_up_at is not None:
+        await tx.fetch(SQL["nothing_left_to_try"], id=delivery.subscriber_id)
     return rows[0]["failing_since"] if rows else None
 
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from service.flow.tools import Tools
 from service.web import callbacks, events, generations, health, providers, subscribers, webhooks
 from service.web.auth import Gate
-from service.web.endpoint import Call, Endpoint, json_response, route
+from service.web.endpoint import Call, Endpoint, json_response, routes
 from service.web.errors import Problem
 from service.web.openapi import document
 
@@ -34,7 +34,7 @@ DOCUMENT = msgspec.to_builtins(document(ENDPOINTS))
 def make_app(tools: Tools, api_key: str) -> Starlette:
     """The ASGI application over these tools; `api_key` is the settings' own, with every scope."""
     gate = Gate(tools=tools, api_key=api_key)
-    app = Starlette(routes=[*callbacks.routes(tools), *(route(endpoint, gate) for endpoint in ENDPOINTS)])
+    app = Starlette(routes=[*callbacks.routes(tools), *routes(ENDPOINTS, gate)])
     app.add_exception_handler(HTTPException, _no_route)
     app.router.redirect_slashes = False  # a redirect loses a webhook
     return app

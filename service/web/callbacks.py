@@ -35,8 +35,7 @@ def routes(tools: Tools) -> list[Route]:
             challenge = _challenge(body)
             if challenge is not None:
                 return Response(msgspec.json.encode(challenge), media_type="application/json")
-            headers = {name: value for name, value in request.headers.items()}  # noqa: C416 - last of a repeated name
-            await receive(tools, provider, token, InboundWebhook(headers=headers, body=body))
+            await receive(tools, provider, token, InboundWebhook(headers=_headers(request), body=body))
         except Exception as error:  # noqa: BLE001 - the one place where this door's errors become answers
             return problem_of(error).response()
         return Response(status_code=200)
@@ -51,6 +50,14 @@ def routes(tools: Tools) -> list[Route]:
         return Response(status_code=200, headers={"allow": "POST, OPTIONS", **allowed})
 
     return [Route(PATH, take, methods=["POST"]), Route(PATH, probe, methods=["OPTIONS"])]
+
+
+def _headers(request: Request) -> dict[str, str]:
+    """By lower-case name; a repeated one is joined, as RFC 9110 section 5.3 allows."""
+    joined: dict[str, str] = {}
+    for name, value in request.headers.items():
+        joined[name] = f"{joined[name]}, {value}" if name in joined else value
+    return joined
 
 
 def _challenge(body: bytes) -> _Challenge | None:

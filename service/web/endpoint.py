@@ -1,7 +1,8 @@
 """An endpoint as data: method, path, scope, what it takes and answers. Routes and OpenAPI are both made from it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+import re
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,10 +13,13 @@ from starlette.routing import Route
 from service.flow.tools import Tools
 from service.store.keys import ApiKey
 from service.web.auth import Gate, Scope
-from service.web.errors import Problem, from_validation, problem_of
+from service.web.errors import FieldError, Problem, from_validation, problem_of
 
 S = TypeVar("S")
 
+DEEPEST = 64  # levels of nesting; what is stored must also be read by everybody who lists it
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_BRACKETS = re.compile(rb"[\[\]{}]")
 BODY_MAX_BYTES = 64 * 1024 * 1024  # an order may inline images
 KEY_OF_NOBODY = ApiKey(id="key_none", name="nobody", scopes=(), created_at=0)
 
@@ -56,10 +60,17 @@ def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | No
     return Response(msgspec.json.encode(value), status, headers=dict(headers or {}), media_type="application/json")
 
 
-def route(endpoint: Endpoint, gate: Gate) -> Route:
-    """The endpoint as Starlette serves it."""
+def routes(endpoints: Sequence[Endpoint], gate: Gate) -> list[Route]:
+    """The endpoints as Starlette serves them: one route a path, so that a wrong method is told all the right ones."""
+    by_path: dict[str, dict[str, Endpoint]] = {}
+    for endpoint in endpoints:
+        by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
+    return [_route(path, methods, gate) for path, methods in by_path.items()]
 
+
+def _route(path: str, methods: Mapping[str, Endpoint], gate: Gate) -> Route:
     async def serve(request: Request) -> Response:
+        endpoint = methods["GET" if request.method == "HEAD" else request.method]
         try:
             key = KEY_OF_NOBODY
             if endpoint.scope is not None:
@@ -75,7 +86,7 @@ def route(endpoint: Endpoint, gate: Gate) -> Route:
         except Exception as error:  # noqa: BLE001 - the one place where errors become answers
             return problem_of(error).response()
 
-    return Route(endpoint.path, serve, methods=[endpoint.method], name=f"{endpoint.method} {endpoint.path}")
+    return Route(path, serve, methods=list(methods))
 
 
 def _query(request: Request, shape: type[S] | None) -> S | None:
@@ -92,11 +103,21 @@ async def _body(request: Request, shape: type[S] | None) -> S | None:
         return None
     content = await read_capped(request, BODY_MAX_BYTES)
     try:
+        if _depth(content) > DEEPEST:
+            detail = f"the body is nested more than {DEEPEST} levels deep"
+            raise Problem(400, "invalid_json", detail, [FieldError("$", detail)])
         return msgspec.json.decode(content or b"{}", type=shape)
     except msgspec.DecodeError as error:
         raise from_validation(error) from error
-    except RecursionError as error:
-        raise Problem(400, "invalid_json", "the body is nested too deeply") from error
+
+
+def _depth(content: bytes) -> int:
+    """How many brackets stand open at once, outside strings."""
+    depth = deepest = 0
+    for bracket in _BRACKETS.findall(_STRINGS.sub(b"", content)):
+        depth += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 async def read_capped(request: Request, most: int) -> bytes:

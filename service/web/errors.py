@@ -3,11 +3,12 @@
 Source: https://www.rfc-editor.org/rfc/rfc9457
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 import structlog
 
@@ -17,13 +18,14 @@ from service.flow.fetch import Unfetchable
 from service.flow.order import KeyReused, Unorderable
 from service.flow.tools import NotConfigured
 from service.providers.base import Unverified
-from service.store.base import Missing
+from service.store.base import Missing, Unavailable
 from service.transport import NoAnswer, NotSent
 
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 CHALLENGE = {"www-authenticate": "Webhook"}
+SOON = {"retry-after": "5"}
 
 
 class FieldError(msgspec.Struct):
@@ -77,31 +79,35 @@ def invalid(field: str, detail: str) -> Problem:
     return Problem(422, "invalid_request", f"{field}: {detail}", [FieldError(field, detail)])
 
 
+def _no_output(error: Exception) -> Problem:
+    return Problem(502, "output_unavailable", f"the provider did not hand the output out: {error}")
+
+
+# exception: what it means outside
+MEANINGS: Mapping[type[Exception], Callable[[Any], Problem]] = {
+    Problem: lambda error: error,
+    Missing: lambda _: Problem(404, "not_found", "there is nothing with this id"),
+    Unorderable: lambda error: invalid(error.field, str(error)),
+    KeyReused: lambda _: Problem(
+        422, "idempotency_key_reused", str(KeyReused.__doc__), [FieldError("Idempotency-Key", "in use")]
+    ),
+    NotCancelable: lambda error: Problem(409, "not_cancelable", str(error)),
+    NotConfigured: lambda error: Problem(503, "account_not_configured", str(error), headers=SOON),
+    Unavailable: lambda _: Problem(503, "store_unavailable", "nothing can be stored just now; try again", headers=SOON),
+    ClientDisconnect: lambda _: Problem(400, "disconnected", "the request ended before its body did"),
+    UnknownToken: lambda _: Problem(404, "unknown_token", "this is not a callback URL of ours"),
+    Unverified: lambda _: Problem(401, "unverified", "this webhook is not authenticated", headers=CHALLENGE),
+    Unfetchable: _no_output,
+    NotSent: _no_output,
+    NoAnswer: _no_output,
+}
+
+
 def problem_of(error: Exception) -> Problem:
     """What an exception means outside. What is not in the table is ours to mend: logged, told without detail."""
-    match error:
-        case Problem():
-            return error
-        case Missing():
-            return Problem(404, "not_found", "there is nothing with this id")
-        case Unorderable():
-            return invalid(error.field, str(error))
-        case KeyReused():
-            return Problem(
-                422, "idempotency_key_reused", str(KeyReused.__doc__), [FieldError("Idempotency-Key", "in use")]
-            )
-        case NotCancelable():
-            return Problem(409, "not_cancelable", str(error))
-        case NotConfigured():
-            return Problem(409, "account_not_configured", str(error))
-        case UnknownToken():
-            return Problem(404, "unknown_token", "this is not a callback URL of ours")
-        case Unverified():
-            return Problem(
-                401, "unverified", "this webhook is not authenticated", headers={"www-authenticate": "Webhook"}
-            )
-        case Unfetchable() | NotSent() | NoAnswer():
-            return Problem(502, "output_unavailable", f"the provider did not hand the output out: {error}")
+    meaning = MEANINGS.get(type(error))
+    if meaning is not None:
+        return meaning(error)
     log.error("request_failed", exc_info=error)
     return Problem(500, "internal", "something went wrong here; the log says what")
 

@@ -6,6 +6,8 @@ import re
 
 import anyio
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from service.core.event import public
 from service.core.generation import Generation, Status
@@ -18,7 +20,6 @@ from service.flow.timeline import timeline
 from service.flow.tools import Tools
 from service.store import generations
 from service.store.generations import LAST, NEVER, Listing
-from service.transport import Streamed
 from service.web.auth import Scope
 from service.web.endpoint import Call, Endpoint, json_response
 from service.web.errors import Problem, invalid
@@ -34,7 +35,15 @@ from service.web.shapes import (
 _PREFERRED_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?:$|[,;\s])")  # RFC 7240 section 4.3
 LONGEST_WAIT_S = 300.0
 LONGEST_KEY = 255
-PASSED_ON = ("content-type", "content-length", "content-range", "accept-ranges", "etag", "last-modified")
+PASSED_ON = (
+    "content-type",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "accept-ranges",
+    "etag",
+    "last-modified",
+)
 UNSATISFIABLE_RANGE, FIRST_ERROR = 416, 400
 
 
@@ -143,7 +152,7 @@ async def stream_output(call: Call) -> Response:
     """The bytes, fetched with the provider's key where it needs one."""
     generation = await stored(call.tools, call.path("id"))
     number = call.path("n")
-    if not number.isdecimal() or int(number) >= len(generation.outputs):
+    if not number.isdecimal() or len(number) > 4 or int(number) >= len(generation.outputs):  # noqa: PLR2004 - no list is so long
         raise Problem(
             404, "no_such_output", f"the generation is {generation.status} and has {len(generation.outputs)} outputs"
         )
@@ -152,17 +161,26 @@ async def stream_output(call: Call) -> Response:
         reply = await opened.enter_async_context(fetch(call.tools, generation, generation.outputs[int(number)], asked))
         if reply.http_status >= FIRST_ERROR and reply.http_status != UNSATISFIABLE_RANGE:
             raise Problem(502, "output_unavailable", f"the provider answered HTTP {reply.http_status} for this output")
-        stack = opened.pop_all()  # the connection stays open until the last byte has gone on
-    headers = {name: reply.headers[name] for name in PASSED_ON if name in reply.headers}
-    # Bytes of somebody else's making, served from our origin: a browser must not run them.
-    headers |= {"x-content-type-options": "nosniff", "content-security-policy": "sandbox"}
-    return StreamingResponse(_body(stack, reply), reply.http_status, headers=headers)
+        told = {name: reply.headers[name] for name in PASSED_ON if name in reply.headers}
+        headers = {name: value for name, value in told.items() if value.isascii()}
+        # Bytes of somebody else's making, served from our origin: a browser must not run them.
+        headers |= {"x-content-type-options": "nosniff", "content-security-policy": "sandbox"}
+        return Relayed(opened.pop_all(), reply.body, reply.http_status, headers)
 
 
-async def _body(stack: AsyncExitStack, reply: Streamed) -> AsyncIterator[bytes]:
-    async with stack:
-        async for chunk in reply.body:
-            yield chunk
+class Relayed(StreamingResponse):
+    """A body that is still coming: its connection is closed when the last byte has gone on, or nobody wants it."""
+
+    def __init__(
+        self, opened: AsyncExitStack, body: AsyncIterator[bytes], status: int, headers: dict[str, str]
+    ) -> None:
+        super().__init__(body, status, headers=headers)
+        self._opened = opened
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """As any streaming response."""
+        async with self._opened:
+            await super().__call__(scope, receive, send)
 
 
 WAIT = {"Prefer": "`wait=SECONDS` holds the answer until the generation closes (RFC 7240)"}

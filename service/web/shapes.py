@@ -7,7 +7,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 Moment = Annotated[str, Meta(description="RFC 3339, UTC", examples=["2026-11-20T12:00:00.000Z"])]
 Limit = Annotated[int, Meta(ge=1, le=200, description="how many at most")]
 WaitS = Annotated[float, Meta(ge=0, le=300, description="seconds to wait at most")]
-Name = Annotated[str, Meta(min_length=1, max_length=200)]
+# No control characters: nothing needs them, and PostgreSQL keeps no NUL.
+PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=PRINTABLE)]
 Url = Annotated[str, Meta(min_length=1, max_length=2048)]
 
 
@@ -29,9 +31,9 @@ class SubscriberBody(Struct, forbid_unknown_fields=True):
     url: Url
     event_types: Annotated[list[str], Meta(min_length=1)] | None = None
     filter: "FilterBody | None" = None
-    description: Annotated[str, Meta(max_length=1000)] | None = None
+    description: Annotated[str, Meta(max_length=1000, pattern=PRINTABLE)] | None = None
     max_in_flight: Annotated[int, Meta(ge=1, le=1000)] = 10
-    rate_per_s: Annotated[float, Meta(gt=0, le=10000)] | None = None
+    rate_per_s: Annotated[float, Meta(ge=0.001, le=10000)] | None = None
 
 
 class FilterBody(Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -46,8 +48,8 @@ class GenerationsQuery(Struct, forbid_unknown_fields=True):
     """Newest first; `after` is the cursor of the page before."""
 
     status: str | None = None
-    provider: str | None = None
-    model: str | None = None
+    provider: Name | None = None
+    model: Name | None = None
     since: Moment | None = None
     until: Moment | None = None
     after: str | None = None
@@ -63,8 +65,8 @@ class WaitQuery(Struct, forbid_unknown_fields=True):
 class WebhooksQuery(Struct, forbid_unknown_fields=True):
     """Newest first; `after` is the cursor of the page before."""
 
-    provider: str | None = None
-    generation: str | None = None
+    provider: Name | None = None
+    generation: Name | None = None
     finding: str | None = None
     verified: bool | None = None
     since: Moment | None = None
@@ -78,7 +80,7 @@ class EventsQuery(Struct, forbid_unknown_fields=True):
 
     after: str | None = None
     type: str | None = None
-    generation: str | None = None
+    generation: Name | None = None
     limit: Limit = 50
     wait: WaitS = 0
 

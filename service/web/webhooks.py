@@ -1,13 +1,14 @@
 """Stored webhooks: list, show. What proves who called is never shown."""
 
 import base64
+import re
 from typing import Any
 
 from starlette.responses import Response
 
 from service.core.observation import Finding
 from service.core.wire import rfc3339
-from service.flow.receive import shown_headers
+from service.flow.receive import HIDDEN, shown_headers
 from service.store import observations
 from service.store.generations import LAST, NEVER
 from service.store.observations import StoredWebhook, WebhookListing
@@ -16,6 +17,9 @@ from service.web.endpoint import Call, Endpoint, json_response
 from service.web.errors import invalid
 from service.web.generations import moment
 from service.web.shapes import WebhookPage, WebhookShape, WebhooksQuery
+
+# Some providers repeat our callback URL in what they send; its token is what lets somebody call in their name.
+_TOKEN = re.compile(r"(/callbacks/\w+/)[\w.~-]+")
 
 
 async def list_page(call: Call) -> Response:
@@ -46,7 +50,7 @@ async def show(call: Call) -> Response:
         stored = await observations.webhook_by_id(tx, call.path("id"))
     body = stored.webhook.body
     try:
-        text, in_base64 = body.decode(), False
+        text, in_base64 = _TOKEN.sub(rf"\1{HIDDEN}", body.decode()), False
     except UnicodeDecodeError:
         text, in_base64 = base64.b64encode(body).decode(), True
     shown = {"headers": shown_headers(stored.webhook), "body": text, "body_base64": in_base64}

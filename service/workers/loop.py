@@ -43,26 +43,28 @@ class Worker(Generic[T]):
 
     async def run(self, store: Database, stop: anyio.Event) -> None:
         """Work until `stop`; what has begun is finished first."""
-        busy: set[int] = set()
+        busy = 0
         freed = f"freed:{self.name}"
 
         async def in_its_place(item: T) -> None:
+            nonlocal busy
             try:
                 await self._handle(item)
             finally:
-                busy.discard(id(item))
+                busy -= 1
                 store.ring(freed)
 
         async with anyio.create_task_group() as group:
             while not stop.is_set():
                 heard, released = store.heard(self.name), store.heard(freed)
-                batch = await self._claim(self.capacity - len(busy))
-                for item in batch:
-                    busy.add(id(item))
-                    group.start_soon(in_its_place, item)
-                if len(busy) >= self.capacity:
+                if busy >= self.capacity:
                     await store.wait(freed, released, self.interval_s)
-                elif not batch:
+                    continue
+                batch = await self._claim(self.capacity - busy)
+                for item in batch:
+                    busy += 1
+                    group.start_soon(in_its_place, item)
+                if not batch:
                     # Spread by a fifth, so that processes that started together do not stay together.
                     await store.wait(self.name, heard, self.interval_s * random.uniform(0.8, 1.2))  # noqa: S311
 

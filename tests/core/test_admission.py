@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from service.core.admission import LONGEST_OPEN_S, MISSES_TO_OPEN, Budget, Ledger, fair_share
+from service.core.admission import LONGEST_OPEN_S, MISSES_TO_OPEN, Budget, Ledger, deal, fair_share
 from service.core.wire import SECOND
 
 MINUTE = 60 * SECOND
@@ -196,3 +196,34 @@ def test_misses_before_an_answer_do_not_count():
     ledger = missed(MISSES_TO_OPEN - 1).answered().missed(START)
 
     assert ledger.pollable(START) is None
+
+
+@pytest.mark.parametrize(
+    ("places", "wants", "dealt"),
+    [
+        (10, [], []),
+        (0, [3], [0]),
+        (10, [2, 3], [2, 3]),
+        (10, [100, 100], [5, 5]),
+        (10, [100, 1, 100], [5, 1, 4]),
+        (2, [5, 5, 5], [1, 1, 0]),
+    ],
+    ids=range(6),
+)
+def test_places_are_dealt_so_that_many_wants_take_none_from_few(places, wants, dealt):
+    assert dealt == deal(places, wants)
+
+
+def test_clock_that_jumped_ahead_and_came_back_silences_nobody():
+    budget = Budget(max_in_flight=1, requests_per_minute=60)
+    ledger = Ledger(provider="p", account="a", spent_until=10**18, misses=9, open_until=10**18)
+
+    assert 0 == ledger.affordable(budget, 0)
+    assert budget.burst == ledger.spend(budget, 0, 1, "poll").affordable(budget, 600_000_000)
+    assert 1 == ledger.pollable(0)
+
+
+def test_one_question_at_a_time_tries_whether_it_is_over():
+    ledger = Ledger(provider="p", account="a", misses=5)
+
+    assert (1, 0) == (ledger.pollable(7), ledger.probed(7).pollable(8))

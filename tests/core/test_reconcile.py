@@ -574,3 +574,22 @@ def test_failure_without_a_word_keeps_the_reason_of_the_hint():
     verdict = reconcile(known, seen(Status.FAILED, failure=None))
 
     assert (Status.FAILED, REASON) == (verdict.generation.status, verdict.generation.failure)
+
+
+def test_clock_that_was_asked_too_early_is_stale():
+    """The submission was answered, or its wait made longer, between the clock's question and its word."""
+    known = generation(Status.SUBMITTED)
+
+    assert Verdict(finding=Finding.STALE, generation=known) == reconcile(known, clock(at=AT))
+
+
+def test_clock_ends_an_unanswered_submission_before_its_deadline():
+    known = generation(Status.SUBMITTING, external_id=None)
+
+    assert Status.EXPIRED == reconcile(known, clock(at=AT)).generation.status
+
+
+def test_clock_does_not_take_held_testimony_before_its_time():
+    known = generation(held=held(Status.FAILED, failure=REASON))
+
+    assert Verdict(finding=Finding.STALE, generation=known) == reconcile(known, clock(at=HOLD_UNTIL - 1))

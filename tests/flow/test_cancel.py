@@ -2,6 +2,7 @@ import pytest
 
 from service.flow.cancel import NotCancelable, cancel
 from service.flow.order import stored
+from service.store import generations
 from service.store.base import Missing
 from tests.conftest import run_worker
 
@@ -66,3 +67,13 @@ async def test_what_cannot_be_canceled_says_why(tools, upstream, ordered, submit
 
     with pytest.raises(Missing):
         await cancel(tools, "gen_nobody")
+
+
+async def test_a_cancel_that_died_half_way_can_be_repeated(tools, ordered):
+    generation_id = await ordered()
+    async with tools.store.transaction() as tx:
+        assert await generations.withdraw(tx, generation_id)
+
+    await cancel(tools, generation_id)
+
+    assert "canceled" == (await stored(tools, generation_id)).status

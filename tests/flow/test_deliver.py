@@ -293,3 +293,39 @@ def test_the_specifications_shape_of_a_signature():
 
     assert {"webhook-id", "webhook-timestamp", "webhook-signature"} == set(headers)
     assert headers["webhook-signature"].startswith("v1,")
+
+
+async def test_an_idle_subscriber_is_not_disabled_by_two_blips(tools, clock, listener, subscribed, completed):
+    """Days without an attempt are no days of failure."""
+    subscriber_id = await subscribed()
+    once = replace(tools, cadence=replace(tools.cadence, retry_schedule_s=(0,)))
+    for _ in range(2):
+        await completed()
+        listener.answers.append(500)
+        await run_worker(once, "deliver")
+        clock.advance(5.1 * 24 * 3600)
+
+    async with tools.store.reading() as tx:
+        assert (await subscribers.by_id(tx, subscriber_id)).disabled_at is None
+
+
+async def test_one_with_much_to_do_takes_no_place_from_the_others(tools, subscribed, completed):
+    await subscribed("/much", max_in_flight=100)
+    few = await subscribed("/few", event_types=("generation.completed",))
+    for _ in range(6):
+        await completed()
+
+    claimed = await deliver.claim(tools, 4)
+
+    assert 2 == sum(delivery.subscriber_id == few for delivery in claimed)
+
+
+async def test_one_that_fails_gets_a_single_delivery_at_a_time(tools, clock, listener, subscribed, completed):
+    await subscribed()
+    for _ in range(4):
+        await completed()
+    listener.answers += [500] * 4
+    assert 4 == await run_worker(tools, "deliver")
+    clock.advance(10)
+
+    assert 1 == len(await deliver.claim(tools, 10))

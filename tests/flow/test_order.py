@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import anyio
 import pytest
 
 from service.core.generation import Status
@@ -62,3 +63,36 @@ async def test_without_a_public_url_no_webhook_is_expected(tools):
 
     assert generation.webhook_expected is False
     assert alone.callbacks.url("eachlabs", "default", generation.id) is None
+
+
+async def test_the_order_of_its_fields_does_not_make_another_order(tools):
+    one = {"prompt": "a red fox", "seed": 1}
+    other = {"seed": 1, "prompt": "a red fox"}
+
+    first = await order(tools, Asked(**{**ASKED, "input": one}, idempotency_key="k"))
+    second = await order(tools, Asked(**{**ASKED, "input": other}, idempotency_key="k"))
+
+    assert first.id == second.id
+
+
+async def test_a_repeated_key_is_answered_also_when_the_account_is_gone(tools):
+    first = await order(tools, Asked(**ASKED, idempotency_key="k"))
+
+    second = await order(replace(tools, upstreams={}), Asked(**ASKED, idempotency_key="k"))
+
+    assert first.id == second.id
+
+
+async def test_two_requests_with_one_key_at_one_moment_make_one_order(tools):
+    """Both have found the key free."""
+    found = []
+
+    async def send():
+        found.append((await order(tools, Asked(**ASKED, idempotency_key="k"))).id)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(5):
+            group.start_soon(send)
+
+    assert 5 == len(found)
+    assert 1 == len(set(found))

@@ -75,3 +75,25 @@ async def test_where_nothing_can_be_asked_the_token_alone_must_do(tools, submitt
 
     generation = await stored(tools, generation_id)
     assert ("completed", "token") == (generation.status, generation.verified_by)
+
+
+async def test_a_reader_that_fails_keeps_nobody_waiting(tools, submitted, calls_back, monkeypatch):
+    """A mistake of ours: the webhook is flagged and kept, those behind it are read."""
+    bad, good = await submitted(), await submitted()
+    kept = await calls_back(bad, b"{}")
+    await calls_back(good, json.dumps(SUCCEEDED).encode())
+    reader = eachlabs.read_webhook
+
+    def broken(webhook, target):
+        if webhook.body == b"{}":
+            raise ZeroDivisionError
+        return reader(webhook, target)
+
+    monkeypatch.setattr(eachlabs, "read_webhook", broken)
+
+    await run_worker(tools, "read")
+
+    async with tools.store.reading() as tx:
+        flagged = await observations.webhook_by_id(tx, kept.id)
+    assert "its reader failed: ZeroDivisionError" == flagged.unreadable_because
+    assert "completed" == (await stored(tools, good)).status

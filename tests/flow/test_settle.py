@@ -4,10 +4,11 @@ import pytest
 
 from service.core.generation import Origin, Output, Status
 from service.core.observation import Finding, Observation, Reading
+from service.flow import expire, poll, submit
 from service.flow.order import stored
 from service.flow.settle import settle
 from service.store import accounts, events, generations, observations
-from service.store.base import Overtaken
+from service.store.base import Overtaken, Unavailable
 from tests.conftest import run_worker
 
 
@@ -127,3 +128,60 @@ async def test_a_generation_of_a_removed_account_still_expires(tools, clock, sub
     await run_worker(replace(tools, upstreams={}), "expire")
 
     assert Status.EXPIRED == (await stored(tools, generation_id)).status
+
+
+async def test_a_database_that_is_away_costs_no_webhook(tools, submitted, calls_back, monkeypatch):
+    """The row is innocent: it stays unread until the database can be used again."""
+    generation_id = await submitted()
+    await calls_back(generation_id, b'{"exec_id": "el-1", "status": "failed", "output": [{"error": "x"}]}')
+    save = generations.save
+
+    async def away(tx, changed):
+        raise Unavailable
+
+    monkeypatch.setattr(generations, "save", away)
+    await run_worker(tools, "read")
+    monkeypatch.setattr(generations, "save", save)
+
+    assert 1 == await run_worker(tools, "read")
+    async with tools.store.reading() as tx:
+        (webhook,) = await observations.webhooks_of(tx, generation_id)
+    assert Finding.HELD == webhook.finding
+
+
+async def test_an_answer_that_comes_after_the_clock_was_asked_is_not_lost(tools, clock, upstream, ordered):
+    """Accepted work goes on being asked about, whoever was first."""
+    generation_id = await ordered(provider="aihubmix", model="wan2.6-t2v")
+    (claimed,) = await submit.claim(tools, 10)
+    clock.advance(100)
+    overdue = await expire.claim(tools, 10)
+    upstream.answers.append((200, {"id": "ah-1", "status": "queued"}))
+    await submit.submit(tools, claimed)
+
+    await expire.expire(tools, overdue)
+
+    generation = await stored(tools, generation_id)
+    assert (Status.SUBMITTED, "ah-1") == (generation.status, generation.external_id)
+    clock.advance(60)
+    assert 1 == len(await poll.claim(tools, 10))
+
+
+async def test_an_answer_that_comes_after_the_end_of_its_wait_is_asked_about_until_the_deadline(
+    tools, clock, upstream, ordered
+):
+    generation_id = await ordered(provider="aihubmix", model="wan2.6-t2v")
+    (claimed,) = await submit.claim(tools, 10)
+    clock.advance(100)
+    await run_worker(tools, "expire")
+    assert Status.EXPIRED == (await stored(tools, generation_id)).status
+    upstream.answers += [
+        (200, {"id": "ah-1", "status": "queued"}),
+        (200, {"id": "ah-1", "status": "completed", "url": "https://cdn.example.com/1.mp4"}),
+    ]
+
+    await submit.submit(tools, claimed)
+    clock.advance(60)
+    await run_worker(tools, "poll")
+
+    generation = await stored(tools, generation_id)
+    assert (Status.COMPLETED, True) == (generation.status, generation.late)

@@ -222,3 +222,53 @@ async def test_a_definite_refusal_closes(tools, upstream, ordered, status):
     assert (Status.FAILED, status, "submit") == (
         generation.status, generation.failure.http_status, generation.learned_from,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(524, b"<html>"), (520, b""), (503, b"<html>"), (500, b"oops"), (504, {"message": "Endpoint request timed out"})],
+    ids=range(5),
+)
+async def test_an_error_page_of_something_in_between_is_an_unknown_outcome(tools, upstream, ordered, status, body):
+    """The provider may have accepted: it is not announced as failed, and not sent again."""
+    generation_id = await ordered()
+    upstream.answers.append((status, body))
+
+    await run_worker(tools, "submit")
+
+    assert Status.SUBMITTING == (await stored(tools, generation_id)).status
+    assert 0 == await run_worker(tools, "submit")
+
+
+async def test_a_key_that_the_provider_repeats_is_masked(tools, upstream, ordered):
+    generation_id = await ordered()
+    upstream.answers.append((401, {"error": "Invalid API key: key-of-eachlabs"}))
+
+    await run_worker(tools, "submit")
+
+    assert "Invalid API key: ********" == (await stored(tools, generation_id)).failure.message
+
+
+@pytest.mark.parametrize("per_minute", [1, 6, 7, 60])
+async def test_polls_and_submissions_take_turns_on_the_smallest_budget(tools, upstream, clock, ordered, per_minute):
+    """Also while orders wait for a place in flight, and while the breaker is open."""
+    tight = budgeted(tools, Budget(max_in_flight=1, requests_per_minute=per_minute))
+    ids = [await ordered(deadline_s=86400.0) for _ in range(3)]
+    upstream.answers += [_always(ACCEPTED)] * 100
+    polled = 0
+    for _ in range(40):
+        clock.advance(60)
+        await run_worker(tight, "submit")
+        polled += await run_worker(tight, "poll")
+
+    assert polled > 10
+    assert ["submitted", "pending", "pending"] == [(await stored(tools, one)).status for one in ids]
+
+
+def _always(accepted):
+    class Answer:
+        async def __call__(self, scope, receive, send):
+            polling = {"id": accepted["predictionID"], "status": "created"}
+            await JSONResponse(accepted if scope["method"] == "POST" else polling)(scope, receive, send)
+
+    return Answer()

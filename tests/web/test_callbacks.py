@@ -115,3 +115,13 @@ async def test_a_stored_webhook_is_found_by_what_became_of_it(tools, client, pro
     rest = (await client.get(f"/v1/webhooks?limit=1&after={page['next']}")).json()
     assert (1, None) == (len(rest["data"]), rest["next"])
     assert 422 == (await client.get("/v1/webhooks?finding=lost")).status_code
+
+
+async def test_a_callback_address_that_a_body_repeats_is_shown_without_its_token(client, provider, path):
+    await provider.post(path, json={**SUCCEEDED, "webhook_url": f"https://arrivals.example.com{path}"}, headers=SECRET)
+
+    (stored,) = (await client.get("/v1/webhooks")).json()["data"]
+    body = (await client.get(f"/v1/webhooks/{stored['id']}")).json()["body"]
+
+    assert "/callbacks/eachlabs/********" in body
+    assert path not in body

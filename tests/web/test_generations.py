@@ -3,6 +3,8 @@ import json
 import anyio
 import pytest
 
+from service.store import generations
+from service.store.base import Unavailable
 from tests.conftest import run_worker
 
 ACCEPTED = {"status": "success", "predictionID": "el-1"}
@@ -243,3 +245,45 @@ async def test_nothing_is_found_under_an_unknown_id(client):
     for path in ("", "/timeline", "/outputs/0"):
         answer = await client.get(f"/v1/generations/gen_nobody{path}")
         assert (404, "not_found") == (answer.status_code, answer.json()["code"])
+
+
+async def test_what_is_nested_too_deeply_is_refused_before_it_is_stored(client):
+    deep = json.loads("[" * 70 + "]" * 70)
+
+    refused = await client.post("/v1/generations", json={**BODY, "metadata": {"deep": deep}})
+    text = await client.post("/v1/generations", json={**BODY, "metadata": {"text": "[" * 100 + '\\"{{{'}})
+
+    assert (400, 202) == (refused.status_code, text.status_code)
+    assert 200 == (await client.get("/v1/generations")).status_code
+
+
+async def test_a_name_with_control_characters_is_refused(client):
+    answer = await client.post("/v1/generations", json={**BODY, "model": "a\0b"})
+
+    assert (422, "model") == (answer.status_code, answer.json()["errors"][0]["field"])
+
+
+async def test_a_wrong_method_is_told_all_the_right_ones(client):
+    answer = await client.put("/v1/generations", json={})
+
+    assert (405, {"GET", "HEAD", "POST"}) == (answer.status_code, set(answer.headers["allow"].split(", ")))
+
+
+async def test_a_header_that_is_not_ascii_is_left_out(client, upstream, with_output):
+    upstream.answers.append((200, b"x", {"etag": "\xfc"}))
+
+    answer = await client.get(f"/v1/generations/{with_output}/outputs/0")
+
+    assert (200, b"x") == (answer.status_code, answer.content)
+    assert "etag" not in answer.headers
+
+
+async def test_a_database_that_is_away_is_503(client, tools, monkeypatch):
+    async def away(*_):
+        raise Unavailable
+
+    monkeypatch.setattr(generations, "insert", away)
+
+    answer = await client.post("/v1/generations", json=BODY)
+
+    assert (503, "store_unavailable", "5") == (answer.status_code, answer.json()["code"], answer.headers["retry-after"])

@@ -66,10 +66,9 @@ SELECT provider, account, COUNT(*) AS waiting FROM generations
  WHERE poll_at <= :now
  GROUP BY provider, account;
 
--- name: in_flight
-SELECT provider, account, COUNT(*) AS in_flight FROM generations
- WHERE status IN ('submitting', 'submitted', 'processing')
- GROUP BY provider, account;
+-- name: in_flight_of
+SELECT COUNT(*) AS in_flight FROM generations
+ WHERE provider = :provider AND account = :account AND status IN ('submitting', 'submitted', 'processing');
 
 -- name: begin_submissions
 -- The claim is the step to `submitting`, committed before the call goes out: a crash from here on leaves a submission whose
@@ -100,8 +99,8 @@ RETURNING id;
 -- name: withdraw
 -- Takes a generation that nobody has begun to submit out of the queue.
 UPDATE generations SET submit_at = NULL, version = version + 1
- WHERE id = :id AND status = 'pending' AND submit_at IS NOT NULL
-RETURNING *;
+ WHERE id = :id AND status = 'pending'
+RETURNING id;
 
 -- name: claim_polls
 -- The claim moves the due moment beyond the lease: who dies while asking is forgotten when it passes.
@@ -142,6 +141,12 @@ INSERT INTO idempotency_keys (owner, idempotency_key, digest, generation_id, cre
 VALUES (:owner, :idempotency_key, :digest, :generation_id, :created_at)
 ON CONFLICT (owner, idempotency_key) DO NOTHING
 RETURNING generation_id;
+
+-- name: open_ledger
+-- A row that is not there cannot be locked.
+INSERT INTO ledgers (provider, account, spent_until, last_turn, misses, open_until)
+VALUES (:provider, :account, 0, NULL, 0, 0)
+ON CONFLICT (provider, account) DO NOTHING;
 
 -- name: ledger_of
 SELECT * FROM ledgers WHERE provider = :provider AND account = :account /* pg: FOR UPDATE */;

@@ -20,7 +20,7 @@ SELECT * FROM subscribers WHERE id = :id AND kind = 'registered';
 SELECT * FROM subscribers WHERE kind = 'registered' AND id < :before ORDER BY id DESC LIMIT :limit;
 
 -- name: active_subscribers
-SELECT * FROM subscribers WHERE kind = 'registered' AND disabled_at IS NULL;
+SELECT * FROM subscribers WHERE kind = 'registered' AND disabled_at IS NULL ORDER BY id /* pg: FOR SHARE */;
 
 -- name: delete_subscriber
 DELETE FROM subscribers WHERE id = :id AND kind = 'registered' RETURNING id;
@@ -40,6 +40,12 @@ UPDATE subscribers SET failing_since = NULL WHERE id = :id AND failing_since IS 
 -- name: subscriber_failed
 UPDATE subscribers SET failing_since = COALESCE(failing_since, :now) WHERE id = :id RETURNING failing_since;
 
+-- name: nothing_left_to_try
+-- Days without a single attempt are no days of failure.
+UPDATE subscribers SET failing_since = NULL
+ WHERE id = :id
+   AND NOT EXISTS (SELECT 1 FROM deliveries WHERE deliveries.subscriber_id = :id AND deliveries.attempt_at IS NOT NULL);
+
 -- name: insert_delivery
 INSERT INTO deliveries (
     id, event_id, position, generation_id, subscriber_id, url, created_at, attempts, attempt_at, in_flight_until
@@ -47,16 +53,28 @@ INSERT INTO deliveries (
     :id, :event_id, :position, :generation_id, :subscriber_id, :url, :created_at, 0, :created_at, 0
 );
 
+-- name: lock_subscribers_in_need
+-- A statement of its own: PostgreSQL counts in the snapshot of before the lock, so what is on its way is counted after it.
+SELECT id FROM subscribers
+ WHERE disabled_at IS NULL
+   AND EXISTS (SELECT 1 FROM deliveries
+                WHERE deliveries.subscriber_id = subscribers.id AND deliveries.attempt_at <= :now)
+ ORDER BY id
+ /* pg: FOR UPDATE */;
+
 -- name: subscribers_in_need
 -- Every subscriber with something due, what it may still take, and how much of it is on its way.
 SELECT subscribers.id, subscribers.max_in_flight, subscribers.rate_per_s, subscribers.spent_until,
+       subscribers.failing_since,
+       (SELECT COUNT(*) FROM deliveries AS waiting
+         WHERE waiting.subscriber_id = subscribers.id AND waiting.attempt_at <= :now) AS due,
        (SELECT COUNT(*) FROM deliveries AS busy
          WHERE busy.subscriber_id = subscribers.id AND busy.attempt_at IS NOT NULL AND busy.in_flight_until > :now) AS in_flight
   FROM subscribers
  WHERE disabled_at IS NULL
    AND EXISTS (SELECT 1 FROM deliveries
                 WHERE deliveries.subscriber_id = subscribers.id AND deliveries.attempt_at <= :now)
- /* pg: FOR UPDATE */;
+ ORDER BY subscribers.id;
 
 -- name: claim_deliveries
 -- Order is kept per generation: a delivery waits while an earlier one to the same subscriber is still open.

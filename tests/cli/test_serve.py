@@ -1,0 +1,147 @@
+"""`arrivals serve`: becomes ready, says where its keys are, ends when told to, and says in one line what is wrong."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+
+import anyio
+import httpx
+import pytest
+
+from service.cli.serve import _listen, _serve
+from service.keyring import with_keys
+from service.logs import configure
+from service.proof.processes import Process, free_port
+from service.settings import read_settings
+from service.workers.roster import NAMES
+from tests.cli.conftest import asking_for, environment
+
+pytestmark = pytest.mark.timeout(30)
+
+
+@pytest.fixture
+def started(tmp_path):
+    """Starts a service with these arguments and settings; ends it, and gives the process that was."""
+    running = []
+
+    def start(*arguments, **settings):
+        port = free_port()
+        settings = {"DATABASE": tmp_path / "my.db", "PORT": port, "LOG_FORMAT": "json", **settings}
+        process = Process(f"serve{len(running)}", ["service", "serve", *arguments], environment(**settings), tmp_path)
+        running.append(process)
+        process.start(f"http://127.0.0.1:{port}/health/ready")
+        return process, f"http://127.0.0.1:{port}"
+
+    yield start
+    for process in running:
+        process.stop()
+
+
+def told(process):
+    """Its log so far, by what happened."""
+    return {fact["event"]: fact for fact in map(json.loads, process.output.read_text().splitlines())}
+
+
+def test_first_start_says_where_the_keys_are(started, arrivals, tmp_path):
+    """Commands beside it find them there."""
+    process, url = started()
+    facts = told(process)
+    assert str(tmp_path / "my.db.keys") == facts["keys_made"]["path"]
+    assert ["0001_initial"] == facts["database_migrated"]["applied"][:1]
+    assert url == facts["serving"]["url"]
+    assert "no_provider_configured" in facts
+    key = json.loads((tmp_path / "my.db.keys").read_text())["api_key"]
+    assert key not in process.output.read_text()
+    reply = httpx.get(f"{url}/v1/generations", headers={"authorization": f"Bearer {key}"}, trust_env=False)
+    assert (200, []) == (reply.status_code, reply.json()["data"])
+    assert "nothing\n" == arrivals("list", DATABASE=tmp_path / "my.db", PORT=url.rpartition(":")[2]).stdout
+
+
+def test_sigterm_ends_it_with_exit_code_0(started):
+    process, _ = started(VTRIX_API_KEY="key")
+    child = process._child
+    process.stop()
+    assert 0 == child.returncode
+    facts = told(process)
+    assert ("SIGTERM", "info") == (facts["stopping"]["signal"], facts["stopped"]["level"])
+    assert "no_provider_configured" not in facts
+
+
+def test_second_start_keeps_the_keys_and_the_database(started):
+    process, _ = started()
+    process.stop()
+    again, _ = started()
+    assert not {"keys_made", "database_migrated"} & set(told(again))
+
+
+def test_web_only_answers_and_workers_only_works(started, tmp_path, rehearsal):
+    """Two processes on one database are one service."""
+    provider = {"VTRIX_API_KEY": "rehearsal-vtrix", "VTRIX_BASE_URL": f"http://127.0.0.1:{rehearsal}/vtrix"}
+    web, url = started("--web-only", **provider, API_KEY="key-of-16-letters", POLL_FIRST_S=0.1)
+    with subprocess.Popen(
+        [sys.executable, "-m", "service", "serve", "--workers-only"],
+        env=environment(DATABASE=tmp_path / "my.db", POLL_FIRST_S=0.1, **provider),
+        cwd=tmp_path,
+        stderr=subprocess.DEVNULL,
+    ) as workers:
+        order = {"provider": "vtrix", "model": "wan26_t2i", "input": asking_for("a fox [rehearse run=0.1]")}
+        with httpx.Client(
+            base_url=url, headers={"authorization": "Bearer key-of-16-letters"}, trust_env=False
+        ) as client:
+            reply = client.post("/v1/generations", json=order, headers={"prefer": "wait=20"}, timeout=25)
+        workers.terminate()
+        assert 0 == workers.wait()
+    assert (200, "completed") == (reply.status_code, reply.json()["status"])
+    assert web.pid is not None
+
+
+@pytest.mark.parametrize("starts", [1, 2])
+def test_port_in_use_is_one_clear_line(arrivals, starts):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for _ in range(starts):
+            result = arrivals("serve", PORT=port)
+    *facts, line = result.stderr.splitlines()
+    expected = f"arrivals: cannot listen on 127.0.0.1:{port} (Address already in use); set ARRIVALS_PORT to another"
+    assert (1, expected) == (result.exit_code, line)
+    assert (starts == 1) is any("keys_made" in fact for fact in facts)
+
+
+def test_nothing_to_run_is_wrong_usage(arrivals):
+    result = arrivals("serve", "--web-only", "--workers-only")
+    assert 2 == result.exit_code
+    assert "leave nothing to run" in result.stderr
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_listening_begins_with_the_binding(host):
+    """Who is told that the port is free cannot lose it to somebody else on the way."""
+    listening = _listen(host, 0)
+    port = listening.getsockname()[1]
+    with pytest.raises(OSError, match=f"cannot listen on {host}:{port}"):
+        _listen(host, port)
+    listening.close()
+
+
+@pytest.mark.parametrize("accounts", [{}, {"VTRIX_API_KEY": "key"}], ids=["nobody", "vtrix"])
+@pytest.mark.parametrize(
+    ("web", "workers"), [(True, NAMES), (True, ()), (False, NAMES)], ids=["both", "web", "workers"]
+)
+async def test_service_runs_until_it_is_told_to_stop(tmp_path, web, workers, accounts):
+    configure("json", "error")
+    given = {"DATABASE": str(tmp_path / "my.db"), "PORT": str(free_port()), **accounts}
+    settings, _ = with_keys(read_settings({f"ARRIVALS_{name}": text for name, text in given.items()}))
+    before = signal.getsignal(signal.SIGTERM)
+    async with anyio.create_task_group() as group:
+        group.start_soon(_serve, settings, web, workers)
+        async with httpx.AsyncClient(trust_env=False) as client:
+            while signal.getsignal(signal.SIGTERM) is before:
+                await anyio.lowlevel.checkpoint()
+            if web:
+                reply = await client.get(f"http://127.0.0.1:{settings.port}/health/ready")
+                assert 200 == reply.status_code
+        signal.raise_signal(signal.SIGTERM)
+    with pytest.raises(OSError, match="attempts failed"):
+        await anyio.connect_tcp("127.0.0.1", settings.port)

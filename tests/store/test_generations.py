@@ -1,0 +1,309 @@
+"""Generations: every field comes back, lost races are noticed, and what is claimed is claimed by one alone."""
+
+from dataclasses import fields, replace
+
+import anyio
+import pytest
+
+from service.core.failure import FailureCode, because
+from service.core.generation import Generation, Status
+from service.store import generations
+from service.store.base import Missing, Overtaken
+from service.store.generations import Listing, Schedule, Scheduled
+from tests.store.examples import FAILURE, FULL, SECOND, T0, generation, keep, scheduled, stored
+
+pytestmark = pytest.mark.timeout(30)
+
+WHOLE = Scheduled(
+    generation=FULL, schedule=Schedule(submit_at=T0 + 10, poll_at=T0 + 11, clock_at=T0 + 12), poll_misses=0
+)
+
+
+async def test_every_field_comes_back(database):
+    """A new generation was never polled, whatever it says."""
+    await keep(database, WHOLE)
+    assert replace(WHOLE, generation=replace(FULL, polls=0)) == await stored(database, FULL.id)
+
+
+async def test_absent_facts_stay_absent(database):
+    bare = scheduled()
+    await keep(database, bare)
+    assert bare == await stored(database, "gen_1")
+
+
+def test_the_full_example_leaves_no_field_at_its_default():
+    bare = Generation(id="", provider="", account="", route="", model="", status="", created_at=0, deadline_at=0)
+    assert [] == [field.name for field in fields(Generation) if getattr(FULL, field.name) == getattr(bare, field.name)]
+
+
+async def test_missing_generation_is_said(database):
+    with pytest.raises(Missing, match="generation_by_id"):
+        await stored(database, "gen_none")
+
+
+async def test_order_keeps_its_input(database):
+    async with database.transaction() as tx:
+        await generations.insert(tx, scheduled(), '{"prompt":"a ☂","n":2}')
+        assert {"prompt": "a ☂", "n": 2} == await generations.order_input(tx, "gen_1")
+        with pytest.raises(Missing):
+            await generations.order_input(tx, "gen_none")
+
+
+async def test_save_writes_everything_the_machine_decides(database):
+    """What an order fixes (provider, model, metadata, deadline, …) is never written again."""
+    await keep(database, scheduled("full", version=3, status=Status.SUBMITTING))
+    fixed = {
+        name: getattr(generation("full"), name)
+        for name in ("provider", "account", "route", "model", "metadata", "callback_url", "webhook_expected")
+    }
+    changed = Scheduled(generation=replace(FULL, **fixed), schedule=WHOLE.schedule, poll_misses=2)
+    async with database.transaction() as tx:
+        await generations.save(tx, [changed])
+    assert replace(changed, generation=replace(changed.generation, version=4)) == await stored(database, "gen_full")
+
+
+async def test_save_of_an_old_version_is_overtaken_and_changes_nothing(database):
+    await keep(database, scheduled("1"), scheduled("2"))
+    first, second = await stored(database, "gen_1"), await stored(database, "gen_2")
+    moved = replace(first, generation=replace(first.generation, status=Status.PROCESSING))
+    async with database.transaction() as tx:
+        await generations.save(tx, [moved])
+    with pytest.raises(Overtaken, match="1 of 2 generations were saved by somebody else"):
+        async with database.transaction() as tx:
+            await generations.save(tx, [replace(second, poll_misses=9), replace(moved, poll_misses=9)])
+    assert 0 == (await stored(database, "gen_2")).poll_misses
+    assert (Status.PROCESSING, 2) == (
+        (await stored(database, "gen_1")).generation.status,
+        (await stored(database, "gen_1")).generation.version,
+    )
+
+
+async def test_saving_nothing_is_fine(database):
+    async with database.transaction() as tx:
+        await generations.save(tx, [])
+
+
+async def test_of_two_who_save_the_same_version_one_is_overtaken(database):
+    await keep(database, scheduled())
+    known = await stored(database, "gen_1")
+    outcomes = []
+
+    async def save():
+        try:
+            async with database.transaction() as tx:
+                await generations.save(tx, [known])
+            outcomes.append("saved")
+        except Overtaken:
+            outcomes.append("overtaken")
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(save)
+        group.start_soon(save)
+    assert ["overtaken", "saved"] == sorted(outcomes)
+
+
+async def test_settling_finds_those_that_exist(database):
+    await keep(database, scheduled("1"), scheduled("2"))
+    async with database.transaction() as tx:
+        found = await generations.to_settle(tx, ["gen_2", "gen_none", "gen_1", "gen_2"])
+    assert {"gen_1": scheduled("1"), "gen_2": scheduled("2")} == found
+    async with database.reading() as tx:
+        assert {"gen_1": generation("1")} == await generations.by_ids(tx, ["gen_1", "gen_none"])
+        assert {} == await generations.by_ids(tx, [])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({}, ["gen_3", "gen_2", "gen_1"]),
+        ({"status": "completed"}, ["gen_2"]),
+        ({"provider": "vtrix"}, ["gen_3"]),
+        ({"model": "wan26_t2i", "provider": "vtrix"}, ["gen_3"]),
+        ({"model": "wan26_t2i", "provider": "runblob"}, []),
+        ({"since": T0 + 1}, ["gen_3", "gen_2"]),
+        ({"until": T0 + 1}, ["gen_1"]),
+        ({"before": "gen_3"}, ["gen_2", "gen_1"]),
+        ({"limit": 2}, ["gen_3", "gen_2"]),
+        ({"before": "gen_2", "limit": 1}, ["gen_1"]),
+    ],
+    ids=str,
+)
+async def test_list_shows_what_was_asked_for_newest_first(database, wanted, expected):
+    await keep(
+        database,
+        scheduled("1"),
+        scheduled("2", status=Status.COMPLETED, created_at=T0 + 1),
+        scheduled("3", provider="vtrix", model="wan26_t2i", created_at=T0 + 2),
+    )
+    async with database.reading() as tx:
+        assert expected == [found.id for found in await generations.listed(tx, Listing(**wanted))]
+
+
+async def test_refused_submission_goes_back_into_the_queue(database):
+    await keep(database, scheduled(status=Status.SUBMITTING, submitted_at=T0, clock_at=T0 + 1))
+    async with database.transaction() as tx:
+        assert await generations.return_to_pending(tx, "gen_1", T0 + 5, FAILURE)
+    found = await stored(database, "gen_1")
+    assert (Status.PENDING, None, FAILURE, 2) == (
+        found.generation.status,
+        found.generation.submitted_at,
+        found.generation.failure,
+        found.generation.version,
+    )
+    assert Schedule(submit_at=T0 + 5, clock_at=found.generation.deadline_at) == found.schedule
+
+
+@pytest.mark.parametrize(
+    "spoken",
+    [{"status": Status.COMPLETED}, {"external_id": "ext-1"}, {"held": FULL.held}, {"status": Status.PENDING}],
+    ids=["closed", "named", "held", "pending"],
+)
+async def test_submission_of_which_a_witness_spoke_is_never_sent_again(database, spoken):
+    await keep(database, scheduled(**{"status": Status.SUBMITTING, **spoken}))
+    before = await stored(database, "gen_1")
+    async with database.transaction() as tx:
+        assert not await generations.return_to_pending(tx, "gen_1", T0 + 5, None)
+    assert before == await stored(database, "gen_1")
+
+
+async def test_returning_without_a_reason_forgets_the_old_one(database):
+    await keep(database, scheduled(status=Status.SUBMITTING, failure=FAILURE))
+    async with database.transaction() as tx:
+        assert await generations.return_to_pending(tx, "gen_1", T0, None)
+    assert (await stored(database, "gen_1")).generation.failure is None
+
+
+async def test_queued_generation_can_be_withdrawn(database):
+    await keep(database, scheduled(submit_at=T0))
+    async with database.transaction() as tx:
+        assert await generations.withdraw(tx, "gen_1")
+        assert not await generations.withdraw(tx, "gen_none")
+    found = await stored(database, "gen_1")
+    assert (None, 2) == (found.schedule.submit_at, found.generation.version)
+
+
+@pytest.mark.parametrize("status", [Status.SUBMITTING, Status.COMPLETED])
+async def test_begun_generation_cannot_be_withdrawn(database, status):
+    await keep(database, scheduled(status=status, submit_at=T0))
+    async with database.transaction() as tx:
+        assert not await generations.withdraw(tx, "gen_1")
+
+
+async def test_overdue_are_claimed_up_to_the_limit_soonest_first(database, clock):
+    await keep(
+        database,
+        scheduled("late", clock_at=T0 - 1),
+        scheduled("latest", clock_at=T0 - 2),
+        scheduled("later", clock_at=T0 - 3),
+        scheduled("coming", clock_at=T0 + 100 * SECOND),
+        scheduled("never"),
+    )
+    async with database.transaction() as tx:
+        claimed = await generations.claim_overdue(tx, 2, 30 * SECOND)
+    assert {"gen_later", "gen_latest"} == {one.id for one in claimed}
+    async with database.transaction() as tx:
+        assert ["gen_late"] == [one.id for one in await generations.claim_overdue(tx, 9, 30 * SECOND)]
+        assert [] == await generations.claim_overdue(tx, 9, 30 * SECOND)
+
+
+async def test_expired_lease_brings_an_overdue_one_back(database, clock):
+    await keep(database, scheduled(clock_at=T0))
+    async with database.transaction() as tx:
+        assert 1 == len(await generations.claim_overdue(tx, 9, 30 * SECOND))
+    clock.advance(29)
+    async with database.transaction() as tx:
+        assert [] == await generations.claim_overdue(tx, 9, 30 * SECOND)
+    clock.advance(2)
+    async with database.transaction() as tx:
+        assert 1 == len(await generations.claim_overdue(tx, 9, 30 * SECOND))
+
+
+async def test_nothing_overdue_is_claimed_twice_by_many(database):
+    await keep(database, *(scheduled(f"{number:03}", clock_at=T0) for number in range(60)))
+    claimed = []
+
+    async def claim():
+        while True:
+            async with database.transaction() as tx:
+                batch = await generations.claim_overdue(tx, 7, 30 * SECOND)
+            assert len(batch) <= 7
+            claimed.extend(one.id for one in batch)
+            if not batch:
+                return
+
+    async with anyio.create_task_group() as group:
+        for _ in range(5):
+            group.start_soon(claim)
+    assert [f"gen_{number:03}" for number in range(60)] == sorted(claimed)
+
+
+async def test_one_generation_is_claimed_for_a_poll_whatever_its_schedule(database, clock):
+    await keep(database, scheduled(poll_at=T0 + 900 * SECOND))
+    async with database.transaction() as tx:
+        claimed = await generations.claim_poll_of(tx, "gen_1", 60 * SECOND)
+        assert clock.at + 60 * SECOND == claimed.schedule.poll_at
+        with pytest.raises(Missing):
+            await generations.claim_poll_of(tx, "gen_none", 60 * SECOND)
+
+
+async def test_unanswered_poll_is_asked_later(database):
+    await keep(database, scheduled(poll_at=T0))
+    async with database.transaction() as tx:
+        claimed = await generations.claim_poll_of(tx, "gen_1", 60 * SECOND)
+        await generations.poll_later(tx, claimed, T0 + 7)
+    found = await stored(database, "gen_1")
+    assert (T0 + 7, 1) == (found.schedule.poll_at, found.poll_misses)
+
+
+async def test_settled_answer_is_not_undone_by_a_late_miss(database):
+    await keep(database, scheduled(poll_at=T0))
+    async with database.transaction() as tx:
+        claimed = await generations.claim_poll_of(tx, "gen_1", 60 * SECOND)
+        await generations.save(tx, [replace(claimed, schedule=Schedule(poll_at=T0 + 99))])
+        await generations.poll_later(tx, claimed, T0 + 7)
+    found = await stored(database, "gen_1")
+    assert (T0 + 99, 0) == (found.schedule.poll_at, found.poll_misses)
+
+
+async def test_idempotency_key_is_bound_once(database):
+    async with database.transaction() as tx:
+        await generations.remember_order(tx, "key_a", "k", "digest-1", "gen_1", T0)
+    with pytest.raises(Overtaken, match="'k'"):
+        async with database.transaction() as tx:
+            await generations.remember_order(tx, "key_a", "k", "digest-2", "gen_2", T0)
+    async with database.reading() as tx:
+        assert ("digest-1", "gen_1") == await generations.remembered_order(tx, "key_a", "k")
+
+
+async def test_idempotency_keys_of_others_do_not_concern(database):
+    async with database.transaction() as tx:
+        await generations.remember_order(tx, "key_a", "k", "digest-1", "gen_1", T0)
+        await generations.remember_order(tx, "key_b", "k", "digest-2", "gen_2", T0)
+        assert ("digest-2", "gen_2") == await generations.remembered_order(tx, "key_b", "k")
+        with pytest.raises(Missing, match="no order has the idempotency key 'k'"):
+            await generations.remembered_order(tx, "key_c", "k")
+
+
+async def test_of_many_who_bind_a_key_at_once_one_does(database):
+    bound = []
+
+    async def bind(number):
+        try:
+            async with database.transaction() as tx:
+                await generations.remember_order(tx, "key_a", "k", "digest", f"gen_{number}", T0)
+            bound.append(f"gen_{number}")
+        except Overtaken:
+            pass
+
+    async with anyio.create_task_group() as group:
+        for number in range(8):
+            group.start_soon(bind, number)
+    async with database.reading() as tx:
+        assert [("digest", bound[0])] == [await generations.remembered_order(tx, "key_a", "k")]
+    assert 1 == len(bound)
+
+
+async def test_failure_code_is_stored_where_it_can_be_counted(database):
+    await keep(database, scheduled(failure=because(FailureCode.RATE_LIMITED)))
+    async with database.reading() as tx:
+        assert "rate_limited" == (await tx.fetch(generations.SQL["generation_by_id"], id="gen_1"))[0]["failure_code"]

@@ -1,0 +1,136 @@
+"""Migrations go forward only, whole or not at all, and refuse what they do not know."""
+
+from datetime import UTC, datetime
+import hashlib
+import subprocess
+import sys
+
+import anyio
+import pytest
+
+from service.store import migrate as room
+from service.store.base import Unsuitable
+from service.store.migrate import available, migrate
+from service.store.sql import parse
+from service.store.sqlite import SqliteDatabase
+
+NOW = round(datetime(2026, 9, 21, tzinfo=UTC).timestamp() * 1_000_000)
+QUERIES = parse("""
+-- name: applied
+SELECT name, digest, applied_at FROM migrations ORDER BY name;
+-- name: alter
+UPDATE migrations SET digest = 'another';
+-- name: tables
+SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name;
+""")
+MIGRATE = """
+import sys, anyio
+from pathlib import Path
+from service.store.migrate import migrate
+from service.store.sqlite import SqliteDatabase
+
+async def main():
+    database = await SqliteDatabase.open(Path(sys.argv[1]), lambda: 0)
+    try:
+        print(len(await migrate(database, 1)))
+    finally:
+        await database.close()
+
+sys.stdin.readline()
+anyio.run(main)
+"""
+
+
+@pytest.fixture
+async def fresh(tmp_path, clock):
+    database = await SqliteDatabase.open(tmp_path / "arrivals.db", clock)
+    yield database
+    await database.close()
+
+
+async def rows(database, name):
+    async with database.reading() as tx:
+        return await tx.fetch(QUERIES[name])
+
+
+async def test_fresh_database_gets_everything(fresh):
+    applied = await migrate(fresh, NOW)
+    assert list(available()) == applied
+    assert ["0001_initial", *sorted(available())[1:]] == applied
+    digests = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in available().items()}
+    assert [{"name": name, "digest": digests[name], "applied_at": NOW} for name in applied] == await rows(
+        fresh, "applied"
+    )
+
+
+async def test_again_is_nothing(fresh):
+    await migrate(fresh, NOW)
+    before = await rows(fresh, "applied")
+    assert [] == await migrate(fresh, NOW + 1)
+    assert before == await rows(fresh, "applied")
+
+
+async def test_altered_migration_is_refused(fresh):
+    await migrate(fresh, NOW)
+    async with fresh.transaction() as tx:
+        await tx.fetch(QUERIES["alter"])
+    with pytest.raises(Unsuitable, match=r"migration 0001_initial in .* is not the one this Arrivals carries"):
+        await migrate(fresh, NOW)
+
+
+async def test_database_of_a_newer_release_is_refused(fresh):
+    await migrate(fresh, NOW)
+    await fresh.script("INSERT INTO migrations VALUES ('9999_later', 'digest', 1);")
+    with pytest.raises(Unsuitable, match=r"newer Arrivals .it holds migration 9999_later.; upgrade"):
+        await migrate(fresh, NOW)
+
+
+async def test_further_migration_is_added(fresh, monkeypatch):
+    await migrate(fresh, NOW)
+    known = available()
+    monkeypatch.setattr(room, "available", lambda: {**known, "9000_more": "CREATE TABLE more (id TEXT);"})
+    assert ["9000_more"] == await migrate(fresh, NOW)
+    assert "more" in [row["name"] for row in await rows(fresh, "tables")]
+
+
+async def test_failing_migration_leaves_nothing_behind(fresh, monkeypatch):
+    monkeypatch.setattr(room, "available", lambda: {"9000_bad": "CREATE TABLE half (id TEXT); CREATE NONSENSE;"})
+    with pytest.raises(Unsuitable, match=r"migration 9000_bad cannot be applied to .*: near"):
+        await migrate(fresh, NOW)
+    assert [] == await rows(fresh, "tables")
+    monkeypatch.undo()
+    assert list(available()) == await migrate(fresh, NOW)
+
+
+async def test_two_instances_may_migrate_at_once(fresh, clock):
+    """Each migration is applied by exactly one of them, and both go on."""
+    second = await SqliteDatabase.open(fresh.path, clock)
+    applied = []
+
+    async def go(database):
+        applied.extend(await migrate(database, NOW))
+
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(go, fresh)
+            group.start_soon(go, second)
+    finally:
+        await second.close()
+    assert list(available()) == applied
+    assert list(available()) == [row["name"] for row in await rows(fresh, "applied")]
+
+
+@pytest.mark.timeout(30)
+def test_several_processes_may_start_on_a_fresh_file_at_once(tmp_path):
+    path = tmp_path / "arrivals.db"
+    command = [sys.executable, "-c", MIGRATE, str(path)]
+    processes = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for _ in range(4)
+    ]
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    told = [process.communicate()[0] for process in processes]
+    assert [0] * 4 == [process.returncode for process in processes], told
+    assert len(available()) == sum(map(int, told))

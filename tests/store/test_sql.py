@@ -1,0 +1,134 @@
+"""The loader, and every query on both databases: what keeps PostgreSQL a driver and not a rewrite."""
+
+import re
+import sqlite3
+
+import psycopg
+import pytest
+
+from service.store.generations import LAST
+from service.store.migrate import available
+from service.store.sql import for_postgres, for_sqlite, load, parse
+
+NOUNS = ("behavior", "events", "generations", "keys", "observations", "subscribers")
+QUERIES = [(noun, query) for noun in NOUNS for query in load(noun).values()]
+WHOLE = {
+    "after", "answer_by", "at", "attempt_at", "attempts", "believed", "clock_at", "closed_at", "count", "counted",
+    "created_at", "deadline_at", "delivered_at", "given_up_at", "http_status", "keep", "late", "lease_until", "limit",
+    "max_in_flight", "misses", "now", "number", "open_until", "poll_at", "poll_misses", "polls", "position",
+    "quarantined_at", "queue_position", "read_at", "received_at", "since", "spent_until", "submit_at", "submitted_at",
+    "until", "version", "webhook_expected",
+}  # fmt: skip
+FRACTIONS = {"duration_s", "progress", "rate_per_s", "spread_s", "usual_s"}
+
+
+def example_of(name):
+    """A value of the type that the service gives under this name."""
+    if name in WHOLE:
+        return 2**40
+    if name in FRACTIONS:
+        return 0.5
+    return {"body": b"\x00", "ids": '["gen_1"]'}.get(name, "text")
+
+
+def values_of(query):
+    """An example of every value it takes."""
+    return {name: example_of(name) for name in re.findall(r"%\((\w+)\)s", query.postgres)}
+
+
+@pytest.fixture(scope="module")
+def sqlite_schema():
+    connection = sqlite3.connect(":memory:")
+    for text in available().values():
+        connection.executescript(for_sqlite(text))
+    yield connection
+    connection.close()
+
+
+@pytest.fixture(scope="module")
+def postgres_schema(postgres_uri):
+    with psycopg.connect(postgres_uri, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize(("noun", "query"), QUERIES, ids=[f"{noun}-{query.name}" for noun, query in QUERIES])
+def test_sqlite_accepts_every_query(sqlite_schema, noun, query):
+    assert sqlite_schema.execute(f"EXPLAIN {query.sqlite}", values_of(query)).fetchall()
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(("noun", "query"), QUERIES, ids=[f"{noun}-{query.name}" for noun, query in QUERIES])
+@pytest.mark.parametrize("absent", [False, True], ids=["given", "absent"])
+def test_postgres_accepts_every_query(postgres_schema, noun, query, absent):
+    """With values of their types, and with none: PostgreSQL types both without a cast that SQLite would not know."""
+    values = dict.fromkeys(values_of(query)) if absent else values_of(query)
+    body = {"body": "text"} if noun == "events" and "body" in values and not absent else {}
+    assert postgres_schema.execute(f"EXPLAIN {query.postgres}", {**values, **body}).fetchall()
+
+
+@pytest.mark.parametrize("last_id", ["evt_zz", "gen_zz", "sub_zz", "whk_zz"])
+def test_last_sorts_after_every_id(last_id):
+    """Letters alone: PostgreSQL's locales sort `~` before every letter, and a list would be empty."""
+    assert last_id < LAST
+    assert LAST.isalpha()
+
+
+def test_every_query_is_found_by_its_name():
+    text = "-- ignored before the first name\n-- name: one\nSELECT 1;\n\n-- name: two_b\nSELECT 2;\n"
+    queries = parse(text)
+    assert {"one": ("one", "SELECT 1;"), "two_b": ("two_b", "SELECT 2;")} == {
+        name: (query.name, query.sqlite) for name, query in queries.items()
+    }
+
+
+def test_text_without_names_holds_no_query():
+    assert {} == parse("SELECT 1;")
+
+
+def test_unknown_noun_is_an_error():
+    with pytest.raises(FileNotFoundError):
+        load("nothing")
+
+
+def test_dialect_comments_speak_to_their_dialect_only():
+    text = "CREATE TABLE a (n INT/* pg: 8 */, x /* sqlite: REAL */ /* pg: FLOAT8 */) /* sqlite: STRICT */;"
+    assert "CREATE TABLE a (n INT, x REAL ) STRICT;" == for_sqlite(text)
+    assert "CREATE TABLE a (n INT8, x  FLOAT8) ;" == for_postgres(text)
+
+
+def test_dialect_comment_may_span_lines():
+    text = "SELECT 1 /* pg:\n FOR UPDATE\n SKIP LOCKED */;"
+    assert "SELECT 1 FOR UPDATE\n SKIP LOCKED;" == for_postgres(text)
+    assert "SELECT 1 ;" == for_sqlite(text)
+
+
+def test_values_are_written_as_psycopg_reads_them():
+    text = "UPDATE a SET b = :b, version = :version + 1 WHERE id = :id;"
+    assert text == for_sqlite(text)
+    assert "UPDATE a SET b = %(b)s, version = %(version)s + 1 WHERE id = %(id)s;" == for_postgres(text)
+
+
+def test_values_inside_a_dialect_comment_count():
+    assert "SELECT CAST(%(ids)s AS JSONB);" == for_postgres("SELECT /* pg: CAST(:ids AS JSONB) */;")
+
+
+def test_cast_by_colons_is_no_value():
+    assert "SELECT a::text;" == for_postgres("SELECT a::text;")
+
+
+def test_comments_are_left_out():
+    """A reason may hold anything, a colon and a word too."""
+    text = "-- Why: because :nothing is 100 % sure.\nSELECT 1\n  -- and here\n FROM a;"
+    assert "SELECT 1\n FROM a;" == for_sqlite(text) == for_postgres(text)
+
+
+@pytest.mark.parametrize(("noun", "query"), QUERIES, ids=[f"{noun}-{query.name}" for noun, query in QUERIES])
+def test_common_text_keeps_its_rules(noun, query):
+    """No cast by colons, no literal percent sign, no clock, one statement."""
+    text = query.postgres
+    assert "::" not in text
+    assert "%" not in re.sub(r"%\(\w+\)s", "", text)
+    assert not re.search(r"CURRENT_TIMESTAMP|now\(\)|datetime\(", text, re.IGNORECASE)
+    assert 1 == text.count(";")
+    assert "/*" not in text
+    assert "/*" not in query.sqlite

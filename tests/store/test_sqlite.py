@@ -1,0 +1,322 @@
+"""The SQLite driver's promises: all or nothing, one writer, readers that wait for nobody, bells that are not lost."""
+
+import sqlite3
+import stat
+
+import anyio
+import pytest
+
+from service.store import sqlite as room
+from service.store.base import Unavailable, Unsuitable
+from service.store.sql import parse
+from service.store.sqlite import READERS, SqliteDatabase
+from tests.conftest import opened
+
+QUERIES = parse("""
+-- name: add
+INSERT INTO notes (text) VALUES (:text);
+-- name: all
+SELECT text FROM notes ORDER BY text;
+-- name: count
+SELECT COUNT(*) AS counted FROM notes;
+-- name: bump
+UPDATE numbers SET number = :number WHERE id = 1;
+-- name: number
+SELECT number FROM numbers;
+-- name: orphan
+INSERT INTO children (parent) VALUES (17);
+-- name: journal
+PRAGMA journal_mode;
+-- name: synchronous
+PRAGMA synchronous;
+-- name: foreign_keys
+PRAGMA foreign_keys;
+-- name: nonsense
+SELECT nothing FROM nowhere;
+""")
+SCHEMA = """
+CREATE TABLE notes (text TEXT NOT NULL);
+CREATE TABLE numbers (id INT PRIMARY KEY, number INT NOT NULL);
+INSERT INTO numbers VALUES (1, 0);
+CREATE TABLE children (parent INT NOT NULL REFERENCES numbers (id) DEFERRABLE INITIALLY DEFERRED);
+"""
+
+
+@pytest.fixture
+async def notes(store):
+    await store.script(SCHEMA)
+    return store
+
+
+async def add(database, *texts, then=None):
+    async with database.transaction() as tx:
+        for text in texts:
+            await tx.fetch(QUERIES["add"], text=text)
+        if then is not None:
+            await then(tx)
+
+
+async def texts_in(database):
+    async with database.reading() as tx:
+        return [row["text"] for row in await tx.fetch(QUERIES["all"])]
+
+
+async def test_committed_is_seen_by_everybody(notes, clock):
+    await add(notes, "one")
+    async with opened(notes.path, clock) as other:
+        assert ["one"] == await texts_in(notes) == await texts_in(other)
+
+
+async def test_commit_survives_closing(notes, clock):
+    await add(notes, "one")
+    await notes.close()
+    async with opened(notes.path, clock) as again:
+        assert ["one"] == await texts_in(again)
+
+
+async def test_error_undoes_everything(notes):
+    async def fail(_tx):
+        raise RuntimeError("on purpose")
+
+    with pytest.raises(RuntimeError, match="on purpose"):
+        await add(notes, "one", then=fail)
+    assert [] == await texts_in(notes)
+    await add(notes, "two")
+    assert ["two"] == await texts_in(notes)
+
+
+async def test_refused_query_undoes_what_stood_before_it(notes):
+    with pytest.raises(sqlite3.IntegrityError):
+        await add(notes, "one", None)
+    assert [] == await texts_in(notes)
+
+
+async def test_refused_commit_undoes_everything(notes):
+    """What only the commit finds wrong leaves no transaction open."""
+    with pytest.raises(sqlite3.IntegrityError):
+        await add(notes, "one", then=lambda tx: tx.fetch(QUERIES["orphan"]))
+    await add(notes, "two")
+    assert ["two"] == await texts_in(notes)
+
+
+async def test_cancellation_undoes_everything(notes):
+    began, scope = anyio.Event(), anyio.CancelScope()
+
+    async def write():
+        with scope:
+            async with notes.transaction() as tx:
+                await tx.fetch(QUERIES["add"], text="one")
+                began.set()
+                await anyio.sleep_forever()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(write)
+        await began.wait()
+        scope.cancel()
+    assert scope.cancelled_caught
+    await add(notes, "two")
+    assert ["two"] == await texts_in(notes)
+
+
+async def test_cancellation_inside_a_query_undoes_everything(notes):
+    async with anyio.create_task_group() as group:
+        group.start_soon(add, notes, *(str(number) for number in range(200)))
+        async with notes.reading() as tx:
+            await tx.fetch(QUERIES["count"])
+        group.cancel_scope.cancel()
+    assert [] == await texts_in(notes)
+    await add(notes, "two")
+    assert ["two"] == await texts_in(notes)
+
+
+async def test_cancelled_while_waiting_for_the_writer_leaves_it_free(notes):
+    async with notes.transaction(), anyio.create_task_group() as group:
+        group.start_soon(add, notes, "one")
+        await anyio.wait_all_tasks_blocked()
+        group.cancel_scope.cancel()
+    await add(notes, "two")
+    assert ["two"] == await texts_in(notes)
+
+
+async def test_reader_sees_a_snapshot_and_waits_for_no_writer(notes):
+    await add(notes, "one")
+    async with notes.transaction() as writing:
+        await writing.fetch(QUERIES["add"], text="two")
+        async with notes.reading() as reading:
+            assert [{"text": "one"}] == await reading.fetch(QUERIES["all"])
+        assert [{"text": "one"}, {"text": "two"}] == await writing.fetch(QUERIES["all"])
+
+
+async def test_snapshot_stays_while_others_commit(notes):
+    await add(notes, "one")
+    async with notes.reading() as reading:
+        before = await reading.fetch(QUERIES["all"])
+        await add(notes, "two")
+        assert before == await reading.fetch(QUERIES["all"])
+    assert ["one", "two"] == await texts_in(notes)
+
+
+async def test_one_reader_too_many_waits_for_a_place(notes):
+    async with anyio.create_task_group() as group:
+        for _ in range(READERS * 4):
+            group.start_soon(texts_in, notes)
+    assert [] == await texts_in(notes)
+
+
+async def test_failing_reader_gives_its_place_back(notes):
+    for _ in range(READERS + 1):
+        with pytest.raises(Unavailable):
+            async with notes.reading() as tx:
+                await tx.fetch(QUERIES["nonsense"])
+    assert [] == await texts_in(notes)
+
+
+async def test_many_writers_lose_nothing(notes):
+    """A read inside a writing transaction is never overtaken: every increment counts."""
+
+    async def increment(_):
+        async with notes.transaction() as tx:
+            number = (await tx.fetch(QUERIES["number"]))[0]["number"]
+            await anyio.lowlevel.checkpoint()
+            await tx.fetch(QUERIES["bump"], number=number + 1)
+
+    async with anyio.create_task_group() as group:
+        for writer in range(50):
+            group.start_soon(increment, writer)
+    async with notes.reading() as tx:
+        assert [{"number": 50}] == await tx.fetch(QUERIES["number"])
+
+
+async def test_two_databases_on_one_file_lose_nothing(notes, clock):
+    """As two processes would: the second waits for the first one's commit."""
+
+    async def increment(database):
+        for _ in range(10):
+            async with database.transaction() as tx:
+                number = (await tx.fetch(QUERIES["number"]))[0]["number"]
+                await tx.fetch(QUERIES["bump"], number=number + 1)
+
+    async with opened(notes.path, clock) as other, anyio.create_task_group() as group:
+        group.start_soon(increment, notes)
+        group.start_soon(increment, other)
+    async with notes.reading() as tx:
+        assert [{"number": 20}] == await tx.fetch(QUERIES["number"])
+
+
+async def test_lock_that_is_held_too_long_is_said_and_passes(notes, clock, monkeypatch):
+    monkeypatch.setattr(room, "BUSY_MS", 1)
+    async with opened(notes.path, clock) as other:
+        async with notes.transaction():
+            with pytest.raises(Unavailable, match="just now: database is locked"):
+                await add(other, "one")
+        await add(other, "two")
+    assert ["two"] == await texts_in(notes)
+
+
+async def test_only_the_owner_can_read_the_file(store):
+    assert 0o600 == stat.S_IMODE(store.path.stat().st_mode)
+
+
+async def test_commit_survives_the_loss_of_power(store):
+    """Write-ahead log, and every commit flushed to the disk (2 is FULL)."""
+    for view in (store.transaction, store.reading):
+        async with view() as tx:
+            assert [{"journal_mode": "wal"}] == await tx.fetch(QUERIES["journal"])
+            assert [{"synchronous": 2}] == await tx.fetch(QUERIES["synchronous"])
+            assert [{"foreign_keys": 1}] == await tx.fetch(QUERIES["foreign_keys"])
+
+
+async def test_run_many_tells_how_many_rows_were_written(notes):
+    async with notes.transaction() as tx:
+        assert 0 == await tx.run_many(QUERIES["add"], [])
+        assert 2 == await tx.run_many(QUERIES["add"], [{"text": "one"}, {"text": "two"}])
+        assert 1 == await tx.run_many(QUERIES["bump"], [{"number": 5}])
+    assert ["one", "two"] == await texts_in(notes)
+
+
+async def test_the_clock_is_the_one_it_was_given(store, clock):
+    async with store.transaction() as tx:
+        assert clock.at + 1 == await tx.now()
+
+
+async def test_failing_script_leaves_nothing_behind(notes):
+    with pytest.raises(sqlite3.OperationalError):
+        await notes.script("BEGIN IMMEDIATE; INSERT INTO notes VALUES ('one'); SELECT nothing FROM nowhere; COMMIT;")
+    assert [] == await texts_in(notes)
+    await add(notes, "two")
+
+
+@pytest.mark.parametrize(
+    "make", [lambda path: path.mkdir(), lambda path: path.write_bytes(b"no database" * 100)], ids=["folder", "other"]
+)
+async def test_unsuitable_path_is_said_in_one_line(tmp_path, clock, make):
+    path = tmp_path / "here"
+    make(path)
+    with pytest.raises(Unsuitable, match=rf"^cannot open the database {path}: [^\n]+$"):
+        await SqliteDatabase.open(path, clock)
+
+
+async def test_missing_folder_is_said_in_one_line(tmp_path, clock):
+    with pytest.raises(Unsuitable, match="cannot open the database"):
+        await SqliteDatabase.open(tmp_path / "no" / "folder" / "arrivals.db", clock)
+
+
+async def test_too_old_an_sqlite_is_said_in_one_line(tmp_path, clock, monkeypatch):
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 36, 0))
+    monkeypatch.setattr(sqlite3, "sqlite_version", "3.36.0")
+    with pytest.raises(Unsuitable, match=r"SQLite 3\.36\.0 is too old; Python must carry 3\.37 or newer"):
+        await SqliteDatabase.open(tmp_path / "arrivals.db", clock)
+
+
+async def test_closed_database_says_so(store):
+    await store.close()
+    for use in (store.transaction(), store.reading()):
+        with pytest.raises(Unsuitable, match="closed"):
+            async with use:
+                pass
+    with pytest.raises(Unsuitable, match="closed"):
+        await store.script("SELECT 1;")
+
+
+async def test_closing_twice_is_nothing(store):
+    await store.close()
+    await store.close()
+
+
+async def test_ring_between_heard_and_wait_is_not_lost(store):
+    heard = store.heard("work")
+    store.ring("work")
+    with anyio.fail_after(1):
+        await store.wait("work", heard, 60)
+
+
+async def test_ring_wakes_everybody_who_waits(store):
+    heard = store.heard("work")
+    async with anyio.create_task_group() as group:
+        group.start_soon(store.wait, "work", heard, 60)
+        group.start_soon(store.wait, "work", heard, 60)
+        await anyio.wait_all_tasks_blocked()
+        store.ring("work")
+    assert heard + 1 == store.heard("work")
+
+
+async def test_other_bell_wakes_nobody(store):
+    woken = []
+
+    async def wait():
+        await store.wait("work", store.heard("work"), 60)
+        woken.append("work")
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait)
+        await anyio.wait_all_tasks_blocked()
+        store.ring("rest")
+        await anyio.wait_all_tasks_blocked()
+        assert [] == woken
+        store.ring("work")
+    assert ["work"] == woken
+
+
+async def test_waiting_ends_by_itself(store):
+    await store.wait("work", store.heard("work"), 0.001)
+    assert 0 == store.heard("work")

@@ -1,0 +1,213 @@
+"""The one loop: nothing that goes wrong with one item, or with one claim, stops anything else."""
+
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+
+from service.workers.loop import Worker
+
+SECONDS = 60.0  # a rest that no test waits for: where a loop goes on, something woke it
+
+
+class Work:
+    """Hands out batches; an item is a name, and `handling` says what to do with it."""
+
+    def __init__(self, *batches, store=None):
+        self.batches, self.store = list(batches), store
+        self.limits, self.begun, self.done = [], [], []
+        self.release = anyio.Event()
+
+    async def claim(self, limit):
+        """The next batch; an exception in its place is raised."""
+        await anyio.lowlevel.checkpoint()
+        self.limits.append(limit)
+        batch = self.batches.pop(0) if self.batches else []
+        if isinstance(batch, Exception):
+            raise batch
+        return batch
+
+    async def handle(self, item):
+        """`slow…` waits for release, `stuck…` for ever, `bad…` raises."""
+        self.begun.append(item)
+        if item.startswith("bad"):
+            raise RuntimeError("on purpose")
+        if item.startswith("stuck"):
+            await anyio.sleep_forever()
+        if item.startswith("slow"):
+            await self.release.wait()
+        self.done.append(item)
+
+    def worker(self, *, capacity=10, trust_s=SECONDS, interval_s=SECONDS):
+        """A worker on it."""
+        return Worker(
+            name="work",
+            claim=self.claim,
+            handle=self.handle,
+            interval_s=interval_s,
+            trust_s=trust_s,
+            capacity=capacity,
+        )
+
+
+@asynccontextmanager
+async def running(worker, store):
+    """The loop runs while the block does; what has begun is finished at its end."""
+    stop = anyio.Event()
+    async with anyio.create_task_group() as group:
+        group.start_soon(worker.run, store, stop)
+        yield
+        stop.set()
+        store.ring(worker.name)
+
+
+async def until(told):
+    """Turn the loop over until it is so."""
+    with anyio.fail_after(5):
+        while not told():
+            await anyio.lowlevel.checkpoint()
+
+
+async def test_one_batch_is_claimed_and_handled_whole():
+    work = Work(["a", "b", "c"], ["d"])
+    assert 3 == await work.worker(capacity=7).run_once()
+    assert ["a", "b", "c"] == sorted(work.done)
+    assert [7] == work.limits
+
+
+async def test_empty_batch_is_nothing():
+    assert 0 == await Work().worker().run_once()
+
+
+async def test_failing_item_stops_neither_its_neighbours_nor_the_next_batch():
+    work = Work(["bad", "a", "bad too", "b"], ["c"])
+    worker = work.worker()
+    assert 4 == await worker.run_once()
+    assert 1 == await worker.run_once()
+    assert ["a", "b", "c"] == work.done
+
+
+async def test_overlong_item_is_stopped_and_stops_nobody_else():
+    work = Work(["stuck", "a"], ["b"])
+    worker = work.worker(trust_s=0.01)
+    assert 2 == await worker.run_once()
+    assert 1 == await worker.run_once()
+    assert ["a", "b"] == work.done
+
+
+async def test_failing_claim_of_one_batch_is_told_to_who_asked():
+    with pytest.raises(RuntimeError, match="on purpose"):
+        await Work(RuntimeError("on purpose")).worker().run_once()
+
+
+async def test_loop_goes_on_as_long_as_there_is_work(store):
+    work = Work(["a"], ["bad", "b"], ["c"])
+    async with running(work.worker(), store):
+        await until(lambda: len(work.done) == 3)
+    assert ["a", "b", "c"] == work.done
+
+
+async def test_failing_claim_rests_and_tries_again(store):
+    work = Work(RuntimeError("on purpose"), ["a"])
+    async with running(work.worker(interval_s=0.001), store):
+        await until(lambda: work.done)
+    assert ["a"] == work.done
+
+
+async def test_bell_ends_a_rest(store):
+    work = Work()
+    async with running(work.worker(), store):
+        await until(lambda: work.limits)
+        work.batches.append(["a"])
+        store.ring("work")
+        await until(lambda: work.done)
+
+
+async def test_ring_during_a_claim_that_finds_nothing_is_not_lost(store):
+    work = Work()
+    claim = work.claim
+
+    async def claim_and_ring(limit):
+        batch = await claim(limit)
+        if len(work.limits) == 1:
+            work.batches.append(["a"])
+            store.ring("work")
+        return batch
+
+    work.claim = claim_and_ring
+    async with running(work.worker(), store):
+        await until(lambda: work.done)
+    assert 10 == work.limits[1]
+
+
+async def test_lost_ring_costs_one_rest(store):
+    work = Work()
+    async with running(work.worker(interval_s=0.001), store):
+        await until(lambda: work.limits)
+        work.batches.append(["a"])
+        await until(lambda: work.done)
+
+
+async def test_slow_item_holds_one_place_and_nobodys_turn(store):
+    work = Work(["slow"], ["a"], ["b"])
+    async with running(work.worker(capacity=2), store):
+        await until(lambda: len(work.done) == 2)
+        assert ["a", "b"] == work.done
+        work.release.set()
+    assert ["a", "b", "slow"] == work.done
+
+
+async def test_full_house_claims_nothing_until_a_place_is_free(store):
+    """However long the items take: nothing is claimed that nobody has a hand for."""
+    work = Work(["slow 1", "slow 2"], ["a"])
+    async with running(work.worker(capacity=2), store):
+        await until(lambda: len(work.begun) == 2)
+        for bell in ("work", "freed:work"):
+            store.ring(bell)
+            await anyio.wait_all_tasks_blocked()
+        assert [2] == work.limits
+        work.release.set()
+        await until(lambda: "a" in work.done)
+    assert 0 not in work.limits
+
+
+async def test_freed_place_is_used_at_once(store):
+    work = Work(["slow", "a"], ["b"])
+    async with running(work.worker(capacity=2), store):
+        await until(lambda: "b" in work.done)
+        work.release.set()
+    assert [2, 1] == work.limits[:2]
+
+
+async def test_equal_items_hold_a_place_each(store):
+    item = "slow"
+    work = Work([item, item], ["a"])
+    async with running(work.worker(capacity=3), store):
+        await until(lambda: "a" in work.done)
+        work.release.set()
+    assert [3, 1] == work.limits[:2]
+
+
+async def test_stop_finishes_what_has_begun_and_claims_no_more(store):
+    work = Work(["slow"], [], ["never"])
+    async with running(work.worker(), store):
+        await until(lambda: len(work.limits) == 2)
+        work.batches[:] = [["never"]]
+        store_rung = store.heard("work")
+        work.release.set()
+    assert ["slow"] == work.done
+    assert [["never"]] == work.batches
+    assert store_rung + 1 == store.heard("work")
+
+
+async def test_stop_waits_for_a_slow_item_in_a_full_house(store):
+    work = Work(["slow"])
+    stop = anyio.Event()
+    async with anyio.create_task_group() as group:
+        group.start_soon(work.worker(capacity=1).run, store, stop)
+        await until(lambda: work.begun)
+        stop.set()
+        await anyio.wait_all_tasks_blocked()
+        assert [] == work.done
+        work.release.set()
+    assert ["slow"] == work.done

@@ -1,0 +1,53 @@
+"""The table of workers: every step of the flow that goes on by itself has one."""
+
+import pytest
+
+from service.core.http import InboundWebhook
+from service.flow import deliver, expire, poll, submit
+from service.store import observations
+from service.store.observations import StoredWebhook
+from service.workers.roster import NAMES, roster
+from tests.conftest import START, run_worker
+
+
+async def test_roster_stands_in_the_order_in_which_a_generation_meets_it(tools):
+    assert NAMES == tuple(worker.name for worker in roster(tools))
+    assert ("submit", "read", "poll", "expire", "deliver") == NAMES
+
+
+async def test_trust_ends_before_the_lease_does(tools):
+    """Who is stopped before anybody else may claim the item does no work twice."""
+    leases = {
+        "submit": submit.ANSWER_WITHIN_S,
+        "poll": poll.LEASE_S,
+        "expire": expire.LEASE_S,
+        "deliver": tools.limits.delivery_timeout_s * 2,
+    }
+    trusts = {worker.name: worker.trust_s for worker in roster(tools)}
+    assert all(trusts[name] < lease for name, lease in leases.items())
+    assert submit.SUBMIT_TIMEOUT_S < trusts["submit"]
+    assert poll.POLL_TIMEOUT_S < trusts["poll"]
+    assert tools.limits.delivery_timeout_s < trusts["deliver"]
+    assert deliver.claim is not submit.claim
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_every_worker_finds_nothing_in_an_empty_database(tools, name):
+    assert 0 == await run_worker(tools, name)
+
+
+async def test_webhooks_are_read_a_whole_batch_at_once(tools):
+    """One batch is one item, because it is settled in one transaction."""
+    async with tools.store.transaction() as tx:
+        for number in range(3):
+            webhook = StoredWebhook(
+                id=f"whk_{number}",
+                provider="runblob",
+                account="default",
+                generation_id="gen_none",
+                received_at=START,
+                webhook=InboundWebhook(body=b"{}"),
+            )
+            await observations.insert_webhook(tx, webhook)
+    assert 1 == await run_worker(tools, "read")
+    assert 0 == await run_worker(tools, "read")
