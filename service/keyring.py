@@ -27,32 +27,36 @@ def keyring_path(settings: Settings) -> Path:
 
 def with_keys(settings: Settings) -> tuple[Settings, bool]:
     """The settings with every key, and whether the file was made now. Raises BadSetting."""
-    if settings.callback_secret is not None:
-        try:
-            key_of(settings.callback_secret)
-        except BadSecret as error:
-            raise BadSetting(f"ARRIVALS_CALLBACK_SECRET is wrong: {BadSecret.__doc__}") from error
-    if settings.secret_keys and settings.api_key and settings.callback_secret:
-        return settings, False
-    keyring, made = _kept(keyring_path(settings))
-    return (
-        replace(
+    made = False
+    if not (settings.secret_keys and settings.api_key and settings.callback_secret):
+        keyring, made = _kept(keyring_path(settings))
+        settings = replace(
             settings,
             secret_keys=settings.secret_keys or tuple(keyring.secret_keys),
             api_key=settings.api_key or keyring.api_key,
             callback_secret=settings.callback_secret or keyring.callback_secret,
-        ),
-        made,
-    )
+        )
+    try:
+        key_of(settings.callback_secret or "")
+    except BadSecret as error:
+        raise BadSetting(f"ARRIVALS_CALLBACK_SECRET is wrong: {BadSecret.__doc__}") from error
+    return settings, made
+
+
+def read_keys(path: Path) -> Keyring | None:
+    """What the file holds; None when there is none yet. Raises BadSetting."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Keyring)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError) as error:
+        raise BadSetting(f"cannot read the keys in {path}: {error}") from error
 
 
 def _kept(path: Path) -> tuple[Keyring, bool]:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Keyring), False
-    except FileNotFoundError:
-        pass
-    except (OSError, msgspec.DecodeError) as error:
-        raise BadSetting(f"cannot read the keys in {path}: {error}") from error
+    kept = read_keys(path)
+    if kept is not None:
+        return kept, False
     keyring = Keyring(
         secret_keys=[secrets.token_urlsafe(32)],
         api_key="arr_" + secrets.token_urlsafe(32),

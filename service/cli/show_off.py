@@ -1,11 +1,13 @@
 """`arrivals demo`: the main job from end to end, on this machine alone."""
 
+from importlib.util import find_spec
 import sys
 
 import click
 
 from service.cli.tables import as_json
 from service.proof.demo import Options, demo
+from service.proof.processes import NotReady
 
 
 @click.command("demo")
@@ -16,7 +18,12 @@ from service.proof.demo import Options, demo
 @click.option("--keep", is_flag=True, help="Leave everything running, and say what to try next.")
 def demo_command(as_program: bool, seed: int, lose_webhooks: bool, crash: bool, keep: bool) -> None:
     """Three real processes, some hundred generations, every fault; exit code 0 only if all three accounts agree."""
-    summary = demo(Options(seed=seed, lose_webhooks=lose_webhooks, crash=crash, keep=keep, quiet=as_program))
+    if find_spec("standardwebhooks") is None:
+        raise click.UsageError("the demo verifies with a package of its own: pip install 'arrivals[demo]'")
+    try:
+        summary = demo(Options(seed=seed, lose_webhooks=lose_webhooks, crash=crash, keep=keep, quiet=as_program))
+    except NotReady as error:
+        raise click.ClickException(str(error)) from error
     if as_program:
         as_json(summary.as_dict())
     sys.exit(0 if summary.agreed else 1)

@@ -8,7 +8,8 @@ import click
 import httpx
 
 from service.cli.main import settings_from_environment
-from service.keyring import with_keys
+from service.keyring import keyring_path, read_keys
+from service.settings import BadSetting
 
 TIMEOUT_S = 330.0
 
@@ -23,11 +24,17 @@ def talk(
     url: str | None, key: str | None, method: str, path: str, headers: Mapping[str, str] | None = None, **options: Any
 ) -> Any:
     """The JSON answer; an error ends the command with exit code 1 and the service's own words."""
-    if url is None or key is None:
-        settings = settings_from_environment()
+    settings = settings_from_environment()
+    key = key or settings.api_key
+    if url is None:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        url = url or f"http://{host}:{settings.port}"
-        key = key or (settings.api_key or with_keys(settings)[0].api_key)
+        url = f"http://{host}:{settings.port}"
+        kept = (
+            read_keys(keyring_path(settings)) if key is None else None
+        )  # for the service that runs here, and no other
+        key = kept.api_key if kept else key
+    if key is None:
+        raise BadSetting("there is no API key for this service; set ARRIVALS_API_KEY or give --key")
     try:
         reply = httpx.request(
             method,

@@ -120,6 +120,7 @@ class Stage:
 def demo(options: Options) -> Summary:
     """Run it; the summary says whether the accounts agree."""
     began = time.monotonic()
+    _end_cleanly_when_told()
     with _folder(options) as folder:
         stage = Stage(folder, options)
         try:
@@ -202,6 +203,12 @@ def _accounts(stage: Stage, orders: list[Ordered], *, killed: bool) -> Accounts:
         conflicts={provider["name"]: provider["behavior"]["conflicting"] for provider in behaved},
         killed=killed,
     )
+
+
+def _end_cleanly_when_told() -> None:
+    """Either signal ends the demo as Ctrl-C does, so that its processes end with it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 def _until_interrupted() -> None:

@@ -5,7 +5,9 @@ import json
 import pytest
 
 from service.cli.tables import show_table
+from service.keyring import with_keys
 from service.proof.processes import free_port
+from service.settings import Settings
 from tests.cli.conftest import asking_for
 
 pytestmark = pytest.mark.timeout(30)
@@ -127,16 +129,22 @@ def test_key_that_was_made_beside_the_running_service_works(arrivals, service):
     assert "has no scope 'submit'" in result.stderr
 
 
-def test_key_of_another_database_opens_nothing(arrivals, service, tmp_path):
-    result = arrivals("list", PORT=service["PORT"], DATABASE=tmp_path / "other.db")
-    assert (1, "arrivals: this API key is unknown or revoked\n") == (result.exit_code, result.stderr)
+def test_no_keys_file_is_made_and_the_local_key_goes_to_no_other_address(arrivals, service, tmp_path):
+    """Only `serve` makes keys; a key that nobody named belongs to the service of this environment."""
+    without = arrivals("list", PORT=service["PORT"], DATABASE=tmp_path / "other.db")
+    kept = tmp_path / "kept.db"
+    with_keys(Settings(database=str(kept)))
+    elsewhere = arrivals("list", "--url", "http://127.0.0.1:9", DATABASE=kept)
+    said = "arrivals: there is no API key for this service; set ARRIVALS_API_KEY or give --key\n"
+    assert [(2, said)] * 2 == [(result.exit_code, result.stderr) for result in (without, elsewhere)]
+    assert not (tmp_path / "other.db.keys").exists()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 @pytest.mark.parametrize("command", [("list",), ("show", "gen_1"), ("submit", "a", "b")], ids=" ".join)
 def test_service_that_is_not_running_is_said(arrivals, command, host):
     port = free_port()
-    result = arrivals(*command, HOST=host, PORT=port)
+    result = arrivals(*command, "--key", "any", HOST=host, PORT=port)
     assert (1, "") == (result.exit_code, result.stdout)
     shown = f"[{host}]" if ":" in host else host
     assert result.stderr.startswith(f"arrivals: nothing answers at http://{shown}:{port} (")
