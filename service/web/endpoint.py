@@ -60,6 +60,13 @@ def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | No
     return Response(msgspec.json.encode(value), status, headers=dict(headers or {}), media_type="application/json")
 
 
+def page_response(found: Sequence[Any], limit: int, show: Callable[[Any], Any]) -> Response:
+    """A page of things with an `id`, of which one more than `limit` was looked for: `next` is null on the last page."""
+    page = found[:limit]
+    following = page[-1].id if len(found) > limit else None
+    return json_response({"data": [show(one) for one in page], "next": following})
+
+
 def routes(endpoints: Sequence[Endpoint], gate: Gate) -> list[Route]:
     """The endpoints as Starlette serves them: one route a path, so that a wrong method is told all the right ones."""
     by_path: dict[str, dict[str, Endpoint]] = {}

@@ -21,7 +21,7 @@ from service.flow.tools import Tools
 from service.store import generations
 from service.store.generations import LAST, NEVER, Listing
 from service.web.auth import Scope
-from service.web.endpoint import Call, Endpoint, json_response
+from service.web.endpoint import Call, Endpoint, json_response, page_response
 from service.web.errors import Problem, invalid
 from service.web.shapes import (
     GenerationPage,
@@ -110,9 +110,7 @@ async def list_page(call: Call) -> Response:
     )
     async with call.tools.store.reading() as tx:
         found = await generations.listed(tx, listing)
-    page = found[: query.limit]
-    following = page[-1].id if len(found) > query.limit else None
-    return json_response({"data": [public(generation) for generation in page], "next": following})
+    return page_response(found, query.limit, public)
 
 
 def moment(name: str, text: str | None, otherwise: Micros) -> Micros:

@@ -12,7 +12,7 @@ from service.store import subscribers
 from service.store.generations import LAST
 from service.store.subscribers import Subscriber
 from service.web.auth import Scope
-from service.web.endpoint import Call, Endpoint, json_response
+from service.web.endpoint import Call, Endpoint, json_response, page_response
 from service.web.errors import invalid
 from service.web.shapes import PageQuery, SubscriberBody, SubscriberPage, SubscriberShape
 
@@ -50,9 +50,7 @@ async def list_page(call: Call) -> Response:
     query: PageQuery = call.query
     async with call.tools.store.reading() as tx:
         found = await subscribers.listed(tx, query.limit + 1, query.after or LAST)
-    page = found[: query.limit]
-    following = page[-1].id if len(found) > query.limit else None
-    return json_response({"data": [_shown(subscriber) for subscriber in page], "next": following})
+    return page_response(found, query.limit, _shown)
 
 
 async def show(call: Call) -> Response:

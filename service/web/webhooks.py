@@ -13,7 +13,7 @@ from service.store import observations
 from service.store.generations import LAST, NEVER
 from service.store.observations import StoredWebhook, WebhookListing
 from service.web.auth import Scope
-from service.web.endpoint import Call, Endpoint, json_response
+from service.web.endpoint import Call, Endpoint, json_response, page_response
 from service.web.errors import invalid
 from service.web.generations import moment
 from service.web.shapes import WebhookPage, WebhookShape, WebhooksQuery
@@ -39,9 +39,7 @@ async def list_page(call: Call) -> Response:
     )
     async with call.tools.store.reading() as tx:
         found = await observations.listed(tx, listing)
-    page = found[: query.limit]
-    following = page[-1].id if len(found) > query.limit else None
-    return json_response({"data": [_shown(stored) for stored in page], "next": following})
+    return page_response(found, query.limit, _shown)
 
 
 async def show(call: Call) -> Response:
