@@ -8,19 +8,20 @@ import time
 import anyio
 import structlog
 
+from service.destinations import Destinations
 from service.flow.callback import Callbacks
-from service.flow.submit import ANSWER_WITHIN_S
+from service.flow.submit import LONGEST_ANSWER_S
 from service.flow.tools import Limits, Tools, Upstream
 from service.providers.catalog import PROVIDERS
 from service.settings import Settings
 from service.store.migrate import migrate
 from service.store.sqlite import SqliteDatabase
-from service.transport import Destinations, Transport
+from service.transport import Transport
 from service.workers.roster import roster
 
 log = structlog.get_logger()
 
-GRACE_S = ANSWER_WITHIN_S  # for what has begun, when asked to stop: a submission that is cut off is paid for and lost
+GRACE_S = LONGEST_ANSWER_S  # for what has begun, when asked to stop: a submission that is cut off is paid for and lost
 
 
 def clock() -> int:

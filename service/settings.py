@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 from service.core.admission import Budget
 from service.core.cadence import RETRY_SCHEDULE_S, Cadence
+from service.destinations import Network
 from service.logs import LogFormat
-from service.providers.base import Account
+from service.providers.base import Account, Provider
 from service.providers.catalog import PROVIDERS
-from service.transport import Network
 
 PREFIX = "ARRIVALS_"
 SHORTEST_KEY = 16
@@ -176,6 +176,16 @@ PROVIDER_FIELDS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "MAX_IN_FLIGHT": (_whole(1, 10**6), "The most generations under way at once."),
     "REQUESTS_PER_MINUTE": (_whole(1, 10**6), "The most submissions and polls a minute, together."),
 }
+
+
+def host_fields(provider: Provider) -> dict[str, tuple[Callable[[str], Any], str]]:
+    """The settings that name a provider's further hosts."""
+    return {
+        f"{name.upper()}_BASE_URL": (_url, f"Where `{name}` is, if not at {url}; as `BASE_URL`.")
+        for name, url in provider.HOSTS.items()
+    }
+
+
 CADENCES = {
     "POLL_FIRST_S": "poll_first_s",
     "POLL_MAX_S": "poll_max_s",
@@ -196,7 +206,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             place[CADENCES.get(name, name.lower())] = _value(name, FIELDS[name][0], text)
             continue
         provider, account, part = _provider_setting(name)
-        providers.setdefault((provider, account), {})[part] = _value(name, PROVIDER_FIELDS[part][0], text)
+        providers.setdefault((provider, account), {})[part] = _value(name, _reader_of(provider, part), text)
     accounts = {key: _account(*key, parts) for key, parts in providers.items()}
     return Settings(cadence=Cadence(**cadence), accounts=accounts, **values)
 
@@ -208,10 +218,16 @@ def _value(name: str, read: Callable[[str], Any], text: str) -> Any:
         raise BadSetting(f"{PREFIX}{name} must be {error}") from error
 
 
+def _reader_of(provider: str, part: str) -> Callable[[str], Any]:
+    fields = {**PROVIDER_FIELDS, **host_fields(PROVIDERS[provider])}
+    return fields[part][0]
+
+
 def _provider_setting(name: str) -> tuple[str, str, str]:
     """`RUNBLOB_API_KEY` → (runblob, default, API_KEY); `RUNBLOB__TEAM_B_API_KEY` → (runblob, team_b, API_KEY)."""
-    for provider in PROVIDERS:
-        for part in PROVIDER_FIELDS:
+    for provider, module in PROVIDERS.items():
+        # The longest first: `SENSE_BASE_URL` ends in `BASE_URL` and is no account called sense.
+        for part in [*host_fields(module), *PROVIDER_FIELDS]:
             if name == f"{provider.upper()}_{part}":
                 return provider, "default", part
             head, tail = f"{provider.upper()}__", f"_{part}"
@@ -238,6 +254,7 @@ def _account(provider: str, account: str, parts: Mapping[str, Any]) -> AccountSe
             base_url=parts.get("BASE_URL", module.BASE_URL),
             api_key=parts["API_KEY"],
             webhook_secrets=parts.get("WEBHOOK_SECRET", ()),
+            hosts={name: parts.get(f"{name.upper()}_BASE_URL", url) for name, url in module.HOSTS.items()},
         ),
         budget=budget,
     )

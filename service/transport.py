@@ -4,16 +4,14 @@ httpx is the interface. Its own connection pool slows down with concurrency, so 
 also takes a resolver: a connection goes to exactly the addresses that were checked.
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 import errno
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-import ipaddress
 import socket
 import ssl
-from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -23,9 +21,7 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from service.core.http import HttpCall, HttpReply
-
-Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+from service.destinations import Destinations
 
 CONNECT_TIMEOUT_S = 10.0
 REPLY_MAX_BYTES = 32 * 1024 * 1024  # a provider may inline an image in its answer
@@ -67,59 +63,6 @@ class Streamed:
     http_status: int
     headers: dict[str, str]
     body: AsyncIterator[bytes] = field(repr=False)
-
-
-class Destinations:
-    """Where URLs given by users may lead: public addresses by https, and whatever the operator allows."""
-
-    def __init__(self, allowed: Sequence[Network] = ()) -> None:
-        self._allowed = tuple(allowed)
-
-    def permits(self, address: str, scheme: str) -> bool:
-        """Whether a connection may go to this address."""
-        ip = ipaddress.ip_address(address.partition("%")[0])
-        if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
-            ip = ip.ipv4_mapped
-        if any(ip.version == network.version and ip in network for network in self._allowed):
-            return True
-        return scheme == "https" and ip.is_global and not ip.is_multicast and not _leads_elsewhere(ip)
-
-    def objection(self, url: str) -> str | None:
-        """What is wrong with a URL as it is written, before any name is resolved; None if nothing is."""
-        try:
-            parts = urlsplit(url)
-            host, _ = parts.hostname, parts.port
-            called = httpx.URL(url).raw_host.decode()
-        except (ValueError, httpx.InvalidURL) as error:
-            return f"not a URL: {error}"
-        if parts.scheme not in ("https", "http"):
-            return "only https:// and http:// URLs can be called"
-        if not host:
-            return "the URL names no host"
-        if parts.username is not None or parts.password is not None:
-            return "the URL holds credentials"
-        if parts.scheme == "http" and not self._allowed:
-            return "plain http is not allowed; use https, or list the network in ARRIVALS_ALLOW_DESTINATIONS"
-        # An address goes past the resolver. `127。0。0。1` becomes one on the way out, so it is checked as it is sent.
-        try:
-            literal = ipaddress.ip_address(called)
-        except ValueError:
-            return None
-        if not self.permits(str(literal), parts.scheme):
-            return f"{host} is not a public address; list its network in ARRIVALS_ALLOW_DESTINATIONS to allow it"
-        return None
-
-
-# https://www.iana.org/assignments/ipv6-address-space: only 2000::/3 is global unicast, and parts of it (Teredo and
-# its neighbors, 6to4, documentation) and the 6to4 relay lead to other addresses than they name.
-_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
-_ELSEWHERE = [ipaddress.ip_network(text) for text in ("2001::/23", "2002::/16", "3fff::/20", "192.88.99.0/24")]
-
-
-def _leads_elsewhere(ip: Address) -> bool:
-    return (ip.version == 6 and ip not in _GLOBAL_UNICAST) or any(  # noqa: PLR2004 - the version's number
-        ip.version == network.version and ip in network for network in _ELSEWHERE
-    )
 
 
 class _CheckedResolver(aiohttp.ThreadedResolver):
@@ -172,6 +115,10 @@ class Transport:
         """A submission to a provider. Raises NotSent (surely not accepted) and NoAnswer (nobody knows)."""
         return await self._whole(self._submit, call, timeout_s, REPLY_MAX_BYTES)
 
+    async def look(self, call: HttpCall, timeout_s: float = 30.0) -> HttpReply:
+        """A question whose answer is JSON or a file; a file is left where it is. Raises NotSent, NoAnswer."""
+        return await self._whole(self._ask, call, timeout_s, REPLY_MAX_BYTES, only_json=True)
+
     async def deliver(self, call: HttpCall, timeout_s: float, answer_bytes: int) -> HttpReply:
         """A call to a destination that a user named; only the first `answer_bytes` of the answer are kept."""
         return await self._whole(self._guarded(call.url), call, timeout_s, answer_bytes, cut=True)
@@ -180,12 +127,25 @@ class Transport:
     async def fetch(self, call: HttpCall, *, provider: bool, timeout_s: float = 30.0) -> AsyncIterator[Streamed]:
         """A reply as it comes, from a provider's own origin or from anywhere. Raises NotSent, NoAnswer."""
         client = self._ask if provider else self._guarded(call.url)
+        async with self._opened(client, call, timeout_s, timeout_s) as reply:
+            yield reply
+
+    @asynccontextmanager
+    async def stream(self, call: HttpCall, answer_s: float, idle_s: float) -> AsyncIterator[Streamed]:
+        """A submission whose answer is a stream, which may be silent for `idle_s`. Raises NotSent, NoAnswer."""
+        async with self._opened(self._submit, call, answer_s, idle_s) as reply:
+            yield reply
+
+    @asynccontextmanager
+    async def _opened(
+        self, client: httpx.AsyncClient, call: HttpCall, answer_s: float, each_s: float
+    ) -> AsyncIterator[Streamed]:
         with _in_our_words():
             request = _request(client, call)
-            with anyio.fail_after(timeout_s):
+            with anyio.fail_after(answer_s):
                 response = await client.send(request, stream=True)
             try:
-                body = _in_time(response.aiter_raw(), timeout_s)
+                body = _in_time(response.aiter_raw(), each_s)
                 yield Streamed(http_status=response.status_code, headers=_headers(response), body=body)
             finally:
                 await response.aclose()
@@ -197,12 +157,21 @@ class Transport:
         return self._outside[urlsplit(url).scheme]
 
     async def _whole(
-        self, client: httpx.AsyncClient, call: HttpCall, timeout_s: float, most: int, *, cut: bool = False
+        self,
+        client: httpx.AsyncClient,
+        call: HttpCall,
+        timeout_s: float,
+        most: int,
+        *,
+        cut: bool = False,
+        only_json: bool = False,
     ) -> HttpReply:
         with _in_our_words(), anyio.fail_after(timeout_s):
             response = await client.send(_request(client, call), stream=True)
             try:
                 body = bytearray()
+                if only_json and response.is_success and not _is_json(response):
+                    return HttpReply(http_status=response.status_code, headers=_headers(response))
                 # What is cut is not unpacked either: a few bytes may hold gigabytes.
                 async for chunk in response.aiter_raw() if cut else response.aiter_bytes():
                     body += chunk
@@ -244,6 +213,11 @@ async def _in_time(chunks: AsyncIterator[bytes], each_s: float) -> AsyncIterator
 
 def _request(client: httpx.AsyncClient, call: HttpCall) -> httpx.Request:
     return client.build_request(call.method, call.url, headers=dict(call.headers), content=call.body)
+
+
+def _is_json(response: httpx.Response) -> bool:
+    told: str = response.headers.get("content-type", "")
+    return told.partition(";")[0].strip().lower().endswith("json")
 
 
 def _headers(response: httpx.Response) -> dict[str, str]:

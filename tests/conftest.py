@@ -9,6 +9,7 @@ import pytest
 
 from service.core.admission import Budget
 from service.core.cadence import Cadence
+from service.destinations import Destinations
 from service.flow.callback import Callbacks
 from service.flow.sign import make_secret
 from service.flow.tools import Limits, Tools
@@ -18,7 +19,7 @@ from service.providers.base import Account
 from service.providers.catalog import PROVIDERS
 from service.store.migrate import migrate
 from service.store.sqlite import SqliteDatabase
-from service.transport import Destinations, Transport
+from service.transport import Transport
 from service.workers.roster import roster
 from tests.serving import served
 from tests.upstream import Upstream

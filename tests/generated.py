@@ -7,7 +7,8 @@ from service.core.generation import CLOSED, Status
 from service.core.observation import Finding
 from service.core.reconcile import MEETINGS
 from service.providers.catalog import PROVIDERS
-from service.settings import FIELDS, PREFIX, PROVIDER_FIELDS
+from service.providers.show import capabilities
+from service.settings import FIELDS, PREFIX, PROVIDER_FIELDS, host_fields
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -19,7 +20,17 @@ def settings_table():
         f"| `{PREFIX}<PROVIDER>_{name}` | {'-' if name == 'API_KEY' else 'by provider'} | {what} |"
         for name, (_, what) in PROVIDER_FIELDS.items()
     ]
+    rows += [
+        f"| `{PREFIX}{provider.upper()}_{name}` | {provider_url(module, name)} | {what} |"
+        for provider, module in PROVIDERS.items()
+        for name, (_, what) in host_fields(module).items()
+    ]
     return "\n".join(["| setting | default | what it is |", "| --- | --- | --- |", *rows])
+
+
+def provider_url(module, name):
+    """The default of a further host's setting."""
+    return f"`{module.HOSTS[name.removesuffix('_BASE_URL').lower()]}`"
 
 
 def providers_table():
@@ -27,15 +38,37 @@ def providers_table():
     rows = []
     for name, provider in PROVIDERS.items():
         for route in provider.ROUTES:
+            able = capabilities(route)
             models = ", ".join(f"`{model}`" for model in route.models)
-            webhooks = f"yes, trust `{route.trust}`" if route.trust else "none: polled"
-            cancels = "yes" if route.cancels else "-"
-            rows.append(
-                f"| [{name}]({route.documentation}) | {route.name} | {models} | {route.kind} | {webhooks} | {cancels} |"
+            submit = able["submit"] + (f", {able['bulk']} in bulk" if able["bulk"] else "")
+            cells = (
+                f"[{name}]({route.documentation})",
+                route.name,
+                models,
+                route.kind,
+                submit,
+                "yes" if route.trust else "-",
+                f"`{route.trust}`" if route.trust else "-",
+                *("yes" if able[what] else "-" for what in ("polls", "streams", "cancels")),
+                able["outputs"],
+                ", ".join(f"`{param}`" for param in dict.fromkeys(able["preflight"])) or "-",
             )
-    return "\n".join(
-        ["| provider | route | model | kind | webhooks | cancel |", "| --- | --- | --- | --- | --- | --- |", *rows]
+            rows.append(f"| {' | '.join(cells)} |")
+    columns = (
+        "provider",
+        "route",
+        "model",
+        "kind",
+        "submit",
+        "webhook",
+        "trust",
+        "poll",
+        "stream",
+        "cancel",
+        "outputs",
+        "preflight",
     )
+    return "\n".join([f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}", *rows])
 
 
 def state_diagram():

@@ -5,7 +5,8 @@ import socket
 
 import pytest
 
-from service.transport import Destinations, NotSent, Reason, Transport
+from service.destinations import Destinations
+from service.transport import NotSent, Reason, Transport
 from tests.peers import OK, Peer, call_of, listening
 
 BLOCKED = [

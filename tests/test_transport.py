@@ -8,7 +8,8 @@ import pytest
 
 from service import transport as room
 from service.core.http import HttpReply
-from service.transport import Destinations, NoAnswer, NotSent, Reason, Transport
+from service.destinations import Destinations
+from service.transport import NoAnswer, NotSent, Reason, Transport
 from tests.peers import OK, VERBS, Peer, call_of, hang_up, ignore, listening, read_and_hang_up, say
 
 LOOPBACK = ipaddress.ip_network("127.0.0.0/8")

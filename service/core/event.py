@@ -55,6 +55,7 @@ def public(generation: Generation) -> dict[str, Any]:
         "model": generation.model,
         "status": generation.status,
         "external_id": generation.external_id,
+        "bulk_id": generation.bulk_id,
         "provider_status": generation.provider_status,
         "progress": generation.progress,
         "queue_position": generation.queue_position,

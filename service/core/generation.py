@@ -81,7 +81,7 @@ class Generation:
     """One piece of work, ours by `id` and the provider's by `external_id`.
 
     `version` counts saves and guards against lost races. `held` is the closing word that waits.
-    `submitted_at` is when the request that was not refused went out.
+    `bulk_id` is shared by what was ordered together. `submitted_at` is when the request that was not refused went out.
     """
 
     id: str
@@ -93,6 +93,7 @@ class Generation:
     created_at: Micros
     deadline_at: Micros
     version: int = 1
+    bulk_id: str | None = None
     external_id: str | None = None
     provider_status: str | None = None
     progress: float | None = None

@@ -6,12 +6,16 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpCall:
-    """A request that somebody may send. Headers and body may hold secrets and stay out of the repr."""
+    """A request that somebody may send. Headers and body may hold secrets and stay out of the repr.
+
+    `streamed`: a good answer is a stream of server-sent events.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
+    streamed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

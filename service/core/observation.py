@@ -13,7 +13,8 @@ class Reading:
     """A provider's answer or webhook in our words.
 
     `status` is None when the provider used a word nobody documented: it is kept in `provider_status` and asked again.
-    `progress` runs from 0.0 to 1.0. `awaits_detail`: the same failure's reason is told elsewhere, worth a bounded wait.
+    `progress` runs from 0.0 to 1.0. `kept_until`: when the provider deletes what it made. `awaits_detail`: the same
+    failure's reason is told elsewhere, worth a bounded wait.
     """
 
     status: Status | None
@@ -24,6 +25,7 @@ class Reading:
     outputs: tuple[Output, ...] = ()
     failure: Failure | None = None
     cost: Cost | None = None
+    kept_until: Micros | None = None
     awaits_detail: bool = False
 
     @property

@@ -76,14 +76,19 @@ def _waited_enough(known: Generation, seen: Observation) -> Verdict:
     held = known.held if known.held and known.held.believed and not known.closed else None
     if held and (overdue or seen.at >= held.until):
         return _closed_by(known, held, seen, held.failure)
-    unanswered = known.status is Status.SUBMITTING and known.external_id is None
-    if held or not (overdue or unanswered):
+    if held or not (overdue or _unanswerable(known)):
         return Verdict(finding=Finding.STALE, generation=known)
     finding = MEETINGS[known.status][Status.EXPIRED]
     if finding is not Finding.ADVANCED:
         return Verdict(finding=finding, generation=known)
     expired = replace(known, failure=seen.reading.failure, held=None, learned_from=Origin.CLOCK)
     return _moved(expired, Status.EXPIRED)
+
+
+def _unanswerable(known: Generation) -> bool:
+    """Under way without a name to ask by: not answered yet, or accepted by a stream that nobody can call back after."""
+    accepted = known.status in (Status.SUBMITTED, Status.PROCESSING) and not known.webhook_expected
+    return known.external_id is None and (known.status is Status.SUBMITTING or accepted)
 
 
 def _speaks_of_another(known: Generation, seen: Observation) -> bool:

@@ -5,7 +5,7 @@ from service.core.observation import Observation, Reading
 from service.core.wire import micros
 from service.flow.settle import settle
 from service.flow.tools import Tools, without_key
-from service.providers.base import Refused, Unreadable
+from service.providers.base import Question, Refused, Unreadable
 from service.store import generations
 from service.transport import NoAnswer, NotSent
 
@@ -24,20 +24,20 @@ async def cancel(tools: Tools, generation_id: str) -> None:
         return
     if generation.closed:
         raise NotCancelable(f"it is {generation.status} already")
-    if not tools.route(generation).cancels:
+    question = tools.dialect(generation).cancel
+    if question is None:
         raise NotCancelable(f"{generation.provider} documents no way to cancel it")
     if generation.external_id is None:
         raise NotCancelable("its submission is under way; try again when it has an external_id")
-    await _observe(tools, generation, await _ask(tools, generation), Origin.POLL, VerifiedBy.POLL)
+    await _observe(tools, generation, await _ask(tools, generation, question), Origin.POLL, VerifiedBy.POLL)
 
 
-async def _ask(tools: Tools, generation: Generation) -> Reading:
+async def _ask(tools: Tools, generation: Generation, question: Question) -> Reading:
     upstream = tools.upstream(generation)
     target = tools.target(generation)
     try:
-        call = upstream.provider.cancel(target, upstream.account)
-        reply = without_key(await tools.transport.ask(call), upstream.account)
-        return upstream.provider.read_canceled(reply, target)
+        reply = await tools.transport.ask(question.ask(target, upstream.account))
+        return question.read(without_key(reply, upstream.account), target)
     except Refused as refused:
         raise NotCancelable(f"{generation.provider} refused: {refused}") from refused
     except (NotSent, NoAnswer, Unreadable) as error:

@@ -11,6 +11,9 @@ from service.flow.tools import Tools
 from service.store import generations
 
 LEASE_S = 30.0
+_LOST = because(
+    FailureCode.RESULT_LOST, "the stream broke off, and it had named nothing to ask about", origin=Origin.CLOCK
+)
 
 
 async def claim(tools: Tools, limit: int) -> list[Generation]:
@@ -25,13 +28,13 @@ async def expire(tools: Tools, overdue: Sequence[Generation]) -> None:
     await settle(tools, [nobody_told_us(generation, now) for generation in overdue])
 
 
-def nobody_told_us(generation: Generation, now: Micros) -> Observation:
-    """The clock's word about one generation."""
+def nobody_told_us(generation: Generation, now: Micros, *, streamed: bool = False) -> Observation:
+    """The clock's word about one generation; `streamed`: its stream broke off and nothing can be asked about."""
     return Observation(
         generation_id=generation.id,
         origin=Origin.CLOCK,
         at=now,
-        reading=Reading(status=Status.EXPIRED, failure=_why(generation)),
+        reading=Reading(status=Status.EXPIRED, failure=_LOST if streamed else _why(generation)),
     )
 
 

@@ -1,36 +1,87 @@
-"""An output's bytes, streamed through us: with the provider's key on its own origin, without it anywhere else."""
+"""Bytes from elsewhere, streamed: an output for the caller, or an input for a submission.
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+A provider's key goes to its own origin and nowhere else; every redirect is looked at like a new URL.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from urllib.parse import urljoin
 
+from service.core.failure import Failure, FailureCode, because
 from service.core.generation import Generation, Output
 from service.core.http import HttpCall
 from service.flow.tools import Tools
+from service.providers.base import Account, File, Refused
 from service.providers.shapes import same_origin
-from service.transport import Streamed
+from service.transport import NotSent, Reason, Streamed
 
 MOST_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 ASKED_ON = ("range", "if-range")  # the caller's headers that concern the bytes
+IDENTITY = {"accept-encoding": "identity"}
+INPUT_MAX_BYTES = 64 * 1024 * 1024
+INPUT_TIMEOUT_S = 20.0
+FIRST_ERROR, FIRST_SERVER_ERROR = 400, 500
 
 
 class Unfetchable(Exception):
     """The provider did not hand the output out; the message says why."""
 
 
+def fetch(
+    tools: Tools, generation: Generation, output: Output, asked: Mapping[str, str]
+) -> AbstractAsyncContextManager[Streamed]:
+    """An output as it comes. Raises Unfetchable, NotSent, NoAnswer."""
+    passed_on = {name: asked[name] for name in ASKED_ON if name in asked}
+    return _fetched(tools, output.url, tools.upstream(generation).account, passed_on | IDENTITY)
+
+
+async def fetch_input(tools: Tools, url: str) -> File:
+    """A file that a submission is to carry. Raises Refused where the URL is of no use, NotSent where it may be yet."""
+    content = bytearray()
+    try:
+        async with _fetched(tools, url, None, IDENTITY, INPUT_TIMEOUT_S) as reply:
+            _usable(url, reply.http_status)
+            async for chunk in reply.body:
+                content += chunk
+                if len(content) > INPUT_MAX_BYTES:
+                    raise _too_large(url)
+    except Unfetchable as error:
+        raise Refused(_unreachable(str(error))) from error
+    except NotSent as error:
+        if error.reason is Reason.BLOCKED:
+            raise Refused(_unreachable(str(error))) from error
+        raise
+    media = reply.headers.get("content-type", "").partition(";")[0].strip()
+    return File(content=bytes(content), content_type=media or "application/octet-stream")
+
+
+def _usable(url: str, http_status: int) -> None:
+    if http_status >= FIRST_SERVER_ERROR:
+        raise NotSent(Reason.DISCONNECTED, f"{url} answered HTTP {http_status}")
+    if http_status >= FIRST_ERROR:
+        raise Refused(_unreachable(f"{url} answered HTTP {http_status}"))
+
+
+def _too_large(url: str) -> Refused:
+    told = f"{url} is larger than {INPUT_MAX_BYTES} bytes"
+    return Refused(because(FailureCode.INVALID_INPUT, told, origin="preflight", billed=False))
+
+
+def _unreachable(message: str) -> Failure:
+    return because(FailureCode.INPUT_UNREACHABLE, message, origin="preflight", billed=False)
+
+
 @asynccontextmanager
-async def fetch(tools: Tools, generation: Generation, output: Output, asked: dict[str, str]) -> AsyncIterator[Streamed]:
-    """The answer as it comes. Raises Unfetchable, NotSent, NoAnswer. Every redirect is looked at like a new URL."""
-    account = tools.upstream(generation).account
-    passed_on = {name: asked[name] for name in ASKED_ON if name in asked} | {"accept-encoding": "identity"}
-    url = output.url
+async def _fetched(
+    tools: Tools, url: str, account: Account | None, headers: Mapping[str, str], timeout_s: float = 30.0
+) -> AsyncIterator[Streamed]:
     for _ in range(MOST_REDIRECTS + 1):
-        own = same_origin(url, account.base_url)
-        headers = {**passed_on, **(account.bearer() if own else {})}
+        own = account is not None and same_origin(url, account.base_url)
+        key = account.bearer() if account is not None and own else {}
         async with AsyncExitStack() as stack:
-            call = HttpCall(method="GET", url=url, headers=headers)
-            reply = await stack.enter_async_context(tools.transport.fetch(call, provider=own))
+            call = HttpCall(method="GET", url=url, headers={**headers, **key})
+            reply = await stack.enter_async_context(tools.transport.fetch(call, provider=own, timeout_s=timeout_s))
             location = reply.headers.get("location")
             if reply.http_status not in REDIRECTS or location is None:
                 yield reply

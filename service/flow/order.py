@@ -1,14 +1,16 @@
 """The caller's order → a stored generation. Answered only after the commit; one idempotency key is one order."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 import hashlib
 from typing import Any
 
+from service.core.failure import Failure
 from service.core.generation import Generation, Status
 from service.core.wire import canonical_json, micros, to_json
 from service.flow.tools import Tools, Upstream
-from service.providers.base import route_of
+from service.providers.base import Route, route_of
+from service.providers.limits import refusal
 from service.store import generations
 from service.store.base import Missing, Overtaken
 from service.store.generations import Schedule, Scheduled
@@ -23,6 +25,14 @@ class Unorderable(Exception):
     def __init__(self, field_name: str, detail: str) -> None:
         super().__init__(detail)
         self.field = field_name
+
+
+class RefusedByPreflight(Exception):
+    """The provider would certainly refuse the order; nothing was sent and nothing is stored."""
+
+    def __init__(self, failure: Failure, where: str) -> None:
+        super().__init__(failure.message or failure.code)
+        self.failure, self.where = failure, where
 
 
 class KeyReused(Exception):
@@ -50,41 +60,86 @@ class Asked:
 
 
 async def order(tools: Tools, asked: Asked) -> Generation:
-    """Store the order. Raises Unorderable, KeyReused."""
+    """Store the order of one generation. Raises Unorderable, RefusedByPreflight, KeyReused."""
+    return (await _stored(tools, asked, lambda: [_checked(tools, asked, asked.input, "input")], [asked.input]))[0]
+
+
+async def order_bulk(tools: Tools, asked: Asked, inputs: Sequence[Mapping[str, Any]]) -> list[Generation]:
+    """Store an order of several generations, which go to the provider in one call. Raises as `order`."""
+
+    def members() -> list[Scheduled]:
+        bulk = _route(tools, asked).dialect.bulk
+        if bulk is None:
+            raise Unorderable("model", f"{asked.provider} takes orders of {asked.model!r} one at a time")
+        if not 1 <= len(inputs) <= bulk.most:
+            raise Unorderable("inputs", f"must have 1 to {bulk.most} items")
+        bulk_id = tools.make_id("blk")
+        checked = [_checked(tools, asked, given, f"inputs.{place}") for place, given in enumerate(inputs)]
+        # Their ids are in the order of the inputs, by which the provider's answer is read.
+        ids = sorted(known.generation.id for known in checked)
+        return [
+            replace(known, generation=replace(known.generation, id=generation_id, bulk_id=bulk_id))
+            for known, generation_id in zip(checked, ids, strict=True)
+        ]
+
+    return await _stored(tools, replace(asked, input={"inputs": list(inputs)}), members, inputs)
+
+
+async def _stored(
+    tools: Tools, asked: Asked, make: Callable[[], list[Scheduled]], inputs: Sequence[Mapping[str, Any]]
+) -> list[Generation]:
+    """What the order makes, or has made when it came before under the same key."""
     key = asked.idempotency_key
     if key is not None:
         try:
             return await _same_order(tools, asked)
         except Missing:
             pass  # a new one
-    known = _generation(tools, asked)
+    made = make()
+    first = made[0].generation
     try:
         async with tools.store.transaction() as tx:
             if key is not None:
-                await generations.remember_order(
-                    tx, asked.owner, key, asked.digest(), known.generation.id, known.generation.created_at
-                )
-            await generations.insert(tx, known, to_json(asked.input))
+                await generations.remember_order(tx, asked.owner, key, asked.digest(), first.id, first.created_at)
+            for known, given in zip(made, inputs, strict=True):
+                await generations.insert(tx, known, to_json(given))
     except Overtaken:
         return await _same_order(tools, asked)
     tools.store.ring("submit")
-    return known.generation
+    return [known.generation for known in made]
 
 
-async def _same_order(tools: Tools, asked: Asked) -> Generation:
+async def _same_order(tools: Tools, asked: Asked) -> list[Generation]:
     async with tools.store.reading() as tx:
         digest, generation_id = await generations.remembered_order(tx, asked.owner, asked.idempotency_key or "")
         if digest != asked.digest():
             raise KeyReused
-        return (await generations.by_id(tx, generation_id)).generation
+        first = await generations.by_id(tx, generation_id)
+        bulk_id = first.generation.bulk_id
+        members = (await generations.of_bulks(tx, [bulk_id]))[bulk_id] if bulk_id else [first]
+        return [known.generation for known in members]
 
 
-def _generation(tools: Tools, asked: Asked) -> Scheduled:
+def _checked(tools: Tools, asked: Asked, given: Mapping[str, Any], where: str) -> Scheduled:
+    """A new generation whose input breaks none of the limits that its provider documents."""
+    known = _generation(tools, asked)
+    failure = refusal(_route(tools, asked).limits, asked.model, given)
+    if failure is not None:
+        raise RefusedByPreflight(failure, f"{where}.{failure.param}" if failure.param else where)
+    return known
+
+
+def _route(tools: Tools, asked: Asked) -> Route:
     upstream = _upstream(tools, asked)
     route = route_of(upstream.provider, asked.model)
     if route is None:
         known = sorted(model for known_route in upstream.provider.ROUTES for model in known_route.models)
         raise Unorderable("model", f"{asked.provider} has no model {asked.model!r}; it has {', '.join(known)}")
+    return route
+
+
+def _generation(tools: Tools, asked: Asked) -> Scheduled:
+    route = _route(tools, asked)
     if asked.callback_url is not None:
         objection = tools.transport.destinations.objection(asked.callback_url)
         if objection:

@@ -1,6 +1,7 @@
 """Ask the provider → an observation, or a reason to ask again later."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -12,7 +13,7 @@ from service.core.observation import Finding, Observation, Reading
 from service.core.wire import SECOND, micros
 from service.flow.settle import settle
 from service.flow.tools import Tools, without_key
-from service.providers.base import Refused, Unreadable
+from service.providers.base import Question, Refused, Unreadable
 from service.store import accounts, generations
 from service.store.generations import Scheduled
 from service.transport import NoAnswer, NotSent
@@ -20,11 +21,15 @@ from service.transport import NoAnswer, NotSent
 log = structlog.get_logger()
 
 POLL_TIMEOUT_S = 15.0
-LEASE_S = 2 * POLL_TIMEOUT_S  # after a crash, the generations that were being asked about wait for so long
+LEASE_S = 3 * POLL_TIMEOUT_S  # after a crash, the generations that were being asked about wait for so long
 # Answers that say something about us or our pace, not that the provider is failing: the breaker does not count them.
 NOT_THE_PROVIDERS_FAULT = frozenset(
     {FailureCode.RATE_LIMITED, FailureCode.CONCURRENCY_LIMITED, FailureCode.RESULT_LOST}
 )
+
+
+class NotPollable(Exception):
+    """It cannot be asked about; the message says why."""
 
 
 async def claim(tools: Tools, limit: int) -> list[Scheduled]:
@@ -42,11 +47,11 @@ async def claim_one(tools: Tools, generation_id: str) -> Scheduled:
 async def poll(tools: Tools, claimed: Scheduled) -> Finding | None:
     """Ask about one claimed generation; what the answer turned out to be, None if there was none."""
     generation = claimed.generation
-    upstream = tools.upstream(generation)
-    call = upstream.provider.poll(tools.target(generation), upstream.account)
+    question = tools.dialect(generation).poll
+    if question is None:
+        raise NotPollable(f"{generation.provider} documents no way to ask about it")
     try:
-        reply = without_key(await tools.transport.ask(call, POLL_TIMEOUT_S), upstream.account)
-        reading = upstream.provider.read_polled(reply, tools.target(generation))
+        reading = await _asked(tools, generation, question)
     except Refused as refused:
         failure = refused.failure
         if failure.code is not FailureCode.RESULT_LOST or _may_be_lag(tools, generation):
@@ -59,6 +64,33 @@ async def poll(tools: Tools, claimed: Scheduled) -> Finding | None:
         return None
     await _note(tools, generation, Ledger.answered)
     return await _observe(tools, generation, reading)
+
+
+async def _asked(tools: Tools, generation: Generation, question: Question) -> Reading:
+    """The answer, and where it tells no output, that of the second question. Raises what both may."""
+    upstream, target, dialect = tools.upstream(generation), tools.target(generation), tools.dialect(generation)
+    reply = await tools.transport.ask(question.ask(target, upstream.account), POLL_TIMEOUT_S)
+    first = question.read(without_key(reply, upstream.account), target)
+    if dialect.follow is None or first.status is not Status.COMPLETED or first.outputs:
+        return first
+    reply = await tools.transport.look(dialect.follow.ask(target, upstream.account), POLL_TIMEOUT_S)
+    second = dialect.follow.read(without_key(reply, upstream.account), target)
+    return _joined(first, second)
+
+
+def _joined(first: Reading, second: Reading) -> Reading:
+    """What both answers told. What only its provider hands out is deleted with the task."""
+    kept_until = second.kept_until or first.kept_until
+    return replace(
+        second,
+        provider_status=second.provider_status or first.provider_status,
+        external_id=second.external_id or first.external_id,
+        cost=second.cost or first.cost,
+        outputs=tuple(
+            replace(output, expires_at=output.expires_at or (kept_until if output.needs_key else None))
+            for output in second.outputs
+        ),
+    )
 
 
 async def _observe(tools: Tools, generation: Generation, reading: Reading) -> Finding:

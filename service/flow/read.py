@@ -7,6 +7,7 @@ import structlog
 from service.core.generation import Generation, Origin, VerifiedBy
 from service.core.observation import Observation, Reading
 from service.core.wire import micros
+from service.flow.bulk import Members, addressee, members_of
 from service.flow.settle import settle
 from service.flow.tools import NotConfigured, Tools
 from service.providers.base import Unreadable
@@ -26,15 +27,17 @@ async def read(tools: Tools, stored: Sequence[StoredWebhook]) -> None:
     """Read and settle them all."""
     async with tools.store.reading() as tx:
         about = await generations.by_ids(tx, [webhook.generation_id for webhook in stored])
-    await settle(tools, [_observation(tools, webhook, about.get(webhook.generation_id)) for webhook in stored])
+        members = await members_of(tx, about)
+    await settle(tools, [_observation(tools, webhook, about.get(webhook.generation_id), members) for webhook in stored])
 
 
-def _observation(tools: Tools, stored: StoredWebhook, about: Generation | None) -> Observation:
+def _observation(tools: Tools, stored: StoredWebhook, about: Generation | None, members: Members) -> Observation:
     """What it says, believed as far as it is authenticated. What cannot be understood is still a sign: ask."""
     reading, unreadable = Reading(status=None), None
     if about is not None:
         try:
-            reading = tools.upstream(about).provider.read_webhook(stored.webhook, tools.target(about))
+            about = addressee(tools, stored, about, members)
+            reading = _read(tools, stored, about)
         except (Unreadable, NotConfigured) as error:
             unreadable = str(error)
             log.warning("webhook_unreadable", webhook_id=stored.id, generation_id=stored.generation_id)
@@ -45,7 +48,7 @@ def _observation(tools: Tools, stored: StoredWebhook, about: Generation | None) 
     if verified_by is None and about is not None and not tools.route(about).polls:
         verified_by = VerifiedBy.TOKEN  # nothing else can ever confirm it
     return Observation(
-        generation_id=stored.generation_id,
+        generation_id=about.id if about is not None else stored.generation_id,
         origin=Origin.WEBHOOK,
         at=stored.received_at,
         reading=reading,
@@ -55,3 +58,10 @@ def _observation(tools: Tools, stored: StoredWebhook, about: Generation | None) 
         unreadable_because=unreadable,
         hold_until=stored.received_at + micros(tools.cadence.held_s),
     )
+
+
+def _read(tools: Tools, stored: StoredWebhook, about: Generation) -> Reading:
+    read = tools.dialect(about).read_webhook
+    if read is None:
+        raise Unreadable(f"the route {about.route} documents no webhooks")
+    return read(stored.webhook, tools.target(about))

@@ -36,7 +36,7 @@ def schedule(before: Scheduled, after: Generation, seen: Observation, finding: F
 
 
 def _poll_at(before: Scheduled, after: Generation, seen: Observation, finding: Finding, pace: Pace) -> Micros | None:
-    if after.external_id is None:
+    if after.external_id is None or not pace.route.polls:
         return None
     if not seen.believed:
         return seen.at  # a hint: ask now
@@ -56,6 +56,6 @@ def _poll_at(before: Scheduled, after: Generation, seen: Observation, finding: F
         pace.cadence,
         documented=(pace.route.first_poll_s, pace.route.usual_s),
         usual=pace.usual,
-        webhook=after.webhook_expected,
+        webhook=after.webhook_expected or seen.origin is Origin.STREAM,
     )
     return seen.at + micros(wait)

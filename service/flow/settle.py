@@ -16,6 +16,7 @@ from service.core.observation import Finding, Observation
 from service.core.reconcile import Verdict, reconcile
 from service.core.wire import SECOND
 from service.flow.announce import deliveries_for
+from service.flow.keep import keep
 from service.flow.schedule import Pace, schedule
 from service.flow.tools import Tools
 from service.store import accounts, events, generations, observations, subscribers
@@ -76,6 +77,7 @@ async def _set_aside(tools: Tools, seen: Observation, error: Exception) -> None:
 
 async def _settle(tools: Tools, seen: Sequence[Observation]) -> list[Finding]:
     async with tools.store.transaction() as tx:
+        seen = [await keep(tools, tx, observation) for observation in seen]
         batch = _Batch(known=await generations.to_settle(tx, [observation.generation_id for observation in seen]))
         for observation in seen:
             await _meet(tools, tx, batch, observation)

@@ -1,69 +1,105 @@
-"""A pending generation → its provider → the first observation.
+"""Pending generations → their provider → the first observations. One call orders one, or a bulk order's all.
 
 The step to `submitting` is committed before the call goes out (the claim does it). From then on the outcome is either
 known (accepted, refused, surely not sent) or unknown, and what is unknown is never sent again: it waits for the webhook
 that its token identifies, or for its deadline.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import structlog
 
 from service.core.cadence import after_miss_s
 from service.core.failure import Failure, FailureCode, because
 from service.core.generation import Generation, Origin, Status, VerifiedBy
-from service.core.http import HttpReply
+from service.core.http import HttpCall, HttpReply
 from service.core.observation import Observation, Reading
 from service.core.wire import from_json, micros
 from service.flow.expire import nobody_told_us
+from service.flow.fetch import INPUT_TIMEOUT_S, fetch_input
 from service.flow.settle import settle
+from service.flow.stream import NOT_NOW, listen
 from service.flow.tools import Tools, without_key
 from service.providers.base import Order, Refused, Unreadable
+from service.providers.catalog import PROVIDERS
 from service.store import accounts, generations
 from service.store.generations import Scheduled
 from service.transport import NoAnswer, NotSent
 
 log = structlog.get_logger()
 
-SUBMIT_TIMEOUT_S = 60.0
-ANSWER_WITHIN_S = SUBMIT_TIMEOUT_S + 30.0
+ROUTES = [route for provider in PROVIDERS.values() for route in provider.ROUTES]
+USUAL_ANSWER_S, SLACK_S = 60.0, 30.0
+ANSWER_WITHIN_S = USUAL_ANSWER_S + SLACK_S
+LONGEST_ANSWER_S = max(route.answer_s for route in ROUTES) + SLACK_S
+# No lease: what is `submitting` is never claimed again, and a stream goes on for as long as its provider works.
+TRUST_S = max(LONGEST_ANSWER_S, *(route.ceiling_s for route in ROUTES if route.dialect.read_event)) + INPUT_TIMEOUT_S
 RETRY_EVERY_S = 2.0
-# Refusals that say "not now": the order goes back into the queue until its deadline.
-NOT_NOW = frozenset({FailureCode.RATE_LIMITED, FailureCode.CONCURRENCY_LIMITED})
+MOST_INPUT_TRIES = 5
 GATEWAY_TIMEOUT, FIRST_SERVER_ERROR = 504, 500
 
+Group = Sequence[Scheduled]  # what one call orders: one generation, or those of a bulk order
 
-async def claim(tools: Tools, limit: int) -> list[Scheduled]:
-    """Generations whose turn has come, already `submitting`."""
+
+async def claim(tools: Tools, limit: int) -> list[Group]:
+    """Generations whose turn has come, already `submitting`, by the call that orders them."""
     async with tools.store.transaction() as tx:
-        return await accounts.claim_submissions(tx, tools.budgets(), limit, micros(ANSWER_WITHIN_S))
+        claimed = await accounts.claim_submissions(tx, tools.budgets(), limit, micros(ANSWER_WITHIN_S))
+        for known in claimed:
+            answer_s = tools.route(known.generation).answer_s
+            if answer_s > USUAL_ANSWER_S:
+                await generations.answer_by(tx, known.generation.id, tools.now() + micros(answer_s + SLACK_S))
+    groups: dict[str, list[Scheduled]] = {}
+    for known in claimed:
+        groups.setdefault(known.generation.bulk_id or known.generation.id, []).append(known)
+    return [sorted(group, key=lambda known: known.generation.id) for group in groups.values()]
 
 
-async def submit(tools: Tools, claimed: Scheduled) -> None:
-    """Send one claimed generation to its provider, once."""
-    generation = claimed.generation
-    upstream = tools.upstream(generation)
+async def submit(tools: Tools, group: Group) -> None:
+    """Send one claimed group to its provider, once."""
     try:
-        call = upstream.provider.submit(await _order(tools, generation), upstream.account)
-        reply = without_key(await tools.transport.submit(call, SUBMIT_TIMEOUT_S), upstream.account)
-        reading = _read(tools, generation, reply)
+        told = await _send(tools, group)
     except NotSent as error:
-        await _try_again(tools, claimed, because(FailureCode.PROVIDER_UNAVAILABLE, str(error), origin=Origin.SUBMIT))
+        await _try_again(tools, group, because(FailureCode.PROVIDER_UNAVAILABLE, str(error), origin=Origin.SUBMIT))
     except (NoAnswer, Unreadable) as error:
-        await _outcome_unknown(tools, generation, str(error))
+        await _outcome_unknown(tools, group, str(error))
     except Refused as refused:
-        if refused.failure.code in NOT_NOW:
-            await _try_again(tools, claimed, refused.failure)
-        else:
-            await _observe(tools, generation, Reading(status=Status.FAILED, failure=refused.failure))
+        await _settle(tools, group, [refused] * len(group))
     else:
-        await _observe(tools, generation, reading)
+        if told is not None:
+            await _settle(tools, group, told)
 
 
-def _read(tools: Tools, generation: Generation, reply: HttpReply) -> Reading:
-    """What the provider answered. An error page of something in between leaves the outcome unknown."""
+async def _send(tools: Tools, group: Group) -> Sequence[Reading | Refused] | None:
+    """What the provider said of each; None if it said so in a stream, which is settled already."""
+    first = group[0].generation
+    upstream, dialect, target = tools.upstream(first), tools.dialect(first), tools.target(first)
+    orders = [await _order(tools, known) for known in group]
+    if dialect.bulk is not None and first.bulk_id is not None:
+        reply = await _ask(tools, first, dialect.bulk.submit(orders, upstream.account))
+        told = dialect.bulk.read_submitted(reply, target)
+        if len(told) != len(group):
+            raise Unreadable(f"an answer about {len(told)} of {len(group)} generations")
+        return told
+    call = dialect.submit(orders[0], upstream.account)
+    if not call.streamed:
+        return [dialect.read_submitted(await _ask(tools, first, call), target)]
+    whole = await listen(tools, first, call)
+    return None if whole is None else [dialect.read_submitted(_direct(whole), target)]
+
+
+async def _ask(tools: Tools, generation: Generation, call: HttpCall) -> HttpReply:
+    reply = await tools.transport.submit(call, tools.route(generation).answer_s)
+    return _direct(without_key(reply, tools.upstream(generation).account))
+
+
+def _direct(reply: HttpReply) -> HttpReply:
+    """The provider's own answer. Raises Unreadable for one of something in between: the outcome is unknown."""
     in_between = reply.http_status >= FIRST_SERVER_ERROR and not _is_json(reply.body)
     if in_between or reply.http_status == GATEWAY_TIMEOUT:
         raise Unreadable(f"HTTP {reply.http_status} from something in between")
-    return tools.upstream(generation).provider.read_submitted(reply, tools.target(generation))
+    return reply
 
 
 def _is_json(body: bytes) -> bool:
@@ -73,57 +109,80 @@ def _is_json(body: bytes) -> bool:
         return False
 
 
-async def _order(tools: Tools, generation: Generation) -> Order:
+async def _order(tools: Tools, known: Scheduled) -> Order:
+    """The order with everything that its call carries. Raises Refused, NotSent where an input cannot be had."""
+    generation = known.generation
     async with tools.store.reading() as tx:
         order_input = await generations.order_input(tx, generation.id)
     url = tools.callbacks.url(generation.provider, generation.account, generation.id)
     secrets = tools.upstream(generation).account.webhook_secrets or tools.callbacks.webhook_secrets(generation.id)
-    return Order(
+    order = Order(
         model=generation.model,
         route=generation.route,
         input=order_input,
+        reference=generation.id,
         callback_url=url if generation.webhook_expected else None,
         webhook_secret=secrets[0],
     )
+    return await _with_files(tools, known, order)
 
 
-async def _try_again(tools: Tools, claimed: Scheduled, failure: Failure) -> None:
+async def _with_files(tools: Tools, known: Scheduled, order: Order) -> Order:
+    try:
+        files = {url: await fetch_input(tools, url) for url in tools.dialect(known.generation).files(order)}
+    except (NotSent, NoAnswer) as error:
+        if known.submit_tries >= MOST_INPUT_TRIES:
+            told = f"an input cannot be fetched: {error}"
+            raise Refused(because(FailureCode.INPUT_UNREACHABLE, told, origin="preflight", billed=False)) from error
+        raise NotSent(error.reason, str(error)) from error  # whatever became of the input, nothing was submitted
+    return replace(order, files=files) if files else order
+
+
+async def _settle(tools: Tools, group: Group, told: Sequence[Reading | Refused]) -> None:
+    """Observe what was said of each; who is refused for now goes back into the queue."""
+    seen = []
+    for known, said in zip(group, told, strict=True):
+        if isinstance(said, Reading):
+            seen.append(_observation(tools, known.generation, said))
+        elif said.failure.code in NOT_NOW:
+            await _try_again(tools, [known], said.failure)
+        else:
+            seen.append(_observation(tools, known.generation, Reading(status=Status.FAILED, failure=said.failure)))
+    await settle(tools, seen)
+
+
+async def _try_again(tools: Tools, group: Group, failure: Failure) -> None:
     """Back into the queue; if the deadline comes first, the clock says so."""
     wait_s = after_miss_s(
         tools.cadence,
         every_s=RETRY_EVERY_S,
-        misses=claimed.submit_tries - 1,
+        misses=group[0].submit_tries - 1,
         retry_after_s=failure.retry_after_s,
         dice=tools.dice(),
     )
     async with tools.store.transaction() as tx:
         moment = tools.now() + micros(wait_s)
-        returned = await generations.return_to_pending(tx, claimed.generation.id, moment, failure)
+        returned = [await generations.return_to_pending(tx, known.generation.id, moment, failure) for known in group]
     log.info(
         "submission_postponed",
-        generation_id=claimed.generation.id, code=failure.code, wait_s=round(wait_s, 3), returned=returned,
+        generation_id=group[0].generation.id, code=failure.code, wait_s=round(wait_s, 3), returned=sum(returned),
     )  # fmt: skip
 
 
-async def _outcome_unknown(tools: Tools, generation: Generation, because_of: str) -> None:
+async def _outcome_unknown(tools: Tools, group: Group, because_of: str) -> None:
     """Never sent again. With a webhook to come we wait for it; with none, nobody will ever tell us more."""
-    log.warning("submission_unanswered", generation_id=generation.id, because=because_of)
-    if not generation.webhook_expected:
-        await settle(tools, [nobody_told_us(generation, tools.now())])
+    log.warning("submission_unanswered", generation_id=group[0].generation.id, because=because_of)
+    lost = [known.generation for known in group if not known.generation.webhook_expected]
+    await settle(tools, [nobody_told_us(generation, tools.now()) for generation in lost])
 
 
-async def _observe(tools: Tools, generation: Generation, reading: Reading) -> None:
+def _observation(tools: Tools, generation: Generation, reading: Reading) -> Observation:
     now = tools.now()
-    await settle(
-        tools,
-        [
-            Observation(
-                generation_id=generation.id,
-                origin=Origin.SUBMIT,
-                at=now,
-                reading=reading,
-                verified_by=VerifiedBy.SUBMIT,
-                hold_until=now + micros(tools.cadence.held_s),
-            )
-        ],
+    return Observation(
+        generation_id=generation.id,
+        origin=Origin.SUBMIT,
+        at=now,
+        reading=reading,
+        verified_by=VerifiedBy.SUBMIT,
+        hold_until=now + micros(tools.cadence.held_s),
     )

@@ -10,7 +10,7 @@ from service.core.http import HttpReply
 from service.core.ids import ENTROPY_BYTES, make_id
 from service.core.wire import Micros
 from service.flow.callback import Callbacks
-from service.providers.base import Account, Provider, Route, Target
+from service.providers.base import Account, Dialect, Provider, Route, Target
 from service.providers.catalog import PROVIDERS
 from service.store.accounts import AccountKey
 from service.store.base import Database
@@ -96,6 +96,10 @@ class Tools:
             base_url=self.upstream(generation).account.base_url,
             external_id=generation.external_id,
         )
+
+    def dialect(self, generation: Generation) -> Dialect:
+        """How its provider is spoken to about it."""
+        return self.route(generation).dialect
 
     def budgets(self) -> dict[AccountKey, Budget]:
         """What may be sent with each account."""

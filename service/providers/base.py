@@ -1,6 +1,6 @@
-"""What a provider module must answer: questions (what to send), readings (what was said), and three ways to fail."""
+"""What a provider is made of: routes, how each is spoken, and three ways to fail."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -11,6 +11,7 @@ from service.core.failure import Failure
 from service.core.generation import VerifiedBy
 from service.core.http import HttpCall, HttpReply, InboundWebhook
 from service.core.observation import Reading
+from service.providers.limits import Limit
 
 
 class Refused(Exception):
@@ -38,36 +39,13 @@ class Trust(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """One of a provider's ways of working, chosen by the ordered model. Durations in seconds, as documented.
-
-    `first_poll_s`: when to ask first if no webhook is expected; `ceiling_s`: what the provider itself gives up after.
-    `lag_s`: for how long "not found" may still mean "not yet". `trust` None: this route has no webhooks.
-    `polls` False: nothing can be asked, so an unsigned webhook is believed for its address alone.
-    """
-
-    name: str
-    models: tuple[str, ...]  # patterns, as in fnmatch
-    documentation: str
-    kind: str  # image | video | audio
-    first_poll_s: float
-    poll_every_s: float
-    usual_s: float
-    ceiling_s: float
-    lag_s: float = 60.0
-    trust: Trust | None = None
-    polls: bool = True
-    cancels: bool = False
-    limits: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """The credentials used with a provider. `base_url` has no slash at its end."""
+    """The credentials used with a provider. No URL has a slash at its end; `hosts` are its further ones, by name."""
 
     base_url: str
     api_key: str = field(repr=False)
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    hosts: Mapping[str, str] = field(default_factory=dict)
 
     def bearer(self) -> dict[str, str]:
         """The header that carries the key."""
@@ -75,14 +53,27 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """An input that the submission carries itself: its bytes and what they are."""
+
+    content: bytes = field(repr=False)
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What the caller wants, and where the provider may call us (None: nowhere)."""
+    """What the caller wants, and where the provider may call us (None: nowhere).
+
+    `reference` is our name for it, the same on every try. `files` holds what a dialect's `files` asked for, by URL.
+    """
 
     model: str
     route: str
     input: Mapping[str, Any]
+    reference: str = ""
     callback_url: str | None = None
     webhook_secret: str | None = field(default=None, repr=False)
+    files: Mapping[str, File] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,45 +93,89 @@ class Target:
         return self.external_id
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A call about a generation, and how its answer is read."""
+
+    ask: Callable[[Target, Account], HttpCall]
+    read: Callable[[HttpReply, Target], Reading]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bulk:
+    """One call that orders several generations; its answer tells of each, in the order in which they were asked for."""
+
+    most: int
+    submit: Callable[[Sequence[Order], Account], HttpCall]
+    read_submitted: Callable[[HttpReply, Target], "list[Reading | Refused]"]
+    whose: Callable[[bytes, Sequence[Mapping[str, Any]]], int | None]  # which of these inputs a webhook repeats
+
+
+def no_files(order: Order) -> Sequence[str]:  # noqa: ARG001 - the form of `Dialect.files`
+    """For submissions that carry no files of their own."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How a route is spoken. What it cannot do has no function.
+
+    Readings raise only Refused and Unreadable, whatever the bytes.
+    """
+
+    submit: Callable[[Order, Account], HttpCall]  # raises Refused for an order its form cannot hold
+    read_submitted: Callable[[HttpReply, Target], Reading]
+    poll: Question | None = None
+    follow: Question | None = None  # asked when a poll says completed and tells no output
+    cancel: Question | None = None
+    read_webhook: Callable[[InboundWebhook, Target], Reading] | None = None
+    read_event: Callable[[bytes, Target], Reading | None] | None = None  # of a stream; None: it says nothing
+    bulk: Bulk | None = None
+    files: Callable[[Order], Sequence[str]] = no_files  # URLs of inputs that the submission carries as bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One of a provider's ways of working, chosen by the ordered model. Durations in seconds, as documented.
+
+    `answer_s`: how long a submission may take to be answered; `stream_idle_s`: how long its stream may be silent.
+    `first_poll_s`: when to ask first if no webhook is expected; `ceiling_s`: what the provider itself gives up after.
+    `lag_s`: for how long "not found" may still mean "not yet". `trust` None: this route has no webhooks.
+    """
+
+    name: str
+    models: tuple[str, ...]  # patterns, as in fnmatch
+    documentation: str
+    kind: str  # image | video | audio
+    dialect: Dialect = field(repr=False)
+    usual_s: float
+    ceiling_s: float
+    first_poll_s: float = 5.0
+    poll_every_s: float = 5.0
+    answer_s: float = 60.0
+    stream_idle_s: float = 60.0
+    lag_s: float = 60.0
+    trust: Trust | None = None
+    limits: tuple[Limit, ...] = ()
+
+    @property
+    def polls(self) -> bool:
+        """Whether it can be asked; if not, an unsigned webhook is believed for its address alone."""
+        return self.dialect.poll is not None
+
+
 class Provider(Protocol):
-    """A provider module. Readings raise only Refused, Unreadable and (verify) Unverified, whatever the bytes."""
+    """A provider module."""
 
     NAME: str
     BASE_URL: str
+    HOSTS: Mapping[str, str]  # further hosts, by the name that a setting gives them
     DOCUMENTATION: str
     BUDGET: Budget
-    ROUTES: tuple[Route, ...]
-
-    def submit(self, order: Order, account: Account) -> HttpCall:
-        """The call that orders a generation. Raises Refused for an order its form cannot hold."""
-        ...
-
-    def read_submitted(self, reply: HttpReply, target: Target) -> Reading:
-        """Its answer."""
-        ...
-
-    def poll(self, target: Target, account: Account) -> HttpCall:
-        """The call that asks how a generation stands."""
-        ...
-
-    def read_polled(self, reply: HttpReply, target: Target) -> Reading:
-        """Its answer."""
-        ...
-
-    def cancel(self, target: Target, account: Account) -> HttpCall:
-        """The call that cancels, for routes that say `cancels`."""
-        ...
-
-    def read_canceled(self, reply: HttpReply, target: Target) -> Reading:
-        """Its answer."""
-        ...
+    ROUTES: tuple[Route, ...]  # a model belongs to the first that knows it
 
     def verify(self, webhook: InboundWebhook, secrets: Sequence[str]) -> VerifiedBy | None:
-        """Why the webhook is believed; None where nothing vouches for it (trust `hint`). Raises Unverified."""
-        ...
-
-    def read_webhook(self, webhook: InboundWebhook, target: Target) -> Reading:
-        """What a webhook says."""
+        """Why a webhook is believed; None where nothing vouches for it (trust `hint`). Raises Unverified."""
         ...
 
     def read_failure(self, http_status: int | None, body: bytes, origin: str) -> Failure:
@@ -155,21 +190,11 @@ def route_of(provider: Provider, model: str) -> Route | None:
     )
 
 
-def no_cancel(target: Target, account: Account) -> HttpCall:
-    """For providers that document no cancel endpoint; their routes say so, and nobody asks."""
-    raise Unreadable(f"{account.base_url} documents no way to cancel {target.external_id}")
-
-
-def no_cancel_answer(reply: HttpReply, target: Target) -> Reading:
-    """As `no_cancel`."""
-    raise Unreadable(f"HTTP {reply.http_status} to a cancel of {target.external_id} that was never asked for")
-
-
 def no_webhooks(webhook: InboundWebhook, secrets: Sequence[str]) -> VerifiedBy | None:  # noqa: ARG001 - the protocol's form
     """For providers that document no webhooks: whoever calls in their name is not believed."""
     raise Unverified("this provider documents no webhooks")
 
 
-def no_webhook_body(webhook: InboundWebhook, target: Target) -> Reading:
-    """As `no_webhooks`."""
-    raise Unreadable(f"{len(webhook.body)} bytes about {target.model}, whose provider documents no webhooks")
+def unsigned(webhook: InboundWebhook, secrets: Sequence[str]) -> VerifiedBy | None:  # noqa: ARG001 - the protocol's form
+    """For providers whose webhooks nothing signs: they are hints."""
+    return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from service.providers import aihubmix, eachlabs, laozhang, runblob, vtrix
+from service.providers import aihubmix, eachlabs, laozhang, runblob, seacloud, vtrix
 from service.providers.base import Provider
 
 PROVIDERS: Mapping[str, Provider] = {
@@ -10,5 +10,6 @@ PROVIDERS: Mapping[str, Provider] = {
     "eachlabs": eachlabs,
     "laozhang": laozhang,
     "runblob": runblob,
+    "seacloud": seacloud,
     "vtrix": vtrix,
 }

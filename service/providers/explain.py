@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 import re
+from typing import Any
 
 from service.core.failure import MEANING, Failure, FailureCode
 from service.core.http import HttpReply
-from service.providers.shapes import duration
+from service.providers.shapes import duration, text
 
 # RFC 9110 section 15: https://www.rfc-editor.org/rfc/rfc9110#section-15
 # HTTP status: what it means when nothing more specific was said
@@ -100,6 +101,18 @@ def _code(
 def _by_http_status(http_status: int) -> FailureCode | None:
     """A status that nobody listed means what the first of its hundred means, as the RFC asks."""
     return BY_HTTP_STATUS.get(http_status) or BY_HTTP_STATUS.get(http_status // 100 * 100)
+
+
+def validation(detail: Any) -> tuple[str | None, str | None]:
+    """(parameter in dots, message) of FastAPI's `detail`: a sentence, or `[{"loc": ["body", …], "msg"}]`.
+
+    Source: https://fastapi.tiangolo.com/tutorial/handling-errors/
+    """
+    if not isinstance(detail, list) or not detail or not isinstance(detail[0], dict):
+        return None, text(detail)
+    where = detail[0].get("loc")
+    steps = [str(step) for step in where if step != "body"] if isinstance(where, list) else []
+    return ".".join(steps) or None, text(detail[0].get("msg"))
 
 
 def retry_after_s(reply: HttpReply) -> float | None:

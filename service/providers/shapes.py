@@ -1,8 +1,10 @@
 """Reading loosely typed JSON strictly: every function answers None for what is not there or not of that kind."""
 
+import base64
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 import math
+import re
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -20,6 +22,7 @@ EXTENSIONS = {
 }
 OWN_KINDS = frozenset({"image", "video", "audio", "text"})
 LONGEST_WAIT_S = 86_400.0  # nobody means that we should wait for more than a day
+LAST_PLACE = 10**9
 LAST_SECOND = 253_402_300_799  # of the year 9999, the last one that can be written
 
 
@@ -100,6 +103,12 @@ def share(value: Any, full: float = 1.0) -> float | None:
     return min(max(found / full, 0.0), 1.0) if found is not None else None
 
 
+def position(value: Any) -> int | None:
+    """A place in a queue."""
+    found = number(value)
+    return int(found) if found is not None and 0 <= found <= LAST_PLACE else None
+
+
 def price(value: Any) -> Cost | None:
     """US dollars, as written; words such as RunBlob's "calculating" are no price yet."""
     found = number(value)
@@ -133,10 +142,40 @@ def kind_of(url: str) -> str:
     return EXTENSIONS.get(path.rpartition(".")[2].lower(), "file")
 
 
-def outputs(found: Sequence[str | None], base_url: str, kind: str | None = None) -> tuple[Output, ...]:
+def outputs(
+    found: Sequence[str | None], base_url: str, kind: str | None = None, *, expires_at: Micros | None = None
+) -> tuple[Output, ...]:
     """Outputs at URLs, each once; a relative one is the provider's own. What is on its origin needs its key."""
     absolute = dict.fromkeys(urljoin(base_url + "/", url) for url in found if url and _joins(url))
-    return tuple(Output(kind=kind or kind_of(url), url=url, needs_key=same_origin(url, base_url)) for url in absolute)
+    return tuple(
+        Output(kind=kind or kind_of(url), url=url, needs_key=same_origin(url, base_url), expires_at=expires_at)
+        for url in absolute
+    )
+
+
+# https://en.wikipedia.org/wiki/List_of_file_signatures
+# pattern of the first bytes: media type
+SIGNATURES = {
+    rb"\x89PNG\r\n\x1a\n": "image/png",
+    rb"\xff\xd8\xff": "image/jpeg",
+    rb"GIF8[79]a": "image/gif",
+    rb"(?s)RIFF.{4}WEBP": "image/webp",
+}
+
+
+def inline(content: str) -> tuple[Output, ...]:
+    """An output that came as base64 in an answer, as a data URI; what is not base64 is none."""
+    try:
+        found = base64.b64decode(content, validate=True)
+    except ValueError:
+        return ()
+    if not found:
+        return ()
+    media = next((word for first, word in SIGNATURES.items() if re.match(first, found)), "application/octet-stream")
+    kind = media.partition("/")[0]
+    return (
+        Output(kind=kind if kind in OWN_KINDS else "file", url=f"data:{media};base64,{content}", content_type=media),
+    )
 
 
 def _joins(url: str) -> bool:
@@ -160,12 +199,16 @@ def _origin(url: str) -> tuple[str, str | None, int | None] | None:
         return None
 
 
-def get(account: Account, path: str) -> HttpCall:
-    """A question with the account's key."""
-    return HttpCall(method="GET", url=account.base_url + path, headers=account.bearer())
+def get(account: Account, path: str, host: str | None = None) -> HttpCall:
+    """A question with the account's key, to the provider's own host or a further one."""
+    return HttpCall(method="GET", url=_host(account, host) + path, headers=account.bearer())
 
 
-def post(account: Account, path: str, value: Any) -> HttpCall:
-    """A JSON call with the account's key."""
+def post(account: Account, path: str, value: Any, host: str | None = None) -> HttpCall:
+    """A JSON call with the account's key, to the provider's own host or a further one."""
     headers = {**account.bearer(), "content-type": "application/json"}
-    return HttpCall(method="POST", url=account.base_url + path, headers=headers, body=to_json(value).encode())
+    return HttpCall(method="POST", url=_host(account, host) + path, headers=headers, body=to_json(value).encode())
+
+
+def _host(account: Account, host: str | None) -> str:
+    return account.base_url if host is None else account.hosts[host]

@@ -1,4 +1,4 @@
-"""The rehearsal as one ASGI app: five providers under their own prefixes, a CDN, and the record of what truly happened.
+"""The rehearsal as one ASGI app: six providers under their own prefixes, a CDN, and the record of what truly happened.
 
 It is written from the providers' public pages alone and imports nothing of the service that it rehearses.
 """
@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from service.rehearsal import aihubmix, eachlabs, files, laozhang, record, runblob, vtrix
+from service.rehearsal import aihubmix, eachlabs, files, laozhang, record, runblob, seacloud, vtrix
 from service.rehearsal.world import TEMPO, Tempo, World
 
 __all__ = ["PROVIDERS", "Tempo", "make_app"]
@@ -24,10 +24,15 @@ PROVIDERS = {
     "aihubmix": aihubmix,
     "eachlabs": eachlabs,
     "vtrix": vtrix,
+    "seacloud": seacloud,
 }
-PAGE = """The rehearsal: stand-ins for five AI media providers, with faults on demand.
+# What has a host of its own in reality has a prefix of its own here, and the key of its provider.
+HOSTS = {"eachlabs-sense": eachlabs.sense.routes}
+PAGE = """The rehearsal: stand-ins for six AI media providers, with faults on demand.
 
-  /laozhang /runblob /aihubmix /eachlabs /vtrix   each provider's own paths; key: Bearer rehearsal-<provider>
+  /laozhang /runblob /aihubmix /eachlabs /vtrix /seacloud
+                                                   each provider's own paths; key: Bearer rehearsal-<provider>
+  /eachlabs-sense                                  each::sense, a host of its own in reality; key: each::labs'
   /cdn/{anything}                                  outputs, for whoever brings no key
   GET  /rehearsal/record                           what truly happened; …/{provider}/{ref} for one order
   POST /rehearsal/webhooks/{provider}/{ref}        sends an order's closing webhook again
@@ -40,7 +45,8 @@ Faults stand in the prompt, as  [rehearse ref=g17 outcome=CODE webhook=twice,lat
   submit=         429 402 503 500 cut; with :N only the first N times
   poll=           fail lag odd limited, with :N only the first N times; gone
   run=SECONDS     how long the job runs
-  dialect=        each::labs: hmac | secret
+  dialect=        predictions: hmac | secret; sense: raw | chunk, execution | plain;
+                  pictures of aihubmix: url | base64; kirin: own | kling
 
 """
 
@@ -67,7 +73,8 @@ def make_app(
         world.unknown_paths.append(f"{request.method} {request.url.path}")
         return JSONResponse({"rehearsal": "no provider's page knows this path"}, 404)
 
-    providers = [Mount(f"/{name}", routes=module.routes(world)) for name, module in PROVIDERS.items()]
+    hosts = {name: module.routes for name, module in PROVIDERS.items()} | HOSTS
+    providers = [Mount(f"/{name}", routes=host(world)) for name, host in hosts.items()]
     routes: list[BaseRoute] = [
         Route("/", front),
         *record.routes(world),

@@ -13,7 +13,7 @@ import httpx
 import msgspec
 
 from service.rehearsal.directive import WebhookFault
-from service.rehearsal.world import Job, Phase, View, Voice, Where, World
+from service.rehearsal.world import QUEUED_SHARE, Job, Phase, View, Voice, Where, World
 
 HUGE_BYTES = 12 * 1024 * 1024
 FORGED_SHARE = 0.5  # a forgery comes in the middle of the run
@@ -56,12 +56,20 @@ async def again(world: World, job: Job) -> int | None:
 
 
 async def _play(world: World, job: Job, voice: Voice, url: str, *, told: bool) -> None:
+    if voice.tells_start and job.run_s and WebhookFault.LOST not in job.directive.webhook:
+        await rest(world, job.accepted_at + job.run_s * QUEUED_SHARE)
+        await _post(
+            world,
+            job,
+            voice,
+            Post(body=_written(job, voice, View(phase=Phase.RUNNING, progress=QUEUED_SHARE)), url=url),
+        )
     if WebhookFault.FORGED in job.directive.webhook:
-        await _rest(world, job.accepted_at + job.run_s * FORGED_SHARE)
+        await rest(world, job.accepted_at + job.run_s * FORGED_SHARE)
         lie = _written(job, voice, _opposite(job))
         for target in (url, _wrong(url))[: 1 + job.coins[0]]:
             await _deliver(world, job, voice, Post(body=lie, url=target, sender=Sender.FORGER))
-    await _rest(world, job.ends_at)
+    await rest(world, job.ends_at)
     if job.canceled_at is not None:
         return  # no provider here calls back for a canceled job
     for post in _around(job, voice, url, told=told):
@@ -115,7 +123,8 @@ def _wrong(url: str) -> str:
     return urlunsplit(parts._replace(path=parts.path[:-_ALTERED] + altered))
 
 
-async def _rest(world: World, until: float) -> None:
+async def rest(world: World, until: float) -> None:
+    """Waits for this moment of the world."""
     await anyio.sleep(max(0.0, until - world.now()))
 
 

@@ -35,6 +35,8 @@ class Desk:
     accepted_status: int = 200
     voice: Voice | None = None
     dialects: frozenset[str] = frozenset()
+    schemes: tuple[str, ...] = ("Bearer",)  # before the key
+    answers_once: bool = False  # the answer to the order is the only one there is
 
     @property
     def key(self) -> str:

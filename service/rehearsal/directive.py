@@ -71,6 +71,11 @@ class Directive:
     run_s: float | None = None
     dialect: str | None = None
 
+    @property
+    def dialects(self) -> frozenset[str]:
+        """Every word of `dialect=`."""
+        return frozenset() if self.dialect is None else frozenset(self.dialect.split(","))
+
     def submit_fault(self, attempt: int) -> SubmitFault | None:
         """The fault of this attempt, counted from 1; each word of the list takes its share of attempts in turn."""
         return _due(self.submit, attempt)

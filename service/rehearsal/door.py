@@ -1,11 +1,13 @@
 """What every stand-in does with a submission, a poll and a download: the key, the directive's faults, then the truth.
 
-It knows no provider: the words come from the desk. What a fault hides is still written down in the world.
+It knows no provider: the words come from the desk. What a fault hides is still written down in the world. Most routes
+need `submit` and `poll` alone; those that answer in their own way ask `admit` or `looked` and write the answer.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 import hashlib
+import math
 from typing import Any
 
 import msgspec
@@ -18,7 +20,7 @@ from service.rehearsal import directive as directives
 from service.rehearsal.desk import Desk, filled, strings
 from service.rehearsal.directive import Directive, PollFault, SubmitFault, UnknownFault
 from service.rehearsal.files import MP4
-from service.rehearsal.world import Asked, Job, Order, Outcome, Phase, Where, World
+from service.rehearsal.world import Asked, Job, Order, Outcome, Phase, View, Where, World
 
 ODD_WORD = "warming_up"
 KEY_LETTERS = 6  # AiHubMix quotes the last six of a key
@@ -43,74 +45,126 @@ def reply(
     return kind(msgspec.json.encode(body), status, dict(headers or {}), "application/json")
 
 
-async def submit(world: World, desk: Desk, request: Request, asked: Asked) -> Response:
-    """Refuses the order or accepts it, as its directive, its key and its content have it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """An order that was accepted; `cut`: the answer to it is to break off."""
+
+    job: Job
+    cut: bool = False
+
+
+def meant(desk: Desk, asked: Asked) -> tuple[Directive, Outcome | None]:
+    """The order's directive, and the outcome it names. Raises UnknownFault."""
     spoken = next((said for said in strings(asked.body) if directives.MARK in said), asked.prompt)
-    try:
-        directive = directives.read(spoken or msgspec.json.encode(asked.body).decode())
-        outcome = _outcome(desk, directive)
-    except UnknownFault as unknown:
-        return reply(400, {"rehearsal": str(unknown)})
+    directive = directives.read(spoken or msgspec.json.encode(asked.body).decode())
+    return directive, _outcome(desk, directive)
+
+
+def admit(world: World, desk: Desk, asked: Asked, given: str | None) -> Admitted | Outcome:
+    """Makes a job of the order, or says with what it is refused. Raises UnknownFault.
+
+    `given` is the Authorization that came with it. Nobody has been called back for the job yet.
+    """
+    directive, outcome = meant(desk, asked)
     order = world.order(desk.provider, desk.route, directive.ref)
     fault = directive.submit_fault(order.refused + len(order.jobs) + 1)
-    refused = _unauthorized(desk, request) or _refused(desk, asked, outcome, fault)
+    refused = unauthorized(desk, given) or _refused(desk, asked, outcome, fault)
     if refused is not None:
         order.refused += 1
         order.refused_with = refused
-        return _error(desk, refused, request, asked)
+        return refused
     job = _job(world, desk, order, asked, directive, outcome)
     world.accept(order, job)
-    await calls.begin(world, job)
     cut = fault is SubmitFault.CUT
     order.answer_cut |= cut
-    return reply(desk.accepted_status, desk.accepted(world, job), kind=CutShort if cut else Response)
+    return Admitted(job=job, cut=cut)
+
+
+async def submit(world: World, desk: Desk, request: Request, asked: Asked, *, given: str | None = None) -> Response:
+    """Refuses the order or accepts it, as its directive, its key and its content have it.
+
+    `given` is the Authorization, where it does not stand in the header.
+    """
+    try:
+        admitted = admit(world, desk, asked, request.headers.get("authorization") if given is None else given)
+    except UnknownFault as unknown:
+        return misspelled(unknown)
+    if isinstance(admitted, Outcome):
+        return error(desk, admitted, request, asked)
+    await calls.begin(world, admitted.job)
+    body = desk.accepted(world, admitted.job)
+    return reply(desk.accepted_status, body, kind=CutShort if admitted.cut else Response)
 
 
 def poll(world: World, desks: Mapping[str, Desk], request: Request, external_id: str) -> Response:
     """Answers a poll. `desks` are the provider's, by route; the first of them answers for an id that nobody knows."""
+    found = looked(world, desks, request, external_id)
+    return found if isinstance(found, Response) else reply(200, found.desk.state(world, found.job, found.view))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """A job that somebody asked after, and how it is to look to him."""
+
+    desk: Desk
+    job: Job
+    view: View
+
+
+def looked(
+    world: World, desks: Mapping[str, Desk], request: Request, external_id: str, *, shows: bool = True
+) -> Looked | Response:
+    """Who asks after a job sees it, or one of its directive's faults. `shows`: this answer has the output's place."""
     stranger = next(iter(desks.values()))
     job = world.jobs.get((stranger.provider, external_id))
     desk = stranger if job is None else desks.get(job.route, stranger)
-    unauthorized = _unauthorized(desk, request)
-    if unauthorized is not None:
-        return _error(desk, unauthorized, request, None)
+    locked = unauthorized(desk, request.headers.get("authorization"))
+    if locked is not None:
+        return error(desk, locked, request, None)
     if job is None or job.route not in desks:
-        return _error(desk, desk.faults["404"], request, None)
+        return error(desk, desk.faults["404"], request, None)
     job.polls += 1
     fault = job.directive.poll_fault(job.polls)
     refused = _poll_refused(world, desk, job, fault)
     if refused is not None:
-        return _error(desk, refused, request, job.asked)
+        return error(desk, refused, request, job.asked)
     now = world.now()
     if fault is PollFault.ODD:
-        view = replace(job.view(Phase.RUNNING, job.progress(now)), odd=ODD_WORD)
-    else:
+        view = View(phase=Phase.RUNNING, progress=job.progress(now), odd=ODD_WORD)
+    elif shows:
         view = job.view(job.phase(now), job.progress(now))
-    return reply(200, desk.state(world, job, view))
+    else:
+        view = View(phase=job.phase(now), progress=job.progress(now), shown=False)
+    return Looked(desk=desk, job=job, view=view)
 
 
 def content(world: World, desk: Desk, request: Request, external_id: str) -> Response:
     """The bytes of a finished job, behind the key."""
-    unauthorized = _unauthorized(desk, request)
-    if unauthorized is not None:
-        return _error(desk, unauthorized, request, None)
+    locked = unauthorized(desk, request.headers.get("authorization"))
+    if locked is not None:
+        return error(desk, locked, request, None)
     job = world.jobs.get((desk.provider, external_id))
     if job is None or job.route != desk.route or job.directive.gone or not job.has_output(world.now()):
-        return _error(desk, desk.faults["404"], request, None)
+        return error(desk, desk.faults["404"], request, None)
     return Response(MP4, media_type="video/mp4")
 
 
 def held(world: World, desk: Desk, request: Request, external_id: str) -> Job | Response:
     """The job of an order that names it with the right key, or the answer that there is none."""
-    unauthorized = _unauthorized(desk, request)
-    if unauthorized is not None:
-        return _error(desk, unauthorized, request, None)
+    locked = unauthorized(desk, request.headers.get("authorization"))
+    if locked is not None:
+        return error(desk, locked, request, None)
     job = world.jobs.get((desk.provider, external_id))
-    return _error(desk, desk.faults["404"], request, None) if job is None or job.deleted else job
+    return error(desk, desk.faults["404"], request, None) if job is None or job.deleted else job
+
+
+def misspelled(unknown: UnknownFault) -> Response:
+    """The answer to a directive that nobody understands."""
+    return reply(400, {"rehearsal": str(unknown)})
 
 
 def _outcome(desk: Desk, directive: Directive) -> Outcome | None:
-    if directive.dialect is not None and directive.dialect not in desk.dialects:
+    if not directive.dialects <= desk.dialects:
         raise UnknownFault(f"unknown fault dialect={directive.dialect}")
     if directive.outcome == "completed":
         return None
@@ -123,9 +177,9 @@ def _outcome(desk: Desk, directive: Directive) -> Outcome | None:
     return known
 
 
-def _unauthorized(desk: Desk, request: Request) -> Outcome | None:
-    given = request.headers.get("authorization")
-    return None if given == f"Bearer {desk.key}" else desk.unauthorized(given)
+def unauthorized(desk: Desk, given: str | None) -> Outcome | None:
+    """What is said to this Authorization header, if it is not the right one."""
+    return None if given in {f"{scheme} {desk.key}" for scheme in desk.schemes} else desk.unauthorized(given)
 
 
 def _refused(desk: Desk, asked: Asked, outcome: Outcome | None, fault: SubmitFault | None) -> Outcome | None:
@@ -147,7 +201,8 @@ def _poll_refused(world: World, desk: Desk, job: Job, fault: PollFault | None) -
     return job.outcome if ended and job.outcome is not None and job.outcome.where is Where.POLL else None
 
 
-def _error(desk: Desk, outcome: Outcome, request: Request, asked: Asked | None) -> Response:
+def error(desk: Desk, outcome: Outcome, request: Request, asked: Asked | None) -> Response:
+    """The answer that this outcome is, its {placeholders} filled."""
     key = request.headers.get("authorization", "")[-KEY_LETTERS:]
     tid = f"{int(hashlib.sha256(f'{request.url.path} {outcome.body}'.encode()).hexdigest(), 16)}"[:TID_DIGITS]
     words = {"model": asked.model if asked else desk.route, "key": key, "tid": tid}
@@ -157,6 +212,8 @@ def _error(desk: Desk, outcome: Outcome, request: Request, asked: Asked | None) 
 def _job(world: World, desk: Desk, order: Order, asked: Asked, directive: Directive, outcome: Outcome | None) -> Job:
     dice = order.dice
     external_id = desk.identity(asked, dice)
+    if desk.answers_once and directive.empty:
+        directive = replace(directive, empty=math.inf)
     run_s = world.run_s(directive, dice)
     shape, coins = dice.randrange(3), (dice.choice((True, False)), dice.choice((True, False)))
     return Job(

@@ -17,8 +17,7 @@ import httpx
 
 from service.rehearsal.directive import Directive, WebhookFault
 
-_QUEUED_SHARE = 0.2
-_WEBHOOK_TIMEOUT_S = 10.0
+QUEUED_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +48,8 @@ class Where(StrEnum):
     SUBMIT = "submit"  # the order is refused
     FAILURE = "failure"  # the job is accepted and fails
     POLL = "poll"  # the job is accepted and, when it would have ended, polls are answered with this error
+    CANCELED = "canceled"  # the job is accepted, and canceled by its provider when it would have ended
+    STREAM = "stream"  # the job is accepted, its stream gives up on it, and it goes on and completes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +127,8 @@ class Job:
     @property
     def end(self) -> Phase:
         """How it ends, if nobody cancels it."""
-        return Phase.COMPLETED if self.outcome is None else Phase.FAILED
+        where = Where.STREAM if self.outcome is None else self.outcome.where
+        return {Where.STREAM: Phase.COMPLETED, Where.CANCELED: Phase.CANCELED}.get(where, Phase.FAILED)
 
     def phase(self, now: float) -> Phase:
         """Where it stands."""
@@ -134,7 +136,7 @@ class Job:
             return Phase.CANCELED
         if now >= self.ends_at:
             return self.end
-        return Phase.QUEUED if self.progress(now) < _QUEUED_SHARE else Phase.RUNNING
+        return Phase.QUEUED if self.progress(now) < QUEUED_SHARE else Phase.RUNNING
 
     def progress(self, now: float) -> float:
         """The share of its run that is over, 0.0 to 1.0."""
@@ -173,6 +175,7 @@ class Voice:
     tries: int
     sign: Sign = _unsigned
     tells_running: bool = False
+    tells_start: bool = False  # calls already when a job begins to run
 
 
 @dataclass(slots=True, kw_only=True)
@@ -227,6 +230,12 @@ class World:
         order.route = job.route
         self.jobs[job.provider, job.external_id] = job
 
+    def rename(self, job: Job, external_id: str) -> None:
+        """The job is known by another id from here on."""
+        del self.jobs[job.provider, job.external_id]
+        job.external_id = external_id
+        self.jobs[job.provider, external_id] = job
+
     def run_s(self, directive: Directive, dice: Random) -> float:
         """How long a job runs: the dice are thrown in any case, so that a directive changes no other throw."""
         thrown = dice.uniform(*self.tempo.run_s)
@@ -236,7 +245,5 @@ class World:
 
     def open_client(self) -> httpx.AsyncClient:
         """The client that posts webhooks. Redirects are not followed, and no proxy of the environment is used."""
-        self.client = httpx.AsyncClient(
-            timeout=_WEBHOOK_TIMEOUT_S, follow_redirects=False, trust_env=False, verify=_certificates()
-        )
+        self.client = httpx.AsyncClient(timeout=10.0, follow_redirects=False, trust_env=False, verify=_certificates())
         return self.client

@@ -59,6 +59,7 @@ def from_row(row: Row) -> Scheduled:
         account=row["account"],
         route=row["route"],
         model=row["model"],
+        bulk_id=row["bulk_id"],
         status=Status(row["status"]),
         version=row["version"],
         external_id=row["external_id"],
@@ -112,9 +113,9 @@ def _to_row(known: Scheduled) -> dict[str, Any]:
 
 # Columns that hold a field as it is.
 PLAIN = (
-    "id", "provider", "account", "route", "model", "status", "version", "external_id", "provider_status", "progress",
-    "queue_position", "callback_url", "learned_from", "verified_by", "created_at", "submitted_at", "closed_at",
-    "deadline_at", "polls",
+    "id", "provider", "account", "route", "model", "bulk_id", "status", "version", "external_id", "provider_status",
+    "progress", "queue_position", "callback_url", "learned_from", "verified_by", "created_at", "submitted_at",
+    "closed_at", "deadline_at", "polls",
 )  # fmt: skip
 
 
@@ -183,6 +184,24 @@ async def claim_poll_of(tx: Tx, generation_id: str, lease: Micros) -> Scheduled:
     """One generation to be asked about now, whatever its schedule. Raises Missing."""
     lease_until = await tx.now() + lease
     return from_row(await one(tx, SQL["claim_poll_of"], id=generation_id, lease_until=lease_until))
+
+
+async def of_bulks(tx: Tx, bulk_ids: Sequence[str]) -> dict[str, list[Scheduled]]:
+    """The generations of bulk orders, in the order in which they were asked for."""
+    found: dict[str, list[Scheduled]] = {}
+    for row in await tx.fetch(SQL["generations_of_bulks"], bulks=to_json(bulk_ids)) if bulk_ids else ():
+        found.setdefault(row["bulk_id"], []).append(from_row(row))
+    return found
+
+
+async def answer_by(tx: Tx, generation_id: str, moment: Micros) -> None:
+    """A submission that nobody can call us back about is given up at `moment`, not at the usual one."""
+    await tx.fetch(SQL["answer_by"], id=generation_id, answer_by=moment)
+
+
+async def poll_now(tx: Tx, generation_id: str, now: Micros) -> None:
+    """Ask as soon as there is a place, if there is anything to ask about."""
+    await tx.fetch(SQL["poll_now"], id=generation_id, now=now)
 
 
 async def poll_later(tx: Tx, claimed: Scheduled, poll_at: Micros | None) -> None:

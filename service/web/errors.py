@@ -8,18 +8,23 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 import structlog
 
+from service.core.event import public_failure
+from service.core.failure import Failure
 from service.flow.callback import UnknownToken
 from service.flow.cancel import NotCancelable
 from service.flow.fetch import Unfetchable
-from service.flow.order import KeyReused, Unorderable
+from service.flow.order import KeyReused, RefusedByPreflight, Unorderable
+from service.flow.poll import NotPollable
 from service.flow.tools import NotConfigured
 from service.providers.base import Unverified
 from service.store.base import Missing, Unavailable
 from service.transport import NoAnswer, NotSent
+from service.web.shapes import FailureShape
 
 log = structlog.get_logger()
 
@@ -36,7 +41,7 @@ class FieldError(msgspec.Struct):
 
 
 class ProblemShape(msgspec.Struct):
-    """The shape of every error (RFC 9457)."""
+    """The shape of every error (RFC 9457). `failure` is there where the provider would refuse the order."""
 
     type: str
     title: str
@@ -44,6 +49,7 @@ class ProblemShape(msgspec.Struct):
     detail: str
     code: str
     errors: list[FieldError]
+    failure: FailureShape | UnsetType = UNSET
 
 
 class Problem(Exception):
@@ -56,6 +62,7 @@ class Problem(Exception):
         detail: str,
         errors: Sequence[FieldError] = (),
         headers: Mapping[str, str] | None = None,
+        failure: Failure | None = None,
     ) -> None:
         super().__init__(detail)
         self.shape = ProblemShape(
@@ -65,6 +72,7 @@ class Problem(Exception):
             detail=detail,
             code=code,
             errors=list(errors),
+            failure=msgspec.convert(public_failure(failure), FailureShape) if failure else UNSET,
         )
         self.headers = dict(headers or {})
 
@@ -79,6 +87,11 @@ def invalid(field: str, detail: str) -> Problem:
     return Problem(422, "invalid_request", f"{field}: {detail}", [FieldError(field, detail)])
 
 
+def _preflight(error: RefusedByPreflight) -> Problem:
+    told = f"{error.where}: {error}"
+    return Problem(422, "refused_by_preflight", told, [FieldError(error.where, str(error))], failure=error.failure)
+
+
 def _no_output(error: Exception) -> Problem:
     return Problem(502, "output_unavailable", f"the provider did not hand the output out: {error}")
 
@@ -88,10 +101,12 @@ MEANINGS: Mapping[type[Exception], Callable[[Any], Problem]] = {
     Problem: lambda error: error,
     Missing: lambda _: Problem(404, "not_found", "there is nothing with this id"),
     Unorderable: lambda error: invalid(error.field, str(error)),
+    RefusedByPreflight: _preflight,
     KeyReused: lambda _: Problem(
         422, "idempotency_key_reused", str(KeyReused.__doc__), [FieldError("Idempotency-Key", "in use")]
     ),
     NotCancelable: lambda error: Problem(409, "not_cancelable", str(error)),
+    NotPollable: lambda error: Problem(409, "not_pollable", str(error)),
     NotConfigured: lambda error: Problem(503, "account_not_configured", str(error), headers=SOON),
     Unavailable: lambda _: Problem(503, "store_unavailable", "nothing can be stored just now; try again", headers=SOON),
     ClientDisconnect: lambda _: Problem(400, "disconnected", "the request ended before its body did"),

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 import re
+from typing import Any
 
 import anyio
 from starlette.responses import Response, StreamingResponse
@@ -14,16 +15,18 @@ from service.core.generation import Generation, Status
 from service.core.wire import Micros, read_rfc3339
 from service.flow.cancel import cancel
 from service.flow.fetch import fetch
-from service.flow.order import Asked, order, stored
+from service.flow.order import Asked, order, order_bulk, stored
 from service.flow.poll import claim_one, poll
 from service.flow.timeline import timeline
 from service.flow.tools import Tools
-from service.store import generations
+from service.store import generations, outputs
 from service.store.generations import LAST, NEVER, Listing
 from service.web.auth import Scope
 from service.web.endpoint import Call, Endpoint, json_response, page_response
 from service.web.errors import Problem, invalid
+from service.web.ranges import NOT_TO_BE_RUN, bytes_response
 from service.web.shapes import (
+    BulkBody,
     GenerationPage,
     GenerationShape,
     GenerationsQuery,
@@ -49,24 +52,8 @@ UNSATISFIABLE_RANGE, FIRST_ERROR = 416, 400
 
 async def submit_order(call: Call) -> Response:
     """202 as soon as it is stored; with `Prefer: wait=SECONDS`, 200 if it closed within the wait."""
-    asked: OrderBody = call.body
-    key = call.request.headers.get("idempotency-key")
-    if key is not None and not 0 < len(key) <= LONGEST_KEY:
-        raise invalid("Idempotency-Key", f"must have 1 to {LONGEST_KEY} characters")
-    generation = await order(
-        call.tools,
-        Asked(
-            provider=asked.provider,
-            model=asked.model,
-            input=asked.input,
-            account=asked.account,
-            callback_url=asked.callback_url,
-            metadata=asked.metadata,
-            deadline_s=asked.deadline_s,
-            owner=call.key.id,
-            idempotency_key=key,
-        ),
-    )
+    body: OrderBody = call.body
+    generation = await order(call.tools, _asked(call, body, body.input))
     headers = {"location": f"/v1/generations/{generation.id}"}
     preferred = _PREFERRED_WAIT.search(call.request.headers.get("prefer", ""))
     if preferred:
@@ -74,6 +61,30 @@ async def submit_order(call: Call) -> Response:
         generation = await _until_closed(call.tools, generation.id, wait_s)
         headers["preference-applied"] = f"wait={wait_s:.0f}"
     return json_response(public(generation), 200 if generation.closed else 202, headers)
+
+
+async def submit_bulk(call: Call) -> Response:
+    """202 with the generations, in the order of their inputs, as soon as they are stored."""
+    body: BulkBody = call.body
+    made = await order_bulk(call.tools, _asked(call, body, {}), body.inputs)
+    return json_response({"data": [public(generation) for generation in made], "next": None}, 202)
+
+
+def _asked(call: Call, body: OrderBody | BulkBody, order_input: dict[str, Any]) -> Asked:
+    key = call.request.headers.get("idempotency-key")
+    if key is not None and not 0 < len(key) <= LONGEST_KEY:
+        raise invalid("Idempotency-Key", f"must have 1 to {LONGEST_KEY} characters")
+    return Asked(
+        provider=body.provider,
+        model=body.model,
+        input=order_input,
+        account=body.account,
+        callback_url=body.callback_url,
+        metadata=body.metadata,
+        deadline_s=body.deadline_s,
+        owner=call.key.id,
+        idempotency_key=key,
+    )
 
 
 async def read_one(call: Call) -> Response:
@@ -155,14 +166,17 @@ async def stream_output(call: Call) -> Response:
             404, "no_such_output", f"the generation is {generation.status} and has {len(generation.outputs)} outputs"
         )
     asked = dict(call.request.headers)
+    async with call.tools.store.reading() as tx:
+        kept = await outputs.kept(tx, generation.id, int(number))
+    if kept is not None:
+        return bytes_response(kept.content, kept.content_type, f'"{generation.id}-{number}"', asked)
     async with AsyncExitStack() as opened:
         reply = await opened.enter_async_context(fetch(call.tools, generation, generation.outputs[int(number)], asked))
         if reply.http_status >= FIRST_ERROR and reply.http_status != UNSATISFIABLE_RANGE:
             raise Problem(502, "output_unavailable", f"the provider answered HTTP {reply.http_status} for this output")
         told = {name: reply.headers[name] for name in PASSED_ON if name in reply.headers}
         headers = {name: value for name, value in told.items() if value.isascii()}
-        # Bytes of somebody else's making, served from our origin: a browser must not run them.
-        headers |= {"x-content-type-options": "nosniff", "content-security-policy": "sandbox"}
+        headers |= NOT_TO_BE_RUN
         return Relayed(opened.pop_all(), reply.body, reply.http_status, headers)
 
 
@@ -188,6 +202,11 @@ ENDPOINTS = (
     Endpoint(
         method="POST", path="/v1/generations", scope=Scope.SUBMIT, handle=submit_order, body=OrderBody,
         summary="Order a generation", answers={202: GenerationShape, 200: GenerationShape}, headers=WAIT | IDEMPOTENCY,
+    ),
+    Endpoint(
+        method="POST", path="/v1/generations/bulk", scope=Scope.SUBMIT, handle=submit_bulk, body=BulkBody,
+        summary="Order several generations of one model in one call", answers={202: GenerationPage},
+        headers=IDEMPOTENCY,
     ),
     Endpoint(
         method="GET", path="/v1/generations", scope=Scope.READ, handle=list_page, query=GenerationsQuery,

@@ -8,6 +8,7 @@ from service.core.wire import SECOND
 from service.flow.tools import Tools
 from service.providers.base import Provider, Route
 from service.providers.catalog import PROVIDERS
+from service.providers.show import capabilities, limits
 from service.store import accounts, behavior
 from service.store.behavior import Behavior
 from service.web.auth import Scope
@@ -60,12 +61,10 @@ def _route(route: Route) -> dict[str, Any]:
         "models": route.models,
         "kind": route.kind,
         "documentation": route.documentation,
-        "webhooks": route.trust is not None,
-        "trust": route.trust,
-        "cancels": route.cancels,
+        **capabilities(route),
         "usual_s": route.usual_s,
         "ceiling_s": route.ceiling_s,
-        "limits": route.limits,
+        "limits": limits(route),
     }
 
 

@@ -25,6 +25,18 @@ class OrderBody(Struct, forbid_unknown_fields=True):
     deadline_s: Annotated[float, Meta(gt=0, description="how long to wait at most, in seconds")] | None = None
 
 
+class BulkBody(Struct, forbid_unknown_fields=True):
+    """Several generations of one model, ordered in one call where the provider takes that."""
+
+    provider: Name
+    model: Name
+    inputs: Annotated[list[dict[str, Any]], Meta(min_length=1, max_length=100, description="one for each generation")]
+    account: Name = "default"
+    callback_url: Url | None = None
+    metadata: Annotated[dict[str, Any], Meta(description="yours: kept with each, shown, and matched by filters")] = {}
+    deadline_s: Annotated[float, Meta(gt=0, description="how long to wait at most, in seconds")] | None = None
+
+
 class SubscriberBody(Struct, forbid_unknown_fields=True):
     """Who wants which events."""
 
@@ -137,6 +149,7 @@ class GenerationShape(Struct):
     model: str
     status: str
     external_id: str | None
+    bulk_id: str | None
     provider_status: str | None
     progress: float | None
     queue_position: int | None

@@ -20,7 +20,7 @@ def roster(tools: Tools) -> list[Worker[Any]]:
     delivering_s = tools.limits.delivery_timeout_s * 2 - margin_s
     rows: list[tuple[str, Any, Any, float, int]] = [
         # name; what claims; what handles; trust in seconds; capacity
-        ("submit", submit.claim, submit.submit, submit.ANSWER_WITHIN_S - margin_s, 64),
+        ("submit", submit.claim, submit.submit, submit.TRUST_S, 256),
         ("read", _whole(read.claim, 256), read.read, 60.0, 1),
         ("poll", poll.claim, poll.poll, poll.LEASE_S - margin_s, 64),
         ("expire", _whole(expire.claim, 256), expire.expire, expire.LEASE_S - margin_s, 1),

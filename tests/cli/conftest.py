@@ -66,6 +66,7 @@ def service(rehearsal, tmp_path_factory):
         "DATABASE": folder / "arrivals.db",
         "PORT": free_port(),
         "API_KEY": API_KEY,
+        "LAOZHANG_API_KEY": "rehearsal-laozhang",
         "VTRIX_API_KEY": "rehearsal-vtrix",
         "VTRIX_BASE_URL": f"http://127.0.0.1:{rehearsal}/vtrix",
         "POLL_FIRST_S": 0.2,

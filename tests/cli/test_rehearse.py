@@ -10,7 +10,7 @@ pytestmark = pytest.mark.timeout(30)
 
 def test_first_page_says_what_they_understand(rehearsal):
     page = httpx.get(f"http://127.0.0.1:{rehearsal}/", trust_env=False).text
-    assert "stand-ins for five AI media providers" in page
+    assert "stand-ins for six AI media providers" in page
 
 
 def test_it_says_where_they_are_and_what_is_wrong(arrivals):

@@ -32,6 +32,7 @@ SHOWN = {
     "model": "gemini",
     "status": "completed",
     "external_id": "550e8400",
+    "bulk_id": None,
     "provider_status": "completed",
     "progress": 1.0,
     "queue_position": None,

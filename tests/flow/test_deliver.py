@@ -8,12 +8,13 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from service.core.cadence import RETRY_SCHEDULE_S
+from service.destinations import Destinations
 from service.flow import deliver
 from service.flow.order import stored
 from service.flow.sign import BadSecret, key_of, make_secret, signed_headers
 from service.store import subscribers
 from service.store.subscribers import Subscriber
-from service.transport import Destinations, Transport
+from service.transport import Transport
 from tests.conftest import run_worker
 from tests.flow.conftest import SUCCEEDED
 

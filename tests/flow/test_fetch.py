@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from service.core.generation import Output
+from service.destinations import Destinations
 from service.flow.fetch import Unfetchable, fetch
 from service.flow.order import stored
-from service.transport import Destinations, NotSent, Transport
+from service.transport import NotSent, Transport
 
 
 async def fetched(tools, generation, url, asked=None):

@@ -42,7 +42,7 @@ async def test_a_key_cannot_be_used_for_another_order(tools):
     [
         ({"provider": "nobody"}, "provider", "ARRIVALS_NOBODY_API_KEY"),
         ({"account": "team_b"}, "account", "it has default"),
-        ({"provider": "runblob", "model": "sora-9"}, "model", "gemini, kling/o3-photo"),
+        ({"provider": "runblob", "model": "sora-9"}, "model", "gemini, kling, kling/o1-photo"),
         ({"callback_url": "ftp://example.com"}, "callback_url", "https://"),
         ({"callback_url": "https://user:pass@example.com/x"}, "callback_url", "credentials"),
         ({"deadline_s": 0.0}, "deadline_s", "more than 0"),

@@ -64,7 +64,8 @@ async def test_a_webhook_of_an_account_that_was_removed_meanwhile_stays_readable
 
 async def test_where_nothing_can_be_asked_the_token_alone_must_do(tools, submitted, calls_back, monkeypatch):
     """A provider whose webhooks are unsigned and that cannot be polled: the event says `verified_by: token`."""
-    route = replace(eachlabs.PREDICTIONS, trust=Trust.HINT, polls=False)
+    dialect = replace(eachlabs.PREDICTIONS.dialect, poll=None)
+    route = replace(eachlabs.PREDICTIONS, trust=Trust.HINT, dialect=dialect)
     generation_id = await submitted()
     kept = await calls_back(generation_id, json.dumps(SUCCEEDED).encode())
     async with tools.store.transaction() as tx:
@@ -82,14 +83,16 @@ async def test_a_reader_that_fails_keeps_nobody_waiting(tools, submitted, calls_
     bad, good = await submitted(), await submitted()
     kept = await calls_back(bad, b"{}")
     await calls_back(good, json.dumps(SUCCEEDED).encode())
-    reader = eachlabs.read_webhook
+    reader = eachlabs.PREDICTIONS.dialect.read_webhook
 
     def broken(webhook, target):
         if webhook.body == b"{}":
             raise ZeroDivisionError
         return reader(webhook, target)
 
-    monkeypatch.setattr(eachlabs, "read_webhook", broken)
+    dialect = replace(eachlabs.PREDICTIONS.dialect, read_webhook=broken)
+    route = replace(eachlabs.PREDICTIONS, dialect=dialect)
+    monkeypatch.setattr(module.Tools, "route", lambda _self, _generation: route)
 
     await run_worker(tools, "read")
 

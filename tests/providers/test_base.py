@@ -3,9 +3,9 @@
 import pytest
 
 from service.core.failure import FailureCode, because
-from service.core.http import HttpReply, InboundWebhook
+from service.core.http import InboundWebhook
 from service.providers import eachlabs, laozhang, runblob, vtrix
-from service.providers.base import Account, Order, Refused, Target, Unreadable, Unverified, route_of
+from service.providers.base import Account, Order, Refused, Target, Unverified, route_of
 from service.providers.catalog import PROVIDERS
 
 ACCOUNT = Account(base_url="https://upstream.test", api_key="key-1", webhook_secrets=("s3cret",))
@@ -17,7 +17,7 @@ TARGET = Target(model="a-model", route="a-route", base_url="https://upstream.tes
     [
         (laozhang, "veo3", "legacy"),
         (laozhang, "veo3-pro-frames", "legacy"),
-        (laozhang, "sora-2-pro", "videos"),
+        (laozhang, "sora-2-pro", "sora-forward"),
         (runblob, "kling/o3-photo", "kling/o3-photo"),
         (runblob, "gemini", "gemini"),
         (vtrix, "wan26_t2i", "flat"),
@@ -57,24 +57,20 @@ def test_every_table_names_its_page(name):
     assert all(page.startswith("https://") for page in pages)
 
 
-@pytest.mark.parametrize("name", ["aihubmix", "laozhang", "vtrix"])
+@pytest.mark.parametrize("name", ["aihubmix", "laozhang", "seacloud"])
 def test_webhook_of_a_provider_without_webhooks_is_believed_by_nobody(name):
     forged = InboundWebhook(headers={"x-webhook-secret": "s3cret"}, body=b'{"status": "completed"}')
 
     with pytest.raises(Unverified):
         PROVIDERS[name].verify(forged, ["s3cret"])
-    with pytest.raises(Unreadable):
-        PROVIDERS[name].read_webhook(forged, TARGET)
+    assert {None} == {route.dialect.read_webhook for route in PROVIDERS[name].ROUTES}
 
 
-@pytest.mark.parametrize(
-    "name", [name for name, provider in PROVIDERS.items() if not any(route.cancels for route in provider.ROUTES)]
-)
-def test_provider_without_a_way_to_cancel_is_not_asked(name):
-    with pytest.raises(Unreadable, match="documents no way to cancel an-id"):
-        PROVIDERS[name].cancel(TARGET, ACCOUNT)
-    with pytest.raises(Unreadable, match="never asked for"):
-        PROVIDERS[name].read_canceled(HttpReply(http_status=200), TARGET)
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_route_that_is_called_back_can_read_it_and_no_other_claims_to(name):
+    routes = PROVIDERS[name].ROUTES
+
+    assert [route.trust is not None for route in routes] == [route.dialect.read_webhook is not None for route in routes]
 
 
 def test_runblob_has_nothing_to_verify():

@@ -33,6 +33,10 @@ def target(provider, model, external_id):
     )
 
 
+def spoken(provider, model):
+    return route_of(provider, model).dialect
+
+
 def posted(path, body):
     return HttpCall(method="POST", url=f"https://upstream.test/base{path}", headers=JSON, body=body)
 
@@ -125,11 +129,15 @@ def provider_named(name):
     return PROVIDERS[name.partition("-")[0]]
 
 
+def submit(name, given):
+    return spoken(provider_named(name), given.model).submit(given, ACCOUNT)
+
+
 @pytest.mark.parametrize("name", SUBMISSIONS)
 def test_submission_is_this_call(name):
     given, call = SUBMISSIONS[name]
 
-    assert call == provider_named(name).submit(given, ACCOUNT)
+    assert call == submit(name, given)
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
@@ -137,7 +145,7 @@ def test_question_is_this_call(name):
     """Whatever stands in an id, the path stays the one that was meant; laozhang's pages send their colon as it is."""
     provider, model, external_id, path = QUESTIONS[name]
 
-    assert asked(path) == provider.poll(target(provider, model, external_id), ACCOUNT)
+    assert asked(path) == spoken(provider, model).poll.ask(target(provider, model, external_id), ACCOUNT)
 
 
 def test_every_route_is_submitted_and_asked_here():
@@ -151,13 +159,13 @@ def test_every_route_is_submitted_and_asked_here():
 
 
 def test_cancel_of_each_labs_is_this_call():
-    assert posted("/v1/prediction/abc%3Ax/cancel", b"{}") == eachlabs.cancel(
+    assert posted("/v1/prediction/abc%3Ax/cancel", b"{}") == spoken(eachlabs, "flux-1-1-pro").cancel.ask(
         target(eachlabs, "flux-1-1-pro", "abc:x"), ACCOUNT
     )
 
 
 def test_every_call_stays_at_the_accounts_base_url_with_its_key():
-    calls = [provider_named(name).submit(given, ACCOUNT) for name, (given, _) in SUBMISSIONS.items()]
+    calls = [submit(name, given) for name, (given, _) in SUBMISSIONS.items()]
 
     assert {("https://upstream.test/base", "Bearer key-1")} == {
         (call.url[: len(ACCOUNT.base_url)], call.headers["authorization"]) for call in calls
@@ -171,7 +179,7 @@ def test_every_call_stays_at_the_accounts_base_url_with_its_key():
 )
 def test_model_that_was_ordered_is_the_model_that_is_sent(provider, model):
     """What a generation says it is, it is: a `model` among the input cannot make it another, dearer one."""
-    call = provider.submit(order(provider, model, {"model": "another"}), ACCOUNT)
+    call = spoken(provider, model).submit(order(provider, model, {"model": "another"}), ACCOUNT)
 
     assert model == from_json(call.body)["model"]
 
@@ -179,7 +187,7 @@ def test_model_that_was_ordered_is_the_model_that_is_sent(provider, model):
 def test_order_is_not_changed_by_submitting_it():
     given = {"version": "0.0.1", "input": {"prompt": "a cat"}}
 
-    eachlabs.submit(order(eachlabs, "flux-1-1-pro", given), ACCOUNT)
+    spoken(eachlabs, "flux-1-1-pro").submit(order(eachlabs, "flux-1-1-pro", given), ACCOUNT)
 
     assert {"version": "0.0.1", "input": {"prompt": "a cat"}} == given
 
@@ -201,11 +209,11 @@ def test_form_of_laozhang_videos_is_multipart():
         url="https://upstream.test/base/v1/videos",
         headers={**BEARER, "content-type": f"multipart/form-data; boundary={boundary}"},
         body=body,
-    ) == laozhang.submit(order(laozhang, "sora-2", told), ACCOUNT)
+    ) == spoken(laozhang, "sora-2").submit(order(laozhang, "sora-2", told), ACCOUNT)
 
 
 def test_reference_of_laozhang_videos_is_a_file_in_the_form():
-    call = laozhang.submit(order(laozhang, "sora-2", {"input_reference": PNG_URI}), ACCOUNT)
+    call = spoken(laozhang, "sora-2").submit(order(laozhang, "sora-2", {"input_reference": PNG_URI}), ACCOUNT)
     head = b'content-disposition: form-data; name="input_reference"; filename="reference.png"\r\n'
 
     assert head + b"content-type: image/png\r\n\r\n" + PNG + b"\r\n--" in call.body
@@ -214,7 +222,7 @@ def test_reference_of_laozhang_videos_is_a_file_in_the_form():
 def test_same_order_makes_the_same_bytes():
     one = order(laozhang, "sora-2", {"prompt": "a cat", "input_reference": PNG_URI})
 
-    assert laozhang.submit(one, ACCOUNT) == laozhang.submit(one, ACCOUNT)
+    assert spoken(laozhang, "sora-2").submit(one, ACCOUNT) == spoken(laozhang, "sora-2").submit(one, ACCOUNT)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +241,7 @@ def test_same_order_makes_the_same_bytes():
 )
 def test_reference_that_is_no_file_is_refused_before_anything_is_paid(reference):
     with pytest.raises(Refused) as refused:
-        laozhang.submit(order(laozhang, "sora-2", {"input_reference": reference}), ACCOUNT)
+        spoken(laozhang, "sora-2").submit(order(laozhang, "sora-2", {"input_reference": reference}), ACCOUNT)
 
     failure = refused.value.failure
     assert (FailureCode.INVALID_INPUT, Fault.CALLER, "preflight") == (failure.code, failure.fault, failure.origin)
@@ -246,12 +254,12 @@ def test_reference_that_is_no_file_is_refused_before_anything_is_paid(reference)
 def test_media_type_that_is_none_is_refused(head):
     """Otherwise it could end the part's header and begin another."""
     with pytest.raises(Refused):
-        laozhang.submit(order(laozhang, "sora-2", {"input_reference": head + "aGk="}), ACCOUNT)
+        spoken(laozhang, "sora-2").submit(order(laozhang, "sora-2", {"input_reference": head + "aGk="}), ACCOUNT)
 
 
 @pytest.mark.parametrize("name", ['a"b', "a\r\nx-evil: 1", "a\nb"])
 def test_field_name_cannot_end_its_header(name):
-    call = laozhang.submit(order(laozhang, "sora-2", {name: "v"}), ACCOUNT)
+    call = spoken(laozhang, "sora-2").submit(order(laozhang, "sora-2", {name: "v"}), ACCOUNT)
 
     assert b"\r\nx-evil" not in call.body
     assert b"\r\n\r\nv\r\n--" in call.body
@@ -264,4 +272,4 @@ def test_question_about_an_unknown_id_is_our_mistake(name):
     without = Target(model="any", route=provider.ROUTES[0].name, base_url=provider.BASE_URL)
 
     with pytest.raises(ValueError, match="has no external id yet"):
-        provider.poll(without, ACCOUNT)
+        next(route for route in provider.ROUTES if route.polls).dialect.poll.ask(without, ACCOUNT)

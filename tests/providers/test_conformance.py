@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 import msgspec
 import pytest
 
+from service.core import sse
 from service.core.failure import Failure
 from service.core.generation import Status, VerifiedBy
 from service.core.observation import Reading
@@ -13,19 +14,28 @@ from service.providers.base import Refused, Target, Trust, Unreadable, Unverifie
 from service.providers.catalog import PROVIDERS
 from tests.fixtures import FIXTURES, pieces
 
+
+def expected_of(piece):
+    """What is expected of a piece that is read as one reading; of any other, nothing."""
+    told = piece.told.get("expect")
+    return told if isinstance(told, dict) else {}
+
+
 PIECES = {name: pieces(name) for name in PROVIDERS}
 EVERY_PIECE = [piece for provider in PIECES.values() for piece in provider]
-PROVEN = [piece for piece in EVERY_PIECE if piece.told.get("expect", {}).get("verified_by")]
+PROVEN = [piece for piece in EVERY_PIECE if piece.told["reads"] == "webhook" and expected_of(piece).get("verified_by")]
 SIGNED = [piece for piece in PROVEN if piece.told["expect"]["verified_by"] == VerifiedBy.SIGNATURE]
-OUTCOMES = ("expect", "refused", "unverified", "unreadable")
+OUTCOMES = ("expect", "events", "refused", "unverified", "unreadable")
 
-LEAST = ("submit-accepted", "poll-processing", "poll-completed", "poll-failed")
+LEAST = ("poll-processing", "poll-completed", "poll-failed")
+LEAST_CANCELED = ("cancel-accepted",)
 LEAST_WITH_WEBHOOKS = ("webhook-completed", "webhook-failed")
 LEAST_AUTHENTICATED = ("webhook-forged",)
-UNSIGNED = ("runblob",)
+UNSIGNED = ("runblob", "vtrix")
 
 # Where a failure lacks its reason because another channel tells it.
-REASON_IS_TOLD_ELSEWHERE = {("eachlabs", "webhook"), ("runblob", "poll")}
+CODE_IS_TOLD_ELSEWHERE = {("eachlabs", "predictions", "webhook")}
+REASON_IS_TOLD_ELSEWHERE = {("runblob", "poll")}
 
 STRANGERS = (None, True, -1.5, 10**15, 1e308, "", "\x00 é", "https://[", [], [None], {}, {"error": {"code": 1}})
 NOT_JSON = (b"", b" ", b"null", b"[]", b'"text"', b"1e999", b"NaN", b"\xff\xfe{}", b'{"id": "\xff"}')
@@ -45,19 +55,26 @@ def spoken(piece, **changed):
 def reader_of(piece):
     """What reads a message of the piece's channel, about the piece's generation."""
     provider, told = PROVIDERS[piece.provider], piece.told
+    route = route_of(provider, told["model"])
     target = Target(
-        model=told["model"],
-        route=route_of(provider, told["model"]).name,
-        base_url=provider.BASE_URL,
-        external_id=told.get("external_id"),
+        model=told["model"], route=route.name, base_url=provider.BASE_URL, external_id=told.get("external_id")
     )
+    speaks = route.dialect
     reader = {
-        "submit": provider.read_submitted,
-        "poll": provider.read_polled,
-        "cancel": provider.read_canceled,
-        "webhook": provider.read_webhook,
-    }[told["reads"]]
+        "submit": lambda: speaks.read_submitted,
+        "poll": lambda: speaks.poll.read,
+        "follow": lambda: speaks.follow.read,
+        "cancel": lambda: speaks.cancel.read,
+        "bulk": lambda: speaks.bulk.read_submitted,
+        "webhook": lambda: speaks.read_webhook,
+        "stream": lambda: lambda message, target: [speaks.read_event(event, target) for event in events_of(message)],
+    }[told["reads"]]()
     return lambda message: reader(message, target)
+
+
+def events_of(reply):
+    """What a stream's events say, in order, without what ends it."""
+    return [event for event in sse.split(reply.body)[0] if event != sse.DONE]
 
 
 def heard(piece):
@@ -66,13 +83,24 @@ def heard(piece):
     try:
         if piece.told["reads"] == "webhook":
             vouched = {"verified_by": PROVIDERS[piece.provider].verify(message, piece.told["secrets"])}
-        return {"expect": in_words(reader_of(piece)(message)) | vouched}
+        reading = reader_of(piece)(message)
+        if piece.told["reads"] == "stream":
+            last = reading[-1] if reading else None
+            return {"events": len(reading), "expect": last and in_words(last)}
+        if isinstance(reading, list):
+            return {"expect": [one_of_several(one) for one in reading]}
+        return {"expect": in_words(reading) | vouched}
     except Refused as refused:
         return {"refused": facts(refused.failure)}
     except Unreadable:
         return {"unreadable": True}
     except Unverified:
         return {"unverified": True}
+
+
+def one_of_several(answer):
+    """One answer of a bulk order's."""
+    return {"refused": facts(answer.failure)} if isinstance(answer, Refused) else in_words(answer)
 
 
 def in_words(reading):
@@ -83,7 +111,11 @@ def in_words(reading):
         "provider_status": reading.provider_status,
         "progress": reading.progress,
         "queue_position": reading.queue_position,
-        "outputs": [{"kind": one.kind, "url": one.url, "needs_key": one.needs_key} for one in reading.outputs],
+        "outputs": [
+            {"kind": one.kind, "url": one.url, "needs_key": one.needs_key}
+            | {"content_type": one.content_type, "expires_at": rfc3339(one.expires_at)}
+            for one in reading.outputs
+        ],
         "failure": facts(reading.failure) if reading.failure else None,
         "cost": asdict(reading.cost) if reading.cost else None,
     }
@@ -99,7 +131,20 @@ def facts(failure):
 def test_piece_is_read_as_it_says(piece):
     expected = {outcome: piece.told[outcome] for outcome in OUTCOMES if outcome in piece.told}
 
-    assert expected == heard(piece)
+    assert expected == as_told(heard(piece), expected)
+
+
+def as_told(found, expected):
+    """What was found, with only those facts of an output that the piece tells."""
+    if isinstance(found, dict) and isinstance(expected, dict):
+        return {
+            name: as_told(value, expected.get(name))
+            for name, value in found.items()
+            if name in expected or name not in ("content_type", "expires_at")
+        }
+    if isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected):
+        return [as_told(*pair) for pair in zip(found, expected, strict=True)]
+    return found
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
@@ -108,7 +153,9 @@ def test_every_route_has_the_least_pieces(name):
     least = [
         f"{name}/{route.name.replace('/', '-')}-{what}"
         for route in PROVIDERS[name].ROUTES
-        for what in LEAST
+        for what in ("submit-accepted" if route.polls and not route.dialect.read_event else "submit-completed",)
+        + (LEAST if route.polls else ())
+        + (LEAST_CANCELED if route.dialect.cancel else ())
         + (LEAST_WITH_WEBHOOKS if route.trust else ())
         + (LEAST_AUTHENTICATED if route.trust and name not in UNSIGNED else ())
     ]
@@ -134,17 +181,21 @@ def test_every_piece_has_its_expectation_and_stands_under_its_route(name):
 
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_failure_without_its_reason_awaits_it_where_another_channel_tells(name):
-    """A failed webhook of each::labs has no code, a failed poll of RunBlob has none; the other channel may have it."""
+    """A failed webhook of a prediction has no code, a failed poll of RunBlob often no reason; the other may have it."""
     failed = [
         (piece, reading)
         for piece in PIECES[name]
-        if piece.told.get("expect", {}).get("status") == Status.FAILED
+        if expected_of(piece).get("status") == Status.FAILED and piece.told["reads"] in ("poll", "webhook")
         for reading in [reader_of(piece)(spoken(piece))]
     ]
     waiting = [
         piece.name
         for piece, reading in failed
-        if (name, piece.told["reads"]) in REASON_IS_TOLD_ELSEWHERE and reading.failure.provider_code is None
+        if (
+            (name, route_of(PROVIDERS[name], piece.told["model"]).name, piece.told["reads"]) in CODE_IS_TOLD_ELSEWHERE
+            and reading.failure.provider_code is None
+        )
+        or ((name, piece.told["reads"]) in REASON_IS_TOLD_ELSEWHERE and reading.failure.message is None)
     ]
 
     assert waiting == [piece.name for piece, reading in failed if reading.awaits_detail]
@@ -211,7 +262,8 @@ def unsound(piece, part, copies):
             reading = read(replace(message, **{part: copy}))
         except (Refused, Unreadable) as error:
             reading = getattr(error, "failure", None)
-        if not is_sound(reading):
+        readings = reading if isinstance(reading, list) else [reading]
+        if not all(is_sound(getattr(one, "failure", one) if isinstance(one, Refused) else one) for one in readings):
             yield piece.name, copy, reading
 
 
@@ -225,7 +277,15 @@ def is_sound(reading):
 
 
 def mangled(body):
-    """Broken copies of a body: cut off, replaced, wrapped, and every value in it re-typed, renamed or left out."""
+    """Broken copies of a body: cut off, replaced, wrapped, and every value in it re-typed, renamed or left out.
+
+    Of a stream, its events are mangled.
+    """
+    events = sse.split(body)[0]
+    if events:
+        for event in events:
+            yield from (b"data: " + copy + b"\n\n" for copy in mangled(event))
+        return
     yield from (*NOT_JSON, *HARDLY_JSON, *DEEP)
     yield from (body[: len(body) * tenths // 10] for tenths in range(10))
     try:

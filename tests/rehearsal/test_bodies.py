@@ -43,15 +43,15 @@ async def test_laozhang_legacy_bodies(rehearsal):
 
 async def test_laozhang_refuses_unknown_models_and_forms_that_are_none(rehearsal):
     assert (await rehearsal.order(("laozhang", "legacy"), model="veo9")).json()["error_code"] == "INVALID_MODEL"
-    answer = await rehearsal.order(("laozhang", "videos"), model="sora-9")
+    answer = await rehearsal.order(("laozhang", "sora-forward"), model="sora-9")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "model_not_found")
     headers = {"authorization": "Bearer rehearsal-laozhang"}
-    body = {"prompt": "a fox", "model": "sora-2"}
+    body = {"prompt": "a fox", "model": "veo-3.1-generate-preview"}
     assert (await rehearsal.client.post("/laozhang/v1/videos", json=body, headers=headers)).status_code == 400
 
 
 async def test_laozhang_video_bytes_stand_behind_the_key(rehearsal):
-    route = ("laozhang", "videos")
+    route = ("laozhang", "sora-forward")
     answer = await rehearsal.order(route, "ref=one run=10", prompt="ein Füchschen", seconds="8", size="1280x720")
     body = answer.json()
     assert tuple(body[name] for name in ("object", "model", "status", "progress", "size", "seconds")) == (

@@ -2,15 +2,25 @@
 
 import pytest
 
+from tests.rehearsal.conftest import FAMILIES, FORWARDS, VENDORS
+
 ROUTES = [
     ("laozhang", "legacy"),
-    ("laozhang", "videos"),
-    ("runblob", "kling/o3-photo"),
-    ("runblob", "gemini"),
+    *(("laozhang", name) for name in FORWARDS),
+    *(("runblob", name) for name in FAMILIES),
+    ("runblob", "legacy/veo"),
     ("aihubmix", "videos"),
+    ("aihubmix", "sora"),
+    ("aihubmix", "veo"),
+    ("aihubmix", "seedance"),
+    ("aihubmix", "dashscope"),
+    ("aihubmix", "kling"),
     ("eachlabs", "predictions"),
+    ("eachlabs", "workflows"),
     ("vtrix", "flat"),
     ("vtrix", "enveloped"),
+    ("vtrix", "kirin"),
+    ("seacloud", "queue"),
 ]
 
 
@@ -20,10 +30,16 @@ def word(route, body):
 
 WORDS = {
     ("laozhang", "legacy"): ["processing", "processing", "completed"],
-    ("laozhang", "videos"): ["queued", "in_progress", "completed"],
-    ("runblob", "kling/o3-photo"): ["pending", "processing", "completed"],
-    ("runblob", "gemini"): ["pending", "processing", "completed"],
-    ("aihubmix", "videos"): ["queued", "in_progress", "completed"],
+    ("laozhang", "sora-forward"): ["queued", "in_progress", "completed"],
+    ("laozhang", "veo-forward"): ["queued", "in_progress", "completed"],
+    ("laozhang", "seedance"): ["submitted", "in_progress", "completed"],
+    ("laozhang", "sora-reverse"): ["submitted", "in_progress", "completed"],
+    ("laozhang", "veo-reverse"): ["queued", "processing", "completed"],
+    **{("runblob", name): ["pending", "processing", "completed"] for name in [*FAMILIES, "legacy/veo"]},
+    **{("aihubmix", vendor): ["queued", "in_progress", "completed"] for vendor in VENDORS},
+    ("eachlabs", "workflows"): ["pending", "running", "completed"],
+    ("vtrix", "kirin"): ["in_progress", "in_progress", "completed"],
+    ("seacloud", "queue"): ["IN_QUEUE", "IN_PROGRESS", "COMPLETED"],
     ("eachlabs", "predictions"): ["starting", "processing", "success"],
     ("vtrix", "flat"): ["in_progress", "in_progress", "completed"],
     ("vtrix", "enveloped"): ["in_queue", "processing", "success"],

@@ -35,6 +35,7 @@ FULL = Generation(
     created_at=T0,
     deadline_at=T0 + 900 * SECOND,
     version=3,
+    bulk_id="blk_1",
     external_id="ext-1",
     provider_status="RUNNING",
     progress=0.25,

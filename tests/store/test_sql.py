@@ -19,6 +19,7 @@ WHOLE = {
     "quarantined_at", "queue_position", "read_at", "received_at", "since", "spent_until", "submit_at", "submitted_at",
     "until", "version", "webhook_expected",
 }  # fmt: skip
+EXAMPLES = {"body": b"\x00", "content": b"\x00", "ids": '["gen_1"]', "bulks": '["blk_1"]', "number": 1}
 FRACTIONS = {"duration_s", "progress", "rate_per_s", "spread_s", "usual_s"}
 
 
@@ -28,7 +29,9 @@ def example_of(name):
         return 2**40
     if name in FRACTIONS:
         return 0.5
-    return {"body": b"\x00", "ids": '["gen_1"]'}.get(name, "text")
+    return {"body": b"\x00", "ids": '["gen_1"]', "bulks": '["blk_1"]', "content": b"\x00", "number": 1}.get(
+        name, "text"
+    )
 
 
 def values_of(query):

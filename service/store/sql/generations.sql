@@ -1,10 +1,10 @@
 -- name: insert_generation
 INSERT INTO generations (
-    id, provider, account, route, model, status, version, external_id, provider_status, progress, queue_position, outputs,
+    id, provider, account, route, model, bulk_id, status, version, external_id, provider_status, progress, queue_position, outputs,
     failure, failure_code, cost, metadata, callback_url, webhook_expected, learned_from, verified_by, late, held, created_at,
     submitted_at, closed_at, deadline_at, submit_at, poll_at, clock_at, submit_tries, polls, poll_misses
 ) VALUES (
-    :id, :provider, :account, :route, :model, :status, :version, :external_id, :provider_status, :progress,
+    :id, :provider, :account, :route, :model, :bulk_id, :status, :version, :external_id, :provider_status, :progress,
     :queue_position, :outputs, :failure, :failure_code, :cost, :metadata, :callback_url, :webhook_expected, :learned_from, :verified_by,
     :late, :held, :created_at, :submitted_at, :closed_at, :deadline_at, :submit_at, :poll_at, :clock_at, 0, 0, 0
 );
@@ -88,12 +88,38 @@ UPDATE generations SET
  WHERE id IN (SELECT id FROM due)
 RETURNING *;
 
+-- name: join_submissions
+-- What was ordered together is submitted together: the rest of every bulk order of which one generation was claimed.
+UPDATE generations SET
+    status = 'submitting', version = version + 1, submit_at = NULL, submitted_at = :now, submit_tries = submit_tries + 1,
+    failure = NULL,
+    clock_at = CASE WHEN webhook_expected = 1 OR deadline_at < :answer_by THEN deadline_at ELSE :answer_by END
+ WHERE status = 'pending'
+   AND submit_at IS NOT NULL
+   AND bulk_id IN (
+    /* sqlite: SELECT value FROM json_each(:bulks) */
+    /* pg: SELECT jsonb_array_elements_text(CAST(:bulks AS JSONB)) */
+ )
+RETURNING *;
+
+-- name: answer_by
+UPDATE generations SET clock_at = CASE WHEN deadline_at < :answer_by THEN deadline_at ELSE :answer_by END
+ WHERE id = :id AND webhook_expected = 0;
+
+-- name: generations_of_bulks
+SELECT * FROM generations
+ WHERE bulk_id IN (
+    /* sqlite: SELECT value FROM json_each(:bulks) */
+    /* pg: SELECT jsonb_array_elements_text(CAST(:bulks AS JSONB)) */
+ )
+ ORDER BY id;
+
 -- name: return_to_pending
 -- Only for a submission that was surely not accepted, and only if no witness has spoken meanwhile.
 UPDATE generations SET
     status = 'pending', version = version + 1, submit_at = :submit_at, submitted_at = NULL, clock_at = deadline_at,
     failure = :failure
- WHERE id = :id AND status = 'submitting' AND external_id IS NULL AND held IS NULL
+ WHERE id = :id AND status IN ('submitting', 'submitted') AND external_id IS NULL AND held IS NULL
 RETURNING id;
 
 -- name: withdraw
@@ -121,6 +147,9 @@ UPDATE generations SET poll_at = :lease_until WHERE id = :id RETURNING *;
 -- A question that was not answered. Guarded by the claim's own moment: a settled answer has set its own.
 UPDATE generations SET poll_at = :poll_at, poll_misses = poll_misses + 1
  WHERE id = :id AND poll_at = :lease_until;
+
+-- name: poll_now
+UPDATE generations SET poll_at = :now WHERE id = :id AND external_id IS NOT NULL AND closed_at IS NULL;
 
 -- name: claim_overdue
 WITH due AS (

@@ -1,0 +1,138 @@
+"""A submission whose answer is a stream: each event that says something new is observed, until one closes.
+
+A stream that breaks off is picked up by polling, where an event named what can be asked about.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from service.core import sse
+from service.core.failure import FailureCode
+from service.core.generation import CLOSED, Generation, Origin, Output, Status, VerifiedBy
+from service.core.http import HttpCall, HttpReply
+from service.core.observation import Observation, Reading
+from service.core.wire import micros
+from service.flow.expire import nobody_told_us
+from service.flow.settle import settle
+from service.flow.tools import Tools, without_key
+from service.providers.base import Refused, Target
+from service.store import generations
+from service.transport import REPLY_MAX_BYTES, NoAnswer, Reason, Streamed
+
+log = structlog.get_logger()
+
+# Refusals that say "not now": the order goes back into the queue until its deadline.
+NOT_NOW = frozenset({FailureCode.RATE_LIMITED, FailureCode.CONCURRENCY_LIMITED})
+EVENT_MAX_BYTES = 4 * 1024 * 1024
+FIRST_REFUSAL = 300
+EVENT_STREAM = "text/event-stream"
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What the stream has told so far."""
+
+    target: Target
+    last: Reading | None = None
+    outputs: dict[str, Output] = field(default_factory=dict)
+
+    def news(self, reading: Reading) -> Reading | None:
+        """The reading with what earlier events told; None if it only repeats the last one."""
+        self.outputs |= {output.url: output for output in reading.outputs}
+        if reading.external_id:
+            self.target = replace(self.target, external_id=reading.external_id)
+        if reading.status in CLOSED:
+            ended = reading.status is Status.COMPLETED and not reading.outputs
+            return replace(reading, outputs=tuple(self.outputs.values())) if ended else reading
+        news = replace(reading, outputs=(), provider_status=reading.provider_status if reading.status is None else None)
+        if news == self.last:
+            return None
+        self.last = news
+        return replace(reading, outputs=())
+
+
+async def listen(tools: Tools, generation: Generation, call: HttpCall) -> HttpReply | None:
+    """Follow the stream to its end. An answer that is none comes back whole.
+
+    Raises Refused for a "not now" before anything was begun, NotSent, and NoAnswer while it was not accepted.
+    """
+    route = tools.route(generation)
+    heard = _Heard(tools.target(generation))
+    accepted = False
+    try:
+        async with tools.transport.stream(call, route.answer_s, route.stream_idle_s) as reply:
+            if reply.http_status >= FIRST_REFUSAL or EVENT_STREAM not in reply.headers.get("content-type", ""):
+                return without_key(await _whole(reply), tools.upstream(generation).account)
+            accepted = True
+            await _observe(tools, generation, Reading(status=Status.SUBMITTED))
+            async for event in _events(reply.body):
+                if await _hear(tools, generation, heard, event):
+                    return None
+    except NoAnswer as error:
+        if not accepted:
+            raise
+        log.info("stream_broken", generation_id=generation.id, because=str(error))
+    await _broken_off(tools, generation, heard)
+    return None
+
+
+async def _hear(tools: Tools, generation: Generation, heard: _Heard, event: bytes) -> bool:
+    """Whether the event closed the generation."""
+    read, account = tools.dialect(generation).read_event, tools.upstream(generation).account
+    told = without_key(HttpReply(http_status=200, body=event), account).body
+    reading = read(told, heard.target) if read else None
+    nothing_begun = heard.last is None
+    news = heard.news(reading) if reading else None
+    if news is None:
+        return False
+    if news.failure is not None and news.failure.code in NOT_NOW and nothing_begun:
+        raise Refused(news.failure)
+    await _observe(tools, generation, news)
+    return news.status in CLOSED
+
+
+async def _observe(tools: Tools, generation: Generation, reading: Reading) -> None:
+    now = tools.now()
+    seen = Observation(
+        generation_id=generation.id,
+        origin=Origin.STREAM,
+        at=now,
+        reading=reading,
+        verified_by=VerifiedBy.SUBMIT,
+        hold_until=now + micros(tools.cadence.held_s),
+    )
+    await settle(tools, [seen])
+
+
+async def _broken_off(tools: Tools, generation: Generation, heard: _Heard) -> None:
+    """The poll goes on where the stream ended; where nothing can be asked about, nobody will tell us."""
+    if heard.target.external_id is None:
+        await settle(tools, [nobody_told_us(generation, tools.now(), streamed=True)])
+        return
+    async with tools.store.transaction() as tx:
+        await generations.poll_now(tx, generation.id, tools.now())
+    tools.store.ring("poll")
+
+
+async def _events(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The data of each event, to the end or to what says so. Raises NoAnswer for one that never ends."""
+    buffer = b""
+    async for chunk in body:
+        found, buffer = sse.split(buffer + chunk)
+        if len(buffer) > EVENT_MAX_BYTES:
+            raise NoAnswer(Reason.TOO_LARGE, f"an event is larger than {EVENT_MAX_BYTES} bytes")
+        for event in found:
+            if event.strip() == sse.DONE:
+                return
+            yield event
+
+
+async def _whole(reply: Streamed) -> HttpReply:
+    body = bytearray()
+    async for chunk in reply.body:
+        body += chunk
+        if len(body) > REPLY_MAX_BYTES:
+            raise NoAnswer(Reason.TOO_LARGE, f"the answer is larger than {REPLY_MAX_BYTES} bytes")
+    return HttpReply(http_status=reply.http_status, headers=reply.headers, body=bytes(body))

@@ -1,0 +1,194 @@
+"""each::sense: a chat that generates. Its answer is a stream of events, or on request one body.
+
+Where an event names an execution, that can be polled as a workflow's if the stream breaks off; nothing else can.
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from service.core.failure import Failure, FailureCode, because
+from service.core.generation import Output, Status
+from service.core.http import HttpCall, HttpReply
+from service.core.observation import Reading
+from service.core.wire import to_json
+from service.providers.base import Account, Dialect, Order, Question, Refused, Route, Target, Unreadable
+from service.providers.eachlabs.errors import refused
+from service.providers.eachlabs.workflows import poll, read_polled
+from service.providers.limits import Broken, Limit, at_most, count, media, note
+from service.providers.shapes import identifier, loose_record, outputs, part, post, record, share, text, texts, urls
+
+# https://docs.eachlabs.ai/sense/edge-cases
+PROMPT_CHARACTERS, MOST_IMAGES = 10_000, 4
+STREAM_IDLE_S, ANSWER_S = 900.0, 300.0
+
+# Events that show the work going on and tell nothing else: https://docs.eachlabs.ai/sense/streaming
+TALK = frozenset(
+    {
+        "thinking_delta", "text_response", "status", "tool_call", "message", "web_search_query", "web_search_citations",
+        "workflow_created", "workflow_fetched", "workflow_built", "workflow_updated",
+    }
+)  # fmt: skip
+STREAMED = {"accept": "text/event-stream", "accept-encoding": "identity"}
+NEEDS_INPUT = frozenset({"clarification_needed", "awaiting_input"})
+
+
+def submit(order: Order, account: Account) -> HttpCall:
+    """https://docs.eachlabs.ai/sense/chat-completions: streamed unless the order says `"stream": false`."""
+    body = {**order.input, "model": order.model}
+    prompt = body.pop("prompt", None)
+    if "messages" not in body and prompt is not None:
+        body["messages"] = [{"role": "user", "content": prompt}]
+    streamed = body.setdefault("stream", True) is not False
+    headers = {**account.bearer(), "content-type": "application/json"}
+    # The same key gets the same, cached answer: https://github.com/eachlabs/mintlify-docs (sense_api, EDGE_CASES.md)
+    headers |= STREAMED if streamed else {"x-idempotency-key": order.reference}
+    call = post(account, "/v1/chat/completions", body, host="sense")
+    return HttpCall(method=call.method, url=call.url, headers=headers, body=call.body, streamed=streamed)
+
+
+def read_submitted(reply: HttpReply, target: Target) -> Reading:
+    """The answer that is not streamed: an OpenAI completion with `generations` and `task_id` beside it."""
+    if not reply.ok:
+        raise Refused(refused(reply, "submit"))
+    body = record(reply.body)
+    external_id = identifier(body.get("task_id"))
+    word = text(body.get("status"))
+    if word in NEEDS_INPUT or text(body.get("type")) in NEEDS_INPUT:
+        asked = _needs_input(body, word if word in NEEDS_INPUT else text(body.get("type")), "submit")
+        return Reading(status=Status.FAILED, provider_status=word, external_id=external_id, failure=asked)
+    if word == "error" or body.get("error") or body.get("type") == "error":
+        raise Refused(refused(reply, "submit"))
+    found = outputs(list(urls(body.get("generations"))), target.base_url) or _said(body)
+    if external_id is None and not found:
+        raise Unreadable("neither a generation nor an id")
+    return Reading(status=Status.COMPLETED, provider_status=word, external_id=external_id, outputs=found)
+
+
+def _said(body: Mapping[str, Any]) -> tuple[Output, ...]:
+    """An answer in words, where nothing was generated."""
+    choices = body.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    words = text(part({"first": first}, "first", "message").get("content"))
+    if words is None:
+        return ()
+    content = base64.b64encode(words.encode(errors="replace")).decode()
+    url = f"data:text/plain;charset=utf-8;base64,{content}"
+    return (Output(kind="text", url=url, content_type="text/plain;charset=utf-8"),)
+
+
+def read_event(event: bytes, target: Target) -> Reading | None:
+    """One event, alone or inside an OpenAI chunk under `eachlabs`; a chunk without one says nothing of its own."""
+    body = loose_record(event)
+    told = part(body, "eachlabs") or body
+    word = text(told.get("type"))
+    if word is None:
+        return None
+    if word == "error":
+        return _error(told, target)
+    if word == "complete":
+        return _complete(told, target)
+    if word == "clarification_needed":
+        return Reading(status=Status.FAILED, provider_status=word, failure=_needs_input(told, word, "stream"))
+    return Reading(
+        status=Status.PROCESSING if word in TALK or word in GOING_ON else None,
+        provider_status=word,
+        external_id=identifier(told.get("execution_id"))
+        if word in ("execution_started", "execution_completed")
+        else None,
+        progress=_progress(word, told),
+        outputs=outputs([url for name in GOING_ON.get(word, ()) for url in urls(told.get(name))], target.base_url),
+    )
+
+
+# https://docs.eachlabs.ai/sense/streaming
+# event of a running generation: the fields that hold outputs
+GOING_ON: Mapping[str, tuple[str, ...]] = {
+    "progress": (),
+    "generation_response": ("url", "generations"),
+    "execution_started": (),
+    "execution_progress": (),
+    "execution_completed": ("output", "all_outputs"),
+}
+
+
+def _progress(word: str, event: Mapping[str, Any]) -> float | None:
+    if word == "execution_completed":
+        return 1.0 if event.get("status") == "completed" else None
+    return share(event.get("percent") if word == "progress" else event.get("progress_percent"), 100)
+
+
+def _complete(event: Mapping[str, Any], target: Target) -> Reading:
+    """`ok`, `error`, or a question that nobody will answer: https://docs.eachlabs.ai/sense/streaming."""
+    word = text(event.get("status"))
+    if word in NEEDS_INPUT:
+        return Reading(status=Status.FAILED, provider_status=word, failure=_needs_input(event, word, "stream"))
+    if word == "error":
+        failure = _stream_failure(event)
+        return Reading(status=Status.FAILED, provider_status=word, failure=failure)
+    found = outputs(list(urls(event.get("generations"))), target.base_url)
+    return Reading(status=Status.COMPLETED if word == "ok" else None, provider_status=word, outputs=found)
+
+
+def _error(event: Mapping[str, Any], target: Target) -> Reading:
+    """An error ends the stream. After a time-out the execution goes on, and its poll decides."""
+    failure = _stream_failure(event)
+    named = identifier(event.get("execution_id"))
+    if failure.provider_code == "TIMEOUT" and (named or target.external_id):
+        return Reading(status=Status.PROCESSING, provider_status="TIMEOUT", external_id=named)
+    return Reading(status=Status.FAILED, provider_status="error", failure=failure)
+
+
+def _stream_failure(event: Mapping[str, Any]) -> Failure:
+    return refused(HttpReply(http_status=200, body=to_json(event).encode()), "stream")
+
+
+def _needs_input(event: Mapping[str, Any], word: str | None, origin: str) -> Failure:
+    """A generation cannot answer questions; the caller reads it and orders again."""
+    question = text(event.get("question")) or text(event.get("message"))
+    failure = because(FailureCode.INVALID_REQUEST, question, origin=origin)
+    return replace(failure, provider_code=word, alternatives=texts(event.get("options")))
+
+
+def _messages(given: Mapping[str, Any]) -> Broken | None:
+    if given.get("messages") or given.get("prompt"):
+        return None
+    return Broken(message="field required")
+
+
+def _long(given: Mapping[str, Any]) -> Broken | None:
+    messages = given.get("messages")
+    for place, message in enumerate(messages if isinstance(messages, list) else []):
+        content = part({"one": message}, "one").get("content")
+        if isinstance(content, str) and len(content) > PROMPT_CHARACTERS:
+            told = f"a message of {len(content)} characters; at most {PROMPT_CHARACTERS} are allowed"
+            return Broken(message=told, code=FailureCode.PROMPT_TOO_LONG, param=f"messages.{place}.content")
+    return None
+
+
+SENSE = Route(
+    name="sense",
+    models=("eachsense/*",),
+    # image 10-60 s, video 60-600 s, at most 15 min
+    documentation="https://docs.eachlabs.ai/sense/edge-cases",
+    kind="image",
+    dialect=Dialect(
+        submit=submit,
+        read_submitted=read_submitted,
+        poll=Question(ask=poll, read=read_polled),
+        read_event=read_event,
+    ),
+    usual_s=120,
+    ceiling_s=900,
+    answer_s=ANSWER_S,
+    stream_idle_s=STREAM_IDLE_S,
+    limits=(
+        Limit(param="messages", says="required, or prompt", check=_messages),
+        Limit(param="messages", says=f"{PROMPT_CHARACTERS} characters each", check=_long),
+        at_most("prompt", PROMPT_CHARACTERS),
+        count("image_urls", MOST_IMAGES, message="Maximum 4 images allowed per request"),
+        media("image_urls", ("jpeg", "png", "webp", "gif"), megabytes=20),
+        note("session_id", "50 messages; one request at a time; ends after 15 minutes idle"),
+    ),
+)

@@ -1,0 +1,215 @@
+"""LaoZhang's `/v1/videos`: five routes with one path, different bodies, and different ways of handing the file out.
+
+A completed poll may tell the file's URL, or nothing; then `/content` is asked, and its Content-Type says whether it is
+the file itself or JSON that tells the URL.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+from service.core.generation import Output, Status
+from service.core.http import HttpCall, HttpReply
+from service.core.observation import Reading
+from service.core.wire import SECOND, Micros
+from service.providers.base import Account, Dialect, Order, Question, Refused, Route, Target, Unreadable
+from service.providers.laozhang.errors import STATUSES, failed, refused
+from service.providers.laozhang.forms import file_urls, multipart
+from service.providers.limits import between, media, note, one_of
+from service.providers.shapes import get, identifier, moment, outputs, post, record, share, standing, text
+
+KEPT_S = 24 * 3600  # tasks and files: https://docs.laozhang.ai/en/api-capabilities/sora2/async-api
+FILE_FIELDS = ("input_reference",)
+ALWAYS_FORMS = ("sora-forward", "veo-forward")  # the other routes take JSON, and a form only to carry a file
+NEVER_FORMS = ("seedance",)
+
+
+def submit(order: Order, account: Account) -> HttpCall:
+    """https://docs.laozhang.ai/en/api-capabilities/sora2/official-forward, …/sora2/async-api."""
+    fields = {**order.input, "model": order.model.removeprefix("reverse/")}
+    if order.route in NEVER_FORMS or (order.route not in ALWAYS_FORMS and not order.input.get("input_reference")):
+        return post(account, "/v1/videos", fields)
+    body, content_type = multipart(fields, order.files, FILE_FIELDS)
+    headers = {**account.bearer(), "content-type": content_type}
+    return HttpCall(method="POST", url=f"{account.base_url}/v1/videos", headers=headers, body=body)
+
+
+def files(order: Order) -> Sequence[str]:
+    """A form carries the file itself; Seedance fetches its inputs."""
+    return () if order.route in NEVER_FORMS else file_urls(order.input, FILE_FIELDS)
+
+
+def poll(target: Target, account: Account) -> HttpCall:
+    """https://docs.laozhang.ai/en/api-capabilities/sora2/official-forward."""
+    return get(account, f"/v1/videos/{quote(target.known_id, safe='')}")
+
+
+def follow(target: Target, account: Account) -> HttpCall:
+    """https://docs.laozhang.ai/en/api-capabilities/veo/veo-31-async-api."""
+    return get(account, f"/v1/videos/{quote(target.known_id, safe='')}/content")
+
+
+def read_submitted(reply: HttpReply, target: Target) -> Reading:
+    """The first status word differs by route."""
+    reading = _read(reply, target, "submit")
+    if reading.external_id is None:
+        raise Unreadable("an accepted submission without an id")
+    return reading
+
+
+def read_polled(reply: HttpReply, target: Target) -> Reading:
+    """Completed without outputs where only `/content` has them."""
+    return _read(reply, target, "poll")
+
+
+def _read(reply: HttpReply, target: Target, origin: str) -> Reading:
+    body = record(reply.body) if reply.ok else {}
+    word, external_id = text(body.get("status")), identifier(body.get("id"))
+    unnamed = (external_id if origin == "submit" else word) is None
+    if not reply.ok or body.get("success") is False or (body.get("error") and unnamed):
+        raise Refused(refused(reply, origin))
+    status = standing(word, STATUSES, origin)
+    return Reading(
+        status=status,
+        provider_status=word,
+        external_id=external_id,
+        progress=share(body.get("progress"), 100),
+        outputs=_told(body, target) if status is Status.COMPLETED else (),
+        failure=failed(body, origin) if status is Status.FAILED else None,
+        kept_until=_kept_until(body),
+    )
+
+
+def _told(body: Mapping[str, Any], target: Target) -> tuple[Output, ...]:
+    """The URL in the body, unless it is `/content`, which may be JSON."""
+    url = text(body.get("video_url")) or text(body.get("url"))
+    found = outputs([url], target.base_url, "video", expires_at=moment(body.get("expires_at")))
+    return tuple(one for one in found if not (one.needs_key and one.url.rstrip("/").endswith("/content")))
+
+
+def _kept_until(body: Mapping[str, Any]) -> Micros | None:
+    """Told, or 24 hours after the task was created (`created` in the older queue)."""
+    created = moment(body.get("created_at")) or moment(body.get("created"))
+    return moment(body.get("expires_at")) or (created + KEPT_S * SECOND if created else None)
+
+
+def read_content(reply: HttpReply, target: Target) -> Reading:
+    """The file itself stays where it is: its URL is the output."""
+    content = f"{target.base_url}/v1/videos/{quote(target.known_id, safe='')}/content"
+    if not reply.ok:
+        raise Refused(refused(reply, "poll"))
+    media_type = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type.endswith("json"):
+        return _told_content(reply, target, content)
+    if not media_type or media_type.startswith("video/") or media_type == "application/octet-stream":
+        file = Output(kind="video", url=content, content_type=media_type or None, needs_key=True)
+        return Reading(status=Status.COMPLETED, outputs=(file,))
+    raise Unreadable(f"neither a file nor JSON but {media_type}")
+
+
+def _told_content(reply: HttpReply, target: Target, content: str) -> Reading:
+    """Where the file is; or, like a poll, that it is not there."""
+    body = record(reply.body)
+    word, url = text(body.get("status")), text(body.get("url")) or text(body.get("video_url"))
+    if word is not None and STATUSES.get(word) is not Status.COMPLETED:
+        return _read(reply, target, "poll")
+    found = outputs([url], target.base_url, "video", expires_at=moment(body.get("expires_at")))
+    if not found or found[0].url == content:
+        if body.get("error"):
+            raise Refused(refused(reply, "poll"))
+        raise Unreadable("neither a file nor a URL")
+    return Reading(
+        status=Status.COMPLETED,
+        provider_status=word,
+        external_id=identifier(body.get("id")),
+        outputs=found,
+        kept_until=_kept_until(body),
+    )
+
+
+VIDEOS = Dialect(
+    submit=submit,
+    read_submitted=read_submitted,
+    poll=Question(ask=poll, read=read_polled),
+    follow=Question(ask=follow, read=read_content),
+    files=files,
+)
+KEPT = note("output", "kept 24 hours")
+REFERENCE = media("input_reference", ("jpeg", "png", "webp"))
+PORTRAIT_AND_LANDSCAPE = ("720x1280", "1280x720")
+
+BASIC_SIZES, PRO_SIZES = ("720x1280", "1280x720"), ("720x1280", "1280x720", "1024x1792", "1792x1024")
+
+ROUTES = (
+    Route(
+        name="sora-forward",
+        models=("sora-2", "sora-2-pro"),
+        # poll every 15-20 s, 2-5 min
+        documentation="https://docs.laozhang.ai/en/api-capabilities/sora2/official-forward",
+        kind="video",
+        dialect=VIDEOS,
+        first_poll_s=20,
+        poll_every_s=15,
+        usual_s=210,
+        ceiling_s=3600,
+        limits=(
+            replace(one_of("size", *BASIC_SIZES), models=("sora-2",)),
+            replace(one_of("size", *PRO_SIZES), models=("sora-2-pro",)),
+            one_of("seconds", 4, 8, 12),
+            REFERENCE,
+            KEPT,
+        ),
+    ),
+    Route(
+        name="veo-forward",
+        models=("veo-3.1-generate-preview", "veo-3.1-fast-generate-preview"),
+        # its page gives no figures; those of the sibling route
+        documentation="https://docs.laozhang.ai/en/api-capabilities/veo/official-forward",
+        kind="video",
+        dialect=VIDEOS,
+        first_poll_s=20,
+        poll_every_s=15,
+        usual_s=210,
+        ceiling_s=3600,
+        limits=(REFERENCE, KEPT),
+    ),
+    Route(
+        name="seedance",
+        models=("doubao-seedance-2-0-*",),
+        # poll every 20 s
+        documentation="https://docs.laozhang.ai/en/api-capabilities/seedance2-video-generation",
+        kind="video",
+        dialect=VIDEOS,
+        first_poll_s=20,
+        poll_every_s=20,
+        usual_s=240,
+        ceiling_s=3600,
+        limits=(between("duration", 4, 15), KEPT),
+    ),
+    Route(
+        name="sora-reverse",
+        models=("reverse/sora-2", "reverse/sora-2-pro"),
+        # poll every 3-5 s here, every 30 s on a white label's page
+        documentation="https://docs.laozhang.ai/en/api-capabilities/sora2/async-api",
+        kind="video",
+        dialect=VIDEOS,
+        first_poll_s=10,
+        poll_every_s=10,
+        usual_s=300,
+        ceiling_s=3600,
+        limits=(one_of("duration", 10, 15), one_of("seconds", 10, 15), REFERENCE, KEPT),
+    ),
+    Route(
+        name="veo-reverse",
+        models=("veo-3.1*",),
+        documentation="https://docs.laozhang.ai/en/api-capabilities/veo/veo-31-async-api",
+        kind="video",
+        dialect=VIDEOS,
+        first_poll_s=15,
+        poll_every_s=10,
+        usual_s=240,
+        ceiling_s=3600,
+        limits=(REFERENCE, KEPT),
+    ),
+)

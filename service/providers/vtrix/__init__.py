@@ -1,0 +1,47 @@
+"""Vtrix: any model as a flat task or as an enveloped one (`enveloped/…`), and the Kirin models, which call back."""
+
+from collections.abc import Mapping
+
+from service.core.admission import Budget
+from service.providers.base import Dialect, Route, unsigned
+from service.providers.vtrix.errors import read_failure
+from service.providers.vtrix.kirin import KIRIN
+from service.providers.vtrix.tasks import ENVELOPED, FLAT
+from service.providers.vtrix.wan import LIMITS
+
+__all__ = ["BASE_URL", "BUDGET", "DOCUMENTATION", "HOSTS", "NAME", "ROUTES", "read_failure", "verify"]
+
+NAME = "vtrix"
+BASE_URL = "https://cloud.vtrix.ai"
+HOSTS: Mapping[str, str] = {}
+DOCUMENTATION = "https://doc.vtrix.ai/docs/api/qwen/wan26-t2i"
+
+# No figures are published (https://doc.vtrix.ai/docs/api/qwen/wan26-t2i); these are ours, to be changed by settings.
+BUDGET = Budget(max_in_flight=20, requests_per_minute=120)
+
+
+def _tasks(name: str, models: tuple[str, ...], documentation: str, dialect: Dialect) -> Route:
+    """The official command line polls every 5 s for 10 min."""
+    return Route(
+        name=name,
+        models=models,
+        documentation=documentation,
+        kind="image",
+        dialect=dialect,
+        usual_s=60,
+        ceiling_s=1800,
+        limits=LIMITS,
+    )
+
+
+ROUTES: tuple[Route, ...] = (
+    KIRIN,
+    _tasks(
+        "enveloped",
+        ("enveloped/*", "ultra_i2v_pro"),
+        "https://doc.vtrix.ai/docs/api/anthropic/model_api_documentation_extra",
+        ENVELOPED,
+    ),
+    _tasks("flat", ("*",), "https://doc.vtrix.ai/docs/api/qwen/wan26-t2i", FLAT),
+)
+verify = unsigned  # of the Kirin models; no other route is told where to call

@@ -1,0 +1,80 @@
+"""Documented limits: every row of `fixtures/<provider>/preflight.json` is refused, or let through, as it says."""
+
+import base64
+import json
+
+import pytest
+
+from service.core.failure import MEANING, FailureCode
+from service.providers.base import route_of
+from service.providers.catalog import PROVIDERS
+from service.providers.limits import refusal
+from tests.fixtures import FIXTURES
+
+NAMES = [name for name in PROVIDERS if (FIXTURES / name / "preflight.json").exists()]
+ROWS = [
+    pytest.param(name, row, id=f"{name}-{number}-{row['says']}")
+    for name in NAMES
+    for number, row in enumerate(json.loads((FIXTURES / name / "preflight.json").read_text())["rows"])
+]
+
+
+def expanded(value):
+    """A row's value with what is too long to write out: `{"$repeat": [text, times]}`, `{"$image": [type, bytes]}`."""
+    if isinstance(value, dict):
+        if "$repeat" in value:
+            text, times = value["$repeat"]
+            return text * times
+        if "$image" in value:
+            media, size = value["$image"]
+            return f"data:{media};base64,{base64.b64encode(bytes(size)).decode()}"
+        return {name: expanded(part) for name, part in value.items()}
+    return [expanded(part) for part in value] if isinstance(value, list) else value
+
+
+def checked(name, model, told):
+    """What preflight says of an order."""
+    return refusal(route_of(PROVIDERS[name], model).limits, model, told)
+
+
+@pytest.mark.parametrize(("name", "row"), ROWS)
+def test_row_is_refused_or_let_through_as_it_says(name, row):
+    failure = checked(name, row["model"], expanded(row["input"]))
+
+    expected = row["failure"]
+    found = failure and {what: getattr(failure, what) for what in expected or ("code", "message", "param")}
+    assert expected == found
+
+
+def test_every_provider_has_its_rows():
+    assert [*PROVIDERS] == NAMES
+
+
+@pytest.mark.parametrize(("name", "row"), [row for row in ROWS if row.values[1]["failure"]])
+def test_refusal_is_ours_and_costs_nothing(name, row):
+    failure = checked(name, row["model"], expanded(row["input"]))
+
+    assert ("preflight", False) == (failure.origin, failure.billed)
+    assert MEANING[FailureCode(failure.code)] == (failure.fault, failure.retryable)
+
+
+STRANGE = [None, True, -1, 1e308, "", "x" * 20, [], [None], {}, [{}], {"messages": 1}, "data:", "https://[", 10**30]
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_no_order_breaks_a_check(name):
+    """Whatever the values, a check answers; it never raises."""
+    for route in PROVIDERS[name].ROUTES:
+        model = route.models[0].replace("*", "x")
+        names = {limit.param for limit in route.limits} | {"images", "model", "quality", "prompt"}
+        for strange in STRANGE:
+            given = {}
+            for param in names:
+                *steps, last = param.split(".")
+                place = given
+                for step in steps:
+                    place = place.setdefault(step, {}) if isinstance(place, dict) else {}
+                if isinstance(place, dict):
+                    place[last] = strange
+            refusal(route.limits, model, given)
+            refusal(route.limits, model, {"input": strange, "parameters": strange})
