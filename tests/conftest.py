@@ -104,11 +104,16 @@ async def transport():
 
 
 def tools_over(store, transport, clock, base_url, **changed):
-    """Tools as assembly makes them, every provider's account at `base_url` with the key `key-of-<provider>`."""
+    """Tools as assembly makes them, every provider's hosts at `base_url` with the key `key-of-<provider>`."""
     upstreams = {
         (name, "default"): ToolsUpstream(
             provider=provider,
-            account=Account(base_url=base_url, api_key=f"key-of-{name}", webhook_secrets=(WEBHOOK_SECRET,)),
+            account=Account(
+                base_url=base_url,
+                api_key=f"key-of-{name}",
+                webhook_secrets=(WEBHOOK_SECRET,),
+                hosts=dict.fromkeys(provider.HOSTS, base_url),
+            ),
             budget=Budget(max_in_flight=100, requests_per_minute=6000),
         )
         for name, provider in PROVIDERS.items()

@@ -12,7 +12,8 @@ from service.proof.plan import Ordered
 
 CATEGORIES = frozenset({"VALIDATION", "PROVIDER", "AUTH", "RATE_LIMIT", "NETWORK", "TIMEOUT", "INTERNAL", "UNKNOWN"})
 UNKNOWN = ("expired", "submission_unknown")
-TELLS_ONLY_BY_WEBHOOK = "kling/o3-photo"  # its polls never say why a generation failed
+LOST_STREAM = ("expired", "result_lost")
+TELL_ONLY_BY_WEBHOOK = frozenset({"kling/o3-photo", "kling/o1-video"})  # their polls never say why one failed
 CLOSING = {"generation.completed": "completed", "generation.failed": "failed", "generation.canceled": "canceled"}
 
 
@@ -87,12 +88,17 @@ def truth(job: Mapping[str, Any] | None) -> tuple[str, str | None]:
     if not job["submits"]:
         return "failed", None
     calls_back = job["webhooks"]["sent"] > 0
-    if job["answer_cut"] and not calls_back:
-        return UNKNOWN
+    if job["answer_cut"] and not calls_back and not _can_be_asked(job):
+        return LOST_STREAM if str(job["external_id"]).startswith("chat_") else UNKNOWN
     if job["outcome"] == "completed" and not job["has_output"]:
         return "failed", "output_missing"
-    told = calls_back or job["route"] != TELLS_ONLY_BY_WEBHOOK
+    told = calls_back or job["route"] not in TELL_ONLY_BY_WEBHOOK
     return job["outcome"], job["code"] if told and _is_machine_code(job) else None
+
+
+def _can_be_asked(job: Mapping[str, Any]) -> bool:
+    """A stream that breaks off may have named an execution before: only those are named by a UUID."""
+    return job["route"] == "sense" and not str(job["external_id"]).startswith(("chat_", "task_"))
 
 
 def _is_machine_code(job: Mapping[str, Any]) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from service.proof.books import Accounts, Summary, compare
-from service.proof.plan import ROUTES, Ordered, plan
+from service.proof.plan import HOSTS, PATHS, PLACES, Ordered, plan
 from service.proof.processes import Process, free_port
 from service.proof.screen import Screen
 
@@ -62,7 +62,7 @@ class Stage:
 
     def _settings(self, port: int) -> dict[str, str]:
         """The cadences are those of stand-ins whose work takes a second; everything else is as anybody would run it."""
-        providers = sorted({provider for provider, *_ in ROUTES})
+        providers = sorted({place.provider for place in PLACES})
         return {
             "ARRIVALS_DATABASE": str(self.folder / "arrivals.db"),
             "ARRIVALS_PORT": str(port),
@@ -76,7 +76,8 @@ class Stage:
             "ARRIVALS_HELD_S": "4",
             "ARRIVALS_RETRY_SCHEDULE_S": "0,0.3,0.6,1,2,4",
             **{f"ARRIVALS_{name.upper()}_API_KEY": f"rehearsal-{name}" for name in providers},
-            **{f"ARRIVALS_{name.upper()}_BASE_URL": f"{self.rehearsal}/{name}" for name in providers},
+            **{f"ARRIVALS_{name.upper()}_BASE_URL": f"{self.rehearsal}/{PATHS.get(name, name)}" for name in providers},
+            **{f"ARRIVALS_{name}": f"{self.rehearsal}/{path}" for name, path in HOSTS.items()},
             **{f"ARRIVALS_{name.upper()}_REQUESTS_PER_MINUTE": "6000" for name in providers},
         }
 
@@ -133,9 +134,9 @@ def demo(options: Options) -> Summary:
             )
             screen = Screen(quiet=options.quiet)
             with screen:
-                _submit(stage, orders, crash=options.crash)
+                refs = _submit(stage, orders, crash=options.crash)
                 _watch(stage, orders, screen, began + GIVE_UP_S)
-            summary = compare(_accounts(stage, orders, killed=options.crash))
+            summary = compare(_accounts(stage, orders, refs, killed=options.crash))
             summary.figures |= {"seed": options.seed, "seconds": round(time.monotonic() - began, 1)}
             screen.summary(summary)
             if options.keep:
@@ -159,13 +160,27 @@ def _folder(options: Options) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _submit(stage: Stage, orders: list[Ordered], *, crash: bool) -> None:
+def _submit(stage: Stage, orders: list[Ordered], *, crash: bool) -> dict[str, str]:
+    """The name of each generation's order."""
+    refs: dict[str, str] = {}
     for number, order in enumerate(orders):
         if crash and number == len(orders) // 2:
             stage.crash_service()
-        # The key makes a repeated request the same order, also over a crash of the service.
-        answer = stage.client.post("/v1/generations", json=order.body, headers={"idempotency-key": order.ref})
-        answer.raise_for_status()
+        if order.bulk is None:
+            # The key makes a repeated request the same order, also over a crash of the service.
+            answer = stage.client.post("/v1/generations", json=order.body, headers={"idempotency-key": order.ref})
+            refs[answer.raise_for_status().json()["id"]] = order.ref
+    return refs | _submit_bulk(stage, [order for order in orders if order.bulk is not None])
+
+
+def _submit_bulk(stage: Stage, orders: list[Ordered]) -> dict[str, str]:
+    """What is ordered together, in one request."""
+    first = orders[0].body
+    body: dict[str, Any] = {name: first[name] for name in ("provider", "model", "deadline_s") if name in first}
+    body["inputs"] = [order.body["input"] for order in orders]
+    answer = stage.client.post("/v1/generations/bulk", json=body, headers={"idempotency-key": str(orders[0].bulk)})
+    made = answer.raise_for_status().json()["data"]
+    return {generation["id"]: order.ref for generation, order in zip(made, orders, strict=True)}
 
 
 def _watch(stage: Stage, orders: list[Ordered], screen: Screen, give_up: float) -> None:
@@ -190,8 +205,10 @@ def _watch(stage: Stage, orders: list[Ordered], screen: Screen, give_up: float) 
         time.sleep(LOOK_EVERY_S)
 
 
-def _accounts(stage: Stage, orders: list[Ordered], *, killed: bool) -> Accounts:
+def _accounts(stage: Stage, orders: list[Ordered], refs: dict[str, str], *, killed: bool) -> Accounts:
     generations = list(stage.pages("/v1/generations"))
+    for generation in generations:
+        generation["metadata"] = {"ref": refs.get(generation["id"], generation["id"])}
     behaved = stage.client.get("/v1/providers").raise_for_status().json()["data"]
     return Accounts(
         orders=orders,

@@ -1,57 +1,170 @@
 """What the demo orders: every route under a fixed mixture of faults, varied by a seed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 import random
 from typing import Any
 
-from service.rehearsal import aihubmix, eachlabs, laozhang, runblob, vtrix
+from service.rehearsal.app import PROVIDERS
+from service.rehearsal.world import Where
 
-# (provider, model as ordered, route in the stand-ins' record, does it call back)
-ROUTES = (
-    ("laozhang", "veo3-fast", "legacy", False),
-    ("laozhang", "sora-2", "videos", False),
-    ("runblob", "kling/o3-photo", "kling/o3-photo", True),
-    ("runblob", "gemini", "gemini", True),
-    ("aihubmix", "wan2.6-t2v", "videos", False),
-    ("eachlabs", "flux-1-1-pro", "predictions", True),
-    ("vtrix", "wan26_t2i", "flat", False),
-    ("vtrix", "enveloped/wan26_t2i", "enveloped", False),
+Input = Callable[[str], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One route: the model as ordered, its name in the stand-ins' record, and an input that it takes.
+
+    `thorough`: it is tried under every fault; its siblings, which are spoken alike, under a few.
+    """
+
+    provider: str
+    route: str
+    model: str
+    input: Input
+    calls_back: bool = False
+    thorough: bool = False
+    name: str | None = None  # where one route is ordered in two ways
+    without: frozenset[str] = frozenset()  # outcomes and faults that this way of ordering shows otherwise
+
+    @property
+    def outcomes(self) -> Mapping[str, Any]:
+        """What can go wrong there, by name."""
+        found: Mapping[str, Any] = PROVIDERS[self.provider].OUTCOMES[self.route]
+        return found
+
+
+def _plain(**more: Any) -> Input:
+    return lambda prompt: {"prompt": prompt, **more}
+
+
+def _wan(prompt: str) -> dict[str, Any]:
+    return {"input": {"messages": [{"role": "user", "content": [{"text": prompt}]}]}, "parameters": {"n": 1}}
+
+
+def _runblob(family: str, **more: Any) -> Place:
+    return Place(provider="runblob", route=family, model=family, input=_plain(**more), calls_back=True)
+
+
+PLACES = (
+    Place(provider="laozhang", route="legacy", model="veo3-fast", input=_plain(), thorough=True),
+    Place(provider="laozhang", route="sora-forward", model="sora-2", input=_plain(seconds="8"), thorough=True),
+    Place(provider="laozhang", route="veo-forward", model="veo-3.1-generate-preview", input=_plain()),
+    Place(provider="laozhang", route="seedance", model="doubao-seedance-2-0-260128", input=_plain(duration=8)),
+    Place(provider="laozhang", route="sora-reverse", model="reverse/sora-2", input=_plain(seconds="15")),
+    Place(provider="laozhang", route="veo-reverse", model="veo-3.1", input=_plain()),
+    Place(
+        provider="runblob",
+        route="kling/o3-photo",
+        model="kling/o3-photo",
+        input=_plain(),
+        calls_back=True,
+        thorough=True,
+    ),
+    Place(provider="runblob", route="gemini", model="gemini", input=_plain(), calls_back=True, thorough=True),
+    _runblob("kling/o1-photo"),
+    _runblob("kling/o1-video"),
+    _runblob("kling/o3-video", duration="5"),
+    _runblob("kling"),
+    _runblob("veo"),
+    _runblob("sora", duration=15),
+    _runblob("chatgpt-images"),
+    _runblob("seedance"),
+    _runblob("legacy/veo"),
+    Place(provider="aihubmix", route="videos", model="wan2.6-t2v", input=_plain(), thorough=True),
+    Place(provider="aihubmix", route="sora", model="sora-2", input=_plain(seconds=4)),
+    Place(provider="aihubmix", route="veo", model="veo-3.1-generate-preview", input=_plain(seconds="8")),
+    Place(provider="aihubmix", route="seedance", model="doubao-seedance-1-5-pro", input=_plain(duration=5)),
+    Place(
+        provider="aihubmix", route="dashscope", model="happyhorse-1", input=lambda prompt: {"input": {"prompt": prompt}}
+    ),
+    Place(provider="aihubmix", route="kling", model="kling-v2-6", input=_plain(image_list=[])),
+    Place(provider="aihubmix", route="predictions", model="openai/gpt-image-1", input=_plain(n=2)),
+    Place(provider="aihubmix", route="images", model="gpt-image-1", input=_plain(n=2)),
+    Place(
+        provider="eachlabs", route="predictions", model="flux-1-1-pro", input=_plain(), calls_back=True, thorough=True
+    ),
+    Place(
+        provider="eachlabs", route="workflows", model="workflows/fox/v1", input=_plain(), calls_back=True, thorough=True
+    ),
+    Place(
+        provider="eachlabs",
+        route="workflows",
+        model="workflows/@ann/fox/v1",
+        input=_plain(),
+        calls_back=True,
+        name="public",
+    ),
+    Place(provider="eachlabs", route="sense", model="eachsense/beta", input=_plain(), thorough=True),
+    Place(
+        provider="eachlabs",
+        route="sense",
+        model="eachsense/beta",
+        input=_plain(stream=False),
+        name="sense-whole",
+        without=frozenset({"rate_limited_in_stream", "outcome=empty", "outcome=empty:1"}),  # it may answer in words
+    ),
+    Place(provider="vtrix", route="flat", model="wan26_t2i", input=_wan, thorough=True),
+    Place(provider="vtrix", route="enveloped", model="enveloped/wan26_t2i", input=_wan, thorough=True),
+    Place(
+        provider="vtrix",
+        route="kirin",
+        model="kirin-v2-6-t2v",
+        input=_plain(duration="5", mode="std"),
+        calls_back=True,
+        thorough=True,
+    ),
+    Place(provider="seacloud", route="queue", model="nano_banana_2", input=_plain(), thorough=True),
 )
-OUTCOMES = {
-    "laozhang": laozhang.OUTCOMES,
-    "runblob": runblob.OUTCOMES,
-    "aihubmix": aihubmix.OUTCOMES,
-    "eachlabs": eachlabs.OUTCOMES,
-    "vtrix": vtrix.OUTCOMES,
+BULK = Place(provider="eachlabs", route="workflows", model="workflows/fox/v1", input=_plain(), name="bulk")
+# What needs a host of its own in reality: the setting's name, and the stand-ins' path.
+HOSTS = {
+    "EACHLABS_SENSE_BASE_URL": "eachlabs-sense",
+    "RUNBLOB_LEGACY_BASE_URL": "runblob",
 }
+PATHS = {"seacloud": "seacloud/model"}
+
 UNANSWERED_DEADLINE_S = 8.0  # for submissions that nobody will ever confirm
 # A task that is gone is told from a slow one only after the provider's documented lag, which outlasts the demo.
 SLOW_OUTCOMES = frozenset(
-    {"TASK_NOT_FOUND", "task_expired", "generation_not_found", "task_not_found", "prediction_not_found"}
+    {
+        "NOT_FOUND",
+        "TASK_NOT_FOUND",
+        "execution_not_found",
+        "generation_not_found",
+        "prediction_not_found",
+        "task_expired",
+        "task_not_found",
+    }
 )
-# Behind `/content` an empty result looks like any other until it is fetched.
-NO_EMPTY = frozenset({("laozhang", "videos"), ("aihubmix", "videos")})
-
-
+# Behind `/content` an empty result looks like any other until it is fetched, or like a lagging one; an answer that is
+# the result itself and holds none is no answer.
+NO_EMPTY = frozenset(
+    {("laozhang", route) for route in ("sora-forward", "veo-forward", "seedance", "sora-reverse", "veo-reverse")}
+    | {("aihubmix", route) for route in PROVIDERS["aihubmix"].OUTCOMES}
+)
 # Refusals that say "not now", every time: the order waits for its turn until its deadline.
 NEVER_NOW = frozenset(
     {
-        "provider_rate_limited",
-        "too_many_requests",
+        "RATE_LIMITED",
+        "RATE_LIMIT_EXCEEDED",
+        "SESSION_BUSY",
         "concurrent_tasks",
-        "request_frequency",
+        "provider_rate_limited",
         "rate_limit_exceeded",
+        "request_frequency",
         "started_at_once",
+        "too_many_requests",
     }
 )
+WEBHOOK_FAULTS = ("lost", "late", "twice", "reordered", "early", "forged", "unreadable", "huge", "contradiction")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ordered:
     """One order: its name in the stand-ins' record, and the body that goes to the service.
 
-    `never_now`: its provider always asks to come back later.
+    `never_now`: its provider always asks to come back later. `bulk`: ordered together with those of the same name.
     """
 
     ref: str
@@ -59,18 +172,23 @@ class Ordered:
     route: str
     body: dict[str, Any]
     never_now: bool = False
+    bulk: str | None = None
 
 
 def plan(seed: int, *, lose_webhooks: bool, callback_url: str, deadline_s: float | None = None) -> list[Ordered]:
     """The orders, shuffled; `deadline_s` for those that need none of their own."""
     dice = random.Random(seed)
     orders = [
-        _order(number, provider, model, route, words, lose_webhooks=lose_webhooks and calls_back)
-        for provider, model, route, calls_back in ROUTES
-        for number, words in enumerate(_faults(dice, provider, route, calls_back=calls_back))
+        _order(number, place, words, lose_webhooks=lose_webhooks)
+        for place in PLACES
+        for number, words in enumerate(_faults(dice, place))
     ]
     for order in dice.sample(orders, len(orders) // 4):
         order.body["callback_url"] = callback_url
+    together = ["", "", f"outcome={_failing(BULK)}", "outcome=inputs_required", "webhook=lost", "webhook=twice"]
+    orders += [
+        _order(number, BULK, words, lose_webhooks=lose_webhooks, bulk="bulk") for number, words in enumerate(together)
+    ]
     for order in orders:
         if deadline_s is not None:
             order.body.setdefault("deadline_s", deadline_s)
@@ -78,48 +196,52 @@ def plan(seed: int, *, lose_webhooks: bool, callback_url: str, deadline_s: float
     return orders
 
 
-def _faults(dice: random.Random, provider: str, route: str, *, calls_back: bool) -> Iterator[str]:
+def _faults(dice: random.Random, place: Place) -> Iterator[str]:
     yield ""
-    outcomes = [name for name in sorted(OUTCOMES[provider][route]) if name not in SLOW_OUTCOMES]
-    for name in dice.sample(outcomes, 4):
+    outcomes = [name for name in sorted(place.outcomes) if name not in SLOW_OUTCOMES | place.without]
+    for name in dice.sample(outcomes, 4 if place.thorough else 2):
         yield f"outcome={name}"
-    yield f"submit={dice.choice(['503', '500', '402'])}"
-    yield "submit=429:1"
-    yield "submit=cut"
-    yield dice.choice(["poll=fail:2", "poll=lag:1", "poll=fail:1,lag:1"])
-    yield "poll=odd:1"
-    if (provider, route) not in NO_EMPTY:
-        yield "outcome=empty"
-        yield "outcome=empty:1"
-    if calls_back:
-        for fault in ("lost", "late", "twice", "reordered", "early", "forged", "unreadable", "huge", "contradiction"):
-            yield f"webhook={fault}"
-        failing = "MODERATION_FAILED" if provider == "runblob" else "PROVIDER_FAILED"
-        yield f"webhook=forged outcome={failing}"
-        yield f"webhook=twice outcome={failing}"
-        yield "webhook=lost submit=cut"
+    others = [fault for fault in [*_submit_faults(dice), *_poll_faults(dice, place)] if fault not in place.without]
+    yield from others if place.thorough else dice.sample(others, 2)
+    if place.calls_back:
+        faults = [f"webhook={fault}" for fault in WEBHOOK_FAULTS]
+        faults += [f"webhook={fault} outcome={_failing(place)}" for fault in ("forged", "twice")]
+        faults.append("webhook=lost submit=cut")
+        yield from faults if place.thorough else dice.sample(faults, 3)
 
 
-def _order(number: int, provider: str, model: str, route: str, words: str, *, lose_webhooks: bool) -> Ordered:
-    ref = f"{provider}.{route}.{number}".replace("/", "-")
-    if lose_webhooks:
+def _submit_faults(dice: random.Random) -> list[str]:
+    return [f"submit={dice.choice(['503', '500', '402'])}", "submit=429:1", "submit=cut"]
+
+
+def _poll_faults(dice: random.Random, place: Place) -> list[str]:
+    faults = [dice.choice(["poll=fail:2", "poll=lag:1", "poll=fail:1,lag:1"]), "poll=odd:1"]
+    return faults + ([] if (place.provider, place.route) in NO_EMPTY else ["outcome=empty", "outcome=empty:1"])
+
+
+def _failing(place: Place) -> str:
+    """A failure that a job there ends with."""
+    return next(
+        name
+        for name, outcome in sorted(place.outcomes.items())
+        if outcome.where is Where.FAILURE and name not in SLOW_OUTCOMES
+    )
+
+
+def _order(number: int, place: Place, words: str, *, lose_webhooks: bool, bulk: str | None = None) -> Ordered:
+    ref = f"{place.provider}.{place.name or place.route}.{number}".replace("/", "-")
+    if lose_webhooks and (place.calls_back or bulk):
         kept = [word for word in words.split() if not word.startswith("webhook=")]
         words = " ".join([*kept, "webhook=lost"])
     prompt = f"a red fox in the snow [rehearse ref={ref} {words}]"
     body: dict[str, Any] = {
-        "provider": provider,
-        "model": model,
-        "input": _input(provider, prompt),
+        "provider": place.provider,
+        "model": place.model,
+        "input": place.input(prompt),
         "metadata": {"ref": ref},
     }
     never_now = any(word.removeprefix("outcome=") in NEVER_NOW for word in words.split())
-    never_now |= provider == "aihubmix" and "submit=503" in words  # its own 503 says that it was throttled
+    never_now |= place.provider == "aihubmix" and "submit=503" in words  # its own 503 says that it was throttled
     if "submit=cut" in words or never_now:
         body["deadline_s"] = UNANSWERED_DEADLINE_S
-    return Ordered(ref=ref, provider=provider, route=route, body=body, never_now=never_now)
-
-
-def _input(provider: str, prompt: str) -> dict[str, Any]:
-    if provider == "vtrix":
-        return {"input": {"messages": [{"role": "user", "content": [{"text": prompt}]}]}, "parameters": {"n": 1}}
-    return {"prompt": prompt}
+    return Ordered(ref=ref, provider=place.provider, route=place.route, body=body, never_now=never_now, bulk=bulk)

@@ -55,9 +55,12 @@ def read_submitted(reply: HttpReply, target: Target) -> Reading:
     body = record(reply.body)
     external_id = identifier(body.get("task_id"))
     word = text(body.get("status"))
-    if word in NEEDS_INPUT or text(body.get("type")) in NEEDS_INPUT:
-        asked = _needs_input(body, word if word in NEEDS_INPUT else text(body.get("type")), "submit")
-        return Reading(status=Status.FAILED, provider_status=word, external_id=external_id, failure=asked)
+    needs = next((told for told in (word, text(body.get("type"))) if told in NEEDS_INPUT), None)
+    if needs is None and body.get("clarification_needed") is True:
+        needs = "clarification_needed"
+    if needs is not None:
+        asked = _needs_input(body, needs, "submit")
+        return Reading(status=Status.FAILED, provider_status=needs, external_id=external_id, failure=asked)
     if word == "error" or body.get("error") or body.get("type") == "error":
         raise Refused(refused(reply, "submit"))
     found = outputs(list(urls(body.get("generations"))), target.base_url) or _said(body)

@@ -1,0 +1,49 @@
+"""A provider's stream of server-sent events, with an end of the test's choosing, and each::sense's words in one."""
+
+import json
+
+DONE = "[DONE]"
+IMAGE = "https://storage.example.com/sense/1.png"
+SENSE = {"provider": "eachlabs", "model": "eachsense/beta", "input": {"prompt": "a red fox"}}
+THINKING = {"type": "thinking_delta", "content": "A fox, then."}
+STARTED = {"type": "execution_started", "execution_id": "ex-1", "workflow_id": "wf-1"}
+MADE = {"type": "generation_response", "url": IMAGE, "generations": [IMAGE]}
+COMPLETE = {"type": "complete", "status": "ok", "generations": [IMAGE]}
+BUSY = {"type": "error", "error_code": "SESSION_BUSY", "message": "Session is currently processing another request"}
+EXECUTION = {"execution_id": "ex-1", "status": "completed", "output": IMAGE}
+
+
+class Stream:
+    """An answer of the upstream: these events, as JSON or as text, and then its end.
+
+    `ends`: "politely", "cut" (the connection breaks off) or "never" (it is silent until the other side leaves).
+    """
+
+    def __init__(self, *events, ends="politely"):
+        self.events, self.ends = events, ends
+
+    async def __call__(self, scope, receive, send):
+        """As an ASGI application."""
+        headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for event in self.events:
+            text = event if isinstance(event, str) else json.dumps(event)
+            await send({"type": "http.response.body", "body": f"data: {text}\n\n".encode(), "more_body": True})
+        if self.ends == "politely":
+            await send({"type": "http.response.body", "body": b""})
+        elif self.ends == "never":
+            await silent(receive)
+
+
+async def silent(receive):
+    """Say nothing until the other side leaves."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class Silent:
+    """An answer that never begins."""
+
+    async def __call__(self, scope, receive, send):
+        """As an ASGI application."""
+        await silent(receive)

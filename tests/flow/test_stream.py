@@ -1,0 +1,416 @@
+"""Streamed submissions: every event that says something new is settled, and a stream that breaks off is picked up."""
+
+from dataclasses import replace
+import json
+
+from anyio.lowlevel import checkpoint
+import pytest
+
+from service.core.generation import Status
+from service.flow import stream
+from service.flow.order import stored
+from service.flow.poll import claim_one, poll
+from service.flow.timeline import timeline
+from service.flow.tools import Tools
+from service.store import events
+from tests.conftest import run_worker, tools_over
+from tests.flow.streams import BUSY, COMPLETE, DONE, EXECUTION, IMAGE, MADE, SENSE, STARTED, THINKING, Silent, Stream
+from tests.peers import Peer, hang_up, listening, read_and_hang_up
+from tests.upstream import CUT
+
+ORDERED = "/v1/chat/completions"
+SAID = {"object": "chat.completion.chunk", "choices": [{"delta": {"content": "A fox"}}]}
+UNNAMED = {"type": "session_note", "content": "a word nobody documented"}
+
+
+@pytest.fixture
+def streamed(tools, upstream, ordered):
+    """Orders something of each::sense, which answers so; the generation afterwards."""
+
+    async def submit(answer, *, over=tools, **changed):
+        generation_id = await ordered(**{**SENSE, **changed})
+        upstream.answers.append(answer)
+        assert await run_worker(over, "submit") == 1
+        return await stored(tools, generation_id)
+
+    return submit
+
+
+@pytest.fixture
+def routed(monkeypatch):
+    """Changes what every route documents."""
+
+    def change(**changed):
+        documented = Tools.route
+        monkeypatch.setattr(Tools, "route", lambda tools, known: replace(documented(tools, known), **changed))
+
+    return change
+
+
+async def observed(tools, generation):
+    """(origin, status, progress) of everything that was settled."""
+    told = (await timeline(tools, generation.id))["data"]
+    facts = [entry["facts"] for entry in told if entry["what"] == "observation"]
+    return [(one["origin"], one["status"], one["progress"]) for one in facts]
+
+
+async def announced(tools, generation):
+    async with tools.store.reading() as tx:
+        return [event.type for event in await events.events_of(tx, generation.id)]
+
+
+async def test_a_stream_is_followed_to_its_closing_word(tools, upstream, streamed):
+    progress = {"type": "execution_progress", "progress_percent": 50}
+
+    generation = await streamed(Stream(THINKING, STARTED, progress, MADE, COMPLETE, DONE))
+
+    assert (Status.COMPLETED, "stream", "submit") == (
+        generation.status, generation.learned_from, generation.verified_by,
+    )  # fmt: skip
+    assert ("ex-1", [IMAGE], 1.0) == (
+        generation.external_id, [output.url for output in generation.outputs], generation.progress,
+    )  # fmt: skip
+    assert ["generation.processing", "generation.completed"] == await announced(tools, generation)
+    assert [ORDERED] == [asked.path for asked in upstream.asked]
+
+
+async def test_a_streamed_order_asks_for_a_stream_with_the_accounts_key(upstream, streamed):
+    await streamed(Stream(COMPLETE))
+
+    (asked,) = upstream.asked
+    assert ("text/event-stream", "Bearer key-of-eachlabs") == (asked.headers["accept"], asked.headers["authorization"])
+    assert (True, [{"role": "user", "content": "a red fox"}]) == (asked.json["stream"], asked.json["messages"])
+
+
+async def test_an_order_may_ask_for_one_answer_instead_of_a_stream(upstream, streamed):
+    """It is sent under the generation's id, so that the provider does the same order once."""
+    generation = await streamed(
+        (200, {"task_id": "t-1", "generations": [IMAGE]}), input={"prompt": "x", "stream": False}
+    )
+
+    (asked,) = upstream.asked
+    assert (False, generation.id) == (asked.json["stream"], asked.headers["x-idempotency-key"])
+    assert (Status.COMPLETED, "submit", "t-1") == (generation.status, generation.learned_from, generation.external_id)
+
+
+async def test_what_is_said_twice_is_settled_once(tools, streamed):
+    half = {"type": "progress", "percent": 50}
+    story = [
+        THINKING,
+        THINKING,
+        {"type": "tool_call"},
+        STARTED,
+        STARTED,
+        half,
+        half,
+        UNNAMED,
+        UNNAMED,
+        COMPLETE,
+        COMPLETE,
+    ]
+
+    generation = await streamed(Stream(*story, DONE))
+
+    assert [
+        ("stream", "submitted", None),
+        ("stream", "processing", None),  # talk
+        ("stream", "processing", None),  # the execution has a name now
+        ("stream", "processing", 0.5),
+        ("stream", None, None),  # kept, because nobody knows what it means
+        ("stream", "completed", None),
+    ] == await observed(tools, generation)
+
+
+async def test_what_says_nothing_of_the_work_is_not_settled(tools, streamed):
+    generation = await streamed(Stream("no JSON", SAID, COMPLETE))
+
+    assert [("stream", "submitted", None), ("stream", "completed", None)] == await observed(tools, generation)
+
+
+async def test_outputs_told_before_the_end_are_kept_when_the_end_tells_none(streamed):
+    other = "https://storage.example.com/sense/2.png"
+    more = {"type": "generation_response", "generations": [IMAGE, other]}
+
+    generation = await streamed(Stream(MADE, more, {"type": "complete", "status": "ok"}))
+
+    assert [IMAGE, other] == [output.url for output in generation.outputs]
+
+
+async def test_outputs_that_the_end_tells_are_the_ones(streamed):
+    draft = {"type": "generation_response", "url": "https://storage.example.com/sense/draft.png"}
+
+    generation = await streamed(Stream(draft, COMPLETE))
+
+    assert [IMAGE] == [output.url for output in generation.outputs]
+
+
+async def test_a_stream_that_completes_without_any_output_is_not_announced_at_once(tools, streamed):
+    """A completion lacks what it promises: the execution is asked about."""
+    generation = await streamed(Stream(STARTED, {"type": "complete", "status": "ok"}))
+
+    assert (Status.PROCESSING, Status.COMPLETED) == (generation.status, generation.held.status)
+
+
+@pytest.mark.parametrize(
+    "busy",
+    [Stream(BUSY), (429, {"detail": "Rate limit exceeded"}), Stream(SAID, {"eachlabs": BUSY})],
+    ids=["first event", "HTTP 429", "wrapped"],
+)
+async def test_who_is_told_not_now_is_tried_again(tools, upstream, clock, streamed, busy):
+    """Nothing was begun and nothing is announced: the order goes back into the queue."""
+    generation = await streamed(busy)
+    assert (Status.PENDING, None) == (generation.status, generation.submitted_at)
+    assert 0 == await run_worker(tools, "submit")
+    clock.advance(30)
+    upstream.answers.append(Stream(STARTED, COMPLETE))
+
+    assert 1 == await run_worker(tools, "submit")
+
+    generation = await stored(tools, generation.id)
+    assert (Status.COMPLETED, None) == (generation.status, generation.failure)
+    assert ["generation.processing", "generation.completed"] == await announced(tools, generation)
+
+
+async def test_a_session_that_stays_busy_is_given_up_at_the_deadline(tools, clock, streamed):
+    generation = await streamed(Stream(BUSY), deadline_s=5.0)
+    clock.advance(6)
+
+    await run_worker(tools, "expire")
+
+    generation = await stored(tools, generation.id)
+    assert (Status.EXPIRED, "deadline_passed", False) == (
+        generation.status, generation.failure.code, generation.failure.billed,
+    )  # fmt: skip
+
+
+async def test_busy_after_the_work_began_is_a_failure(streamed):
+    """Sending it again might do the work twice."""
+    generation = await streamed(Stream(THINKING, BUSY))
+
+    assert (Status.FAILED, "concurrency_limited", "SESSION_BUSY", "stream") == (
+        generation.status, generation.failure.code, generation.failure.provider_code, generation.learned_from,
+    )  # fmt: skip
+
+
+async def test_a_question_that_nobody_will_answer_is_a_failure_that_asks_it(tools, streamed):
+    """What comes behind it is not heard."""
+    asks = {"type": "clarification_needed", "question": "Which fox?", "options": ["red", "arctic"]}
+
+    generation = await streamed(Stream(THINKING, asks, {"type": "complete", "status": "clarification_needed"}, DONE))
+
+    failure = generation.failure
+    assert (Status.FAILED, "invalid_request", False) == (generation.status, failure.code, failure.retryable)
+    assert ("Which fox?", "clarification_needed", ("red", "arctic")) == (
+        failure.message, failure.provider_code, failure.alternatives,
+    )  # fmt: skip
+    assert 3 == len(await observed(tools, generation))
+
+
+@pytest.mark.parametrize("ends", ["cut", "politely", "never"])
+async def test_a_stream_that_breaks_off_is_asked_about_at_once(tools, upstream, streamed, routed, ends):
+    routed(stream_idle_s=0.05)
+    generation = await streamed(Stream(STARTED, ends=ends))
+    assert Status.PROCESSING == generation.status
+    upstream.answers.append((200, EXECUTION))
+
+    assert 1 == await run_worker(tools, "poll")
+
+    generation = await stored(tools, generation.id)
+    assert (Status.COMPLETED, "poll", [IMAGE]) == (
+        generation.status, generation.learned_from, [output.url for output in generation.outputs],
+    )  # fmt: skip
+    assert "/v1/workflows/executions/ex-1" == upstream.asked[-1].path
+
+
+@pytest.mark.parametrize("ends", ["cut", "politely", "never"])
+async def test_a_stream_that_breaks_off_without_a_name_is_lost(tools, upstream, streamed, routed, ends):
+    """Nobody can be asked, and it is never sent again."""
+    routed(stream_idle_s=0.05)
+
+    generation = await streamed(Stream(THINKING, ends=ends))
+
+    assert (Status.EXPIRED, "result_lost", "clock") == (
+        generation.status, generation.failure.code, generation.learned_from,
+    )  # fmt: skip
+    assert ["generation.processing", "generation.expired"] == await announced(tools, generation)
+    assert [0, 0] == [await run_worker(tools, name) for name in ("submit", "poll")]
+    assert 1 == len(upstream.asked)
+
+
+@pytest.mark.parametrize("peer", [hang_up, read_and_hang_up, Peer(b"HTTP/1.1 200 OK\r\ncontent-ty")], ids=range(3))
+async def test_a_stream_that_is_cut_before_its_head_leaves_it_unknown(store, transport, clock, streamed, peer):
+    async with listening(peer) as url:
+        generation = await streamed(None, over=tools_over(store, transport, clock, url))
+
+    assert (Status.EXPIRED, "submission_unknown") == (generation.status, generation.failure.code)
+
+
+async def test_a_provider_that_does_not_answer_in_time_leaves_it_unknown(streamed, routed):
+    routed(answer_s=0.05)
+
+    generation = await streamed(Silent())
+
+    assert (Status.EXPIRED, "submission_unknown") == (generation.status, generation.failure.code)
+
+
+async def test_a_provider_out_of_reach_is_tried_again(store, transport, clock, streamed):
+    generation = await streamed(None, over=tools_over(store, transport, clock, "http://127.0.0.1:1"))
+
+    assert (Status.PENDING, "provider_unavailable") == (generation.status, generation.failure.code)
+
+
+@pytest.mark.parametrize(
+    "story",
+    [[STARTED, {"type": "error", "error_code": "TIMEOUT", "message": "Execution timed out"}],
+     [{"type": "error", "error_code": "TIMEOUT", "message": "Execution timed out", "execution_id": "ex-1"}]],
+    ids=["named before", "names it"],
+)  # fmt: skip
+async def test_after_a_time_out_the_poll_decides(tools, upstream, streamed, story):
+    generation = await streamed(Stream(*story, DONE))
+    assert (Status.PROCESSING, "ex-1") == (generation.status, generation.external_id)
+    upstream.answers.append((200, EXECUTION))
+
+    assert 1 == await run_worker(tools, "poll")
+
+    assert Status.COMPLETED == (await stored(tools, generation.id)).status
+
+
+async def test_a_time_out_of_what_has_no_name_is_a_failure(streamed):
+    generation = await streamed(Stream({"type": "error", "error_code": "TIMEOUT", "message": "Execution timed out"}))
+
+    assert (Status.FAILED, "provider_timeout") == (generation.status, generation.failure.code)
+
+
+async def test_what_comes_behind_the_end_is_not_heard(streamed):
+    generation = await streamed(Stream(STARTED, DONE, COMPLETE, ends="never"))
+
+    assert Status.PROCESSING == generation.status
+
+
+async def test_a_closing_word_ends_it_though_the_stream_goes_on(streamed):
+    generation = await streamed(Stream(COMPLETE, ends="never"))
+
+    assert Status.COMPLETED == generation.status
+
+
+async def test_an_event_that_never_ends_is_cut(tools, upstream, streamed, monkeypatch):
+    monkeypatch.setattr(stream, "EVENT_MAX_BYTES", 1000)
+    generation = await streamed(Stream(STARTED, _Endless(), ends="never"))
+    upstream.answers.append((200, EXECUTION))
+
+    assert 1 == await run_worker(tools, "poll")
+
+    assert Status.COMPLETED == (await stored(tools, generation.id)).status
+
+
+class _Endless(str):
+    """An event whose end does not come."""
+
+    __slots__ = ()
+
+    def __format__(self, _):
+        """A line without the end of it."""
+        return "x" * 2000
+
+
+async def test_events_are_heard_however_they_are_cut_into_pieces(streamed):
+    """Lines end in any of the three ways, and a piece may end in the middle of one."""
+    text = f": hello\r\n\r\nevent: message\r\ndata: {json.dumps(STARTED)}\r\n\r\ndata: {json.dumps(COMPLETE)}\r\r"
+
+    class Dripping:
+        async def __call__(self, scope, receive, send):
+            headers = [(b"content-type", b"text/event-stream")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            for letter in text:
+                await send({"type": "http.response.body", "body": letter.encode(), "more_body": True})
+            await send({"type": "http.response.body", "body": b"\n"})
+
+    generation = await streamed(Dripping())
+
+    assert (Status.COMPLETED, "ex-1") == (generation.status, generation.external_id)
+
+
+@pytest.mark.parametrize(
+    ("http_status", "told", "code"),
+    [
+        (422, {"detail": [{"loc": ["body", "messages"], "msg": "field required"}]}, "invalid_request"),
+        (401, {"detail": "Invalid API key"}, "authentication"),
+        (503, {"detail": "Service down"}, "provider_unavailable"),
+        (
+            200,
+            {"type": "error", "error_code": "INSUFFICIENT_BALANCE", "message": "Payment required"},
+            "insufficient_funds",
+        ),
+    ],
+)
+async def test_an_error_instead_of_a_stream_is_a_refusal(streamed, http_status, told, code):
+    generation = await streamed((http_status, told))
+
+    assert (Status.FAILED, code, "submit") == (generation.status, generation.failure.code, generation.learned_from)
+
+
+async def test_an_error_that_calls_itself_a_stream_is_a_refusal(streamed):
+    generation = await streamed((400, {"detail": "Bad request"}, {"content-type": "text/event-stream"}))
+
+    assert (Status.FAILED, "invalid_request") == (generation.status, generation.failure.code)
+
+
+async def test_one_answer_instead_of_a_stream_is_read_whole(streamed):
+    generation = await streamed((200, {"task_id": "t-1", "generations": [IMAGE]}))
+
+    assert (Status.COMPLETED, "submit", [IMAGE]) == (
+        generation.status, generation.learned_from, [output.url for output in generation.outputs],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", [(502, b"<html>"), (200, b"<html>"), CUT], ids=["gateway", "no JSON", "cut"])
+async def test_an_answer_nobody_understands_leaves_it_unknown(tools, streamed, answer):
+    generation = await streamed(answer)
+
+    assert (Status.EXPIRED, "submission_unknown") == (generation.status, generation.failure.code)
+    assert 0 == await run_worker(tools, "submit")
+
+
+async def test_too_large_an_answer_leaves_it_unknown(streamed, monkeypatch):
+    monkeypatch.setattr(stream, "REPLY_MAX_BYTES", 10)
+
+    generation = await streamed((400, {"detail": "longer than that"}))
+
+    assert (Status.EXPIRED, "submission_unknown") == (generation.status, generation.failure.code)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Stream({"type": "error", "message": "Invalid key key-of-eachlabs"}),
+        (401, {"detail": "Invalid key key-of-eachlabs"}),
+    ],
+    ids=["event", "whole"],
+)
+async def test_a_key_that_the_provider_repeats_is_masked(streamed, answer):
+    generation = await streamed(answer)
+
+    assert "Invalid key ********" == generation.failure.message
+
+
+async def test_what_was_closed_meanwhile_is_not_asked_about(tools, clock, ordered, upstream):
+    """Somebody polled by hand while the stream went on; then it broke off."""
+    generation_id = await ordered(**SENSE)
+
+    class Closing(Stream):
+        async def __call__(self, scope, receive, send):
+            headers = [(b"content-type", b"text/event-stream")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": b"data: %b\n\n" % self.events[0], "more_body": True})
+            while (await stored(tools, generation_id)).external_id is None:
+                await checkpoint()
+            upstream.answers.append((200, EXECUTION))
+            await poll(tools, await claim_one(tools, generation_id))
+
+    upstream.answers.append(Closing(json.dumps(STARTED).encode()))
+
+    await run_worker(tools, "submit")
+
+    assert Status.COMPLETED == (await stored(tools, generation_id)).status
+    clock.advance(600)
+    assert 0 == await run_worker(tools, "poll")
