@@ -14,7 +14,7 @@ class Reading:
 
     `status` is None when the provider used a word nobody documented: it is kept in `provider_status` and asked again.
     `progress` runs from 0.0 to 1.0. `kept_until`: when the provider deletes what it made. `awaits_detail`: the same
-    failure's reason is told elsewhere, worth a bounded wait.
+    failure's reason is told elsewhere, worth a bounded wait. `notes`: what else people may want to know.
     """
 
     status: Status | None
@@ -26,6 +26,7 @@ class Reading:
     failure: Failure | None = None
     cost: Cost | None = None
     kept_until: Micros | None = None
+    notes: tuple[str, ...] = ()
     awaits_detail: bool = False
 
     @property

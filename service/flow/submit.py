@@ -1,4 +1,6 @@
-"""Pending generations → their provider → the first observations. One call orders one, or a bulk order's all.
+"""Pending generations → their provider → the first observations.
+
+One call orders one generation, or as many of a bulk order as the account may have in flight.
 
 The step to `submitting` is committed before the call goes out (the claim does it). From then on the outcome is either
 known (accepted, refused, surely not sent) or unknown, and what is unknown is never sent again: it waits for the webhook

@@ -12,6 +12,7 @@ from service.proof.plan import Ordered
 
 CATEGORIES = frozenset({"VALIDATION", "PROVIDER", "AUTH", "RATE_LIMIT", "NETWORK", "TIMEOUT", "INTERNAL", "UNKNOWN"})
 UNKNOWN = ("expired", "submission_unknown")
+GATEWAY_TIMEOUT = 504  # nobody can tell a gateway that gave up waiting from a refusal
 LOST_STREAM = ("expired", "result_lost")
 TELL_ONLY_BY_WEBHOOK = frozenset({"kling/o3-photo", "kling/o1-video"})  # their polls never say why one failed
 CLOSING = {"generation.completed": "completed", "generation.failed": "failed", "generation.canceled": "canceled"}
@@ -86,7 +87,8 @@ def truth(job: Mapping[str, Any] | None) -> tuple[str, str | None]:
     if job is None:
         return "never submitted", None
     if not job["submits"]:
-        return "failed", None
+        timed_out = (job["refused_with"] or {}).get("http_status") == GATEWAY_TIMEOUT
+        return UNKNOWN if timed_out else ("failed", None)
     calls_back = job["webhooks"]["sent"] > 0
     if job["answer_cut"] and not calls_back and not _can_be_asked(job):
         return LOST_STREAM if str(job["external_id"]).startswith("chat_") else UNKNOWN

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from service.core.admission import Budget, Ledger, fair_share
 from service.core.cadence import Usual
-from service.core.wire import Micros, to_json
+from service.core.wire import Micros
 from service.store.base import Tx, one
 from service.store.generations import SQL, Scheduled, from_row
 
@@ -42,8 +42,7 @@ async def claim_submissions(
 ) -> list[Scheduled]:
     """Pending generations whose turn has come, moved to `submitting`; first in, first out within each account.
 
-    What was ordered together with one of them comes along. `answer_within`: after this long without an answer, a
-    submission nobody can call us back about is given up.
+    `answer_within`: after this long without an answer, a submission nobody can call us back about is given up.
     """
     now = await tx.now()
     claimed: list[Scheduled] = []
@@ -57,10 +56,6 @@ async def claim_submissions(
                 provider=key[0], account=key[1], now=now, answer_by=now + answer_within, limit=share,
             )  # fmt: skip
             claimed += sorted((from_row(row) for row in rows), key=lambda known: known.generation.created_at)
-    bulks = sorted({known.generation.bulk_id for known in claimed if known.generation.bulk_id})
-    if bulks:
-        rows = await tx.fetch(SQL["join_submissions"], bulks=to_json(bulks), now=now, answer_by=now + answer_within)
-        claimed += [from_row(row) for row in rows]
     return claimed
 
 

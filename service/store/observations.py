@@ -148,6 +148,7 @@ def _reading(seen: Observation) -> dict[str, Any]:
         "progress": reading.progress,
         "queue_position": reading.queue_position,
         "outputs": len(reading.outputs),
+        "notes": reading.notes,
         "failure": public_failure(reading.failure),
     }
 

@@ -47,6 +47,16 @@ HARDLY_JSON = (
 DEEP = (b"[" * 100_000, b'{"status":' * 100_000, b'{"output":' * 500 + b"1" + b"}" * 500)
 
 
+def channel_of(piece):
+    """(provider, route, what is read): one reader."""
+    return piece.provider, route_of(PROVIDERS[piece.provider], piece.told["model"]).name, piece.told["reads"]
+
+
+CHANNELS = {}
+for _piece in EVERY_PIECE:
+    CHANNELS.setdefault(channel_of(_piece), []).append(_piece)
+
+
 def spoken(piece, **changed):
     """A piece as a value: a provider's call, or its answer."""
     return replace(piece.webhook if piece.told["reads"] == "webhook" else piece.reply, **changed)
@@ -201,11 +211,22 @@ def test_failure_without_its_reason_awaits_it_where_another_channel_tells(name):
     assert waiting == [piece.name for piece, reading in failed if reading.awaits_detail]
 
 
-@pytest.mark.parametrize("name", PROVIDERS)
-def test_mangled_piece_is_refused_or_unreadable_or_read(name):
+@pytest.mark.parametrize("channel", CHANNELS, ids=" ".join)
+def test_mangled_piece_is_refused_or_unreadable_or_read(channel):
     """Whatever the bytes, a reader raises nothing but its three errors, and what it reads is of the promised types."""
-    different = {(piece.told["reads"], spoken(piece).body): piece for piece in PIECES[name]}
-    odd = [odd for piece in different.values() for odd in unsound(piece, "body", mangled(spoken(piece).body))]
+    different = {body: piece for piece in CHANNELS[channel] for body in bodies_of(piece)}
+    odd = [odd for body, piece in different.items() for odd in unsound(piece, "body", mangled(body))]
+
+    assert [] == odd
+
+
+@pytest.mark.parametrize("channel", CHANNELS, ids=" ".join)
+def test_body_that_is_hardly_json_breaks_no_reader(channel):
+    """Nor one nested beyond all bounds; under each HTTP status that the channel's pieces came with."""
+    different = {getattr(spoken(piece), "http_status", None): piece for piece in CHANNELS[channel]}
+    odd = [
+        odd for piece in different.values() for odd in unsound(piece, "body", (*NOT_JSON, *HARDLY_JSON, *DEEP))
+    ]
 
     assert [] == odd
 
@@ -259,12 +280,22 @@ def unsound(piece, part, copies):
     read, message = reader_of(piece), spoken(piece)
     for copy in copies:
         try:
-            reading = read(replace(message, **{part: copy}))
+            reading = read(replace(message, **{part: as_sent(piece, copy) if part == "body" else copy}))
         except (Refused, Unreadable) as error:
             reading = getattr(error, "failure", None)
         readings = reading if isinstance(reading, list) else [reading]
         if not all(is_sound(getattr(one, "failure", one) if isinstance(one, Refused) else one) for one in readings):
             yield piece.name, copy, reading
+
+
+def bodies_of(piece):
+    """What a reader is given of a piece: its body, or each event of a stream."""
+    return events_of(spoken(piece)) if piece.told["reads"] == "stream" else [spoken(piece).body]
+
+
+def as_sent(piece, body):
+    """As it comes: as it is, or as the one event of a stream."""
+    return b"data: " + body + b"\n\n" if piece.told["reads"] == "stream" else body
 
 
 def is_sound(reading):
@@ -277,16 +308,7 @@ def is_sound(reading):
 
 
 def mangled(body):
-    """Broken copies of a body: cut off, replaced, wrapped, and every value in it re-typed, renamed or left out.
-
-    Of a stream, its events are mangled.
-    """
-    events = sse.split(body)[0]
-    if events:
-        for event in events:
-            yield from (b"data: " + copy + b"\n\n" for copy in mangled(event))
-        return
-    yield from (*NOT_JSON, *HARDLY_JSON, *DEEP)
+    """Broken copies of a body: cut off, wrapped, and every value in it re-typed, renamed or left out."""
     yield from (body[: len(body) * tenths // 10] for tenths in range(10))
     try:
         value = from_json(body)

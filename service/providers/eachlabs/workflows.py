@@ -163,6 +163,7 @@ def _execution(body: Mapping[str, Any], target: Target, origin: str) -> Reading:
         outputs=_outputs(body, target) if status is Status.COMPLETED else (),
         failure=_failure(body, origin) if status is Status.FAILED else None,
         cost=price(body.get("total_cost")),
+        notes=_notes(body),
     )
 
 
@@ -171,6 +172,17 @@ def _progress(body: Mapping[str, Any]) -> float | None:
     steps = part(body, "step_outputs")
     done = [part(steps, name).get("status") == "completed" for name in steps]
     return sum(done) / len(done) if done else None
+
+
+def _notes(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """Which steps used their fallback model, and why: https://docs.eachlabs.ai/workflows/get-execution."""
+    steps = part(body, "step_outputs")
+    told = {name: part(steps, name, "metadata") for name in steps}
+    return tuple(
+        f"{name} used its fallback model: {text(metadata.get('primary_error')) or 'no reason was told'}"
+        for name, metadata in told.items()
+        if metadata.get("fallback_used") is True
+    )
 
 
 def _outputs(body: Mapping[str, Any], target: Target) -> tuple[Output, ...]:

@@ -88,20 +88,6 @@ UPDATE generations SET
  WHERE id IN (SELECT id FROM due)
 RETURNING *;
 
--- name: join_submissions
--- What was ordered together is submitted together: the rest of every bulk order of which one generation was claimed.
-UPDATE generations SET
-    status = 'submitting', version = version + 1, submit_at = NULL, submitted_at = :now, submit_tries = submit_tries + 1,
-    failure = NULL,
-    clock_at = CASE WHEN webhook_expected = 1 OR deadline_at < :answer_by THEN deadline_at ELSE :answer_by END
- WHERE status = 'pending'
-   AND submit_at IS NOT NULL
-   AND bulk_id IN (
-    /* sqlite: SELECT value FROM json_each(:bulks) */
-    /* pg: SELECT jsonb_array_elements_text(CAST(:bulks AS JSONB)) */
- )
-RETURNING *;
-
 -- name: answer_by
 UPDATE generations SET clock_at = CASE WHEN deadline_at < :answer_by THEN deadline_at ELSE :answer_by END
  WHERE id = :id AND webhook_expected = 0;
