@@ -67,7 +67,10 @@ async def submit(tools: Tools, group: Group) -> None:
     except (NoAnswer, Unreadable) as error:
         await _outcome_unknown(tools, group, str(error))
     except Refused as refused:
-        await _settle(tools, group, [refused] * len(group))
+        if refused.failure.http_status == GATEWAY_TIMEOUT:
+            await _outcome_unknown(tools, group, "HTTP 504: the work may go on behind it")
+        else:
+            await _settle(tools, group, [refused] * len(group))
     else:
         if told is not None:
             await _settle(tools, group, told)
@@ -98,8 +101,7 @@ async def _ask(tools: Tools, generation: Generation, call: HttpCall) -> HttpRepl
 
 def _direct(reply: HttpReply) -> HttpReply:
     """The provider's own answer. Raises Unreadable for one of something in between: the outcome is unknown."""
-    in_between = reply.http_status >= FIRST_SERVER_ERROR and not _is_json(reply.body)
-    if in_between or reply.http_status == GATEWAY_TIMEOUT:
+    if reply.http_status >= FIRST_SERVER_ERROR and not _is_json(reply.body):
         raise Unreadable(f"HTTP {reply.http_status} from something in between")
     return reply
 

@@ -102,7 +102,7 @@ PLACES = (
         model="eachsense/beta",
         input=_plain(stream=False),
         name="sense-whole",
-        without=frozenset({"rate_limited_in_stream", "outcome=empty", "outcome=empty:1"}),  # it may answer in words
+        without=frozenset({"rate_limited_in_stream", "timed_out_for_good", "outcome=empty", "outcome=empty:1"}),
     ),
     Place(provider="vtrix", route="flat", model="wan26_t2i", input=_wan, thorough=True),
     Place(provider="vtrix", route="enveloped", model="enveloped/wan26_t2i", input=_wan, thorough=True),

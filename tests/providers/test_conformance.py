@@ -52,9 +52,10 @@ def channel_of(piece):
     return piece.provider, route_of(PROVIDERS[piece.provider], piece.told["model"]).name, piece.told["reads"]
 
 
-CHANNELS = {}
-for _piece in EVERY_PIECE:
-    CHANNELS.setdefault(channel_of(_piece), []).append(_piece)
+CHANNELS = {
+    channel: [piece for piece in EVERY_PIECE if channel_of(piece) == channel]
+    for channel in dict.fromkeys(map(channel_of, EVERY_PIECE))
+}
 
 
 def spoken(piece, **changed):
@@ -224,9 +225,7 @@ def test_mangled_piece_is_refused_or_unreadable_or_read(channel):
 def test_body_that_is_hardly_json_breaks_no_reader(channel):
     """Nor one nested beyond all bounds; under each HTTP status that the channel's pieces came with."""
     different = {getattr(spoken(piece), "http_status", None): piece for piece in CHANNELS[channel]}
-    odd = [
-        odd for piece in different.values() for odd in unsound(piece, "body", (*NOT_JSON, *HARDLY_JSON, *DEEP))
-    ]
+    odd = [odd for piece in different.values() for odd in unsound(piece, "body", (*NOT_JSON, *HARDLY_JSON, *DEEP))]
 
     assert [] == odd
 

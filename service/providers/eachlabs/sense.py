@@ -51,7 +51,11 @@ def submit(order: Order, account: Account) -> HttpCall:
 def read_submitted(reply: HttpReply, target: Target) -> Reading:
     """The answer that is not streamed: an OpenAI completion with `generations` and `task_id` beside it."""
     if not reply.ok:
-        raise Refused(refused(reply, "submit"))
+        failure = refused(reply, "submit")
+        execution_id = identifier(loose_record(reply.body).get("execution_id"))
+        if failure.provider_code == "TIMEOUT" and execution_id is not None:
+            return Reading(status=Status.PROCESSING, provider_status="TIMEOUT", external_id=execution_id)
+        raise Refused(failure)
     body = record(reply.body)
     external_id = identifier(body.get("task_id"))
     word = text(body.get("status"))
