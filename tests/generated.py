@@ -51,7 +51,7 @@ def providers_table():
                 f"`{route.trust}`" if route.trust else "-",
                 *("yes" if able[what] else "-" for what in ("polls", "streams", "cancels")),
                 able["outputs"],
-                ", ".join(f"`{param}`" for param in dict.fromkeys(able["preflight"])) or "-",
+                ", ".join(f"`{param}`" for param in able["preflight"]) or "-",
             )
             rows.append(f"| {' | '.join(cells)} |")
     columns = (

@@ -128,6 +128,7 @@ def test_wrong_value_is_not_repeated():
         ("ARRIVALS_RUNBLOB_APIKEY", "; did you mean ARRIVALS_RUNBLOB_API_KEY?"),
         ("ARRIVALS_VTRIX_WEBHOOK_SECRETS", "; did you mean ARRIVALS_VTRIX_WEBHOOK_SECRET?"),
         ("ARRIVALS_RUNBLOB__API_KEY", "; did you mean ARRIVALS_RUNBLOB_API_KEY?"),
+        ("ARRIVALS_EACHLABS_SENS_BASE_URL", "; did you mean ARRIVALS_EACHLABS_SENSE_BASE_URL?"),
         ("ARRIVALS_XYZZY", ""),
     ],
 )
@@ -174,6 +175,64 @@ def test_every_setting_of_an_account_is_read(infix, account):
     )
     assert (7, 8) == (found.budget.max_in_flight, found.budget.requests_per_minute)
     assert 1 == len(settings.accounts)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_further_hosts_are_the_public_ones_unless_set(provider):
+    settings = read_settings({f"ARRIVALS_{provider.upper()}_API_KEY": "key"})
+    assert PROVIDERS[provider].HOSTS == settings.accounts[provider, "default"].account.hosts
+
+
+@pytest.mark.parametrize(
+    ("infix", "account"),
+    [("_", "default"), ("__TEAM_", "team"), ("__TEAM_SENSE_", "team_sense"), ("__SENSE_", "sense")],
+)
+@pytest.mark.parametrize(
+    ("provider", "host"), [(name, host) for name, provider in PROVIDERS.items() for host in provider.HOSTS]
+)
+def test_every_further_host_can_be_set(infix, account, provider, host):
+    """Its own setting and that of the provider's host do not touch each other."""
+    mine = f"ARRIVALS_{provider.upper()}{infix}"
+    settings = read_settings({f"{mine}API_KEY": "key", f"{mine}{host.upper()}_BASE_URL": "http://127.0.0.1:9100/it/"})
+    ((key, found),) = settings.accounts.items()
+    assert (provider, account) == key
+    assert {**PROVIDERS[provider].HOSTS, host: "http://127.0.0.1:9100/it"} == found.account.hosts
+    assert PROVIDERS[provider].BASE_URL == found.account.base_url
+
+
+def test_host_of_an_account_is_no_account_of_that_name():
+    """`…__TEAM_SENSE_BASE_URL` is the host `sense` of `team`; only what it does not name belongs to `team_sense`."""
+    settings = read_settings(
+        {
+            "ARRIVALS_EACHLABS__TEAM_API_KEY": "key",
+            "ARRIVALS_EACHLABS__TEAM_SENSE_BASE_URL": "http://127.0.0.1:9100/sense",
+            "ARRIVALS_EACHLABS__TEAM_BASE_URL": "http://127.0.0.1:9100/api",
+        }
+    )
+    account = settings.accounts["eachlabs", "team"].account
+    assert 1 == len(settings.accounts)
+    assert ("http://127.0.0.1:9100/api", {"sense": "http://127.0.0.1:9100/sense"}) == (account.base_url, account.hosts)
+
+
+def test_host_of_another_provider_is_an_account_of_its_own():
+    settings = read_settings({"ARRIVALS_RUNBLOB__SENSE_API_KEY": "key", "ARRIVALS_RUNBLOB__SENSE_BASE_URL": "http://a"})
+    assert [("runblob", "sense")] == list(settings.accounts)
+
+
+def test_wrong_host_is_named_with_what_to_write():
+    with pytest.raises(BadSetting, match=r"^ARRIVALS_EACHLABS_SENSE_BASE_URL must be a URL such as"):
+        read_settings({"ARRIVALS_EACHLABS_API_KEY": "key", "ARRIVALS_EACHLABS_SENSE_BASE_URL": "sense.example"})
+
+
+def test_host_without_the_accounts_key_is_an_error():
+    with pytest.raises(BadSetting, match=r"^ARRIVALS_EACHLABS_API_KEY is not set"):
+        read_settings({"ARRIVALS_EACHLABS_SENSE_BASE_URL": "https://sense.example"})
+
+
+@pytest.mark.parametrize("name", ["ARRIVALS_RUNBLOB_SENSE_BASE_URL", "ARRIVALS_EACHLABS_NOBODY_BASE_URL"])
+def test_host_that_a_provider_does_not_have_is_an_error(name):
+    with pytest.raises(BadSetting, match=f"^there is no setting {name}"):
+        read_settings({name: "https://sense.example"})
 
 
 def test_accounts_stand_beside_each_other():

@@ -30,6 +30,28 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Breaker:
+    """Who keeps failing is asked less: from the fifth miss in a row, ever longer silences, and one try between them."""
+
+    misses: int = 0
+    open_until: Micros = 0
+
+    def missed(self, now: Micros) -> "Breaker":
+        """After one more failure."""
+        misses = self.misses + 1
+        if misses < MISSES_TO_OPEN:
+            return replace(self, misses=misses)
+        silence = min(FIRST_OPEN_S * 2.0 ** min(misses - MISSES_TO_OPEN, 16), LONGEST_OPEN_S)
+        return Breaker(misses=misses, open_until=now + micros(silence))
+
+    def passing(self, now: Micros) -> int | None:
+        """How many tries it lets through: None is any number, 0 while open, 1 to find out whether it is over."""
+        if self.misses < MISSES_TO_OPEN:
+            return None
+        return 0 if now < self.open_until <= now + micros(LONGEST_OPEN_S) else 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
     """What one account has used: the generic cell rate algorithm's one number, whose turn it was, and recent misses.
 
@@ -60,11 +82,11 @@ class Ledger:
 
     def missed(self, now: Micros) -> "Ledger":
         """After one more request without a usable answer: from the fifth in a row, ever longer silences."""
-        misses = self.misses + 1
-        if misses < MISSES_TO_OPEN:
-            return replace(self, misses=misses)
-        silence = min(FIRST_OPEN_S * 2.0 ** min(misses - MISSES_TO_OPEN, 16), LONGEST_OPEN_S)
-        return replace(self, misses=misses, open_until=now + micros(silence))
+        after = self._breaker().missed(now)
+        return replace(self, misses=after.misses, open_until=after.open_until)
+
+    def _breaker(self) -> Breaker:
+        return Breaker(misses=self.misses, open_until=self.open_until)
 
     def answered(self) -> "Ledger":
         """After an answer: the breaker is closed again."""
@@ -72,9 +94,7 @@ class Ledger:
 
     def pollable(self, now: Micros) -> int | None:
         """How many polls the breaker lets through: None is any number, 0 while open, 1 to try whether it is over."""
-        if self.misses < MISSES_TO_OPEN:
-            return None
-        return 0 if now < self.open_until <= now + micros(LONGEST_OPEN_S) else 1
+        return self._breaker().passing(now)
 
     def probed(self, now: Micros) -> "Ledger":
         """One question went out to find out whether it is over; no second one until it had time to be answered."""

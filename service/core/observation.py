@@ -40,7 +40,7 @@ class Observation:
     """A reading that was heard at a moment from a witness. Not `believed`: a hint that asks for a poll.
 
     `hold_until` bounds the wait if the reading turns out to be held.
-    `unreadable_because`: nobody understood what was said.
+    `unreadable_because`: nobody understood what was said. `replayed`: its webhook was read before.
     """
 
     generation_id: str
@@ -52,6 +52,7 @@ class Observation:
     webhook_id: str | None = None
     unreadable_because: str | None = None
     hold_until: Micros = 0
+    replayed: bool = False
 
 
 class Finding(StrEnum):

@@ -76,7 +76,7 @@ def _waited_enough(known: Generation, seen: Observation) -> Verdict:
     held = known.held if known.held and known.held.believed and not known.closed else None
     if held and (overdue or seen.at >= held.until):
         return _closed_by(known, held, seen, held.failure)
-    if held or not (overdue or _unanswerable(known)):
+    if held or not (overdue or _unanswerable(known, seen)):
         return Verdict(finding=Finding.STALE, generation=known)
     finding = MEETINGS[known.status][Status.EXPIRED]
     if finding is not Finding.ADVANCED:
@@ -85,10 +85,12 @@ def _waited_enough(known: Generation, seen: Observation) -> Verdict:
     return _moved(expired, Status.EXPIRED)
 
 
-def _unanswerable(known: Generation) -> bool:
-    """Under way without a name to ask by: not answered yet, or accepted by a stream that nobody can call back after."""
-    accepted = known.status in (Status.SUBMITTED, Status.PROCESSING) and not known.webhook_expected
-    return known.external_id is None and (known.status is Status.SUBMITTING or accepted)
+def _unanswerable(known: Generation, seen: Observation) -> bool:
+    """Under way without a name to ask by: not answered yet, or its stream is lost and nobody can call back."""
+    failure = seen.reading.failure
+    lost = failure is not None and failure.code is FailureCode.RESULT_LOST and not known.webhook_expected
+    streamed = lost and known.status in (Status.SUBMITTED, Status.PROCESSING)
+    return known.external_id is None and (known.status is Status.SUBMITTING or streamed)
 
 
 def _speaks_of_another(known: Generation, seen: Observation) -> bool:

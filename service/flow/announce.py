@@ -8,7 +8,8 @@ from service.core.generation import Generation
 from service.flow.tools import Tools
 from service.store import subscribers
 from service.store.base import Tx
-from service.store.subscribers import Delivery, Subscriber
+from service.store.deliveries import Delivery
+from service.store.subscribers import Subscriber
 
 
 async def deliveries_for(

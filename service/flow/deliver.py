@@ -10,14 +10,15 @@ from service.core.wire import SECOND, Micros, micros
 from service.flow.sign import signed_headers
 from service.flow.tools import Tools
 from service.providers.explain import retry_after_s
-from service.store import subscribers
+from service.store import deliveries, subscribers
 from service.store.base import Missing
-from service.store.subscribers import Attempt, Delivery, DeliveryContext
+from service.store.deliveries import Attempt, Delivery, DeliveryContext
 from service.transport import NoAnswer, NotSent
 
 log = structlog.get_logger()
 
 GONE = 410
+REDELIVERED = "arrivals-redelivered"  # somebody asked for the event to be sent again
 FIRST_REDIRECT, FIRST_CLIENT_ERROR = 300, 400
 PATIENCE: Micros = 5 * 24 * 3600 * SECOND  # a subscriber that has only failed for so long is disabled
 
@@ -26,14 +27,14 @@ async def claim(tools: Tools, limit: int) -> list[Delivery]:
     """Deliveries that are due, within each subscriber's limits."""
     lease = micros(tools.limits.delivery_timeout_s * 2)
     async with tools.store.transaction() as tx:
-        return await subscribers.claim(tx, limit, lease)
+        return await deliveries.claim(tx, limit, lease)
 
 
 async def deliver(tools: Tools, delivery: Delivery) -> None:
     """Try one claimed delivery once."""
     try:
         async with tools.store.reading() as tx:
-            context = await subscribers.context_of(tx, delivery)
+            context = await deliveries.context_of(tx, delivery)
     except Missing:
         return  # its subscriber was deleted after the claim, which gave its deliveries up
     if context.disabled:
@@ -57,11 +58,12 @@ async def _send(
 ) -> tuple[HttpReply | None, str | None]:
     """The answer if one came, and the name of what went wrong if anything did."""
     body = context.body.encode()
-    secret = context.secret if context.registered else tools.callback_secret
+    secrets = context.secrets(now) if context.registered else [tools.callback_secret]
     headers = {
         "content-type": "application/json",
         "accept-encoding": "identity",
-        **signed_headers(secret, delivery.event_id, now // SECOND, body),
+        **signed_headers(secrets, delivery.event_id, now // SECOND, body, context.private_key),
+        **({REDELIVERED: "true"} if delivery.redelivered else {}),
     }
     call = HttpCall(method="POST", url=delivery.url, headers=headers, body=body)
     try:
@@ -88,7 +90,7 @@ async def _record(
     else:
         ended = replace(delivery, attempt_at=now + micros(wait_s))
     async with tools.store.transaction() as tx:
-        failing_since = await subscribers.record_attempt(tx, attempt, ended)
+        failing_since = await deliveries.record_attempt(tx, attempt, ended)
         because = None
         if gone:
             because = "it answered 410 Gone"

@@ -28,10 +28,12 @@ async def read(tools: Tools, stored: Sequence[StoredWebhook]) -> None:
     async with tools.store.reading() as tx:
         about = await generations.by_ids(tx, [webhook.generation_id for webhook in stored])
         members = await members_of(tx, about)
-    await settle(tools, [_observation(tools, webhook, about.get(webhook.generation_id), members) for webhook in stored])
+    await settle(
+        tools, [observation_of(tools, webhook, about.get(webhook.generation_id), members) for webhook in stored]
+    )
 
 
-def _observation(tools: Tools, stored: StoredWebhook, about: Generation | None, members: Members) -> Observation:
+def observation_of(tools: Tools, stored: StoredWebhook, about: Generation | None, members: Members) -> Observation:
     """What it says, believed as far as it is authenticated. What cannot be understood is still a sign: ask."""
     reading, unreadable = Reading(status=None), None
     if about is not None:

@@ -1,5 +1,7 @@
 """An inbound webhook: open its token, verify it, keep the bytes, answer. Nothing is read before it is stored."""
 
+from dataclasses import dataclass
+
 import structlog
 
 from service.core.generation import VerifiedBy
@@ -54,6 +56,25 @@ async def receive(tools: Tools, provider: str, token: str, webhook: InboundWebho
     tools.store.ring("read")
     log.info("webhook_stored", webhook_id=stored.id, generation_id=generation_id, provider=provider)
     return stored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vouched:
+    """A webhook is the provider's; `verified_by` None where nothing but its address says so."""
+
+    verified_by: VerifiedBy | None
+
+
+def verify_again(tools: Tools, stored: StoredWebhook) -> Vouched | None:
+    """Whether a refused webhook is vouched for by the secrets of today."""
+    upstream = tools.upstreams.get((stored.provider, stored.account))
+    if upstream is None:
+        return None
+    secrets = _secrets(tools, upstream, stored.generation_id)
+    try:
+        return Vouched(verified_by=upstream.provider.verify(stored.webhook, secrets))
+    except Unverified:
+        return None
 
 
 def _secrets(tools: Tools, upstream: Upstream, generation_id: str) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from service.flow.announce import deliveries_for
 from service.flow.keep import keep
 from service.flow.schedule import Pace, schedule
 from service.flow.tools import Tools
-from service.store import accounts, events, generations, observations, subscribers
+from service.store import accounts, deliveries, events, generations, observations, subscribers
 from service.store.base import Overtaken, Tx, Unavailable
 from service.store.generations import Scheduled
 
@@ -96,7 +96,9 @@ async def _meet(tools: Tools, tx: Tx, batch: _Batch, seen: Observation) -> None:
     known = batch.known.get(seen.generation_id)
     verdict = reconcile(known.generation, seen) if known else None
     finding = verdict.finding if verdict else Finding.STALE
-    if seen.webhook_id and not await observations.mark_read(
+    if seen.webhook_id and seen.replayed:
+        await observations.mark_read_again(tx, seen.webhook_id, finding, seen.unreadable_because)
+    elif seen.webhook_id and not await observations.mark_read(
         tx, seen.webhook_id, tools.now(), finding, seen.unreadable_because
     ):
         finding, verdict = Finding.REPEATED, None  # another process has read this very webhook
@@ -145,4 +147,4 @@ async def _record(tools: Tools, tx: Tx, batch: _Batch) -> None:
         active = await subscribers.active(tx)
         for event, generation in batch.announced:
             due = await deliveries_for(tools, tx, active, event, generation, positions[event.id])
-            await subscribers.insert_deliveries(tx, due)
+            await deliveries.insert(tx, due)

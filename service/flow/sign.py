@@ -5,10 +5,13 @@ Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/st
 
 import base64
 import binascii
+from collections.abc import Sequence
 import hashlib
 import hmac
 
-PREFIX = "whsec_"
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+PREFIX, PRIVATE_PREFIX, PUBLIC_PREFIX = "whsec_", "whsk_", "whpk_"
 SECRET_BYTES = 32
 SHORTEST_SECRET, LONGEST_SECRET = 24, 64  # bytes, by the specification
 
@@ -33,12 +36,33 @@ def key_of(secret: str) -> bytes:
     return key
 
 
-def signed_headers(secret: str, event_id: str, timestamp_s: int, body: bytes) -> dict[str, str]:
-    """`webhook-id` (the same on every try), `webhook-timestamp` (of this try) and `webhook-signature`."""
+def make_private_key(seed: bytes) -> str:
+    """`whsk_` + base64 of 32 bytes of entropy: an Ed25519 seed."""
+    return PRIVATE_PREFIX + base64.b64encode(seed).decode()
+
+
+def public_key(private_key: str) -> str:
+    """`whpk_` + base64 of the public key, for whoever verifies `v1a`."""
+    return PUBLIC_PREFIX + base64.b64encode(_ed25519(private_key).public_key().public_bytes_raw()).decode()
+
+
+def _ed25519(private_key: str) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(base64.b64decode(private_key.removeprefix(PRIVATE_PREFIX)))
+
+
+def signed_headers(
+    secrets: Sequence[str], event_id: str, timestamp_s: int, body: bytes, private_key: str | None = None
+) -> dict[str, str]:
+    """`webhook-id` (the same on every try), `webhook-timestamp` (of this try) and `webhook-signature`.
+
+    Every secret signs (`v1`), and the private key if there is one (`v1a`); whoever knows any of them can verify.
+    """
     text = f"{event_id}.{timestamp_s}.".encode() + body
-    signature = base64.b64encode(hmac.new(key_of(secret), text, hashlib.sha256).digest()).decode()
+    signatures = [("v1", hmac.new(key_of(secret), text, hashlib.sha256).digest()) for secret in secrets]
+    if private_key is not None:
+        signatures.append(("v1a", _ed25519(private_key).sign(text)))
     return {
         "webhook-id": event_id,
         "webhook-timestamp": str(timestamp_s),
-        "webhook-signature": f"v1,{signature}",
+        "webhook-signature": " ".join(f"{version},{base64.b64encode(made).decode()}" for version, made in signatures),
     }

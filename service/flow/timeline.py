@@ -5,10 +5,10 @@ from typing import Any
 from service.core.event import public
 from service.core.wire import Micros, from_json, rfc3339
 from service.flow.tools import Tools
-from service.store import events, generations, observations, subscribers
+from service.store import deliveries, events, generations, observations
 from service.store.base import Row
+from service.store.deliveries import Attempt, Delivery
 from service.store.observations import StoredWebhook
-from service.store.subscribers import Attempt, Delivery
 
 # What follows from what, for things that happened at the same microsecond.
 ORDER = ("webhook", "observation", "event", "delivery", "attempt")
@@ -33,9 +33,9 @@ async def timeline(tools: Tools, generation_id: str) -> dict[str, Any]:
             ),
             *(
                 (due.created_at, "delivery", _delivery(due))
-                for due in await subscribers.deliveries_of(tx, generation_id)
+                for due in await deliveries.of_generation(tx, generation_id)
             ),
-            *((tried.at, "attempt", _attempt(tried)) for tried in await subscribers.attempts_of(tx, generation_id)),
+            *((tried.at, "attempt", _attempt(tried)) for tried in await deliveries.attempts_of(tx, generation_id)),
         ]
     happened.sort(key=lambda entry: (entry[0], ORDER.index(entry[1])))
     entries = [{"at": rfc3339(at), "what": what, "facts": facts} for at, what, facts in happened]

@@ -13,6 +13,9 @@ from service.core.http import HttpCall, HttpReply, InboundWebhook
 from service.core.observation import Reading
 from service.providers.limits import Limit
 
+# Resolved away by whoever sends the call: https://www.rfc-editor.org/rfc/rfc3986#section-5.2.4
+DOT_SEGMENTS = frozenset({".", ".."})
+
 
 class Refused(Exception):
     """The provider refused, in words we understand."""
@@ -184,7 +187,9 @@ class Provider(Protocol):
 
 
 def route_of(provider: Provider, model: str) -> Route | None:
-    """The first route that knows the model."""
+    """The first route that knows the model. Some put it into a path, so it may not lead anywhere else."""
+    if DOT_SEGMENTS & set(model.split("/")):
+        return None
     return next(
         (route for route in provider.ROUTES if any(fnmatchcase(model, pattern) for pattern in route.models)), None
     )

@@ -130,7 +130,7 @@ def between(param: str, least: float, most: float) -> Limit:
             return None
         try:
             fits = not isinstance(value, bool | list | dict) and least <= float(value) <= most
-        except ValueError:
+        except (ValueError, OverflowError):
             fits = False
         return None if fits else Broken(message=f"{param} must be from {least:g} to {most:g}")
 

@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 from service.core.generation import Cost, Output, Status
 from service.core.http import HttpCall
 from service.core.wire import SECOND, Micros, from_json, to_json
-from service.providers.base import Account, Unreadable
+from service.providers.base import DOT_SEGMENTS, Account, Unreadable
 
 DEEPEST = 16  # levels of nesting looked into for URLs
 
@@ -61,7 +61,8 @@ def identifier(value: Any) -> str | None:
     """An id, which some write as a number."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    return text(value)
+    named = text(value)
+    return None if named in DOT_SEGMENTS else named  # it goes into a path, and these lead elsewhere
 
 
 def number(value: Any) -> float | None:

@@ -18,7 +18,7 @@ def capabilities(route: Route) -> dict[str, Any]:
         "streams": dialect.read_event is not None,
         "cancels": dialect.cancel is not None,
         "outputs": "poll, then a second question" if dialect.follow else "poll" if route.polls else "answer",
-        "preflight": [limit.param for limit in route.limits if limit.check is not tells_nothing],
+        "preflight": [*dict.fromkeys(limit.param for limit in route.limits if limit.check is not tells_nothing)],
     }
 
 

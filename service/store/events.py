@@ -1,10 +1,13 @@
 """Events ↔ rows. Their position is the cursor of every list and stream: it never skips one that commits late."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from service.core.event import Event, EventType
 from service.core.wire import Micros
 from service.store.base import Row, Tx, one
+from service.store.generations import NEVER
 from service.store.sql import load
 
 SQL = load("events")
@@ -38,12 +41,54 @@ async def by_id(tx: Tx, event_id: str) -> Event:
     return _from_row(await one(tx, SQL["event_by_id"], id=event_id))
 
 
-async def after(
-    tx: Tx, position: int, limit: int, event_type: str | None = None, generation_id: str | None = None
-) -> list[tuple[int, Event]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which events; None is any. `type` may be a family, `generation.*`."""
+
+    type: str | None = None
+    generation: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    since: Micros = 0
+    until: Micros = NEVER
+
+    def values(self) -> dict[str, Any]:
+        """As the queries take it: a type is what an event's type begins with."""
+        return {
+            "type": (self.type or "").removesuffix("*"),
+            "generation_id": self.generation,
+            "provider": self.provider,
+            "model": self.model,
+            "since": self.since,
+            "until": self.until,
+        }
+
+
+EVERY = Wanted()
+
+
+async def after(tx: Tx, position: int, limit: int, wanted: Wanted = EVERY) -> list[tuple[int, Event]]:
     """The events behind a position, oldest first, each with its own."""
-    rows = await tx.fetch(SQL["list_events"], after=position, limit=limit, type=event_type, generation_id=generation_id)
+    rows = await tx.fetch(SQL["list_events"], after=position, limit=limit, **wanted.values())
     return [(row["position"], _from_row(row)) for row in rows]
+
+
+async def count(tx: Tx, wanted: Wanted) -> int:
+    """How many there are."""
+    counted: int = (await one(tx, SQL["count_events"], **wanted.values()))["counted"]
+    return counted
+
+
+async def last_position(tx: Tx) -> int:
+    """The position of the newest event; behind it stands what is announced from now on."""
+    counted: int = (await one(tx, SQL["last_position"]))["counted"]
+    return counted
+
+
+async def position_of(tx: Tx, event_id: str) -> int:
+    """Where an event stands. Raises Missing."""
+    position: int = (await one(tx, SQL["position_of"], id=event_id))["position"]
+    return position
 
 
 async def events_of(tx: Tx, generation_id: str) -> list[Event]:

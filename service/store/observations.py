@@ -51,7 +51,8 @@ class WebhookListing:
     limit: int = 50
 
 
-def _from_row(row: Row) -> StoredWebhook:
+def webhook_from_row(row: Row) -> StoredWebhook:
+    """A row as values."""
     return StoredWebhook(
         id=row["id"],
         provider=row["provider"],
@@ -92,23 +93,23 @@ async def trim_quarantine(tx: Tx, keep: int) -> None:
 
 async def unread(tx: Tx, limit: int) -> list[StoredWebhook]:
     """Accepted webhooks nobody has read yet, oldest first."""
-    return [_from_row(row) for row in await tx.fetch(SQL["unread_webhooks"], limit=limit)]
+    return [webhook_from_row(row) for row in await tx.fetch(SQL["unread_webhooks"], limit=limit)]
 
 
 async def webhook_by_id(tx: Tx, webhook_id: str) -> StoredWebhook:
     """One stored webhook. Raises Missing."""
-    return _from_row(await one(tx, SQL["webhook_by_id"], id=webhook_id))
+    return webhook_from_row(await one(tx, SQL["webhook_by_id"], id=webhook_id))
 
 
 async def listed(tx: Tx, listing: WebhookListing) -> list[StoredWebhook]:
     """One page, newest first."""
     values = {name: getattr(listing, name) for name in WebhookListing.__slots__}
-    return [_from_row(row) for row in await tx.fetch(SQL["list_webhooks"], **values)]
+    return [webhook_from_row(row) for row in await tx.fetch(SQL["list_webhooks"], **values)]
 
 
 async def webhooks_of(tx: Tx, generation_id: str) -> list[StoredWebhook]:
     """A generation's webhooks in the order of their arrival."""
-    return [_from_row(row) for row in await tx.fetch(SQL["webhooks_of"], generation_id=generation_id)]
+    return [webhook_from_row(row) for row in await tx.fetch(SQL["webhooks_of"], generation_id=generation_id)]
 
 
 async def mark_read(tx: Tx, webhook_id: str, read_at: Micros, finding: Finding, unreadable_because: str | None) -> bool:
@@ -117,6 +118,11 @@ async def mark_read(tx: Tx, webhook_id: str, read_at: Micros, finding: Finding, 
         SQL["webhook_read"], id=webhook_id, read_at=read_at, finding=finding, unreadable_because=unreadable_because
     )
     return bool(rows)
+
+
+async def mark_read_again(tx: Tx, webhook_id: str, finding: Finding, unreadable_because: str | None) -> None:
+    """A replayed webhook: what it turned out to be this time."""
+    await tx.fetch(SQL["webhook_read_again"], id=webhook_id, finding=finding, unreadable_because=unreadable_because)
 
 
 async def insert(tx: Tx, found: Sequence[tuple[str, Observation, Finding]]) -> None:

@@ -7,7 +7,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.flow.tools import Tools
-from service.web import callbacks, events, generations, health, providers, subscribers, webhooks
+from service.web import (
+    callbacks,
+    deliveries,
+    events,
+    generations,
+    health,
+    providers,
+    replays,
+    subscribers,
+    webhooks,
+)
 from service.web.auth import Gate
 from service.web.endpoint import Call, Endpoint, json_response, routes
 from service.web.errors import Problem
@@ -24,6 +34,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *webhooks.ENDPOINTS,
     *events.ENDPOINTS,
     *subscribers.ENDPOINTS,
+    *deliveries.ENDPOINTS,
+    *replays.ENDPOINTS,
     *providers.ENDPOINTS,
     *health.ENDPOINTS,
     Endpoint(method="GET", path="/openapi.json", handle=openapi, summary="This document", answers={200: None}),

@@ -20,6 +20,8 @@ from service.flow.cancel import NotCancelable
 from service.flow.fetch import Unfetchable
 from service.flow.order import KeyReused, RefusedByPreflight, Unorderable
 from service.flow.poll import NotPollable
+from service.flow.redeliver import Delivered
+from service.flow.replay import NotReplayable
 from service.flow.tools import NotConfigured
 from service.providers.base import Unverified
 from service.store.base import Missing, Unavailable
@@ -106,6 +108,8 @@ MEANINGS: Mapping[type[Exception], Callable[[Any], Problem]] = {
         422, "idempotency_key_reused", str(KeyReused.__doc__), [FieldError("Idempotency-Key", "in use")]
     ),
     NotCancelable: lambda error: Problem(409, "not_cancelable", str(error)),
+    NotReplayable: lambda error: Problem(409, "not_replayable", str(error)),
+    Delivered: lambda _: Problem(409, "delivered", str(Delivered.__doc__)),
     NotPollable: lambda error: Problem(409, "not_pollable", str(error)),
     NotConfigured: lambda error: Problem(503, "account_not_configured", str(error), headers=SOON),
     Unavailable: lambda _: Problem(503, "store_unavailable", "nothing can be stored just now; try again", headers=SOON),

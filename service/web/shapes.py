@@ -37,25 +37,6 @@ class BulkBody(Struct, forbid_unknown_fields=True):
     deadline_s: Annotated[float, Meta(gt=0, description="how long to wait at most, in seconds")] | None = None
 
 
-class SubscriberBody(Struct, forbid_unknown_fields=True):
-    """Who wants which events."""
-
-    url: Url
-    event_types: Annotated[list[str], Meta(min_length=1)] | None = None
-    filter: "FilterBody | None" = None
-    description: Annotated[str, Meta(max_length=1000, pattern=PRINTABLE)] | None = None
-    max_in_flight: Annotated[int, Meta(ge=1, le=1000)] = 10
-    rate_per_s: Annotated[float, Meta(ge=0.001, le=10000)] | None = None
-
-
-class FilterBody(Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """Only events about generations that agree with all of this."""
-
-    provider: str | None = None
-    model: str | None = None
-    metadata: dict[str, Any] | None = None
-
-
 class GenerationsQuery(Struct, forbid_unknown_fields=True):
     """Newest first; `after` is the cursor of the page before."""
 
@@ -93,8 +74,20 @@ class EventsQuery(Struct, forbid_unknown_fields=True):
     after: str | None = None
     type: str | None = None
     generation: Name | None = None
+    provider: Name | None = None
+    model: Name | None = None
     limit: Limit = 50
     wait: WaitS = 0
+
+
+class StreamQuery(Struct, forbid_unknown_fields=True):
+    """From behind the cursor `after`, or behind `Last-Event-ID`; without either from now on."""
+
+    after: str | None = None
+    type: str | None = None
+    generation: Name | None = None
+    provider: Name | None = None
+    model: Name | None = None
 
 
 class PageQuery(Struct, forbid_unknown_fields=True):
@@ -219,29 +212,6 @@ class WebhookPage(Struct):
     """A page of stored webhooks."""
 
     data: list[WebhookShape]
-    next: str | None
-
-
-class SubscriberShape(Struct):
-    """A subscriber; `secret` only in the answer that made it."""
-
-    id: str
-    url: str
-    event_types: list[str] | None
-    filter: dict[str, Any] | None
-    description: str | None
-    max_in_flight: int
-    rate_per_s: float | None
-    created_at: Moment
-    disabled_at: Moment | None
-    disabled_because: str | None
-    secret: str | UnsetType = UNSET
-
-
-class SubscriberPage(Struct):
-    """A page of subscribers."""
-
-    data: list[SubscriberShape]
     next: str | None
 
 

@@ -4,14 +4,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from service.flow import deliver, expire, poll, read, submit
+from service.flow import deliver, expire, poll, read, replay, submit
 from service.flow.tools import Tools
 from service.workers.loop import Worker
 
 T = TypeVar("T")
 
 TICK_S = 0.25  # how long what became due by the clock alone may wait
-NAMES = ("submit", "read", "poll", "expire", "deliver")
+NAMES = ("submit", "read", "poll", "expire", "deliver", "replay")
 
 
 def roster(tools: Tools) -> list[Worker[Any]]:
@@ -25,6 +25,7 @@ def roster(tools: Tools) -> list[Worker[Any]]:
         ("poll", poll.claim, poll.poll, poll.LEASE_S - margin_s, 64),
         ("expire", _whole(expire.claim, 256), expire.expire, expire.LEASE_S - margin_s, 1),
         ("deliver", deliver.claim, deliver.deliver, delivering_s, 128),
+        ("replay", replay.claim, replay.replay, replay.LEASE_S - margin_s, 4),
     ]
     return [
         Worker(

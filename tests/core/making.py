@@ -56,7 +56,7 @@ def held(status=Status.FAILED, *, believed=True, **told):
     return Held(status=status, believed=believed, **facts)
 
 
-def clock(at=DEADLINE):
-    """A bounded wait ended."""
-    failure = because(FailureCode.DEADLINE_PASSED, "no closing word came before the deadline", origin="clock")
+def clock(at=DEADLINE, code=FailureCode.DEADLINE_PASSED):
+    """A bounded wait ended; with `result_lost`, a stream broke off."""
+    failure = because(code, "no closing word came before the deadline", origin="clock")
     return seen(Status.EXPIRED, Origin.CLOCK, at=at, verified_by=None, failure=failure)

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from service.core.admission import LONGEST_OPEN_S, MISSES_TO_OPEN, Budget, Ledger, deal, fair_share
+from service.core.admission import LONGEST_OPEN_S, MISSES_TO_OPEN, Breaker, Budget, Ledger, deal, fair_share
 from service.core.wire import SECOND
 
 MINUTE = 60 * SECOND
@@ -190,6 +190,18 @@ def test_every_further_miss_doubles_the_silence_to_a_cap():
 def test_answer_closes_it():
     assert missed(40).answered().pollable(START) is None
     assert FRESH == missed(40).answered()
+
+
+@pytest.mark.parametrize("misses", range(20))
+def test_breaker_of_an_account_is_the_breaker_of_anybody(misses):
+    """A provider that keeps failing and a subscriber that does are asked less by one rule."""
+    breaker, ledger = Breaker(), missed(misses)
+    for _ in range(misses):
+        breaker = breaker.missed(START)
+
+    assert (breaker.misses, breaker.open_until) == (ledger.misses, ledger.open_until)
+    for later in (-MINUTE, 0, 5 * SECOND, 5 * MINUTE):
+        assert breaker.passing(START + later) == ledger.pollable(START + later)
 
 
 def test_misses_before_an_answer_do_not_count():

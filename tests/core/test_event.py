@@ -79,6 +79,10 @@ def test_nothing_of_how_it_is_worked_on_is_shown():
     assert "secret-token" not in str(public(hidden))
 
 
+def test_what_was_ordered_together_shows_by_what():
+    assert SHOWN | {"bulk_id": "blk_1"} == public(replace(COMPLETED, bulk_id="blk_1"))
+
+
 def test_failure_is_shown_with_all_its_facts():
     shown = public_failure(replace(REASON, alternatives=("b",)))
 

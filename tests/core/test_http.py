@@ -25,3 +25,8 @@ def test_answer_is_ok_in_the_two_hundreds(http_status, ok):
 def test_what_may_be_secret_stays_out_of_the_repr(message):
     """A message in a log line or a traceback gives nothing away."""
     assert "s3cret" not in repr(message)
+
+
+def test_call_is_no_stream_unless_it_says_so():
+    """A provider that is not known to stream is answered for as a whole."""
+    assert HttpCall(method="GET", url="https://a.test").streamed is False

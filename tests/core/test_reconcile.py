@@ -495,6 +495,7 @@ ALPHABET = {
     "hint that it completed": hinted(Status.COMPLETED),
     "hint that it failed, with its code": hinted(Status.FAILED, failure=replace(REASON, provider_code="CODE")),
     "clock": clock(),
+    "clock, before the deadline": clock(at=AT),
     "unknown word": seen(None, provider_status="pondering"),
     "another external id": seen(Status.COMPLETED, Origin.WEBHOOK, external_id="ext-2"),
 }
@@ -508,7 +509,7 @@ ORDER = {EventType.PROCESSING: 0, EventType.EXPIRED: 1} | dict.fromkeys(CLOSING_
 def test_no_sequence_of_observations_closes_twice(status, external_id):
     """At most one closing word is announced, nothing after it, and at most one expiry, before it.
 
-    These are all 13 + 13² + … + 13⁶ sequences, though few are played: `reconcile` answers from the generation and the
+    These are all 14 + 14² + … + 14⁶ sequences, though few are played: `reconcile` answers from the generation and the
     observation alone, so two sequences that led to the same generation with the same announcements behind it have the
     same futures, and one of them stands for both.
     """
@@ -583,10 +584,105 @@ def test_clock_that_was_asked_too_early_is_stale():
     assert Verdict(finding=Finding.STALE, generation=known) == reconcile(known, clock(at=AT))
 
 
-def test_clock_ends_an_unanswered_submission_before_its_deadline():
-    known = generation(Status.SUBMITTING, external_id=None)
+# ---------------------------------------------------------------- nothing to ask by
 
-    assert Status.EXPIRED == reconcile(known, clock(at=AT)).generation.status
+
+@pytest.mark.parametrize(
+    ("status", "webhook_expected"),
+    [
+        (Status.SUBMITTING, False),
+        (Status.SUBMITTING, True),
+        (Status.SUBMITTED, False),
+        (Status.PROCESSING, False),
+    ],
+)
+def test_clock_ends_what_cannot_be_asked_about_before_its_deadline(status, webhook_expected):
+    """Its submission was never answered; or its stream broke off, had named nothing, and nobody will call."""
+    known = generation(status, external_id=None, webhook_expected=webhook_expected, held=held(believed=False))
+
+    told = clock(AT, FailureCode.DEADLINE_PASSED if status is Status.SUBMITTING else FailureCode.RESULT_LOST)
+
+    verdict = reconcile(known, told)
+
+    expected = generation(
+        Status.EXPIRED,
+        external_id=None,
+        webhook_expected=webhook_expected,
+        failure=told.reading.failure,
+        learned_from=Origin.CLOCK,
+    )
+    assert Verdict(finding=Finding.ADVANCED, generation=expected, announce=EventType.EXPIRED) == verdict
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        generation(Status.PENDING, external_id=None),
+        generation(Status.SUBMITTING),
+        generation(Status.SUBMITTED),
+        generation(Status.PROCESSING),
+        generation(Status.SUBMITTED, external_id=None, webhook_expected=True),
+        generation(Status.PROCESSING, external_id=None, webhook_expected=True),
+        generation(Status.COMPLETED, external_id=None),
+        generation(Status.FAILED, external_id=None),
+        generation(Status.CANCELED, external_id=None),
+        generation(Status.EXPIRED, external_id=None),
+    ],
+    ids=lambda known: f"{known.status}-{known.external_id}-{known.webhook_expected}",
+)
+@pytest.mark.parametrize("code", [FailureCode.DEADLINE_PASSED, FailureCode.RESULT_LOST])
+def test_clock_leaves_alone_what_can_be_asked_about_or_will_be_told(known, code):
+    """Or waits for its turn, or has ended already."""
+    assert Verdict(finding=Finding.STALE, generation=known) == reconcile(known, clock(AT, code))
+
+
+@pytest.mark.parametrize("status", [Status.SUBMITTED, Status.PROCESSING])
+def test_clock_that_asked_before_a_stream_was_accepted_ends_nothing(status):
+    known = generation(status, external_id=None)
+
+    assert Finding.STALE is reconcile(known, clock(AT, FailureCode.SUBMISSION_UNKNOWN)).finding
+
+
+@pytest.mark.parametrize("status", [Status.SUBMITTED, Status.PROCESSING])
+def test_testimony_of_a_broken_stream_is_waited_for_and_then_taken(status):
+    """It said how it ended and not all that this promises; that beats saying that nobody told us."""
+    known = generation(status, external_id=None, held=held(failure=REASON))
+
+    assert Finding.STALE is reconcile(known, clock(at=HOLD_UNTIL - 1)).finding
+    assert EventType.FAILED is reconcile(known, clock(at=HOLD_UNTIL)).announce
+
+
+@pytest.mark.parametrize("status", [Status.SUBMITTED, Status.PROCESSING])
+def test_word_after_a_stream_was_given_up_closes_late(status):
+    expired = reconcile(generation(status, external_id=None), clock(AT, FailureCode.RESULT_LOST)).generation
+
+    verdict = reconcile(expired, seen(Status.COMPLETED, Origin.STREAM))
+
+    assert (EventType.COMPLETED, True) == (verdict.announce, verdict.generation.late)
+
+
+def test_stream_tells_bit_by_bit_what_is_known_in_the_end():
+    """Accepted, running, named, and done: each event adds to what the others told, and one closes."""
+    told = [
+        seen(Status.SUBMITTED, Origin.STREAM),
+        seen(Status.PROCESSING, Origin.STREAM, provider_status="thinking_delta"),
+        seen(Status.PROCESSING, Origin.STREAM, external_id="ext-1", progress=0.4),
+        seen(None, Origin.STREAM, provider_status="pondering"),
+        seen(Status.COMPLETED, Origin.STREAM, provider_status="ok", verified_by=VerifiedBy.SUBMIT),
+    ]
+    known, announced = generation(Status.SUBMITTING, external_id=None), []
+    for observation in told:
+        verdict = reconcile(known, observation)
+        known, announced = verdict.generation, [*announced, verdict.announce]
+
+    assert [None, EventType.PROCESSING, None, None, EventType.COMPLETED] == announced
+    assert ("ext-1", 1.0, "ok", Origin.STREAM, VerifiedBy.SUBMIT) == (
+        known.external_id,
+        known.progress,
+        known.provider_status,
+        known.learned_from,
+        known.verified_by,
+    )
 
 
 def test_clock_does_not_take_held_testimony_before_its_time():

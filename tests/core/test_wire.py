@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.core.wire import from_json, micros, read_rfc3339, rfc3339, to_json
+from service.core.wire import canonical_json, from_json, micros, read_rfc3339, rfc3339, to_json
 
 NOON = 1_795_176_000_000_000
 
@@ -60,6 +60,18 @@ def test_json_is_compact_and_comes_back():
 
     assert '{"a":[1,2.5,null,true,"é"],"b":{}}' == to_json(value)
     assert value == from_json(to_json(value)) == from_json(to_json(value).encode())
+
+
+def test_canonical_json_is_the_same_in_whatever_order_the_keys_came():
+    """So that an order sent again is known as the same; the order of a list is its own."""
+    assert b'{"a":[2,1],"b":{"c":1,"d":2}}' == canonical_json({"b": {"d": 2, "c": 1}, "a": [2, 1]})
+    assert canonical_json({"a": [1, 2]}) != canonical_json({"a": [2, 1]})
+
+
+@pytest.mark.parametrize("number", [2**63, 2**64, 10**30, -(2**64)])
+def test_number_beyond_every_register_comes_back(number):
+    """Callers may write any JSON; what they ordered is what is sent."""
+    assert number == from_json(to_json(number))
 
 
 @pytest.mark.parametrize("text", ["", "{", "NaN", b"\xff", '{"a": 1,}'])

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 from service.core.http import InboundWebhook
 from service.flow.order import Asked, order, stored
 from service.flow.receive import receive
-from service.store import events, subscribers
+from service.store import deliveries, events, subscribers
 from service.store.base import Missing
 from service.store.subscribers import Subscriber
 from tests.conftest import WEBHOOK_SECRET, opened, run_worker, tools_over
@@ -166,7 +166,7 @@ async def agreed(path, clock, transport, world):
         generation = await stored(tools, world.generation_id)
         async with database.reading() as tx:
             emitted = [event for _, event in await events.after(tx, 0, 100)]
-            delivered = await subscribers.deliveries_of(tx, world.generation_id)
+            delivered = await deliveries.of_generation(tx, world.generation_id)
     paid = world.submissions
     assert ("completed" if paid else "expired") == generation.status
     assert [world.generation_id] * paid == [event.generation_id for event in emitted if event.type in CLOSING]

@@ -12,7 +12,7 @@ from service.destinations import Destinations
 from service.flow import deliver
 from service.flow.order import stored
 from service.flow.sign import BadSecret, key_of, make_secret, signed_headers
-from service.store import subscribers
+from service.store import deliveries, subscribers
 from service.store.subscribers import Subscriber
 from service.transport import Transport
 from tests.conftest import run_worker
@@ -51,12 +51,12 @@ def completed(tools, submitted, calls_back):
 
 async def attempts(tools, generation_id):
     async with tools.store.reading() as tx:
-        return await subscribers.attempts_of(tx, generation_id)
+        return await deliveries.attempts_of(tx, generation_id)
 
 
-async def deliveries(tools, generation_id):
+async def deliveries_made(tools, generation_id):
     async with tools.store.reading() as tx:
-        return await subscribers.deliveries_of(tx, generation_id)
+        return await deliveries.of_generation(tx, generation_id)
 
 
 async def test_a_delivery_verifies_with_the_public_package(tools, listener, subscribed, completed, monkeypatch):
@@ -118,7 +118,7 @@ async def test_a_delivery_is_given_up_at_the_end_of_the_schedule(tools, clock, l
         assert 1 == await run_worker(tools, "deliver")
         clock.advance(wait_s * 1.25)
 
-    (delivery,) = await deliveries(tools, generation_id)
+    (delivery,) = await deliveries_made(tools, generation_id)
     assert 10 == delivery.attempts
     assert delivery.given_up_at is not None
     assert 0 == await run_worker(tools, "deliver")
@@ -145,7 +145,7 @@ async def test_gone_disables_the_subscriber(tools, listener, subscribed, complet
     async with tools.store.reading() as tx:
         subscriber = await subscribers.by_id(tx, subscriber_id)
     assert "it answered 410 Gone" == subscriber.disabled_because
-    (delivery,) = await deliveries(tools, generation_id)
+    (delivery,) = await deliveries_made(tools, generation_id)
     assert delivery.given_up_at is not None
     await completed()
     assert 0 == await run_worker(tools, "deliver")
@@ -201,7 +201,7 @@ async def test_a_callback_url_that_is_gone_gives_up_only_its_own_delivery(tools,
     while await run_worker(tools, "deliver"):
         pass
 
-    ends = [(await deliveries(tools, one))[0] for one in (first, second)]
+    ends = [(await deliveries_made(tools, one))[0] for one in (first, second)]
     assert {(True, False), (False, True)} == {
         (end.given_up_at is not None, end.delivered_at is not None) for end in ends
     }
@@ -276,7 +276,7 @@ async def test_a_dead_subscriber_delays_nobody_else(tools, clock, listener, subs
     alive = [
         delivery.delivered_at is not None
         for one in ids
-        for delivery in await deliveries(tools, one)
+        for delivery in await deliveries_made(tools, one)
         if delivery.url.endswith("/alive")
     ]
     assert [True] * 3 == alive

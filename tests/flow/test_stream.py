@@ -3,7 +3,6 @@
 from dataclasses import replace
 import json
 
-from anyio.lowlevel import checkpoint
 import pytest
 
 from service.core.generation import Status
@@ -14,7 +13,20 @@ from service.flow.timeline import timeline
 from service.flow.tools import Tools
 from service.store import events
 from tests.conftest import run_worker, tools_over
-from tests.flow.streams import BUSY, COMPLETE, DONE, EXECUTION, IMAGE, MADE, SENSE, STARTED, THINKING, Silent, Stream
+from tests.flow.streams import (
+    BUSY,
+    COMPLETE,
+    DONE,
+    EXECUTION,
+    HEARD,
+    IMAGE,
+    MADE,
+    SENSE,
+    STARTED,
+    THINKING,
+    Silent,
+    Stream,
+)
 from tests.peers import Peer, hang_up, listening, read_and_hang_up
 from tests.upstream import CUT
 
@@ -29,6 +41,12 @@ def streamed(tools, upstream, ordered):
 
     async def submit(answer, *, over=tools, **changed):
         generation_id = await ordered(**{**SENSE, **changed})
+
+        async def heard():
+            return (await stored(tools, generation_id)).status == Status.PROCESSING
+
+        if isinstance(answer, Stream) and answer.heard is None:
+            answer.heard = heard
         upstream.answers.append(answer)
         assert await run_worker(over, "submit") == 1
         return await stored(tools, generation_id)
@@ -209,7 +227,7 @@ async def test_a_question_that_nobody_will_answer_is_a_failure_that_asks_it(tool
 @pytest.mark.parametrize("ends", ["cut", "politely", "never"])
 async def test_a_stream_that_breaks_off_is_asked_about_at_once(tools, upstream, streamed, routed, ends):
     routed(stream_idle_s=0.05)
-    generation = await streamed(Stream(STARTED, ends=ends))
+    generation = await streamed(Stream(STARTED, HEARD, ends=ends))
     assert Status.PROCESSING == generation.status
     upstream.answers.append((200, EXECUTION))
 
@@ -222,12 +240,19 @@ async def test_a_stream_that_breaks_off_is_asked_about_at_once(tools, upstream, 
     assert "/v1/workflows/executions/ex-1" == upstream.asked[-1].path
 
 
+async def test_what_arrived_before_the_stream_broke_off_is_heard(streamed):
+    """Also what came faster than it was settled: its last words are not dropped with the connection."""
+    generation = await streamed(Stream(THINKING, STARTED, COMPLETE, ends="cut"))
+
+    assert (Status.COMPLETED, "ex-1") == (generation.status, generation.external_id)
+
+
 @pytest.mark.parametrize("ends", ["cut", "politely", "never"])
 async def test_a_stream_that_breaks_off_without_a_name_is_lost(tools, upstream, streamed, routed, ends):
     """Nobody can be asked, and it is never sent again."""
     routed(stream_idle_s=0.05)
 
-    generation = await streamed(Stream(THINKING, ends=ends))
+    generation = await streamed(Stream(THINKING, HEARD, ends=ends))
 
     assert (Status.EXPIRED, "result_lost", "clock") == (
         generation.status, generation.failure.code, generation.learned_from,
@@ -293,9 +318,18 @@ async def test_a_closing_word_ends_it_though_the_stream_goes_on(streamed):
     assert Status.COMPLETED == generation.status
 
 
-async def test_an_event_that_never_ends_is_cut(tools, upstream, streamed, monkeypatch):
+@pytest.mark.parametrize(
+    "story",
+    [
+        (STARTED, HEARD, b"data: " + b"x" * 2000),
+        (b"data: %b\n\ndata: %b" % (json.dumps(STARTED).encode(), b"x" * 2000),),
+    ],
+    ids=["alone", "in the same piece"],
+)
+async def test_an_event_that_never_ends_is_cut(tools, upstream, streamed, monkeypatch, story):
+    """What was told before it is heard."""
     monkeypatch.setattr(stream, "EVENT_MAX_BYTES", 1000)
-    generation = await streamed(Stream(STARTED, _Endless(), ends="never"))
+    generation = await streamed(Stream(*story, ends="never"))
     upstream.answers.append((200, EXECUTION))
 
     assert 1 == await run_worker(tools, "poll")
@@ -303,29 +337,11 @@ async def test_an_event_that_never_ends_is_cut(tools, upstream, streamed, monkey
     assert Status.COMPLETED == (await stored(tools, generation.id)).status
 
 
-class _Endless(str):
-    """An event whose end does not come."""
-
-    __slots__ = ()
-
-    def __format__(self, _):
-        """A line without the end of it."""
-        return "x" * 2000
-
-
 async def test_events_are_heard_however_they_are_cut_into_pieces(streamed):
     """Lines end in any of the three ways, and a piece may end in the middle of one."""
-    text = f": hello\r\n\r\nevent: message\r\ndata: {json.dumps(STARTED)}\r\n\r\ndata: {json.dumps(COMPLETE)}\r\r"
+    text = f": hello\r\n\r\nevent: message\r\ndata: {json.dumps(STARTED)}\r\n\r\ndata: {json.dumps(COMPLETE)}\r\r\n"
 
-    class Dripping:
-        async def __call__(self, scope, receive, send):
-            headers = [(b"content-type", b"text/event-stream")]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            for letter in text:
-                await send({"type": "http.response.body", "body": letter.encode(), "more_body": True})
-            await send({"type": "http.response.body", "body": b"\n"})
-
-    generation = await streamed(Dripping())
+    generation = await streamed(Stream(*(letter.encode() for letter in text)))
 
     assert (Status.COMPLETED, "ex-1") == (generation.status, generation.external_id)
 
@@ -397,17 +413,14 @@ async def test_what_was_closed_meanwhile_is_not_asked_about(tools, clock, ordere
     """Somebody polled by hand while the stream went on; then it broke off."""
     generation_id = await ordered(**SENSE)
 
-    class Closing(Stream):
-        async def __call__(self, scope, receive, send):
-            headers = [(b"content-type", b"text/event-stream")]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await send({"type": "http.response.body", "body": b"data: %b\n\n" % self.events[0], "more_body": True})
-            while (await stored(tools, generation_id)).external_id is None:
-                await checkpoint()
-            upstream.answers.append((200, EXECUTION))
-            await poll(tools, await claim_one(tools, generation_id))
+    async def polled():
+        if (await stored(tools, generation_id)).external_id is None:
+            return False
+        upstream.answers.append((200, EXECUTION))
+        await poll(tools, await claim_one(tools, generation_id))
+        return True
 
-    upstream.answers.append(Closing(json.dumps(STARTED).encode()))
+    upstream.answers.append(Stream(STARTED, HEARD, ends="cut", heard=polled))
 
     await run_worker(tools, "submit")
 

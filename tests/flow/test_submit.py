@@ -41,6 +41,35 @@ async def test_a_process_that_dies_while_submitting_where_nobody_calls_back_is_n
     assert generation.deadline_at > clock.at
 
 
+@pytest.mark.parametrize(
+    ("provider", "model", "answer_s"),
+    [("aihubmix", "gpt-image-1", 300), ("eachlabs", "eachsense/beta", 300), ("aihubmix", "wan2.6-t2v", 60)],
+)
+async def test_an_answer_is_waited_for_as_long_as_its_route_may_take(tools, clock, ordered, provider, model, answer_s):
+    """The process died while it submitted: its outcome is said to be unknown when no answer can come any more."""
+    generation_id = await ordered(provider=provider, model=model)
+    await claim(tools, 10)
+    clock.advance(answer_s + 25)
+    assert 0 == await run_worker(tools, "expire")
+    clock.advance(10)
+
+    assert 1 == await run_worker(tools, "expire")
+
+    generation = await stored(tools, generation_id)
+    assert (Status.EXPIRED, "submission_unknown") == (generation.status, generation.failure.code)
+    assert generation.deadline_at > clock.at
+
+
+async def test_a_long_answer_is_not_waited_for_beyond_the_deadline(tools, clock, ordered):
+    generation_id = await ordered(provider="aihubmix", model="gpt-image-1", deadline_s=20.0)
+    await claim(tools, 10)
+    clock.advance(21)
+
+    await run_worker(tools, "expire")
+
+    assert Status.EXPIRED == (await stored(tools, generation_id)).status
+
+
 async def test_a_submission_carries_our_callback_url_and_the_operators_secret(tools, upstream, submitted):
     generation_id = await submitted()
 

@@ -1,24 +1,14 @@
 """The exact calls: where, how, with which key, and what is written in them."""
 
+from contextlib import suppress
+
 import pytest
 
 from service.core.failure import FailureCode, Fault
 from service.core.wire import from_json
 from service.providers.base import File, Refused, Target, route_of
 from service.providers.catalog import PROVIDERS
-from tests.providers.asking import (
-    ACCOUNT,
-    JSON,
-    asked,
-    field,
-    file,
-    form,
-    order,
-    posted,
-    spoken,
-    submitted,
-    target,
-)
+from tests.providers.asking import ACCOUNT, JSON, asked, field, file, form, order, posted, spoken, submitted, target
 
 CALLBACK = "https://arrivals.test/callbacks/any/token"
 CALLED_BACK = {"callback_url": CALLBACK, "webhook_secret": "s3cret"}
@@ -60,11 +50,7 @@ SUBMISSIONS = {
         cat_form("sora-2-pro", REFERENCE),
     ),
     # https://docs.laozhang.ai/en/api-capabilities/veo/official-forward
-    ("laozhang", "veo-3.1-generate-preview", "always a form"): (
-        CAT,
-        {},
-        cat_form("veo-3.1-generate-preview"),
-    ),
+    ("laozhang", "veo-3.1-generate-preview", "always a form"): (CAT, {}, cat_form("veo-3.1-generate-preview")),
     ("laozhang", "veo-3.1-fast-generate-preview", "a form with a fetched file"): (
         CAT_AND_REFERENCE,
         {"files": FETCHED},
@@ -104,11 +90,7 @@ SUBMISSIONS = {
     ),
     # https://docs.runblob.io/api-reference/kling/o3-photo-generate and its siblings
     **{
-        ("runblob", family, "JSON"): (
-            CAT,
-            {},
-            posted(f"/v1/{family}/generate", b'{"prompt":"a cat"}'),
-        )
+        ("runblob", family, "JSON"): (CAT, {}, posted(f"/v1/{family}/generate", b'{"prompt":"a cat"}'))
         for family in FAMILIES
     },
     **{
@@ -439,7 +421,7 @@ BULKS = {
             b'{"inputs":[{"prompt":"a cat"},{"prompt":"a dog"}],'
             b'"webhook_url":"https://arrivals.test/callbacks/any/token","webhook_secret":"s3cret"}',
         ),
-    ),
+    )
 }
 
 
@@ -506,7 +488,7 @@ def test_everything_a_route_can_say_is_shown_here(name):
 
 @pytest.mark.parametrize("case", SUBMISSIONS, ids=" ".join)
 def test_submission_goes_to_the_accounts_own_hosts_with_its_key_and_no_other_secret(case):
-    """A public workflow takes the key in the body; nobody is told the secrets that webhooks are checked with."""
+    """A public workflow takes the key in the body. The one webhook secret to send along is named by the order."""
     provider, model, _ = case
     told, more, _ = SUBMISSIONS[case]
 
@@ -596,10 +578,10 @@ def test_messages_are_kept_where_there_is_a_prompt_too():
     assert messages == from_json(call.body)["messages"]
 
 
+ROUTES = [(name, route) for name, provider in PROVIDERS.items() for route in provider.ROUTES]
 ASKING = [
     (name, route, verb)
-    for name, provider in PROVIDERS.items()
-    for route in provider.ROUTES
+    for name, route in ROUTES
     for verb in ("poll", "follow", "cancel")
     if getattr(route.dialect, verb)
 ]
@@ -611,3 +593,28 @@ def test_question_about_an_unknown_id_is_our_mistake(name, route, verb):
 
     with pytest.raises(ValueError, match="has no external id yet"):
         getattr(route.dialect, verb).ask(without, ACCOUNT)
+
+
+STRANGE = (None, True, -1, 0.5, 10**400, "", "8", "\x00 é", "data:", "https://[", [], [None], [[]], {}, {"": {}})
+
+
+@pytest.mark.parametrize(("name", "route"), ROUTES, ids=lambda part: getattr(part, "name", part))
+def test_input_of_any_kind_makes_a_call_or_is_refused(name, route):
+    """Nothing else is raised on the way out: the order was taken already, and who sends it must hear of it."""
+    model = route.models[0].replace("*", "x")
+    fields = (
+        "prompt",
+        "input",
+        "inputs",
+        "messages",
+        "seconds",
+        "input_reference",
+        "stream",
+        "version",
+        "callback_url",
+    )
+
+    for field_name in (*fields, *(limit.param.partition(".")[0] for limit in route.limits)):
+        for value in STRANGE:
+            with suppress(Refused):
+                assert "POST" == submitted(name, model, {field_name: value}, **CALLED_BACK).method

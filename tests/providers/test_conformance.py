@@ -25,6 +25,7 @@ PIECES = {name: pieces(name) for name in PROVIDERS}
 EVERY_PIECE = [piece for provider in PIECES.values() for piece in provider]
 PROVEN = [piece for piece in EVERY_PIECE if piece.told["reads"] == "webhook" and expected_of(piece).get("verified_by")]
 SIGNED = [piece for piece in PROVEN if piece.told["expect"]["verified_by"] == VerifiedBy.SIGNATURE]
+REFUSALS = [piece for piece in EVERY_PIECE if "refused" in piece.told and piece.reply.http_status >= 400]
 OUTCOMES = ("expect", "events", "refused", "unverified", "unreadable")
 
 LEAST = ("poll-processing", "poll-completed", "poll-failed")
@@ -145,6 +146,19 @@ def test_piece_is_read_as_it_says(piece):
     assert expected == as_told(heard(piece), expected)
 
 
+@pytest.mark.parametrize("piece", REFUSALS, ids=lambda piece: piece.name)
+def test_error_answer_is_explained_alike_by_whoever_reads_it(piece):
+    """The reader of its channel, and the one for any error body: apart from what only a header says."""
+    reply = piece.reply
+
+    found = facts(
+        PROVIDERS[piece.provider].read_failure(reply.http_status, reply.body, piece.told["refused"]["origin"])
+    )
+
+    told_by_headers = {name: found[name] for name in ("retry_after_s", "trace_id") if found[name] is None}
+    assert piece.told["refused"] | told_by_headers == found
+
+
 def as_told(found, expected):
     """What was found, with only those facts of an output that the piece tells."""
     if isinstance(found, dict) and isinstance(expected, dict):
@@ -230,9 +244,9 @@ def test_body_that_is_hardly_json_breaks_no_reader(channel):
     assert [] == odd
 
 
-@pytest.mark.parametrize("name", PROVIDERS)
-def test_mangled_headers_break_no_reader(name):
-    odd = [odd for piece in PIECES[name] for odd in unsound(piece, "headers", garbled(spoken(piece).headers))]
+@pytest.mark.parametrize("channel", CHANNELS, ids=" ".join)
+def test_mangled_headers_break_no_reader(channel):
+    odd = [odd for piece in CHANNELS[channel] for odd in unsound(piece, "headers", garbled(spoken(piece).headers))]
 
     assert [] == odd
 

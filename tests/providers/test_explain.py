@@ -4,7 +4,7 @@ import pytest
 
 from service.core.failure import MEANING, FailureCode, Fault
 from service.core.http import HttpReply
-from service.providers.explain import BY_HTTP_STATUS, Said, explain, retry_after_s
+from service.providers.explain import BY_HTTP_STATUS, Said, explain, retry_after_s, validation
 
 CODES = {"NO_FUNDS": FailureCode.INSUFFICIENT_FUNDS}
 WORDS = ((r"no channel", FailureCode.MODEL_UNAVAILABLE), (r"moderation queue", FailureCode.PROVIDER_UNAVAILABLE))
@@ -42,13 +42,18 @@ def test_status_decides_when_nothing_else_does(http_status, code):
 
 @pytest.mark.parametrize(
     ("http_status", "code"),
-    [(418, FailureCode.INVALID_REQUEST), (451, FailureCode.INVALID_REQUEST), (524, FailureCode.PROVIDER_ERROR)],
+    [
+        (418, FailureCode.INVALID_REQUEST),
+        (451, FailureCode.INVALID_REQUEST),
+        (524, FailureCode.PROVIDER_ERROR),
+        (599, FailureCode.PROVIDER_ERROR),
+    ],
 )
 def test_unlisted_status_means_its_hundred(http_status, code):
     assert code is code_of(http_status)
 
 
-@pytest.mark.parametrize("http_status", [None, 200, 302])
+@pytest.mark.parametrize("http_status", [None, 0, 200, 302, 600, 999])
 def test_failure_without_any_reason_is_the_providers(http_status):
     assert FailureCode.PROVIDER_ERROR is code_of(http_status)
     assert FailureCode.UNKNOWN is code_of(http_status, provider_code="NEW")
@@ -150,3 +155,29 @@ def test_fault_and_retryable_follow_the_code(code):
 )
 def test_retry_after_is_seconds_or_a_date_measured_by_the_answers_own(headers, seconds):
     assert seconds == retry_after_s(HttpReply(http_status=429, headers=headers))
+
+
+@pytest.mark.parametrize(
+    ("detail", "param", "message"),
+    [
+        ([{"loc": ["body", "prompt"], "msg": "field required", "type": "missing"}], "prompt", "field required"),
+        ([{"loc": ["body", "messages", 0, "content"], "msg": "too long"}], "messages.0.content", "too long"),
+        ([{"loc": ["query", "limit"], "msg": "too large"}], "query.limit", "too large"),
+        ([{"loc": ["body"], "msg": "not JSON"}], None, "not JSON"),
+        ([{"loc": [], "msg": "no"}], None, "no"),
+        ([{"loc": "body.prompt", "msg": "no"}], None, "no"),
+        ([{"msg": "no"}], None, "no"),
+        ([{"loc": ["body", "n"]}], "n", None),
+        ([{"loc": ["body", "n"], "msg": 7}], "n", None),
+        ([{"loc": ["body", "a"], "msg": "first"}, {"loc": ["body", "b"], "msg": "second"}], "a", "first"),
+        ("Missing credentials", None, "Missing credentials"),
+        (" ", None, None),
+        ([], None, None),
+        (["no"], None, None),
+        ({"loc": ["body", "n"], "msg": "no"}, None, None),
+        (None, None, None),
+    ],
+)
+def test_detail_is_a_sentence_or_the_first_field_that_was_wrong(detail, param, message):
+    """As FastAPI writes it: the field in dots, without the body that every one of them is in."""
+    assert (param, message) == validation(detail)

@@ -98,8 +98,7 @@ def test_reference_that_is_no_file_is_refused_before_anything_is_paid(reference)
 
 
 @pytest.mark.parametrize(
-    "head",
-    ["data:image/png\r\nx-evil: 1;base64,", 'data:image/pn"g;base64,', "data:;base64,", "data:image;base64,"],
+    "head", ["data:image/png\r\nx-evil: 1;base64,", 'data:image/pn"g;base64,', "data:;base64,", "data:image;base64,"]
 )
 def test_media_type_that_is_none_is_refused(head):
     """Otherwise it could end the part's header and begin another."""
@@ -108,8 +107,7 @@ def test_media_type_that_is_none_is_refused(head):
 
 
 @pytest.mark.parametrize(
-    ("name", "written"),
-    [('a"b', "a%22b"), ("a\r\nx-evil: 1", "a%0D%0Ax-evil: 1"), ("a\nb", "a%0Ab")],
+    ("name", "written"), [('a"b', "a%22b"), ("a\r\nx-evil: 1", "a%0D%0Ax-evil: 1"), ("a\nb", "a%0Ab")]
 )
 def test_field_name_cannot_end_its_header(name, written):
     assert form("/v1/videos", field(written, "v"), MODEL) == submitted("laozhang", "sora-2", {name: "v"})

@@ -1,12 +1,16 @@
-"""Values out of JSON that may hold anything, and URLs that may not be any."""
+"""Values out of JSON that may hold anything, URLs that may not be any, and the plainest calls."""
+
+import base64
 
 import pytest
 
 from service.core.generation import Cost, Output, Status
+from service.core.http import HttpCall
 from service.providers import shapes
-from service.providers.base import Unreadable
+from service.providers.base import Account, Unreadable
 
 OWN = "https://api.test"
+ACCOUNT = Account(base_url=OWN, api_key="key-1", hosts={"other": "https://other.test/at"})
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"null", b"\xff", b"[" * 100_000])
@@ -110,6 +114,15 @@ def test_moment_is_one_that_can_be_written(value, found):
     assert found == shapes.moment(value)
 
 
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [(0, 0), (3, 3), ("4", 4), (2.9, 2), (10**9, 10**9), (10**9 + 1, None), (-1, None), (True, None), (None, None)],
+)
+def test_position_is_a_place_in_a_queue(value, found):
+    """Whole, from none before it on, and never so far back that no database holds it."""
+    assert found == shapes.position(value)
+
+
 def test_status_word_means_what_the_table_says():
     words = {"done": Status.COMPLETED}
 
@@ -183,6 +196,57 @@ def test_outputs_come_once_whole_and_in_order():
         Output(kind="video", url="https://api.test/v1/x.mp4", needs_key=True),
         Output(kind="image", url="https://cdn.test/y.png", needs_key=False),
     ) == found
+
+
+@pytest.mark.parametrize("expires_at", [None, 1_769_594_992_000_000])
+def test_outputs_are_kept_until_the_moment_that_was_told(expires_at):
+    found = shapes.outputs(["https://cdn.test/x", "/v1/y"], OWN, "video", expires_at=expires_at)
+
+    assert [("video", expires_at), ("video", expires_at)] == [(one.kind, one.expires_at) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("content", "media", "kind"),
+    [
+        (b"\x89PNG\r\n\x1a\n rest", "image/png", "image"),
+        (b"\xff\xd8\xff\xe0 rest", "image/jpeg", "image"),
+        (b"GIF87a rest", "image/gif", "image"),
+        (b"GIF89a rest", "image/gif", "image"),
+        (b"RIFF\n\x00\x01\xffWEBP rest", "image/webp", "image"),
+        (b"RIFF\n\x00\x01\xffWAVE rest", "application/octet-stream", "file"),
+        (b"GIF88a rest", "application/octet-stream", "file"),
+        (b" \x89PNG\r\n\x1a\n", "application/octet-stream", "file"),
+        (b"\x00", "application/octet-stream", "file"),
+    ],
+)
+def test_inline_output_is_a_data_uri_of_what_its_first_bytes_say(content, media, kind):
+    """It needs no key: it is here already."""
+    written = base64.b64encode(content).decode()
+
+    expected = Output(kind=kind, url=f"data:{media};base64,{written}", content_type=media, needs_key=False)
+    assert (expected,) == shapes.inline(written)
+
+
+@pytest.mark.parametrize("content", ["", "=", "a", "***", "aGk", "aGk=\n", " aGk=", "é", "data:image/png;base64,aGk="])
+def test_inline_output_that_is_not_base64_is_none(content):
+    assert () == shapes.inline(content)
+
+
+def test_key_goes_with_a_question_and_with_a_call():
+    bearer = {"authorization": "Bearer key-1"}
+
+    assert HttpCall(method="GET", url="https://api.test/v1/x", headers=bearer) == shapes.get(ACCOUNT, "/v1/x")
+    assert HttpCall(
+        method="POST",
+        url="https://api.test/v1/x",
+        headers={**bearer, "content-type": "application/json"},
+        body=b'{"a":1}',
+    ) == shapes.post(ACCOUNT, "/v1/x", {"a": 1})
+
+
+def test_call_goes_to_a_further_host_of_the_account():
+    assert "https://other.test/at/v1/x" == shapes.get(ACCOUNT, "/v1/x", host="other").url
+    assert "https://other.test/at/v1/x" == shapes.post(ACCOUNT, "/v1/x", {}, host="other").url
 
 
 @pytest.mark.parametrize(

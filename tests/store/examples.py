@@ -7,9 +7,10 @@ from service.core.failure import FailureCode, because
 from service.core.generation import Cost, Generation, Held, Origin, Output, Status, VerifiedBy
 from service.core.http import InboundWebhook
 from service.store import events, generations, subscribers
+from service.store.deliveries import Delivery
 from service.store.generations import Schedule, Scheduled
 from service.store.observations import StoredWebhook
-from service.store.subscribers import Delivery, Subscriber
+from service.store.subscribers import Subscriber
 
 T0 = 1_790_000_000_000_000
 SECOND = 1_000_000
@@ -157,7 +158,7 @@ async def subscribe(database, *subscribed):
 async def due(database, *deliveries):
     """Insert deliveries that are due at once."""
     async with database.transaction() as tx:
-        await subscribers.insert_deliveries(tx, deliveries)
+        await deliveries.insert(tx, deliveries)
 
 
 async def announce(database, *announced, then=lambda: None):

@@ -133,6 +133,15 @@ async def test_requests_per_minute_are_kept(database, clock):
     assert [f"gen_{number:02}" for number in range(len(moments))] == claimed
 
 
+async def test_what_was_ordered_together_keeps_within_the_budget_too(database):
+    """As many as there are places for, in the order in which they were asked for; the rest when there is one again."""
+    budgets = {ACCOUNT: Budget(max_in_flight=2, requests_per_minute=60_000)}
+    await keep(database, *(scheduled(f"{number}", bulk_id="blk_1", submit_at=T0) for number in range(3)))
+    assert ["gen_0", "gen_1"] == await submissions(database, budgets)
+    assert [] == await submissions(database, budgets)
+    assert ["gen_2"] == await submissions(database)
+
+
 async def test_accounts_do_not_share_a_budget(database):
     other = ("vtrix", "default")
     budgets = {ACCOUNT: Budget(max_in_flight=1, requests_per_minute=60), other: WIDE[ACCOUNT]}

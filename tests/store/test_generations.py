@@ -246,6 +246,72 @@ async def test_one_generation_is_claimed_for_a_poll_whatever_its_schedule(databa
             await generations.claim_poll_of(tx, "gen_none", 60 * SECOND)
 
 
+async def test_bulk_orders_come_back_in_the_order_in_which_they_were_asked_for(database):
+    await keep(
+        database,
+        scheduled("b", bulk_id="blk_1", created_at=T0 + 9),
+        scheduled("a", bulk_id="blk_1", submit_at=T0 + 5),
+        scheduled("c", bulk_id="blk_2", status=Status.COMPLETED),
+        scheduled("d", bulk_id="blk_3"),
+        scheduled("e"),
+    )
+    async with database.reading() as tx:
+        found = await generations.of_bulks(tx, ["blk_2", "blk_1", "blk_none"])
+        assert {} == await generations.of_bulks(tx, [])
+    assert {"blk_1": ["gen_a", "gen_b"], "blk_2": ["gen_c"]} == {
+        bulk_id: [known.generation.id for known in members] for bulk_id, members in found.items()
+    }
+    assert await stored(database, "gen_a") == found["blk_1"][0]
+
+
+@pytest.mark.parametrize(
+    ("known", "answer_by", "expected"),
+    [
+        ({}, T0 + 330 * SECOND, T0 + 330 * SECOND),
+        ({"deadline_at": T0 + 20 * SECOND}, T0 + 330 * SECOND, T0 + 20 * SECOND),
+        ({"webhook_expected": True}, T0 + 330 * SECOND, T0 + 90 * SECOND),
+    ],
+    ids=["later", "at the deadline", "a webhook is expected"],
+)
+async def test_answer_is_waited_for_until_its_own_moment(database, known, answer_by, expected):
+    """Where a webhook may come, the wait is another one, and stays."""
+    await keep(database, scheduled(status=Status.SUBMITTING, clock_at=T0 + 90 * SECOND, **known))
+    before = await stored(database, "gen_1")
+    async with database.transaction() as tx:
+        await generations.answer_by(tx, "gen_1", answer_by)
+        await generations.answer_by(tx, "gen_none", answer_by)
+    assert replace(before, schedule=Schedule(clock_at=expected)) == await stored(database, "gen_1")
+
+
+async def test_what_has_a_name_can_be_asked_about_at_once(database):
+    await keep(database, scheduled(status=Status.PROCESSING, external_id="ext-1", poll_at=T0 + 900 * SECOND))
+    before = await stored(database, "gen_1")
+    async with database.transaction() as tx:
+        await generations.poll_now(tx, "gen_1", T0 + 5)
+    assert replace(before, schedule=Schedule(poll_at=T0 + 5)) == await stored(database, "gen_1")
+
+
+@pytest.mark.parametrize(
+    "known",
+    [{}, {"external_id": "ext-1", "status": Status.COMPLETED, "closed_at": T0}, {"poll_at": T0 + 9}],
+    ids=["without a name", "closed", "without a name, due"],
+)
+async def test_what_nobody_can_answer_for_is_not_asked_about(database, known):
+    await keep(database, scheduled(**known))
+    before = await stored(database, "gen_1")
+    async with database.transaction() as tx:
+        await generations.poll_now(tx, "gen_1", T0 + 5)
+    assert before == await stored(database, "gen_1")
+
+
+async def test_accepted_stream_that_was_told_not_now_goes_back_into_the_queue(database):
+    """It was submitted, and its provider has not named it."""
+    await keep(database, scheduled(status=Status.SUBMITTED, submitted_at=T0, clock_at=T0 + 1, poll_at=None))
+    async with database.transaction() as tx:
+        assert await generations.return_to_pending(tx, "gen_1", T0 + 5, FAILURE)
+    assert Status.PENDING == (await stored(database, "gen_1")).generation.status
+
+
 async def test_unanswered_poll_is_asked_later(database):
     await keep(database, scheduled(poll_at=T0))
     async with database.transaction() as tx:

@@ -6,9 +6,9 @@ import anyio
 import pytest
 
 from service.core.event import EventType
-from service.store import subscribers
+from service.store import deliveries, subscribers
 from service.store.base import Missing
-from service.store.subscribers import Attempt, DeliveryContext
+from service.store.deliveries import Attempt, DeliveryContext
 from tests.store.examples import SECOND, T0, announce, delivery, due, event, subscribe, subscriber
 
 pytestmark = pytest.mark.timeout(30)
@@ -25,7 +25,7 @@ FULL = subscriber(
 
 async def claim(database, limit=100):
     async with database.transaction() as tx:
-        return await subscribers.claim(tx, limit, LEASE)
+        return await deliveries.claim(tx, limit, LEASE)
 
 
 async def names(database, limit=100):
@@ -36,7 +36,7 @@ async def end(database, claimed, *, at=T0, **ended):
     """Record an attempt: delivered, given up, or tried again."""
     attempt = Attempt(delivery_id=claimed.id, number=claimed.attempts, at=at, duration_s=0.5)
     async with database.transaction() as tx:
-        return await subscribers.record_attempt(tx, attempt, replace(claimed, **{"attempt_at": None, **ended}))
+        return await deliveries.record_attempt(tx, attempt, replace(claimed, **{"attempt_at": None, **ended}))
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ async def test_disabled_subscriber_is_served_no_more(database):
         assert ["sub_2"] == [one.id for one in await subscribers.active(tx)]
         found = await subscribers.by_id(tx, "sub_1")
         assert (T0 + 1, "it answered 410 Gone") == (found.disabled_at, found.disabled_because)
-        first, _ = await subscribers.deliveries_of(tx, "gen_1")
+        first, _ = await deliveries.of_generation(tx, "gen_1")
         assert (None, T0 + 1) == (first.attempt_at, first.given_up_at)
     assert ["dlv_2"] == await names(database)
 
@@ -100,9 +100,9 @@ async def test_deleted_subscriber_is_forgotten_and_its_deliveries_given_up(datab
             await subscribers.delete(tx, "sub_1", T0 + 1)
         with pytest.raises(Missing):
             await subscribers.by_id(tx, "sub_1")
-        assert [T0 + 1] == [one.given_up_at for one in await subscribers.deliveries_of(tx, "gen_1")]
+        assert [T0 + 1] == [one.given_up_at for one in await deliveries.of_generation(tx, "gen_1")]
         with pytest.raises(Missing):
-            await subscribers.context_of(tx, delivery())
+            await deliveries.context_of(tx, delivery())
     assert [] == await names(database)
 
 
@@ -296,13 +296,13 @@ async def test_context_says_what_sending_needs(database):
     await announce(database, event(body='{"a":1}'))
     async with database.transaction() as tx:
         expected = DeliveryContext(body='{"a":1}', secret="whsec_AAAA", registered=True, disabled=False)
-        assert expected == await subscribers.context_of(tx, delivery())
+        assert expected == await deliveries.context_of(tx, delivery())
         await subscribers.disable(tx, "sub_1", T0, "on purpose")
-        assert replace(expected, disabled=True) == await subscribers.context_of(tx, delivery())
+        assert replace(expected, disabled=True) == await deliveries.context_of(tx, delivery())
         await subscribers.callback_subscriber(tx, subscriber("2"))
-        assert replace(expected, registered=False) == await subscribers.context_of(tx, delivery(subscriber_id="sub_2"))
+        assert replace(expected, registered=False) == await deliveries.context_of(tx, delivery(subscriber_id="sub_2"))
         with pytest.raises(Missing):
-            await subscribers.context_of(tx, delivery(event_id="evt_none"))
+            await deliveries.context_of(tx, delivery(event_id="evt_none"))
 
 
 async def test_attempts_come_back_in_order(database):
@@ -312,11 +312,11 @@ async def test_attempts_come_back_in_order(database):
     second = Attempt(delivery_id="dlv_1", number=2, at=T0 + 1, duration_s=1.5, http_status=200, answer="thanks ☂")
     (claimed,) = await claim(database)
     async with database.transaction() as tx:
-        await subscribers.record_attempt(tx, second, claimed)
-        await subscribers.record_attempt(tx, first, claimed)
-        await subscribers.record_attempt(tx, replace(first, error="told twice"), claimed)
-        assert [first, second] == await subscribers.attempts_of(tx, "gen_1")
-        assert [] == await subscribers.attempts_of(tx, "gen_2")
+        await deliveries.record_attempt(tx, second, claimed)
+        await deliveries.record_attempt(tx, first, claimed)
+        await deliveries.record_attempt(tx, replace(first, error="told twice"), claimed)
+        assert [first, second] == await deliveries.attempts_of(tx, "gen_1")
+        assert [] == await deliveries.attempts_of(tx, "gen_2")
 
 
 async def test_delivered_is_delivered(database):
@@ -325,7 +325,7 @@ async def test_delivered_is_delivered(database):
     (claimed,) = await claim(database)
     assert await end(database, claimed, delivered_at=T0 + 3) is None
     async with database.reading() as tx:
-        assert [delivery(attempts=1, delivered_at=T0 + 3)] == await subscribers.deliveries_of(tx, "gen_1")
+        assert [delivery(attempts=1, delivered_at=T0 + 3)] == await deliveries.of_generation(tx, "gen_1")
     assert [] == await claim(database)
 
 
@@ -337,7 +337,7 @@ async def test_attempt_that_outlived_its_lease_does_not_speak_for_the_next(datab
     (new,) = await claim(database)
     await end(database, old, given_up_at=T0)
     async with database.reading() as tx:
-        assert [new] == await subscribers.deliveries_of(tx, "gen_1")
+        assert [new] == await deliveries.of_generation(tx, "gen_1")
 
 
 async def test_since_when_a_subscriber_has_only_failed(database, clock):

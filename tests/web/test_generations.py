@@ -128,6 +128,20 @@ async def test_what_the_provider_has_not_named_cannot_be_polled(client, ordered)
     assert (409, "not_pollable") == (answer.status_code, answer.json()["code"])
 
 
+async def test_what_cannot_be_asked_about_cannot_be_polled(client, tools, upstream, ordered):
+    """The provider has named it, and documents no way to ask."""
+    generation_id = (await ordered(provider="aihubmix", model="gpt-image-1"))["id"]
+    upstream.answers.append((200, {"output": [{"taskId": "t-1"}]}))
+    await run_worker(tools, "submit")
+    asked = len(upstream.asked)
+
+    answer = await client.post(f"/v1/generations/{generation_id}/poll")
+
+    assert (409, "not_pollable") == (answer.status_code, answer.json()["code"])
+    assert "aihubmix documents no way" in answer.json()["detail"]
+    assert asked == len(upstream.asked)
+
+
 async def test_what_waits_can_be_canceled_once(client, ordered):
     generation_id = (await ordered())["id"]
 

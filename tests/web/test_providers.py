@@ -1,3 +1,5 @@
+import pytest
+
 from service.providers.catalog import PROVIDERS
 from tests.conftest import run_worker
 
@@ -8,6 +10,57 @@ async def test_every_provider_and_route_is_listed_with_what_it_can_do(client):
     listed = {one["name"]: {route["name"] for route in one["routes"]} for one in told}
     assert {name: {route.name for route in provider.ROUTES} for name, provider in PROVIDERS.items()} == listed
     assert {"hint", "body", None} == {route["trust"] for one in told for route in one["routes"]}
+
+
+async def routes(client):
+    """Every route by (provider, name)."""
+    told = (await client.get("/v1/providers")).json()["data"]
+    return {(one["name"], route["name"]): route for one in told for route in one["routes"]}
+
+
+@pytest.mark.parametrize(
+    ("provider", "route", "expected"),
+    [
+        ("eachlabs", "workflows",
+         {"submit": "asynchronous", "bulk": 10, "webhooks": True, "trust": "body", "polls": True, "streams": False,
+          "outputs": "poll", "preflight": []}),
+        ("eachlabs", "sense",
+         {"submit": "stream, or synchronous", "bulk": None, "webhooks": False, "trust": None, "polls": True,
+          "streams": True, "outputs": "poll"}),
+        ("eachlabs", "predictions", {"submit": "asynchronous", "bulk": None, "streams": False, "cancels": True}),
+        ("aihubmix", "images",
+         {"submit": "synchronous", "webhooks": False, "polls": False, "cancels": False, "outputs": "answer",
+          "preflight": ["prompt"]}),
+        ("seacloud", "queue", {"outputs": "poll, then a second question", "cancels": True, "preflight": ["webhook"]}),
+        ("laozhang", "sora-forward", {"outputs": "poll, then a second question", "webhooks": False, "cancels": False}),
+        ("runblob", "gemini", {"webhooks": True, "trust": "hint"}),
+    ],
+    ids=lambda one: one if isinstance(one, str) else "",
+)  # fmt: skip
+async def test_a_route_tells_what_it_can_do(client, provider, route, expected):
+    told = (await routes(client))[provider, route]
+
+    assert expected == {name: told[name] for name in expected}
+
+
+async def test_a_route_tells_its_limits_in_words(client):
+    told = await routes(client)
+
+    sizes = told["laozhang", "sora-forward"]["limits"]["size"]
+    assert "720x1280, 1280x720 (sora-2)" in sizes
+    assert "1792x1024 (sora-2-pro)" in sizes
+    assert "4, 6, 8" == told["aihubmix", "veo"]["limits"]["seconds"]
+    assert "1-10 in bulk" == told["eachlabs", "workflows"]["limits"]["inputs"]
+    assert all(isinstance(says, str) for route in told.values() for says in route["limits"].values())
+
+
+async def test_every_limit_that_is_checked_is_among_those_that_are_told(client):
+    assert [] == [
+        (name, param)
+        for name, route in (await routes(client)).items()
+        for param in route["preflight"]
+        if param not in route["limits"]
+    ]
 
 
 async def test_how_a_provider_has_behaved_is_counted(client, tools, clock, upstream, ordered):

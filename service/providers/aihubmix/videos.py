@@ -39,7 +39,7 @@ def _seconds_as_text(given: Mapping[str, Any]) -> dict[str, Any]:
     """Sora takes `seconds` as text only, and a reference as `{"image_url"}`."""
     seconds = given.get("seconds")
     numeric = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    return {**given, **({"seconds": f"{seconds:g}"} if numeric else {})}
+    return {**given, **({"seconds": str(seconds).removesuffix(".0")} if numeric else {})}
 
 
 def _seconds_as_number(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def submit(order: Order, account: Account) -> HttpCall:
     """https://docs.eachlabs.ai/sense/chat-completions: streamed unless the order says `"stream": false`."""
     body = {**order.input, "model": order.model}
     prompt = body.pop("prompt", None)
-    if "messages" not in body and prompt is not None:
+    if not body.get("messages") and prompt is not None:
         body["messages"] = [{"role": "user", "content": prompt}]
     streamed = body.setdefault("stream", True) is not False
     headers = {**account.bearer(), "content-type": "application/json"}

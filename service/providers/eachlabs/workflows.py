@@ -38,7 +38,7 @@ from service.providers.shapes import (
     urls,
 )
 
-MOST_IN_BULK = 10
+MOST_IN_BULK, PUBLIC_STEPS = 10, 3
 NOT_BILLED = frozenset({FailureCode.RATE_LIMITED, FailureCode.CONCURRENCY_LIMITED})
 
 # https://docs.eachlabs.ai/workflows/get-execution (older pages add `pending`)
@@ -61,7 +61,10 @@ def submit(order: Order, account: Account) -> HttpCall:
     steps = [quote(step, safe="@") for step in order.model.split("/")[1:]]
     if not steps[0].startswith("@"):
         return post(account, f"/v1/workflows/trigger/{'/'.join(steps)}", body)
-    nickname, slug, version = (*steps, "", "")[:3]
+    if len(steps) != PUBLIC_STEPS:
+        told = "name a public workflow as workflows/@nickname/slug/version"
+        raise Refused(because(FailureCode.MODEL_NOT_FOUND, told, origin="preflight", billed=False))
+    nickname, slug, version = steps
     return HttpCall(
         method="POST",
         url=f"{account.base_url}/v1/public/{nickname}/workflows/{slug}/versions/{version}/trigger",

@@ -10,12 +10,32 @@ VALUES (:id, :position, :type, :generation_id, :at, :body);
 SELECT * FROM events WHERE id = :id;
 
 -- name: list_events
-SELECT * FROM events
- WHERE position > :after
-   AND COALESCE(:type, type) = type
-   AND COALESCE(:generation_id, generation_id) = generation_id
- ORDER BY position
+-- A type may be a family: `generation.` is the beginning of all of its own. A ping is about no generation.
+SELECT events.* FROM events LEFT JOIN generations ON generations.id = events.generation_id
+ WHERE events.position > :after
+   AND SUBSTR(events.type, 1, LENGTH(:type)) = :type
+   AND COALESCE(:generation_id, events.generation_id) = events.generation_id
+   AND COALESCE(:provider, COALESCE(generations.provider, '')) = COALESCE(generations.provider, '')
+   AND COALESCE(:model, COALESCE(generations.model, '')) = COALESCE(generations.model, '')
+   AND events.at >= :since
+   AND events.at < :until
+ ORDER BY events.position
  LIMIT :limit;
+
+-- name: count_events
+SELECT COUNT(*) AS counted FROM events LEFT JOIN generations ON generations.id = events.generation_id
+ WHERE SUBSTR(events.type, 1, LENGTH(:type)) = :type
+   AND COALESCE(:generation_id, events.generation_id) = events.generation_id
+   AND COALESCE(:provider, COALESCE(generations.provider, '')) = COALESCE(generations.provider, '')
+   AND COALESCE(:model, COALESCE(generations.model, '')) = COALESCE(generations.model, '')
+   AND events.at >= :since
+   AND events.at < :until;
+
+-- name: last_position
+SELECT counted FROM counters WHERE name = 'events';
+
+-- name: position_of
+SELECT position FROM events WHERE id = :id;
 
 -- name: events_of
 SELECT * FROM events WHERE generation_id = :generation_id ORDER BY position;

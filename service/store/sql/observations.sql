@@ -22,6 +22,9 @@ UPDATE webhooks SET read_at = :read_at, finding = :finding, unreadable_because =
  WHERE id = :id AND read_at IS NULL
 RETURNING id;
 
+-- name: webhook_read_again
+UPDATE webhooks SET finding = :finding, unreadable_because = :unreadable_because WHERE id = :id;
+
 -- name: webhook_by_id
 SELECT * FROM webhooks WHERE id = :id;
 

@@ -1,9 +1,20 @@
 -- name: insert_subscriber
 INSERT INTO subscribers (
-    id, kind, url, secret, event_types, filter, description, max_in_flight, rate_per_s, spent_until, created_at
+    id, kind, url, secret, event_types, filter, description, max_in_flight, rate_per_s, private_key, spent_until,
+    created_at
 ) VALUES (
-    :id, :kind, :url, :secret, :event_types, :filter, :description, :max_in_flight, :rate_per_s, 0, :created_at
+    :id, :kind, :url, :secret, :event_types, :filter, :description, :max_in_flight, :rate_per_s, :private_key, 0,
+    :created_at
 );
+
+-- name: update_subscriber
+UPDATE subscribers SET
+    url = :url, secret = :secret, previous_secret = :previous_secret, previous_until = :previous_until,
+    private_key = :private_key, event_types = :event_types, filter = :filter, description = :description,
+    max_in_flight = :max_in_flight, rate_per_s = :rate_per_s, paused_at = :paused_at, disabled_at = :disabled_at,
+    disabled_because = :disabled_because
+ WHERE id = :id AND kind = 'registered'
+RETURNING id;
 
 -- name: insert_callback_subscriber
 INSERT INTO subscribers (id, kind, url, secret, max_in_flight, spent_until, created_at)
@@ -35,90 +46,6 @@ UPDATE subscribers SET disabled_at = :now, disabled_because = :because
 RETURNING id;
 
 -- name: subscriber_answered
-UPDATE subscribers SET failing_since = NULL WHERE id = :id AND failing_since IS NOT NULL RETURNING failing_since;
-
--- name: subscriber_failed
-UPDATE subscribers SET failing_since = COALESCE(failing_since, :now) WHERE id = :id RETURNING failing_since;
-
--- name: nothing_left_to_try
--- Days without a single attempt are no days of failure.
-UPDATE subscribers SET failing_since = NULL
- WHERE id = :id
-   AND NOT EXISTS (SELECT 1 FROM deliveries WHERE deliveries.subscriber_id = :id AND deliveries.attempt_at IS NOT NULL);
-
--- name: insert_delivery
-INSERT INTO deliveries (
-    id, event_id, position, generation_id, subscriber_id, url, created_at, attempts, attempt_at, in_flight_until
-) VALUES (
-    :id, :event_id, :position, :generation_id, :subscriber_id, :url, :created_at, 0, :created_at, 0
-);
-
--- name: lock_subscribers_in_need
--- A statement of its own: PostgreSQL counts in the snapshot of before the lock, so what is on its way is counted after it.
-SELECT id FROM subscribers
- WHERE disabled_at IS NULL
-   AND EXISTS (SELECT 1 FROM deliveries
-                WHERE deliveries.subscriber_id = subscribers.id AND deliveries.attempt_at <= :now)
- ORDER BY id
- /* pg: FOR UPDATE */;
-
--- name: subscribers_in_need
--- Every subscriber with something due, what it may still take, and how much of it is on its way.
-SELECT subscribers.id, subscribers.max_in_flight, subscribers.rate_per_s, subscribers.spent_until,
-       subscribers.failing_since,
-       (SELECT COUNT(*) FROM deliveries AS waiting
-         WHERE waiting.subscriber_id = subscribers.id AND waiting.attempt_at <= :now) AS due,
-       (SELECT COUNT(*) FROM deliveries AS busy
-         WHERE busy.subscriber_id = subscribers.id AND busy.attempt_at IS NOT NULL AND busy.in_flight_until > :now) AS in_flight
-  FROM subscribers
- WHERE disabled_at IS NULL
-   AND EXISTS (SELECT 1 FROM deliveries
-                WHERE deliveries.subscriber_id = subscribers.id AND deliveries.attempt_at <= :now)
- ORDER BY subscribers.id;
-
--- name: claim_deliveries
--- Order is kept per generation: a delivery waits while an earlier one to the same subscriber is still open.
-WITH due AS (
-    SELECT id FROM deliveries AS due
-     WHERE subscriber_id = :subscriber_id AND attempt_at <= :now
-       AND NOT EXISTS (
-            SELECT 1 FROM deliveries AS earlier
-             WHERE earlier.generation_id = due.generation_id
-               AND earlier.subscriber_id = due.subscriber_id
-               AND earlier.position < due.position
-               AND earlier.attempt_at IS NOT NULL)
-     ORDER BY attempt_at, position
-     LIMIT :limit
-     /* pg: FOR UPDATE SKIP LOCKED */
-)
-UPDATE deliveries SET attempt_at = :lease_until, in_flight_until = :lease_until, attempts = attempts + 1
- WHERE id IN (SELECT id FROM due)
-RETURNING *;
-
--- name: subscriber_spent
-UPDATE subscribers SET spent_until = :spent_until WHERE id = :id;
-
--- name: delivery_context
-SELECT events.body, events.type, subscribers.secret, subscribers.kind, subscribers.disabled_at
-  FROM events, subscribers
- WHERE events.id = :event_id AND subscribers.id = :subscriber_id;
-
--- name: insert_attempt
-INSERT INTO attempts (delivery_id, number, at, duration_s, http_status, error, answer)
-VALUES (:delivery_id, :number, :at, :duration_s, :http_status, :error, :answer)
-ON CONFLICT (delivery_id, number) DO NOTHING;
-
--- name: delivery_ended
--- Guarded by the claim: an attempt that outlived its lease does not speak for the next one.
-UPDATE deliveries SET
-    attempt_at = :attempt_at, in_flight_until = 0, delivered_at = :delivered_at, given_up_at = :given_up_at
- WHERE id = :id AND attempts = :attempts AND delivered_at IS NULL AND given_up_at IS NULL
-RETURNING id;
-
--- name: deliveries_of
-SELECT * FROM deliveries WHERE generation_id = :generation_id ORDER BY position, id;
-
--- name: attempts_of
-SELECT attempts.* FROM attempts JOIN deliveries ON deliveries.id = attempts.delivery_id
- WHERE deliveries.generation_id = :generation_id
- ORDER BY attempts.at, attempts.number;
+UPDATE subscribers SET failing_since = NULL, misses = 0, open_until = 0
+ WHERE id = :id AND failing_since IS NOT NULL
+RETURNING failing_since;

@@ -1,0 +1,215 @@
+"""Doing again what was done: stored webhooks read again, refused ones verified again, events sent again.
+
+A replay is a row that says where it stands. Each turn does one batch and writes how far it came, so that a restart goes
+on from there. Nothing that was announced is ever changed by one; it can only add what was missing.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+
+import structlog
+
+from service.core.observation import Observation
+from service.core.reconcile import reconcile
+from service.core.wire import micros
+from service.flow.bulk import members_of
+from service.flow.read import observation_of
+from service.flow.receive import verify_again
+from service.flow.redeliver import Outcome, due_again, recipients
+from service.flow.settle import settle
+from service.flow.tools import Tools
+from service.store import deliveries, events, generations, observations, replays
+from service.store.base import Tx, Unavailable
+from service.store.events import Wanted
+from service.store.observations import StoredWebhook
+from service.store.replays import Filters, Progress, Replay, What
+
+log = structlog.get_logger()
+
+BATCH = 200
+LEASE_S = 60.0
+UNREADABLE, VERIFIED, UNVERIFIED = "unreadable", "verified", "unverified"
+
+Step = Callable[[Tools, Replay, int], Awaitable[Replay]]
+
+
+class NotReplayable(Exception):
+    """It cannot be replayed; the message says why."""
+
+
+class Canceled(Exception):
+    """The replay was canceled, or another process has it."""
+
+
+async def start(
+    tools: Tools, what: What, filters: Filters, *, dry_run: bool = False, rate_per_s: float | None = None
+) -> Replay:
+    """A new replay, which a worker takes up at once."""
+    now = tools.now()
+    # What comes in while it runs is not its concern.
+    bounded = replace(filters, until=min(filters.until, now))
+    new = Replay(
+        id=tools.make_id("rpl"),
+        what=what,
+        filters=bounded,
+        created_at=now,
+        dry_run=dry_run,
+        rate_per_s=rate_per_s,
+        cursor="0" if what is What.EVENTS else "",
+        due_at=now,
+    )
+    async with tools.store.transaction() as tx:
+        counted = (
+            await events.count(tx, _wanted(bounded)) if what is What.EVENTS else await replays.count_webhooks(tx, new)
+        )
+        new = replace(new, total=counted)
+        await replays.insert(tx, new)
+    tools.store.ring("replay")
+    log.info("replay_started", replay_id=new.id, what=what, total=new.total, dry_run=dry_run)
+    return new
+
+
+def _wanted(filters: Filters) -> Wanted:
+    return Wanted(
+        type=filters.type,
+        generation=filters.generation,
+        provider=filters.provider,
+        model=filters.model,
+        since=filters.since,
+        until=filters.until,
+    )
+
+
+async def claim(tools: Tools, limit: int) -> list[Replay]:
+    """Replays whose next batch is due."""
+    async with tools.store.transaction() as tx:
+        return await replays.claim(tx, limit, micros(LEASE_S))
+
+
+async def replay(tools: Tools, claimed: Replay) -> None:
+    """One batch of one replay."""
+    size = BATCH if claimed.rate_per_s is None else max(1, min(BATCH, int(claimed.rate_per_s)))
+    try:
+        after = await STEPS[claimed.what](tools, claimed, size)
+    except Unavailable:
+        raise  # its lease brings it back
+    except Canceled:
+        return
+    except Exception as error:
+        log.exception("replay_failed", replay_id=claimed.id)
+        after = replace(claimed, status=Progress.FAILED, failed_because=type(error).__name__)
+    now, did = tools.now(), after.done - claimed.done
+    if after.status is Progress.RUNNING and did < size:
+        after = replace(after, status=Progress.FINISHED)
+    running = after.status is Progress.RUNNING
+    pause = did / claimed.rate_per_s if claimed.rate_per_s else 0.0
+    after = replace(after, due_at=now + micros(pause) if running else None, finished_at=None if running else now)
+    async with tools.store.transaction() as tx:
+        saved = await replays.save(tx, claimed, after)
+    tools.store.ring("replay")
+    log.info(
+        "replay_advanced", replay_id=claimed.id, done=after.done, total=after.total, status=after.status, saved=saved
+    )
+
+
+async def _webhooks(tools: Tools, claimed: Replay, size: int) -> Replay:
+    async with tools.store.reading() as tx:
+        stored = await replays.webhooks(tx, claimed, size)
+        seen = await _seen_again(tools, tx, stored)
+        if claimed.dry_run:
+            return claimed.after(await _would_be(tx, seen), _last(stored, claimed.cursor))
+    findings = await settle(tools, seen)
+    return claimed.after(
+        [_name(one, finding) for one, finding in zip(seen, findings, strict=True)], _last(stored, claimed.cursor)
+    )
+
+
+async def replay_one(tools: Tools, webhook_id: str, *, dry_run: bool) -> str:
+    """What one stored webhook turns out to be now. Raises Missing, NotReplayable."""
+    async with tools.store.reading() as tx:
+        stored = await observations.webhook_by_id(tx, webhook_id)
+        if stored.quarantined_at is not None:
+            raise NotReplayable(
+                "it was refused and is in quarantine; start a replay of the quarantine to verify it again"
+            )
+        seen = await _seen_again(tools, tx, [stored])
+        if dry_run:
+            return (await _would_be(tx, seen))[0]
+    return _name(seen[0], (await settle(tools, seen))[0])
+
+
+async def _seen_again(tools: Tools, tx: Tx, stored: list[StoredWebhook]) -> list[Observation]:
+    """As a worker reads them, but now."""
+    about = await generations.by_ids(tx, [webhook.generation_id for webhook in stored])
+    members = await members_of(tx, about)
+    now = tools.now()
+    return [
+        replace(
+            observation_of(tools, webhook, about.get(webhook.generation_id), members),
+            at=now,
+            hold_until=now + micros(tools.cadence.held_s),
+            replayed=True,
+        )
+        for webhook in stored
+    ]
+
+
+async def _would_be(tx: Tx, seen: list[Observation]) -> list[str]:
+    """What settling them would find, each in the light of those before it; nothing is written."""
+    known = dict(await generations.by_ids(tx, [one.generation_id for one in seen]))
+    names = []
+    for one in seen:
+        generation = known.get(one.generation_id)
+        if generation is None:
+            names.append("stale")
+            continue
+        verdict = reconcile(generation, one)
+        known[one.generation_id] = verdict.generation
+        names.append(_name(one, verdict.finding))
+    return names
+
+
+def _name(seen: Observation, finding: str) -> str:
+    return UNREADABLE if seen.unreadable_because else str(finding)
+
+
+def _last(stored: list[StoredWebhook], cursor: str) -> str:
+    return stored[-1].id if stored else cursor
+
+
+async def _quarantine(tools: Tools, claimed: Replay, size: int) -> Replay:
+    """Verified with the secrets of today; who is vouched for now is read like any other."""
+    async with tools.store.reading() as tx:
+        stored = await replays.webhooks(tx, claimed, size)
+    verified = {webhook.id: verify_again(tools, webhook) for webhook in stored}
+    names = [VERIFIED if good is not None else UNVERIFIED for good in verified.values()]
+    if not claimed.dry_run:
+        async with tools.store.transaction() as tx:
+            for webhook_id, good in verified.items():
+                if good is not None:
+                    await replays.release(tx, webhook_id, good.verified_by)
+        tools.store.ring("read")
+    return claimed.after(names, _last(stored, claimed.cursor))
+
+
+async def _events(tools: Tools, claimed: Replay, size: int) -> Replay:
+    async with tools.store.transaction() as tx:
+        found = await events.after(tx, int(claimed.cursor), size, _wanted(claimed.filters))
+        only = await recipients(tx, claimed.filters.subscriber)
+        names: list[str] = []
+        for position, event in found:
+            due = await due_again(tools, tx, event, position, only, missed=claimed.filters.missed)
+            names.append(
+                Outcome.REDELIVERED if due else Outcome.REACHED if claimed.filters.missed else Outcome.UNWANTED
+            )
+            if not claimed.dry_run:
+                await deliveries.insert(tx, due)
+        after = claimed.after(names, str(found[-1][0]) if found else claimed.cursor)
+        # In one transaction with the deliveries: a batch is never sent twice because its end was not written down.
+        if not await replays.save(tx, claimed, after):
+            raise Canceled
+    tools.store.ring("deliver")
+    return after
+
+
+STEPS: Mapping[What, Step] = {What.WEBHOOKS: _webhooks, What.QUARANTINE: _quarantine, What.EVENTS: _events}

@@ -1,0 +1,206 @@
+"""Deliveries and attempts ↔ rows: one event for one subscriber, and each try of it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+
+from service.core.admission import Breaker, deal
+from service.core.wire import SECOND, Micros
+from service.store import subscribers
+from service.store.base import Row, Tx, one
+from service.store.sql import load
+
+SQL = load("deliveries")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One event for one subscriber. `attempt_at` None: nothing more will be tried. `url` is where it goes."""
+
+    id: str
+    event_id: str
+    position: int
+    generation_id: str
+    subscriber_id: str
+    url: str
+    created_at: Micros
+    attempts: int = 0
+    attempt_at: Micros | None = None
+    delivered_at: Micros | None = None
+    given_up_at: Micros | None = None
+    redelivered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try of a delivery. `error` names what went wrong; `answer` is the first 2 KiB of what came back."""
+
+    delivery_id: str
+    number: int
+    at: Micros
+    duration_s: float
+    http_status: int | None = None
+    error: str | None = None
+    answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryContext:
+    """What sending a delivery needs besides itself."""
+
+    body: str
+    secret: str = field(repr=False)
+    registered: bool
+    disabled: bool
+    previous_secret: str | None = field(default=None, repr=False)
+    previous_until: Micros | None = None
+    private_key: str | None = field(default=None, repr=False)
+
+    def secrets(self, now: Micros) -> list[str]:
+        """Those that sign now: after a rotation the old one too, for a day."""
+        both = self.previous_secret is not None and now < (self.previous_until or 0)
+        return [self.secret, *([self.previous_secret] if both and self.previous_secret else [])]
+
+
+async def insert(tx: Tx, deliveries: Sequence[Delivery]) -> None:
+    """Deliveries that are due at once."""
+    await tx.run_many(
+        SQL["insert_delivery"],
+        [
+            {
+                "id": delivery.id,
+                "event_id": delivery.event_id,
+                "position": delivery.position,
+                "generation_id": delivery.generation_id,
+                "subscriber_id": delivery.subscriber_id,
+                "url": delivery.url,
+                "created_at": delivery.created_at,
+                "redelivered": int(delivery.redelivered),
+            }
+            for delivery in deliveries
+        ],
+    )
+
+
+async def claim(tx: Tx, limit: int, lease: Micros) -> list[Delivery]:
+    """Deliveries to attempt now, for the length of a lease, within each subscriber's own limits.
+
+    The attempt is counted with the claim, so an attempt that dies on the way is not made for free.
+    """
+    now = await tx.now()
+    await tx.fetch(SQL["lock_subscribers_in_need"], now=now)
+    in_need = await tx.fetch(SQL["subscribers_in_need"], now=now)
+    claimed: list[Delivery] = []
+    for row, places in zip(in_need, deal(limit, [_room(row, now) for row in in_need]), strict=True):
+        if places == 0:
+            continue
+        rows = await tx.fetch(
+            SQL["claim_deliveries"], subscriber_id=row["id"], now=now, lease_until=now + lease, limit=places
+        )
+        claimed += sorted((_delivery(found) for found in rows), key=lambda delivery: delivery.position)
+        if row["rate_per_s"] and rows:
+            spent = now + _owed(row, now) + len(rows) * _interval(row)
+            await tx.fetch(SQL["subscriber_spent"], id=row["id"], spent_until=spent)
+    return claimed
+
+
+def _room(row: Row, now: Micros) -> int:
+    """What a subscriber may take now; one that is failing gets a single delivery at a time until it answers again."""
+    passing = Breaker(misses=row["misses"], open_until=row["open_until"]).passing(now)
+    most = row["max_in_flight"] if row["failing_since"] is None else 1 if passing is None else passing
+    room: int = most - row["in_flight"]
+    if row["rate_per_s"]:
+        interval, owed = _interval(row), _owed(row, now)
+        room = min(room, (SECOND - owed) // interval if interval <= SECOND else int(owed == 0))
+    due: int = row["due"]
+    return min(max(room, 0), due)
+
+
+def _interval(row: Row) -> Micros:
+    rate: float = row["rate_per_s"]
+    return max(1, round(SECOND / rate))
+
+
+def _owed(row: Row, now: Micros) -> Micros:
+    """Bounded, so that a clock that jumped ahead and came back does not silence a subscriber."""
+    spent_until: Micros = row["spent_until"]
+    return min(max(spent_until - now, 0), max(SECOND, _interval(row)))
+
+
+async def context_of(tx: Tx, delivery: Delivery) -> DeliveryContext:
+    """What sending it needs. Raises Missing when its subscriber was deleted."""
+    row = await one(tx, SQL["delivery_context"], event_id=delivery.event_id, subscriber_id=delivery.subscriber_id)
+    return DeliveryContext(
+        body=row["body"],
+        secret=row["secret"],
+        registered=row["kind"] == "registered",
+        disabled=row["disabled_at"] is not None,
+        previous_secret=row["previous_secret"],
+        previous_until=row["previous_until"],
+        private_key=row["private_key"],
+    )
+
+
+async def record_attempt(tx: Tx, attempt: Attempt, delivery: Delivery) -> Micros | None:
+    """Keep an attempt and what it means for its delivery; since when the subscriber has only failed, if it has."""
+    await tx.fetch(SQL["insert_attempt"], **{name: getattr(attempt, name) for name in Attempt.__slots__})
+    await tx.fetch(
+        SQL["delivery_ended"],
+        id=delivery.id,
+        attempts=delivery.attempts,
+        attempt_at=delivery.attempt_at,
+        delivered_at=delivery.delivered_at,
+        given_up_at=delivery.given_up_at,
+    )
+    if delivery.delivered_at is not None:
+        await subscribers.forgive(tx, delivery.subscriber_id)
+        return None
+    rows = await tx.fetch(SQL["subscriber_failed"], id=delivery.subscriber_id, now=attempt.at)
+    if rows:
+        breaker = Breaker(misses=rows[0]["misses"], open_until=rows[0]["open_until"]).missed(await tx.now())
+        await tx.fetch(SQL["subscriber_missed"], id=delivery.subscriber_id, **asdict(breaker))
+    if delivery.given_up_at is not None:
+        await tx.fetch(SQL["nothing_left_to_try"], id=delivery.subscriber_id)
+    return rows[0]["failing_since"] if rows else None
+
+
+async def by_id(tx: Tx, delivery_id: str) -> Delivery:
+    """One delivery. Raises Missing."""
+    return _delivery(await one(tx, SQL["delivery_by_id"], id=delivery_id))
+
+
+async def listed(tx: Tx, subscriber_id: str, standing: str | None, limit: int, before: str) -> list[Delivery]:
+    """One page of a subscriber's deliveries, newest first; `standing`: waiting, delivered or given_up."""
+    rows = await tx.fetch(
+        SQL["list_deliveries"], subscriber_id=subscriber_id, standing=standing, limit=limit, before=before
+    )
+    return [_delivery(row) for row in rows]
+
+
+async def attempts_at(tx: Tx, delivery_id: str) -> list[Attempt]:
+    """Every attempt of one delivery in order."""
+    return [Attempt(**row) for row in await tx.fetch(SQL["attempts_at"], delivery_id=delivery_id)]
+
+
+async def attempt_now(tx: Tx, delivery_id: str, now: Micros) -> None:
+    """Due at once, unless it is on its way."""
+    await tx.fetch(SQL["attempt_now"], id=delivery_id, now=now)
+
+
+async def reached(tx: Tx, event_id: str, subscriber_id: str) -> bool:
+    """Whether a subscriber has an event, or will."""
+    return bool(await tx.fetch(SQL["reached"], event_id=event_id, subscriber_id=subscriber_id))
+
+
+async def of_generation(tx: Tx, generation_id: str) -> list[Delivery]:
+    """A generation's deliveries in the order of their events."""
+    return [_delivery(row) for row in await tx.fetch(SQL["deliveries_of"], generation_id=generation_id)]
+
+
+async def attempts_of(tx: Tx, generation_id: str) -> list[Attempt]:
+    """Every attempt of a generation's deliveries in order."""
+    return [Attempt(**row) for row in await tx.fetch(SQL["attempts_of"], generation_id=generation_id)]
+
+
+def _delivery(row: Row) -> Delivery:
+    values = {name: row[name] for name in Delivery.__slots__}
+    return Delivery(**values | {"redelivered": bool(row["redelivered"])})

@@ -1,0 +1,141 @@
+"""What is measured, counted from what is stored and from what was forgotten: so that every process tells the same.
+
+A counter may only go up, or its reader takes it for a restart. What pruning deletes is therefore added to a row of
+`counters` in the same transaction, and counted from there. What may go down (a finding that a replay corrects, a delivery
+that is tried again) is told as it stands.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+import re
+from typing import TypeAlias
+
+from service.core.admission import Ledger
+from service.core.generation import CLOSED
+from service.core.wire import SECOND, Micros
+from service.store.base import Tx, one
+from service.store.sql import load
+
+SQL = load("metrics")
+LATENESS_S = 24 * 3600
+FORGOTTEN = "forgotten"
+CLOSED_BY, ACCEPTED, POLLS, ATTEMPTS = "closed", "accepted", "polls", "attempts"
+EXPECTED, UNEXPECTED = "expected", "unexpected"
+OTHER = "other"
+_NAME = re.compile(r"[a-z_]{1,32}")
+
+Labels: TypeAlias = tuple[str, ...]
+Sums: TypeAlias = dict[Labels, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """Numbers by their labels, whose names stand beside each. Durations in seconds, moments in seconds since 1970."""
+
+    webhooks: Sums = field(default_factory=Counter)  # provider, finding
+    accepted: Sums = field(default_factory=Counter)  # provider
+    last_webhook: Sums = field(default_factory=dict)  # provider
+    oldest_unread_s: Sums = field(default_factory=dict)  # none
+    lateness_s: Sums = field(default_factory=dict)  # provider, quantile
+    generations: Sums = field(default_factory=Counter)  # provider, status
+    closed: Sums = field(default_factory=Counter)  # provider, learned_from, webhook
+    unknown: Sums = field(default_factory=Counter)  # provider
+    polls: Sums = field(default_factory=Counter)  # provider
+    poll_misses: Sums = field(default_factory=Counter)  # provider
+    queues: Sums = field(default_factory=dict)  # worker
+    deliveries: Sums = field(default_factory=dict)  # outcome
+    attempts: Sums = field(default_factory=Counter)  # outcome
+    subscribers: Sums = field(default_factory=dict)  # kind, state
+    breakers: Sums = field(default_factory=dict)  # provider, account
+
+
+async def measured(tx: Tx, now: Micros) -> Measured:
+    """Everything, as one transaction sees it."""
+    found = Measured()
+    await _generations(tx, found)
+    await _webhooks(tx, found, now)
+    await _queues(tx, found, now)
+    await _deliveries(tx, found)
+    for row in await tx.fetch(SQL["breakers"]):
+        found.breakers[row["provider"], row["account"]] = int(Ledger(**row).pollable(now) is not None)
+    await _forgotten(tx, found)
+    return found
+
+
+async def _generations(tx: Tx, found: Measured) -> None:
+    for row in await tx.fetch(SQL["generations"]):
+        provider, status = row["provider"], row["status"]
+        found.generations[provider, status] += row["counted"]
+        found.unknown[provider,] += int(row["unknown"])
+        found.polls[provider,] += int(row["polls"])
+        if status in CLOSED:
+            found.closed[closed_by(provider, row["learned_from"], row["webhook_expected"])] += row["counted"]
+        else:
+            found.poll_misses[provider,] += int(row["misses"])
+
+
+async def _webhooks(tx: Tx, found: Measured, now: Micros) -> None:
+    unread_since = now
+    for row in await tx.fetch(SQL["webhooks"]):
+        provider, finding = row["provider"], row["finding"]
+        if row["refused"]:
+            found.webhooks[provider, "quarantined"] += row["counted"]
+            continue
+        found.webhooks[provider, finding or "unread"] += row["counted"]
+        found.accepted[provider,] += row["counted"]
+        found.last_webhook[provider,] = max(found.last_webhook.get((provider,), 0), row["last_at"] / SECOND)
+        if finding is None:
+            unread_since = min(unread_since, row["first_at"])
+    for row in await tx.fetch(SQL["unreadable"]):
+        found.webhooks[row["provider"], row["finding"]] -= row["counted"]
+        found.webhooks[row["provider"], "unreadable"] += row["counted"]
+    found.oldest_unread_s[()] = (now - unread_since) / SECOND
+    for row in await tx.fetch(SQL["lateness"], since=now - LATENESS_S * SECOND):
+        found.lateness_s[row["provider"], "0.5"] = row["p50"] / SECOND
+        found.lateness_s[row["provider"], "0.95"] = row["p95"] / SECOND
+
+
+async def _queues(tx: Tx, found: Measured, now: Micros) -> None:
+    for worker, depth in (await one(tx, SQL["queues"], now=now)).items():
+        found.queues[worker,] = depth
+
+
+async def _deliveries(tx: Tx, found: Measured) -> None:
+    row = await one(tx, SQL["deliveries"])
+    found.deliveries["waiting",], found.deliveries["given_up",] = row["waiting"], row["given_up"]
+    found.deliveries["delivered",] = row["of_all"] - row["waiting"] - row["given_up"]
+    for row in await tx.fetch(SQL["answered_attempts"]):
+        found.attempts[outcome_of(row["class"], None),] += row["counted"]
+    for row in await tx.fetch(SQL["unanswered_attempts"]):
+        found.attempts[outcome_of(None, row["name"]),] += row["counted"]
+    for row in await tx.fetch(SQL["subscribers"]):
+        found.subscribers[row["kind"], row["standing"]] = row["counted"]
+
+
+async def _forgotten(tx: Tx, found: Measured) -> None:
+    sums = {CLOSED_BY: found.closed, ACCEPTED: found.accepted, POLLS: found.polls, ATTEMPTS: found.attempts}
+    for row in await tx.fetch(SQL["forgotten"]):
+        kind, *what = row["name"].split(":")
+        if kind == FORGOTTEN:
+            sums[what[0]][tuple(what[1:])] += row["counted"]
+
+
+async def forget(tx: Tx, what: str, counts: Mapping[Labels, int]) -> None:
+    """Keep the number of what is deleted in this transaction."""
+    rows = [{"name": ":".join((FORGOTTEN, what, *labels)), "counted": counted} for labels, counted in counts.items()]
+    # In order, so that two that forget lock them in the same order.
+    await tx.run_many(SQL["forget"], sorted(rows, key=lambda row: str(row["name"])))
+
+
+def closed_by(provider: str, learned_from: str, webhook_expected: int) -> Labels:
+    """Who told us that a generation had closed, and whether a webhook was to tell us."""
+    return provider, learned_from, EXPECTED if webhook_expected else UNEXPECTED
+
+
+def outcome_of(http_class: int | None, error: str | None) -> str:
+    """What became of an attempt, in a bounded number of words: `2xx`, or the name of what went wrong."""
+    if http_class is not None:
+        return f"{http_class}xx"
+    name = (error or "").partition(":")[0]
+    return name if _NAME.fullmatch(name) else OTHER

@@ -1,0 +1,83 @@
+-- name: generations
+SELECT provider, status, learned_from, webhook_expected, COUNT(*) AS counted, SUM(polls) AS polls,
+       SUM(poll_misses) AS misses, SUM(CASE WHEN failure_code = 'submission_unknown' THEN 1 ELSE 0 END) AS unknown
+  FROM generations
+ GROUP BY provider, status, learned_from, webhook_expected;
+
+-- name: webhooks
+-- By columns that an index can hold: the bytes of a webhook stand between them, and are not read for counting.
+SELECT provider, finding, CASE WHEN quarantined_at IS NULL THEN 0 ELSE 1 END AS refused, COUNT(*) AS counted,
+       MIN(received_at) AS first_at, MAX(received_at) AS last_at
+  FROM webhooks
+ GROUP BY provider, finding, CASE WHEN quarantined_at IS NULL THEN 0 ELSE 1 END;
+
+-- name: unreadable
+SELECT provider, finding, COUNT(*) AS counted FROM webhooks
+ WHERE unreadable_because IS NOT NULL
+ GROUP BY provider, finding;
+
+-- name: lateness
+-- From what closed, which is bounded by an index, to its webhooks, likewise.
+WITH ranked AS (
+    SELECT generations.provider, webhooks.received_at - generations.closed_at AS late,
+           ROW_NUMBER() OVER (PARTITION BY generations.provider
+                              ORDER BY webhooks.received_at - generations.closed_at) AS nth,
+           COUNT(*) OVER (PARTITION BY generations.provider) AS of_all
+      FROM generations JOIN webhooks ON webhooks.generation_id = generations.id
+     WHERE generations.closed_at >= :since AND generations.learned_from = 'poll'
+       AND webhooks.quarantined_at IS NULL
+       AND webhooks.received_at > generations.closed_at
+)
+SELECT provider,
+       MIN(CASE WHEN nth * 2 >= of_all THEN late END) AS p50,
+       MIN(CASE WHEN nth * 20 >= of_all * 19 THEN late END) AS p95
+  FROM ranked
+ GROUP BY provider;
+
+-- name: queues
+-- What a paused subscriber does not take waits, and is not due.
+SELECT (SELECT COUNT(*) FROM generations WHERE submit_at <= :now) AS submit,
+       (SELECT COUNT(*) FROM webhooks WHERE read_at IS NULL AND quarantined_at IS NULL) AS read,
+       (SELECT COUNT(*) FROM generations WHERE poll_at <= :now) AS poll,
+       (SELECT COUNT(*) FROM generations WHERE clock_at <= :now) AS expire,
+       (SELECT COUNT(*) FROM subscribers JOIN deliveries ON deliveries.subscriber_id = subscribers.id
+         WHERE subscribers.paused_at IS NULL AND deliveries.attempt_at <= :now) AS deliver;
+
+-- name: deliveries
+-- What neither waits nor was given up was delivered: so only what is rare needs an index of its own.
+SELECT (SELECT COUNT(*) FROM deliveries) AS of_all,
+       (SELECT COUNT(*) FROM deliveries WHERE attempt_at IS NOT NULL) AS waiting,
+       (SELECT COUNT(*) FROM deliveries WHERE given_up_at IS NOT NULL) AS given_up;
+
+-- name: answered_attempts
+SELECT http_status / 100 AS class, COUNT(*) AS counted FROM attempts
+ WHERE http_status IS NOT NULL
+ GROUP BY http_status / 100;
+
+-- name: unanswered_attempts
+-- An error is its name, a colon, and words of which there is no end.
+SELECT SUBSTR(error, 1, /* sqlite: INSTR */ /* pg: STRPOS */ (error || ':', ':') - 1) AS name, COUNT(*) AS counted
+  FROM attempts
+ WHERE http_status IS NULL AND error IS NOT NULL
+ GROUP BY SUBSTR(error, 1, /* sqlite: INSTR */ /* pg: STRPOS */ (error || ':', ':') - 1);
+
+-- name: subscribers
+SELECT kind, CASE WHEN disabled_at IS NOT NULL THEN 'disabled'
+                  WHEN paused_at IS NOT NULL THEN 'paused'
+                  WHEN failing_since IS NOT NULL THEN 'failing'
+                  ELSE 'active' END AS standing, COUNT(*) AS counted
+  FROM subscribers
+ GROUP BY kind, CASE WHEN disabled_at IS NOT NULL THEN 'disabled'
+                     WHEN paused_at IS NOT NULL THEN 'paused'
+                     WHEN failing_since IS NOT NULL THEN 'failing'
+                     ELSE 'active' END;
+
+-- name: breakers
+SELECT * FROM ledgers;
+
+-- name: forgotten
+SELECT name, counted FROM counters WHERE counted > 0;
+
+-- name: forget
+INSERT INTO counters (name, counted) VALUES (:name, :counted)
+ON CONFLICT (name) DO UPDATE SET counted = counters.counted + excluded.counted;

@@ -1,0 +1,257 @@
+"""Where a poll says completed and tells no output, a second question asks for it; where nobody can be asked, we say."""
+
+import pytest
+
+from service.core.generation import Output, Status
+from service.core.wire import SECOND
+from service.flow.order import stored
+from service.flow.poll import NotPollable, claim_one, poll
+from service.flow.timeline import timeline
+from service.store import accounts
+from tests.conftest import START, run_worker
+from tests.flow.streams import silent
+from tests.upstream import CUT
+
+QUEUE = {"provider": "seacloud", "model": "nano_banana_2"}
+SORA = {"provider": "laozhang", "model": "sora-2"}
+PICTURE = {"provider": "aihubmix", "model": "gpt-image-1"}
+IMAGE = "https://cdn.example.com/out/1.png"
+VIDEO = "https://videos.example.com/a.mp4"
+BORN = START // SECOND
+DAY = 24 * 3600
+
+
+@pytest.fixture
+def queued(tools, upstream, ordered):
+    """A generation of SeaCloud's queue, submitted."""
+
+    async def place():
+        generation_id = await ordered(**QUEUE)
+        upstream.answers.append((200, {"request_id": "sc-1", "queue_position": 2}))
+        assert await run_worker(tools, "submit") == 1
+        upstream.asked.clear()
+        return generation_id
+
+    return place
+
+
+@pytest.fixture
+def filmed(tools, upstream, ordered):
+    """A generation of LaoZhang's Sora, submitted."""
+
+    async def place():
+        generation_id = await ordered(**SORA)
+        upstream.answers.append((200, {"id": "lz-1", "status": "queued", "created_at": BORN}))
+        assert await run_worker(tools, "submit") == 1
+        upstream.asked.clear()
+        return generation_id
+
+    return place
+
+
+@pytest.fixture
+def asked_about(tools, clock, upstream):
+    """The poll worker takes its turn some seconds later, and is answered so; the generation afterwards."""
+
+    async def ask(generation_id, *answers, after_s=30):
+        clock.advance(after_s)
+        upstream.answers += answers
+        assert await run_worker(tools, "poll") == 1
+        return await stored(tools, generation_id)
+
+    return ask
+
+
+def finished(**changed):
+    return 200, {"id": "lz-1", "status": "completed", "progress": 100, "created_at": BORN, **changed}
+
+
+class Film:
+    """The file itself: it begins, and does not end while anybody listens."""
+
+    async def __call__(self, scope, receive, send):
+        """As an ASGI application."""
+        headers = [(b"content-type", b"video/mp4"), (b"content-length", b"123456789")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"\x00" * 1000, "more_body": True})
+        await silent(receive)
+
+
+async def test_what_has_ended_is_asked_for_its_result(tools, upstream, queued, asked_about):
+    generation_id = await queued()
+    result = {"request_id": "sc-1", "outputs": [{"type": "image", "url": IMAGE, "content_type": "image/png"}]}
+
+    generation = await asked_about(generation_id, (200, {"status": "COMPLETED", "request_id": "sc-1"}), (200, result))
+
+    assert ["/v1/queue/nano_banana_2/requests/sc-1/status", "/v1/queue/nano_banana_2/requests/sc-1/response"] == [
+        asked.path for asked in upstream.asked
+    ]
+    assert {"Bearer key-of-seacloud"} == {asked.headers["authorization"] for asked in upstream.asked}
+    assert (Status.COMPLETED, "poll", "COMPLETED") == (
+        generation.status, generation.learned_from, generation.provider_status,
+    )  # fmt: skip
+    assert (Output(kind="image", url=IMAGE, content_type="image/png"),) == generation.outputs
+    assert 2 == len([one for one in (await timeline(tools, generation_id))["data"] if one["what"] == "observation"])
+
+
+@pytest.mark.parametrize("word", ["IN_QUEUE", "IN_PROGRESS"])
+async def test_what_goes_on_is_not_asked_for_its_result(upstream, queued, asked_about, word):
+    generation = await asked_about(await queued(), (200, {"status": word, "request_id": "sc-1"}))
+
+    assert not generation.closed
+    assert 1 == len(upstream.asked)
+
+
+async def test_what_has_failed_is_not_asked_for_its_result(upstream, queued, asked_about):
+    told = {"status": "COMPLETED", "request_id": "sc-1", "error": "blocked", "error_type": "CONTENT_BLOCKED"}
+
+    generation = await asked_about(await queued(), (200, told))
+
+    assert (Status.FAILED, "content_policy") == (generation.status, generation.failure.code)
+    assert 1 == len(upstream.asked)
+
+
+async def test_a_result_that_is_not_there_yet_is_asked_for_again(queued, asked_about):
+    """202 with a status, though the poll said that it has ended."""
+    generation_id = await queued()
+    ended = (200, {"status": "COMPLETED", "request_id": "sc-1"})
+    generation = await asked_about(generation_id, ended, (202, {"status": "IN_PROGRESS", "request_id": "sc-1"}))
+    assert (Status.PROCESSING, None) == (generation.status, generation.held)
+
+    generation = await asked_about(generation_id, ended, (200, {"request_id": "sc-1", "outputs": [{"url": IMAGE}]}))
+
+    assert (Status.COMPLETED, [IMAGE]) == (generation.status, [output.url for output in generation.outputs])
+
+
+async def test_a_result_that_stays_empty_is_a_failure_after_a_bounded_wait(tools, clock, queued, asked_about):
+    generation_id = await queued()
+    answers = [(200, {"status": "COMPLETED"}), (200, {"request_id": "sc-1", "outputs": []})]
+    generation = await asked_about(generation_id, *answers)
+    assert Status.COMPLETED == generation.held.status
+    clock.advance(200)
+
+    await run_worker(tools, "expire")
+
+    generation = await stored(tools, generation_id)
+    assert (Status.FAILED, "output_missing") == (generation.status, generation.failure.code)
+
+
+@pytest.mark.parametrize(
+    "answer", [CUT, (200, b"<html>", {}), (503, {"error": "down"})], ids=["cut", "nonsense", "down"]
+)
+async def test_a_result_that_cannot_be_had_is_asked_for_later(tools, queued, asked_about, answer):
+    """It counts as a miss: nothing moves."""
+    generation_id = await queued()
+
+    generation = await asked_about(generation_id, (200, {"status": "COMPLETED"}), answer)
+
+    assert (Status.SUBMITTED, None) == (generation.status, generation.held)
+    async with tools.store.reading() as tx:
+        assert 1 == (await accounts.ledger_of(tx, ("seacloud", "default"))).misses
+
+
+async def test_a_file_is_left_where_it_is(upstream, filmed, asked_about):
+    """Its address is the output, which only the account's key opens; the provider keeps it for a day."""
+    generation = await asked_about(await filmed(), finished(), Film())
+
+    assert ["/v1/videos/lz-1", "/v1/videos/lz-1/content"] == [asked.path for asked in upstream.asked]
+    assert (
+        Output(
+            kind="video",
+            url=f"{upstream.url}/v1/videos/lz-1/content",
+            content_type="video/mp4",
+            expires_at=(BORN + DAY) * SECOND,
+            needs_key=True,
+        ),
+    ) == generation.outputs
+    assert (Status.COMPLETED, "completed") == (generation.status, generation.provider_status)
+
+
+@pytest.mark.parametrize(
+    ("told", "expires_at"),
+    [
+        ({"url": VIDEO}, None),
+        ({"url": VIDEO, "expires_at": BORN + 60}, BORN + 60),
+        ({"url": "/files/a.mp4"}, BORN + DAY),
+        ({"url": "/files/a.mp4", "created_at": BORN + 5}, BORN + 5 + DAY),
+    ],
+    ids=["elsewhere", "told", "its own", "its own, told"],
+)
+async def test_content_that_says_where_the_file_is_is_followed(upstream, filmed, asked_about, told, expires_at):
+    """What lies elsewhere is not known to be deleted with the task."""
+    answer = (200, {"id": "lz-1", "status": "completed", **told})
+
+    (output,) = (await asked_about(await filmed(), finished(), answer)).outputs
+
+    url = told["url"]
+    assert (url if url == VIDEO else f"{upstream.url}{url}", url != VIDEO) == (output.url, output.needs_key)
+    assert (expires_at and expires_at * SECOND) == output.expires_at
+
+
+async def test_a_poll_that_tells_the_output_needs_no_second_question(upstream, filmed, asked_about):
+    generation = await asked_about(await filmed(), finished(video_url=VIDEO))
+
+    assert [VIDEO] == [output.url for output in generation.outputs]
+    assert 1 == len(upstream.asked)
+
+
+async def test_a_file_that_is_not_found_is_lag_and_then_loss(filmed, asked_about):
+    generation_id = await filmed()
+    missing = (404, {"error": {"message": "Task not found or expired", "code": None}})
+    generation = await asked_about(generation_id, finished(), missing)
+    assert Status.SUBMITTED == generation.status
+
+    generation = await asked_about(generation_id, finished(), missing, after_s=60)
+
+    assert (Status.FAILED, "result_lost") == (generation.status, generation.failure.code)
+
+
+async def test_content_that_is_still_made_is_asked_for_again(filmed, asked_about):
+    generation = await asked_about(await filmed(), finished(), (200, {"id": "lz-1", "status": "in_progress"}))
+
+    assert (Status.PROCESSING, None) == (generation.status, generation.held)
+
+
+# ---------------------------------------------------------------- what cannot be asked about
+
+
+@pytest.fixture
+async def unaskable(tools, upstream, ordered):
+    """A picture that takes two steps, on a route that documents only the first."""
+    generation_id = await ordered(**PICTURE)
+    upstream.answers.append((200, {"output": [{"taskId": "t-1"}]}))
+    assert await run_worker(tools, "submit") == 1
+    return generation_id
+
+
+async def test_what_cannot_be_asked_about_is_not_asked_about(tools, clock, unaskable):
+    generation = await stored(tools, unaskable)
+    assert (Status.SUBMITTED, "t-1") == (generation.status, generation.external_id)
+    clock.advance(120)
+
+    assert 0 == await run_worker(tools, "poll")
+
+
+async def test_a_question_by_hand_that_cannot_be_asked_says_so(tools, upstream, unaskable):
+    asked = len(upstream.asked)
+
+    with pytest.raises(NotPollable, match="aihubmix documents no way to ask about it"):
+        await poll(tools, await claim_one(tools, unaskable))
+
+    assert asked == len(upstream.asked)
+
+
+async def test_a_question_by_hand_that_cannot_be_asked_leaves_nothing_to_do(tools, clock, unaskable):
+    with pytest.raises(NotPollable):
+        await poll(tools, await claim_one(tools, unaskable))
+    clock.advance(120)
+
+    assert 0 == await run_worker(tools, "poll")
+
+
+async def test_what_cannot_be_asked_about_ends_at_its_deadline(tools, clock, unaskable):
+    clock.advance(3600)
+
+    await run_worker(tools, "expire")
+
+    assert (Status.EXPIRED, "deadline_passed") == ((one := await stored(tools, unaskable)).status, one.failure.code)

@@ -1,0 +1,158 @@
+"""Outputs that came inside an answer: their bytes are kept, and everybody is told a URL of ours."""
+
+import base64
+from dataclasses import replace
+import json
+
+import pytest
+
+from service.core.generation import Origin, Output, Status
+from service.core.observation import Finding, Observation, Reading
+from service.core.wire import from_json
+from service.flow.order import stored
+from service.flow.settle import settle
+from service.store import events, generations, observations, outputs
+from service.store.outputs import KeptOutput
+from tests.conftest import PUBLIC_URL, run_worker
+from tests.flow.streams import SENSE
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+INLINE = base64.b64encode(PNG).decode()
+PAINTED = {"created": 1, "data": [{"b64_json": INLINE, "revised_prompt": "a fox"}]}
+PICTURE = {"provider": "aihubmix", "model": "gpt-image-1", "input": {"prompt": "a red fox"}}
+
+
+@pytest.fixture
+def painted(tools, upstream, ordered):
+    """Orders a picture, which is in the answer; the generation afterwards."""
+
+    async def submit(answer=PAINTED, *, over=tools, **changed):
+        generation_id = await ordered(**{**PICTURE, **changed})
+        upstream.answers.append((200, answer))
+        assert await run_worker(over, "submit") == 1
+        return await stored(tools, generation_id)
+
+    return submit
+
+
+async def kept(tools, generation, number=0):
+    async with tools.store.reading() as tx:
+        return await outputs.kept(tx, generation.id, number)
+
+
+def heard(tools, generation, *urls):
+    made = tuple(Output(kind="image", url=url) for url in urls)
+    return Observation(
+        generation_id=generation.id,
+        origin=Origin.POLL,
+        at=tools.now(),
+        reading=Reading(status=Status.COMPLETED, outputs=made),
+    )
+
+
+async def test_the_bytes_are_kept_and_the_output_is_a_url_of_ours(tools, painted):
+    generation = await painted()
+
+    assert (Status.COMPLETED, "submit") == (generation.status, generation.learned_from)
+    url = f"{PUBLIC_URL}/v1/generations/{generation.id}/outputs/0"
+    assert (Output(kind="image", url=url, content_type="image/png", needs_key=True),) == generation.outputs
+    assert KeptOutput(content_type="image/png", content=PNG) == await kept(tools, generation)
+
+
+async def test_without_a_public_url_the_output_is_a_path_of_ours(tools, painted):
+    alone = replace(tools, callbacks=replace(tools.callbacks, public_url=None))
+
+    generation = await painted(over=alone)
+
+    assert [f"/v1/generations/{generation.id}/outputs/0"] == [output.url for output in generation.outputs]
+
+
+async def test_the_event_tells_our_url_and_no_row_holds_the_bytes(tools, painted):
+    generation = await painted()
+
+    async with tools.store.reading() as tx:
+        (event,) = await events.events_of(tx, generation.id)
+        (row,) = await observations.observations_of(tx, generation.id)
+        (stored_row,) = await tx.fetch(generations.SQL["generation_by_id"], id=generation.id)
+    (told,) = json.loads(event.body)["data"]["generation"]["outputs"]
+    assert (generation.outputs[0].url, "image/png", True) == (told["url"], told["content_type"], told["needs_key"])
+    assert INLINE[:20] not in event.body + str(row) + str(stored_row)
+    assert 1 == from_json(row["reading"])["outputs"]
+
+
+async def test_several_outputs_are_kept_by_their_number(tools, painted):
+    jpeg = b"\xff\xd8\xff another"
+    elsewhere = "https://storage.example.com/2.png"
+    data = [{"b64_json": INLINE}, {"url": elsewhere}, {"b64_json": base64.b64encode(jpeg).decode()}]
+
+    generation = await painted({"created": 1, "data": data})
+
+    ours = f"{PUBLIC_URL}/v1/generations/{generation.id}/outputs/"
+    assert [f"{ours}0", elsewhere, f"{ours}2"] == [output.url for output in generation.outputs]
+    assert [True, False, True] == [output.needs_key for output in generation.outputs]
+    assert ["image/png", None, "image/jpeg"] == [
+        found and found.content_type for found in [await kept(tools, generation, number) for number in range(3)]
+    ]
+
+
+async def test_what_nobody_recognizes_is_kept_as_a_file(tools, painted):
+    generation = await painted({"data": [{"b64_json": base64.b64encode(b"no picture").decode()}]})
+
+    assert ("file", "application/octet-stream") == (
+        generation.outputs[0].kind, generation.outputs[0].content_type,
+    )  # fmt: skip
+    assert b"no picture" == (await kept(tools, generation)).content
+
+
+async def test_an_answer_in_words_is_kept_as_text(tools, painted):
+    told = {"task_id": "t-1", "choices": [{"message": {"content": "Füchse sind rot."}}]}
+
+    generation = await painted(told, **{**SENSE, "input": {"prompt": "why red?", "stream": False}})
+
+    assert ("text", "text/plain;charset=utf-8") == (generation.outputs[0].kind, generation.outputs[0].content_type)
+    assert "Füchse sind rot." == (await kept(tools, generation)).content.decode()
+
+
+async def test_what_is_said_again_does_not_exchange_what_was_announced(tools, painted):
+    """The bytes that the event tells of stay."""
+    generation = await painted()
+    other = base64.b64encode(b"something else").decode()
+
+    findings = await settle(tools, [heard(tools, generation, f"data:image/png;base64,{other}")])
+
+    assert [Finding.REPEATED] == findings
+    assert PNG == (await kept(tools, generation)).content
+    assert generation.outputs == (await stored(tools, generation.id)).outputs
+
+
+async def test_nothing_is_kept_where_nothing_could_be_settled(tools, painted, monkeypatch):
+    """The bytes stand in the transaction of the word that told them."""
+    generation = await painted({"data": [{"url": "https://storage.example.com/1.png"}]})
+
+    async def broken(tx, found):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(observations, "insert", broken)
+    with pytest.raises(OSError, match="no space"):
+        await settle(tools, [heard(tools, generation, f"data:image/png;base64,{INLINE}")])
+
+    assert await kept(tools, generation) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "content_type", "content"),
+    [
+        ("data:,a%20red%20fox", "text/plain;charset=us-ascii", b"a red fox"),
+        ("data:text/plain;charset=utf-8,%E2%98%82", "text/plain;charset=utf-8", b"\xe2\x98\x82"),
+        ("data:;base64,Zm94", "text/plain;charset=us-ascii", b"fox"),
+        ("data:image/png;base64,Zm9%34", "image/png", b"fox"),
+    ],
+    ids=["bare", "percent", "base64 without a type", "both"],
+)
+async def test_every_form_of_a_data_uri_is_kept_as_what_it_says(tools, submitted, url, content_type, content):
+    generation = await stored(tools, await submitted())
+
+    await settle(tools, [heard(tools, generation, url)])
+
+    assert KeptOutput(content_type=content_type, content=content) == await kept(tools, generation)
+    assert content_type == (await stored(tools, generation.id)).outputs[0].content_type
