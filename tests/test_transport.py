@@ -4,10 +4,12 @@ import gzip
 import ipaddress
 import socket
 
+import anyio
 import pytest
 
 from service import transport as room
 from service.core.http import HttpReply
+from service.core.wire import from_json
 from service.destinations import Destinations
 from service.transport import NoAnswer, NotSent, Reason, Transport
 from tests.peers import OK, VERBS, Peer, call_of, hang_up, ignore, listening, read_and_hang_up, say
@@ -279,3 +281,133 @@ async def test_fetch_may_be_left_halfway(transport, upstream):
     async with transport.fetch(call_of(upstream.url, "GET"), provider=True) as streamed:
         assert 200 == streamed.http_status
     assert 200 == (await transport.ask(call_of(upstream.url))).http_status
+
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+def chunk(text):
+    return b"%x\r\n%b\r\n" % (len(text), text)
+
+
+async def heard(transport, url, *, answer_s=5.0, idle_s=5.0):
+    """(HTTP status, what came) of a streamed submission."""
+    async with transport.stream(call_of(url), answer_s, idle_s) as streamed:
+        return streamed.http_status, b"".join([piece async for piece in streamed.body])
+
+
+async def test_stream_is_heard_to_its_end(transport):
+    peer = Peer(HEAD + chunk(b"data: a\n\n") + chunk(b"data: b\n\n") + chunk(b""))
+    async with listening(peer) as url:
+        assert (200, b"data: a\n\ndata: b\n\n") == await heard(transport, url)
+    assert peer.requests[0].startswith(b"POST / HTTP/1.1\r\n")
+
+
+async def test_stream_is_given_as_it_comes(transport):
+    """Its end is not waited for, and leaving it closes the connection."""
+    peer = Peer(HEAD + chunk(b"data: a\n\n"), hangs=True)
+    async with listening(peer) as url, transport.stream(call_of(url), 5.0, 5.0) as streamed:
+        assert "text/event-stream" == streamed.headers["content-type"]
+        assert b"data: a\n\n" == await anext(streamed.body)
+
+
+async def test_every_stream_has_a_connection_of_its_own(transport):
+    """As every submission: one that idled may be closed just as it is used."""
+    peer = Peer(OK)
+    async with listening(peer) as url:
+        for _ in range(3):
+            assert (200, b"ok") == await heard(transport, url)
+    assert 3 == peer.connections
+
+
+async def test_stream_to_nobody_is_not_sent(transport):
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        with pytest.raises(NotSent) as caught:
+            await heard(transport, f"http://127.0.0.1:{bound.getsockname()[1]}")
+    assert Reason.CONNECT == caught.value.reason
+
+
+@pytest.mark.parametrize("peer", [hang_up, read_and_hang_up])
+async def test_stream_that_is_closed_before_its_head_leaves_it_unknown(transport, peer):
+    async with listening(peer) as url:
+        with pytest.raises(NoAnswer) as caught:
+            await heard(transport, url)
+    assert Reason.DISCONNECTED == caught.value.reason
+
+
+@pytest.mark.parametrize("answer", [HEAD, HEAD + chunk(b"data: a\n\n"), HEAD + b"ff\r\nhalf"], ids=range(3))
+async def test_stream_that_breaks_off_says_so(transport, answer):
+    async with listening(Peer(answer)) as url:
+        with pytest.raises(NoAnswer) as caught:
+            await heard(transport, url)
+    assert Reason.DISCONNECTED == caught.value.reason
+
+
+async def test_what_came_before_a_stream_broke_off_is_given(transport):
+    """Also when the end comes before anybody has asked for it."""
+    peer = Peer(HEAD + chunk(b"data: a\n\n") + chunk(b"data: b\n\n"))
+    given = []
+
+    async def listen(url):
+        async with transport.stream(call_of(url), 5.0, 5.0) as streamed:
+            await peer.closed.wait()
+            await anyio.wait_all_tasks_blocked()
+            async for piece in streamed.body:
+                given.append(piece)
+
+    async with listening(peer) as url:
+        with pytest.raises(NoAnswer):
+            await listen(url)
+    assert b"data: a\n\ndata: b\n\n" == b"".join(given)
+
+
+@pytest.mark.parametrize(
+    ("answer", "waits"),
+    [(b"", {"answer_s": 0.05}), (HEAD, {"idle_s": 0.05}), (HEAD + chunk(b"data: a\n\n"), {"idle_s": 0.05})],
+    ids=["before its head", "after its head", "between events"],
+)
+async def test_silent_stream_is_left(transport, answer, waits):
+    async with listening(Peer(answer, hangs=True)) as url:
+        with pytest.raises(NoAnswer) as caught:
+            await heard(transport, url, **waits)
+    assert Reason.TIMEOUT == caught.value.reason
+
+
+# ---------------------------------------------------------------- files that are left where they are
+
+
+@pytest.mark.parametrize("content_type", [b"video/mp4", b"application/octet-stream", b"text/html", b""], ids=str)
+async def test_file_is_left_where_it_is(transport, content_type):
+    """Its head comes back at once, though its body never ends."""
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\ncontent-length: 1000000000\r\n\r\nhalf" % content_type
+    async with listening(Peer(head, hangs=True)) as url:
+        reply = await transport.look(call_of(url, "GET"), 5.0)
+    assert (200, b"", content_type.decode()) == (reply.http_status, reply.body, reply.headers["content-type"])
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "application/JSON; charset=utf-8", "application/problem+json"]
+)
+async def test_json_instead_of_a_file_is_read_whole(transport, upstream, content_type):
+    upstream.answers = [(200, {"url": "https://x.example/1.mp4"}, {"content-type": content_type})]
+    reply = await transport.look(call_of(upstream.url, "GET"))
+    assert {"url": "https://x.example/1.mp4"} == from_json(reply.body)
+
+
+@pytest.mark.parametrize("http_status", [404, 302, 503])
+async def test_error_instead_of_a_file_is_read_whole_whatever_it_is(transport, upstream, http_status):
+    upstream.answers = [(http_status, b"<html>", {"content-type": "text/html"})]
+    assert b"<html>" == (await transport.look(call_of(upstream.url, "GET"))).body
+
+
+async def test_look_at_nobody_is_not_sent(transport):
+    with pytest.raises(NotSent):
+        await transport.look(call_of("http://127.0.0.1:1", "GET"))
+
+
+async def test_look_does_not_wait_for_ever(transport):
+    async with listening(Peer(b"", hangs=True)) as url:
+        with pytest.raises(NoAnswer) as caught:
+            await transport.look(call_of(url, "GET"), 0.05)
+    assert Reason.TIMEOUT == caught.value.reason

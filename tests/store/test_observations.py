@@ -147,6 +147,7 @@ async def test_observations_come_back_in_the_order_they_were_heard(database):
             outputs=FULL.outputs,
             failure=FAILURE,
             cost=Cost(amount="1"),
+            notes=("step1 used its fallback model: a ☂",),
         ),
     )
     bare = Observation(generation_id="gen_1", origin=Origin.POLL, at=T0, reading=Reading(status=None))
@@ -159,9 +160,15 @@ async def test_observations_come_back_in_the_order_they_were_heard(database):
         "id": "obs_2", "generation_id": "gen_1", "origin": "poll", "at": T0, "status": None, "provider_status": None,
         "finding": "stale", "believed": 1, "webhook_id": None,
     } == {name: value for name, value in first.items() if name != "reading"}  # fmt: skip
-    assert {"external_id": None, "progress": None, "queue_position": None, "outputs": 0, "failure": None} == from_json(
-        first["reading"]
-    )
+    nothing = {
+        "external_id": None,
+        "progress": None,
+        "queue_position": None,
+        "outputs": 0,
+        "failure": None,
+        "notes": [],
+    }
+    assert nothing == from_json(first["reading"])
     told = from_json(second["reading"])
     assert ("obs_1", "failed", "FAILURE", "held", 0, "whk_1") == tuple(
         second[name] for name in ("id", "status", "provider_status", "finding", "believed", "webhook_id")
@@ -169,3 +176,4 @@ async def test_observations_come_back_in_the_order_they_were_heard(database):
     assert ("ext-1", 0.5, 2, 2, "content_policy") == (
         told["external_id"], told["progress"], told["queue_position"], told["outputs"], told["failure"]["code"],
     )  # fmt: skip
+    assert ["step1 used its fallback model: a ☂"] == told["notes"]
