@@ -233,7 +233,8 @@ def _provider_setting(name: str) -> tuple[str, str, str]:
             head, tail = f"{provider.upper()}__", f"_{part}"
             if name.startswith(head) and name.endswith(tail) and len(name) > len(head) + len(tail):
                 return provider, name[len(head) : -len(tail)].lower(), part
-    known = [*FIELDS, *(f"{provider.upper()}_{part}" for provider in PROVIDERS for part in PROVIDER_FIELDS)]
+    parts = {provider: [*host_fields(module), *PROVIDER_FIELDS] for provider, module in PROVIDERS.items()}
+    known = [*FIELDS, *(f"{provider.upper()}_{part}" for provider, names in parts.items() for part in names)]
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {PREFIX}{near[0]}?" if near else ""
     raise BadSetting(f"there is no setting {PREFIX}{name}{hint}")

@@ -126,6 +126,7 @@ def _with_detail(known: Generation, seen: Observation) -> Generation:
         provider_status=reading.provider_status or known.provider_status,
         progress=reading.progress if reading.progress is not None else known.progress,
         queue_position=reading.queue_position,
+        outputs=reading.outputs or known.outputs,
         cost=reading.cost or known.cost,
     )
 

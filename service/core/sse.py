@@ -3,6 +3,10 @@
 Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
 """
 
+import re
+
+# Where an event may have ended; looked for first, because splitting what never ends again and again is dear.
+MAY_END = re.compile(rb"\n\r?\n|\r\r|\n\r|\r\n\r")
 DONE = b"[DONE]"  # how OpenAI's streams end: https://platform.openai.com/docs/api-reference/streaming
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 

@@ -1,15 +1,18 @@
 """Whose webhook it is, where several generations were ordered with one callback URL."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from service.core.generation import Generation
+from service.core.observation import Reading
 from service.flow.tools import Tools
-from service.providers.base import Unreadable
+from service.providers.base import Refused, Unreadable
 from service.store import generations
 from service.store.base import Tx
 from service.store.observations import StoredWebhook
 
-Members = Mapping[str, Sequence[tuple[Generation, Mapping[str, object]]]]  # by bulk_id: each with its order's input
+Said = Reading | Refused
+Members = dict[str, list[tuple[Generation, Mapping[str, object]]]]  # by bulk_id: each with its order's input
 
 
 async def members_of(tx: Tx, about: Mapping[str, Generation]) -> Members:
@@ -24,19 +27,42 @@ async def members_of(tx: Tx, about: Mapping[str, Generation]) -> Members:
 def addressee(tools: Tools, stored: StoredWebhook, about: Generation, members: Members) -> Generation:
     """The generation that a webhook speaks of: by its external id, or before that is known, by what was asked for.
 
+    Who is found by what was asked for has that id from here on, also for the next webhook of the same batch.
     Raises Unreadable when it is none of them.
     """
     bulk = tools.dialect(about).bulk
-    if about.bulk_id is None or bulk is None:
+    bulk_id = about.bulk_id
+    if bulk_id is None or bulk is None:
         return about
     read = tools.dialect(about).read_webhook
     named = read(stored.webhook, tools.target(about)).external_id if read else None
-    siblings = members.get(about.bulk_id, ())
+    siblings = members.get(bulk_id, [])
     for sibling, _ in siblings:
         if named is not None and sibling.external_id == named:
             return sibling
-    nameless = [(sibling, given) for sibling, given in siblings if sibling.external_id is None]
-    place = bulk.whose(stored.webhook.body, [given for _, given in nameless])
-    if place is None:
-        raise Unreadable(f"no generation of {about.bulk_id} is known as {named}")
-    return nameless[place][0]
+    nameless = [place for place, (sibling, _) in enumerate(siblings) if sibling.external_id is None]
+    found = bulk.whose(stored.webhook.body, [siblings[place][1] for place in nameless])
+    if found is None:
+        raise Unreadable(f"no generation of {bulk_id} is known as {named}")
+    sibling, given = siblings[nameless[found]]
+    siblings[nameless[found]] = (replace(sibling, external_id=named), given)
+    return sibling
+
+
+def shared_out(told: Sequence[Said], known: Sequence[Generation]) -> list[Said]:
+    """Each generation's part of the answer: its own place's, unless a webhook came first and gave that id to a twin."""
+    owners = {generation.external_id: place for place, generation in enumerate(known) if generation.external_id}
+    parts: dict[int, Said] = {}
+    free: list[tuple[int, Said]] = []
+    for place, said in enumerate(told):
+        owner = owners.get(said.external_id or "") if isinstance(said, Reading) else None
+        if owner is None:
+            free.append((place, said))
+        else:
+            parts[owner] = said
+    left = [place for place in range(len(told)) if place not in parts]
+    for place, said in free:
+        taken = place if place in left else left[0]
+        left.remove(taken)
+        parts[taken] = said
+    return [parts[place] for place in range(len(told))]

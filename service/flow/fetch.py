@@ -3,9 +3,11 @@
 A provider's key goes to its own origin and nowhere else; every redirect is looked at like a new URL.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from urllib.parse import urljoin
+
+import anyio
 
 from service.core.failure import Failure, FailureCode, because
 from service.core.generation import Generation, Output
@@ -13,7 +15,7 @@ from service.core.http import HttpCall
 from service.flow.tools import Tools
 from service.providers.base import Account, File, Refused
 from service.providers.shapes import same_origin
-from service.transport import NotSent, Reason, Streamed
+from service.transport import NoAnswer, NotSent, Reason, Streamed
 
 MOST_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -36,15 +38,29 @@ def fetch(
     return _fetched(tools, output.url, tools.upstream(generation).account, passed_on | IDENTITY)
 
 
-async def fetch_input(tools: Tools, url: str) -> File:
-    """A file that a submission is to carry. Raises Refused where the URL is of no use, NotSent where it may be yet."""
+async def fetch_inputs(tools: Tools, urls: Sequence[str]) -> dict[str, File]:
+    """The files that a submission is to carry, in bounded time and size.
+
+    Raises Refused where a URL is of no use, NotSent and NoAnswer where it may be yet.
+    """
+    files: dict[str, File] = {}
+    with anyio.move_on_after(INPUT_TIMEOUT_S):
+        for url in urls:
+            files[url] = await _fetch_input(
+                tools, url, INPUT_MAX_BYTES - sum(len(file.content) for file in files.values())
+            )
+        return files
+    raise NoAnswer(Reason.TIMEOUT, f"the inputs take longer than {INPUT_TIMEOUT_S:.0f} s")
+
+
+async def _fetch_input(tools: Tools, url: str, most: int) -> File:
     content = bytearray()
     try:
         async with _fetched(tools, url, None, IDENTITY, INPUT_TIMEOUT_S) as reply:
             _usable(url, reply.http_status)
             async for chunk in reply.body:
                 content += chunk
-                if len(content) > INPUT_MAX_BYTES:
+                if len(content) > most:
                     raise _too_large(url)
     except Unfetchable as error:
         raise Refused(_unreachable(str(error))) from error
@@ -64,7 +80,7 @@ def _usable(url: str, http_status: int) -> None:
 
 
 def _too_large(url: str) -> Refused:
-    told = f"{url} is larger than {INPUT_MAX_BYTES} bytes"
+    told = f"with {url} the inputs are larger than {INPUT_MAX_BYTES} bytes"
     return Refused(because(FailureCode.INVALID_INPUT, told, origin="preflight", billed=False))
 
 

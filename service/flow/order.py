@@ -144,7 +144,7 @@ def _generation(tools: Tools, asked: Asked) -> Scheduled:
         objection = tools.transport.destinations.objection(asked.callback_url)
         if objection:
             raise Unorderable("callback_url", objection)
-    wait_s = asked.deadline_s if asked.deadline_s is not None else route.ceiling_s + SLACK_S
+    wait_s = asked.deadline_s if asked.deadline_s is not None else route.ceiling_of(asked.model) + SLACK_S
     if not 0 < wait_s <= LONGEST_DEADLINE_S:
         raise Unorderable("deadline_s", f"must be more than 0 and at most {LONGEST_DEADLINE_S:.0f} seconds")
     now = tools.now()

@@ -74,7 +74,14 @@ async def _asked(tools: Tools, generation: Generation, question: Question) -> Re
     if dialect.follow is None or first.status is not Status.COMPLETED or first.outputs:
         return first
     reply = await tools.transport.look(dialect.follow.ask(target, upstream.account), POLL_TIMEOUT_S)
-    second = dialect.follow.read(without_key(reply, upstream.account), target)
+    try:
+        second = dialect.follow.read(without_key(reply, upstream.account), target)
+    except Unreadable:
+        return first  # it is held for its outputs, and asked again
+    except Refused as refused:
+        if refused.failure.code is FailureCode.RESULT_LOST:
+            return first
+        raise
     return _joined(first, second)
 
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from service.core.cadence import Cadence, Usual, first_poll_s, jittered, next_poll_s
 from service.core.generation import Generation, Origin, Status
 from service.core.observation import Finding, Observation
-from service.core.wire import Micros, micros
+from service.core.wire import SECOND, Micros, micros
 from service.providers.base import Route
 from service.store.generations import Schedule, Scheduled
+
+ASK_BEFORE_DEADLINE: Micros = 60 * SECOND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +52,15 @@ def _poll_at(before: Scheduled, after: Generation, seen: Observation, finding: F
     if seen.origin is Origin.POLL:
         wait = next_poll_s(pace.cadence, every_s=pace.route.poll_every_s, polls=after.polls, dice=pace.dice)
         return seen.at + micros(wait)
+    if seen.origin is Origin.STREAM:
+        # Only the end of the stream knows what its executions amount to. If nobody hears that end, we ask in time.
+        return min(seen.at + micros(pace.route.ceiling_s), max(after.deadline_at - ASK_BEFORE_DEADLINE, seen.at))
     if before.schedule.poll_at is not None:
         return before.schedule.poll_at
     wait = first_poll_s(
         pace.cadence,
         documented=(pace.route.first_poll_s, pace.route.usual_s),
         usual=pace.usual,
-        webhook=after.webhook_expected or seen.origin is Origin.STREAM,
+        webhook=after.webhook_expected,
     )
     return seen.at + micros(wait)

@@ -6,6 +6,7 @@ A stream that breaks off is picked up by polling, where an event named what can 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
+import anyio
 import structlog
 
 from service.core import sse
@@ -13,7 +14,7 @@ from service.core.failure import FailureCode
 from service.core.generation import CLOSED, Generation, Origin, Output, Status, VerifiedBy
 from service.core.http import HttpCall, HttpReply
 from service.core.observation import Observation, Reading
-from service.core.wire import micros
+from service.core.wire import SECOND, micros
 from service.flow.expire import nobody_told_us
 from service.flow.settle import settle
 from service.flow.tools import Tools, without_key
@@ -25,7 +26,7 @@ log = structlog.get_logger()
 
 # Refusals that say "not now": the order goes back into the queue until its deadline.
 NOT_NOW = frozenset({FailureCode.RATE_LIMITED, FailureCode.CONCURRENCY_LIMITED})
-EVENT_MAX_BYTES = 4 * 1024 * 1024
+EVENT_MAX_BYTES = 1024 * 1024
 FIRST_REFUSAL = 300
 EVENT_STREAM = "text/event-stream"
 
@@ -46,11 +47,15 @@ class _Heard:
         if reading.status in CLOSED:
             ended = reading.status is Status.COMPLETED and not reading.outputs
             return replace(reading, outputs=tuple(self.outputs.values())) if ended else reading
-        news = replace(reading, outputs=(), provider_status=reading.provider_status if reading.status is None else None)
+        news = replace(
+            reading,
+            outputs=tuple(self.outputs.values()),
+            provider_status=reading.provider_status if reading.status is None else None,
+        )
         if news == self.last:
             return None
         self.last = news
-        return replace(reading, outputs=())
+        return replace(reading, outputs=news.outputs)
 
 
 async def listen(tools: Tools, generation: Generation, call: HttpCall) -> HttpReply | None:
@@ -61,15 +66,17 @@ async def listen(tools: Tools, generation: Generation, call: HttpCall) -> HttpRe
     route = tools.route(generation)
     heard = _Heard(tools.target(generation))
     accepted = False
+    left_s = max(0.0, (generation.deadline_at - tools.now()) / SECOND)
     try:
         async with tools.transport.stream(call, route.answer_s, route.stream_idle_s) as reply:
             if reply.http_status >= FIRST_REFUSAL or EVENT_STREAM not in reply.headers.get("content-type", ""):
                 return without_key(await _whole(reply), tools.upstream(generation).account)
             accepted = True
             await _observe(tools, generation, Reading(status=Status.SUBMITTED))
-            async for event in _events(reply.body):
-                if await _hear(tools, generation, heard, event):
-                    return None
+            with anyio.move_on_after(left_s):
+                async for event in _events(reply.body):
+                    if await _hear(tools, generation, heard, event):
+                        return None
     except NoAnswer as error:
         if not accepted:
             raise
@@ -108,6 +115,12 @@ async def _observe(tools: Tools, generation: Generation, reading: Reading) -> No
 
 async def _broken_off(tools: Tools, generation: Generation, heard: _Heard) -> None:
     """The poll goes on where the stream ended; where nothing can be asked about, nobody will tell us."""
+    if heard.target.external_id is None and heard.outputs:
+        # What it told is there; more may have been to come, and nobody can be asked.
+        notes = ("the stream broke off after these outputs",)
+        told = Reading(status=Status.COMPLETED, outputs=tuple(heard.outputs.values()), notes=notes)
+        await _observe(tools, generation, told)
+        return
     if heard.target.external_id is None:
         await settle(tools, [nobody_told_us(generation, tools.now(), streamed=True)])
         return
@@ -118,9 +131,15 @@ async def _broken_off(tools: Tools, generation: Generation, heard: _Heard) -> No
 
 async def _events(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """The data of each event, to the end or to what says so. Raises NoAnswer for one that never ends."""
-    buffer = b""
+    buffer = bytearray()
     async for chunk in body:
-        found, buffer = sse.split(buffer + chunk)
+        seen = max(0, len(buffer) - 3)
+        buffer += chunk
+        if not sse.MAY_END.search(buffer, seen):
+            found: list[bytes] = []
+        else:
+            found, rest = sse.split(bytes(buffer))
+            buffer = bytearray(rest)
         if len(buffer) > EVENT_MAX_BYTES:
             raise NoAnswer(Reason.TOO_LARGE, f"an event is larger than {EVENT_MAX_BYTES} bytes")
         for event in found:

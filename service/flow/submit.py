@@ -17,12 +17,14 @@ from service.core.failure import Failure, FailureCode, because
 from service.core.generation import Generation, Origin, Status, VerifiedBy
 from service.core.http import HttpCall, HttpReply
 from service.core.observation import Observation, Reading
-from service.core.wire import from_json, micros
+from service.core.wire import SECOND, Micros, from_json, micros
+from service.flow.bulk import shared_out
 from service.flow.expire import nobody_told_us
-from service.flow.fetch import INPUT_TIMEOUT_S, fetch_input
+from service.flow.fetch import fetch_inputs
+from service.flow.order import LONGEST_DEADLINE_S
 from service.flow.settle import settle
 from service.flow.stream import NOT_NOW, listen
-from service.flow.tools import Tools, without_key
+from service.flow.tools import NotConfigured, Tools, without_key
 from service.providers.base import Order, Refused, Unreadable
 from service.providers.catalog import PROVIDERS
 from service.store import accounts, generations
@@ -35,11 +37,20 @@ ROUTES = [route for provider in PROVIDERS.values() for route in provider.ROUTES]
 USUAL_ANSWER_S, SLACK_S = 60.0, 30.0
 ANSWER_WITHIN_S = USUAL_ANSWER_S + SLACK_S
 LONGEST_ANSWER_S = max(route.answer_s for route in ROUTES) + SLACK_S
-# No lease: what is `submitting` is never claimed again, and a stream goes on for as long as its provider works.
-TRUST_S = max(LONGEST_ANSWER_S, *(route.ceiling_s for route in ROUTES if route.dialect.read_event)) + INPUT_TIMEOUT_S
+# No lease: what is `submitting` is never claimed again, and every call and stream is bounded by itself.
+TRUST_S = LONGEST_DEADLINE_S + LONGEST_ANSWER_S
 RETRY_EVERY_S = 2.0
-MOST_INPUT_TRIES = 5
+INPUT_PATIENCE: Micros = 120 * SECOND  # from the order on, for an input that cannot be fetched just now
 GATEWAY_TIMEOUT, FIRST_SERVER_ERROR = 504, 500
+
+
+class _InputLater(Exception):
+    """An input cannot be had just now; nothing was submitted."""
+
+
+class _Withdrawn(Exception):
+    """It ended while its inputs were fetched; nothing may be submitted any more."""
+
 
 Group = Sequence[Scheduled]  # what one call orders: one generation, or those of a bulk order
 
@@ -49,7 +60,7 @@ async def claim(tools: Tools, limit: int) -> list[Group]:
     async with tools.store.transaction() as tx:
         claimed = await accounts.claim_submissions(tx, tools.budgets(), limit, micros(ANSWER_WITHIN_S))
         for known in claimed:
-            answer_s = tools.route(known.generation).answer_s
+            answer_s = _answer_s(tools, known.generation)
             if answer_s > USUAL_ANSWER_S:
                 await generations.answer_by(tx, known.generation.id, tools.now() + micros(answer_s + SLACK_S))
     groups: dict[str, list[Scheduled]] = {}
@@ -58,14 +69,25 @@ async def claim(tools: Tools, limit: int) -> list[Group]:
     return [sorted(group, key=lambda known: known.generation.id) for group in groups.values()]
 
 
+def _answer_s(tools: Tools, generation: Generation) -> float:
+    try:
+        return tools.route(generation).answer_s
+    except NotConfigured:  # it fails alone, when its turn comes
+        return USUAL_ANSWER_S
+
+
 async def submit(tools: Tools, group: Group) -> None:
     """Send one claimed group to its provider, once."""
     try:
         told = await _send(tools, group)
+    except _Withdrawn:
+        log.info("submission_withdrawn", generation_id=group[0].generation.id)
     except NotSent as error:
         await _try_again(tools, group, because(FailureCode.PROVIDER_UNAVAILABLE, str(error), origin=Origin.SUBMIT))
     except (NoAnswer, Unreadable) as error:
         await _outcome_unknown(tools, group, str(error))
+    except _InputLater as error:
+        await _try_again(tools, group, because(FailureCode.INPUT_UNREACHABLE, str(error), origin="preflight"))
     except Refused as refused:
         if refused.failure.http_status == GATEWAY_TIMEOUT:
             await _outcome_unknown(tools, group, "HTTP 504: the work may go on behind it")
@@ -132,18 +154,29 @@ async def _order(tools: Tools, known: Scheduled) -> Order:
 
 
 async def _with_files(tools: Tools, known: Scheduled, order: Order) -> Order:
+    urls = tools.dialect(known.generation).files(order)
+    if not urls:
+        return order
     try:
-        files = {url: await fetch_input(tools, url) for url in tools.dialect(known.generation).files(order)}
+        files = await fetch_inputs(tools, urls)
     except (NotSent, NoAnswer) as error:
-        if known.submit_tries >= MOST_INPUT_TRIES:
-            told = f"an input cannot be fetched: {error}"
+        told = f"an input cannot be fetched: {error}"
+        if tools.now() - known.generation.created_at > INPUT_PATIENCE:
             raise Refused(because(FailureCode.INPUT_UNREACHABLE, told, origin="preflight", billed=False)) from error
-        raise NotSent(error.reason, str(error)) from error  # whatever became of the input, nothing was submitted
-    return replace(order, files=files) if files else order
+        raise _InputLater(told) from error
+    async with tools.store.transaction() as tx:
+        moment = tools.now() + micros(tools.route(known.generation).answer_s + SLACK_S)
+        if not await generations.still_submitting(tx, known.generation.id, moment):
+            raise _Withdrawn
+    return replace(order, files=files)
 
 
 async def _settle(tools: Tools, group: Group, told: Sequence[Reading | Refused]) -> None:
     """Observe what was said of each; who is refused for now goes back into the queue."""
+    if len(group) > 1:
+        async with tools.store.reading() as tx:
+            now = await generations.by_ids(tx, [known.generation.id for known in group])
+        told = shared_out(told, [now[known.generation.id] for known in group])
     seen = []
     for known, said in zip(group, told, strict=True):
         if isinstance(said, Reading):

@@ -85,8 +85,11 @@ class Tools:
             ) from None
 
     def route(self, generation: Generation) -> Route:
-        """How its provider works on it."""
-        return next(route for route in PROVIDERS[generation.provider].ROUTES if route.name == generation.route)
+        """How its provider works on it. Raises NotConfigured for a route that this Arrivals does not have."""
+        for route in PROVIDERS[generation.provider].ROUTES:
+            if route.name == generation.route:
+                return route
+        raise NotConfigured(f"{generation.provider} has no route {generation.route!r} in this version")
 
     def target(self, generation: Generation) -> Target:
         """The generation as its provider knows it."""

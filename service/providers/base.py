@@ -160,6 +160,11 @@ class Route:
     lag_s: float = 60.0
     trust: Trust | None = None
     limits: tuple[Limit, ...] = ()
+    slow_models: Mapping[str, float] = field(default_factory=dict)  # pattern: its own ceiling, in seconds
+
+    def ceiling_of(self, model: str) -> float:
+        """After how long the provider itself gives up on this model."""
+        return next((most for pattern, most in self.slow_models.items() if fnmatchcase(model, pattern)), self.ceiling_s)
 
     @property
     def polls(self) -> bool:

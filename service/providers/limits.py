@@ -114,11 +114,16 @@ def one_of(param: str, *choices: Any, message: str | None = None, code: str | No
 
     def check(given: Mapping[str, Any]) -> Broken | None:
         value = at(given, param)
-        if value is None or (not isinstance(value, bool) and str(value) in written):
+        if value is None or (not isinstance(value, bool) and _written(value) in written):
             return None
         return Broken(message=message or f"{param} must be one of {listed}", provider_code=code)
 
     return Limit(param=param, says=listed, check=check)
+
+
+def _written(value: Any) -> str:
+    """As a page writes it: in JSON 8.0 is 8."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def between(param: str, least: float, most: float) -> Limit:
@@ -192,6 +197,8 @@ def media(
     return Limit(param=names[0], says=", ".join(formats) + size, check=check)
 
 
+TELLS_NOTHING = frozenset({"", "octet-stream"})
+LONGEST_SCHEME = 16
 # What a URL's end says for certain; anything else may be served as whatever it is.
 IMAGE_ENDINGS = frozenset({"png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "svg", "heic", "avif", "ico"})
 
@@ -208,14 +215,14 @@ def _wrong_format(item: Any, known: set[str]) -> str | None:
         return None
     found = _DATA_URI.match(item)
     told = (found[1] or "").partition("/")[2].lower().removeprefix("x-") if found else _ending(item)
-    return None if told in known | {""} else f"{told} is not among the formats {', '.join(sorted(known))}"
+    return None if told in known | TELLS_NOTHING else f"{told} is not among the formats {', '.join(sorted(known))}"
 
 
 def _too_large(item: Any, megabytes: float | None) -> str | None:
-    found = _DATA_URI.match(item) if isinstance(item, str) else None
-    if found is None or megabytes is None:
+    if not isinstance(item, str) or megabytes is None or "://" in item[:LONGEST_SCHEME]:
         return None
-    held = (len(item) - found.end()) * 3 // 4 - item[-2:].count("=")
+    found = _DATA_URI.match(item)  # some take base64 without anything before it
+    held = (len(item) - (found.end() if found else 0)) * 3 // 4 - item[-2:].count("=")
     return f"an input of {held} bytes; at most {megabytes:g} MB are allowed" if held > megabytes * MEGABYTE else None
 
 

@@ -199,6 +199,11 @@ async def answer_by(tx: Tx, generation_id: str, moment: Micros) -> None:
     await tx.fetch(SQL["answer_by"], id=generation_id, answer_by=moment)
 
 
+async def still_submitting(tx: Tx, generation_id: str, moment: Micros) -> bool:
+    """Whether nobody ended it meanwhile; if so, its answer is waited for until `moment`."""
+    return bool(await tx.fetch(SQL["still_submitting"], id=generation_id, answer_by=moment))
+
+
 async def poll_now(tx: Tx, generation_id: str, now: Micros) -> None:
     """Ask as soon as there is a place, if there is anything to ask about."""
     await tx.fetch(SQL["poll_now"], id=generation_id, now=now)

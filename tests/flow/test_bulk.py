@@ -7,6 +7,7 @@ import re
 import anyio
 import pytest
 
+from service.core.admission import Budget
 from service.flow import submit
 from service.flow.cancel import cancel
 from service.flow.order import Asked, KeyReused, Unorderable, order_bulk, stored
@@ -212,6 +213,27 @@ async def test_where_nobody_calls_back_each_is_said_to_be_unknown(tools, upstrea
 
     assert ["submission_unknown"] * 3 == [(await stored(tools, one)).failure.code for one in ids]
     assert "webhook_url" not in upstream.asked[0].json
+
+
+async def test_as_many_are_sent_in_one_call_as_the_account_may_have_in_flight(
+    tools, upstream, ordered_bulk, calls_back
+):
+    """The rest go in a call of their own, with an address of their own, when there is a place again."""
+    key = ("eachlabs", "default")
+    narrow = replace(tools.upstreams[key], budget=Budget(max_in_flight=2, requests_per_minute=6000))
+    few = replace(tools, upstreams={**tools.upstreams, key: narrow})
+    ids = await ordered_bulk()
+    upstream.answers += [queued("ex-1", "ex-2"), queued("ex-3")]
+    assert 1 == await run_worker(few, "submit")
+    assert 0 == await run_worker(few, "submit")
+    await calls_back(ids[0], done("ex-2", INPUTS[1]))
+    await run_worker(few, "read")
+
+    assert 1 == await run_worker(few, "submit")
+
+    assert [INPUTS[:2], INPUTS[2:]] == [call.json["inputs"] for call in upstream.asked]
+    assert tools.callbacks.url("eachlabs", "default", ids[2]) == upstream.asked[1].json["webhook_url"]
+    assert [("submitted", "ex-1"), ("completed", "ex-2"), ("submitted", "ex-3")] == await standing(tools, ids)
 
 
 async def test_one_that_was_canceled_is_left_out(tools, upstream, ordered_bulk):

@@ -290,7 +290,7 @@ def test_a_bad_secret_never_signs(secret):
 
 
 def test_the_specifications_shape_of_a_signature():
-    headers = signed_headers(SECRET, "evt_1", 1_700_000_000, b"{}")
+    headers = signed_headers([SECRET], "evt_1", 1_700_000_000, b"{}")
 
     assert {"webhook-id", "webhook-timestamp", "webhook-signature"} == set(headers)
     assert headers["webhook-signature"].startswith("v1,")

@@ -7,10 +7,11 @@ from anyio.lowlevel import checkpoint
 import pytest
 
 from service.core.generation import Status
+from service.core.wire import SECOND
 from service.destinations import Destinations
 from service.flow import fetch
 from service.flow.order import stored
-from service.flow.submit import MOST_INPUT_TRIES
+from service.flow.submit import INPUT_PATIENCE
 from service.transport import Transport
 from tests.conftest import run_worker
 from tests.upstream import CUT
@@ -118,7 +119,7 @@ async def test_what_is_not_there_is_of_no_use(upstream, listener, submitted_with
 async def test_what_may_be_there_yet_is_asked_for_again(tools, clock, upstream, listener, submitted_with, answer):
     listener.answers.append(answer)
     generation = await submitted_with(f"{listener.url}/photo.png")
-    assert (Status.PENDING, "provider_unavailable") == (generation.status, generation.failure.code)
+    assert (Status.PENDING, "input_unreachable") == (generation.status, generation.failure.code)
     assert 0 == await run_worker(tools, "submit")
     clock.advance(10)
     listener.answers.append(PHOTO)
@@ -132,19 +133,20 @@ async def test_what_may_be_there_yet_is_asked_for_again(tools, clock, upstream, 
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/photo.png", None], ids=["refused", "failing"])
-async def test_after_five_tries_there_is_no_hope(tools, clock, upstream, listener, submitted_with, url):
+async def test_after_two_minutes_there_is_no_hope(tools, clock, upstream, listener, submitted_with, url):
     listener.answers += [503] * 10
 
     generation = await submitted_with(url or f"{listener.url}/photo.png")
-    for _ in range(MOST_INPUT_TRIES - 1):
-        assert Status.PENDING == (await stored(tools, generation.id)).status
-        clock.advance(400)
-        assert 1 == await run_worker(tools, "submit")
+    clock.advance(INPUT_PATIENCE / SECOND - 60)
+    assert 1 == await run_worker(tools, "submit")
+    assert Status.PENDING == (await stored(tools, generation.id)).status
+    clock.advance(61)
+    assert 1 == await run_worker(tools, "submit")
 
     generation = await stored(tools, generation.id)
     assert unreachable(generation)
     assert generation.failure.message.startswith("an input cannot be fetched: ")
-    assert ([], 0 if url else MOST_INPUT_TRIES) == (upstream.asked, len(listener.asked))
+    assert ([], 0 if url else 3) == (upstream.asked, len(listener.asked))
 
 
 @pytest.mark.parametrize("redirected", [False, True])

@@ -11,6 +11,7 @@ from service.providers.base import Trust
 from service.store import events, observations
 from tests.conftest import run_worker
 from tests.flow.conftest import SUCCEEDED
+from tests.flow.streams import SENSE
 
 
 async def test_a_batch_is_settled_in_the_order_of_arrival(tools, submitted, calls_back):
@@ -76,6 +77,19 @@ async def test_where_nothing_can_be_asked_the_token_alone_must_do(tools, submitt
 
     generation = await stored(tools, generation_id)
     assert ("completed", "token") == (generation.status, generation.verified_by)
+
+
+async def test_a_webhook_on_a_route_without_webhooks_is_flagged_and_kept(tools, ordered, calls_back):
+    """Its provider has webhooks elsewhere, so somebody may know the secret."""
+    generation_id = await ordered(**SENSE)
+    kept = await calls_back(generation_id, json.dumps(SUCCEEDED).encode())
+
+    await run_worker(tools, "read")
+
+    async with tools.store.reading() as tx:
+        webhook = await observations.webhook_by_id(tx, kept.id)
+    assert "the route sense documents no webhooks" == webhook.unreadable_because
+    assert "pending" == (await stored(tools, generation_id)).status
 
 
 async def test_a_reader_that_fails_keeps_nobody_waiting(tools, submitted, calls_back, monkeypatch):

@@ -16,6 +16,7 @@ from service.store import events, subscribers
 from service.store.subscribers import Subscriber
 from tests.conftest import WEBHOOK_SECRET, opened, run_worker, tools_over
 from tests.fixtures import FIXTURES
+from tests.flow.streams import HEARD, Stream
 from tests.upstream import CUT
 
 STORIES = sorted((FIXTURES / "flows").glob("*.json"))
@@ -45,13 +46,21 @@ class Play:
         asked = Asked(
             provider=self.story["provider"],
             model=self.story["model"],
-            input=self.story.get("input", {"prompt": "a red fox"}),
+            input=self._placed(self.story.get("input", {"prompt": "a red fox"})),
             deadline_s=self.story.get("deadline_s"),
         )
         self.generation_id = (await order(self.tools, asked)).id
 
+    def _placed(self, value):
+        """It with the address of a real server of ours in the place of FILES."""
+        return json.loads(json.dumps(value).replace("FILES", self.listener.url))
+
+    async def files(self, answers):
+        """The host of the caller's files will answer so."""
+        self.listener.answers += [(answer.get("http_status", 200), answer["body"].encode()) for answer in answers]
+
     async def submit(self, answer):
-        """The submit worker takes one turn; the provider answers so."""
+        """The submit worker takes one turn; the provider answers so, with a stream where there is one."""
         self._will_answer(answer)
         assert await run_worker(self.tools, "submit") == 1
         assert self.upstream.answers == []
@@ -61,8 +70,9 @@ class Play:
         assert await run_worker(self.tools, "submit") == 0
 
     async def poll(self, answer):
-        """The poll worker takes one turn; the provider answers so."""
-        self._will_answer(answer)
+        """The poll worker takes one turn; the provider answers so, one question after another."""
+        for one in answer if isinstance(answer, list) else [answer]:
+            self._will_answer(one)
         assert await run_worker(self.tools, "poll") == 1
         assert self.upstream.answers == []
 
@@ -122,9 +132,19 @@ class Play:
         """Where the generation stands now."""
         assert expected == (await stored(self.tools, self.generation_id)).status
 
+    async def heard(self):
+        """Whether the stream's words so far are settled."""
+        return (await stored(self.tools, self.generation_id)).status not in ("submitting", "submitted")
+
     def _will_answer(self, answer):
         if answer == CUT:
             self.upstream.answers.append(CUT)
+        elif answer is None:
+            pass  # nobody is asked
+        elif "stream" in answer:
+            ends = answer.get("ends", "politely")
+            told = [*answer["stream"], *([HEARD] if ends == CUT else [])]
+            self.upstream.answers.append(Stream(*told, ends=ends, heard=self.heard))
         else:
             body = answer.get("body", {})
             content = body.encode() if isinstance(body, str) else body
@@ -163,6 +183,12 @@ async def _compare(play, story):
         "failure": generation.failure.code if generation.failure else None,
         "provider_code": generation.failure.provider_code if generation.failure else None,
         "submissions": sum(asked.method == "POST" for asked in play.upstream.asked),
+        "questions": sum(asked.method == "GET" for asked in play.upstream.asked),
+        "message": generation.failure.message if generation.failure else None,
+        "outputs": [
+            output.url.replace(generation.id, "ID").replace(play.upstream.url, "PROVIDER")
+            for output in generation.outputs
+        ],
         "events": emitted,
     }
     assert expected == {name: actual[name] for name in expected}

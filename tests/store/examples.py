@@ -6,7 +6,7 @@ from service.core.event import Event, EventType
 from service.core.failure import FailureCode, because
 from service.core.generation import Cost, Generation, Held, Origin, Output, Status, VerifiedBy
 from service.core.http import InboundWebhook
-from service.store import events, generations, subscribers
+from service.store import deliveries, events, generations, subscribers
 from service.store.deliveries import Delivery
 from service.store.generations import Schedule, Scheduled
 from service.store.observations import StoredWebhook
@@ -155,10 +155,10 @@ async def subscribe(database, *subscribed):
             await subscribers.insert(tx, one)
 
 
-async def due(database, *deliveries):
+async def due(database, *waiting):
     """Insert deliveries that are due at once."""
     async with database.transaction() as tx:
-        await deliveries.insert(tx, deliveries)
+        await deliveries.insert(tx, waiting)
 
 
 async def announce(database, *announced, then=lambda: None):

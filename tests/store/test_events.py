@@ -6,6 +6,7 @@ import pytest
 from service.core.event import EventType
 from service.store import events
 from service.store.base import Missing
+from service.store.events import Wanted
 from tests.store.examples import T0, announce, event
 
 pytestmark = pytest.mark.timeout(30)
@@ -76,11 +77,12 @@ async def test_reader_that_resumes_misses_none_that_commits_late(database):
         ({"position": 0, "limit": 9}, [1, 2, 3]),
         ({"position": 1, "limit": 1}, [2]),
         ({"position": 3, "limit": 9}, []),
-        ({"position": 0, "limit": 9, "event_type": "generation.failed"}, [2]),
-        ({"position": 0, "limit": 9, "generation_id": "gen_1"}, [1, 2]),
-        ({"position": 1, "limit": 9, "generation_id": "gen_1", "event_type": "generation.completed"}, []),
+        ({"position": 0, "limit": 9, "wanted": Wanted(type="generation.failed")}, [2]),
+        ({"position": 0, "limit": 9, "wanted": Wanted(type="generation.*")}, [1, 2, 3]),
+        ({"position": 0, "limit": 9, "wanted": Wanted(generation="gen_1")}, [1, 2]),
+        ({"position": 1, "limit": 9, "wanted": Wanted(generation="gen_1", type="generation.completed")}, []),
     ],
-    ids=str,
+    ids=range(7),
 )
 async def test_list_goes_on_behind_a_position(database, wanted, expected):
     await announce(database, event("1"), event("2", type=EventType.FAILED), event("3", generation_id="gen_2"))

@@ -9,17 +9,19 @@ import pytest
 from service.store.generations import LAST
 from service.store.migrate import available
 from service.store.sql import for_postgres, for_sqlite, load, parse
+from tests.fixtures import ROOT
 
-NOUNS = ("behavior", "events", "generations", "keys", "observations", "subscribers")
+NOUNS = sorted(path.stem for path in (ROOT / "service/store/sql").glob("*.sql"))
 QUERIES = [(noun, query) for noun in NOUNS for query in load(noun).values()]
 WHOLE = {
     "after", "answer_by", "at", "attempt_at", "attempts", "believed", "clock_at", "closed_at", "count", "counted",
-    "created_at", "deadline_at", "delivered_at", "given_up_at", "http_status", "keep", "late", "lease_until", "limit",
-    "max_in_flight", "misses", "now", "number", "open_until", "poll_at", "poll_misses", "polls", "position",
-    "quarantined_at", "queue_position", "read_at", "received_at", "since", "spent_until", "submit_at", "submitted_at",
-    "until", "version", "webhook_expected",
+    "created_at", "deadline_at", "delivered_at", "disabled_at", "done", "dry_run", "due_at", "finished_at",
+    "given_up_at", "http_status", "keep", "late", "lease_until", "limit", "max_in_flight", "misses", "now", "number",
+    "open_until", "paused_at", "poll_at", "poll_misses", "polls", "position", "previous_until", "quarantined",
+    "quarantined_at", "queue_position", "read_at", "received_at", "redelivered", "since", "spent_until", "submit_at",
+    "submitted_at", "total", "until", "version", "webhook_expected",
 }  # fmt: skip
-EXAMPLES = {"body": b"\x00", "content": b"\x00", "ids": '["gen_1"]', "bulks": '["blk_1"]', "number": 1}
+EXAMPLES = {"body": b"\x00", "bulks": '["blk_1"]', "content": b"\x00", "ids": '["gen_1"]'}
 FRACTIONS = {"duration_s", "progress", "rate_per_s", "spread_s", "usual_s"}
 
 
@@ -29,9 +31,7 @@ def example_of(name):
         return 2**40
     if name in FRACTIONS:
         return 0.5
-    return {"body": b"\x00", "ids": '["gen_1"]', "bulks": '["blk_1"]', "content": b"\x00", "number": 1}.get(
-        name, "text"
-    )
+    return EXAMPLES.get(name, "text")
 
 
 def values_of(query):

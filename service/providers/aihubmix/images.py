@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from service.core.failure import FailureCode, because
 from service.core.generation import Output, Status
 from service.core.http import HttpCall, HttpReply
 from service.core.observation import Reading
@@ -45,6 +46,8 @@ def read_submitted(reply: HttpReply, target: Target) -> Reading:
     external_id = _id(body) or _id(part({"first": _first(body.get("output"))}, "first"))
     if found:
         return Reading(status=Status.COMPLETED, provider_status=word, external_id=external_id, outputs=found)
+    if external_id is None and ("data" in body or "output" in body):
+        raise Refused(because(FailureCode.OUTPUT_MISSING, origin="submit"))
     if external_id is None:
         raise Unreadable("neither an image nor an id")
     return Reading(

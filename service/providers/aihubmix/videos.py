@@ -9,7 +9,8 @@ from service.core.http import HttpCall, HttpReply
 from service.core.observation import Reading
 from service.providers.aihubmix.errors import failed, refused
 from service.providers.base import Account, Dialect, Order, Question, Refused, Route, Target, Unreadable
-from service.providers.limits import Broken, Limit, absent, count, note, one_of
+from service.providers.forms import multipart
+from service.providers.limits import Limit, absent, count, note, one_of
 from service.providers.shapes import get, identifier, moment, outputs, part, post, record, share, standing, text
 
 PAGE = "https://docs.aihubmix.com/en/api/Video-Gen"
@@ -36,7 +37,7 @@ STATUSES: Mapping[str, Status] = {
 
 
 def _seconds_as_text(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Sora takes `seconds` as text only, and a reference as `{"image_url"}`."""
+    """Sora takes `seconds` as text only."""
     seconds = given.get("seconds")
     numeric = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     return {**given, **({"seconds": str(seconds).removesuffix(".0")} if numeric else {})}
@@ -49,6 +50,9 @@ def _seconds_as_number(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 # https://github.com/AIhubmix/aihubmix-media-adapters (the video page says that seconds are always text)
+BY_OBJECT = frozenset(
+    {"sora", "videos"}
+)  # a bare string is refused: https://github.com/AIhubmix/aihubmix-media-adapters
 # route: how its vendor wants the body written
 WRITTEN: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "sora": _seconds_as_text,
@@ -57,9 +61,16 @@ WRITTEN: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
 
 
 def submit(order: Order, account: Account) -> HttpCall:
-    """The order's own fields, in the vendor's types."""
-    fields = WRITTEN.get(order.route, dict)(order.input)
-    return post(account, "/v1/videos", {**fields, "model": order.model})
+    """The order's own fields, in the vendor's types; a reference as a URL in an object, or as a file in a form."""
+    fields = {**WRITTEN.get(order.route, dict)(order.input), "model": order.model}
+    reference = fields.get("input_reference")
+    if isinstance(reference, str) and reference.startswith("data:"):
+        body, content_type = multipart(fields, {}, ("input_reference",))
+        headers = {**account.bearer(), "content-type": content_type}
+        return HttpCall(method="POST", url=f"{account.base_url}/v1/videos", headers=headers, body=body)
+    if isinstance(reference, str) and order.route in BY_OBJECT:
+        fields["input_reference"] = {"image_url": reference}
+    return post(account, "/v1/videos", fields)
 
 
 def poll(target: Target, account: Account) -> HttpCall:
@@ -107,16 +118,9 @@ def _outputs(body: Mapping[str, Any], target: Target, external_id: str | None) -
     return outputs([inline or content], target.base_url, "video", expires_at=moment(body.get("expires_at")))
 
 
-def _bare_reference(given: Mapping[str, Any]) -> Broken | None:
-    if not isinstance(given.get("input_reference"), str):
-        return None
-    # As its upstream puts it: https://github.com/AIhubmix/aihubmix-media-adapters
-    return Broken(message="Invalid type for 'input_reference': expected an object, but got a string")
-
-
 # DELETE removes a task and is not documented to stop it: no cancel.
 VIDEOS = Dialect(submit=submit, read_submitted=read_submitted, poll=Question(ask=poll, read=read_polled))
-REFERENCE = Limit(param="input_reference", says='an object {"image_url"}', check=_bare_reference)
+REFERENCE = note("input_reference", "a URL, or a data URI, which goes out as a file")
 NO_ASPECT_RATIO = absent("aspect_ratio", message="sora takes size, not aspect_ratio", says="not for sora")
 AS_THE_VENDOR = note("body", "passed through as the model's vendor wants it")
 

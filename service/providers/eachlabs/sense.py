@@ -70,6 +70,8 @@ def read_submitted(reply: HttpReply, target: Target) -> Reading:
     found = outputs(list(urls(body.get("generations"))), target.base_url) or _said(body)
     if external_id is None and not found:
         raise Unreadable("neither a generation nor an id")
+    if not found:  # and nobody can be asked: the id names no execution
+        raise Refused(because(FailureCode.OUTPUT_MISSING, origin="submit"))
     return Reading(status=Status.COMPLETED, provider_status=word, external_id=external_id, outputs=found)
 
 
@@ -167,7 +169,8 @@ def _messages(given: Mapping[str, Any]) -> Broken | None:
 def _long(given: Mapping[str, Any]) -> Broken | None:
     messages = given.get("messages")
     for place, message in enumerate(messages if isinstance(messages, list) else []):
-        content = part({"one": message}, "one").get("content")
+        said = part({"one": message}, "one")
+        content = said.get("content") if said.get("role") == "user" else None
         if isinstance(content, str) and len(content) > PROMPT_CHARACTERS:
             told = f"a message of {len(content)} characters; at most {PROMPT_CHARACTERS} are allowed"
             return Broken(message=told, code=FailureCode.PROMPT_TOO_LONG, param=f"messages.{place}.content")

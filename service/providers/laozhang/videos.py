@@ -14,9 +14,9 @@ from service.core.http import HttpCall, HttpReply
 from service.core.observation import Reading
 from service.core.wire import SECOND, Micros
 from service.providers.base import Account, Dialect, Order, Question, Refused, Route, Target, Unreadable
+from service.providers.forms import file_urls, multipart
 from service.providers.laozhang.errors import STATUSES, failed, refused
-from service.providers.laozhang.forms import file_urls, multipart
-from service.providers.limits import between, media, note, one_of
+from service.providers.limits import between, count, media, note, one_of
 from service.providers.shapes import get, identifier, moment, outputs, post, record, share, standing, text
 
 KEPT_S = 24 * 3600  # tasks and files: https://docs.laozhang.ai/en/api-capabilities/sora2/async-api
@@ -137,7 +137,7 @@ VIDEOS = Dialect(
 )
 KEPT = note("output", "kept 24 hours")
 REFERENCE = media("input_reference", ("jpeg", "png", "webp"))
-PORTRAIT_AND_LANDSCAPE = ("720x1280", "1280x720")
+FRAMES = count("input_reference", 3)  # a first frame, a last one, and what no page rules out
 
 BASIC_SIZES, PRO_SIZES = ("720x1280", "1280x720"), ("720x1280", "1280x720", "1024x1792", "1792x1024")
 
@@ -158,6 +158,7 @@ ROUTES = (
             replace(one_of("size", *PRO_SIZES), models=("sora-2-pro",)),
             one_of("seconds", 4, 8, 12),
             REFERENCE,
+            FRAMES,
             KEPT,
         ),
     ),
@@ -172,7 +173,7 @@ ROUTES = (
         poll_every_s=15,
         usual_s=210,
         ceiling_s=3600,
-        limits=(REFERENCE, KEPT),
+        limits=(FRAMES, KEPT),
     ),
     Route(
         name="seedance",
@@ -198,7 +199,7 @@ ROUTES = (
         poll_every_s=10,
         usual_s=300,
         ceiling_s=3600,
-        limits=(one_of("duration", 10, 15), one_of("seconds", 10, 15), REFERENCE, KEPT),
+        limits=(one_of("duration", 10, 15), one_of("seconds", 10, 15), FRAMES, KEPT),
     ),
     Route(
         name="veo-reverse",
@@ -210,6 +211,6 @@ ROUTES = (
         poll_every_s=10,
         usual_s=240,
         ceiling_s=3600,
-        limits=(REFERENCE, KEPT),
+        limits=(FRAMES, KEPT),
     ),
 )

@@ -1,9 +1,11 @@
 """Vtrix: any model as a flat task or as an enveloped one (`enveloped/…`), and the Kirin models, which call back."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from service.core.admission import Budget
 from service.providers.base import Dialect, Route, unsigned
+from service.providers.limits import between
 from service.providers.vtrix.errors import read_failure
 from service.providers.vtrix.kirin import KIRIN
 from service.providers.vtrix.tasks import ENVELOPED, FLAT
@@ -20,6 +22,12 @@ DOCUMENTATION = "https://doc.vtrix.ai/docs/api/qwen/wan26-t2i"
 BUDGET = Budget(max_in_flight=20, requests_per_minute=120)
 
 
+# Its flex tier may wait for three days: https://doc.vtrix.ai/docs/api/vtrix/vtrix-motion-1-5-pro
+# pattern of the ordered model: seconds until Vtrix gives up
+SLOW_MODELS: Mapping[str, float] = {"*vtrix-motion-1-5-pro*": 259_200.0}
+FLEX = replace(between("execution_expires_after", 3600, 259_200), models=tuple(SLOW_MODELS))
+
+
 def _tasks(name: str, models: tuple[str, ...], documentation: str, dialect: Dialect) -> Route:
     """The official command line polls every 5 s for 10 min."""
     return Route(
@@ -30,7 +38,8 @@ def _tasks(name: str, models: tuple[str, ...], documentation: str, dialect: Dial
         dialect=dialect,
         usual_s=60,
         ceiling_s=1800,
-        limits=LIMITS,
+        limits=(*LIMITS, FLEX),
+        slow_models=SLOW_MODELS,
     )
 
 

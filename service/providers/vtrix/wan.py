@@ -1,6 +1,8 @@
 """What `wan26_t2i` refuses, with its own thirteen codes: https://doc.vtrix.ai/docs/api/qwen/wan26-t2i.
 
-The page gives two ranges of pixels, 1280*1280 and 768*768 to 1440*1440: what either allows is let through.
+The page says both that a longer text is cut and that it is refused with a code. It is refused here: nobody wants to pay
+for a prompt that was cut. It gives two ranges of pixels, from 1280*1280 or 768*768 to 1440*1440: what either allows is
+let through.
 """
 
 from collections.abc import Callable, Mapping

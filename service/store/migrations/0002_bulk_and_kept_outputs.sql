@@ -4,6 +4,9 @@ ALTER TABLE generations ADD COLUMN bulk_id TEXT;
 
 CREATE INDEX generations_of_bulk ON generations (bulk_id) WHERE bulk_id IS NOT NULL;
 
+-- Five routes share the path that this one had alone.
+UPDATE generations SET route = 'sora-forward' WHERE provider = 'laozhang' AND route = 'videos';
+
 CREATE TABLE kept_outputs (
     generation_id TEXT NOT NULL,
     number INT/* pg: 8 */ NOT NULL,

@@ -92,6 +92,12 @@ RETURNING *;
 UPDATE generations SET clock_at = CASE WHEN deadline_at < :answer_by THEN deadline_at ELSE :answer_by END
  WHERE id = :id AND webhook_expected = 0;
 
+-- name: still_submitting
+UPDATE generations SET
+    clock_at = CASE WHEN webhook_expected = 1 OR deadline_at < :answer_by THEN deadline_at ELSE :answer_by END
+ WHERE id = :id AND status = 'submitting'
+RETURNING id;
+
 -- name: generations_of_bulks
 SELECT * FROM generations
  WHERE bulk_id IN (

@@ -19,9 +19,12 @@ _ESCAPED = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
 def multipart(fields: Mapping[str, Any], files: Mapping[str, File], file_fields: tuple[str, ...]) -> tuple[bytes, str]:
     """(body, content type). The fields of `file_fields` are files: data URIs, or URLs whose files were fetched."""
     parts = [part for name, value in fields.items() for part in _parts(name, value, files, file_fields)]
-    boundary = hashlib.sha256(b"".join(parts)).hexdigest()[:40]
-    body = b"".join(b"--" + boundary.encode() + b"\r\n" + part + b"\r\n" for part in parts)
-    return body + b"--" + boundary.encode() + b"--\r\n", f"multipart/form-data; boundary={boundary}"
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    boundary = digest.hexdigest()[:40]
+    pieces = [piece for part in parts for piece in (f"--{boundary}\r\n".encode(), part, b"\r\n")]
+    return b"".join([*pieces, f"--{boundary}--\r\n".encode()]), f"multipart/form-data; boundary={boundary}"
 
 
 def file_urls(fields: Mapping[str, Any], file_fields: tuple[str, ...]) -> list[str]:
