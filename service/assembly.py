@@ -54,6 +54,7 @@ async def assembled(settings: Settings) -> AsyncIterator[Tools]:
             now=clock,
             entropy=os.urandom,
             callback_secret=settings.callback_secret or "",
+            retention=settings.retention,
         )
     finally:
         with anyio.CancelScope(shield=True):

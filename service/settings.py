@@ -17,9 +17,11 @@ from service.destinations import Network
 from service.logs import LogFormat
 from service.providers.base import Account, Provider
 from service.providers.catalog import PROVIDERS
+from service.store.prune import Retention
 
 PREFIX = "ARRIVALS_"
 SHORTEST_KEY = 16
+DAY_S, LONGEST_DAYS = 86_400.0, 36_500
 
 
 class BadSetting(ValueError):
@@ -50,6 +52,7 @@ class Settings:
     log_level: str = "info"
     webhook_max_bytes: int = 1_048_576
     cadence: Cadence = field(default_factory=Cadence)
+    retention: Retention = field(default_factory=Retention)
     accounts: Mapping[tuple[str, str], AccountSettings] = field(default_factory=dict)
 
     @property
@@ -84,6 +87,15 @@ def _seconds(text: str) -> float:
     if not 0 <= found < 10**9:
         raise ValueError("a number of seconds, such as 30 or 0.5")
     return found
+
+
+def _days(text: str) -> float | None:
+    """In seconds; None is for ever."""
+    if text.strip() == "for ever":
+        return None
+    if not text.isdecimal() or not 1 <= int(text) <= LONGEST_DAYS:
+        raise ValueError('a whole number of days, or "for ever"')
+    return int(text) * DAY_S
 
 
 def _schedule(text: str) -> tuple[float, ...]:
@@ -158,6 +170,15 @@ FIELDS: Mapping[str, tuple[Callable[[str], Any], str, str]] = {
     "LOG_FORMAT": (_one_of("console", "json"), "console", "How log lines look."),
     "LOG_LEVEL": (_one_of("debug", "info", "warning", "error"), "info", "The least important line that is logged."),
     "WEBHOOK_MAX_BYTES": (_whole(1024, 2**30), "1048576", "A larger webhook is answered 413."),
+    "KEEP_GENERATIONS_DAYS": (
+        _days,
+        "for ever",
+        "How long a closed generation is kept, with its order and outputs.",
+    ),
+    "KEEP_EVENTS_DAYS": (_days, "90", "How long events are kept, with their deliveries and observations."),
+    "KEEP_WEBHOOKS_DAYS": (_days, "30", "How long stored webhooks are kept once they are read."),
+    "KEEP_QUARANTINE_DAYS": (_days, "30", "How long refused webhooks are kept to be verified again."),
+    "KEEP_IDEMPOTENCY_DAYS": (_days, "30", "How long an idempotency key stands for its order."),
     "POLL_FIRST_S": (_seconds, "by provider", "From a submission to the first poll, whatever the provider documents."),
     "POLL_MAX_S": (_seconds, "60", "The longest time between two polls of one generation."),
     "HELD_S": (_seconds, "120", "How long a closing word that lacks its output or reason is held for it."),
@@ -186,6 +207,13 @@ def host_fields(provider: Provider) -> dict[str, tuple[Callable[[str], Any], str
     }
 
 
+RETENTIONS = {
+    "KEEP_GENERATIONS_DAYS": "generations_s",
+    "KEEP_EVENTS_DAYS": "events_s",
+    "KEEP_WEBHOOKS_DAYS": "webhooks_s",
+    "KEEP_QUARANTINE_DAYS": "quarantine_s",
+    "KEEP_IDEMPOTENCY_DAYS": "idempotency_s",
+}
 CADENCES = {
     "POLL_FIRST_S": "poll_first_s",
     "POLL_MAX_S": "poll_max_s",
@@ -199,16 +227,18 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     given = {name.removeprefix(PREFIX): text for name, text in environment.items() if name.startswith(PREFIX)}
     values: dict[str, Any] = {}
     cadence: dict[str, Any] = {}
+    retention: dict[str, Any] = {}
     providers: dict[tuple[str, str], dict[str, Any]] = {}
     for name, text in given.items():
         if name in FIELDS:
-            place = cadence if name in CADENCES else values
-            place[CADENCES.get(name, name.lower())] = _value(name, FIELDS[name][0], text)
+            place = cadence if name in CADENCES else retention if name in RETENTIONS else values
+            called = (CADENCES | RETENTIONS).get(name, name.lower())
+            place[called] = _value(name, FIELDS[name][0], text)
             continue
         provider, account, part = _provider_setting(name)
         providers.setdefault((provider, account), {})[part] = _value(name, _reader_of(provider, part), text)
     accounts = {key: _account(*key, parts) for key, parts in providers.items()}
-    return Settings(cadence=Cadence(**cadence), accounts=accounts, **values)
+    return Settings(cadence=Cadence(**cadence), retention=Retention(**retention), accounts=accounts, **values)
 
 
 def _value(name: str, read: Callable[[str], Any], text: str) -> Any:

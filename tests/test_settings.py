@@ -9,7 +9,7 @@ import pytest
 
 from service.core.cadence import RETRY_SCHEDULE_S, Cadence
 from service.providers.catalog import PROVIDERS
-from service.settings import CADENCES, FIELDS, PREFIX, PROVIDER_FIELDS, BadSetting, Settings, read_settings
+from service.settings import CADENCES, FIELDS, PREFIX, PROVIDER_FIELDS, RETENTIONS, BadSetting, Settings, read_settings
 
 KEY = "a-key-of-16-chars"
 EXAMPLES = {
@@ -27,6 +27,10 @@ EXAMPLES = {
     "LOG_FORMAT": ("json", "json"),
     "LOG_LEVEL": ("error", "error"),
     "WEBHOOK_MAX_BYTES": ("2048", 2048),
+    **{
+        f"KEEP_{what}_DAYS": ("10", 864_000.0)
+        for what in ("GENERATIONS", "EVENTS", "WEBHOOKS", "QUARANTINE", "IDEMPOTENCY")
+    },
     "POLL_FIRST_S": ("0.5", 0.5),
     "POLL_MAX_S": ("30", 30.0),
     "HELD_S": ("0", 0.0),
@@ -49,6 +53,10 @@ WRONG = {
     "LOG_FORMAT": (["xml", ""], "one of console, json"),
     "LOG_LEVEL": (["loud"], "one of debug, info, warning, error"),
     "WEBHOOK_MAX_BYTES": (["1023", "1e6"], "a whole number from 1024 to 1073741824"),
+    **{
+        f"KEEP_{what}_DAYS": (["0", "1.5", "never", ""], "a whole number of days")
+        for what in ("GENERATIONS", "EVENTS", "WEBHOOKS", "QUARANTINE", "IDEMPOTENCY")
+    },
     "POLL_FIRST_S": (["-1", "soon", "nan", "inf", ""], "a number of seconds, such as 30 or 0.5"),
     "POLL_MAX_S": (["-0.1"], "a number of seconds, such as 30 or 0.5"),
     "HELD_S": (["1m"], "a number of seconds, such as 30 or 0.5"),
@@ -65,6 +73,8 @@ PROVIDER_WRONG = {
 
 def place_of(settings, name):
     """Where a setting ends up."""
+    if name in RETENTIONS:
+        return getattr(settings.retention, RETENTIONS[name])
     return getattr(settings.cadence, CADENCES[name]) if name in CADENCES else getattr(settings, name.lower())
 
 
@@ -78,8 +88,9 @@ def test_nothing_set_gives_the_defaults():
 def test_examples_stand_for_every_field():
     assert set(FIELDS) == set(EXAMPLES) == set(WRONG)
     assert set(PROVIDER_FIELDS) == set(PROVIDER_WRONG)
-    everywhere = {field.name for field in fields(Settings)} - {"cadence", "accounts"} | set(CADENCES.values())
-    assert everywhere == {CADENCES.get(name, name.lower()) for name in FIELDS}
+    named = CADENCES | RETENTIONS
+    everywhere = {field.name for field in fields(Settings)} - {"cadence", "retention", "accounts"} | set(named.values())
+    assert everywhere == {named.get(name, name.lower()) for name in FIELDS}
 
 
 @pytest.mark.parametrize("name", FIELDS)

@@ -4,7 +4,6 @@ import gzip
 import ipaddress
 import socket
 
-import anyio
 import pytest
 
 from service import transport as room
@@ -342,24 +341,6 @@ async def test_stream_that_breaks_off_says_so(transport, answer):
         with pytest.raises(NoAnswer) as caught:
             await heard(transport, url)
     assert Reason.DISCONNECTED == caught.value.reason
-
-
-async def test_what_came_before_a_stream_broke_off_is_given(transport):
-    """Also when the end comes before anybody has asked for it."""
-    peer = Peer(HEAD + chunk(b"data: a\n\n") + chunk(b"data: b\n\n"))
-    given = []
-
-    async def listen(url):
-        async with transport.stream(call_of(url), 5.0, 5.0) as streamed:
-            await peer.closed.wait()
-            await anyio.wait_all_tasks_blocked()
-            async for piece in streamed.body:
-                given.append(piece)
-
-    async with listening(peer) as url:
-        with pytest.raises(NoAnswer):
-            await listen(url)
-    assert b"data: a\n\ndata: b\n\n" == b"".join(given)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import msgspec
 
 from service.cli.look import print_generation
 from service.cli.main import tells_errors
-from service.cli.talk import reaches_service, talk
+from service.cli.talk import reaches_service, service_at
 
 
 @click.command("submit")
@@ -32,13 +32,17 @@ def submit_command(
     key: str | None,
 ) -> None:
     """Order one generation of MODEL from PROVIDER."""
-    try:
-        given: dict[str, Any] = msgspec.json.decode(more, type=dict[str, Any])
-    except msgspec.DecodeError as error:
-        raise click.UsageError(f"--input must be a JSON object: {error}") from error
+    order_input = json_object("--input", more)
     if prompt is not None:
-        given["prompt"] = prompt
-    body = {"provider": provider, "model": model, "input": given, "callback_url": callback_url}
-    headers = {"prefer": f"wait={wait_s}"} if wait_s else {}
-    generation = talk(url, key, "POST", "/v1/generations", json=body, headers=headers)
+        order_input["prompt"] = prompt
+    with service_at(url, key) as service:
+        generation = service.submit(provider, model, order_input, callback_url=callback_url, wait_s=wait_s)
     print_generation(generation, as_program=as_program)
+
+
+def json_object(option: str, text: str) -> dict[str, Any]:
+    """What an option gives as a JSON object."""
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise click.UsageError(f"{option} must be a JSON object: {error}") from error

@@ -1,12 +1,14 @@
 """`arrivals show` and `arrivals list`: what is known of generations."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from service.cli.main import tells_errors
-from service.cli.tables import as_json, show_table
-from service.cli.talk import reaches_service, talk
+from service.cli.tables import as_json, brief, show_facts, show_table
+from service.cli.talk import reaches_service, service_at
+from service.client import path
 
 PAGE = 200
 
@@ -18,13 +20,14 @@ PAGE = 200
 @tells_errors
 def show_command(generation_id: str, as_program: bool, url: str | None, key: str | None) -> None:
     """One generation and everything that happened to it, in order."""
-    told = talk(url, key, "GET", f"/v1/generations/{generation_id}/timeline")
+    with service_at(url, key) as service:
+        told = service.get(path("generations", generation_id, "timeline"))
     if as_program:
         as_json(told)
         return
     print_generation(told["generation"], as_program=False)
     click.echo()
-    show_table([{"at": entry["at"], "what": entry["what"], "facts": _brief(entry["facts"])} for entry in told["data"]])
+    show_table([{"at": entry["at"], "what": entry["what"], "facts": brief(entry["facts"])} for entry in told["data"]])
 
 
 @click.command("list")
@@ -37,8 +40,8 @@ def show_command(generation_id: str, as_program: bool, url: str | None, key: str
 @tells_errors
 def list_command(limit: int, as_program: bool, url: str | None, key: str | None, **filters: str | None) -> None:
     """Generations, newest first."""
-    wanted = {name: value for name, value in filters.items() if value is not None}
-    told = talk(url, key, "GET", "/v1/generations", params={**wanted, "limit": limit})
+    with service_at(url, key) as service:
+        told = service.get(path("generations"), {**filters, "limit": limit})
     if as_program:
         as_json(told)
         return
@@ -48,19 +51,9 @@ def list_command(limit: int, as_program: bool, url: str | None, key: str | None,
     )
 
 
-def print_generation(generation: dict[str, Any], *, as_program: bool) -> None:
+def print_generation(generation: Mapping[str, Any], *, as_program: bool) -> None:
     """One generation, fact by fact."""
     if as_program:
         as_json(generation)
-        return
-    show_table(
-        [{"fact": name, "value": _brief(value)} for name, value in generation.items() if value not in (None, [], {})]
-    )
-
-
-def _brief(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name}={_brief(item)}" for name, item in value.items() if item not in (None, [], {}))
-    if isinstance(value, list):
-        return "; ".join(_brief(item) for item in value)
-    return str(value)
+    else:
+        show_facts(generation)

@@ -10,18 +10,29 @@ from typing import Any
 import click
 
 from service import __version__
+from service.client import ServiceError, Unreachable
 from service.settings import BadSetting, Settings, read_settings
 from service.store.base import StoreError
 
 # command: the module that holds it
 COMMANDS = {
     "demo": "service.cli.show_off",
+    "doctor": "service.cli.doctor",
+    "events": "service.cli.events",
     "keys": "service.cli.keys",
     "list": "service.cli.look",
+    "listen": "service.cli.listen",
+    "migrate": "service.cli.database",
+    "providers": "service.cli.providers",
+    "prune": "service.cli.database",
     "rehearse": "service.cli.rehearse",
+    "replays": "service.cli.replays",
     "serve": "service.cli.serve",
     "show": "service.cli.look",
     "submit": "service.cli.act",
+    "subscribers": "service.cli.subscribers",
+    "watch": "service.cli.watch",
+    "webhooks": "service.cli.webhooks",
 }
 
 
@@ -68,7 +79,7 @@ def tells_errors(command: Callable[..., Any]) -> Callable[..., Any]:
         except BadSetting as error:
             click.echo(f"arrivals: {error}", err=True)
             sys.exit(2)
-        except (StoreError, OSError) as error:
+        except (StoreError, ServiceError, Unreachable, OSError) as error:
             click.echo(f"arrivals: {error}", err=True)
             sys.exit(1)
 

@@ -1,17 +1,14 @@
 """Talking to a running service over its HTTP interface."""
 
-from collections.abc import Callable, Mapping
-import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
-import httpx
 
 from service.cli.main import settings_from_environment
+from service.client import Client
 from service.keyring import keyring_path, read_keys
-from service.settings import BadSetting
-
-TIMEOUT_S = 330.0
+from service.settings import BadSetting, Settings
 
 
 def reaches_service(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -20,11 +17,13 @@ def reaches_service(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--url", help="Where the service is; by default ARRIVALS_HOST and ARRIVALS_PORT.")(command)
 
 
-def talk(
-    url: str | None, key: str | None, method: str, path: str, headers: Mapping[str, str] | None = None, **options: Any
-) -> Any:
-    """The JSON answer; an error ends the command with exit code 1 and the service's own words."""
-    settings = settings_from_environment()
+def service_at(url: str | None, key: str | None) -> Client:
+    """The service that the options name. Raises BadSetting when there is no key for it."""
+    return named_by(settings_from_environment(), url, key)
+
+
+def named_by(settings: Settings, url: str | None, key: str | None) -> Client:
+    """The service that options and settings name. Raises BadSetting when there is no key for it."""
     key = key or settings.api_key
     if url is None:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -35,21 +34,9 @@ def talk(
         key = kept.api_key if kept else key
     if key is None:
         raise BadSetting("there is no API key for this service; set ARRIVALS_API_KEY or give --key")
-    try:
-        reply = httpx.request(
-            method,
-            url.rstrip("/") + path,
-            headers={"authorization": f"Bearer {key}", **(headers or {})},
-            timeout=TIMEOUT_S,
-            trust_env=False,
-            **options,
-        )
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        click.echo(f"arrivals: nothing answers at {url} ({error}); is `arrivals serve` running?", err=True)
-        sys.exit(1)
-    told = reply.json() if "json" in reply.headers.get("content-type", "") else {}
-    if not reply.is_success or not told:
-        detail = told.get("detail", f"HTTP {reply.status_code}; is that the address of an Arrivals?")
-        click.echo(f"arrivals: {detail}", err=True)
-        sys.exit(1)
-    return told
+    return Client(url, key)
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """The options that were given; an empty list was not."""
+    return {name: value for name, value in options.items() if value not in (None, (), [])}

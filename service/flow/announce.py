@@ -31,6 +31,7 @@ async def deliveries_for(
         Delivery(
             id=tools.make_id("dlv"),
             event_id=event.id,
+            event_type=event.type,
             position=position,
             generation_id=generation.id,
             subscriber_id=subscriber_id,

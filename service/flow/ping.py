@@ -22,6 +22,7 @@ async def ping(tools: Tools, subscriber_id: str) -> tuple[Event, Delivery]:
         delivery = Delivery(
             id=tools.make_id("dlv"),
             event_id=event_id,
+            event_type=event.type,
             position=position,
             generation_id=event_id,
             subscriber_id=subscriber_id,

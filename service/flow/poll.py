@@ -39,8 +39,11 @@ async def claim(tools: Tools, limit: int) -> list[Scheduled]:
 
 
 async def claim_one(tools: Tools, generation_id: str) -> Scheduled:
-    """One generation, now, whatever its schedule. Raises Missing."""
+    """One generation, now, whatever its schedule. Raises Missing, NotPollable."""
     async with tools.store.transaction() as tx:
+        known = (await generations.by_id(tx, generation_id)).generation
+        if not tools.route(known).polls:
+            raise NotPollable(f"{known.provider} documents no way to ask about it")
         return await generations.claim_poll_of(tx, generation_id, micros(LEASE_S))
 
 

@@ -66,6 +66,7 @@ async def retry(tools: Tools, delivery_id: str) -> Delivery:
         known = await deliveries.by_id(tx, delivery_id)
         if known.delivered_at is not None:
             raise Delivered
+        await deliveries.context_of(tx, known)  # its subscriber may be gone
         await deliveries.attempt_now(tx, delivery_id, tools.now())
         known = await deliveries.by_id(tx, delivery_id)
     tools.store.ring("deliver")

@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 BATCH = 200
 LEASE_S = 60.0
-UNREADABLE, VERIFIED, UNVERIFIED = "unreadable", "verified", "unverified"
+UNREADABLE, UNSETTLED, VERIFIED, UNVERIFIED = "unreadable", "unsettled", "verified", "unverified"
 
 Step = Callable[[Tools, Replay, int], Awaitable[Replay]]
 
@@ -118,10 +118,27 @@ async def _webhooks(tools: Tools, claimed: Replay, size: int) -> Replay:
         seen = await _seen_again(tools, tx, stored)
         if claimed.dry_run:
             return claimed.after(await _would_be(tx, seen), _last(stored, claimed.cursor))
-    findings = await settle(tools, seen)
-    return claimed.after(
-        [_name(one, finding) for one, finding in zip(seen, findings, strict=True)], _last(stored, claimed.cursor)
-    )
+    return claimed.after(await _settled_together(tools, seen), _last(stored, claimed.cursor))
+
+
+async def _settled_together(tools: Tools, seen: list[Observation]) -> list[str]:
+    """In one transaction; where one cannot be settled, one by one, so that it stops nobody."""
+    try:
+        findings = await settle(tools, seen)
+    except Unavailable:
+        raise
+    except Exception:  # noqa: BLE001 - settle has logged it, and each is tried by itself
+        return [await _settled(tools, one) for one in seen]
+    return [_name(one, finding) for one, finding in zip(seen, findings, strict=True)]
+
+
+async def _settled(tools: Tools, one: Observation) -> str:
+    try:
+        return _name(one, (await settle(tools, [one]))[0])
+    except Unavailable:
+        raise
+    except Exception:  # noqa: BLE001 - as above
+        return UNSETTLED
 
 
 async def replay_one(tools: Tools, webhook_id: str, *, dry_run: bool) -> str:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
 import anyio
+from anyio.streams.memory import MemoryObjectSendStream
 import structlog
 
 from service.core import sse
@@ -20,7 +21,7 @@ from service.flow.settle import settle
 from service.flow.tools import Tools, without_key
 from service.providers.base import Refused, Target
 from service.store import generations
-from service.transport import REPLY_MAX_BYTES, NoAnswer, Reason, Streamed
+from service.transport import REPLY_MAX_BYTES, NoAnswer, NotSent, Reason, Streamed
 
 log = structlog.get_logger()
 
@@ -28,6 +29,7 @@ log = structlog.get_logger()
 NOT_NOW = frozenset({FailureCode.RATE_LIMITED, FailureCode.CONCURRENCY_LIMITED})
 EVENT_MAX_BYTES = 1024 * 1024
 FIRST_REFUSAL = 300
+READ_AHEAD = 1000  # events
 EVENT_STREAM = "text/event-stream"
 
 
@@ -58,35 +60,72 @@ class _Heard:
         return replace(reading, outputs=news.outputs)
 
 
+@dataclass(slots=True)
+class _Ending:
+    """What the reading side has to say beside events."""
+
+    whole: HttpReply | None = None
+    error: NotSent | NoAnswer | None = None
+    accepted: bool = False
+
+
 async def listen(tools: Tools, generation: Generation, call: HttpCall) -> HttpReply | None:
     """Follow the stream to its end. An answer that is none comes back whole.
 
     Raises Refused for a "not now" before anything was begun, NotSent, and NoAnswer while it was not accepted.
     """
+    heard, ending = _Heard(tools.target(generation)), _Ending()
+    refused: Refused | None = None
+    closed = False
+    # Read in a task of its own: what has arrived when a connection breaks is lost to whoever was busy just then.
+    send, receive = anyio.create_memory_object_stream[bytes | None](READ_AHEAD)
+    async with anyio.create_task_group() as group:
+        group.start_soon(_read, tools, generation, call, send, ending)
+        async with receive:
+            async for event in receive:
+                try:
+                    closed = await _hear(tools, generation, heard, event)
+                except Refused as error:
+                    refused = error
+                if closed or refused:
+                    break
+        group.cancel_scope.cancel()
+    if refused is not None:
+        raise refused
+    if ending.error is not None and not ending.accepted:
+        raise ending.error
+    if ending.whole is None and not closed:
+        log.info("stream_broken", generation_id=generation.id, because=str(ending.error or "it ended"))
+        await _broken_off(tools, generation, heard)
+    return ending.whole
+
+
+async def _read(
+    tools: Tools, generation: Generation, call: HttpCall, send: MemoryObjectSendStream[bytes | None], ending: _Ending
+) -> None:
+    """The reading side: None when the stream has begun, then every event."""
     route = tools.route(generation)
-    heard = _Heard(tools.target(generation))
-    accepted = False
     left_s = max(0.0, (generation.deadline_at - tools.now()) / SECOND)
-    try:
-        async with tools.transport.stream(call, route.answer_s, route.stream_idle_s) as reply:
-            if reply.http_status >= FIRST_REFUSAL or EVENT_STREAM not in reply.headers.get("content-type", ""):
-                return without_key(await _whole(reply), tools.upstream(generation).account)
-            accepted = True
-            await _observe(tools, generation, Reading(status=Status.SUBMITTED))
-            with anyio.move_on_after(left_s):
-                async for event in _events(reply.body):
-                    if await _hear(tools, generation, heard, event):
-                        return None
-    except NoAnswer as error:
-        if not accepted:
-            raise
-        log.info("stream_broken", generation_id=generation.id, because=str(error))
-    await _broken_off(tools, generation, heard)
-    return None
+    async with send:
+        try:
+            async with tools.transport.stream(call, route.answer_s, route.stream_idle_s) as reply:
+                if reply.http_status >= FIRST_REFUSAL or EVENT_STREAM not in reply.headers.get("content-type", ""):
+                    ending.whole = without_key(await _whole(reply), tools.upstream(generation).account)
+                    return
+                ending.accepted = True
+                await send.send(None)
+                with anyio.move_on_after(left_s):
+                    async for event in _events(reply.body):
+                        await send.send(event)
+        except (NotSent, NoAnswer) as error:
+            ending.error = error
 
 
-async def _hear(tools: Tools, generation: Generation, heard: _Heard, event: bytes) -> bool:
-    """Whether the event closed the generation."""
+async def _hear(tools: Tools, generation: Generation, heard: _Heard, event: bytes | None) -> bool:
+    """Whether the event closed the generation. None: it was accepted. Raises Refused for a "not now"."""
+    if event is None:
+        await _observe(tools, generation, Reading(status=Status.SUBMITTED))
+        return False
     read, account = tools.dialect(generation).read_event, tools.upstream(generation).account
     told = without_key(HttpReply(http_status=200, body=event), account).body
     reading = read(told, heard.target) if read else None
@@ -140,12 +179,12 @@ async def _events(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         else:
             found, rest = sse.split(bytes(buffer))
             buffer = bytearray(rest)
-        if len(buffer) > EVENT_MAX_BYTES:
-            raise NoAnswer(Reason.TOO_LARGE, f"an event is larger than {EVENT_MAX_BYTES} bytes")
         for event in found:
             if event.strip() == sse.DONE:
                 return
             yield event
+        if len(buffer) > EVENT_MAX_BYTES:
+            raise NoAnswer(Reason.TOO_LARGE, f"an event is larger than {EVENT_MAX_BYTES} bytes")
 
 
 async def _whole(reply: Streamed) -> HttpReply:

@@ -166,8 +166,9 @@ async def _with_files(tools: Tools, known: Scheduled, order: Order) -> Order:
         raise _InputLater(told) from error
     async with tools.store.transaction() as tx:
         moment = tools.now() + micros(tools.route(known.generation).answer_s + SLACK_S)
-        if not await generations.still_submitting(tx, known.generation.id, moment):
-            raise _Withdrawn
+        wanted = await generations.still_submitting(tx, known.generation.id, moment)
+    if not wanted:
+        raise _Withdrawn
     return replace(order, files=files)
 
 

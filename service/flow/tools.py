@@ -14,6 +14,7 @@ from service.providers.base import Account, Dialect, Provider, Route, Target
 from service.providers.catalog import PROVIDERS
 from service.store.accounts import AccountKey
 from service.store.base import Database
+from service.store.prune import Retention
 from service.transport import Transport
 
 SHORTEST_SECRET, HIDDEN = 8, b"********"
@@ -52,7 +53,7 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """The bag: where things are kept, how calls go out, who may be called with what, and where time comes from.
+    """The bag: what is kept where and how long, how calls go out, who may be called with what, where time comes from.
 
     `callback_secret` (`whsec_` + base64) signs events to the callback URLs that orders name.
     """
@@ -66,6 +67,7 @@ class Tools:
     now: Callable[[], Micros]
     entropy: Callable[[int], bytes]
     callback_secret: str = field(repr=False)
+    retention: Retention = field(default_factory=Retention)
 
     def make_id(self, prefix: str) -> str:
         """A new id."""

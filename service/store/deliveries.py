@@ -23,6 +23,7 @@ class Delivery:
     subscriber_id: str
     url: str
     created_at: Micros
+    event_type: str = ""
     attempts: int = 0
     attempt_at: Micros | None = None
     delivered_at: Micros | None = None
@@ -73,6 +74,7 @@ async def insert(tx: Tx, deliveries: Sequence[Delivery]) -> None:
                 "generation_id": delivery.generation_id,
                 "subscriber_id": delivery.subscriber_id,
                 "url": delivery.url,
+                "event_type": delivery.event_type,
                 "created_at": delivery.created_at,
                 "redelivered": int(delivery.redelivered),
             }
@@ -184,6 +186,11 @@ async def attempts_at(tx: Tx, delivery_id: str) -> list[Attempt]:
 async def attempt_now(tx: Tx, delivery_id: str, now: Micros) -> None:
     """Due at once, unless it is on its way."""
     await tx.fetch(SQL["attempt_now"], id=delivery_id, now=now)
+
+
+async def move(tx: Tx, subscriber_id: str, url: str) -> None:
+    """What waits for a subscriber goes to where it is now."""
+    await tx.fetch(SQL["move_deliveries"], subscriber_id=subscriber_id, url=url)
 
 
 async def reached(tx: Tx, event_id: str, subscriber_id: str) -> bool:

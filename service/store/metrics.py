@@ -1,11 +1,11 @@
 """What is measured, counted from what is stored and from what was forgotten: so that every process tells the same.
 
 A counter may only go up, or its reader takes it for a restart. What pruning deletes is therefore added to a row of
-`counters` in the same transaction, and counted from there. What may go down (a finding that a replay corrects, a delivery
-that is tried again) is told as it stands.
+`counters` in the same transaction, and counted from there. What may go down (a finding that a replay corrects, a
+delivery that is tried again) is told as it stands.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 import re
@@ -29,25 +29,29 @@ Labels: TypeAlias = tuple[str, ...]
 Sums: TypeAlias = dict[Labels, float]
 
 
+def _sums() -> Sums:
+    return defaultdict(float)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """Numbers by their labels, whose names stand beside each. Durations in seconds, moments in seconds since 1970."""
 
-    webhooks: Sums = field(default_factory=Counter)  # provider, finding
-    accepted: Sums = field(default_factory=Counter)  # provider
-    last_webhook: Sums = field(default_factory=dict)  # provider
-    oldest_unread_s: Sums = field(default_factory=dict)  # none
-    lateness_s: Sums = field(default_factory=dict)  # provider, quantile
-    generations: Sums = field(default_factory=Counter)  # provider, status
-    closed: Sums = field(default_factory=Counter)  # provider, learned_from, webhook
-    unknown: Sums = field(default_factory=Counter)  # provider
-    polls: Sums = field(default_factory=Counter)  # provider
-    poll_misses: Sums = field(default_factory=Counter)  # provider
-    queues: Sums = field(default_factory=dict)  # worker
-    deliveries: Sums = field(default_factory=dict)  # outcome
-    attempts: Sums = field(default_factory=Counter)  # outcome
-    subscribers: Sums = field(default_factory=dict)  # kind, state
-    breakers: Sums = field(default_factory=dict)  # provider, account
+    webhooks: Sums = field(default_factory=_sums)  # provider, finding
+    accepted: Sums = field(default_factory=_sums)  # provider
+    last_webhook: Sums = field(default_factory=_sums)  # provider
+    oldest_unread_s: Sums = field(default_factory=_sums)  # none
+    lateness_s: Sums = field(default_factory=_sums)  # provider, quantile
+    generations: Sums = field(default_factory=_sums)  # provider, status
+    closed: Sums = field(default_factory=_sums)  # provider, learned_from, webhook
+    unknown: Sums = field(default_factory=_sums)  # provider
+    polls: Sums = field(default_factory=_sums)  # provider
+    poll_misses: Sums = field(default_factory=_sums)  # provider
+    queues: Sums = field(default_factory=_sums)  # worker
+    deliveries: Sums = field(default_factory=_sums)  # outcome
+    attempts: Sums = field(default_factory=_sums)  # outcome
+    subscribers: Sums = field(default_factory=_sums)  # kind, state
+    breakers: Sums = field(default_factory=_sums)  # provider, account
 
 
 async def measured(tx: Tx, now: Micros) -> Measured:
@@ -79,14 +83,13 @@ async def _webhooks(tx: Tx, found: Measured, now: Micros) -> None:
     unread_since = now
     for row in await tx.fetch(SQL["webhooks"]):
         provider, finding = row["provider"], row["finding"]
-        if row["refused"]:
-            found.webhooks[provider, "quarantined"] += row["counted"]
-            continue
         found.webhooks[provider, finding or "unread"] += row["counted"]
         found.accepted[provider,] += row["counted"]
         found.last_webhook[provider,] = max(found.last_webhook.get((provider,), 0), row["last_at"] / SECOND)
         if finding is None:
             unread_since = min(unread_since, row["first_at"])
+    for row in await tx.fetch(SQL["quarantined"]):
+        found.webhooks[row["provider"], "quarantined"] = row["counted"]
     for row in await tx.fetch(SQL["unreadable"]):
         found.webhooks[row["provider"], row["finding"]] -= row["counted"]
         found.webhooks[row["provider"], "unreadable"] += row["counted"]
@@ -106,7 +109,7 @@ async def _deliveries(tx: Tx, found: Measured) -> None:
     found.deliveries["waiting",], found.deliveries["given_up",] = row["waiting"], row["given_up"]
     found.deliveries["delivered",] = row["of_all"] - row["waiting"] - row["given_up"]
     for row in await tx.fetch(SQL["answered_attempts"]):
-        found.attempts[outcome_of(row["class"], None),] += row["counted"]
+        found.attempts[outcome_of(row["http_status"], None),] += row["counted"]
     for row in await tx.fetch(SQL["unanswered_attempts"]):
         found.attempts[outcome_of(None, row["name"]),] += row["counted"]
     for row in await tx.fetch(SQL["subscribers"]):
@@ -128,14 +131,14 @@ async def forget(tx: Tx, what: str, counts: Mapping[Labels, int]) -> None:
     await tx.run_many(SQL["forget"], sorted(rows, key=lambda row: str(row["name"])))
 
 
-def closed_by(provider: str, learned_from: str, webhook_expected: int) -> Labels:
+def closed_by(provider: str, learned_from: str | None, webhook_expected: int) -> Labels:
     """Who told us that a generation had closed, and whether a webhook was to tell us."""
-    return provider, learned_from, EXPECTED if webhook_expected else UNEXPECTED
+    return provider, learned_from or OTHER, EXPECTED if webhook_expected else UNEXPECTED
 
 
-def outcome_of(http_class: int | None, error: str | None) -> str:
+def outcome_of(http_status: int | None, error: str | None) -> str:
     """What became of an attempt, in a bounded number of words: `2xx`, or the name of what went wrong."""
-    if http_class is not None:
-        return f"{http_class}xx"
+    if http_status is not None:
+        return f"{http_status // 100}xx"
     name = (error or "").partition(":")[0]
     return name if _NAME.fullmatch(name) else OTHER

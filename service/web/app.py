@@ -13,6 +13,7 @@ from service.web import (
     events,
     generations,
     health,
+    metrics,
     providers,
     replays,
     subscribers,
@@ -38,6 +39,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *replays.ENDPOINTS,
     *providers.ENDPOINTS,
     *health.ENDPOINTS,
+    *metrics.ENDPOINTS,
     Endpoint(method="GET", path="/openapi.json", handle=openapi, summary="This document", answers={200: None}),
 )
 DOCUMENT = msgspec.to_builtins(document(ENDPOINTS))

@@ -49,6 +49,7 @@ def shown(delivery: Delivery) -> dict[str, Any]:
     return {
         "id": delivery.id,
         "event_id": delivery.event_id,
+        "event_type": delivery.event_type,
         "generation_id": delivery.generation_id,
         "subscriber_id": delivery.subscriber_id,
         "url": delivery.url,

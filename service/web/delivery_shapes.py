@@ -108,6 +108,7 @@ class DeliveryShape(Struct):
 
     id: str
     event_id: str
+    event_type: str
     generation_id: str
     subscriber_id: str
     url: str

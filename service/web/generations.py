@@ -165,7 +165,7 @@ async def stream_output(call: Call) -> Response:
         raise Problem(
             404, "no_such_output", f"the generation is {generation.status} and has {len(generation.outputs)} outputs"
         )
-    asked = dict(call.request.headers)
+    asked = dict(call.request.headers) if call.request.method == "GET" else {}  # a range is defined for GET alone
     async with call.tools.store.reading() as tx:
         kept = await outputs.kept(tx, generation.id, int(number))
     if kept is not None:

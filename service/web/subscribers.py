@@ -13,7 +13,7 @@ from service.flow.ping import ping
 from service.flow.replay import start
 from service.flow.sign import SECRET_BYTES, make_private_key, make_secret, public_key
 from service.flow.tools import Tools
-from service.store import subscribers
+from service.store import deliveries, subscribers
 from service.store.generations import LAST
 from service.store.replays import Filters, What
 from service.store.subscribers import Subscriber
@@ -101,8 +101,10 @@ async def change(call: Call) -> Response:
             fresh = known.private_key or make_private_key(call.tools.entropy(SECRET_BYTES))
             changed = replace(changed, private_key=fresh if V1A in given["signatures"] else None)
         await subscribers.update(tx, changed)
-        if "disabled" in given:
-            await subscribers.forgive(tx, known.id)
+        if changed.url != known.url:
+            await deliveries.move(tx, known.id, changed.url)
+        if "disabled" in given or (known.paused_at is not None and changed.paused_at is None):
+            await subscribers.forgive(tx, known.id)  # days without a single attempt are no days of failure
     call.tools.store.ring("deliver")
     return json_response(_shown(changed))
 

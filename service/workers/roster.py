@@ -4,14 +4,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from service.flow import deliver, expire, poll, read, replay, submit
+from service.flow import deliver, expire, poll, prune, read, replay, submit
 from service.flow.tools import Tools
 from service.workers.loop import Worker
 
 T = TypeVar("T")
 
+RESTS_S = {"prune": 60.0}
 TICK_S = 0.25  # how long what became due by the clock alone may wait
-NAMES = ("submit", "read", "poll", "expire", "deliver", "replay")
+NAMES = ("submit", "read", "poll", "expire", "deliver", "replay", "prune")
 
 
 def roster(tools: Tools) -> list[Worker[Any]]:
@@ -26,13 +27,14 @@ def roster(tools: Tools) -> list[Worker[Any]]:
         ("expire", _whole(expire.claim, 256), expire.expire, expire.LEASE_S - margin_s, 1),
         ("deliver", deliver.claim, deliver.deliver, delivering_s, 128),
         ("replay", replay.claim, replay.replay, replay.LEASE_S - margin_s, 4),
+        ("prune", prune.claim, prune.handle, prune.TRUST_S, 1),
     ]
     return [
         Worker(
             name=name,
             claim=partial(claim, tools),
             handle=partial(handle, tools),
-            interval_s=TICK_S,
+            interval_s=RESTS_S.get(name, TICK_S),
             trust_s=trust_s,
             capacity=capacity,
         )

@@ -1,7 +1,13 @@
 """The command line, in this process (`arrivals(...)`) and as real processes beside a database of their own."""
 
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import json
 import os
 from pathlib import Path
+import signal
+import subprocess
+import sys
+import threading
 
 from click.testing import CliRunner
 import pytest
@@ -46,7 +52,7 @@ def arrivals(monkeypatch, tmp_path):
     configure("json", "error")  # commands set up logging for their own process
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def rehearsal(tmp_path_factory):
     """The stand-ins, as a real process; their port."""
     port = free_port()
@@ -75,3 +81,131 @@ def service(rehearsal, tmp_path_factory):
     process.start(f"http://127.0.0.1:{settings['PORT']}/health/ready")
     yield {name: settings[name] for name in ("DATABASE", "PORT", "API_KEY")}
     process.stop()
+
+
+@pytest.fixture(scope="session")
+def whole(rehearsal, tmp_path_factory):
+    """The service as a real process that providers can call back; its settings."""
+    folder, port = tmp_path_factory.mktemp("whole"), free_port()
+    settings = {
+        "DATABASE": folder / "arrivals.db",
+        "PORT": port,
+        "API_KEY": API_KEY,
+        "PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "ALLOW_DESTINATIONS": "127.0.0.0/8",
+        "EACHLABS_API_KEY": "rehearsal-eachlabs",
+        "EACHLABS_BASE_URL": f"http://127.0.0.1:{rehearsal}/eachlabs",
+        "VTRIX_API_KEY": "rehearsal-vtrix",
+        "VTRIX_BASE_URL": f"http://127.0.0.1:{rehearsal}/vtrix",
+        "POLL_FIRST_S": 5,
+        "RETRY_SCHEDULE_S": "0,0.2,0.2",
+    }
+    process = Process("whole", ["service", "serve"], environment(**settings), folder)
+    process.start(f"http://127.0.0.1:{port}/health/ready")
+    yield {name: settings[name] for name in ("DATABASE", "PORT", "API_KEY")}
+    process.stop()
+
+
+@pytest.fixture
+def run(arrivals, whole):
+    """Runs one command against the whole service; what it printed, as JSON where it asks for that."""
+
+    def command(*arguments, code=0):
+        result = arrivals(*arguments, **whole)
+        assert code == result.exit_code, result.stderr + result.stdout
+        if "--json" in arguments and code == 0:
+            return json.loads(result.stdout)
+        return result
+
+    return command
+
+
+@pytest.fixture
+def ended(run):
+    """Orders something that ends at once; the generation."""
+
+    def order(fault=""):
+        words = f"a fox [rehearse run=0.05 {fault}]"
+        return run("submit", "eachlabs", "flux-1-1-pro", "--prompt", words, "--wait", 20, "--json")
+
+    return order
+
+
+class Hook:
+    """A program on this machine that takes events: answers what it is told to, else 204; `taken` is what came."""
+
+    def __init__(self):
+        self.answers, self.taken, self.came = [], [], threading.Semaphore(0)
+        hook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["content-length"]))
+                hook.taken.append((dict(self.headers), body))
+                self.send_response(hook.answers.pop(0) if hook.answers else 204)
+                self.end_headers()
+                hook.came.release()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
+
+    def wait(self, count):
+        """Until so many have come."""
+        for _ in range(count):
+            assert self.came.acquire(timeout=8)
+
+
+@pytest.fixture
+def hook():
+    one = Hook()
+    thread = threading.Thread(target=one.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield one
+    one.server.shutdown()
+    thread.join()
+    one.server.server_close()
+
+
+class Running:
+    """A command as a process of its own; its lines as they come."""
+
+    def __init__(self, arguments, settings, cwd):
+        self.child = subprocess.Popen(
+            [sys.executable, "-m", "service", *map(str, arguments)],
+            env=environment(**settings), cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def said(self, words):
+        """The next line on standard error that has these words."""
+        for line in self.child.stderr:
+            if words in line:
+                return line
+        raise AssertionError(f"it never said {words!r}")
+
+    def line(self):
+        """The next line on standard output."""
+        return self.child.stdout.readline().rstrip("\n")
+
+    def interrupt(self):
+        """Ctrl-C; (exit code, what was left to say)."""
+        self.child.send_signal(signal.SIGINT)
+        out, error = self.child.communicate(timeout=8)
+        return self.child.returncode, out + error
+
+
+@pytest.fixture
+def running(tmp_path):
+    """Starts commands that go on until they are interrupted."""
+    started = []
+
+    def start(*arguments, **settings):
+        started.append(Running(arguments, settings, tmp_path))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.child.kill()
+        one.child.communicate()

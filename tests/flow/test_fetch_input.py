@@ -5,6 +5,7 @@ from dataclasses import replace
 import anyio
 from anyio.lowlevel import checkpoint
 import pytest
+from starlette.responses import JSONResponse, Response
 
 from service.core.generation import Status
 from service.core.wire import SECOND
@@ -235,3 +236,46 @@ async def test_a_file_that_takes_for_ever_is_given_up_for_now(tools, upstream, l
 
     assert Status.PENDING == (await stored(tools, generation_id)).status
     assert [] == upstream.asked
+
+
+async def test_an_order_that_ended_while_its_input_was_fetched_is_not_sent(tools, clock, upstream, listener, referring):
+    """The clock has said that nothing came of it; what is sent now would be paid for in vain."""
+    generation_id = await referring(f"{listener.url}/photo.png", deadline_s=60.0)
+
+    class Late:
+        async def __call__(self, scope, receive, send):
+            clock.advance(61)
+            await run_worker(tools, "expire")
+            await Response(PNG, media_type="image/png")(scope, receive, send)
+
+    listener.answers.append(Late())
+
+    await run_worker(tools, "submit")
+
+    generation = await stored(tools, generation_id)
+    assert (Status.EXPIRED, []) == (generation.status, upstream.asked)
+
+
+async def test_the_answer_is_waited_for_from_when_the_input_was_there(tools, clock, upstream, listener, referring):
+    """It does not count what the input took."""
+    generation_id = await referring(f"{listener.url}/photo.png")
+
+    class Slow:
+        async def __call__(self, scope, receive, send):
+            clock.advance(80)
+            await Response(PNG, media_type="image/png")(scope, receive, send)
+
+    class Dying:
+        async def __call__(self, scope, receive, send):
+            clock.advance(80)
+            overdue.append(await run_worker(tools, "expire"))
+            await JSONResponse(ACCEPTED[1])(scope, receive, send)
+
+    overdue = []
+    listener.answers.append(Slow())
+    upstream.answers.append(Dying())
+
+    await run_worker(tools, "submit")
+
+    assert [0] == overdue
+    assert Status.SUBMITTED == (await stored(tools, generation_id)).status

@@ -7,7 +7,7 @@ from service.core.wire import SECOND
 from service.flow.order import stored
 from service.flow.poll import NotPollable, claim_one, poll
 from service.flow.timeline import timeline
-from service.store import accounts
+from service.store import accounts, generations
 from tests.conftest import START, run_worker
 from tests.flow.streams import silent
 from tests.upstream import CUT
@@ -136,9 +136,16 @@ async def test_a_result_that_stays_empty_is_a_failure_after_a_bounded_wait(tools
     assert (Status.FAILED, "output_missing") == (generation.status, generation.failure.code)
 
 
-@pytest.mark.parametrize(
-    "answer", [CUT, (200, b"<html>", {}), (503, {"error": "down"})], ids=["cut", "nonsense", "down"]
-)
+class _CutShort:
+    """JSON that breaks off."""
+
+    async def __call__(self, scope, receive, send):
+        """As an ASGI application."""
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"100")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+
+@pytest.mark.parametrize("answer", [_CutShort(), (503, {"error": "down"})], ids=["cut", "down"])
 async def test_a_result_that_cannot_be_had_is_asked_for_later(tools, queued, asked_about, answer):
     """It counts as a miss: nothing moves."""
     generation_id = await queued()
@@ -148,6 +155,23 @@ async def test_a_result_that_cannot_be_had_is_asked_for_later(tools, queued, ask
     assert (Status.SUBMITTED, None) == (generation.status, generation.held)
     async with tools.store.reading() as tx:
         assert 1 == (await accounts.ledger_of(tx, ("seacloud", "default"))).misses
+
+
+@pytest.mark.parametrize(
+    "answer", [CUT, (200, b"<html>", {}), (404, {"error": {"code": "NOT_FOUND"}})], ids=["a file", "nonsense", "lost"]
+)
+async def test_a_result_that_is_of_no_use_is_waited_for(tools, queued, asked_about, answer):
+    """It has ended, so much is certain: it is asked about again, for a bounded time."""
+    generation_id = await queued()
+    ended = (200, {"status": "COMPLETED", "request_id": "sc-1"})
+    generation = await asked_about(generation_id, ended, answer)
+    assert (Status.SUBMITTED, Status.COMPLETED) == (generation.status, generation.held.status)
+    async with tools.store.reading() as tx:
+        assert 0 == (await accounts.ledger_of(tx, ("seacloud", "default"))).misses
+
+    generation = await asked_about(generation_id, ended, (200, {"request_id": "sc-1", "outputs": [{"url": IMAGE}]}))
+
+    assert (Status.COMPLETED, [IMAGE]) == (generation.status, [output.url for output in generation.outputs])
 
 
 async def test_a_file_is_left_where_it_is(upstream, filmed, asked_about):
@@ -195,13 +219,23 @@ async def test_a_poll_that_tells_the_output_needs_no_second_question(upstream, f
     assert 1 == len(upstream.asked)
 
 
-async def test_a_file_that_is_not_found_is_lag_and_then_loss(filmed, asked_about):
+async def test_a_file_that_is_not_found_is_missing_after_a_bounded_wait(filmed, asked_about):
     generation_id = await filmed()
     missing = (404, {"error": {"message": "Task not found or expired", "code": None}})
     generation = await asked_about(generation_id, finished(), missing)
-    assert Status.SUBMITTED == generation.status
+    assert (Status.SUBMITTED, Status.COMPLETED) == (generation.status, generation.held.status)
 
-    generation = await asked_about(generation_id, finished(), missing, after_s=60)
+    generation = await asked_about(generation_id, finished(), missing, after_s=130)
+
+    assert (Status.FAILED, "output_missing") == (generation.status, generation.failure.code)
+
+
+async def test_a_task_that_is_not_found_is_lag_and_then_loss(filmed, asked_about):
+    generation_id = await filmed()
+    missing = (404, {"error": {"message": "Task not found or expired", "code": None}})
+    assert Status.SUBMITTED == (await asked_about(generation_id, missing)).status
+
+    generation = await asked_about(generation_id, missing, after_s=60)
 
     assert (Status.FAILED, "result_lost") == (generation.status, generation.failure.code)
 
@@ -232,21 +266,23 @@ async def test_what_cannot_be_asked_about_is_not_asked_about(tools, clock, unask
     assert 0 == await run_worker(tools, "poll")
 
 
-async def test_a_question_by_hand_that_cannot_be_asked_says_so(tools, upstream, unaskable):
-    asked = len(upstream.asked)
-
+async def test_a_question_by_hand_that_cannot_be_asked_says_so_and_leaves_nothing_to_do(tools, clock, unaskable):
     with pytest.raises(NotPollable, match="aihubmix documents no way to ask about it"):
-        await poll(tools, await claim_one(tools, unaskable))
-
-    assert asked == len(upstream.asked)
-
-
-async def test_a_question_by_hand_that_cannot_be_asked_leaves_nothing_to_do(tools, clock, unaskable):
-    with pytest.raises(NotPollable):
-        await poll(tools, await claim_one(tools, unaskable))
+        await claim_one(tools, unaskable)
     clock.advance(120)
 
     assert 0 == await run_worker(tools, "poll")
+
+
+async def test_a_question_that_cannot_be_asked_is_not_sent(tools, upstream, unaskable):
+    asked = len(upstream.asked)
+    async with tools.store.reading() as tx:
+        known = await generations.by_id(tx, unaskable)
+
+    with pytest.raises(NotPollable):
+        await poll(tools, known)
+
+    assert asked == len(upstream.asked)
 
 
 async def test_what_cannot_be_asked_about_ends_at_its_deadline(tools, clock, unaskable):

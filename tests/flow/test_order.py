@@ -4,8 +4,11 @@ import anyio
 import pytest
 
 from service.core.generation import Status
-from service.flow.order import Asked, KeyReused, Unorderable, order
+from service.flow.order import Asked, KeyReused, RefusedByPreflight, Unorderable, order, order_bulk
+from service.providers import eachlabs
+from service.providers.limits import required
 from service.store import generations
+from service.store.generations import Listing
 from tests.flow.conftest import ASKED
 
 
@@ -96,3 +99,29 @@ async def test_two_requests_with_one_key_at_one_moment_make_one_order(tools):
 
     assert 5 == len(found)
     assert 1 == len(set(found))
+
+
+async def test_an_order_that_its_provider_would_refuse_is_not_stored(tools):
+    """The refusal is the failure it would become, and says where in the input its reason stands."""
+    veo = {"provider": "aihubmix", "model": "veo-3.1-generate-preview", "input": {"prompt": "a fox", "seconds": 5}}
+
+    with pytest.raises(RefusedByPreflight, match="must be one of 4, 6, 8") as refused:
+        await order(tools, Asked(**veo, idempotency_key="k"))
+
+    assert ("input.seconds", "invalid_request", "preflight", False) == (
+        refused.value.where, refused.value.failure.code, refused.value.failure.origin, refused.value.failure.billed,
+    )  # fmt: skip
+    async with tools.store.reading() as tx:
+        assert [] == await generations.listed(tx, Listing())
+
+
+async def test_one_that_would_be_refused_keeps_the_whole_bulk_order_out(tools, monkeypatch):
+    monkeypatch.setattr(eachlabs, "ROUTES", (replace(eachlabs.WORKFLOWS, limits=(required("prompt"),)),))
+    asked = Asked(provider="eachlabs", model="workflows/wf-1/v1", input={})
+
+    with pytest.raises(RefusedByPreflight) as refused:
+        await order_bulk(tools, asked, [{"prompt": "a fox"}, {}])
+
+    assert "inputs.1.prompt" == refused.value.where
+    async with tools.store.reading() as tx:
+        assert [] == await generations.listed(tx, Listing())

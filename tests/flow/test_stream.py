@@ -7,7 +7,7 @@ import pytest
 
 from service.core.generation import Status
 from service.flow import stream
-from service.flow.order import stored
+from service.flow.order import Asked, order, stored
 from service.flow.poll import claim_one, poll
 from service.flow.timeline import timeline
 from service.flow.tools import Tools
@@ -260,6 +260,71 @@ async def test_a_stream_that_breaks_off_without_a_name_is_lost(tools, upstream, 
     assert ["generation.processing", "generation.expired"] == await announced(tools, generation)
     assert [0, 0] == [await run_worker(tools, name) for name in ("submit", "poll")]
     assert 1 == len(upstream.asked)
+
+
+@pytest.mark.parametrize("ends", ["cut", "politely"])
+async def test_what_a_stream_told_before_it_broke_off_is_the_result_where_nobody_can_be_asked(tools, streamed, ends):
+    """More may have been to come, which the observation says."""
+    generation = await streamed(Stream(MADE, HEARD, ends=ends))
+
+    assert (Status.COMPLETED, "stream", [IMAGE]) == (
+        generation.status, generation.learned_from, [output.url for output in generation.outputs],
+    )  # fmt: skip
+    last = (await timeline(tools, generation.id))["data"][-2:]
+    assert ["the stream broke off after these outputs"] == [
+        note for entry in last if entry["what"] == "observation" for note in entry["facts"]["notes"]
+    ]
+
+
+async def test_outputs_are_shown_while_the_stream_goes_on(tools, ordered, upstream):
+    generation_id = await ordered(**SENSE)
+    shown = []
+
+    async def looked_at():
+        shown[:] = [output.url for output in (await stored(tools, generation_id)).outputs]
+        return shown
+
+    upstream.answers.append(Stream(STARTED, MADE, HEARD, COMPLETE, heard=looked_at))
+
+    await run_worker(tools, "submit")
+
+    assert [IMAGE] == shown
+    assert Status.COMPLETED == (await stored(tools, generation_id)).status
+
+
+async def test_a_stream_is_left_at_the_deadline_however_much_it_talks(tools, upstream, clock, streamed):
+    """What it named is asked about."""
+    generation = await streamed(Stream(STARTED, ends="never"), deadline_s=0.2)
+    assert (Status.PROCESSING, "ex-1") == (generation.status, generation.external_id)
+    upstream.answers.append((200, EXECUTION))
+
+    assert 1 == await run_worker(tools, "poll")
+
+    assert Status.COMPLETED == (await stored(tools, generation.id)).status
+
+
+async def test_while_a_stream_goes_on_nobody_asks_until_its_end_is_overdue(tools, clock, streamed, upstream):
+    """Only its end knows what its executions amount to; if nobody hears it, we ask before the deadline."""
+    asked = []
+
+    async def asked_meanwhile():
+        if (await stored(tools, generation_ids[0])).external_id is None:
+            return False
+        for _ in range(3):
+            clock.advance(300)
+            asked.append(await run_worker(tools, "poll"))
+        return True
+
+    generation_ids = []
+    slow = Stream(STARTED, HEARD, COMPLETE, heard=asked_meanwhile)
+    upstream.answers.append(slow)
+    generation_ids.append((await order(tools, Asked(**SENSE, deadline_s=900.0))).id)
+
+    upstream.answers.append((200, {"execution_id": "ex-1", "status": "running"}))
+    await run_worker(tools, "submit")
+
+    assert [0, 0, 1] == asked
+    assert Status.COMPLETED == (await stored(tools, generation_ids[0])).status
 
 
 @pytest.mark.parametrize("peer", [hang_up, read_and_hang_up, Peer(b"HTTP/1.1 200 OK\r\ncontent-ty")], ids=range(3))

@@ -10,10 +10,11 @@ from starlette.responses import JSONResponse
 from service.core.admission import Budget
 from service.core.generation import Status
 from service.flow.expire import nobody_told_us
-from service.flow.order import stored
+from service.flow.order import Asked, order, stored
 from service.flow.submit import claim, submit
+from service.store import generations
 from tests.conftest import run_worker, tools_over
-from tests.flow.conftest import ACCEPTED, SUCCEEDED
+from tests.flow.conftest import ACCEPTED, ASKED, SUCCEEDED
 from tests.upstream import CUT
 
 
@@ -301,3 +302,19 @@ def _always(accepted):
             await JSONResponse(accepted if scope["method"] == "POST" else polling)(scope, receive, send)
 
     return Answer()
+
+
+async def test_an_order_of_a_route_that_is_gone_keeps_nobody_waiting(tools, upstream, ordered):
+    """Our version does not have it any more; the others are sent."""
+    generation_id = await ordered()
+    gone = await order(tools, Asked(**ASKED))
+    async with tools.store.transaction() as tx:
+        known = replace(await generations.by_id(tx, gone.id), generation=replace(gone, id="gen_0", route="gone"))
+        await generations.insert(tx, known, "{}")
+    upstream.answers += [(200, {**ACCEPTED, "predictionID": f"el-{n}"}) for n in range(2)]
+
+    assert 3 == await run_worker(tools, "submit")
+
+    assert ["submitted", "submitted", "submitting"] == [
+        (await stored(tools, one)).status for one in (generation_id, gone.id, "gen_0")
+    ]

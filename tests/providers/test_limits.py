@@ -413,7 +413,7 @@ def test_limits_of_one_parameter_are_joined_and_say_whose_they_are():
     assert {
         "size": "720x1280, 1280x720 (sora-2); 720x1280, 1280x720, 1024x1792, 1792x1024 (sora-2-pro)",
         "seconds": "4, 8, 12",
-        "input_reference": "jpeg, png, webp",
+        "input_reference": "jpeg, png, webp; at most 3",
         "output": "kept 24 hours",
     } == shown(ROUTES["laozhang", "sora-forward"])
 

@@ -7,7 +7,7 @@ from psycopg.rows import dict_row
 
 TABLES = (
     "generations", "orders", "idempotency_keys", "webhooks", "observations", "events", "subscribers", "deliveries",
-    "attempts", "ledgers", "durations", "api_keys", "kept_outputs",
+    "attempts", "ledgers", "durations", "api_keys", "kept_outputs", "replays",
 )  # fmt: skip
 
 

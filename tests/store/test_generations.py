@@ -283,6 +283,32 @@ async def test_answer_is_waited_for_until_its_own_moment(database, known, answer
     assert replace(before, schedule=Schedule(clock_at=expected)) == await stored(database, "gen_1")
 
 
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        ({}, T0 + 90 * SECOND),
+        ({"deadline_at": T0 + 20 * SECOND}, T0 + 20 * SECOND),
+        ({"webhook_expected": True, "deadline_at": T0 + 900 * SECOND}, T0 + 900 * SECOND),
+    ],
+    ids=["its own moment", "the deadline", "a webhook is expected"],
+)
+async def test_who_is_still_submitting_waits_for_its_answer_anew(database, known, expected):
+    await keep(database, scheduled(status=Status.SUBMITTING, clock_at=T0 + 5, **known))
+    async with database.transaction() as tx:
+        assert await generations.still_submitting(tx, "gen_1", T0 + 90 * SECOND)
+    assert expected == (await stored(database, "gen_1")).schedule.clock_at
+
+
+@pytest.mark.parametrize("status", [Status.EXPIRED, Status.COMPLETED, Status.PENDING])
+async def test_who_has_ended_meanwhile_is_not_submitting(database, status):
+    await keep(database, scheduled(status=status, clock_at=T0 + 5))
+    before = await stored(database, "gen_1")
+    async with database.transaction() as tx:
+        assert not await generations.still_submitting(tx, "gen_1", T0 + 90 * SECOND)
+        assert not await generations.still_submitting(tx, "gen_none", T0 + 90 * SECOND)
+    assert before == await stored(database, "gen_1")
+
+
 async def test_what_has_a_name_can_be_asked_about_at_once(database):
     await keep(database, scheduled(status=Status.PROCESSING, external_id="ext-1", poll_at=T0 + 900 * SECOND))
     before = await stored(database, "gen_1")

@@ -9,6 +9,9 @@ from service.web.app import DOCUMENT, make_app
 from tests.conftest import run_worker
 from tests.web.conftest import KEY
 
+# The document itself, bytes of an output, a stream without an end, and a text for a scraper.
+NO_JSON_ANSWERS = ("/openapi.json", "/v1/generations/{id}/outputs/{n}", "/v1/events/stream", "/metrics")
+
 
 async def test_every_route_is_in_the_document_and_nothing_else(tools):
     served = {
@@ -44,13 +47,18 @@ async def ids(client, tools, listener, upstream, ordered):
     await run_worker(tools, "deliver")
     event = (await client.get("/v1/events")).json()["data"][0]["id"]
     webhook = (await client.get("/v1/webhooks")).json()["data"][0]["id"]
-    return {"generations": generation, "events": event, "webhooks": webhook, "subscribers": subscriber}
+    delivery = (await client.get(f"/v1/subscribers/{subscriber}/deliveries")).json()["data"][0]["id"]
+    replay = (await client.post("/v1/replays", json={"what": "events", "dry_run": True})).json()["id"]
+    return {
+        "generations": generation, "events": event, "webhooks": webhook, "subscribers": subscriber,
+        "deliveries": delivery, "replays": replay,
+    }  # fmt: skip
 
 
 async def test_every_answer_has_the_shape_it_says(client, ids):
     answered = 0
     for path, methods in DOCUMENT["paths"].items():
-        if "get" not in methods or path in ("/openapi.json", "/v1/generations/{id}/outputs/{n}"):
+        if "get" not in methods or path in NO_JSON_ANSWERS:
             continue
         noun = path.split("/")[2] if path.startswith("/v1") else ""
         answer = await client.get(path.replace("{id}", ids.get(noun, "")))
@@ -58,6 +66,14 @@ async def test_every_answer_has_the_shape_it_says(client, ids):
         Draft202012Validator(schema_of("get", path, 200)).validate(answer.json())
         answered += 1
     assert answered >= 12
+
+
+async def test_a_stream_begins_as_it_says(client, ids):
+    """It never ends, so only its head is read."""
+    answers = DOCUMENT["paths"]["/v1/events/stream"]["get"]["responses"]
+    async with client.stream("GET", "/v1/events/stream") as answer:
+        assert str(answer.status_code) in answers
+        assert "text/event-stream" in answer.headers["content-type"]
 
 
 async def test_every_error_has_the_one_shape(client):

@@ -12,7 +12,7 @@ from tests.conftest import START, run_worker
 
 async def test_roster_stands_in_the_order_in_which_a_generation_meets_it(tools):
     assert NAMES == tuple(worker.name for worker in roster(tools))
-    assert ("submit", "read", "poll", "expire", "deliver") == NAMES
+    assert ("submit", "read", "poll", "expire", "deliver", "replay", "prune") == NAMES
 
 
 async def test_trust_ends_before_the_lease_does(tools):

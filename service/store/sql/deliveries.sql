@@ -15,9 +15,9 @@ UPDATE subscribers SET failing_since = NULL, misses = 0, open_until = 0
 -- name: insert_delivery
 INSERT INTO deliveries (
     id, event_id, position, generation_id, subscriber_id, url, created_at, attempts, attempt_at, in_flight_until,
-    redelivered
+    redelivered, event_type
 ) VALUES (
-    :id, :event_id, :position, :generation_id, :subscriber_id, :url, :created_at, 0, :created_at, 0, :redelivered
+    :id, :event_id, :position, :generation_id, :subscriber_id, :url, :created_at, 0, :created_at, 0, :redelivered, :event_type
 );
 
 -- name: lock_subscribers_in_need
@@ -104,7 +104,12 @@ SELECT * FROM attempts WHERE delivery_id = :delivery_id ORDER BY number;
 
 -- name: attempt_now
 UPDATE deliveries SET attempt_at = :now, given_up_at = NULL
- WHERE id = :id AND delivered_at IS NULL AND in_flight_until <= :now;
+ WHERE id = :id AND delivered_at IS NULL AND in_flight_until <= :now
+   AND EXISTS (SELECT 1 FROM subscribers WHERE subscribers.id = deliveries.subscriber_id)
+RETURNING id;
+
+-- name: move_deliveries
+UPDATE deliveries SET url = :url WHERE subscriber_id = :subscriber_id AND attempt_at IS NOT NULL;
 
 -- name: reached
 SELECT 1 AS found FROM deliveries

@@ -9,10 +9,15 @@ INSERT INTO counters (name, counted) VALUES ('pruned_at', :now) ON CONFLICT (nam
 UPDATE counters SET counted = :now WHERE name = 'pruned_at' AND counted <= :until RETURNING counted;
 
 -- name: webhooks
--- By their ids, which are made from the clock: the primary key bounds what is looked at.
+-- Here and below, ids are made from the clock, so that the primary key bounds what is looked at; and nothing is forgotten of a
+-- generation that is under way. One that expired is not: nobody waits for it any more.
 WITH old AS (
     SELECT id FROM webhooks
      WHERE id < :before AND received_at < :until AND read_at IS NOT NULL AND quarantined_at IS NULL
+       AND NOT EXISTS (
+            SELECT 1 FROM generations
+             WHERE generations.id = webhooks.generation_id
+               AND generations.closed_at IS NULL AND generations.status <> 'expired')
      ORDER BY id
      LIMIT :limit
      /* pg: FOR UPDATE SKIP LOCKED */
@@ -35,6 +40,10 @@ RETURNING id;
 WITH old AS (
     SELECT id FROM observations
      WHERE id < :before AND at < :until
+       AND NOT EXISTS (
+            SELECT 1 FROM generations
+             WHERE generations.id = observations.generation_id
+               AND generations.closed_at IS NULL AND generations.status <> 'expired')
      ORDER BY id
      LIMIT :limit
      /* pg: FOR UPDATE SKIP LOCKED */
@@ -44,9 +53,13 @@ RETURNING id;
 
 -- name: old_events
 SELECT id FROM events
- WHERE at < :until
+ WHERE id > :behind AND id < :before AND at < :until
+   AND NOT EXISTS (
+        SELECT 1 FROM generations
+         WHERE generations.id = events.generation_id
+           AND generations.closed_at IS NULL AND generations.status <> 'expired')
    AND NOT EXISTS (SELECT 1 FROM deliveries WHERE deliveries.event_id = events.id AND deliveries.attempt_at IS NOT NULL)
- ORDER BY at, id
+ ORDER BY id
  LIMIT :limit;
 
 -- name: attempts
@@ -106,7 +119,7 @@ WITH old AS (
             SELECT 1 FROM generations AS first JOIN generations AS other ON other.bulk_id = first.bulk_id
              WHERE first.id = idempotency_keys.generation_id
                AND other.closed_at IS NULL AND other.status <> 'expired')
-     ORDER BY owner, idempotency_key
+     ORDER BY created_at, owner, idempotency_key
      LIMIT :limit
      /* pg: FOR UPDATE SKIP LOCKED */
 )
@@ -116,9 +129,10 @@ RETURNING generation_id;
 -- name: old_generations
 -- Closed, beyond its deadline, named by no idempotency key, with nothing left to read or to deliver; and what was ordered
 -- together goes together, because a bulk order's answer is read by the places of all its members.
-SELECT id FROM generations
- WHERE closed_at < :until AND deadline_at < :now
-   AND NOT EXISTS (SELECT 1 FROM idempotency_keys WHERE idempotency_keys.generation_id = generations.id)
+SELECT generations.id FROM generations LEFT JOIN idempotency_keys ON idempotency_keys.generation_id = generations.id
+ WHERE generations.id > :behind AND generations.id < :before
+   AND generations.closed_at < :until AND generations.deadline_at < :now
+   AND idempotency_keys.generation_id IS NULL
    AND NOT EXISTS (SELECT 1 FROM webhooks
                     WHERE webhooks.generation_id = generations.id
                       AND webhooks.read_at IS NULL AND webhooks.quarantined_at IS NULL)
@@ -128,8 +142,8 @@ SELECT id FROM generations
         SELECT 1 FROM generations AS other
          WHERE other.bulk_id = generations.bulk_id
            AND (other.closed_at IS NULL OR other.closed_at >= :until OR other.deadline_at >= :now
-                OR EXISTS (SELECT 1 FROM idempotency_keys WHERE idempotency_keys.generation_id = other.id)))
- ORDER BY closed_at, id
+                OR other.id IN (SELECT generation_id FROM idempotency_keys)))
+ ORDER BY generations.id
  LIMIT :limit;
 
 -- name: observations_of

@@ -1,0 +1,85 @@
+"""What `arrivals doctor` checks on this machine: settings and database. Nothing is changed."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+import os
+
+import anyio
+
+from service.assembly import clock
+from service.keyring import keyring_path, read_keys
+from service.settings import BadSetting, Settings, read_settings
+from service.store.base import StoreError
+from service.store.migrate import _applied as applied_to
+from service.store.migrate import available
+from service.store.sqlite import SqliteDatabase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was looked at: what was found, and what to do if that is wrong."""
+
+    name: str
+    ok: bool
+    found: str
+    advice: str | None = None
+
+
+def settings_readable(environment: Mapping[str, str]) -> tuple[Settings | None, Check]:
+    """The settings, if they can be read."""
+    try:
+        settings = read_settings(environment)
+        if not (settings.api_key and settings.secret_keys):
+            read_keys(keyring_path(settings))
+    except BadSetting as error:
+        return None, Check(
+            name="settings", ok=False, found=str(error), advice="mend or unset it; README lists them all"
+        )
+    accounts = ", ".join(sorted(f"{provider}/{account}" for provider, account in settings.accounts))
+    if not accounts:
+        advice = "set ARRIVALS_<PROVIDER>_API_KEY"
+        return settings, Check(name="settings", ok=False, found="no provider is configured", advice=advice)
+    return settings, Check(name="settings", ok=True, found=f"configured: {accounts}")
+
+
+def database(settings: Settings) -> Iterator[Check]:
+    """It can be written, and is of this version."""
+    path = settings.database_path
+    if not path.exists():
+        if path.parent.is_dir() and os.access(path.parent, os.W_OK):
+            yield Check(name="database", ok=True, found=f"{path} is not there yet; the first start makes it")
+        else:
+            advice = "make the folder writable for this user, or set ARRIVALS_DATABASE to another"
+            yield Check(name="database", ok=False, found=f"nothing can be written to {path.parent}", advice=advice)
+        return
+    try:
+        missing, unknown = anyio.run(_compared, settings)
+    except (StoreError, OSError) as error:
+        advice = "check the file's owner, permissions and disk"
+        yield Check(name="database", ok=False, found=words(error), advice=advice)
+        return
+    if unknown:
+        found = f"{path} was written by a newer Arrivals (it holds {', '.join(unknown)})"
+        yield Check(name="database", ok=False, found=found, advice="upgrade this Arrivals")
+    elif missing:
+        advice = "run `arrivals migrate`, or start `arrivals serve`"
+        yield Check(name="database", ok=False, found=f"{path} lacks {', '.join(missing)}", advice=advice)
+    else:
+        yield Check(name="database", ok=True, found=f"{path} can be written and is up to date")
+
+
+async def _compared(settings: Settings) -> tuple[list[str], list[str]]:
+    """Migrations that it lacks, and those that this version does not know. Raises StoreError."""
+    database = await SqliteDatabase.open(settings.database_path, clock)
+    try:
+        async with database.transaction() as tx:  # taken to write, though nothing is written
+            await tx.now()
+        applied, known = await applied_to(database), available()
+    finally:
+        await database.close()
+    return [name for name in known if name not in applied], [name for name in applied if name not in known]
+
+
+def words(error: Exception) -> str:
+    """What it says, or at least its name."""
+    return str(error) or type(error).__name__

@@ -1,0 +1,87 @@
+"""What the service answers, as types. The values are plain dicts, just as they came."""
+
+from typing import Any, TypedDict
+
+
+class Output(TypedDict):
+    """One result. `needs_key`: fetch it through `/v1/generations/{id}/outputs/{index}`."""
+
+    index: int
+    kind: str
+    url: str
+    content_type: str | None
+    expires_at: str | None
+    needs_key: bool
+
+
+class Failure(TypedDict):
+    """Why it failed: the service's word and the provider's own. An absent fact is None."""
+
+    code: str
+    fault: str
+    retryable: bool
+    billed: bool | None
+    message: str | None
+    provider_code: str | None
+    http_status: int | None
+    param: str | None
+    trace_id: str | None
+    retry_after_s: float | None
+    suggestion: str | None
+    alternatives: list[str] | None
+    origin: str | None
+
+
+class Cost(TypedDict):
+    """What the provider says it charges."""
+
+    amount: str
+    currency: str
+
+
+class Generation(TypedDict):
+    """One piece of work. Moments are RFC 3339, UTC."""
+
+    id: str
+    provider: str
+    account: str
+    model: str
+    status: str
+    external_id: str | None
+    bulk_id: str | None
+    provider_status: str | None
+    progress: float | None
+    queue_position: int | None
+    outputs: list[Output]
+    failure: Failure | None
+    cost: Cost | None
+    metadata: dict[str, Any]
+    learned_from: str | None
+    verified_by: str | None
+    late: bool
+    created_at: str
+    submitted_at: str | None
+    closed_at: str | None
+    deadline_at: str
+
+
+class EventData(TypedDict, total=False):
+    """What an event is about; a `ping` is about nothing."""
+
+    generation: Generation
+
+
+class Event(TypedDict):
+    """An event, as delivered, streamed and listed (Standard Webhooks)."""
+
+    id: str
+    type: str
+    timestamp: str
+    data: EventData
+
+
+class Page(TypedDict):
+    """A page of a list; `next` is the cursor of the one after it."""
+
+    data: list[dict[str, Any]]
+    next: str | None

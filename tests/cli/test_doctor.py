@@ -1,0 +1,233 @@
+"""`arrivals doctor`: finds the usual mistakes and says what to do."""
+
+import json
+import threading
+
+import pytest
+
+from service.cli import outside
+from service.proof.processes import free_port
+from service.store.migrate import available
+from tests.cli.conftest import Hook
+
+pytestmark = pytest.mark.timeout(30)
+
+
+@pytest.fixture
+def doctor(arrivals):
+    """What it found, by the check's name."""
+
+    def examine(*arguments, **settings):
+        result = arrivals("doctor", "--json", *arguments, **settings)
+        told = json.loads(result.stdout)
+        assert told["ok"] is all(check["ok"] for check in told["checks"]) is (result.exit_code == 0)
+        assert all(bool(check["advice"]) is not check["ok"] for check in told["checks"])
+        return {check["name"]: check for check in told["checks"]}
+
+    return examine
+
+
+@pytest.fixture
+def web():
+    """Answers every GET and HEAD with what a test says: (status, headers, body)."""
+    one = Hook()
+    one.answer = (200, {}, b'{"status":"live"}')
+
+    def do_GET(handler):  # noqa: N802 - http.server's name
+        status, headers, body = one.answer
+        handler.send_response_only(status)
+        for name, value in ({"Content-Length": str(len(body))} | headers).items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(body if handler.command == "GET" else b"")
+
+    one.server.RequestHandlerClass.do_GET = one.server.RequestHandlerClass.do_HEAD = do_GET
+    one.url = one.url.removesuffix("/hook")
+    thread = threading.Thread(target=one.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield one
+    one.server.shutdown()
+    thread.join()
+    one.server.server_close()
+
+
+def account(url):
+    return {"VTRIX_API_KEY": "rehearsal-vtrix", "VTRIX_BASE_URL": url}
+
+
+def test_service_that_is_well_is_found_well(arrivals, doctor, whole, rehearsal):
+    settings = {**whole, **account(f"http://127.0.0.1:{rehearsal}/vtrix")}
+    laozhang = {"LAOZHANG_API_KEY": "rehearsal-laozhang", "LAOZHANG_BASE_URL": f"http://127.0.0.1:{rehearsal}/laozhang"}
+    found = doctor(**whole, **laozhang, ALLOW_DESTINATIONS="127.0.0.0/8")
+    assert {
+        "settings", "database", "service", "subscribers", "public URL", "clock against laozhang",
+        "key of laozhang/default",
+    } == set(found)  # fmt: skip
+    assert [] == [check for check in found.values() if not check["ok"]]
+    assert "not set; no configured provider sends webhooks" == found["public URL"]["found"]
+    result = arrivals("doctor", **settings, PUBLIC_URL=f"http://127.0.0.1:{whole['PORT']}")
+    assert 1 == result.exit_code
+    assert ["check", "found", "what", "to", "do"] == result.stdout.splitlines()[0].split()
+    assert "is not https" in result.stdout
+
+
+def test_settings_that_cannot_be_read_are_all_that_is_said(doctor):
+    found = doctor(DATABSE="x")
+    assert ["settings"] == list(found)
+    assert "did you mean ARRIVALS_DATABASE?" in found["settings"]["found"]
+
+
+def test_fresh_folder_lacks_a_provider_a_service_and_its_key(doctor, tmp_path):
+    found = doctor(DATABASE=tmp_path / "new.db")
+    assert ("no provider is configured", False) == (found["settings"]["found"], found["settings"]["ok"])
+    assert f"{tmp_path / 'new.db'} is not there yet; the first start makes it" == found["database"]["found"]
+    assert "there is no API key for this service" in found["service"]["found"]
+    assert not (tmp_path / "new.db").exists()
+
+
+def test_database_that_cannot_be_used_is_found(doctor, arrivals, tmp_path):
+    assert "cannot open the database" in doctor(DATABASE=tmp_path)["database"]["found"]
+    assert "nothing can be written to" in doctor(DATABASE=tmp_path / "none" / "my.db")["database"]["found"]
+    (tmp_path / "old.db").write_bytes(b"")
+    assert f"lacks {', '.join(available())}" in doctor(DATABASE=tmp_path / "old.db")["database"]["found"]
+    arrivals("migrate", DATABASE=tmp_path / "old.db")
+    assert doctor(DATABASE=tmp_path / "old.db")["database"]["ok"]
+
+
+def test_database_of_a_newer_version_is_found(doctor, arrivals, tmp_path, monkeypatch):
+    arrivals("migrate", DATABASE=tmp_path / "new.db")
+    monkeypatch.setattr("service.cli.checks.available", lambda: dict([*available().items()][:-1]))
+    assert "was written by a newer Arrivals" in doctor(DATABASE=tmp_path / "new.db")["database"]["found"]
+
+
+def test_service_that_is_away_or_somebody_else_is_told(doctor, rehearsal):
+    assert (
+        "nothing answers at" in doctor("--key", "any", "--url", f"http://127.0.0.1:{free_port()}")["service"]["found"]
+    )
+    found = doctor("--key", "any", "--url", f"http://127.0.0.1:{rehearsal}")
+    assert "is that the address of an Arrivals?" in found["service"]["found"]
+
+
+def test_wrong_key_and_poor_key_are_told_apart(doctor, arrivals, whole):
+    assert "does not know this API key" in doctor("--key", "wrong", **whole)["service"]["found"]
+    poor = arrivals("keys", "make", "poor", "--scope", "submit", **whole).stdout.strip()
+    assert "has no scope 'read'" in doctor("--key", poor, **whole)["service"]["found"]
+
+
+def test_public_url_that_is_missing_where_webhooks_would_come_is_found(doctor, rehearsal):
+    found = doctor(**account(f"http://127.0.0.1:{rehearsal}/vtrix"))
+    assert "not set: vtrix could send webhooks" in found["public URL"]["found"]
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://example.com", "is not https"),
+        ("https://127.0.0.1:1", "127.0.0.1, which is not a public address"),
+        ("https://no-such-host.invalid", "cannot be resolved"),
+    ],
+)
+def test_public_url_that_is_not_public_is_found(doctor, monkeypatch, url, words):
+    monkeypatch.setattr(outside, "TIMEOUT_S", 0.2)
+    found = doctor(PUBLIC_URL=url)
+    assert words in found["public URL"]["found"]
+    assert "cannot be reached from here" in found["public URL answers"]["found"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ((200, {}, b'{"status":"live"}'), "/health/live answers, as seen from here"),
+        ((308, {"Location": "https://www.example.com/"}, b""), "answers with a redirect to https://www.example.com/"),
+        ((404, {}, b""), "answers HTTP 404, and not as Arrivals does"),
+        ((200, {}, b"<html>"), "answers HTTP 200, and not as Arrivals does"),
+    ],
+    ids=["live", "redirect", "missing", "page"],
+)
+def test_public_url_is_asked_as_providers_do(doctor, web, answer, words):
+    web.answer = answer
+    assert words in doctor(PUBLIC_URL=web.url)["public URL answers"]["found"]
+
+
+@pytest.mark.parametrize(
+    ("date", "well", "words"),
+    [
+        ("Mon, 01 Jan 2024 00:00:00 GMT", False, "ahead of"),
+        ("Fri, 01 Jan 2100 00:00:00 GMT", False, "behind"),
+        ("some day", True, "tells no time"),
+        ("", True, "tells no time"),
+    ],
+)
+def test_clock_is_held_against_the_providers(doctor, web, date, well, words):
+    web.answer = (200, {"Date": date}, b"")
+    check = doctor(**account(web.url))["clock against vtrix"]
+    assert well is check["ok"]
+    assert words in check["found"]
+
+
+def test_provider_that_cannot_be_reached_is_told(doctor):
+    found = doctor(**account(f"http://127.0.0.1:{free_port()}"))
+    assert "cannot be reached" in found["clock against vtrix"]["found"]
+    assert "cannot be reached" in found["key of vtrix/default"]["found"]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_key_that_the_provider_refuses_is_found(doctor, rehearsal, provider):
+    """The stand-ins know their keys; a question about nothing is free."""
+    url = f"http://127.0.0.1:{rehearsal}/{PATHS.get(provider, provider)}"
+    hosts = {f"{name}_BASE_URL": f"http://127.0.0.1:{rehearsal}/{path}" for name, path in HOSTS_OF[provider].items()}
+    name, team = provider.upper(), f"{provider.upper()}__TEAM"
+    given = {f"{name}_API_KEY": f"rehearsal-{provider}", f"{name}_BASE_URL": url}
+    given |= {f"{team}_API_KEY": "wrong", f"{team}_BASE_URL": url}
+    found = doctor(**given, **{f"{whose}_{key}": at for whose in (name, team) for key, at in hosts.items()})
+    assert "accepted (HTTP" in found[f"key of {provider}/default"]["found"]
+    assert "the provider refuses it (HTTP 40" in found[f"key of {provider}/team"]["found"]
+
+
+def test_provider_without_a_free_question_is_not_asked(doctor, web, monkeypatch):
+    monkeypatch.setattr(outside, "_free_question", lambda *_: None)
+    assert "not asked" in doctor(**account(web.url))["key of vtrix/default"]["found"]
+    monkeypatch.undo()
+    assert outside._free_question(SimpleNamespace(ROUTES=()), None) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "well", "words"),
+    [
+        ((503, {}, b""), False, "cannot be told: the provider answers HTTP 503"),
+        ((401, {}, b"<html>"), False, "refuses it (HTTP 401)"),
+        ((404, {}, b"{}"), True, "accepted (HTTP 404 for an unknown id)"),
+    ],
+    ids=str,
+)
+def test_key_is_judged_by_the_answer(doctor, web, answer, well, words):
+    web.answer = answer
+    check = doctor(**account(web.url))["key of vtrix/default"]
+    assert (well, True) == (check["ok"], words in check["found"])
+
+
+def test_key_that_leads_to_an_empty_account_is_told(doctor, web):
+    web.answer = (402, {}, b'{"error": {"message": "Insufficient balance", "code": "insufficient_user_quota"}}')
+    found = doctor(LAOZHANG_API_KEY="key", LAOZHANG_BASE_URL=web.url)
+    assert "balance is used up" in found["key of laozhang/default"]["found"]
+
+
+def test_subscribers_that_fail_are_disabled_or_blocked_are_found(doctor, run, whole, hook):
+    subscriber = run("subscribers", "add", hook.url, "--json")["id"]
+    name, allowed = f"subscriber {subscriber}", {**whole, "ALLOW_DESTINATIONS": "127.0.0.0/8"}
+    try:
+        assert name not in doctor(**allowed)
+        assert "is blocked" in doctor(**whole)[name]["found"]
+        hook.answers = [500] * 10
+        run("subscribers", "ping", subscriber)
+        hook.wait(1)
+        while name not in (found := doctor(**allowed)):
+            pass
+        assert f"{hook.url} fails:" in found[name]["found"]
+        hook.answers = [410] * 10
+        run("subscribers", "ping", subscriber)
+        while "is disabled" not in (found := doctor(**allowed))[name]["found"]:
+            pass
+        assert f"arrivals subscribers resume {subscriber}" in found[name]["advice"]
+    finally:
+        run("subscribers", "delete", subscriber)

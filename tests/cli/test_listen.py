@@ -1,0 +1,133 @@
+"""`arrivals listen`: live events for a local program."""
+
+import json
+
+import pytest
+from standardwebhooks.webhooks import Webhook
+
+from service.cli import listen as module
+from service.flow.sign import make_secret
+from service.proof.processes import Process, free_port
+from tests.cli.conftest import API_KEY, environment
+
+pytestmark = pytest.mark.timeout(30)
+
+SECRET = make_secret(bytes(32))
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch):
+    monkeypatch.setattr(module, "AGAIN_S", (0.01, 0.01))
+
+
+def ids(hook):
+    return [json.loads(body)["id"] for _, body in hook.taken]
+
+
+def test_what_there_is_is_forwarded_signed(run, ended, hook):
+    made = ended()
+    page = run("events", "list", "--generation", made["id"], "--json")
+    only = ("--generation", made["id"], "--no-follow")
+    result = run("listen", "--forward-to", hook.url, "--secret", SECRET, *only)
+    events = page["data"]
+    assert [event["id"] for event in events] == ids(hook)
+    assert events == [Webhook(SECRET).verify(body, headers) for headers, body in hook.taken]
+    assert f"forwarding to {hook.url}, signed with {SECRET}\n" in result.stderr
+    assert f"go on with --after {page['next']}\n" in result.stderr
+    line = result.stdout.splitlines()[-1]
+    assert ["generation.completed", made["id"], "→", "204"] == line.split()[2:]
+
+
+def test_what_there_is_behind_a_cursor_is_forwarded_with_a_new_secret(run, ended, hook):
+    ended()
+    last = run("events", "list", "--after", 0, "--limit", 200, "--json")["next"]
+    result = run("listen", "--forward-to", hook.url, "--after", int(last) - 1, "--no-follow", "--json")
+    assert (last, 204, None, 1) == tuple(result[name] for name in ("cursor", "http_status", "error", "tries"))
+    assert 1 == len(hook.taken)
+
+
+def test_only_the_named_type_is_forwarded(run, ended, hook):
+    made = ended()
+    run("listen", "--forward-to", hook.url, "--generation", made["id"], "--no-follow", "--type", "generation.failed")
+    assert [] == hook.taken
+
+
+def test_local_failure_is_tried_again_and_said(run, ended, hook):
+    made = ended()
+    hook.answers = [500, 503]
+    only = ("--generation", made["id"], "--type", "generation.completed", "--no-follow")
+    result = run("listen", "--forward-to", hook.url, *only)
+    assert f"{hook.url} failed (HTTP 500); trying again in 0.01 s\n" in result.stderr
+    assert "204 (try 3)" in result.stdout
+    assert 1 == len(set(ids(hook)))
+    hook.answers = [500] * 3
+    failed = run("listen", "--forward-to", hook.url, *only, code=1)
+    assert "HTTP 500 given up after 3 tries" in failed.stdout
+
+
+def test_program_that_is_not_there_is_said(run, ended):
+    made = ended()
+    only = ("--generation", made["id"], "--type", "generation.completed", "--no-follow", "--json")
+    result = run("listen", "--forward-to", f"http://127.0.0.1:{free_port()}", *only, code=1)
+    told = json.loads(result.stdout)
+    assert (None, 3) == (told["http_status"], told["tries"])
+    assert "refused" in told["error"]
+
+
+def test_live_events_are_forwarded_until_ctrl_c(running, whole, ended, hook):
+    listening = running("listen", "--forward-to", hook.url, "--json", **whole)
+    secret = listening.said("forwarding to").split()[-1]
+    made = ended()
+    while json.loads(listening.line())["generation"] != made["id"]:
+        pass
+    code, rest = listening.interrupt()
+    assert (0, True) == (code, "go on with --after" in rest)
+    assert Webhook(secret).verify(hook.taken[-1][1], hook.taken[-1][0])["type"].startswith("generation.")
+
+
+def test_after_a_restart_of_the_service_it_catches_up_and_says_so(running, arrivals, rehearsal, tmp_path, hook):
+    """Nothing is missed, nothing comes twice."""
+    settings = {
+        "DATABASE": tmp_path / "arrivals.db", "PORT": free_port(), "API_KEY": API_KEY, "POLL_FIRST_S": 0.1,
+        "VTRIX_API_KEY": "rehearsal-vtrix", "VTRIX_BASE_URL": f"http://127.0.0.1:{rehearsal}/vtrix",
+    }  # fmt: skip
+    process = Process("serve", ["service", "serve"], environment(**settings), tmp_path)
+    ready = f"http://127.0.0.1:{settings['PORT']}/health/ready"
+    process.start(ready)
+    try:
+        listening = running("listen", "--forward-to", hook.url, "--json", **settings)
+        listening.said("forwarding to")
+        made = arrivals("subscribers", "add", "https://example.com/hook", "--json", **settings)
+        subscriber = json.loads(made.stdout)["id"]
+        for restart in (False, True):
+            if restart:
+                process.kill()
+                assert "trying again" in listening.said("disconnected")
+                process.start(ready)
+            for _ in range(3):
+                assert 0 == arrivals("subscribers", "ping", subscriber, **settings).exit_code
+            hook.wait(3)
+        assert "connected again; catching up" in listening.said("connected again")
+        page = json.loads(arrivals("events", "list", "--json", **settings).stdout)
+        assert [event["id"] for event in page["data"]] == ids(hook)
+        assert 6 == len(page["data"])
+        listening.interrupt()
+    finally:
+        process.stop()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (), ("--forward-to", "ftp://localhost"), ("--forward-to", "localhost:3000"),
+        ("--forward-to", "http://localhost:3000", "--secret", "mine"), ("--forward-to", "http://["),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_wrong_usage_is_said(run, arguments):
+    run("listen", *arguments, code=2)
+
+
+def test_refusal_is_one_line(run):
+    result = run("listen", "--forward-to", "http://localhost:9", "--type", "done", code=1)
+    assert "type: must be one of" in result.stderr

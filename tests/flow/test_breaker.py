@@ -1,0 +1,120 @@
+"""A subscriber that keeps failing is tried less and less, and is served again as soon as it answers."""
+
+from dataclasses import replace
+
+import pytest
+
+from service.flow import deliver
+from tests.conftest import opened, run_worker, tools_over
+from tests.flow import test_deliver
+
+subscribed, completed = test_deliver.subscribed, test_deliver.completed
+
+MISSES = 5
+AT_ONCE = (0,) * 100
+
+
+@pytest.fixture
+def tools(tools):
+    """Every retry is due at once, so that only the breaker keeps anything waiting."""
+    return replace(tools, cadence=replace(tools.cadence, retry_schedule_s=AT_ONCE))
+
+
+@pytest.fixture
+async def failing(tools, listener, subscribed, completed):
+    """Four events wait for a subscriber that has just missed for the fifth time in a row."""
+    await subscribed()
+    for _ in range(4):
+        await completed()
+    listener.answers += [500] * MISSES
+    assert 4 == await run_worker(tools, "deliver")
+    assert 1 == await run_worker(tools, "deliver")
+
+
+async def test_from_the_fifth_miss_on_the_silences_grow_to_five_minutes(tools, clock, listener, subscribed, completed):
+    await subscribed()
+    await completed()
+    listener.answers += [500] * 20
+    for _ in range(MISSES):
+        assert 1 == await run_worker(tools, "deliver")
+
+    for silence_s in (5, 10, 20, 40, 80, 160, 300, 300):
+        clock.advance(silence_s - 0.1)
+        assert 0 == await run_worker(tools, "deliver")
+        clock.advance(0.1)
+        assert 1 == await run_worker(tools, "deliver")
+
+    assert MISSES + 8 == len(listener.asked)
+
+
+async def test_between_two_silences_there_is_one_try(tools, clock, failing):
+    clock.advance(5)
+
+    assert 1 == len(await deliver.claim(tools, 10))
+    assert 0 == len(await deliver.claim(tools, 10))
+
+
+async def test_a_missed_try_silences_again_without_a_second_one(tools, clock, listener, failing):
+    clock.advance(5)
+    listener.answers.append(503)
+    assert 1 == await run_worker(tools, "deliver")
+
+    assert 0 == await run_worker(tools, "deliver")
+    assert MISSES + 1 == len(listener.asked)
+
+
+async def test_an_answer_closes_the_breaker(tools, clock, listener, failing):
+    clock.advance(5)
+    listener.answers.append(204)
+    assert 1 == await run_worker(tools, "deliver")
+
+    assert 3 == len(await deliver.claim(tools, 10))
+
+
+async def test_after_an_answer_five_more_misses_are_needed(tools, clock, listener, failing):
+    clock.advance(5)
+    listener.answers += [204, *[500] * (MISSES - 1)]
+    assert 1 == await run_worker(tools, "deliver")
+    assert 3 == await run_worker(tools, "deliver")
+    assert 1 == await run_worker(tools, "deliver")
+
+    assert 1 == len(await deliver.claim(tools, 10))
+
+
+async def test_four_misses_silence_nobody(tools, listener, subscribed, completed):
+    await subscribed()
+    await completed()
+    listener.answers += [500, "cut", 302, 404, 204]
+
+    for _ in range(5):
+        assert 1 == await run_worker(tools, "deliver")
+
+    assert 0 == await run_worker(tools, "deliver")
+
+
+async def test_one_breaker_silences_nobody_else(tools, listener, failing, subscribed, completed):
+    other = await subscribed("/other")
+    await completed()
+
+    assert [other] == [claimed.subscriber_id for claimed in await deliver.claim(tools, 10)]
+
+
+async def test_a_breaker_stays_open_over_a_restart(tools, clock, transport, upstream, failing):
+    async with opened(tools.store.path, clock) as again:
+        restarted = tools_over(again, transport, clock, upstream.url, cadence=tools.cadence)
+
+        assert 0 == len(await deliver.claim(restarted, 10))
+        clock.advance(5)
+        assert 1 == len(await deliver.claim(restarted, 10))
+
+
+async def test_a_dead_callback_host_is_asked_less_too(tools, clock, listener, completed):
+    """The orders' own callback URLs at one origin share one breaker."""
+    for order in range(MISSES + 1):
+        await completed(callback_url=f"{listener.url}/{order}")
+    listener.answers += [500] * 10
+    assert MISSES + 1 == await run_worker(tools, "deliver")
+
+    assert 0 == await run_worker(tools, "deliver")
+    clock.advance(10)
+    assert 1 == await run_worker(tools, "deliver")

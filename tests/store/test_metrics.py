@@ -1,0 +1,263 @@
+"""What is measured, counted from what is stored and what was forgotten."""
+
+from dataclasses import replace
+
+import pytest
+
+from service.core.admission import MISSES_TO_OPEN, Ledger
+from service.core.failure import FailureCode, because
+from service.core.generation import Origin, Status
+from service.core.observation import Finding
+from service.store import accounts, deliveries, generations, metrics, observations, subscribers
+from service.store.deliveries import Attempt
+from service.store.metrics import ACCEPTED, ATTEMPTS, CLOSED_BY, POLLS, Measured
+from tests.store.examples import SECOND, T0, announce, delivery, due, event, keep, scheduled, subscribe, subscriber
+from tests.store.examples import webhook as example
+
+pytestmark = pytest.mark.timeout(30)
+
+
+async def measured(database, now=T0):
+    async with database.reading() as tx:
+        return await metrics.measured(tx, now)
+
+
+async def polled(database, known, polls, misses=0):
+    """Insert a generation that was asked about."""
+    await keep(database, known)
+    async with database.transaction() as tx:
+        asked = replace(known, generation=replace(known.generation, polls=polls), poll_misses=misses)
+        await generations.save(tx, [asked])
+
+
+async def came(database, *webhooks):
+    async with database.transaction() as tx:
+        for one in webhooks:
+            await observations.insert_webhook(tx, one)
+
+
+async def read(database, name, finding=Finding.ADVANCED, unreadable=None):
+    async with database.transaction() as tx:
+        await observations.mark_read(tx, f"whk_{name}", T0, finding, unreadable)
+
+
+async def tried(database, of, number, **became):
+    async with database.transaction() as tx:
+        attempt = Attempt(delivery_id=of.id, number=number, at=T0, duration_s=0.1, **became)
+        await deliveries.record_attempt(tx, attempt, replace(of, attempts=number))
+
+
+async def test_nothing_happened_yet(database):
+    assert await measured(database) == Measured(
+        oldest_unread_s={(): 0},
+        queues=dict.fromkeys([("submit",), ("read",), ("poll",), ("expire",), ("deliver",)], 0),
+        deliveries=dict.fromkeys([("waiting",), ("delivered",), ("given_up",)], 0),
+    )
+
+
+async def test_generations_are_counted_by_provider_and_status(database):
+    await keep(
+        database,
+        scheduled("1"),
+        scheduled("2"),
+        scheduled("3", status=Status.PROCESSING),
+        scheduled("4", provider="vtrix", status=Status.EXPIRED, failure=because(FailureCode.SUBMISSION_UNKNOWN)),
+        scheduled("5", provider="vtrix", status=Status.EXPIRED, failure=because(FailureCode.DEADLINE_PASSED)),
+    )
+    found = await measured(database)
+    assert {("runblob", "pending"): 2, ("runblob", "processing"): 1, ("vtrix", "expired"): 2} == found.generations
+    assert {("runblob",): 0, ("vtrix",): 1} == found.unknown
+    assert {} == found.closed
+
+
+async def test_closed_are_counted_by_who_told_and_whether_a_webhook_was_expected(database):
+    closed = {"status": Status.COMPLETED, "closed_at": T0}
+    await keep(
+        database,
+        scheduled("1", **closed, learned_from=Origin.WEBHOOK, webhook_expected=True),
+        scheduled("2", **closed, learned_from=Origin.POLL, webhook_expected=True),
+        scheduled("3", **closed | {"status": Status.FAILED}, learned_from=Origin.POLL, webhook_expected=True),
+        scheduled("4", **closed, learned_from=Origin.POLL),
+    )
+    assert {
+        ("runblob", "webhook", "expected"): 1,
+        ("runblob", "poll", "expected"): 2,
+        ("runblob", "poll", "unexpected"): 1,
+    } == (await measured(database)).closed
+
+
+async def test_polls_are_summed_and_misses_of_what_is_still_asked_about(database):
+    await polled(database, scheduled("1", status=Status.PROCESSING), polls=3, misses=2)
+    await polled(database, scheduled("2", status=Status.SUBMITTED), polls=1, misses=1)
+    await polled(database, scheduled("3", status=Status.COMPLETED, closed_at=T0), polls=5, misses=7)
+    found = await measured(database)
+    assert ({("runblob",): 9}, {("runblob",): 3}) == (found.polls, found.poll_misses)
+
+
+async def test_webhooks_are_counted_by_what_became_of_them(database):
+    await came(
+        database,
+        *(example(name, received_at=T0 + number) for number, name in enumerate(["1", "2", "3", "4"])),
+        example("unread", received_at=T0 + 9 * SECOND),
+        example("refused", received_at=T0 + 20 * SECOND, quarantined_at=T0),
+        example("other", provider="vtrix", quarantined_at=T0),
+    )
+    await read(database, "1")
+    await read(database, "2")
+    await read(database, "3", Finding.REPEATED)
+    await read(database, "4", Finding.HELD, unreadable="no JSON")
+    found = await measured(database, T0 + 10 * SECOND)
+    assert {
+        ("runblob", "advanced"): 2,
+        ("runblob", "repeated"): 1,
+        ("runblob", "unreadable"): 1,
+        ("runblob", "unread"): 1,
+        ("runblob", "quarantined"): 1,
+        ("vtrix", "quarantined"): 1,
+    } == {labels: number for labels, number in found.webhooks.items() if number}
+    assert {("runblob",): 5} == found.accepted
+    assert {("runblob",): T0 / SECOND + 9} == found.last_webhook
+    assert {(): 1} == found.oldest_unread_s
+
+
+async def test_the_oldest_unread_webhook_counts_whoever_sent_it(database):
+    await came(
+        database,
+        example("1", received_at=T0 + 5 * SECOND),
+        example("2", provider="vtrix", received_at=T0 + 2 * SECOND),
+        example("refused", received_at=T0, quarantined_at=T0),
+        example("read", received_at=T0),
+    )
+    await read(database, "read")
+    found = await measured(database, T0 + 12 * SECOND)
+    assert ({(): 10}, 2) == (found.oldest_unread_s, found.queues["read",])
+
+
+async def test_lateness_is_how_long_after_a_poll_the_webhook_came(database):
+    closed = {"status": Status.COMPLETED, "closed_at": T0}
+    await keep(
+        database,
+        scheduled("1", **closed, learned_from=Origin.POLL),
+        scheduled("2", **closed, learned_from=Origin.WEBHOOK),
+        scheduled("3", **closed | {"closed_at": T0 - 1}, learned_from=Origin.POLL),
+    )
+    late = [("gen_1", number, {}) for number in range(1, 21)]
+    other = [("gen_1", -1, {}), ("gen_1", 90, {"quarantined_at": T0}), ("gen_2", 90, {}), ("gen_3", 90, {})]
+    await came(
+        database,
+        *(
+            example(str(number), generation_id=generation_id, received_at=T0 + after_s * SECOND, **more)
+            for number, (generation_id, after_s, more) in enumerate(late + other)
+        ),
+    )
+    found = await measured(database, T0 + metrics.LATENESS_S * SECOND)
+    assert {("runblob", "0.5"): 10, ("runblob", "0.95"): 19} == found.lateness_s
+
+
+async def test_queues_hold_what_is_due_now(database):
+    await keep(
+        database,
+        scheduled("1", submit_at=T0, clock_at=T0 + 1),
+        scheduled("2", submit_at=T0 + 1, clock_at=T0),
+        scheduled("3", status=Status.PROCESSING, poll_at=T0, clock_at=T0 - 1),
+        scheduled("4", status=Status.PROCESSING, poll_at=T0 - 1),
+        scheduled("5", status=Status.PROCESSING, poll_at=T0 - 2),
+    )
+    paused = subscriber("paused")
+    await subscribe(database, subscriber("1"), paused)
+    async with database.transaction() as tx:
+        await subscribers.update(tx, replace(paused, paused_at=T0))
+    await due(
+        database,
+        delivery("1"),
+        delivery("2", created_at=T0 + 1),
+        delivery("3", subscriber_id="sub_paused"),
+    )
+    found = await measured(database)
+    assert {("submit",): 1, ("read",): 0, ("poll",): 3, ("expire",): 2, ("deliver",): 1} == found.queues
+    assert 3 == found.deliveries["waiting",]
+
+
+async def test_deliveries_and_attempts_are_counted_by_outcome(database):
+    """Names are told, and the words behind them are not."""
+    await subscribe(database, subscriber())
+    first, second, third, _ = made = [delivery(name) for name in "1234"]
+    await due(database, *made)
+    async with database.transaction() as tx:
+        await deliveries.claim(tx, 4, SECOND)
+    await tried(database, replace(first, delivered_at=T0), 1, http_status=200)
+    await tried(database, replace(second, given_up_at=T0), 1, http_status=503, error="status: HTTP 503")
+    again = replace(third, attempt_at=T0 + SECOND)
+    await tried(database, again, 1, http_status=204)
+    await tried(database, again, 2, http_status=302, error="redirect: redirects are not followed")
+    await tried(database, again, 3, error="dns: no such host as app.example")
+    await tried(database, again, 4, error="dns: no such host as other.example")
+    await tried(database, again, 5, error="Something else, which has no name")
+    await tried(database, again, 6, error="timeout")
+    found = await measured(database)
+    assert {("waiting",): 2, ("delivered",): 1, ("given_up",): 1} == found.deliveries
+    assert {("2xx",): 2, ("3xx",): 1, ("5xx",): 1, ("dns",): 2, ("timeout",): 1, ("other",): 1} == found.attempts
+
+
+async def test_subscribers_are_counted_by_how_they_stand(database):
+    paused = subscriber("paused")
+    await subscribe(database, subscriber("1"), subscriber("2"), paused, subscriber("off"), subscriber("failing"))
+    async with database.transaction() as tx:
+        await subscribers.update(tx, replace(paused, paused_at=T0))
+        await subscribers.disable(tx, "sub_off", T0, "it answered 410 Gone")
+        await subscribers.callback_subscriber(tx, subscriber("origin"))
+    await tried(database, delivery(subscriber_id="sub_failing", attempt_at=T0 + 1), 1, error="dns: no such host")
+    assert {
+        ("registered", "active"): 2,
+        ("registered", "paused"): 1,
+        ("registered", "failing"): 1,
+        ("registered", "disabled"): 1,
+        ("callback", "active"): 1,
+    } == (await measured(database)).subscribers
+
+
+@pytest.mark.parametrize(("misses", "opened"), [(MISSES_TO_OPEN - 1, 0), (MISSES_TO_OPEN, 1)])
+async def test_a_breaker_is_told_per_account(database, misses, opened):
+    async with database.transaction() as tx:
+        await accounts.save_ledger(tx, Ledger(provider="runblob", account="team_b", misses=misses, open_until=T0 + 1))
+        await accounts.save_ledger(tx, Ledger(provider="vtrix", account="default"))
+    assert {("runblob", "team_b"): opened, ("vtrix", "default"): 0} == (await measured(database)).breakers
+
+
+async def test_what_was_forgotten_still_counts(database):
+    """Else a counter would go down, and its reader take that for a restart."""
+    await polled(
+        database,
+        scheduled("1", status=Status.COMPLETED, closed_at=T0, learned_from=Origin.POLL, webhook_expected=True),
+        polls=2,
+    )
+    await came(database, example("1"))
+    await tried(database, delivery(), 1, http_status=200)
+    async with database.transaction() as tx:
+        for _ in range(2):
+            await metrics.forget(tx, CLOSED_BY, {("runblob", "poll", "expected"): 2, ("vtrix", "clock", "expected"): 1})
+            await metrics.forget(tx, ACCEPTED, {("runblob",): 5})
+            await metrics.forget(tx, POLLS, {("runblob",): 10})
+            await metrics.forget(tx, ATTEMPTS, {("dns",): 1, ("2xx",): 2})
+            await metrics.forget(tx, ATTEMPTS, {})
+    await announce(database, event("1"))
+    found = await measured(database)
+    assert {("runblob", "poll", "expected"): 5, ("vtrix", "clock", "expected"): 2} == found.closed
+    assert ({("runblob",): 11}, {("runblob",): 22}) == (found.accepted, found.polls)
+    assert {("dns",): 2, ("2xx",): 5} == found.attempts
+
+
+@pytest.mark.parametrize(
+    ("http_status", "error", "outcome"),
+    [
+        (204, None, "2xx"),
+        (404, "status: HTTP 404", "4xx"),
+        (None, "tls", "tls"),
+        (None, "dns: no such host", "dns"),
+        (None, "", "other"),
+        (None, None, "other"),
+        (None, "a" * 33, "other"),
+    ],
+)
+async def test_outcomes_are_words_of_ours(http_status, error, outcome):
+    assert outcome == metrics.outcome_of(http_status, error)

@@ -1,0 +1,183 @@
+"""Deliveries over HTTP: what became of each, every try of it, and another try."""
+
+import pytest
+
+from tests.conftest import run_worker
+
+
+@pytest.fixture
+async def subscriber(client, listener):
+    """A subscriber that takes one delivery at a time; its path."""
+    body = {"url": f"{listener.url}/hook", "max_in_flight": 1}
+    return "/v1/subscribers/" + (await client.post("/v1/subscribers", json=body)).json()["id"]
+
+
+@pytest.fixture
+def fail_one(tools, upstream, ordered):
+    """A generation that its provider refuses: one event; its id."""
+
+    async def place():
+        told = await ordered()
+        upstream.answers.append((400, {"error": "no"}))
+        await run_worker(tools, "submit")
+        return told["id"]
+
+    return place
+
+
+@pytest.fixture
+async def three(client, tools, clock, listener, subscriber, fail_one):
+    """A delivery that arrived, one that was given up, one that waits; by their status."""
+    ids = [await fail_one() for _ in range(3)]
+    listener.answers += [204, 410]
+    await run_worker(tools, "deliver")
+    await run_worker(tools, "deliver")
+    await client.patch(subscriber, json={"disabled": False})
+    ids[2] = await fail_one()
+    page = (await client.get(f"{subscriber}/deliveries")).json()
+    found = {one["generation_id"]: one for one in page["data"]}
+    return {"delivered": found[ids[0]], "given_up": found[ids[1]], "waiting": found[ids[2]]}
+
+
+async def statuses(client, path):
+    return [one["status"] for one in (await client.get(path)).json()["data"]]
+
+
+async def test_deliveries_are_listed_newest_first_page_by_page(client, subscriber, three):
+    first = (await client.get(f"{subscriber}/deliveries?limit=3")).json()
+    rest = (await client.get(f"{subscriber}/deliveries?limit=3&after={first['next']}")).json()
+
+    assert ["waiting", "given_up", "given_up", "delivered"] == [one["status"] for one in first["data"] + rest["data"]]
+    assert (1, None) == (len(rest["data"]), rest["next"])
+
+
+@pytest.mark.parametrize(("status", "count"), [("waiting", 1), ("delivered", 1), ("given_up", 2)])
+async def test_deliveries_are_listed_by_their_status(client, subscriber, three, status, count):
+    assert [status] * count == await statuses(client, f"{subscriber}/deliveries?status={status}")
+
+
+@pytest.mark.parametrize("query", ["status=lost", "limit=0", "color=red"])
+async def test_a_bad_query_names_the_field(client, subscriber, query):
+    answer = await client.get(f"{subscriber}/deliveries?{query}")
+
+    assert (422, query.split("=")[0]) == (answer.status_code, answer.json()["errors"][0]["field"])
+
+
+async def test_a_delivery_is_told_with_what_it_carries_and_where_to(client, listener, subscriber, three):
+    one = three["delivered"]
+    event = (await client.get(f"/v1/events/{one['event_id']}")).json()
+
+    assert (event["data"]["generation"]["id"], f"{listener.url}/hook", subscriber.rpartition("/")[2]) == (
+        one["generation_id"], one["url"], one["subscriber_id"],
+    )  # fmt: skip
+    assert (1, False, None, None) == (
+        one["attempts"], one["redelivered"], one["next_attempt_at"], one["given_up_at"],
+    )  # fmt: skip
+    assert one["delivered_at"] >= one["created_at"]
+    assert "tries" not in one
+
+
+async def test_a_delivery_says_what_its_event_is(three):
+    assert "generation.failed" == three["delivered"]["event_type"]
+
+
+async def test_a_delivery_is_shown_with_every_try(client, tools, clock, listener, subscriber, fail_one):
+    await fail_one()
+    listener.answers += [(500, b"no such table: orders"), "cut", 204]
+    for _ in range(3):
+        assert 1 == await run_worker(tools, "deliver")
+        clock.advance(3600)
+    (listed,) = (await client.get(f"{subscriber}/deliveries")).json()["data"]
+
+    shown = (await client.get(f"/v1/deliveries/{listed['id']}")).json()
+
+    first, second, third = shown.pop("tries")
+    assert listed == shown
+    assert (1, 500, "status: HTTP 500", "no such table: orders") == (
+        first["number"], first["http_status"], first["error"], first["answer"],
+    )  # fmt: skip
+    assert (2, None, "disconnected", None) == (
+        second["number"], second["http_status"], second["error"].split(":")[0], second["answer"],
+    )  # fmt: skip
+    assert (3, 204, None, "") == (third["number"], third["http_status"], third["error"], third["answer"])
+    assert first["at"] < second["at"] < third["at"]
+    assert all(one["duration_s"] >= 0 for one in (first, second, third))
+
+
+async def test_one_that_waits_says_when_it_is_tried_next(client, three):
+    shown = (await client.get(f"/v1/deliveries/{three['waiting']['id']}")).json()
+
+    assert ("waiting", 0, []) == (shown["status"], shown["attempts"], shown["tries"])
+    assert shown["next_attempt_at"] is not None
+
+
+async def test_what_was_given_up_is_tried_again(client, tools, listener, three):
+    one = three["given_up"]
+    listener.answers += [204, 204]
+
+    answer = await client.post(f"/v1/deliveries/{one['id']}/retry")
+    while await run_worker(tools, "deliver"):
+        pass
+
+    assert (202, "waiting", None) == (answer.status_code, answer.json()["status"], answer.json()["given_up_at"])
+    shown = (await client.get(f"/v1/deliveries/{one['id']}")).json()
+    assert ("delivered", [410, 204]) == (shown["status"], [one["http_status"] for one in shown["tries"]])
+
+
+async def test_what_was_delivered_is_not_tried_again(client, tools, three):
+    answer = await client.post(f"/v1/deliveries/{three['delivered']['id']}/retry")
+
+    assert (409, "delivered") == (answer.status_code, answer.json()["code"])
+    assert "redeliver" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/deliveries/dlv_none"),
+        ("POST", "/v1/deliveries/dlv_none/retry"),
+        ("POST", "/v1/events/evt_none/redeliver"),
+    ],
+)
+async def test_what_is_not_there_is_404(client, method, path):
+    answer = await client.request(method, path, json={})
+
+    assert (404, "not_found") == (answer.status_code, answer.json()["code"])
+
+
+async def test_an_event_is_sent_again_to_everybody(client, tools, listener, subscriber, three):
+    other = (await client.post("/v1/subscribers", json={"url": f"{listener.url}/other"})).json()["id"]
+    event_id = three["delivered"]["event_id"]
+
+    answer = await client.post(f"/v1/events/{event_id}/redeliver")
+
+    told = answer.json()
+    assert (202, None) == (answer.status_code, told["next"])
+    assert {subscriber.rpartition("/")[2], other} == {one["subscriber_id"] for one in told["data"]}
+    assert [(event_id, True, "waiting")] * 2 == [
+        (one["event_id"], one["redelivered"], one["status"]) for one in told["data"]
+    ]
+    listener.asked.clear()
+    listener.answers[:] = [204] * 10
+    while await run_worker(tools, "deliver"):
+        pass
+    again = [asked for asked in listener.asked if asked.headers.get("arrivals-redelivered") == "true"]
+    assert [event_id] * 2 == [asked.headers["webhook-id"] for asked in again]
+    assert ["/hook", "/other"] == sorted(asked.path for asked in again)
+
+
+async def test_an_event_is_sent_again_to_one(client, listener, subscriber, three):
+    await client.post("/v1/subscribers", json={"url": f"{listener.url}/other"})
+    wanted = subscriber.rpartition("/")[2]
+
+    answer = await client.post(f"/v1/events/{three['delivered']['event_id']}/redeliver", json={"subscriber": wanted})
+
+    assert [wanted] == [one["subscriber_id"] for one in answer.json()["data"]]
+
+
+async def test_an_event_is_not_sent_again_to_nobody(client, three):
+    path = f"/v1/events/{three['delivered']['event_id']}/redeliver"
+
+    assert [404, 422] == [
+        (await client.post(path, json=body)).status_code for body in ({"subscriber": "sub_none"}, {"subscriber": 7})
+    ]
