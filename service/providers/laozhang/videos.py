@@ -16,7 +16,7 @@ from service.core.wire import SECOND, Micros
 from service.providers.base import Account, Dialect, Order, Question, Refused, Route, Target, Unreadable
 from service.providers.forms import file_urls, multipart
 from service.providers.laozhang.errors import STATUSES, failed, refused
-from service.providers.limits import between, count, media, note, one_of
+from service.providers.limits import Limit, between, count, media, note, one_of
 from service.providers.shapes import get, identifier, moment, outputs, post, record, share, standing, text
 
 KEPT_S = 24 * 3600  # tasks and files: https://docs.laozhang.ai/en/api-capabilities/sora2/async-api
@@ -141,76 +141,66 @@ FRAMES = count("input_reference", 3)  # a first frame, a last one, and what no p
 
 BASIC_SIZES, PRO_SIZES = ("720x1280", "1280x720"), ("720x1280", "1280x720", "1024x1792", "1792x1024")
 
-ROUTES = (
-    Route(
-        name="sora-forward",
-        models=("sora-2", "sora-2-pro"),
-        # poll every 15-20 s, 2-5 min
-        documentation="https://docs.laozhang.ai/en/api-capabilities/sora2/official-forward",
+PAGES = "https://docs.laozhang.ai/en/api-capabilities"
+
+
+def _route(
+    name: str, models: tuple[str, ...], page: str, pace: tuple[float, float, float], limits: tuple[Limit, ...]
+) -> Route:
+    """`pace`: first poll, poll every, usual duration, in seconds. No page says what LaoZhang gives up after."""
+    first_poll_s, poll_every_s, usual_s = pace
+    return Route(
+        name=name,
+        models=models,
+        documentation=f"{PAGES}/{page}",
         kind="video",
         dialect=VIDEOS,
-        first_poll_s=20,
-        poll_every_s=15,
-        usual_s=210,
+        first_poll_s=first_poll_s,
+        poll_every_s=poll_every_s,
+        usual_s=usual_s,
         ceiling_s=3600,
-        limits=(
+        limits=(*limits, KEPT),
+    )
+
+
+FORWARD = (20, 15, 210)  # poll every 15-20 s, 2-5 min
+ROUTES = (
+    _route(
+        "sora-forward",
+        ("sora-2", "sora-2-pro"),
+        "sora2/official-forward",
+        FORWARD,
+        (
             replace(one_of("size", *BASIC_SIZES), models=("sora-2",)),
             replace(one_of("size", *PRO_SIZES), models=("sora-2-pro",)),
             one_of("seconds", 4, 8, 12),
             REFERENCE,
             FRAMES,
-            KEPT,
         ),
     ),
-    Route(
-        name="veo-forward",
-        models=("veo-3.1-generate-preview", "veo-3.1-fast-generate-preview"),
-        # its page gives no figures; those of the sibling route
-        documentation="https://docs.laozhang.ai/en/api-capabilities/veo/official-forward",
-        kind="video",
-        dialect=VIDEOS,
-        first_poll_s=20,
-        poll_every_s=15,
-        usual_s=210,
-        ceiling_s=3600,
-        limits=(FRAMES, KEPT),
+    # Its page gives no figures; those of the sibling route.
+    _route(
+        "veo-forward",
+        ("veo-3.1-generate-preview", "veo-3.1-fast-generate-preview"),
+        "veo/official-forward",
+        FORWARD,
+        (FRAMES,),
     ),
-    Route(
-        name="seedance",
-        models=("doubao-seedance-2-0-*",),
-        # poll every 20 s
-        documentation="https://docs.laozhang.ai/en/api-capabilities/seedance2-video-generation",
-        kind="video",
-        dialect=VIDEOS,
-        first_poll_s=20,
-        poll_every_s=20,
-        usual_s=240,
-        ceiling_s=3600,
-        limits=(between("duration", 4, 15), KEPT),
+    # poll every 20 s
+    _route(
+        "seedance",
+        ("doubao-seedance-2-0-*",),
+        "seedance2-video-generation",
+        (20, 20, 240),
+        (between("duration", 4, 15),),
     ),
-    Route(
-        name="sora-reverse",
-        models=("reverse/sora-2", "reverse/sora-2-pro"),
-        # poll every 3-5 s here, every 30 s on a white label's page
-        documentation="https://docs.laozhang.ai/en/api-capabilities/sora2/async-api",
-        kind="video",
-        dialect=VIDEOS,
-        first_poll_s=10,
-        poll_every_s=10,
-        usual_s=300,
-        ceiling_s=3600,
-        limits=(one_of("duration", 10, 15), one_of("seconds", 10, 15), FRAMES, KEPT),
+    # poll every 3-5 s here, every 30 s on a white label's page
+    _route(
+        "sora-reverse",
+        ("reverse/sora-2", "reverse/sora-2-pro"),
+        "sora2/async-api",
+        (10, 10, 300),
+        (one_of("duration", 10, 15), one_of("seconds", 10, 15), FRAMES),
     ),
-    Route(
-        name="veo-reverse",
-        models=("veo-3.1*",),
-        documentation="https://docs.laozhang.ai/en/api-capabilities/veo/veo-31-async-api",
-        kind="video",
-        dialect=VIDEOS,
-        first_poll_s=15,
-        poll_every_s=10,
-        usual_s=240,
-        ceiling_s=3600,
-        limits=(FRAMES, KEPT),
-    ),
+    _route("veo-reverse", ("veo-3.1*",), "veo/veo-31-async-api", (15, 10, 240), (FRAMES,)),
 )
