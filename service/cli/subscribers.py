@@ -13,7 +13,7 @@ from service.cli.talk import given, reaches_service, service_at
 from service.client import Client, path
 
 PAGE = 200
-DELIVERY = ("created_at", "id", "event_id", "status", "attempts", "next_attempt_at")
+DELIVERY = ("created_at", "id", "event_type", "event_id", "status", "attempts", "next_attempt_at")
 
 
 @click.group("subscribers")

@@ -2,11 +2,14 @@
 
 import json
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 from service.cli import outside
+from service.proof.plan import PATHS
 from service.proof.processes import free_port
+from service.providers.catalog import PROVIDERS
 from service.store.migrate import available
 from tests.cli.conftest import Hook
 
@@ -175,11 +178,10 @@ def test_provider_that_cannot_be_reached_is_told(doctor):
 def test_key_that_the_provider_refuses_is_found(doctor, rehearsal, provider):
     """The stand-ins know their keys; a question about nothing is free."""
     url = f"http://127.0.0.1:{rehearsal}/{PATHS.get(provider, provider)}"
-    hosts = {f"{name}_BASE_URL": f"http://127.0.0.1:{rehearsal}/{path}" for name, path in HOSTS_OF[provider].items()}
     name, team = provider.upper(), f"{provider.upper()}__TEAM"
     given = {f"{name}_API_KEY": f"rehearsal-{provider}", f"{name}_BASE_URL": url}
     given |= {f"{team}_API_KEY": "wrong", f"{team}_BASE_URL": url}
-    found = doctor(**given, **{f"{whose}_{key}": at for whose in (name, team) for key, at in hosts.items()})
+    found = doctor(**given)
     assert "accepted (HTTP" in found[f"key of {provider}/default"]["found"]
     assert "the provider refuses it (HTTP 40" in found[f"key of {provider}/team"]["found"]
 

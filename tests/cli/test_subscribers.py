@@ -110,8 +110,8 @@ def test_deliveries_are_listed_by_status(run, subscriber, hook):
     while not run("subscribers", "deliveries", subscriber["id"], "--status", "delivered", "--json")["data"]:
         pass
     head, line = run("subscribers", "deliveries", subscriber["id"]).stdout.splitlines()
-    assert ["created_at", "id", "event_id", "status", "attempts", "next_attempt_at"] == head.split()
-    assert ["delivered", "1", "-"] == line.split()[3:]
+    assert ["created_at", "id", "event_type", "event_id", "status", "attempts", "next_attempt_at"] == head.split()
+    assert ["ping", "delivered", "1", "-"] == [line.split()[2], *line.split()[4:]]
     assert "nothing\n" == run("subscribers", "deliveries", subscriber["id"], "--status", "given_up").stdout
 
 
