@@ -10,7 +10,7 @@ from service.assembly import clock
 from service.keyring import keyring_path, read_keys
 from service.settings import BadSetting, Settings, read_settings
 from service.store.base import StoreError
-from service.store.migrate import _applied as applied_to
+from service.store.migrate import applied as applied_to
 from service.store.migrate import available
 from service.store.sqlite import SqliteDatabase
 

@@ -88,15 +88,17 @@ def listen_command(
         stream = service.events(after, follow=not no_follow, on_lost=told.lost, on_back=told.back, **filters)
         told.stream = stream
         _say(f"forwarding to {local}, signed with {secret}")
+        done = stream.cursor  # what was cut off in the middle of its tries comes again
         try:
             with stream, httpx.Client(timeout=ANSWER_S, trust_env=False) as client:
                 for heard in stream:
                     _print(heard, *program.forward(client, heard), as_program=as_program)
+                    done = heard.cursor
         except KeyboardInterrupt:
             pass
         finally:
-            if stream.cursor is not None:
-                _say(f"go on with --after {stream.cursor}")
+            if done is not None:
+                _say(f"go on with --after {done}")
     sys.exit(1 if no_follow and program.failures else 0)
 
 

@@ -20,8 +20,8 @@ SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = 'migrations
 async def migrate(database: SqliteDatabase, now: Micros) -> list[str]:
     """Bring the schema up to date; the names that were applied now. Raises Unsuitable."""
     known = available()
-    applied = await _applied(database)
-    for name, digest in applied.items():
+    there = await applied(database)
+    for name, digest in there.items():
         if name not in known:
             raise Unsuitable(
                 f"{database.path} was written by a newer Arrivals (it holds migration {name}); upgrade this one"
@@ -31,12 +31,12 @@ async def migrate(database: SqliteDatabase, now: Micros) -> list[str]:
                 f"migration {name} in {database.path} is not the one this Arrivals carries; restore its release"
             )
     return [
-        name for name in known if name not in applied and await _apply(database, name, _script(name, known[name], now))
+        name for name in known if name not in there and await _apply(database, name, _script(name, known[name], now))
     ]
 
 
-async def _applied(database: SqliteDatabase) -> dict[str, str]:
-    """Digests by name."""
+async def applied(database: SqliteDatabase) -> dict[str, str]:
+    """The digests of the migrations that were applied, by name."""
     async with database.reading() as tx:
         there = await tx.fetch(_QUERIES["is_there"])
         return {row["name"]: row["digest"] for row in await tx.fetch(_QUERIES["applied"])} if there else {}
@@ -47,7 +47,7 @@ async def _apply(database: SqliteDatabase, name: str, script: str) -> bool:
     try:
         await database.script(script)
     except sqlite3.Error as error:
-        if name in await _applied(database):
+        if name in await applied(database):
             return False
         raise Unsuitable(f"migration {name} cannot be applied to {database.path}: {error}") from error
     return True

@@ -65,6 +65,18 @@ def test_local_failure_is_tried_again_and_said(run, ended, hook):
     assert "HTTP 500 given up after 3 tries" in failed.stdout
 
 
+def test_event_that_was_cut_off_in_its_tries_comes_again(run, ended, hook, monkeypatch):
+    made = ended()
+    only = ("--generation", made["id"], "--no-follow")
+
+    def interrupt(_seconds):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module.time, "sleep", interrupt)
+    hook.answers = [500]
+    assert "go on with --after 0\n" in run("listen", "--forward-to", hook.url, *only).stderr
+
+
 def test_program_that_is_not_there_is_said(run, ended):
     made = ended()
     only = ("--generation", made["id"], "--type", "generation.completed", "--no-follow", "--json")
