@@ -206,21 +206,47 @@ async def test_a_late_word_that_was_unreadable_follows_the_expiry(tools, clock, 
     assert (await stored(tools, webhook.generation_id)).late
 
 
-async def test_a_webhook_that_cannot_be_settled_stops_nobody(tools, told):
+@pytest.fixture
+def unsettleable(tools):
+    """Another stored webhook like this one, about a generation whose route this version does not know."""
+
+    async def keep(like):
+        async with tools.store.transaction() as tx:
+            lost = scheduled("lost", provider="eachlabs", route="a-route-that-was-renamed", external_id="el-1")
+            await generations.insert(tx, lost, "{}")
+            webhook = await observations.webhook_by_id(tx, like.id)
+            await observations.insert_webhook(tx, replace(webhook, id=like.id + "x", generation_id="gen_lost"))
+        await run_worker(tools, "read")
+
+    return keep
+
+
+async def test_a_webhook_that_cannot_be_settled_stops_nobody(tools, told, unsettleable):
     """As when it came: those before and after it are settled, and the replay goes on to its end."""
-    before = await told()
-    async with tools.store.transaction() as tx:
-        lost = scheduled("lost", provider="eachlabs", route="a-route-that-was-renamed", external_id="el-1")
-        await generations.insert(tx, lost, "{}")
-        poison = replace(await observations.webhook_by_id(tx, before.id), id=before.id + "x", generation_id="gen_lost")
-        await observations.insert_webhook(tx, poison)
-    await run_worker(tools, "read")
+    await unsettleable(await told())
     await told()
 
     replay = await ended(tools, await start(tools, What.WEBHOOKS, Filters()))
 
     assert (Progress.FINISHED, 3) == (replay.status, replay.done)
-    assert 2 == replay.findings["repeated"]
+    assert {"repeated": 2, "unsettled": 1} == replay.findings
+
+
+async def test_beside_one_that_cannot_be_settled_each_is_counted_as_what_it_was(tools, told, calls_back, unsettleable):
+    """What advanced is not told as repeated, and each is heard once."""
+    await unsettleable(await told())
+    mute = await told(b"<html>")
+    word = await calls_back(mute.generation_id, WORD)
+    await run_worker(replace(tools, upstreams={}), "read")
+    async with tools.store.reading() as tx:
+        before = len(await observations.observations_of(tx, mute.generation_id))
+
+    replay = await ended(tools, await start(tools, What.WEBHOOKS, Filters()))
+
+    assert {"repeated": 1, "unsettled": 1, "unreadable": 1, "advanced": 1} == replay.findings
+    assert "advanced" == (await webhook_of(tools, word.id)).finding
+    async with tools.store.reading() as tx:
+        assert before + 2 == len(await observations.observations_of(tx, mute.generation_id))
 
 
 @pytest.mark.parametrize(
@@ -535,29 +561,47 @@ async def test_a_replay_that_cannot_go_on_says_why(tools, clock, subscribed, arr
 
 
 class Away:
-    """A database that cannot be used just now."""
+    """A database that can be used so many times and is locked from then on."""
 
-    def __init__(self, inner):
-        self._inner = inner
+    def __init__(self, inner, uses):
+        self._inner, self._left = inner, uses
 
     def __getattr__(self, name):
         return getattr(self._inner, name)
 
+    def reading(self):
+        """As long as it can be used."""
+        return self._used(self._inner.reading)
+
+    def transaction(self):
+        """Likewise."""
+        return self._used(self._inner.transaction)
+
     @asynccontextmanager
-    async def reading(self):
-        """As if it were locked."""
-        raise Unavailable("locked")
-        yield
+    async def _used(self, begin):
+        self._left -= 1
+        if self._left < 0:
+            raise Unavailable("locked")
+        async with begin() as tx:
+            yield tx
 
 
-async def test_a_replay_waits_for_a_database_that_is_away(tools, clock, told):
-    await told()
+@pytest.mark.parametrize("uses", range(9))
+async def test_a_replay_waits_for_a_database_that_is_away(tools, clock, told, unsettleable, uses):
+    """At whatever point it went away: nothing fails, and what was to be done is done when it is back."""
+    await unsettleable(await told())
     replay = await start(tools, What.WEBHOOKS, Filters())
-    await run_worker(replace(tools, store=Away(tools.store)), "replay")
-    assert Progress.RUNNING == (await stands(tools, replay)).status
+    (claimed,) = await replaying.claim(tools, 1)
+    try:
+        await replaying.replay(replace(tools, store=Away(tools.store, uses)), claimed)
+    except Unavailable:
+        assert Progress.RUNNING == (await stands(tools, replay)).status
     clock.advance(LEASE_S)
 
-    assert Progress.FINISHED == (await ended(tools, replay)).status
+    finished = await ended(tools, replay)
+
+    assert (Progress.FINISHED, 2) == (finished.status, finished.done)
+    assert {"repeated": 1, "unsettled": 1} == finished.findings
 
 
 @pytest.mark.timeout(60)

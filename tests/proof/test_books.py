@@ -97,5 +97,5 @@ def test_a_plan_covers_every_route_and_repeats_by_its_seed(seed):
 
     assert made() == orders
     assert len(orders) >= 60
-    assert 8 == len({(order.provider, order.route) for order in orders})
+    assert 32 == len({(order.provider, order.route) for order in orders})
     assert len(orders) == len({order.ref for order in orders})
