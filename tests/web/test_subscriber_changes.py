@@ -232,9 +232,10 @@ async def test_a_recovery_says_since_when(client, subscribed, body):
 async def test_one_that_is_served_again_starts_without_its_failures(
     client, tools, clock, listener, subscribed, fail_one
 ):
-    """Its first failure does not disable it again."""
-    one = await subscribed()
-    await fail_one()
+    """Its first failure does not disable it again, though it had failed for days with more to come."""
+    one = await subscribed(max_in_flight=1)
+    for _ in range(2):
+        await fail_one()
     listener.answers += [500, 410, 500]
     await run_worker(tools, "deliver")
     clock.advance(6 * DAY_S)
@@ -244,6 +245,7 @@ async def test_one_that_is_served_again_starts_without_its_failures(
     await fail_one()
     await run_worker(tools, "deliver")
 
+    assert 3 == len(listener.asked)
     assert None is (await client.get(f"/v1/subscribers/{one['id']}")).json()["disabled_at"]
 
 
