@@ -62,7 +62,7 @@ async def _send(
     headers = {
         "content-type": "application/json",
         "accept-encoding": "identity",
-        **signed_headers(secrets, delivery.event_id, now // SECOND, body, context.private_key),
+        **signed_headers(secrets, delivery.event_id, now // SECOND, body, context.private_keys(now)),
         **({REDELIVERED: "true"} if delivery.redelivered else {}),
     }
     call = HttpCall(method="POST", url=delivery.url, headers=headers, body=body)

@@ -4,13 +4,14 @@ from typing import Any
 
 from service.core.event import Event, EventType
 from service.core.wire import rfc3339, to_json
+from service.flow.redeliver import NotServed
 from service.flow.tools import Tools
 from service.store import deliveries, events, subscribers
 from service.store.deliveries import Delivery
 
 
 async def ping(tools: Tools, subscriber_id: str) -> tuple[Event, Delivery]:
-    """The event and its delivery, due at once. Raises Missing."""
+    """The event and its delivery, due at once. Raises Missing, NotServed."""
     now = tools.now()
     event_id = tools.make_id("evt")
     body: dict[str, Any] = {"id": event_id, "type": EventType.PING, "timestamp": rfc3339(now), "data": {}}
@@ -18,6 +19,8 @@ async def ping(tools: Tools, subscriber_id: str) -> tuple[Event, Delivery]:
     event = Event(id=event_id, type=EventType.PING, generation_id=event_id, at=now, body=to_json(body))
     async with tools.store.transaction() as tx:
         subscriber = await subscribers.by_id(tx, subscriber_id)
+        if subscriber.disabled_at is not None:
+            raise NotServed
         position = (await events.append(tx, [event]))[event_id]
         delivery = Delivery(
             id=tools.make_id("dlv"),

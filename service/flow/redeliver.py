@@ -21,12 +21,16 @@ class Outcome(StrEnum):
     REACHED = "reached"  # everybody who wants it has it, or will
 
 
+class NotServed(Exception):
+    """The subscriber is disabled; PATCH it with {"disabled": false} first."""
+
+
 class Delivered(Exception):
     """The delivery was made; to send its event again, redeliver the event."""
 
 
 async def redeliver(tools: Tools, event_id: str, subscriber_id: str | None) -> list[Delivery]:
-    """Send one event again. Raises Missing."""
+    """Send one event again. Raises Missing, NotServed."""
     async with tools.store.transaction() as tx:
         event, position = await events.by_id(tx, event_id), await events.position_of(tx, event_id)
         due = await due_again(tools, tx, event, position, await recipients(tx, subscriber_id))
@@ -36,8 +40,16 @@ async def redeliver(tools: Tools, event_id: str, subscriber_id: str | None) -> l
 
 
 async def recipients(tx: Tx, subscriber_id: str | None) -> Sequence[Subscriber] | None:
-    """The one subscriber that was asked for (raises Missing); None is everybody, orders' own callback URLs included."""
-    return None if subscriber_id is None else [await subscribers.by_id(tx, subscriber_id)]
+    """The one subscriber that was asked for; None is everybody, orders' own callback URLs included.
+
+    Raises Missing, NotServed.
+    """
+    if subscriber_id is None:
+        return None
+    known = await subscribers.by_id(tx, subscriber_id)
+    if known.disabled_at is not None:
+        raise NotServed
+    return [known]
 
 
 async def due_again(
@@ -61,12 +73,13 @@ async def due_again(
 
 
 async def retry(tools: Tools, delivery_id: str) -> Delivery:
-    """Try a delivery now, whatever its schedule, also one that was given up. Raises Missing, Delivered."""
+    """Try a delivery now, whatever its schedule, also one that was given up. Raises Missing, NotServed, Delivered."""
     async with tools.store.transaction() as tx:
         known = await deliveries.by_id(tx, delivery_id)
         if known.delivered_at is not None:
             raise Delivered
-        await deliveries.context_of(tx, known)  # its subscriber may be gone
+        if (await deliveries.context_of(tx, known)).disabled:
+            raise NotServed
         await deliveries.attempt_now(tx, delivery_id, tools.now())
         known = await deliveries.by_id(tx, delivery_id)
     tools.store.ring("deliver")

@@ -16,7 +16,7 @@ from service.flow.bulk import members_of
 from service.flow.read import observation_of
 from service.flow.receive import verify_again
 from service.flow.redeliver import Outcome, due_again, recipients
-from service.flow.settle import settle
+from service.flow.settle import settle, settle_each
 from service.flow.tools import Tools
 from service.store import deliveries, events, generations, observations, replays
 from service.store.base import Tx, Unavailable
@@ -118,27 +118,12 @@ async def _webhooks(tools: Tools, claimed: Replay, size: int) -> Replay:
         seen = await _seen_again(tools, tx, stored)
         if claimed.dry_run:
             return claimed.after(await _would_be(tx, seen), _last(stored, claimed.cursor))
-    return claimed.after(await _settled_together(tools, seen), _last(stored, claimed.cursor))
-
-
-async def _settled_together(tools: Tools, seen: list[Observation]) -> list[str]:
-    """In one transaction; where one cannot be settled, one by one, so that it stops nobody."""
-    try:
-        findings = await settle(tools, seen)
-    except Unavailable:
-        raise
-    except Exception:  # noqa: BLE001 - settle has logged it, and each is tried by itself
-        return [await _settled(tools, one) for one in seen]
-    return [_name(one, finding) for one, finding in zip(seen, findings, strict=True)]
-
-
-async def _settled(tools: Tools, one: Observation) -> str:
-    try:
-        return _name(one, (await settle(tools, [one]))[0])
-    except Unavailable:
-        raise
-    except Exception:  # noqa: BLE001 - as above
-        return UNSETTLED
+    results = await settle_each(tools, seen)
+    names = [
+        UNSETTLED if isinstance(result, Exception) else _name(one, result)
+        for one, result in zip(seen, results, strict=True)
+    ]
+    return claimed.after(names, _last(stored, claimed.cursor))
 
 
 async def replay_one(tools: Tools, webhook_id: str, *, dry_run: bool) -> str:

@@ -38,33 +38,34 @@ class _Batch:
 
 
 async def settle(tools: Tools, seen: Sequence[Observation]) -> list[Finding]:
-    """What each observation turned out to be.
+    """What each observation turned out to be. What one of them raises is raised when all others are settled."""
+    findings: list[Finding] = []
+    for result in await settle_each(tools, seen):
+        if isinstance(result, Exception):
+            raise result
+        findings.append(result)
+    return findings
 
-    A batch that fails is settled one by one, so one bad row stops nobody; what the bad one raised is raised at the end.
+
+async def settle_each(tools: Tools, seen: Sequence[Observation]) -> list[Finding | Exception]:
+    """What each observation turned out to be, or why it could not be settled. Raises Unavailable.
+
+    A batch that fails is settled one by one, so one bad row stops nobody.
     """
     if not seen:
         return []
     try:
-        return await _settle(tools, seen)
+        return [*await _settle(tools, seen)]
     except Overtaken:
-        return await _settle(tools, seen)
+        return [*await _settle(tools, seen)]
     except Unavailable:
         raise  # the row is innocent: it is settled when the database can be used again
     except Exception as error:
         if len(seen) == 1:
             await _set_aside(tools, seen[0], error)
-            raise
+            return [error]
         log.exception("batch_failed", observations=len(seen))
-    findings: list[Finding] = []
-    errors: list[Exception] = []
-    for observation in seen:
-        try:
-            findings += await settle(tools, [observation])
-        except Exception as error:  # noqa: BLE001 - raised below, when everybody else has had a turn
-            errors.append(error)
-    if errors:
-        raise errors[0]
-    return findings
+    return [result for one in seen for result in await settle_each(tools, [one])]
 
 
 async def _set_aside(tools: Tools, seen: Observation, error: Exception) -> None:
@@ -97,7 +98,7 @@ async def _meet(tools: Tools, tx: Tx, batch: _Batch, seen: Observation) -> None:
     verdict = reconcile(known.generation, seen) if known else None
     finding = verdict.finding if verdict else Finding.STALE
     if seen.webhook_id and seen.replayed:
-        await observations.mark_read_again(tx, seen.webhook_id, finding, seen.unreadable_because)
+        await observations.mark_read_again(tx, seen.webhook_id, tools.now(), finding, seen.unreadable_because)
     elif seen.webhook_id and not await observations.mark_read(
         tx, seen.webhook_id, tools.now(), finding, seen.unreadable_because
     ):

@@ -51,16 +51,15 @@ def _ed25519(private_key: str) -> Ed25519PrivateKey:
 
 
 def signed_headers(
-    secrets: Sequence[str], event_id: str, timestamp_s: int, body: bytes, private_key: str | None = None
+    secrets: Sequence[str], event_id: str, timestamp_s: int, body: bytes, private_keys: Sequence[str] = ()
 ) -> dict[str, str]:
     """`webhook-id` (the same on every try), `webhook-timestamp` (of this try) and `webhook-signature`.
 
-    Every secret signs (`v1`), and the private key if there is one (`v1a`); whoever knows any of them can verify.
+    Every secret signs (`v1`), and every private key (`v1a`); whoever knows any of them can verify.
     """
     text = f"{event_id}.{timestamp_s}.".encode() + body
     signatures = [("v1", hmac.new(key_of(secret), text, hashlib.sha256).digest()) for secret in secrets]
-    if private_key is not None:
-        signatures.append(("v1a", _ed25519(private_key).sign(text)))
+    signatures += [("v1a", _ed25519(key).sign(text)) for key in private_keys]
     return {
         "webhook-id": event_id,
         "webhook-timestamp": str(timestamp_s),

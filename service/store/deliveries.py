@@ -55,11 +55,18 @@ class DeliveryContext:
     previous_secret: str | None = field(default=None, repr=False)
     previous_until: Micros | None = None
     private_key: str | None = field(default=None, repr=False)
+    previous_private_key: str | None = field(default=None, repr=False)
 
     def secrets(self, now: Micros) -> list[str]:
         """Those that sign now: after a rotation the old one too, for a day."""
-        both = self.previous_secret is not None and now < (self.previous_until or 0)
-        return [self.secret, *([self.previous_secret] if both and self.previous_secret else [])]
+        return [self.secret, *self._old(self.previous_secret, now)]
+
+    def private_keys(self, now: Micros) -> list[str]:
+        """Likewise, for `v1a`; none if the subscriber did not ask for it."""
+        return [self.private_key, *self._old(self.previous_private_key, now)] if self.private_key else []
+
+    def _old(self, key: str | None, now: Micros) -> list[str]:
+        return [key] if key is not None and now < (self.previous_until or 0) else []
 
 
 async def insert(tx: Tx, deliveries: Sequence[Delivery]) -> None:
@@ -139,6 +146,7 @@ async def context_of(tx: Tx, delivery: Delivery) -> DeliveryContext:
         previous_secret=row["previous_secret"],
         previous_until=row["previous_until"],
         private_key=row["private_key"],
+        previous_private_key=row["previous_private_key"],
     )
 
 

@@ -120,9 +120,12 @@ async def mark_read(tx: Tx, webhook_id: str, read_at: Micros, finding: Finding, 
     return bool(rows)
 
 
-async def mark_read_again(tx: Tx, webhook_id: str, finding: Finding, unreadable_because: str | None) -> None:
+async def mark_read_again(
+    tx: Tx, webhook_id: str, read_at: Micros, finding: Finding, unreadable_because: str | None
+) -> None:
     """A replayed webhook: what it turned out to be this time."""
-    await tx.fetch(SQL["webhook_read_again"], id=webhook_id, finding=finding, unreadable_because=unreadable_because)
+    values = {"finding": finding, "unreadable_because": unreadable_because}
+    await tx.fetch(SQL["webhook_read_again"], id=webhook_id, read_at=read_at, **values)
 
 
 async def insert(tx: Tx, found: Sequence[tuple[str, Observation, Finding]]) -> None:

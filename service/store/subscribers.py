@@ -35,6 +35,7 @@ class Subscriber:
     previous_secret: str | None = field(default=None, repr=False)
     previous_until: Micros | None = None
     private_key: str | None = field(default=None, repr=False)
+    previous_private_key: str | None = field(default=None, repr=False)
     paused_at: Micros | None = None
 
     def wants(self, event_type: EventType, provider: str, model: str, metadata: Mapping[str, Any]) -> bool:
@@ -79,6 +80,7 @@ async def update(tx: Tx, subscriber: Subscriber) -> None:
         previous_secret=subscriber.previous_secret,
         previous_until=subscriber.previous_until,
         private_key=subscriber.private_key,
+        previous_private_key=subscriber.previous_private_key,
         event_types=to_json(subscriber.event_types) if subscriber.event_types is not None else None,
         filter=to_json(subscriber.filter) if subscriber.filter is not None else None,
         description=subscriber.description,
@@ -149,5 +151,6 @@ def _from_row(row: Row) -> Subscriber:
         previous_secret=row["previous_secret"],
         previous_until=row["previous_until"],
         private_key=row["private_key"],
+        previous_private_key=row["previous_private_key"],
         paused_at=row["paused_at"],
     )

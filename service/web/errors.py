@@ -20,7 +20,7 @@ from service.flow.cancel import NotCancelable
 from service.flow.fetch import Unfetchable
 from service.flow.order import KeyReused, RefusedByPreflight, Unorderable
 from service.flow.poll import NotPollable
-from service.flow.redeliver import Delivered
+from service.flow.redeliver import Delivered, NotServed
 from service.flow.replay import NotReplayable
 from service.flow.tools import NotConfigured
 from service.providers.base import Unverified
@@ -109,6 +109,7 @@ MEANINGS: Mapping[type[Exception], Callable[[Any], Problem]] = {
     ),
     NotCancelable: lambda error: Problem(409, "not_cancelable", str(error)),
     NotReplayable: lambda error: Problem(409, "not_replayable", str(error)),
+    NotServed: lambda _: Problem(409, "disabled", str(NotServed.__doc__)),
     Delivered: lambda _: Problem(409, "delivered", str(Delivered.__doc__)),
     NotPollable: lambda error: Problem(409, "not_pollable", str(error)),
     NotConfigured: lambda error: Problem(503, "account_not_configured", str(error), headers=SOON),

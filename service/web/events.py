@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import anyio
 import msgspec
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
@@ -121,7 +122,7 @@ class EventStream(StreamingResponse):
 
         try:
             await super().__call__(scope, receive, send_in_time)
-        except TimeoutError:
+        except (TimeoutError, ClientDisconnect):
             return
 
 

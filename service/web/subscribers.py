@@ -10,6 +10,7 @@ from starlette.responses import Response
 from service.core.event import EventType
 from service.core.wire import SECOND, rfc3339
 from service.flow.ping import ping
+from service.flow.redeliver import NotServed
 from service.flow.replay import start
 from service.flow.sign import SECRET_BYTES, make_private_key, make_secret, public_key
 from service.flow.tools import Tools
@@ -30,7 +31,7 @@ from service.web.delivery_shapes import (
     SubscriberShape,
 )
 from service.web.endpoint import Call, Endpoint, json_response, page_response
-from service.web.errors import Problem, invalid
+from service.web.errors import invalid
 from service.web.generations import moment
 from service.web.replays import shown as shown_replay
 from service.web.shapes import PageQuery
@@ -110,7 +111,7 @@ async def change(call: Call) -> Response:
 
 
 async def rotate(call: Call) -> Response:
-    """200 with the new secret, shown this once; the old one signs too, for a day."""
+    """200 with the new secret, shown this once, and the new public key; the old ones sign too, for a day."""
     now = call.tools.now()
     async with call.tools.store.transaction() as tx:
         known = await subscribers.by_id(tx, call.path("id"))
@@ -119,6 +120,8 @@ async def rotate(call: Call) -> Response:
             secret=make_secret(call.tools.entropy(SECRET_BYTES)),
             previous_secret=known.secret,
             previous_until=now + BOTH_SIGN_S * SECOND,
+            private_key=make_private_key(call.tools.entropy(SECRET_BYTES)) if known.private_key else None,
+            previous_private_key=known.private_key,
         )
         await subscribers.update(tx, rotated)
     return json_response(_shown(rotated) | {"secret": rotated.secret})
@@ -136,7 +139,7 @@ async def recover(call: Call) -> Response:
     async with call.tools.store.reading() as tx:
         known = await subscribers.by_id(tx, call.path("id"))
     if known.disabled_at is not None:
-        raise Problem(409, "disabled", 'the subscriber is disabled; PATCH it with {"disabled": false} first')
+        raise NotServed
     filters = Filters(subscriber=known.id, since=moment("since", body.since, 0), missed=True)
     made = await start(call.tools, What.EVENTS, filters)
     return json_response(shown_replay(made), 202, {"location": f"/v1/replays/{made.id}"})

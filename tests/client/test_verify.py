@@ -50,7 +50,7 @@ def test_either_secret_will_do_while_they_change():
 
 
 def test_public_key_verifies_v1a_and_nothing_else():
-    headers = signed_headers([OTHER], "evt_1", NOW, BODY, PRIVATE)
+    headers = signed_headers([OTHER], "evt_1", NOW, BODY, [PRIVATE])
     assert EVENT == checked(public_key(PRIVATE), headers=headers)
     for wrong in (public_key(make_private_key(bytes(32))), SECRET):
         with pytest.raises(Unverified):

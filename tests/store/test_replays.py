@@ -194,8 +194,8 @@ async def test_a_released_webhook_is_to_be_read(database, webhooks):
 
 async def test_a_webhook_that_was_read_again_says_what_it_turned_out_to_be(database, webhooks):
     async with database.transaction() as tx:
-        await observations.mark_read_again(tx, "whk_0", Finding.ADVANCED, None)
-        await observations.mark_read_again(tx, "whk_1", Finding.HELD, "not JSON")
+        await observations.mark_read_again(tx, "whk_0", T0 + 9, Finding.ADVANCED, None)
+        await observations.mark_read_again(tx, "whk_1", T0 + 9, Finding.HELD, "not JSON")
         first, second = [await observations.webhook_by_id(tx, f"whk_{number}") for number in range(2)]
     assert (Finding.ADVANCED, None, T0) == (first.finding, first.unreadable_because, first.read_at)
     assert "not JSON" == second.unreadable_because

@@ -337,3 +337,41 @@ async def test_a_ping_is_told_with_its_delivery_and_arrives(client, tools, liste
     assert told["event"] == json.loads(listener.asked[0].body)
     assert "delivered" == (await client.get(f"/v1/deliveries/{told['delivery']['id']}")).json()["status"]
     assert [told["event"]] == (await client.get("/v1/events?type=ping")).json()["data"]
+
+
+async def test_rotating_gives_a_new_public_key_too_and_both_sign_for_a_day(
+    client, tools, clock, listener, subscribed, fail_one
+):
+    """Who verifies with the old public key has a day to change to the new one."""
+    one = await subscribed(signatures=["v1", "v1a"])
+    rotated = (await client.post(f"/v1/subscribers/{one['id']}/rotate-secret")).json()
+    assert one["public_key"] != rotated["public_key"]
+
+    seen = []
+    for wait_s in (0, DAY_S + 1):
+        clock.advance(wait_s)
+        listener.answers.append(204)
+        await fail_one()
+        await run_worker(tools, "deliver")
+        seen.append(listener.asked[-1].headers["webhook-signature"].count("v1a,"))
+
+    assert [2, 1] == seen
+
+
+async def test_one_that_is_disabled_is_not_pinged_nor_sent_anything_again(
+    client, tools, listener, subscribed, fail_one
+):
+    """It would wait for ever; the answer says what to do."""
+    one = await subscribed()
+    await fail_one()
+    listener.answers.append(410)
+    await run_worker(tools, "deliver")
+    delivery = (await client.get(f"/v1/subscribers/{one['id']}/deliveries")).json()["data"][0]
+
+    answers = [
+        await client.post(f"/v1/subscribers/{one['id']}/ping"),
+        await client.post(f"/v1/deliveries/{delivery['id']}/retry"),
+        await client.post(f"/v1/events/{delivery['event_id']}/redeliver", json={"subscriber": one["id"]}),
+    ]
+
+    assert [(409, "disabled")] * 3 == [(answer.status_code, answer.json()["code"]) for answer in answers]

@@ -4,6 +4,7 @@ ALTER TABLE subscribers ADD COLUMN previous_secret TEXT;
 ALTER TABLE subscribers ADD COLUMN previous_until INT/* pg: 8 */;
 -- whsk_ + base64 of an Ed25519 seed, where the subscriber wants v1a too
 ALTER TABLE subscribers ADD COLUMN private_key TEXT;
+ALTER TABLE subscribers ADD COLUMN previous_private_key TEXT;
 ALTER TABLE subscribers ADD COLUMN paused_at INT/* pg: 8 */;
 ALTER TABLE subscribers ADD COLUMN misses INT/* pg: 8 */ NOT NULL DEFAULT 0;
 ALTER TABLE subscribers ADD COLUMN open_until INT/* pg: 8 */ NOT NULL DEFAULT 0;

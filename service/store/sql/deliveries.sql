@@ -67,7 +67,8 @@ UPDATE subscribers SET spent_until = :spent_until WHERE id = :id;
 
 -- name: delivery_context
 SELECT events.body, events.type, subscribers.secret, subscribers.kind, subscribers.disabled_at,
-       subscribers.previous_secret, subscribers.previous_until, subscribers.private_key
+       subscribers.previous_secret, subscribers.previous_until, subscribers.private_key,
+       subscribers.previous_private_key
   FROM events, subscribers
  WHERE events.id = :event_id AND subscribers.id = :subscriber_id;
 

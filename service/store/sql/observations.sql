@@ -23,7 +23,9 @@ UPDATE webhooks SET read_at = :read_at, finding = :finding, unreadable_because =
 RETURNING id;
 
 -- name: webhook_read_again
-UPDATE webhooks SET finding = :finding, unreadable_because = :unreadable_because WHERE id = :id;
+UPDATE webhooks SET
+    read_at = COALESCE(read_at, :read_at), finding = :finding, unreadable_because = :unreadable_because
+ WHERE id = :id;
 
 -- name: webhook_by_id
 SELECT * FROM webhooks WHERE id = :id;

@@ -10,7 +10,7 @@ INSERT INTO subscribers (
 -- name: update_subscriber
 UPDATE subscribers SET
     url = :url, secret = :secret, previous_secret = :previous_secret, previous_until = :previous_until,
-    private_key = :private_key, event_types = :event_types, filter = :filter, description = :description,
+    private_key = :private_key, previous_private_key = :previous_private_key, event_types = :event_types, filter = :filter, description = :description,
     max_in_flight = :max_in_flight, rate_per_s = :rate_per_s, paused_at = :paused_at, disabled_at = :disabled_at,
     disabled_because = :disabled_because
  WHERE id = :id AND kind = 'registered'
