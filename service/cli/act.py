@@ -7,7 +7,7 @@ import msgspec
 
 from service.cli.look import print_generation
 from service.cli.main import tells_errors
-from service.cli.talk import reaches_service, service_at
+from service.cli.talk import given, reaches_service, service_at
 
 
 @click.command("submit")
@@ -15,6 +15,9 @@ from service.cli.talk import reaches_service, service_at
 @click.argument("model")
 @click.option("--prompt", help="Put into the input as `prompt`.")
 @click.option("--input", "more", default="{}", help="The model's fields as JSON.")
+@click.option("--account", help="Which of the provider's accounts; by default `default`.")
+@click.option("--metadata", help="Yours, as JSON: kept, shown, and matched by filters.")
+@click.option("--idempotency-key", help="The same key is the same order, however often it is sent.")
 @click.option("--callback-url", help="Where to send this generation's events.")
 @click.option("--wait", "wait_s", type=click.IntRange(0, 300), default=0, help="Seconds to wait for its end.")
 @click.option("--json", "as_program", is_flag=True, help="One JSON object.")
@@ -25,18 +28,22 @@ def submit_command(
     model: str,
     prompt: str | None,
     more: str,
-    callback_url: str | None,
+    metadata: str | None,
     wait_s: int,
     as_program: bool,
     url: str | None,
     key: str | None,
+    **more_options: str | None,
 ) -> None:
     """Order one generation of MODEL from PROVIDER."""
     order_input = json_object("--input", more)
     if prompt is not None:
         order_input["prompt"] = prompt
     with service_at(url, key) as service:
-        generation = service.submit(provider, model, order_input, callback_url=callback_url, wait_s=wait_s)
+        options: dict[str, Any] = given(**more_options)
+        if metadata is not None:
+            options["metadata"] = json_object("--metadata", metadata)
+        generation = service.submit(provider, model, order_input, wait_s=wait_s, **options)
     print_generation(generation, as_program=as_program)
 
 

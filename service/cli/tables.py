@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+NO_WIDTH = 10_000
 COLORS = {
     "completed": "green", "delivered": "green", "finished": "green", "ok": "green",
     "failed": "red", "given_up": "red", "disabled": "red", "wrong": "red",
@@ -28,7 +29,9 @@ def show_table(rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         click.echo("nothing")
         return
-    Console().print(table_of(rows))
+    console = Console()
+    # A pipe has no width to fit into; and an id that is cut is of no use anywhere.
+    Console(width=None if console.is_terminal else NO_WIDTH).print(table_of(rows))
 
 
 def show_facts(thing: Mapping[str, Any]) -> None:
@@ -45,7 +48,7 @@ def table_of(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Rows of the same keys, as rich shows them."""
     table = Table(box=None, header_style="bold")
     for name in rows[0] if rows else ():
-        table.add_column(name)
+        table.add_column(name, no_wrap=name.endswith("id"), overflow="fold")
     for row in rows:
         table.add_row(*(cell(value) for value in row.values()))
     return table

@@ -105,8 +105,11 @@ def export(webhook_id: str, folder: Path, as_program: bool, url: str | None, key
     paths = {"http": folder / f"{piece.name}.http", "expect": folder / f"{piece.name}.expect.json"}
     folder.mkdir(parents=True, exist_ok=True)
     for place, content in ((paths["http"], piece.http), (paths["expect"], piece.expect)):
-        with place.open("xb") as file:  # what somebody has mended by hand is not overwritten
-            file.write(content)
+        try:
+            with place.open("xb") as file:
+                file.write(content)
+        except FileExistsError as error:  # what somebody has mended by hand is not overwritten
+            raise OSError(f"{place} is there already; remove it, or give another folder by --to") from error
     if as_program:
         as_json({name: str(place) for name, place in paths.items()})
         return

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+import difflib
 import hashlib
 from typing import Any
 
@@ -10,6 +11,7 @@ from service.core.generation import Generation, Status
 from service.core.wire import canonical_json, micros, to_json
 from service.flow.tools import Tools, Upstream
 from service.providers.base import Route, route_of
+from service.providers.catalog import PROVIDERS
 from service.providers.limits import refusal
 from service.store import generations
 from service.store.base import Missing, Overtaken
@@ -173,6 +175,10 @@ def _upstream(tools: Tools, asked: Asked) -> Upstream:
     if accounts:
         raise Unorderable("account", f"{asked.provider} has no account {asked.account!r}; it has {', '.join(accounts)}")
     configured = ", ".join(sorted({provider for provider, _ in tools.upstreams})) or "none"
+    if asked.provider not in PROVIDERS:
+        near = difflib.get_close_matches(asked.provider, PROVIDERS, n=1)
+        hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(PROVIDERS)}"
+        raise Unorderable("provider", f"there is no provider {asked.provider!r}{hint}")
     raise Unorderable(
         "provider",
         f"no account of {asked.provider!r} is configured (configured: {configured}); set ARRIVALS_{name}_API_KEY",

@@ -66,7 +66,7 @@ async def due_again(
     due = await deliveries_for(tools, tx, wanting, event, generation, position)
     now = tools.now()
     return [
-        replace(delivery, created_at=now, redelivered=True)
+        replace(delivery, created_at=now, attempt_at=now, redelivered=True)
         for delivery in due
         if not (missed and await deliveries.reached(tx, event.id, delivery.subscriber_id))
     ]

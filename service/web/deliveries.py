@@ -50,7 +50,8 @@ def shown(delivery: Delivery) -> dict[str, Any]:
         "id": delivery.id,
         "event_id": delivery.event_id,
         "event_type": delivery.event_type,
-        "generation_id": delivery.generation_id,
+        # a ping is about nothing
+        "generation_id": delivery.generation_id if delivery.generation_id != delivery.event_id else None,
         "subscriber_id": delivery.subscriber_id,
         "url": delivery.url,
         "status": ended or "waiting",

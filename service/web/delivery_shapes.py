@@ -109,7 +109,7 @@ class DeliveryShape(Struct):
     id: str
     event_id: str
     event_type: str
-    generation_id: str
+    generation_id: str | None
     subscriber_id: str
     url: str
     status: str

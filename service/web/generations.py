@@ -162,9 +162,7 @@ async def stream_output(call: Call) -> Response:
     generation = await stored(call.tools, call.path("id"))
     number = call.path("n")
     if not number.isdecimal() or len(number) > 4 or int(number) >= len(generation.outputs):  # noqa: PLR2004 - no list is so long
-        raise Problem(
-            404, "no_such_output", f"the generation is {generation.status} and has {len(generation.outputs)} outputs"
-        )
+        raise Problem(404, "no_such_output", f"it is {generation.status}; number of outputs: {len(generation.outputs)}")
     asked = dict(call.request.headers) if call.request.method == "GET" else {}  # a range is defined for GET alone
     async with call.tools.store.reading() as tx:
         kept = await outputs.kept(tx, generation.id, int(number))

@@ -43,7 +43,8 @@ async def test_a_key_cannot_be_used_for_another_order(tools):
 @pytest.mark.parametrize(
     ("changed", "field", "says"),
     [
-        ({"provider": "nobody"}, "provider", "ARRIVALS_NOBODY_API_KEY"),
+        ({"provider": "nobody"}, "provider", "there are aihubmix, eachlabs"),
+        ({"provider": "runblb"}, "provider", "did you mean runblob"),
         ({"account": "team_b"}, "account", "it has default"),
         ({"provider": "runblob", "model": "sora-9"}, "model", "gemini, kling, kling/o1-photo"),
         ({"callback_url": "ftp://example.com"}, "callback_url", "https://"),
