@@ -115,7 +115,7 @@ def test_unreadable_webhook_is_exported_as_one(run, came, tmp_path):
 def test_what_is_there_is_not_overwritten(run, came, tmp_path):
     (stored,) = came()
     run("webhooks", "export", stored["id"], "--to", tmp_path)
-    assert "File exists" in run("webhooks", "export", stored["id"], "--to", tmp_path, code=1).stderr
+    assert "is there already" in run("webhooks", "export", stored["id"], "--to", tmp_path, code=1).stderr
 
 
 STORED = {
