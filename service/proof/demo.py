@@ -20,9 +20,9 @@ from service.proof.plan import HOSTS, PATHS, PLACES, Ordered, plan
 from service.proof.processes import Process, free_port
 from service.proof.screen import Screen
 
-GIVE_UP_S = 80.0
+GIVE_UP_S = 110.0
 # When answers died with the process, nothing else ends their wait; polls under way then come again after their lease.
-CRASHED_DEADLINE_S = 45.0
+CRASHED_DEADLINE_S = 60.0
 QUIET_S = 3.0  # after the last thing that changed, late webhooks and doubled deliveries get this long to show
 LOOK_EVERY_S = 0.25
 PAGE = 200
