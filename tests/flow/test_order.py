@@ -60,6 +60,13 @@ async def test_what_cannot_be_ordered_is_refused_by_field(tools, changed, field,
     assert field == refused.value.field
 
 
+async def test_a_provider_without_an_account_is_told_how_to_get_one(tools):
+    alone = replace(tools, upstreams={key: one for key, one in tools.upstreams.items() if key[0] != "runblob"})
+
+    with pytest.raises(Unorderable, match="set ARRIVALS_RUNBLOB_API_KEY"):
+        await order(alone, Asked(**{**ASKED, "provider": "runblob", "model": "gemini"}))
+
+
 async def test_without_a_public_url_no_webhook_is_expected(tools):
     alone = replace(tools, callbacks=replace(tools.callbacks, public_url=None))
 

@@ -133,6 +133,24 @@ SUBMISSIONS = {
         )
         for seconds in (8, 8.0, "8")
     },
+    ("aihubmix", "sora-2", "a reference that is a bare URL goes into the object that sora wants"): (
+        {"prompt": "a cat", "input_reference": PHOTO},
+        {},
+        posted(
+            "/v1/videos",
+            b'{"prompt":"a cat","input_reference":{"image_url":"https://a.test/cat.jpg"},"model":"sora-2"}',
+        ),
+    ),
+    ("aihubmix", "wan2.6-t2v", "a reference that is a data URI goes out as a file"): (
+        {"prompt": "a cat", "input_reference": "data:image/png;base64,aGk="},
+        {},
+        form(
+            "/v1/videos",
+            field("prompt", "a cat"),
+            file("input_reference", "reference.png", "image/png", b"hi"),
+            field("model", "wan2.6-t2v"),
+        ),
+    ),
     ("aihubmix", "sora-2-pro", "without seconds, with a reference"): (
         {"prompt": "a cat", "input_reference": {"image_url": PHOTO}},
         {},
@@ -448,6 +466,13 @@ def test_bulk_order_is_this_call(case):
     given, call = BULKS[case]
 
     assert call == spoken(*case).bulk.submit(given, ACCOUNT)
+
+
+@pytest.mark.parametrize("model", ["workflows/@fox/cats", "workflows/@fox/cats/v1/more"])
+def test_public_workflow_is_named_whole(model):
+    """A version that is missing would be asked of another address."""
+    with pytest.raises(Refused, match="workflows/@nickname/slug/version"):
+        submitted("eachlabs", model, {"prompt": "a cat"})
 
 
 def test_public_workflows_are_not_ordered_in_bulk():
