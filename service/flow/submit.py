@@ -136,7 +136,7 @@ def _is_json(body: bytes) -> bool:
 
 
 async def _order(tools: Tools, known: Scheduled) -> Order:
-    """The order with everything that its call carries. Raises Refused, NotSent where an input cannot be had."""
+    """The order with everything that its call carries. Raises Refused; _InputLater; _Withdrawn if it ended."""
     generation = known.generation
     async with tools.store.reading() as tx:
         order_input = await generations.order_input(tx, generation.id)
