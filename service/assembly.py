@@ -14,8 +14,8 @@ from service.flow.submit import LONGEST_ANSWER_S
 from service.flow.tools import Limits, Tools, Upstream
 from service.providers.catalog import PROVIDERS
 from service.settings import Settings
-from service.store.migrate import migrate
-from service.store.sqlite import SqliteDatabase
+from service.store.migrate import compare, migrate
+from service.store.opening import on_server, open_database
 from service.transport import Transport
 from service.workers.roster import roster
 
@@ -35,12 +35,16 @@ async def assembled(settings: Settings) -> AsyncIterator[Tools]:
 
     Raises Unsuitable when the database cannot be used.
     """
-    database = await SqliteDatabase.open(settings.database_path, clock)
+    database = await open_database(settings.database, clock, settings.database_connections)
     transport = Transport(Destinations(settings.allow_destinations))
     try:
-        applied = await migrate(database, clock())
+        # On a server the older release may still be running somewhere: what it could not bear waits for the operator.
+        applied = await migrate(database, clock(), post=not on_server(settings.database))
         if applied:
-            log.info("database_migrated", path=str(database.path), applied=applied)
+            log.info("database_migrated", database=database.name, applied=applied)
+        waiting = (await compare(database)).post
+        if waiting:
+            log.warning("migrations_waiting", names=waiting, hint="when no older release runs: arrivals migrate --post")
         yield Tools(
             store=database,
             transport=transport,

@@ -19,17 +19,34 @@ class Keyring(msgspec.Struct):
     callback_secret: str
 
 
-def keyring_path(settings: Settings) -> Path:
-    """`arrivals.db.keys` for `arrivals.db`."""
+SHARED = (
+    "with PostgreSQL, ARRIVALS_SECRET_KEYS, ARRIVALS_API_KEY and ARRIVALS_CALLBACK_SECRET must be set, the same on "
+    "every machine; for instance the first two to what `openssl rand -hex 32` prints, and the last to whsec_ and what "
+    "`openssl rand -base64 32` prints"
+)
+
+
+def has_keys(settings: Settings) -> bool:
+    """Whether every key is set. Raises BadSetting where one that is not would have nowhere to be kept."""
+    if settings.secret_keys and settings.api_key and settings.callback_secret:
+        return True
+    if settings.database_path is None:
+        raise BadSetting(SHARED)
+    return False
+
+
+def keyring_path(settings: Settings) -> Path | None:
+    """`arrivals.db.keys` for `arrivals.db`; None where a server keeps everything, because machines share it."""
     path = settings.database_path
-    return path.with_name(path.name + ".keys")
+    return None if path is None else path.with_name(path.name + ".keys")
 
 
 def with_keys(settings: Settings) -> tuple[Settings, bool]:
     """The settings with every key, and whether the file was made now. Raises BadSetting."""
     made = False
-    if not (settings.secret_keys and settings.api_key and settings.callback_secret):
-        keyring, made = _kept(keyring_path(settings))
+    path = keyring_path(settings)
+    if not has_keys(settings) and path is not None:
+        keyring, made = _kept(path)
         settings = replace(
             settings,
             secret_keys=settings.secret_keys or tuple(keyring.secret_keys),
@@ -43,8 +60,10 @@ def with_keys(settings: Settings) -> tuple[Settings, bool]:
     return settings, made
 
 
-def read_keys(path: Path) -> Keyring | None:
-    """What the file holds; None when there is none yet. Raises BadSetting."""
+def read_keys(path: Path | None) -> Keyring | None:
+    """What the file holds; None when there is none, or none yet. Raises BadSetting."""
+    if path is None:
+        return None
     try:
         return msgspec.json.decode(path.read_bytes(), type=Keyring)
     except FileNotFoundError:

@@ -6,22 +6,20 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 import difflib
-import ipaddress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from service import setting_values as values
 from service.core.admission import Budget
 from service.core.cadence import RETRY_SCHEDULE_S, Cadence
 from service.destinations import Network
 from service.logs import LogFormat
 from service.providers.base import Account, Provider
 from service.providers.catalog import PROVIDERS
+from service.store.opening import on_server
 from service.store.prune import Retention
 
 PREFIX = "ARRIVALS_"
-SHORTEST_KEY = 16
-DAY_S, LONGEST_DAYS = 86_400.0, 36_500
 
 
 class BadSetting(ValueError):
@@ -40,7 +38,8 @@ class AccountSettings:
 class Settings:
     """Everything that can be set. Secrets stay out of the repr."""
 
-    database: str = "arrivals.db"
+    database: str = field(default="arrivals.db", repr=False)
+    database_connections: int = 16
     host: str = "127.0.0.1"
     port: int = 8080
     public_url: str | None = None
@@ -56,134 +55,67 @@ class Settings:
     accounts: Mapping[tuple[str, str], AccountSettings] = field(default_factory=dict)
 
     @property
-    def database_path(self) -> Path:
-        """The SQLite file."""
-        return Path(self.database)
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in choices:
-            raise ValueError(f"one of {', '.join(choices)}")
-        return text
-
-    return read
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not text.isdecimal() or not least <= int(text) <= most:
-            raise ValueError(f"a whole number from {least} to {most}")
-        return int(text)
-
-    return read
-
-
-def _seconds(text: str) -> float:
-    try:
-        found = float(text)
-    except ValueError:
-        found = -1.0
-    if not 0 <= found < 10**9:
-        raise ValueError("a number of seconds, such as 30 or 0.5")
-    return found
-
-
-def _days(text: str) -> float | None:
-    """In seconds; None is for ever."""
-    if text.strip() == "for ever":
-        return None
-    if not text.isdecimal() or not 1 <= int(text) <= LONGEST_DAYS:
-        raise ValueError('a whole number of days, or "for ever"')
-    return int(text) * DAY_S
-
-
-def _schedule(text: str) -> tuple[float, ...]:
-    return tuple(_seconds(part.strip()) for part in text.split(","))
-
-
-def _url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or parts.query or parts.fragment:
-        raise ValueError("a URL such as https://arrivals.example.com")
-    return text.rstrip("/")
-
-
-def _networks(text: str) -> tuple[Network, ...]:
-    try:
-        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
-    except ValueError as error:
-        raise ValueError(f"networks such as 127.0.0.0/8,10.1.0.0/16 ({error})") from error
-
-
-def _keys(text: str) -> tuple[str, ...]:
-    keys = tuple(part.strip() for part in text.split(",") if part.strip())
-    if not keys or any(len(key) < SHORTEST_KEY for key in keys):
-        raise ValueError(f"keys of at least {SHORTEST_KEY} characters, separated by commas, newest first")
-    return keys
-
-
-def _key(text: str) -> str:
-    if len(text) < SHORTEST_KEY:
-        raise ValueError(f"at least {SHORTEST_KEY} characters")
-    return text
-
-
-def _database(text: str) -> str:
-    if not Path(text).name or "://" in text or text == ":memory:":
-        raise ValueError("the path of an SQLite file")
-    return text
-
-
-def _plain(text: str) -> str:
-    if not text or not all("!" <= letter <= "~" for letter in text):
-        raise ValueError("visible ASCII characters without spaces or line ends")
-    return text
+    def database_path(self) -> Path | None:
+        """The SQLite file; None where a server keeps everything."""
+        return None if on_server(self.database) else Path(self.database)
 
 
 # name: (reader, default as shown, what it is)
 FIELDS: Mapping[str, tuple[Callable[[str], Any], str, str]] = {
-    "DATABASE": (_database, "arrivals.db", "The SQLite file that holds everything; made at the first start."),
-    "HOST": (_plain, "127.0.0.1", "The address to listen on."),
-    "PORT": (_whole(0, 65535), "8080", "The port to listen on; 0 takes a free one."),
+    "DATABASE": (
+        values.database,
+        "arrivals.db",
+        "The SQLite file that holds everything, made at the first start; or `postgresql://…`.",
+    ),
+    "DATABASE_CONNECTIONS": (values.whole(2, 1000), "16", "The most connections that one process makes to PostgreSQL."),
+    "HOST": (values.plain, "127.0.0.1", "The address to listen on."),
+    "PORT": (values.whole(0, 65535), "8080", "The port to listen on; 0 takes a free one."),
     "PUBLIC_URL": (
-        _url,
+        values.url,
         "",
         "Where providers reach us. Not set: no callback URL is sent and polling does all the work.",
     ),
-    "SECRET_KEYS": (_keys, "made at first start", "Signs callback tokens; several by commas, newest first, to rotate."),
-    "API_KEY": (_key, "made at first start", "An API key with every scope; further ones by `arrivals keys`."),
+    "SECRET_KEYS": (
+        values.keys,
+        "made at first start",
+        "Signs callback tokens; several by commas, newest first, to rotate.",
+    ),
+    "API_KEY": (values.key, "made at first start", "An API key with every scope; further ones by `arrivals keys`."),
     "CALLBACK_SECRET": (
-        _plain,
+        values.plain,
         "made at first start",
         "Signs events to orders' own `callback_url`: `whsec_` + base64.",
     ),
     "ALLOW_DESTINATIONS": (
-        _networks,
+        values.networks,
         "",
         "Networks that subscribers, callbacks and outputs may lead to though not public.",
     ),
-    "LOG_FORMAT": (_one_of("console", "json"), "console", "How log lines look."),
-    "LOG_LEVEL": (_one_of("debug", "info", "warning", "error"), "info", "The least important line that is logged."),
-    "WEBHOOK_MAX_BYTES": (_whole(1024, 2**30), "1048576", "A larger webhook is answered 413."),
+    "LOG_FORMAT": (values.one_of("console", "json"), "console", "How log lines look."),
+    "LOG_LEVEL": (
+        values.one_of("debug", "info", "warning", "error"),
+        "info",
+        "The least important line that is logged.",
+    ),
+    "WEBHOOK_MAX_BYTES": (values.whole(1024, 2**30), "1048576", "A larger webhook is answered 413."),
     "KEEP_GENERATIONS_DAYS": (
-        _days,
+        values.days,
         "for ever",
         "How long a closed generation is kept, with its order and outputs.",
     ),
-    "KEEP_EVENTS_DAYS": (_days, "90", "How long events are kept, with their deliveries and observations."),
-    "KEEP_WEBHOOKS_DAYS": (_days, "30", "How long stored webhooks are kept once they are read."),
-    "KEEP_QUARANTINE_DAYS": (_days, "30", "How long refused webhooks are kept to be verified again."),
-    "KEEP_IDEMPOTENCY_DAYS": (_days, "30", "How long an idempotency key stands for its order."),
-    "POLL_FIRST_S": (_seconds, "by provider", "From a submission to the first poll, whatever the provider documents."),
-    "POLL_MAX_S": (_seconds, "60", "The longest time between two polls of one generation."),
-    "HELD_S": (_seconds, "120", "How long a closing word that lacks its output or reason is held for it."),
+    "KEEP_EVENTS_DAYS": (values.days, "90", "How long events are kept, with their deliveries and observations."),
+    "KEEP_WEBHOOKS_DAYS": (values.days, "30", "How long stored webhooks are kept once they are read."),
+    "KEEP_QUARANTINE_DAYS": (values.days, "30", "How long refused webhooks are kept to be verified again."),
+    "KEEP_IDEMPOTENCY_DAYS": (values.days, "30", "How long an idempotency key stands for its order."),
+    "POLL_FIRST_S": (
+        values.seconds,
+        "by provider",
+        "From a submission to the first poll, whatever the provider documents.",
+    ),
+    "POLL_MAX_S": (values.seconds, "60", "The longest time between two polls of one generation."),
+    "HELD_S": (values.seconds, "120", "How long a closing word that lacks its output or reason is held for it."),
     "RETRY_SCHEDULE_S": (
-        _schedule,
+        values.schedule,
         ",".join(f"{wait:g}" for wait in RETRY_SCHEDULE_S),
         "Waits before a delivery's first and further tries.",
     ),
@@ -191,18 +123,18 @@ FIELDS: Mapping[str, tuple[Callable[[str], Any], str, str]] = {
 
 # name after the provider's: (reader, what it is)
 PROVIDER_FIELDS: Mapping[str, tuple[Callable[[str], Any], str]] = {
-    "API_KEY": (_plain, "The provider's key. Setting it is what configures the provider."),
-    "BASE_URL": (_url, "The provider's own host, if not its public one; what is set here is trusted."),
-    "WEBHOOK_SECRET": (_keys, "Secrets its webhooks may carry; several by commas, newest first, to rotate."),
-    "MAX_IN_FLIGHT": (_whole(1, 10**6), "The most generations under way at once."),
-    "REQUESTS_PER_MINUTE": (_whole(1, 10**6), "The most submissions and polls a minute, together."),
+    "API_KEY": (values.plain, "The provider's key. Setting it is what configures the provider."),
+    "BASE_URL": (values.url, "The provider's own host, if not its public one; what is set here is trusted."),
+    "WEBHOOK_SECRET": (values.keys, "Secrets its webhooks may carry; several by commas, newest first, to rotate."),
+    "MAX_IN_FLIGHT": (values.whole(1, 10**6), "The most generations under way at once."),
+    "REQUESTS_PER_MINUTE": (values.whole(1, 10**6), "The most submissions and polls a minute, together."),
 }
 
 
 def host_fields(provider: Provider) -> dict[str, tuple[Callable[[str], Any], str]]:
     """The settings that name a provider's further hosts."""
     return {
-        f"{name.upper()}_BASE_URL": (_url, f"Where `{name}` is, if not at {url}; as `BASE_URL`.")
+        f"{name.upper()}_BASE_URL": (values.url, f"Where `{name}` is, if not at {url}; as `BASE_URL`.")
         for name, url in provider.HOSTS.items()
     }
 
@@ -225,20 +157,20 @@ CADENCES = {
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """The settings an environment gives. Raises BadSetting, also for a name nobody reads."""
     given = {name.removeprefix(PREFIX): text for name, text in environment.items() if name.startswith(PREFIX)}
-    values: dict[str, Any] = {}
+    plain: dict[str, Any] = {}
     cadence: dict[str, Any] = {}
     retention: dict[str, Any] = {}
     providers: dict[tuple[str, str], dict[str, Any]] = {}
     for name, text in given.items():
         if name in FIELDS:
-            place = cadence if name in CADENCES else retention if name in RETENTIONS else values
+            place = cadence if name in CADENCES else retention if name in RETENTIONS else plain
             called = (CADENCES | RETENTIONS).get(name, name.lower())
             place[called] = _value(name, FIELDS[name][0], text)
             continue
         provider, account, part = _provider_setting(name)
         providers.setdefault((provider, account), {})[part] = _value(name, _reader_of(provider, part), text)
     accounts = {key: _account(*key, parts) for key, parts in providers.items()}
-    return Settings(cadence=Cadence(**cadence), retention=Retention(**retention), accounts=accounts, **values)
+    return Settings(cadence=Cadence(**cadence), retention=Retention(**retention), accounts=accounts, **plain)
 
 
 def _value(name: str, read: Callable[[str], Any], text: str) -> Any:

@@ -1,9 +1,9 @@
-"""A service in pieces: a clock that stands still, a real SQLite file, real HTTP on loopback, no worker running."""
+"""A service in pieces: a clock that stands still, real databases, real HTTP on loopback, no worker running."""
 
-from contextlib import asynccontextmanager
 from dataclasses import replace
 import ipaddress
 import os
+import time
 
 import pytest
 
@@ -18,13 +18,14 @@ from service.logs import configure
 from service.providers.base import Account
 from service.providers.catalog import PROVIDERS
 from service.store.migrate import migrate
-from service.store.sqlite import SqliteDatabase
+from service.store.postgres import PostgresDatabase
 from service.transport import Transport
 from service.workers.roster import roster
+from tests.databases import START, empty, opened
+from tests.postgres import fresh_database, server
 from tests.serving import served
 from tests.upstream import Upstream
 
-START = 1_790_000_000_000_000  # 2026-09-21, in microseconds
 PUBLIC_URL = "https://arrivals.example.com"
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 WEBHOOK_SECRET = "a-secret-of-the-operator"
@@ -61,21 +62,46 @@ def clock():
     return Clock()
 
 
-@asynccontextmanager
-async def opened(path, clock):
-    """A migrated database in this file."""
-    database = await SqliteDatabase.open(path, clock)
-    try:
+@pytest.fixture
+async def sqlite(tmp_path, clock):
+    """A migrated SQLite database in a file of its own."""
+    async with opened(tmp_path / "arrivals.db", clock) as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def postgres_url():
+    """A server of its own for this run, stopped and deleted at its end; `TEST_POSTGRES_URL` names another."""
+    given = os.environ.get("TEST_POSTGRES_URL")
+    if given:
+        yield given
+        return
+    with server() as started:
+        yield started.url
+
+
+@pytest.fixture(scope="session")
+async def postgres_opened(postgres_url):
+    """One pool for all tests, on one database."""
+    with fresh_database(postgres_url) as url:
+        database = await PostgresDatabase.open(url, time.time_ns, connections=8)
         await migrate(database, START)
         yield database
-    finally:
         await database.close()
 
 
 @pytest.fixture
-async def store(tmp_path, clock):
-    async with opened(tmp_path / "arrivals.db", clock) as database:
-        yield database
+async def postgres(postgres_opened, clock):
+    """A migrated PostgreSQL database, empty, on the clock of the test."""
+    postgres_opened.set_clock(clock)
+    await empty(postgres_opened)
+    return postgres_opened
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request):
+    """Each database in turn: what holds on one holds on the other."""
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from service.settings import CADENCES, FIELDS, PREFIX, PROVIDER_FIELDS, RETENTIO
 KEY = "a-key-of-16-chars"
 EXAMPLES = {
     "DATABASE": ("data/my.db", "data/my.db"),
+    "DATABASE_CONNECTIONS": ("4", 4),
     "HOST": ("0.0.0.0", "0.0.0.0"),
     "PORT": ("9000", 9000),
     "PUBLIC_URL": ("https://arrivals.example.com/base/", "https://arrivals.example.com/base"),
@@ -38,7 +39,8 @@ EXAMPLES = {
 }
 # name: texts that are wrong, and what to write instead
 WRONG = {
-    "DATABASE": (["postgresql://host/db", "", ":memory:", "/"], "the path of an SQLite file"),
+    "DATABASE": (["mysql://host/db", "", ":memory:", "/"], "the path of an SQLite file, or postgresql://USER"),
+    "DATABASE_CONNECTIONS": (["1", "1001", "many"], "a whole number from 2 to 1000"),
     "HOST": (["", "a host", "127.0.0.1\n"], "visible ASCII characters without spaces"),
     "PORT": (["65536", "-1", "80a", "", "1.5", " 80"], "a whole number from 0 to 65535"),
     "PUBLIC_URL": (
@@ -146,6 +148,20 @@ def test_wrong_value_is_not_repeated():
 def test_unknown_name_is_an_error_that_suggests_the_nearest(name, hint):
     with pytest.raises(BadSetting, match=f"^there is no setting {name}{re.escape(hint)}$"):
         read_settings({name: "value"})
+
+
+@pytest.mark.parametrize("text", ["postgresql://u:p@host:5433/db", "postgres://host/db", "postgresql:///db?host=/tmp"])
+def test_database_may_be_a_server(text):
+    settings = read_settings({"ARRIVALS_DATABASE": text})
+
+    assert (text, None) == (settings.database, settings.database_path)
+    assert "u:p" not in repr(settings)
+
+
+@pytest.mark.parametrize("text", ["postgresql://host", "postgresql://host:99999/db", "postgresql://[host/db"])
+def test_server_without_a_database_is_refused(text):
+    with pytest.raises(BadSetting, match="ARRIVALS_DATABASE must be postgresql://USER:PASSWORD@HOST/DATABASE"):
+        read_settings({"ARRIVALS_DATABASE": text})
 
 
 def test_what_is_not_ours_is_not_read():

@@ -7,12 +7,11 @@ import os
 import anyio
 
 from service.assembly import clock
-from service.keyring import keyring_path, read_keys
+from service.keyring import has_keys, keyring_path, read_keys
 from service.settings import BadSetting, Settings, read_settings
 from service.store.base import StoreError
-from service.store.migrate import applied as applied_to
-from service.store.migrate import available
-from service.store.sqlite import SqliteDatabase
+from service.store.migrate import Standing, compare
+from service.store.opening import open_database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +28,7 @@ def settings_readable(environment: Mapping[str, str]) -> tuple[Settings | None, 
     """The settings, if they can be read."""
     try:
         settings = read_settings(environment)
-        if not (settings.api_key and settings.secret_keys):
+        if not has_keys(settings):
             read_keys(keyring_path(settings))
     except BadSetting as error:
         return None, Check(
@@ -45,7 +44,7 @@ def settings_readable(environment: Mapping[str, str]) -> tuple[Settings | None, 
 def database(settings: Settings) -> Iterator[Check]:
     """It can be written, and is of this version."""
     path = settings.database_path
-    if not path.exists():
+    if path is not None and not path.exists():
         if path.parent.is_dir() and os.access(path.parent, os.W_OK):
             yield Check(name="database", ok=True, found=f"{path} is not there yet; the first start makes it")
         else:
@@ -53,31 +52,30 @@ def database(settings: Settings) -> Iterator[Check]:
             yield Check(name="database", ok=False, found=f"nothing can be written to {path.parent}", advice=advice)
         return
     try:
-        missing, unknown = anyio.run(_compared, settings)
+        name, standing = anyio.run(_compared, settings)
     except (StoreError, OSError) as error:
-        advice = "check the file's owner, permissions and disk"
+        advice = "check the file's owner, permissions and disk; or the server's address, and this user's rights"
         yield Check(name="database", ok=False, found=words(error), advice=advice)
         return
-    if unknown:
-        found = f"{path} was written by a newer Arrivals (it holds {', '.join(unknown)})"
-        yield Check(name="database", ok=False, found=found, advice="upgrade this Arrivals")
-    elif missing:
+    if standing.pre:
         advice = "run `arrivals migrate`, or start `arrivals serve`"
-        yield Check(name="database", ok=False, found=f"{path} lacks {', '.join(missing)}", advice=advice)
+        yield Check(name="database", ok=False, found=f"{name} lacks {', '.join(standing.pre)}", advice=advice)
+    elif standing.post:
+        waiting = f"{', '.join(standing.post)} waits for `arrivals migrate --post`, when no older release runs"
+        yield Check(name="database", ok=True, found=f"{name} can be written; {waiting}")
     else:
-        yield Check(name="database", ok=True, found=f"{path} can be written and is up to date")
+        yield Check(name="database", ok=True, found=f"{name} can be written and is up to date")
 
 
-async def _compared(settings: Settings) -> tuple[list[str], list[str]]:
-    """Migrations that it lacks, and those that this version does not know. Raises StoreError."""
-    database = await SqliteDatabase.open(settings.database_path, clock)
+async def _compared(settings: Settings) -> tuple[str, Standing]:
+    """Its name, and how it compares with this version. Raises StoreError."""
+    database = await open_database(settings.database, clock, settings.database_connections)
     try:
         async with database.transaction() as tx:  # taken to write, though nothing is written
             await tx.now()
-        applied, known = await applied_to(database), available()
+        return database.name, await compare(database)
     finally:
         await database.close()
-    return [name for name in known if name not in applied], [name for name in applied if name not in known]
 
 
 def words(error: Exception) -> str:

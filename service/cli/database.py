@@ -7,31 +7,39 @@ from service.assembly import assembled, clock
 from service.cli.main import settings_from_environment, tells_errors
 from service.cli.tables import as_json, show_table
 from service.logs import configure
-from service.store.migrate import migrate
-from service.store.sqlite import SqliteDatabase
+from service.store.migrate import Standing, compare, migrate
+from service.store.opening import on_server, open_database
 
 
 @click.command("migrate")
+@click.option("--post", is_flag=True, help="Also what only this release runs on; no older one may run any more.")
 @click.option("--json", "as_program", is_flag=True, help="One JSON object.")
 @tells_errors
-def migrate_command(as_program: bool) -> None:
-    """Bring the database up to date, and say what was applied. `serve` does this too."""
+def migrate_command(post: bool, as_program: bool) -> None:
+    """Bring the database up to date, and say what was applied. `serve` does this too.
+
+    On PostgreSQL, where older releases may still run beside this one, what they could not bear waits for --post.
+    """
     settings = settings_from_environment()
 
-    async def run() -> list[str]:
-        database = await SqliteDatabase.open(settings.database_path, clock)
+    async def run() -> tuple[str, list[str], Standing]:
+        database = await open_database(settings.database, clock, settings.database_connections)
         try:
-            return await migrate(database, clock())
+            applied = await migrate(database, clock(), post=post or not on_server(settings.database))
+            return database.name, applied, await compare(database)
         finally:
             await database.close()
 
-    applied = anyio.run(run)
+    name, applied, standing = anyio.run(run)
     if as_program:
-        as_json({"database": settings.database, "applied": applied})
-    elif applied:
+        as_json({"database": name, "applied": applied, "waiting": standing.post})
+        return
+    if applied:
         show_table([{"applied": name} for name in applied])
-    else:
-        click.echo(f"{settings.database} is up to date")
+    if standing.post:
+        click.echo(f"waiting for --post: {', '.join(standing.post)}")
+    elif not applied:
+        click.echo(f"{name} is up to date")
 
 
 @click.command("prune")

@@ -81,7 +81,7 @@ async def _run(settings: Settings, listening: socket.socket | None, workers: tup
         async with anyio.create_task_group() as group:
             group.start_soon(_stop_when_told, server, claim_no_more)
             host, port = listening.getsockname()[:2]
-            log.info("serving", url=f"http://{host}:{port}", public_url=settings.public_url, database=settings.database)
+            log.info("serving", url=f"http://{host}:{port}", public_url=settings.public_url, database=tools.store.name)
             await server.serve(sockets=[listening])
             group.cancel_scope.cancel()
 

@@ -26,8 +26,16 @@ class Unavailable(StoreError):
     """The database cannot be used just now: locked, full or away. Nothing is wrong with what was asked; try again."""
 
 
+class Collided(Unavailable):
+    """Two transactions wanted the same rows, and this one was undone; done again, it goes through."""
+
+
 class Unsuitable(StoreError):
     """The database, or its version, cannot be used."""
+
+
+class Rejected(StoreError):
+    """The database would not run a script; nothing of it was kept."""
 
 
 class Tx(Protocol):
@@ -49,12 +57,24 @@ class Tx(Protocol):
 class Database(Protocol):
     """A place that keeps things. Bells are hints between workers: they may be lost, so nothing waits for one alone."""
 
+    @property
+    def name(self) -> str:
+        """Where it is, for people; without a password."""
+        ...
+
     def transaction(self) -> AbstractAsyncContextManager[Tx]:
         """A transaction that may write; committed when the block ends, undone when it raises."""
         ...
 
     def reading(self) -> AbstractAsyncContextManager[Tx]:
         """A consistent view for reading only; waits for no writer."""
+        ...
+
+    async def script(self, text: str) -> None:
+        """Run several statements of the common text as one transaction that nobody else's script overlaps.
+
+        Raises Rejected.
+        """
         ...
 
     def ring(self, bell: str) -> None:

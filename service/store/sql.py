@@ -8,14 +8,15 @@ and what only SQLite knows likewise, `/* sqlite: STRICT */`. `:name` is a value.
 3. Ids are TEXT, made in Python. A sequence is no safe cursor where transactions overlap.
 4. A write that can race carries its guard in WHERE and answers with RETURNING; no row = somebody was first.
 5. An optional filter is `COALESCE(:provider, provider) = provider`: PostgreSQL cannot type a bare `:provider IS NULL`.
-6. No casts by `::`, no literal `%`, no `:word` inside a string.
+6. `-- name: forget_all (long)` marks a writing statement that may touch very many rows: it must not hold up the rest.
+7. No casts by `::`, no literal `%`, no `:word` inside a string.
 """
 
 from dataclasses import dataclass
 from importlib import resources
 import re
 
-_NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+_NAME = re.compile(r"^-- name: (\w+)( \(long\))?\n", re.MULTILINE)
 _DIALECT = re.compile(r"/\*\s*(pg|sqlite):(.*?)\*/", re.DOTALL)
 _COMMENT = re.compile(r"^\s*--.*\n", re.MULTILINE)
 _VALUE = re.compile(r"(?<!:):([a-z_]+)")
@@ -23,11 +24,12 @@ _VALUE = re.compile(r"(?<!:):([a-z_]+)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """One named statement in both dialects."""
+    """One named statement in both dialects. `long`: it may touch very many rows."""
 
     name: str
     sqlite: str
     postgres: str
+    long: bool = False
 
 
 def load(noun: str) -> dict[str, Query]:
@@ -39,8 +41,8 @@ def parse(text: str) -> dict[str, Query]:
     """The queries of one text by name."""
     _, *parts = _NAME.split(text)
     return {
-        name: Query(name=name, sqlite=for_sqlite(body), postgres=for_postgres(body))
-        for name, body in zip(parts[::2], parts[1::2], strict=True)
+        name: Query(name=name, sqlite=for_sqlite(body), postgres=for_postgres(body), long=bool(long))
+        for name, long, body in zip(parts[::3], parts[1::3], parts[2::3], strict=True)
     }
 
 

@@ -1,44 +1,68 @@
-"""The SQLite driver: one writer, several readers on their own snapshots, an in-process bell.
+"""The SQLite driver: one writer whose commits are shared, readers on their own snapshots, an in-process bell.
 
-Durable by default: write-ahead log with `synchronous=FULL`, so a committed row survives the loss of power.
+Durable by default: write-ahead log with `synchronous=FULL`, so a committed row survives the loss of power. Writing
+goes through `group_commit.py`; reading through aiosqlite, because a reader may take long and must stop nobody.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 import sqlite3
-from typing import Any
+from typing import Any, Self
 
 import aiosqlite
 import anyio
 
 from service.core.wire import Micros
-from service.store.base import Row, Unavailable, Unsuitable
+from service.store.base import Rejected, Row, Unavailable, Unsuitable
 from service.store.bell import Bells
-from service.store.sql import Query
+from service.store.group_commit import Writer
+from service.store.sql import Query, for_sqlite
 
 READERS = 3
 BUSY_MS = 10_000  # how long a second process on the same file is waited for
+STATEMENTS = 512  # kept prepared; every query of the service has room
+PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 OLDEST = (3, 37, 0)  # STRICT tables
 
 
-class SqliteTx:
-    """One transaction on one connection."""
+class ReadingTx:
+    """A view on a connection that has a thread of its own."""
 
     def __init__(self, connection: aiosqlite.Connection, clock: Callable[[], Micros]) -> None:
-        self._connection = connection
-        self._clock = clock
+        self._connection, self._clock = connection, clock
 
     async def fetch(self, query: Query, **values: Any) -> list[Row]:
         """See Tx."""
         return [dict(row) for row in await self._connection.execute_fetchall(query.sqlite, values)]
 
     async def run_many(self, query: Query, rows: Sequence[Mapping[str, Any]]) -> int:
-        """See Tx."""
-        if not rows:
-            return 0
+        """See Tx; a view refuses to write."""
         async with self._connection.executemany(query.sqlite, rows) as cursor:
             return cursor.rowcount
+
+    async def now(self) -> Micros:
+        """See Tx: one machine, one clock."""
+        return self._clock()
+
+
+class WritingTx:
+    """A block of the writer. Statements run here and now; those that say they take long, in the writer's thread."""
+
+    def __init__(self, writer: Writer, clock: Callable[[], Micros]) -> None:
+        self._writer, self._clock = writer, clock
+
+    async def fetch(self, query: Query, **values: Any) -> list[Row]:
+        """See Tx."""
+
+        def run() -> list[Row]:
+            return [dict(row) for row in self._writer.connection.execute(query.sqlite, values)]
+
+        return await self._writer.in_thread(run) if query.long else run()
+
+    async def run_many(self, query: Query, rows: Sequence[Mapping[str, Any]]) -> int:
+        """See Tx."""
+        return self._writer.connection.executemany(query.sqlite, rows).rowcount if rows else 0
 
     async def now(self) -> Micros:
         """See Tx: one machine, one clock."""
@@ -50,100 +74,125 @@ class SqliteDatabase(Bells):
 
     def __init__(self, path: Path, clock: Callable[[], Micros]) -> None:
         super().__init__()
-        self.path = path
+        self.path, self.name = path, str(path)
         self._clock = clock
-        self._writer_free = anyio.Lock()
-        self._connections: list[aiosqlite.Connection] = []
-        self._writer: aiosqlite.Connection | None = None
+        self._writer: Writer | None = None
+        self._readers: list[aiosqlite.Connection] = []
         self._give_back, self._take = anyio.create_memory_object_stream[aiosqlite.Connection](READERS)
 
     @classmethod
-    async def open(cls, path: Path, clock: Callable[[], Micros]) -> "SqliteDatabase":
+    async def open(cls, path: Path, clock: Callable[[], Micros]) -> Self:
         """Open or make the file. Raises Unsuitable when it cannot be used."""
         if sqlite3.sqlite_version_info < OLDEST:
             raise Unsuitable(f"SQLite {sqlite3.sqlite_version} is too old; Python must carry 3.37 or newer")
         database = cls(path, clock)
         try:
-            # aiosqlite leaves its thread behind when it cannot connect, so that is found out without it.
-            await anyio.to_thread.run_sync(_try, path)
-            database._writer = await database._connect()
+            # aiosqlite leaves its thread behind when it cannot connect, so that is found out by the writer.
+            database._writer = Writer(await anyio.to_thread.run_sync(_connect, path), BUSY_MS / 1000)
             for _ in range(READERS):
-                database._give_back.send_nowait(await database._connect())
+                database._give_back.send_nowait(await database._reader())
         except (sqlite3.Error, OSError) as error:
             await database.close()
             raise Unsuitable(f"cannot open the database {path}: {error}") from error
         return database
 
-    async def _connect(self) -> aiosqlite.Connection:
+    async def _reader(self) -> aiosqlite.Connection:
         connection = await aiosqlite.connect(self.path, isolation_level=None)
-        self._connections.append(connection)
+        self._readers.append(connection)
         connection.row_factory = sqlite3.Row
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_MS}", "foreign_keys=ON"):
+        for pragma in (*PRAGMAS, f"busy_timeout={BUSY_MS}", "query_only=ON"):
             await connection.execute_fetchall(f"PRAGMA {pragma}")
         return connection
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[SqliteTx]:
-        """See Database. BEGIN IMMEDIATE: the right to write is taken first, so nothing read here can be overtaken."""
-        if self._writer is None:
-            raise Unsuitable("the database is closed")
-        async with self._writer_free, _block(self._writer, "BEGIN IMMEDIATE"):
-            yield SqliteTx(self._writer, self._clock)
-
-    async def script(self, text: str) -> None:
-        """Several statements at once, for migrations; the text holds its own BEGIN and COMMIT. All or nothing."""
-        if self._writer is None:
-            raise Unsuitable("the database is closed")
-        async with self._writer_free:
-            try:
-                await self._writer.executescript(text)
-            except sqlite3.Error:
-                await self._writer.rollback()
-                raise
+    async def transaction(self) -> AsyncIterator[WritingTx]:
+        """See Database."""
+        writer = self._open_writer()
+        with _in_our_words():
+            async with writer.block():
+                yield WritingTx(writer, self._clock)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[SqliteTx]:
+    async def reading(self) -> AsyncIterator[ReadingTx]:
         """See Database."""
-        if self._writer is None:
-            raise Unsuitable("the database is closed")
+        self._open_writer()
         connection = await self._take.receive()
         try:
-            async with _block(connection, "BEGIN"):
-                yield SqliteTx(connection, self._clock)
+            with _in_our_words():
+                async with _view(connection):
+                    yield ReadingTx(connection, self._clock)
         finally:
             self._give_back.send_nowait(connection)
 
+    async def script(self, text: str) -> None:
+        """See Database."""
+        writer = self._open_writer()
+        try:
+            await writer.alone(lambda: _run_script(writer.connection, for_sqlite(text)))
+        except sqlite3.Error as error:
+            raise Rejected(str(error)) from error
+
+    def _open_writer(self) -> Writer:
+        if self._writer is None:
+            raise Unsuitable("the database is closed")
+        return self._writer
+
     async def close(self) -> None:
         """See Database."""
-        self._writer = None
-        while self._connections:
-            await self._connections.pop().close()
+        writer, self._writer = self._writer, None
+        while self._readers:
+            await self._readers.pop().close()
+        if writer is not None:
+            await anyio.to_thread.run_sync(writer.close)
         self._give_back.close()
         self._take.close()
 
 
-def _try(path: Path) -> None:
-    """Make the file, readable by its owner only (it holds subscribers' secrets), and connect to it once."""
+def _connect(path: Path) -> sqlite3.Connection:
+    """The writer's connection. The file is readable by its owner only: it holds subscribers' secrets."""
     path.touch(mode=0o600)
-    sqlite3.connect(path).close()
+    # No time-out: another process's lock is waited for without standing still.
+    connection = sqlite3.connect(
+        path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS
+    )
+    try:
+        connection.row_factory = sqlite3.Row
+        connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")  # for the switch to the write-ahead log
+        for pragma in (*PRAGMAS, "busy_timeout=0"):
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _run_script(connection: sqlite3.Connection, text: str) -> None:
+    """One transaction by hand: executescript commits whatever is open before it starts."""
+    connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE;\n{text}\n; COMMIT;")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        connection.execute("PRAGMA busy_timeout=0")
 
 
 @asynccontextmanager
-async def _block(connection: aiosqlite.Connection, begin: str) -> AsyncIterator[None]:
-    """Commit at the end, undo on any error; shielded, because half a transaction must not outlive a cancellation.
-
-    Raises Unavailable for what is the database's own trouble: a lock that is held too long, a full or broken disk.
-    """
+async def _view(connection: aiosqlite.Connection) -> AsyncIterator[None]:
+    """A snapshot; shielded, because it must not outlive a cancellation."""
+    with anyio.CancelScope(shield=True):
+        await connection.execute_fetchall("BEGIN")
     try:
+        yield
+    finally:
         with anyio.CancelScope(shield=True):
-            await connection.execute_fetchall(begin)
-        try:
-            yield
-            with anyio.CancelScope(shield=True):
-                await connection.commit()
-        except BaseException:
-            with anyio.CancelScope(shield=True):
-                await connection.rollback()
-            raise
+            await connection.rollback()
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    """What is the database's own trouble: a lock that is held too long, a full or broken disk. Raises Unavailable."""
+    try:
+        yield
     except sqlite3.OperationalError as error:
         raise Unavailable(f"the database cannot be used just now: {error}") from error

@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from service.store import migrate
 from service.store.migrate import available
+from tests.postgres import fresh_database
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -12,7 +14,7 @@ pytestmark = pytest.mark.timeout(30)
 def test_migrations_are_applied_once_and_named(arrivals, tmp_path):
     place = {"DATABASE": tmp_path / "new.db"}
     first = json.loads(arrivals("migrate", "--json", **place).stdout)
-    assert {"database": str(place["DATABASE"]), "applied": list(available())} == first
+    assert {"database": str(place["DATABASE"]), "applied": list(available()), "waiting": []} == first
     assert [] == json.loads(arrivals("migrate", "--json", **place).stdout)["applied"]
     assert f"{place['DATABASE']} is up to date\n" == arrivals("migrate", **place).stdout
 
@@ -20,6 +22,20 @@ def test_migrations_are_applied_once_and_named(arrivals, tmp_path):
 def test_migrations_are_a_table_for_people(arrivals, tmp_path):
     result = arrivals("migrate", DATABASE=tmp_path / "new.db")
     assert ["applied", *available()] == result.stdout.split()
+
+
+def test_on_a_server_what_the_older_release_could_not_bear_waits(arrivals, postgres_url, monkeypatch):
+    known = available()
+    later = {**known, "9000_post_less": "DROP TABLE ledgers;"}
+    monkeypatch.setattr(migrate, "available", lambda: later)
+    with fresh_database(postgres_url) as url:
+        first = json.loads(arrivals("migrate", "--json", DATABASE=url).stdout)
+        waiting = arrivals("migrate", DATABASE=url).stdout
+        last = json.loads(arrivals("migrate", "--post", "--json", DATABASE=url).stdout)
+
+    assert ([*known], ["9000_post_less"]) == (first["applied"], first["waiting"])
+    assert "waiting for --post: 9000_post_less\n" == waiting
+    assert (["9000_post_less"], []) == (last["applied"], last["waiting"])
 
 
 def test_pruning_tells_what_was_deleted_by_table(arrivals, tmp_path):

@@ -7,11 +7,13 @@ from types import SimpleNamespace
 import pytest
 
 from service.cli import outside
+from service.flow.sign import make_secret
 from service.proof.plan import PATHS
 from service.proof.processes import free_port
 from service.providers.catalog import PROVIDERS
 from service.store.migrate import available
 from tests.cli.conftest import Hook
+from tests.postgres import fresh_database
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -99,8 +101,31 @@ def test_database_that_cannot_be_used_is_found(doctor, arrivals, tmp_path):
 
 def test_database_of_a_newer_version_is_found(doctor, arrivals, tmp_path, monkeypatch):
     arrivals("migrate", DATABASE=tmp_path / "new.db")
-    monkeypatch.setattr("service.cli.checks.available", lambda: dict([*available().items()][:-1]))
+    known = dict([*available().items()][:-1])
+    monkeypatch.setattr("service.store.migrate.available", lambda: known)
     assert "was written by a newer Arrivals" in doctor(DATABASE=tmp_path / "new.db")["database"]["found"]
+
+
+def test_database_on_a_server_is_looked_at_too(doctor, arrivals, postgres_url, monkeypatch):
+    keys = {
+        "API_KEY": "key-of-16-letters",
+        "SECRET_KEYS": "key-of-16-letters",
+        "CALLBACK_SECRET": make_secret(bytes(32)),
+    }
+    with fresh_database(postgres_url) as url:
+        lacking = doctor(DATABASE=url, **keys)["database"]
+        arrivals("migrate", DATABASE=url)
+        well = doctor(DATABASE=url, **keys)["database"]
+        later = {**available(), "9000_post_less": "DROP TABLE ledgers;"}
+        monkeypatch.setattr("service.store.migrate.available", lambda: later)
+        waiting = doctor(DATABASE=url, **keys)["database"]
+        keyless = doctor(DATABASE=url)["settings"]
+
+    assert (False, True, True) == (lacking["ok"], well["ok"], waiting["ok"])
+    assert "lacks 0001_initial" in lacking["found"]
+    assert "can be written and is up to date" in well["found"]
+    assert "9000_post_less waits for `arrivals migrate --post`" in waiting["found"]
+    assert "ARRIVALS_CALLBACK_SECRET must be set" in keyless["found"]
 
 
 def test_service_that_is_away_or_somebody_else_is_told(doctor, rehearsal):

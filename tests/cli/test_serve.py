@@ -11,12 +11,14 @@ import httpx
 import pytest
 
 from service.cli.serve import _listen, _serve
+from service.flow.sign import make_secret
 from service.keyring import with_keys
 from service.logs import configure
 from service.proof.processes import Process, free_port
 from service.settings import read_settings
 from service.workers.roster import NAMES
 from tests.cli.conftest import asking_for, environment
+from tests.postgres import fresh_database
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -76,13 +78,30 @@ def test_second_start_keeps_the_keys_and_the_database(started):
     assert not {"keys_made", "database_migrated"} & set(told(again))
 
 
-def test_web_only_answers_and_workers_only_works(started, tmp_path, rehearsal):
+@pytest.fixture(params=["file", "server"])
+def shared(request, tmp_path):
+    """Settings of a database that several processes share: a file on one machine, or a server."""
+    keys = {
+        "API_KEY": "key-of-16-letters",
+        "SECRET_KEYS": "key-of-16-letters",
+        "CALLBACK_SECRET": make_secret(bytes(32)),
+    }
+    if request.param == "file":
+        yield {"DATABASE": tmp_path / "my.db", **keys}
+        return
+    with fresh_database(request.getfixturevalue("postgres_url")) as url:
+        yield {"DATABASE": url, **keys}
+
+
+@pytest.mark.timeout(30)
+def test_web_only_answers_and_workers_only_works(started, tmp_path, rehearsal, shared):
     """Two processes on one database are one service."""
     provider = {"VTRIX_API_KEY": "rehearsal-vtrix", "VTRIX_BASE_URL": f"http://127.0.0.1:{rehearsal}/vtrix"}
-    web, url = started("--web-only", **provider, API_KEY="key-of-16-letters", POLL_FIRST_S=0.1)
+    settings = {**provider, **shared, "POLL_FIRST_S": 0.1}
+    web, url = started("--web-only", **settings)
     with subprocess.Popen(
         [sys.executable, "-m", "service", "serve", "--workers-only"],
-        env=environment(DATABASE=tmp_path / "my.db", POLL_FIRST_S=0.1, **provider),
+        env=environment(**settings),
         cwd=tmp_path,
         stderr=subprocess.DEVNULL,
     ) as workers:
@@ -95,6 +114,12 @@ def test_web_only_answers_and_workers_only_works(started, tmp_path, rehearsal):
         assert 0 == workers.wait()
     assert (200, "completed") == (reply.status_code, reply.json()["status"])
     assert web.pid is not None
+
+
+def test_server_without_keys_is_one_clear_line(arrivals, postgres_url):
+    result = arrivals("serve", DATABASE=postgres_url)
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert "ARRIVALS_SECRET_KEYS, ARRIVALS_API_KEY and ARRIVALS_CALLBACK_SECRET must be set" in result.stderr
 
 
 @pytest.mark.parametrize("starts", [1, 2])

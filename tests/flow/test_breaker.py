@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from service.flow import deliver
-from tests.conftest import opened, run_worker, tools_over
+from tests.conftest import run_worker, tools_over
+from tests.databases import reopened
 from tests.flow import test_deliver
 
 subscribed, completed = test_deliver.subscribed, test_deliver.completed
@@ -100,7 +101,7 @@ async def test_one_breaker_silences_nobody_else(tools, listener, failing, subscr
 
 
 async def test_a_breaker_stays_open_over_a_restart(tools, clock, transport, upstream, failing):
-    async with opened(tools.store.path, clock) as again:
+    async with reopened(tools.store, clock) as again:
         restarted = tools_over(again, transport, clock, upstream.url, cadence=tools.cadence)
 
         assert 0 == len(await deliver.claim(restarted, 10))

@@ -12,7 +12,8 @@ from service.flow.receive import receive
 from service.store import deliveries, events, subscribers
 from service.store.base import Missing
 from service.store.subscribers import Subscriber
-from tests.conftest import WEBHOOK_SECRET, opened, run_worker, tools_over
+from tests.conftest import WEBHOOK_SECRET, run_worker, tools_over
+from tests.databases import empty, reopened
 from tests.flow.conftest import ACCEPTED, ASKED, POLLED, SUCCEEDED
 
 CLOSING = {"generation.completed", "generation.failed", "generation.canceled"}
@@ -115,9 +116,9 @@ class _ByMethod:
 _by_method = _ByMethod()
 
 
-async def lived(path, clock, transport, world, dies_at):
-    """One process on the file, until it dies or everything is done; whether it died."""
-    async with opened(path, clock) as inner:
+async def lived(store, clock, transport, world, dies_at):
+    """One process on the database, until it dies or everything is done; whether it died."""
+    async with reopened(store, clock) as inner:
         mortal = Mortal(inner, dies_at)
         tools = tools_over(mortal, transport, clock, world.upstream.url)
         try:
@@ -132,7 +133,7 @@ async def lived(path, clock, transport, world, dies_at):
 
 
 @pytest.mark.timeout(60)
-async def test_death_at_any_point_loses_and_doubles_nothing(tmp_path, clock, transport, upstream, listener):
+async def test_death_at_any_point_loses_and_doubles_nothing(store, clock, transport, upstream, listener):
     """Each point in turn: afterwards one closing event, one delivery that arrived, one submission."""
     dies_at, died = 0, True
     while died:
@@ -141,22 +142,22 @@ async def test_death_at_any_point_loses_and_doubles_nothing(tmp_path, clock, tra
         listener.asked.clear()
         world = World(upstream, listener)
         world.ready()
-        path = tmp_path / f"{dies_at}.db"
-        async with opened(path, clock) as database, database.transaction() as tx:
+        await empty(store)
+        async with store.transaction() as tx:
             url = f"{listener.url}/events"
-            secret = tools_over(database, transport, clock, upstream.url).callback_secret
+            secret = tools_over(store, transport, clock, upstream.url).callback_secret
             await subscribers.insert(tx, Subscriber(id="sub_1", url=url, secret=secret, created_at=clock()))
 
-        died = await lived(path, clock, transport, world, dies_at)
+        died = await lived(store, clock, transport, world, dies_at)
         world.ready()
-        assert not await lived(path, clock, transport, world, 10**9)
+        assert not await lived(store, clock, transport, world, 10**9)
 
-        await agreed(path, clock, transport, world)
+        await agreed(store, clock, transport, world)
     assert dies_at > 60
 
 
-async def agreed(path, clock, transport, world):
-    async with opened(path, clock) as database:
+async def agreed(store, clock, transport, world):
+    async with reopened(store, clock) as database:
         tools = tools_over(database, transport, clock, world.upstream.url)
         if not world.submissions:
             # It died between the commit of `submitting` and the call: nobody can know, so it is never sent again.
@@ -175,11 +176,10 @@ async def agreed(path, clock, transport, world):
     assert {event.id for event in emitted} == {asked.headers["webhook-id"] for asked in world.listener.asked}
 
 
-async def test_an_order_that_was_not_answered_may_be_nowhere(tmp_path, clock, transport, upstream, listener):
+async def test_an_order_that_was_not_answered_may_be_nowhere(store, clock, transport, upstream, listener):
     """Only what was answered 202 is promised."""
-    async with opened(tmp_path / "a.db", clock) as inner:
-        tools = tools_over(Mortal(inner, 1), transport, clock, upstream.url)
-        with pytest.raises(Died):
-            await order(tools, Asked(**ASKED))
-        with pytest.raises(Missing):
-            await stored(tools_over(inner, transport, clock, upstream.url), "gen_any")
+    tools = tools_over(Mortal(store, 1), transport, clock, upstream.url)
+    with pytest.raises(Died):
+        await order(tools, Asked(**ASKED))
+    with pytest.raises(Missing):
+        await stored(tools_over(store, transport, clock, upstream.url), "gen_any")

@@ -154,7 +154,7 @@ async def test_a_result_that_cannot_be_had_is_asked_for_later(tools, queued, ask
 
     assert (Status.SUBMITTED, None) == (generation.status, generation.held)
     async with tools.store.reading() as tx:
-        assert 1 == (await accounts.ledger_of(tx, ("seacloud", "default"))).misses
+        assert 1 == (await accounts.ledger_seen(tx, ("seacloud", "default"))).misses
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ async def test_a_result_that_is_of_no_use_is_waited_for(tools, queued, asked_abo
     generation = await asked_about(generation_id, ended, answer)
     assert (Status.SUBMITTED, Status.COMPLETED) == (generation.status, generation.held.status)
     async with tools.store.reading() as tx:
-        assert 0 == (await accounts.ledger_of(tx, ("seacloud", "default"))).misses
+        assert 0 == (await accounts.ledger_seen(tx, ("seacloud", "default"))).misses
 
     generation = await asked_about(generation_id, ended, (200, {"request_id": "sc-1", "outputs": [{"url": IMAGE}]}))
 

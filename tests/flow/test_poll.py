@@ -28,7 +28,7 @@ async def test_a_provider_that_keeps_failing_is_asked_less_and_then_again(tools,
     clock.advance(30)
 
     async with tools.store.reading() as tx:
-        ledger = await accounts.ledger_of(tx, ("eachlabs", "default"))
+        ledger = await accounts.ledger_seen(tx, ("eachlabs", "default"))
     assert (8, True) == (ledger.misses, ledger.open_until > clock.at)
     assert 0 == await run_worker(tools, "poll")
 
@@ -57,7 +57,7 @@ async def test_a_provider_out_of_reach_counts_as_a_miss(store, transport, clock,
     await run_worker(tools_over(store, transport, clock, "http://127.0.0.1:1"), "poll")
 
     async with store.reading() as tx:
-        assert 1 == (await accounts.ledger_of(tx, ("eachlabs", "default"))).misses
+        assert 1 == (await accounts.ledger_seen(tx, ("eachlabs", "default"))).misses
     assert generation_id
 
 

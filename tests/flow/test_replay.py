@@ -3,8 +3,6 @@
 from contextlib import asynccontextmanager
 from dataclasses import replace
 import json
-import shutil
-import sqlite3
 
 import pytest
 
@@ -21,7 +19,8 @@ from service.providers.base import Unverified
 from service.store import deliveries, events, generations, observations, replays, subscribers
 from service.store.base import Missing, Unavailable
 from service.store.replays import Filters, Progress, What
-from tests.conftest import opened, run_worker, tools_over
+from tests.conftest import run_worker, tools_over
+from tests.databases import empty, everything, reopened
 from tests.flow import test_deliver
 from tests.flow.conftest import SUCCEEDED
 from tests.flow.test_crash import Died, Mortal
@@ -96,18 +95,6 @@ async def announced(tools):
 async def webhook_of(tools, webhook_id):
     async with tools.store.reading() as tx:
         return await observations.webhook_by_id(tx, webhook_id)
-
-
-def everything(path):
-    """Every row of every table but the replays themselves."""
-    connection = sqlite3.connect(path)
-    try:
-        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-        return {
-            name: sorted(connection.execute(f"SELECT * FROM {name}"), key=repr) for name in tables if name != "replays"
-        }
-    finally:
-        connection.close()
 
 
 def mended(tools, secret):
@@ -300,10 +287,10 @@ async def test_a_dry_run_writes_nothing_and_tells_the_same_counts(tools, told, c
     for webhook in (first, first, second):
         await calls_back(webhook.generation_id, WORD)
     await run_worker(blind, "read")
-    before = everything(tools.store.path)
+    before = await everything(tools.store)
 
     dry = await ended(tools, await start(tools, What.WEBHOOKS, Filters(), dry_run=True))
-    assert before == everything(tools.store.path)
+    assert before == await everything(tools.store)
     replay = await ended(tools, await start(tools, What.WEBHOOKS, Filters()))
 
     assert {"unreadable": 2, "advanced": 2, "repeated": 1} == replay.findings == dry.findings
@@ -314,10 +301,10 @@ async def test_a_dry_run_writes_nothing_and_tells_the_same_counts(tools, told, c
 async def test_a_dry_run_of_events_sends_nothing_and_tells_the_same_counts(tools, listener, subscribed, arrived):
     await subscribed()
     await arrived(3)
-    before = everything(tools.store.path)
+    before = await everything(tools.store)
 
     dry = await ended(tools, await start(tools, What.EVENTS, Filters(), dry_run=True))
-    assert before == everything(tools.store.path)
+    assert before == await everything(tools.store)
     assert 0 == await run_worker(tools, "deliver")
     replay = await ended(tools, await start(tools, What.EVENTS, Filters()))
 
@@ -328,10 +315,10 @@ async def test_a_dry_run_of_the_quarantine_releases_nothing_and_tells_the_same_c
     await refused("yesterday's")
     await refused("a guess")
     today = mended(tools, "yesterday's")
-    before = everything(tools.store.path)
+    before = await everything(tools.store)
 
     dry = await ended(today, await start(today, What.QUARANTINE, Filters(), dry_run=True))
-    assert before == everything(tools.store.path)
+    assert before == await everything(tools.store)
     replay = await ended(today, await start(today, What.QUARANTINE, Filters()))
 
     assert {"verified": 1, "unverified": 1} == replay.findings == dry.findings
@@ -607,23 +594,22 @@ async def test_a_replay_waits_for_a_database_that_is_away(tools, clock, told, un
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("what", [What.EVENTS, What.WEBHOOKS])
 async def test_death_at_any_point_sends_nothing_twice(
-    tmp_path, tools, clock, transport, upstream, subscribed, arrived, what
+    tools, clock, transport, upstream, listener, subscribed, arrived, what
 ):
     """Each point in turn: the next process goes on where the last one stood, and counts each once."""
-    await subscribed()
-    await arrived(3)
-    replay = await start(tools, what, Filters(), rate_per_s=2)
-    before = await announced(tools)
-    await tools.store.close()
     dies_at, died = 0, True
     while died:
         dies_at += 1
-        path = shutil.copy(tools.store.path, tmp_path / f"{dies_at}.db")
+        await empty(tools.store)
+        await subscribed()
+        await arrived(3)
+        replay = await start(tools, what, Filters(), rate_per_s=2)
+        before = await announced(tools)
 
-        died = await lived(path, clock, transport, upstream, dies_at)
-        assert not await lived(path, clock, transport, upstream, 10**9)
+        died = await lived(tools.store, clock, transport, upstream, dies_at)
+        assert not await lived(tools.store, clock, transport, upstream, 10**9)
 
-        async with opened(path, clock) as database, database.reading() as tx:
+        async with tools.store.reading() as tx:
             now = await replays.by_id(tx, replay.id)
             sent = [
                 [one.redelivered for one in await deliveries.of_generation(tx, event.generation_id)]
@@ -635,9 +621,9 @@ async def test_death_at_any_point_sends_nothing_twice(
     assert dies_at > 10
 
 
-async def lived(path, clock, transport, upstream, dies_at):
-    """One process on the file, until it dies or the replay has ended; whether it died."""
-    async with opened(path, clock) as inner:
+async def lived(store, clock, transport, upstream, dies_at):
+    """One process on the database, until it dies or the replay has ended; whether it died."""
+    async with reopened(store, clock) as inner:
         mortal = Mortal(inner, dies_at)
         tools = tools_over(mortal, transport, clock, upstream.url)
         try:
@@ -664,10 +650,10 @@ async def test_one_webhook_is_replayed_at_once(tools, told, calls_back):
     webhook = await told(b"<html>")
     again = await calls_back(webhook.generation_id, WORD)
     await run_worker(replace(tools, upstreams={}), "read")
-    before = everything(tools.store.path)
+    before = await everything(tools.store)
 
     assert "advanced" == await replay_one(tools, again.id, dry_run=True)
-    assert before == everything(tools.store.path)
+    assert before == await everything(tools.store)
     assert ["advanced", "repeated"] == [await replay_one(tools, again.id, dry_run=False) for _ in range(2)]
     assert "unreadable" == await replay_one(tools, webhook.id, dry_run=False)
     assert [(webhook.generation_id, "generation.completed")] == await announced(tools)

@@ -9,7 +9,8 @@ import pytest
 
 from service.store import events
 from service.web.app import make_app
-from tests.conftest import opened, tools_over
+from tests.conftest import tools_over
+from tests.databases import reopened
 from tests.serving import served
 from tests.store.examples import event
 
@@ -99,10 +100,9 @@ async def test_a_stream_cut_at_random_misses_none_and_repeats_none(tools, dice):
 
 
 @pytest.mark.timeout(60)
-async def test_a_list_read_while_eight_write_misses_none_and_repeats_none(tmp_path, clock, transport, upstream, dice):
-    """Two processes on one file, four writers in each; the reader is cut off in the middle of two hundred answers."""
-    path = tmp_path / "shared.db"
-    async with opened(path, clock) as store, opened(path, clock) as beside:
+async def test_a_list_read_while_eight_write_misses_none_and_repeats_none(store, clock, transport, upstream, dice):
+    """Two processes on one database, four writers in each; the reader is cut off in the middle of 200 answers."""
+    async with reopened(store, clock) as beside:
         names = [[f"{writer}-{number:03}" for number in range(EVENTS // WRITERS)] for writer in range(WRITERS)]
         seen, after, cuts = [], "0", 0
 

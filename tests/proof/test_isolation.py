@@ -11,7 +11,8 @@ from service.flow.tools import Limits
 from service.store import deliveries, events, subscribers
 from service.store.subscribers import Subscriber
 from service.workers.roster import roster
-from tests.conftest import opened, tools_over
+from tests.conftest import tools_over
+from tests.databases import empty
 from tests.serving import served
 from tests.store.examples import event, generation, scheduled
 from tests.store.examples import keep as keep_generations
@@ -53,10 +54,11 @@ class World:
         return Starlette(routes=[Route(path, door, methods=["POST"]) for path, door in doors.items()])
 
 
-async def arrivals(path, clock, transport, names, in_flight):
+async def arrivals(store, clock, transport, names, in_flight):
     """What the healthy one is sent, in order, while these are subscribed and the worker runs as it does in service."""
     world = World()
-    async with opened(path, clock) as store, served(lambda _: world.app) as port:
+    await empty(store)
+    async with served(lambda _: world.app) as port:
         url = f"http://127.0.0.1:{port}"
         tools = tools_over(store, transport, clock, url, limits=Limits(delivery_timeout_s=60))
         await keep_generations(store, *(scheduled(f"{number}") for number in range(GENERATIONS)))
@@ -104,10 +106,10 @@ async def announce(tools, names, number, url):
 
 
 @pytest.mark.timeout(60)
-async def test_the_healthy_ones_events_arrive_as_if_it_were_alone(tmp_path, clock, transport):
+async def test_the_healthy_ones_events_arrive_as_if_it_were_alone(store, clock, transport):
     """One at a time, so that their order is one order; the others may have ten on their way."""
-    alone = await arrivals(tmp_path / "alone.db", clock, transport, ("healthy",), 1)
-    among = await arrivals(tmp_path / "among.db", clock, transport, ("failing", "hanging", "healthy"), 1)
+    alone = await arrivals(store, clock, transport, ("healthy",), 1)
+    among = await arrivals(store, clock, transport, ("failing", "hanging", "healthy"), 1)
 
     assert [f"evt_{number:03}" for number in range(EVENTS)] == alone.arrived
     assert alone.arrived == among.arrived
@@ -115,8 +117,8 @@ async def test_the_healthy_ones_events_arrive_as_if_it_were_alone(tmp_path, cloc
 
 
 @pytest.mark.timeout(60)
-async def test_with_many_at_once_each_generations_events_keep_their_order(tmp_path, clock, transport):
-    among = await arrivals(tmp_path / "among.db", clock, transport, ("failing", "hanging", "healthy"), 10)
+async def test_with_many_at_once_each_generations_events_keep_their_order(store, clock, transport):
+    among = await arrivals(store, clock, transport, ("failing", "hanging", "healthy"), 10)
 
     assert EVENTS == len(among.arrived) == len(set(among.arrived))
     for first in range(GENERATIONS):

@@ -11,7 +11,8 @@ from service.flow import replay as replaying
 from service.flow.replay import start
 from service.store import events, observations, replays
 from service.store.replays import Filters, Progress, What
-from tests.conftest import START, opened, run_worker, tools_over
+from tests.conftest import START, run_worker, tools_over
+from tests.databases import reopened
 from tests.store.examples import keep, scheduled, webhook
 
 GENERATIONS, WORDS = 2500, 4
@@ -50,7 +51,7 @@ async def full(tools, store):
             await observations.insert_webhook(tx, came)
     while await run_worker(tools, "read"):
         pass
-    return store.path
+    return store
 
 
 async def announced(tools):
@@ -76,9 +77,8 @@ async def test_ten_thousand_webhooks_replayed_twice_announce_nothing_again(full,
     for _ in range(20):
         await run_worker(tools, "replay")
     (under_way,) = await replaying.claim(tools, 1)  # and here the process ends
-    await tools.store.close()
 
-    async with opened(full, clock) as again:
+    async with reopened(full, clock) as again:
         restarted = tools_over(again, transport, clock, upstream.url)
         assert 0 == await run_worker(restarted, "replay")
         clock.advance(LEASE_S)

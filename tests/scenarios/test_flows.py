@@ -14,7 +14,8 @@ from service.flow.sign import make_secret
 from service.providers.base import Unverified
 from service.store import events, subscribers
 from service.store.subscribers import Subscriber
-from tests.conftest import WEBHOOK_SECRET, opened, run_worker, tools_over
+from tests.conftest import WEBHOOK_SECRET, run_worker, tools_over
+from tests.databases import reopened
 from tests.fixtures import FIXTURES
 from tests.flow.streams import HEARD, Stream
 from tests.upstream import CUT
@@ -152,7 +153,7 @@ class Play:
 
 
 @pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
-async def test_story(path, tools, clock, upstream, listener, transport, tmp_path):
+async def test_story(path, tools, clock, upstream, listener, transport):
     """What a story says happens, happens."""
     story = json.loads(path.read_text())
     play = Play(tools, clock, upstream, listener, story, path)
@@ -162,8 +163,7 @@ async def test_story(path, tools, clock, upstream, listener, transport, tmp_path
             ((name, told),) = step.items()
             if name == "crash":
                 # The process dies: only what was committed is there for the next one.
-                await play.tools.store.close()
-                again = await databases.enter_async_context(opened(tmp_path / "arrivals.db", clock))
+                again = await databases.enter_async_context(reopened(play.tools.store, clock))
                 play.tools = tools_over(again, transport, clock, upstream.url)
             else:
                 await getattr(play, name)(told)

@@ -10,9 +10,11 @@ import pytest
 
 from service.store import migrate as room
 from service.store.base import Unsuitable
-from service.store.migrate import available, migrate
+from service.store.migrate import available, compare, migrate
+from service.store.postgres import PostgresDatabase
 from service.store.sql import parse
 from service.store.sqlite import SqliteDatabase
+from tests.postgres import fresh_database
 
 NOW = round(datetime(2026, 9, 21, tzinfo=UTC).timestamp() * 1_000_000)
 QUERIES = parse("""
@@ -21,7 +23,9 @@ SELECT name, digest, applied_at FROM migrations ORDER BY name;
 -- name: alter
 UPDATE migrations SET digest = 'another';
 -- name: tables
-SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name;
+SELECT /* pg: tablename AS */ name FROM /* sqlite: sqlite_master WHERE type = 'table' */
+    /* pg: pg_tables WHERE schemaname = CURRENT_SCHEMA() */
+ ORDER BY name;
 """)
 MIGRATE = """
 import sys, anyio
@@ -42,10 +46,35 @@ anyio.run(main)
 
 
 @pytest.fixture
-async def fresh(tmp_path, clock):
-    database = await SqliteDatabase.open(tmp_path / "arrivals.db", clock)
+async def fresh_sqlite(tmp_path, clock):
+    path = tmp_path / "arrivals.db"
+
+    async def again():
+        return await SqliteDatabase.open(path, clock)
+
+    database = await again()
+    database.again = again
     yield database
     await database.close()
+
+
+@pytest.fixture
+async def fresh_postgres(postgres_url, clock):
+    with fresh_database(postgres_url) as url:
+
+        async def again():
+            return await PostgresDatabase.open(url, clock, connections=2)
+
+        database = await again()
+        database.again = again
+        yield database
+        await database.close()
+
+
+@pytest.fixture(params=["fresh_sqlite", "fresh_postgres"])
+def fresh(request):
+    """A database without any table; `again()` opens it once more."""
+    return request.getfixturevalue(request.param)
 
 
 async def rows(database, name):
@@ -85,6 +114,37 @@ async def test_database_of_a_newer_release_is_refused(fresh):
         await migrate(fresh, NOW)
 
 
+async def test_older_release_runs_on_what_a_newer_one_prepared(fresh, monkeypatch):
+    """New schema, old code: what a `pre` migration made does not stop who does not know it."""
+    known = available()
+    with monkeypatch.context() as newer:
+        newer.setattr(room, "available", lambda: {**known, "9000_pre_more": "CREATE TABLE more (id TEXT);"})
+        assert [*known, "9000_pre_more"] == await migrate(fresh, NOW)
+    assert [] == await migrate(fresh, NOW)
+    assert ("9000_pre_more",) == (await compare(fresh)).newer
+
+
+async def test_older_release_is_refused_after_what_only_the_newer_one_bears(fresh, monkeypatch):
+    known = available()
+    with monkeypatch.context() as newer:
+        newer.setattr(room, "available", lambda: {**known, "9000_post_less": "DROP TABLE ledgers;"})
+        await migrate(fresh, NOW)
+    with pytest.raises(Unsuitable, match="it holds migration 9000_post_less"):
+        await migrate(fresh, NOW)
+
+
+async def test_post_migration_waits_until_it_is_asked_for(fresh, monkeypatch):
+    """Old code may still run on it; the new code runs before it and after it."""
+    known = available()
+    later = {**known, "9000_post_less": "DROP TABLE ledgers;", "9001_pre_more": "CREATE TABLE more (id TEXT);"}
+    monkeypatch.setattr(room, "available", lambda: later)
+    assert [*known, "9001_pre_more"] == await migrate(fresh, NOW, post=False)
+    assert ("9000_post_less",) == (await compare(fresh)).post
+    assert [] == await migrate(fresh, NOW, post=False)
+    assert ["9000_post_less"] == await migrate(fresh, NOW)
+    assert ((), ()) == ((await compare(fresh)).pre, (await compare(fresh)).post)
+
+
 async def test_further_migration_is_added(fresh, monkeypatch):
     await migrate(fresh, NOW)
     known = available()
@@ -95,16 +155,16 @@ async def test_further_migration_is_added(fresh, monkeypatch):
 
 async def test_failing_migration_leaves_nothing_behind(fresh, monkeypatch):
     monkeypatch.setattr(room, "available", lambda: {"9000_bad": "CREATE TABLE half (id TEXT); CREATE NONSENSE;"})
-    with pytest.raises(Unsuitable, match=r"migration 9000_bad cannot be applied to .*: near"):
+    with pytest.raises(Unsuitable, match=r"migration 9000_bad cannot be applied to .*NONSENSE"):
         await migrate(fresh, NOW)
     assert [] == await rows(fresh, "tables")
     monkeypatch.undo()
     assert list(available()) == await migrate(fresh, NOW)
 
 
-async def test_two_instances_may_migrate_at_once(fresh, clock):
+async def test_two_instances_may_migrate_at_once(fresh):
     """Each migration is applied by exactly one of them, and both go on."""
-    second = await SqliteDatabase.open(fresh.path, clock)
+    second = await fresh.again()
     applied = []
 
     async def go(database):

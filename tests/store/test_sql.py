@@ -10,6 +10,7 @@ from service.store.generations import LAST
 from service.store.migrate import available
 from service.store.sql import for_postgres, for_sqlite, load, parse
 from tests.fixtures import ROOT
+from tests.postgres import fresh_database
 
 NOUNS = sorted(path.stem for path in (ROOT / "service/store/sql").glob("*.sql"))
 QUERIES = [(noun, query) for noun in NOUNS for query in load(noun).values()]
@@ -49,8 +50,10 @@ def sqlite_schema():
 
 
 @pytest.fixture(scope="module")
-def postgres_schema(postgres_uri):
-    with psycopg.connect(postgres_uri, autocommit=True) as connection:
+def postgres_schema(postgres_url):
+    with fresh_database(postgres_url) as url, psycopg.connect(url, autocommit=True) as connection:
+        for text in available().values():
+            connection.execute(for_postgres(text))
         yield connection
 
 

@@ -2,15 +2,17 @@
 
 import sqlite3
 import stat
+import threading
 
 import anyio
 import pytest
 
 from service.store import sqlite as room
-from service.store.base import Unavailable, Unsuitable
+from service.store.base import Rejected, Unavailable, Unsuitable
+from service.store.group_commit import MOST
 from service.store.sql import parse
 from service.store.sqlite import READERS, SqliteDatabase
-from tests.conftest import opened
+from tests.databases import opened
 
 QUERIES = parse("""
 -- name: add
@@ -43,9 +45,9 @@ CREATE TABLE children (parent INT NOT NULL REFERENCES numbers (id) DEFERRABLE IN
 
 
 @pytest.fixture
-async def notes(store):
-    await store.script(SCHEMA)
-    return store
+async def notes(sqlite):
+    await sqlite.script(SCHEMA)
+    return sqlite
 
 
 async def add(database, *texts, then=None):
@@ -118,15 +120,96 @@ async def test_cancellation_undoes_everything(notes):
     assert ["two"] == await texts_in(notes)
 
 
-async def test_cancellation_inside_a_query_undoes_everything(notes):
+async def test_cancellation_during_the_commit_waits_for_it(notes):
+    """What has reached the disk is not half there."""
     async with anyio.create_task_group() as group:
-        group.start_soon(add, notes, *(str(number) for number in range(200)))
-        async with notes.reading() as tx:
-            await tx.fetch(QUERIES["count"])
+        group.start_soon(add, notes, "one")
+        await anyio.lowlevel.checkpoint()
         group.cancel_scope.cancel()
-    assert [] == await texts_in(notes)
+    assert ["one"] == await texts_in(notes)
     await add(notes, "two")
-    assert ["two"] == await texts_in(notes)
+
+
+async def test_blocks_that_queue_share_a_commit(notes):
+    """A first commit is under way while the others gather; then one commit ends them all."""
+    commits = []
+    notes._writer.connection.set_trace_callback(lambda text: commits.append(text) if text == "COMMIT" else None)
+    async with anyio.create_task_group() as group:
+        for number in range(20):
+            group.start_soon(add, notes, str(number))
+    assert 20 == len(await texts_in(notes))
+    assert 2 >= len(commits)
+
+
+async def test_failing_block_is_undone_alone(notes):
+    """Its neighbors in the same commit are kept."""
+    failed = []
+
+    async def fail(_tx):
+        raise RuntimeError("on purpose")
+
+    async def add_badly():
+        with pytest.raises(RuntimeError, match="on purpose"):
+            await add(notes, "bad", then=fail)
+        failed.append(1)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(add, notes, "one")
+        group.start_soon(add_badly)
+        group.start_soon(add, notes, "two")
+    assert [1] == failed
+    assert ["one", "two"] == await texts_in(notes)
+
+
+async def test_no_block_ends_before_its_commit(notes, clock):
+    """Whoever comes back from a transaction finds it in the file."""
+    seen = []
+
+    async def add_and_look(text):
+        await add(notes, text)
+        async with notes.reading() as tx:
+            seen.append(text in [row["text"] for row in await tx.fetch(QUERIES["all"])])
+
+    async with anyio.create_task_group() as group:
+        for number in range(MOST * 3):
+            group.start_soon(add_and_look, str(number))
+    assert [True] * MOST * 3 == seen
+
+
+async def test_disk_that_fills_up_undoes_the_whole_commit(notes):
+    """Everybody in it is told; with space again, everything goes on."""
+    connection = notes._writer.connection
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count={pages}")
+    refused = []
+
+    async def add_much(text):
+        try:
+            await add(notes, text * 100_000)
+        except Unavailable as error:
+            refused.append(str(error))
+
+    async with anyio.create_task_group() as group:
+        for text in "abc":
+            group.start_soon(add_much, text)
+    assert ["the database cannot be used just now: database or disk is full"] * 3 == refused
+    assert [] == await texts_in(notes)
+    connection.execute("PRAGMA max_page_count=1000000")
+    await add(notes, "one")
+    assert ["one"] == await texts_in(notes)
+
+
+async def test_long_statement_runs_beside_everything_else(notes):
+    """It is in the writer's thread; the loop goes on."""
+    long = next(iter(parse("-- name: add (long)\nINSERT INTO notes (text) VALUES (:text);").values()))
+    threads = []
+    notes._writer.connection.create_function("here", 0, lambda: threads.append(threading.current_thread().name))
+    async with notes.transaction() as tx:
+        await tx.fetch(long, text="one")
+        await tx.fetch(parse("-- name: a (long)\nSELECT here();")["a"])
+        await tx.fetch(parse("-- name: b\nSELECT here();")["b"])
+    assert [True, False] == [name.startswith("sqlite-commit") for name in threads]
+    assert ["one"] == await texts_in(notes)
 
 
 async def test_cancelled_while_waiting_for_the_writer_leaves_it_free(notes):
@@ -213,13 +296,13 @@ async def test_lock_that_is_held_too_long_is_said_and_passes(notes, clock, monke
     assert ["two"] == await texts_in(notes)
 
 
-async def test_only_the_owner_can_read_the_file(store):
-    assert 0o600 == stat.S_IMODE(store.path.stat().st_mode)
+async def test_only_the_owner_can_read_the_file(sqlite):
+    assert 0o600 == stat.S_IMODE(sqlite.path.stat().st_mode)
 
 
-async def test_commit_survives_the_loss_of_power(store):
+async def test_commit_survives_the_loss_of_power(sqlite):
     """Write-ahead log, and every commit flushed to the disk (2 is FULL)."""
-    for view in (store.transaction, store.reading):
+    for view in (sqlite.transaction, sqlite.reading):
         async with view() as tx:
             assert [{"journal_mode": "wal"}] == await tx.fetch(QUERIES["journal"])
             assert [{"synchronous": 2}] == await tx.fetch(QUERIES["synchronous"])
@@ -234,14 +317,14 @@ async def test_run_many_tells_how_many_rows_were_written(notes):
     assert ["one", "two"] == await texts_in(notes)
 
 
-async def test_the_clock_is_the_one_it_was_given(store, clock):
-    async with store.transaction() as tx:
+async def test_the_clock_is_the_one_it_was_given(sqlite, clock):
+    async with sqlite.transaction() as tx:
         assert clock.at + 1 == await tx.now()
 
 
 async def test_failing_script_leaves_nothing_behind(notes):
-    with pytest.raises(sqlite3.OperationalError):
-        await notes.script("BEGIN IMMEDIATE; INSERT INTO notes VALUES ('one'); SELECT nothing FROM nowhere; COMMIT;")
+    with pytest.raises(Rejected, match="syntax error"):
+        await notes.script("INSERT INTO notes VALUES ('one'); SELECT nothing FROM nowhere;")
     assert [] == await texts_in(notes)
     await add(notes, "two")
 
@@ -268,55 +351,55 @@ async def test_too_old_an_sqlite_is_said_in_one_line(tmp_path, clock, monkeypatc
         await SqliteDatabase.open(tmp_path / "arrivals.db", clock)
 
 
-async def test_closed_database_says_so(store):
-    await store.close()
-    for use in (store.transaction(), store.reading()):
+async def test_closed_database_says_so(sqlite):
+    await sqlite.close()
+    for use in (sqlite.transaction(), sqlite.reading()):
         with pytest.raises(Unsuitable, match="closed"):
             async with use:
                 pass
     with pytest.raises(Unsuitable, match="closed"):
-        await store.script("SELECT 1;")
+        await sqlite.script("SELECT 1;")
 
 
-async def test_closing_twice_is_nothing(store):
-    await store.close()
-    await store.close()
+async def test_closing_twice_is_nothing(sqlite):
+    await sqlite.close()
+    await sqlite.close()
 
 
-async def test_ring_between_heard_and_wait_is_not_lost(store):
-    heard = store.heard("work")
-    store.ring("work")
+async def test_ring_between_heard_and_wait_is_not_lost(sqlite):
+    heard = sqlite.heard("work")
+    sqlite.ring("work")
     with anyio.fail_after(1):
-        await store.wait("work", heard, 60)
+        await sqlite.wait("work", heard, 60)
 
 
-async def test_ring_wakes_everybody_who_waits(store):
-    heard = store.heard("work")
+async def test_ring_wakes_everybody_who_waits(sqlite):
+    heard = sqlite.heard("work")
     async with anyio.create_task_group() as group:
-        group.start_soon(store.wait, "work", heard, 60)
-        group.start_soon(store.wait, "work", heard, 60)
+        group.start_soon(sqlite.wait, "work", heard, 60)
+        group.start_soon(sqlite.wait, "work", heard, 60)
         await anyio.wait_all_tasks_blocked()
-        store.ring("work")
-    assert heard + 1 == store.heard("work")
+        sqlite.ring("work")
+    assert heard + 1 == sqlite.heard("work")
 
 
-async def test_other_bell_wakes_nobody(store):
+async def test_other_bell_wakes_nobody(sqlite):
     woken = []
 
     async def wait():
-        await store.wait("work", store.heard("work"), 60)
+        await sqlite.wait("work", sqlite.heard("work"), 60)
         woken.append("work")
 
     async with anyio.create_task_group() as group:
         group.start_soon(wait)
         await anyio.wait_all_tasks_blocked()
-        store.ring("rest")
+        sqlite.ring("rest")
         await anyio.wait_all_tasks_blocked()
         assert [] == woken
-        store.ring("work")
+        sqlite.ring("work")
     assert ["work"] == woken
 
 
-async def test_waiting_ends_by_itself(store):
-    await store.wait("work", store.heard("work"), 0.001)
-    assert 0 == store.heard("work")
+async def test_waiting_ends_by_itself(sqlite):
+    await sqlite.wait("work", sqlite.heard("work"), 0.001)
+    assert 0 == sqlite.heard("work")

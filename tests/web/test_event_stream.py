@@ -12,7 +12,8 @@ from service.core.event import EventType
 from service.store import events as stored_events
 from service.web import events as web_events
 from service.web.app import make_app
-from tests.conftest import opened, run_worker, tools_over
+from tests.conftest import run_worker, tools_over
+from tests.databases import reopened
 from tests.serving import served
 from tests.store.examples import announce, event, keep, scheduled
 from tests.web.conftest import KEY
@@ -135,15 +136,15 @@ async def test_where_it_stopped_counts_more_than_where_it_once_began(client, tol
         assert ["3"] == await stream.ids(1)
 
 
-async def test_it_resumes_without_gap_or_repeat_over_a_restart(tmp_path, clock, transport, upstream):
+async def test_it_resumes_without_gap_or_repeat_over_a_restart(tools, clock, transport, upstream):
     """Events are announced while the service is away, too."""
     heard, position = [], "0"
     for run in range(3):
-        async with opened(tmp_path / "restarted.db", clock) as store:
-            tools = tools_over(store, transport, clock, upstream.url)
+        async with reopened(tools.store, clock) as store:
+            restarted = tools_over(store, transport, clock, upstream.url)
             await announce(store, *(event(f"{run}-{number}", body=f"{run}-{number}") for number in range(3)))
             async with (
-                served(lambda _, tools=tools: make_app(tools, KEY)) as port,
+                served(lambda _, restarted=restarted: make_app(restarted, KEY)) as port,
                 httpx.AsyncClient(
                     base_url=f"http://127.0.0.1:{port}", headers=HEADERS, trust_env=False, verify=False
                 ) as client,

@@ -4,6 +4,7 @@ from jsonschema import Draft202012Validator
 import pytest
 from starlette.routing import Route
 
+from service.store.base import Unavailable
 from service.web import callbacks
 from service.web.app import DOCUMENT, make_app
 from tests.conftest import run_worker
@@ -98,10 +99,13 @@ async def test_the_document_is_served_and_is_openapi(client):
     Draft202012Validator.check_schema({"$defs": served["components"]["schemas"]})
 
 
-async def test_health_is_told_without_a_key(client, tools):
+async def test_health_is_told_without_a_key(client, tools, monkeypatch):
+    def away():
+        raise Unavailable("away")
+
     live = await client.get("/health/live", headers={"authorization": ""})
     ready = await client.get("/health/ready", headers={"authorization": ""})
-    await tools.store.close()
+    monkeypatch.setattr(tools.store, "transaction", away)
     closed = await client.get("/health/ready")
 
     assert [(200, "live"), (200, "ready")] == [(one.status_code, one.json()["status"]) for one in (live, ready)]

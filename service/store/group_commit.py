@@ -1,0 +1,133 @@
+"""The one writing connection to an SQLite file: blocks run one after the other, and all that queued share a commit.
+
+A statement costs microseconds and runs where it is asked for; a commit waits for the disk, so it runs in a thread of
+its own. While one commit is at the disk the next blocks gather, and no block ends before its commit: nothing is
+waited for, and nothing is promised too early. A block that fails is undone alone.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+import sqlite3
+from typing import TypeVar
+
+import anyio
+
+T = TypeVar("T")
+
+MOST = 64  # blocks in one commit; a bound on how long the first of them waits
+LOOK_EVERY_S = 0.001  # for the right to write, while another process has it
+
+
+@dataclass(slots=True, eq=False)
+class _Group:
+    """The blocks of one commit: how many, whether it was made, and what became of it."""
+
+    blocks: int = 0
+    ended: bool = False
+    error: BaseException | None = None
+
+
+class Writer:
+    """Blocks on one connection, which is used by nobody else. `busy_s`: how long another process is waited for."""
+
+    def __init__(self, connection: sqlite3.Connection, busy_s: float) -> None:
+        self.connection = connection
+        self._busy_s = busy_s
+        self._turn = anyio.Lock(fast_acquire=True)
+        self._group: _Group | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-commit")
+
+    @asynccontextmanager
+    async def block(self) -> AsyncIterator[sqlite3.Connection]:
+        """Everything in it is on the disk when it ends, or, if it raises, nothing. Raises sqlite3.Error."""
+        group: _Group | None = None
+        try:
+            async with self._turn:
+                group = await self._joined()
+                self.connection.execute("SAVEPOINT block")
+                try:
+                    yield self.connection
+                except BaseException as error:
+                    self._undo(group, error)
+                    raise
+                self.connection.execute("RELEASE block")
+        finally:
+            if group is not None:
+                with anyio.CancelScope(shield=True):
+                    await self._committed(group)
+
+    async def alone(self, work: Callable[[], T]) -> T:
+        """Run something on the connection outside of any group, in the thread."""
+        async with self._turn:
+            if self._group is not None:
+                await self._commit(self._group)
+            return await self.in_thread(work)
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Run what takes long, within a block; shielded, because a thread cannot be told to stop."""
+        running = asyncio.get_running_loop().run_in_executor(self._thread, work)
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait([running])
+        return running.result()
+
+    def close(self) -> None:
+        """Give the connection back; what was not committed is undone."""
+        self._thread.shutdown()
+        self.connection.close()
+
+    async def _joined(self) -> _Group:
+        """The group that the next block belongs to."""
+        if self._group is not None and self._group.blocks >= MOST:
+            with anyio.CancelScope(shield=True):
+                await self._commit(self._group)
+        if self._group is None:
+            await self._begin()
+            self._group = _Group()
+        self._group.blocks += 1
+        return self._group
+
+    async def _begin(self) -> None:
+        """The right to write is taken first, so nothing read in a block can be overtaken."""
+        give_up = anyio.current_time() + self._busy_s
+        while True:
+            try:
+                self.connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or anyio.current_time() > give_up:
+                    raise
+                await anyio.sleep(LOOK_EVERY_S)
+            else:
+                return
+
+    def _undo(self, group: _Group, error: BaseException) -> None:
+        """Undo one block. A full or broken disk may have undone the whole group already."""
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK TO block")
+            self.connection.execute("RELEASE block")
+        else:
+            self._end(group, error)
+
+    async def _committed(self, group: _Group) -> None:
+        """Whoever comes first commits for all; those who queued before have joined by then."""
+        if not group.ended:
+            async with self._turn:
+                if not group.ended:
+                    await self._commit(group)
+        if group.error is not None:
+            raise group.error
+
+    async def _commit(self, group: _Group) -> None:
+        try:
+            await self.in_thread(lambda: self.connection.execute("COMMIT"))
+        except sqlite3.Error as error:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            self._end(group, error)
+        else:
+            self._end(group, None)
+
+    def _end(self, group: _Group, error: BaseException | None) -> None:
+        group.ended, group.error, self._group = True, error, None

@@ -1,0 +1,62 @@
+"""Either database as a test needs it: empty, opened once more, with all that is in it."""
+
+from contextlib import asynccontextmanager
+
+from service.store.migrate import migrate
+from service.store.postgres import PostgresDatabase
+from service.store.sql import parse
+from service.store.sqlite import SqliteDatabase
+
+START = 1_790_000_000_000_000  # 2026-09-21, in microseconds
+_TABLES = parse("""
+-- name: tables
+SELECT /* pg: tablename AS */ name FROM
+    /* sqlite: sqlite_schema WHERE type = 'table' */
+    /* pg: pg_tables WHERE schemaname = CURRENT_SCHEMA() */
+ ORDER BY name;
+""")["tables"]
+
+
+@asynccontextmanager
+async def opened(path, clock):
+    """A migrated database in this file."""
+    database = await SqliteDatabase.open(path, clock)
+    try:
+        await migrate(database, START)
+        yield database
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def reopened(database, clock):
+    """The same database as another process, or the next one, opens it."""
+    if isinstance(database, SqliteDatabase):
+        again = await SqliteDatabase.open(database.path, clock)
+    else:
+        again = await PostgresDatabase.open(database.url, clock, connections=4)
+    try:
+        yield again
+    finally:
+        await again.close()
+
+
+async def empty(database):
+    """As a fresh database is, without making one: quicker than TRUNCATE where there is little."""
+    kept = ("migrations", "counters")
+    async with database.reading() as tx:
+        names = [row["name"] for row in await tx.fetch(_TABLES) if row["name"] not in kept]
+    text = " ".join(f"DELETE FROM {name};" for name in names)
+    await database.script(f"{text} DELETE FROM counters WHERE name <> 'events'; UPDATE counters SET counted = 0;")
+
+
+async def everything(database):
+    """Every row of every table but the replays themselves."""
+    async with database.reading() as tx:
+        names = [row["name"] for row in await tx.fetch(_TABLES)]
+        queries = parse("".join(f"-- name: {name}\nSELECT * FROM {name};\n" for name in names))
+        return {
+            name: sorted(([*row.values()] for row in await tx.fetch(queries[name])), key=repr)
+            for name in names
+            if name != "replays"
+        }

@@ -1,0 +1,263 @@
+"""The PostgreSQL driver's promises: dead connections are replaced, trouble has a name, bells reach everybody."""
+
+import anyio
+import psycopg
+import pytest
+
+from service.store import base, events
+from service.store import postgres as room
+from service.store.base import Collided, Unavailable, Unsuitable
+from service.store.migrate import migrate
+from service.store.opening import open_database
+from service.store.postgres import PostgresDatabase, without_password
+from service.store.sql import parse
+from tests.databases import START, reopened
+from tests.postgres import fresh_database, server
+from tests.store.examples import event
+
+QUERIES = parse("""
+-- name: kill_others
+SELECT pg_terminate_backend(pid) AS killed FROM pg_stat_activity
+ WHERE datname = current_database() AND pid <> pg_backend_pid();
+-- name: kill_me
+SELECT pg_terminate_backend(pg_backend_pid());
+-- name: counted
+SELECT counted FROM counters WHERE name = 'events';
+-- name: lock
+SELECT * FROM counters WHERE name = :name FOR UPDATE;
+-- name: add_counter
+INSERT INTO counters (name, counted) VALUES (:name, 0);
+-- name: count_up
+UPDATE counters SET counted = counted + 1 WHERE name = 'events' RETURNING counted;
+""")
+
+
+@pytest.fixture
+async def mortal(postgres_url, clock):
+    """A database of its own, whose connections may be killed."""
+    with fresh_database(postgres_url) as url:
+        database = await PostgresDatabase.open(url, clock, connections=4)
+        await migrate(database, START)
+        yield database
+        await database.close()
+
+
+async def count_up(database, then=None):
+    async with database.transaction() as tx:
+        counted = (await base.one(tx, QUERIES["count_up"]))["counted"]
+        if then is not None:
+            await then(tx)
+        return counted
+
+
+async def kill_everybody(url):
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute(QUERIES["kill_others"].postgres)
+
+
+async def test_connections_that_died_while_nobody_used_them_are_not_noticed(mortal):
+    """As after a restart of the server: every pooled connection is dead, and the next transaction goes through."""
+    async with anyio.create_task_group() as group:
+        for _ in range(4):
+            group.start_soon(count_up, mortal)
+    for expected in range(5, 8):
+        await kill_everybody(mortal.url)
+        assert expected == await count_up(mortal)
+
+
+async def test_connection_that_dies_in_a_transaction_undoes_it_and_says_so(mortal):
+    with pytest.raises(Unavailable, match="just now"):
+        await count_up(mortal, then=lambda tx: tx.fetch(QUERIES["kill_me"]))
+    assert 1 == await count_up(mortal)
+
+
+async def test_connection_that_dies_before_the_commit_undoes_it(mortal):
+    with pytest.raises(Unavailable):
+        await count_up(mortal, then=lambda _tx: kill_everybody(mortal.url))
+    assert 1 == await count_up(mortal)
+
+
+class Heap:
+    """Things that come one by one, and may be waited for."""
+
+    def __init__(self):
+        self.things = []
+        self._more = anyio.Event()
+
+    def put(self, thing):
+        """One more."""
+        self.things.append(thing)
+        self._more.set()
+
+    async def grows(self, by):
+        """Wait until there are so many more."""
+        wanted = len(self.things) + by
+        while len(self.things) < wanted:
+            self._more = anyio.Event()
+            await self._more.wait()
+
+
+@pytest.mark.timeout(30)
+async def test_server_that_is_away_is_unavailable_and_comes_back(clock, monkeypatch):
+    """It dies under load and starts again, as in a failover: meanwhile it is said, and nothing committed is lost."""
+    monkeypatch.setattr(room, "PATIENCE_S", 0.5)
+    counted, refused = Heap(), Heap()
+
+    async def load(database, stop):
+        while not stop.is_set():
+            try:
+                counted.put(await count_up(database))
+            except Unavailable as error:
+                refused.put(error)
+
+    with server() as one:
+        database = await PostgresDatabase.open(one.url, clock, connections=4)
+        await migrate(database, START)
+        stop = anyio.Event()
+        async with anyio.create_task_group() as group:
+            for _ in range(4):
+                group.start_soon(load, database, stop)
+            await counted.grows(20)
+            await anyio.to_thread.run_sync(one.die)
+            await refused.grows(4)
+            await anyio.to_thread.run_sync(one.start)
+            await counted.grows(20)
+            stop.set()
+        last = await count_up(database)
+        await database.close()
+
+    assert len(counted.things) == len(set(counted.things))
+    assert last > max(counted.things)
+
+
+async def test_transactions_in_each_others_way_are_told_to_try_again(mortal):
+    """The server ends one of two that wait for each other."""
+    async with mortal.transaction() as tx:
+        await tx.fetch(QUERIES["add_counter"], name="other")
+    ready, collided = [anyio.Event(), anyio.Event()], []
+
+    async def cross(first, second, mine, theirs):
+        try:
+            async with mortal.transaction() as tx:
+                await tx.fetch(QUERIES["lock"], name=first)
+                mine.set()
+                await theirs.wait()
+                await tx.fetch(QUERIES["lock"], name=second)
+        except Collided:
+            collided.append(first)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(cross, "events", "other", *ready)
+        group.start_soon(cross, "other", "events", *reversed(ready))
+    assert 1 == len(collided)
+
+
+async def test_cursor_never_skips_an_event_that_commits_late(mortal, clock):
+    """Writers held open in every order: whoever reads by cursor sees every position, each once, none too early."""
+    seen, after = [], 0
+
+    async def look():
+        nonlocal after
+        async with mortal.reading() as tx:
+            for position, found in await events.after(tx, after, 100):
+                seen.append(found.id)
+                after = position
+
+    async with reopened(mortal, clock) as beside, anyio.create_task_group() as group:
+        for round_ in range(5):
+            holding, go_on = anyio.Event(), anyio.Event()
+
+            async def slow(name=f"slow{round_}", holding=holding, go_on=go_on):
+                async with mortal.transaction() as tx:
+                    await events.append(tx, [event(name)])
+                    holding.set()
+                    await go_on.wait()
+
+            async def quick(name=f"quick{round_}"):
+                async with beside.transaction() as tx:
+                    await events.append(tx, [event(name)])
+
+            group.start_soon(slow)
+            await holding.wait()
+            group.start_soon(quick)
+            await anyio.wait_all_tasks_blocked()
+            await look()
+            assert 2 * round_ == len(seen)
+            go_on.set()
+            with anyio.fail_after(5):
+                while len(seen) < 2 * round_ + 2:
+                    await look()
+    assert [name for round_ in range(5) for name in (f"evt_slow{round_}", f"evt_quick{round_}")] == seen
+
+
+async def test_bell_is_heard_in_every_process(mortal, clock):
+    async with reopened(mortal, clock) as other:
+        heard, ours = other.heard("read"), mortal.heard("read")
+        with anyio.fail_after(8):
+            while other.heard("read") == heard:
+                mortal.ring("read")
+                await other.wait("read", heard, 0.05)
+        assert other.heard("read") > heard
+        assert mortal.heard("read") > ours
+
+
+async def test_bells_are_only_hints(mortal, clock, monkeypatch):
+    """A server that knows no LISTEN: everything works, and who waits waits no longer than it said."""
+
+    async def refused(*_):
+        raise psycopg.errors.FeatureNotSupported("LISTEN")
+
+    monkeypatch.setattr(room.Messenger, "_listen", refused)
+    monkeypatch.setattr(room.Messenger, "_speak", refused)
+    async with reopened(mortal, clock) as deaf:
+        deaf.ring("read")
+        assert 1 == await count_up(deaf)
+        await deaf.wait("read", deaf.heard("read"), 0.001)
+
+
+async def test_text_that_postgres_cannot_hold_is_kept_readable(mortal):
+    async with mortal.transaction() as tx:
+        await tx.fetch(QUERIES["add_counter"], name="a\x00b")
+        assert [{"name": "a\N{REPLACEMENT CHARACTER}b", "counted": 0}] == await tx.fetch(
+            QUERIES["lock"], name="a\N{REPLACEMENT CHARACTER}b"
+        )
+
+
+async def test_reading_writes_nothing(mortal):
+    with pytest.raises(Unavailable, match="read-only"):
+        async with mortal.reading() as tx:
+            await tx.fetch(QUERIES["count_up"])
+
+
+async def test_leases_are_measured_by_the_servers_clock(postgres_url):
+    database = await open_database(postgres_url, lambda: 0, 2)
+    try:
+        async with database.reading() as tx:
+            assert START < await tx.now() < await tx.now()
+    finally:
+        await database.close()
+
+
+async def test_server_that_is_not_there_is_said_without_the_password():
+    with pytest.raises(Unsuitable, match=r"cannot use the database postgresql://127.0.0.1:1/db: ") as caught:
+        await PostgresDatabase.open("postgresql://me:a-secret@127.0.0.1:1/db")
+    assert "a-secret" not in str(caught.value)
+
+
+async def test_too_old_a_server_is_said(postgres_url, monkeypatch):
+    monkeypatch.setattr(room, "OLDEST", 99)
+    with pytest.raises(Unsuitable, match="not 99 or newer"):
+        await PostgresDatabase.open(postgres_url)
+
+
+async def test_other_encoding_than_utf8_is_said(postgres_url):
+    with (
+        fresh_database(postgres_url, encoding="SQL_ASCII") as url,
+        pytest.raises(Unsuitable, match="its encoding is SQL_ASCII, not UTF8"),
+    ):
+        await PostgresDatabase.open(url)
+
+
+def test_url_is_shown_without_its_password():
+    assert "postgresql://host:5433/db" == without_password("postgres://me:secret@host:5433/db?sslmode=require")
+    assert "postgresql:///db" == without_password("postgresql:///db?host=/tmp&password=secret")
