@@ -16,6 +16,7 @@ from service.store.base import StoreError
 
 # command: the module that holds it
 COMMANDS = {
+    "bench": "service.cli.bench",
     "demo": "service.cli.show_off",
     "doctor": "service.cli.doctor",
     "events": "service.cli.events",

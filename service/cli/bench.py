@@ -1,0 +1,144 @@
+"""`arrivals bench`: measures the service on this machine, each benchmark beside the most the machine could do."""
+
+from collections.abc import Callable, Mapping
+import sys
+from typing import Any, TypeVar
+
+import click
+
+from service.cli.main import tells_errors
+from service.cli.tables import as_json, show_facts, show_table
+from service.proof.bench.bench import Interrupted, run
+from service.proof.bench.database import NotEmpty
+from service.proof.bench.delivery import Delivery
+from service.proof.bench.end_to_end import EndToEnd
+from service.proof.bench.figures import Figures
+from service.proof.bench.ingest import Ingest
+from service.proof.bench.isolation import Isolation
+from service.proof.bench.stage import Died
+from service.proof.processes import NotReady
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@click.group("bench")
+def bench_command() -> None:
+    """Measure the service on this machine: every figure beside a ceiling that is measured in the same run.
+
+    Exit code 1: something was lost or doubled, or a process died.
+    """
+
+
+class _Whole(click.ParamType[tuple[int, ...]]):
+    """Whole numbers above 0, separated by commas."""
+
+    name = "N,N…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """The numbers; what is converted already stays as it is."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            found = tuple(int(part) for part in str(value).split(","))
+        except ValueError:
+            found = ()
+        if not found or min(found) < 1:
+            self.fail("must be whole numbers above 0, such as 64,256", param, ctx)
+        return found
+
+
+def _many(name: str, default: int | None, says: str) -> Callable[[Command], Command]:
+    return click.option(name, type=click.IntRange(min=1), default=default, show_default=default is not None, help=says)
+
+
+def _seconds(default: float) -> Callable[[Command], Command]:
+    return click.option(
+        "--seconds",
+        type=click.FloatRange(min=0.1),
+        default=default,
+        show_default=True,
+        help="How long each load lasts.",
+    )
+
+
+def _shared(rounds: int) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for option in (
+            click.option("--json", "as_program", is_flag=True, help="Only the report, as one JSON object."),
+            click.option(
+                "--database",
+                help="An empty PostgreSQL database (URL), or the path of a new SQLite file; both end empty.",
+            ),
+            _many("--rounds", rounds, "How often; the median is told."),
+        ):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+@bench_command.command("ingest")
+@_seconds(10)
+@click.option("--connections", type=_Whole(), default="64,256", show_default=True, help="One case for each.")
+@_shared(3)
+def ingest_command(**given: Any) -> None:
+    """Webhooks stored a second; the ceiling is bare uvicorn."""
+    _measure("ingest", Ingest, given)
+
+
+@bench_command.command("delivery")
+@_many("--count", None, "How many deliveries.  [default: 20000; with --isolation 5000]")
+@_many("--concurrency", 50, "The subscriber's max_in_flight.")
+@click.option("--isolation", is_flag=True, help="Beside a subscriber that hangs and one that answers 500.")
+@_shared(3)
+def delivery_command(*, isolation: bool, **given: Any) -> None:
+    """Deliveries a second; the ceiling is the bare HTTP client."""
+    _measure("delivery", Isolation if isolation else Delivery, given)
+
+
+@bench_command.command("end-to-end")
+@_seconds(60)
+@_many("--count", None, "How many generations.  [default: by calibration]")
+@_many("--concurrency", 50, "The subscriber's max_in_flight.")
+@_many("--connections", 32, "Connections that webhooks come on.")
+@_many("--window", 512, "The most events under way at once.")
+@_shared(1)
+def end_to_end_command(**given: Any) -> None:
+    """From the webhook to the delivery; the ceiling is the bare HTTP client."""
+    _measure("end-to-end", EndToEnd, given)
+
+
+@tells_errors
+def _measure(name: str, sizes: Callable[..., Any], given: Mapping[str, Any]) -> None:
+    chosen = {size: value for size, value in given.items() if value is not None}
+    as_program, database = chosen.pop("as_program"), chosen.pop("database", None)
+    try:
+        report, whole = run(name, sizes(**chosen), database)
+    except NotEmpty as error:
+        raise click.UsageError(str(error)) from error
+    except (Died, NotReady, Interrupted) as error:
+        raise click.ClickException(str(error)) from error
+    if as_program:
+        as_json(report)
+    else:
+        _show(report)
+    sys.exit(0 if whole else 1)
+
+
+def _show(report: Figures) -> None:
+    """For people: the machine, and the medians, one column for each case."""
+    show_facts(report["machine"])
+    click.echo()
+    columns = {name: _flat(told["median"]) for name, told in report["cases"].items()}
+    names = next(iter(columns.values()))
+    show_table([{"figure": name} | {case: flat.get(name) for case, flat in columns.items()} for name in names])
+
+
+def _flat(figures: Figures) -> Figures:
+    """The ceiling's figures stand among the others, under its name."""
+    flat: Figures = {}
+    for name, value in figures.items():
+        flat |= (
+            {f"{name}: {part}": told for part, told in value.items()} if isinstance(value, Mapping) else {name: value}
+        )
+    return flat

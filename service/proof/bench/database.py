@@ -1,0 +1,207 @@
+"""The service's database from outside: SQLite or PostgreSQL, looked at, and filled while the service is down.
+
+The only module here that writes SQL. It knows names of tables and takes their columns as it finds them.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+import sqlite3
+from typing import Any
+from urllib.parse import urlsplit
+
+Row = dict[str, Any]
+
+POSTGRESQL = ("postgresql", "postgres")
+SUFFIXES = ("", "-wal", "-shm", ".keys")
+IN_ONE_QUERY = 500
+
+
+class NotEmpty(Exception):
+    """What is there already is not the benchmark's to change."""
+
+
+class Books(ABC):
+    """One connection. Values stand as `?` in every query, whatever the driver."""
+
+    @abstractmethod
+    def rows(self, query: str, values: Sequence[Any] = ()) -> list[Row]:
+        """Every row."""
+
+    @abstractmethod
+    def many(self, query: str, rows: Iterable[Sequence[Any]]) -> None:
+        """One statement for each row; a transaction is open until `commit`."""
+
+    @abstractmethod
+    def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Rows in bulk."""
+
+    @abstractmethod
+    def commit(self) -> None:
+        """End the transaction, durably."""
+
+    @abstractmethod
+    def settled_down(self) -> None:
+        """After rows in bulk: leave the files as a service that has run for a while would."""
+
+    @abstractmethod
+    def tables(self) -> list[str]:
+        """The service's tables."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Hang up."""
+
+    def count(self, table: str, condition: str = "1 = 1") -> int:
+        """How many rows."""
+        counted: int = self.rows(f"SELECT COUNT(*) AS counted FROM {table} WHERE {condition}")[0]["counted"]  # noqa: S608 - written here
+        return counted
+
+    def all(self, table: str) -> list[Row]:
+        """Every row of a table."""
+        return self.rows(f"SELECT * FROM {table}")  # noqa: S608 - a table that the database named
+
+    def insert_text(self, table: str, columns: Sequence[str]) -> str:
+        """The statement that writes one row."""
+        places = ", ".join("?" for _ in columns)
+        return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})"  # noqa: S608 - the database named them
+
+    def update_text(self, table: str, columns: Sequence[str]) -> str:
+        """The statement that writes these columns of the row whose id comes last."""
+        return f"UPDATE {table} SET {', '.join(f'{column} = ?' for column in columns)} WHERE id = ?"  # noqa: S608 - as above
+
+
+class SqliteBooks(Books):
+    """The file, with the durability that the service has."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path, isolation_level="IMMEDIATE", check_same_thread=False, timeout=30.0)
+        self._connection.row_factory = sqlite3.Row
+        for pragma in ("journal_mode=WAL", "synchronous=FULL"):
+            self._connection.execute(f"PRAGMA {pragma}")
+
+    def rows(self, query: str, values: Sequence[Any] = ()) -> list[Row]:
+        """See Books."""
+        return [dict(row) for row in self._connection.execute(query, values)]
+
+    def many(self, query: str, rows: Iterable[Sequence[Any]]) -> None:
+        """See Books."""
+        self._connection.executemany(query, rows)
+
+    def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """See Books."""
+        self.many(self.insert_text(table, columns), rows)
+
+    def commit(self) -> None:
+        """See Books."""
+        self._connection.commit()
+
+    def settled_down(self) -> None:
+        """See Books: the write-ahead log is empty."""
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def tables(self) -> list[str]:
+        """See Books."""
+        found = self.rows(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"
+        )
+        return [row["name"] for row in found]
+
+    def close(self) -> None:
+        """See Books."""
+        self._connection.close()
+
+
+class PostgresBooks(Books):
+    """The database behind a URL; needs psycopg."""
+
+    def __init__(self, url: str) -> None:
+        import psycopg
+        from psycopg.rows import dict_row
+
+        self._connection: psycopg.Connection[Row] = psycopg.connect(url, row_factory=dict_row)
+
+    def rows(self, query: str, values: Sequence[Any] = ()) -> list[Row]:
+        """See Books. Ends its transaction, so that each look sees the present."""
+        with self._connection.transaction():
+            return self._connection.execute(_for_psycopg(query), values).fetchall()
+
+    def many(self, query: str, rows: Iterable[Sequence[Any]]) -> None:
+        """See Books."""
+        with self._connection.cursor() as cursor:
+            cursor.executemany(_for_psycopg(query), rows)
+
+    def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """See Books."""
+        text = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+        with self._connection.cursor() as cursor, cursor.copy(text) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    def commit(self) -> None:
+        """See Books."""
+        self._connection.commit()
+
+    def settled_down(self) -> None:
+        """See Books: the planner knows how large the tables are."""
+        self._connection.execute("ANALYZE")
+        self.commit()
+
+    def tables(self) -> list[str]:
+        """See Books."""
+        found = self.rows("SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'")
+        return [row["name"] for row in found]
+
+    def clear(self) -> None:
+        """As it was before: empty."""
+        for statement in ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public"):
+            self._connection.execute(statement)
+        self.commit()
+
+    def close(self) -> None:
+        """See Books."""
+        self._connection.close()
+
+
+def _for_psycopg(query: str) -> str:
+    return query.replace("%", "%%").replace("?", "%s")
+
+
+class Place:
+    """Where a run keeps its database: a file, or a PostgreSQL database; empty before, and empty after."""
+
+    def __init__(self, database: str) -> None:
+        """Raises NotEmpty."""
+        self.setting = database
+        self.is_postgresql = urlsplit(database).scheme in POSTGRESQL
+        if self.is_postgresql:
+            books = self.open()
+            found = books.tables()
+            books.close()
+            if found:
+                raise NotEmpty(f"the database is not empty: it has {', '.join(sorted(found)[:3])} …")
+        elif Path(database).exists():
+            raise NotEmpty(f"{database} exists already")
+
+    def open(self) -> Books:
+        """A connection."""
+        return PostgresBooks(self.setting) if self.is_postgresql else SqliteBooks(Path(self.setting))
+
+    def clear(self) -> None:
+        """Forget everything; nobody else may be connected."""
+        if self.is_postgresql:
+            books = PostgresBooks(self.setting)
+            books.clear()
+            books.close()
+            return
+        for suffix in SUFFIXES:
+            Path(self.setting + suffix).unlink(missing_ok=True)
+
+    def version(self) -> str:
+        """The database's name and version."""
+        if not self.is_postgresql:
+            return f"SQLite {sqlite3.sqlite_version}"
+        books = self.open()
+        told: Mapping[str, str] = books.rows("SHOW server_version")[0]
+        books.close()
+        return f"PostgreSQL {told['server_version']}"

@@ -1,0 +1,80 @@
+"""Percentiles, medians, and the figures of rounds put together. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+import math
+from statistics import median
+from typing import Any, TypeAlias
+
+Figures: TypeAlias = dict[str, Any]
+
+MS = 1000.0
+# What must be nothing is added up over the rounds: a median would hide a single loss.
+TOTALS = frozenset({"lost", "doubled", "errors"})
+DIGITS = 4
+
+
+@dataclass(slots=True)
+class Case:
+    """One thing that was measured, round by round."""
+
+    name: str
+    rounds: list[Figures] = field(default_factory=list)
+
+    @property
+    def median(self) -> Figures:
+        """The median of each figure over the rounds."""
+        return over_rounds(self.rounds)
+
+    @property
+    def broken(self) -> bool:
+        """Something was lost or doubled in some round."""
+        return any(figures.get("lost") or figures.get("doubled") for figures in self.rounds)
+
+
+def percentile(values: Sequence[float], share: float) -> float | None:
+    """The nearest-rank percentile: the smallest value that at least this share of all does not exceed."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def in_ms(seconds: Sequence[float]) -> Figures:
+    """p50, p95 and p99 of durations in seconds, in milliseconds; null where there is none."""
+    return {
+        f"p{round(share * 100)}_ms": None if (found := percentile(seconds, share)) is None else found * MS
+        for share in (0.50, 0.95, 0.99)
+    }
+
+
+def ratio(part: float | None, whole: float | None) -> float | None:
+    """None where there is nothing to divide, or nothing to divide by."""
+    return part / whole if part is not None and whole else None
+
+
+def over_rounds(rounds: Sequence[Mapping[str, Any]]) -> Figures:
+    """Figure by figure: the median of numbers, the sum of what must be nothing, and text as it is."""
+    return {name: _together(name, [figures.get(name) for figures in rounds]) for name in (rounds[0] if rounds else ())}
+
+
+def _together(name: str, values: Sequence[Any]) -> Any:
+    told = [value for value in values if value is not None]
+    if not told:
+        return None
+    if isinstance(told[0], Mapping):
+        return over_rounds(told)
+    if isinstance(told[0], str):
+        return told[0]
+    return sum(told) if name in TOTALS else median(told)
+
+
+def rounded(value: Any) -> Any:
+    """Floats as they are told: four digits that count, and never less than the whole part."""
+    if isinstance(value, Mapping):
+        return {name: rounded(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item) for item in value]
+    if isinstance(value, float) and math.isfinite(value) and value:
+        return round(value, max(0, DIGITS - 1 - math.floor(math.log10(abs(value)))))
+    return value

@@ -1,0 +1,83 @@
+"""Webhooks a second through the callback route, each verified and durably stored, beside bare uvicorn."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count, cycle
+
+from service.proof.bench import machine
+from service.proof.bench.bench import Bench
+from service.proof.bench.ceilings import SERVER, bare_server
+from service.proof.bench.figures import Case, Figures, ratio
+from service.proof.bench.load import Tally, send_all
+from service.proof.bench.stage import Stage
+
+WARM_SHARE = 0.1  # of the seconds, not counted: both have their code in memory then
+SLOT = "serial-000000000000"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingest:
+    """`generations`: how many callback URLs the webhooks go to. Each webhook has a body of its own."""
+
+    rounds: int = 3
+    seconds: float = 10.0
+    connections: tuple[int, ...] = (64, 256)
+    generations: int = 200
+
+    async def measure(self, bench: Bench) -> list[Case]:
+        """One case for each number of connections; the service runs without workers, so all its time is ingest."""
+        cases = {each: Case(f"{each} connections") for each in self.connections}
+        async with bench.stage() as stage, bare_server(bench.folder) as bare:
+            bench.screen.phase(f"ordering {self.generations} generations")
+            await stage.start()
+            await stage.order(self.generations)
+            await stage.stop()
+            await stage.start("--web-only")
+            requests = _requests(stage)
+            for number in range(self.rounds):
+                for connections, case in cases.items():
+                    bench.screen.phase(f"round {number + 1} of {self.rounds}: {case.name}, the service")
+                    figures = await self._round(stage, requests, connections)
+                    bench.screen.phase(f"round {number + 1} of {self.rounds}: {case.name}, bare uvicorn")
+                    ceiling = await self._load(bare, requests, connections)
+                    case.rounds.append(figures | _beside(figures, ceiling))
+        return list(cases.values())
+
+    async def _round(self, stage: Stage, requests: Iterator[bytes], connections: int) -> Figures:
+        with stage.books() as books:
+            before = books.count("webhooks")
+            warm = await send_all(stage.port, connections, requests, self.seconds * WARM_SHARE)
+            spent = machine.cpu_s(stage.pid)
+            tally = await send_all(stage.port, connections, requests, self.seconds)
+            now = machine.cpu_s(stage.pid)
+            stage.check()
+            stored = books.count("webhooks") - before
+        return {
+            **tally.figures(),
+            "cpu_s_per_item": ratio(None if now is None or spent is None else now - spent, tally.ok),
+            "peak_rss_mb": machine.peak_rss_mb(stage.pid),
+            "lost": max(0, warm.ok + tally.ok - stored),
+            "doubled": max(0, stored - warm.sent - tally.sent),
+            "errors": warm.errors + tally.errors,
+            "items": tally.ok,
+        }
+
+    async def _load(self, port: int, requests: Iterator[bytes], connections: int) -> Tally:
+        await send_all(port, connections, requests, self.seconds * WARM_SHARE)
+        return await send_all(port, connections, requests, self.seconds)
+
+
+def _beside(figures: Figures, bare: Tally) -> Figures:
+    ceiling = {"what": SERVER, **bare.figures()}
+    return {
+        "ceiling": ceiling,
+        "ratio": ratio(figures["per_second"], ceiling["per_second"]),
+        "p99_ratio": ratio(figures["p99_ms"], ceiling["p99_ms"]),
+    }
+
+
+def _requests(stage: Stage) -> Iterator[bytes]:
+    """Without end, every one distinct."""
+    whole = [stage.webhook(*ordered, more=SLOT).partition(SLOT.encode()) for ordered in stage.provider.callbacks]
+    for number, (before, _, after) in zip(count(), cycle(whole), strict=False):
+        yield b"%bserial-%012d%b" % (before, number, after)

@@ -1,0 +1,53 @@
+"""What a benchmark says while it runs, on standard error, so that `--json` stays one object."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+import contextlib
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+LOOK_EVERY_S = 0.5
+
+
+class Screen:
+    """The present phase, and how far it is. Without a terminal, one line for each phase."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._console = Console(stderr=True, quiet=quiet)
+        self._live = Live(console=self._console, auto_refresh=False, transient=True)
+        self._phase = ""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the terminal as it was."""
+        self._live.stop()
+
+    def phase(self, text: str) -> None:
+        """What is being done now."""
+        self._phase = text
+        if self._console.is_terminal:
+            self._live.update(Text(text), refresh=True)
+        else:
+            self._console.print(text, highlight=False, markup=False)
+
+    @contextlib.contextmanager
+    def following(self, told: Callable[[], str]) -> Iterator[None]:
+        """While the block runs, how far it is."""
+        task = asyncio.get_running_loop().create_task(self._follow(told))
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    async def _follow(self, told: Callable[[], str]) -> None:
+        while True:
+            if self._console.is_terminal:
+                self._live.update(Text(f"{self._phase}: {told()}"), refresh=True)
+            await asyncio.sleep(LOOK_EVERY_S)

@@ -1,0 +1,196 @@
+"""One run of the service on loopback, with the provider's stand-in in this very process and an empty database."""
+
+import asyncio
+import base64
+from collections.abc import Callable, Iterator, Mapping
+import contextlib
+import os
+from pathlib import Path
+import secrets
+from time import perf_counter
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from service.proof.bench import machine, wire
+from service.proof.bench.database import Books, Place
+from service.proof.bench.doors import Door, Provider
+from service.proof.bench.load import send_all
+from service.proof.processes import Process, free_port
+
+LOOK_EVERY_S = 0.02
+STORED_S = 30.0  # for what was answered to be written down
+DAY_S = 86_400
+ORDERING = 16  # connections
+PROMPT = "A quiet harbour at dawn, long exposure, thin fog over still water, seen from the end of a wooden pier. "
+
+
+class Died(Exception):
+    """The service ended, or stands still; its last lines are in the message."""
+
+
+class Stage:
+    """The service as a child process. `settings` are added to those that every benchmark needs."""
+
+    def __init__(self, folder: Path, place: Place, settings: Mapping[str, str] | None = None) -> None:
+        self.place, self.port = place, free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.secret = "bench-webhook-" + secrets.token_hex(12)
+        self.provider = Provider()
+        self.upstream = Door(self.provider.answer)
+        self._key = "bench_" + secrets.token_urlsafe(24)
+        self._folder, self._settings = folder, dict(settings or {})
+        self._process: Process | None = None
+        self._client = httpx.AsyncClient(
+            base_url=self.url, headers={"authorization": f"Bearer {self._key}"}, timeout=30.0, trust_env=False
+        )
+        self._kept = {
+            "ARRIVALS_SECRET_KEYS": secrets.token_urlsafe(24),
+            "ARRIVALS_CALLBACK_SECRET": "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
+        }
+
+    @property
+    def pid(self) -> int | None:
+        """The service's process id while it runs."""
+        return self._process.pid if self._process else None
+
+    async def __aenter__(self) -> Self:
+        """The stand-in listens; the service does not run yet."""
+        await self.upstream.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Everything is ended at once, and forgotten."""
+        if self._process is not None:
+            self._process.kill()
+        await self._client.aclose()
+        await self.upstream.close()
+        self.place.clear()
+
+    async def start(self, *options: str) -> None:
+        """Start it and wait until it is ready; workers alone answer nobody, so those are not waited for."""
+        self._process = Process("service", ["service", "serve", *options], self._environment(), self._folder)
+        ready = self.upstream.url + "/" if "--workers-only" in options else self.url + "/health/ready"
+        await whole(self._process.start, ready)
+
+    async def stop(self) -> None:
+        """Let it finish and end. This process goes on answering it meanwhile."""
+        if self._process is not None:
+            await whole(self._process.stop)
+        self._process = None
+
+    async def call(self, method: str, path: str, body: Any = None) -> Any:
+        """The service's answer, as JSON."""
+        answer = await self._client.request(method, path, json=body)
+        answer.raise_for_status()
+        return answer.json()
+
+    async def until(self, done: Callable[[], bool], progress: Callable[[], object], patience_s: float) -> bool:
+        """Wait until it is done; False when there was no progress for so long. Raises Died."""
+        last, since = progress(), perf_counter()
+        while not done():
+            self.check()
+            await asyncio.sleep(LOOK_EVERY_S)
+            now = progress()
+            if now != last:
+                last, since = now, perf_counter()
+            elif perf_counter() - since > patience_s:
+                return False
+        return True
+
+    def check(self) -> None:
+        """Raises Died when the service does not run."""
+        if self._process is not None and machine.has_ended(self._process.pid):
+            raise Died(
+                "the service ended by itself:\n" + "\n".join(self._process.output.read_text().splitlines()[-20:])
+            )
+
+    @contextlib.contextmanager
+    def books(self) -> Iterator[Books]:
+        """Its database."""
+        books = self.place.open()
+        try:
+            yield books
+        finally:
+            books.close()
+
+    async def order(self, count: int) -> float:
+        """Order so many generations; how many a second were ordered, submitted and written down. Raises Died."""
+        body = {"provider": "eachlabs", "model": "flux-1-1-pro", "input": {"prompt": PROMPT}, "deadline_s": DAY_S}
+        head = wire.post("/v1/generations", self.port, {"authorization": f"Bearer {self._key}"})
+        request = wire.with_body(head, msgspec.json.encode(body))
+        began, wanted = perf_counter(), len(self.provider.callbacks) + count
+        tally = await send_all(self.port, ORDERING, (request for _ in range(count)))
+        if tally.ok != count:
+            raise Died(f"only {tally.ok} of {count} orders were taken")
+        told = self.provider.callbacks
+        if not await self.until(lambda: len(told) >= wanted, lambda: len(told), STORED_S):
+            raise Died(f"only {len(told)} of {wanted} orders reached the provider")
+        took = perf_counter() - began
+        with self.books() as books:
+            waiting = "status IN ('pending', 'submitting')"
+            await self.until(lambda: books.count("generations", waiting) == 0, lambda: None, STORED_S)
+        return count / took
+
+    def webhook(self, external_id: str, callback_url: str, word: str = "succeeded", more: str = "") -> bytes:
+        """A whole request, as each::labs sends it: about a kilobyte, with the secret that the service was given."""
+        return self.webhook_head(callback_url) + self.webhook_body(external_id, word, more)
+
+    def webhook_head(self, callback_url: str) -> bytes:
+        """Up to its length, which `webhook_body` begins with."""
+        return wire.post(urlsplit(callback_url).path, self.port, {"x-webhook-secret": self.secret})
+
+    def webhook_body(self, external_id: str, word: str, more: str = "") -> bytes:
+        """The rest: https://docs.eachlabs.ai/api/webhooks."""
+        done = word == "succeeded"
+        told = {
+            "exec_id": external_id,
+            "flow_id": None,
+            "status": word,
+            "output": {"url": f"https://storage.example.com/predictions/{external_id}/image.jpg"} if done else None,
+            "error": "",
+            "input": {"prompt": PROMPT * 6, "aspect_ratio": "16:9", "seed": more},
+            "metrics": {"predict_time": 4.25, "cost": 0.04},
+        }
+        return wire.with_body(b"", msgspec.json.encode(told))
+
+    def _environment(self) -> dict[str, str]:
+        """Nothing is polled unless a benchmark says so, and no budget or log line slows it down."""
+        clean = {name: text for name, text in os.environ.items() if not name.startswith("ARRIVALS_")}
+        return {
+            **clean,
+            **self._kept,
+            "ARRIVALS_DATABASE": self.place.setting,
+            "ARRIVALS_PORT": str(self.port),
+            "ARRIVALS_PUBLIC_URL": self.url,
+            "ARRIVALS_API_KEY": self._key,
+            "ARRIVALS_EACHLABS_API_KEY": "bench-eachlabs",
+            "ARRIVALS_EACHLABS_BASE_URL": self.upstream.url,
+            "ARRIVALS_EACHLABS_WEBHOOK_SECRET": self.secret,
+            **SETTINGS,
+            **self._settings,
+        }
+
+
+SETTINGS = {
+    "ARRIVALS_LOG_FORMAT": "json",
+    "ARRIVALS_LOG_LEVEL": "warning",
+    "ARRIVALS_ALLOW_DESTINATIONS": "127.0.0.0/8,::1/128",
+    "ARRIVALS_POLL_FIRST_S": str(DAY_S),
+    "ARRIVALS_POLL_MAX_S": str(DAY_S),
+    "ARRIVALS_EACHLABS_MAX_IN_FLIGHT": "1000000",
+    "ARRIVALS_EACHLABS_REQUESTS_PER_MINUTE": "1000000",
+}
+
+
+async def whole(function: Callable[..., None], *arguments: object) -> None:
+    """Run what blocks beside the loop; when cancelled, only after it has ended, so that no process is left behind."""
+    running = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        with contextlib.suppress(Exception):
+            await running
+        raise

@@ -1,0 +1,192 @@
+"""The benchmarks measure what they say and lose nothing; how fast anything is, is not tested here."""
+
+import json
+import sqlite3
+
+from click.testing import CliRunner
+import pytest
+
+from service.cli.main import main
+from service.proof.bench import wire
+from service.proof.bench.bench import run
+from service.proof.bench.clone import clone, renamed
+from service.proof.bench.database import NotEmpty, Place, SqliteBooks
+from service.proof.bench.end_to_end import EndToEnd
+from service.proof.bench.figures import Case, in_ms, over_rounds, percentile, ratio, rounded
+from service.proof.bench.ingest import Ingest
+from service.proof.bench.isolation import Isolation
+
+
+def measured(name, sizes):
+    """The report of a run in which nothing was lost or doubled."""
+    report, whole = run(name, sizes, None, quiet=True)
+
+    assert whole
+    assert {"platform", "cores", "python", "database", "date"} < set(report["machine"])
+    for case in report["cases"].values():
+        assert (0, 0) == (case["median"]["lost"], case["median"]["doubled"])
+        assert case["median"]["per_second"] > 0
+        assert case["median"]["ceiling"]["what"]
+        assert case["median"]["ratio"] > 0
+        assert len(case["rounds"]) == sizes.rounds
+    return report["cases"]
+
+
+@pytest.mark.timeout(60)
+def test_ingest_counts_what_was_stored():
+    cases = measured("ingest", Ingest(rounds=1, seconds=0.4, connections=(4, 8), generations=5))
+
+    assert ["4 connections", "8 connections"] == [*cases]
+    figures = cases["8 connections"]["median"]
+    assert 0 == figures["errors"]
+    assert {"p50_ms", "p95_ms", "p99_ms", "p99_ratio", "cpu_s_per_item", "peak_rss_mb"} < set(figures)
+
+
+@pytest.mark.timeout(60)
+def test_delivery_counts_every_delivery_and_prints_one_object(tmp_path):
+    options = ["--rounds", "2", "--count", "60", "--concurrency", "5", "--database", str(tmp_path / "b.db")]
+    ran = CliRunner().invoke(main, ["bench", "delivery", "--json", *options])
+
+    assert 0 == ran.exit_code, ran.output
+    report = json.loads(ran.stdout)
+    figures = report["cases"]["delivery"]["median"]
+    assert ("delivery", 60, 2) == (report["benchmark"], figures["items"], len(report["cases"]["delivery"]["rounds"]))
+    assert (0, 0) == (figures["lost"], figures["doubled"])
+    assert figures["client_over_httpx_pool"] > 0
+    assert [] == [*tmp_path.iterdir()]
+
+
+@pytest.mark.timeout(60)
+def test_isolation_reaches_the_healthy_and_tries_the_others():
+    figures = measured("delivery", Isolation(rounds=1, count=40, concurrency=4))["isolation"]["median"]
+
+    assert 40 == figures["items"]
+    assert figures["tries_at_others"] > 1
+
+
+@pytest.mark.timeout(60)
+def test_every_webhook_that_is_answered_is_delivered():
+    figures = measured("end-to-end", EndToEnd(rounds=1, seconds=20, window=16, count=30))["end-to-end"]["median"]
+
+    assert 60 == figures["items"]
+    assert figures["seconds"] < 20
+    assert figures["orders_per_s"] > 0
+
+
+def test_a_database_that_holds_something_is_refused(tmp_path):
+    (tmp_path / "mine.db").write_text("mine")
+
+    ran = CliRunner().invoke(main, ["bench", "delivery", "--database", str(tmp_path / "mine.db")])
+
+    assert 2 == ran.exit_code
+    assert "mine" == (tmp_path / "mine.db").read_text()
+    with pytest.raises(NotEmpty):
+        Place(str(tmp_path / "mine.db"))
+
+
+def test_a_percentile_is_a_value_that_was_measured():
+    values = [float(number) for number in range(1, 101)]
+
+    assert [50.0, 95.0, 99.0, 100.0] == [percentile(values, share) for share in (0.5, 0.95, 0.99, 1.0)]
+    assert 7.0 == percentile([7.0], 0.99)
+    assert percentile([], 0.5) is None
+    assert {"p50_ms": 2000.0, "p95_ms": 3000.0, "p99_ms": 3000.0} == in_ms([3.0, 1.0, 2.0])
+    assert {"p50_ms": None, "p95_ms": None, "p99_ms": None} == in_ms([])
+
+
+def test_rounds_come_together_by_their_median_and_losses_add_up():
+    rounds = [
+        {"per_second": speed, "lost": lost, "ceiling": {"what": "it", "per_second": speed * 2}, "p99_ms": None}
+        for speed, lost in ((1.0, 1), (9.0, 0), (5.0, 2))
+    ]
+
+    assert {
+        "per_second": 5.0,
+        "lost": 3,
+        "ceiling": {"what": "it", "per_second": 10.0},
+        "p99_ms": None,
+    } == over_rounds(rounds)
+    assert Case("it", rounds).broken
+    assert not Case("it", rounds[1:2]).broken
+    assert {} == over_rounds([])
+
+
+def test_a_ratio_needs_both_sides():
+    assert [0.5, None, None] == [ratio(1, 2), ratio(None, 2), ratio(1, 0)]
+
+
+def test_figures_are_told_with_four_digits_that_count():
+    assert {"a": 0.001235, "b": [12346.0, 7, None]} == rounded({"a": 0.00123456, "b": [12345.6, 7, None]})
+
+
+MESSAGES = [
+    (b"HTTP/1.1 204 No Content\r\nServer: x\r\n\r\n", b""),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", b"hello"),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1;x=y\r\n!\r\n0\r\n\r\n", b"hello!"),
+    (b"POST /x HTTP/1.1\r\nhost: a\r\ncontent-length:  2\r\n\r\n{}", b"{}"),
+]
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+def test_messages_are_the_same_however_they_are_cut(size):
+    stream = b"".join(message for message, _ in MESSAGES)
+    found, rest = [], b""
+    for begin in range(0, len(stream), size):
+        messages, rest = wire.split(rest + stream[begin : begin + size])
+        found += messages
+
+    assert b"" == rest
+    assert [body for _, body in MESSAGES] == [body for _, body in found]
+    assert [204, 200, 200] == [wire.status(head) for head, _ in found[:3]]
+    assert (b"/x", b"a", None) == (
+        wire.target(found[3][0]), wire.header(found[3][0], b"host"), wire.header(found[3][0], b"via"),
+    )  # fmt: skip
+
+
+def test_a_copy_has_its_own_names_in_every_table(tmp_path):
+    books = SqliteBooks(tmp_path / "b.db")
+    generation, event = "gen_" + "a" * 26, "evt_" + "b" * 26
+    for statement in (
+        "CREATE TABLE generations (id TEXT, external_id TEXT, polls INT)",
+        "CREATE TABLE events (id TEXT, position INT, generation_id TEXT, body TEXT)",
+        "CREATE TABLE whatever (event_id TEXT, raw BLOB)",
+        "CREATE TABLE counters (name TEXT, counted INT)",
+        "INSERT INTO counters VALUES ('events', 1)",
+    ):
+        books.rows(statement)
+    books.insert("generations", ["id", "external_id", "polls"], [(generation, "theirs-0000000", 0)])
+    books.insert("events", ["id", "position", "generation_id", "body"], [(event, 1, generation, f'{{"id":"{event}"}}')])
+    books.insert("whatever", ["event_id", "raw"], [(event, b"about theirs-0000000"), ("other", b"")])
+    books.commit()
+
+    externals = clone(
+        books, 40, lambda table, row, number: row.update(polls=number) if table == "generations" else None
+    )
+
+    assert externals == [row["external_id"] for row in books.all("generations")]
+    assert [*range(40)] == [row["polls"] for row in books.all("generations")]
+    assert [*range(1, 41)] == [row["position"] for row in books.all("events")]
+    assert 40 == len({row["generation_id"] for row in books.all("events")})
+    assert all(row["id"] in row["body"] for row in books.all("events"))
+    assert 41 == len({row["raw"] for row in books.all("whatever")})
+    assert [{"name": "events", "counted": 40}] == books.all("counters")
+    books.close()
+
+
+def test_copied_names_sort_and_never_meet():
+    names = [renamed("gen_" + "a" * 26, number) for number in range(2000)]
+
+    assert names == sorted(set(names))
+    assert {30} == {len(name) for name in names}
+
+
+def test_what_is_open_for_reading_sees_what_is_committed(tmp_path):
+    books = SqliteBooks(tmp_path / "b.db")
+    books.rows("CREATE TABLE rows_of (id TEXT)")
+    beside = sqlite3.connect(tmp_path / "b.db")
+    beside.execute(books.insert_text("rows_of", ["id"]), ("a",))
+    beside.commit()
+    beside.close()
+
+    assert (1, 0) == (books.count("rows_of"), books.count("rows_of", "id = 'b'"))
+    books.close()
