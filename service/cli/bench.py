@@ -15,6 +15,10 @@ from service.proof.bench.end_to_end import EndToEnd
 from service.proof.bench.figures import Figures
 from service.proof.bench.ingest import Ingest
 from service.proof.bench.isolation import Isolation
+from service.proof.bench.polls import Polls
+from service.proof.bench.replay import Replay
+from service.proof.bench.settle import Settle
+from service.proof.bench.sse import Sse
 from service.proof.bench.stage import Died
 from service.proof.processes import NotReady
 
@@ -106,6 +110,42 @@ def delivery_command(*, isolation: bool, **given: Any) -> None:
 def end_to_end_command(**given: Any) -> None:
     """From the webhook to the delivery; the ceiling is the bare HTTP client."""
     _measure("end-to-end", EndToEnd, given)
+
+
+@bench_command.command("settle")
+@_many("--count", 20_000, "How many webhooks.")
+@_shared(3)
+def settle_command(**given: Any) -> None:
+    """Stored webhooks settled a second; the ceiling is raw transactions of the driver."""
+    _measure("settle", Settle, given)
+
+
+@bench_command.command("polls")
+@_seconds(30)
+@_many("--in-flight", 100_000, "How many generations are under way.")
+@_many("--due-per-s", 1_000, "How many polls fall due each second.")
+@_shared(1)
+def polls_command(**given: Any) -> None:
+    """How late polls are (p50, p95, p99); the ceiling is the bare HTTP client."""
+    _measure("polls", Polls, given)
+
+
+@bench_command.command("sse")
+@_seconds(15)
+@_many("--readers", 1_000, "How many read the stream.")
+@_many("--events-per-s", 200, "How many events are announced each second.")
+@_shared(1)
+def sse_command(**given: Any) -> None:
+    """Events to readers of the stream; the ceiling is bare uvicorn streaming to as many."""
+    _measure("sse", Sse, given)
+
+
+@bench_command.command("replay")
+@_many("--count", 10_000, "How many webhooks.")
+@_shared(3)
+def replay_command(**given: Any) -> None:
+    """Webhooks replayed a second; the ceiling is raw transactions of the driver."""
+    _measure("replay", Replay, given)
 
 
 @tells_errors

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 import pytest
 
 from service.cli.main import main
-from service.proof.bench import wire
+from service.proof.bench import polls, wire
 from service.proof.bench.bench import run
 from service.proof.bench.clone import clone, renamed
 from service.proof.bench.database import NotEmpty, Place, SqliteBooks
@@ -15,6 +15,10 @@ from service.proof.bench.end_to_end import EndToEnd
 from service.proof.bench.figures import Case, in_ms, over_rounds, percentile, ratio, rounded
 from service.proof.bench.ingest import Ingest
 from service.proof.bench.isolation import Isolation
+from service.proof.bench.readers import Reader
+from service.proof.bench.replay import Replay
+from service.proof.bench.settle import Settle
+from service.proof.bench.sse import Sse
 
 
 def measured(name, sizes):
@@ -24,7 +28,7 @@ def measured(name, sizes):
     assert whole
     assert {"platform", "cores", "python", "database", "date"} < set(report["machine"])
     for case in report["cases"].values():
-        assert (0, 0) == (case["median"]["lost"], case["median"]["doubled"])
+        assert (0, 0) == (case["median"].get("lost", 0), case["median"]["doubled"])
         assert case["median"]["per_second"] > 0
         assert case["median"]["ceiling"]["what"]
         assert case["median"]["ratio"] > 0
@@ -44,13 +48,13 @@ def test_ingest_counts_what_was_stored():
 
 @pytest.mark.timeout(60)
 def test_delivery_counts_every_delivery_and_prints_one_object(tmp_path):
-    options = ["--rounds", "2", "--count", "60", "--concurrency", "5", "--database", str(tmp_path / "b.db")]
+    options = ["--rounds", "1", "--count", "60", "--concurrency", "5", "--database", str(tmp_path / "b.db")]
     ran = CliRunner().invoke(main, ["bench", "delivery", "--json", *options])
 
     assert 0 == ran.exit_code, ran.output
     report = json.loads(ran.stdout)
     figures = report["cases"]["delivery"]["median"]
-    assert ("delivery", 60, 2) == (report["benchmark"], figures["items"], len(report["cases"]["delivery"]["rounds"]))
+    assert ("delivery", 60, 1) == (report["benchmark"], figures["items"], len(report["cases"]["delivery"]["rounds"]))
     assert (0, 0) == (figures["lost"], figures["doubled"])
     assert figures["client_over_httpx_pool"] > 0
     assert [] == [*tmp_path.iterdir()]
@@ -71,6 +75,39 @@ def test_every_webhook_that_is_answered_is_delivered():
     assert 60 == figures["items"]
     assert figures["seconds"] < 20
     assert figures["orders_per_s"] > 0
+
+
+@pytest.mark.timeout(60)
+def test_settling_reads_every_webhook_once():
+    figures = measured("settle", Settle(rounds=1, count=1200))["settle"]["median"]
+
+    assert 1200 == figures["items"]
+
+
+@pytest.mark.timeout(60)
+def test_a_replay_reads_everything_and_announces_nothing():
+    figures = measured("replay", Replay(rounds=1, count=300))["replay"]["median"]
+
+    assert 300 == figures["items"]
+    assert {"repeated": 300} == figures["findings"]
+
+
+@pytest.mark.timeout(60)
+def test_every_poll_that_falls_due_comes_once(monkeypatch):
+    monkeypatch.setattr(polls, "WARM_S", 0.1)
+
+    figures = measured("polls", polls.Polls(rounds=1, seconds=0.5, in_flight=600, due_per_s=40))["polls"]["median"]
+
+    assert (20, 0) == (figures["items"], figures["missed"])
+    assert figures["p99_ms"] > 0
+
+
+@pytest.mark.timeout(60)
+def test_every_reader_of_the_stream_reads_every_event():
+    figures = measured("sse", Sse(rounds=1, seconds=0.5, readers=10, events_per_s=40))["sse"]["median"]
+
+    assert (20, 0) == (figures["items"], figures["skipped"])
+    assert figures["p50_ms"] > 0
 
 
 def test_a_database_that_holds_something_is_refused(tmp_path):
@@ -141,6 +178,21 @@ def test_messages_are_the_same_however_they_are_cut(size):
     assert (b"/x", b"a", None) == (
         wire.target(found[3][0]), wire.header(found[3][0], b"host"), wire.header(found[3][0], b"via"),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [1, 5, 64, 10_000])
+def test_a_reader_sees_gaps_and_repeats_however_the_stream_is_cut(size):
+    positions = [0, 1, 2, 3, 3, 5, 8, 9]
+    stream = b"HTTP/1.1 200 OK\r\n\r\nretry: 1" + b"".join(
+        b"\nid: %d\nevent: ping\ndata: {}\n\n" % position for position in positions
+    )
+    heard = []
+    reader = Reader(b"", lambda events, _now: heard.append(events))
+    for begin in range(0, len(stream), size):
+        reader.data_received(stream[begin : begin + size])
+
+    assert (9, 6, 3, 1) == (reader.position, reader.read, reader.skipped, reader.doubled)
+    assert len(positions) == sum(events.count(b"event: ping") for events in heard)
 
 
 def test_a_copy_has_its_own_names_in_every_table(tmp_path):

@@ -1,9 +1,10 @@
 """The ceiling of everything that takes HTTP: uvicorn as the service runs it, under an application that does nothing.
 
-`python -m service.proof.bench.bare_server PORT`. A POST is read and answered 200; `GET /stream/SECONDS/SIZE/EVENTS`
-writes events of that size for that long or until so many are written, as fast as they are taken.
+`python -m service.proof.bench.bare_server PORT`. A POST is read and answered 200; `GET /stream/SECONDS/SIZE`
+writes events of that size for that long, as fast as they are taken.
 """
 
+import asyncio
 import gc
 import sys
 from time import monotonic
@@ -27,13 +28,14 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 async def _stream(parts: list[str], send: Any) -> None:
-    seconds, size, most = float(parts[0]), int(parts[1]), int(parts[2])
+    seconds, size = float(parts[0]), int(parts[1])
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
     text = b"event: generation.completed\ndata: " + b"x" * size + b"\n\n"
     number, until = 0, monotonic() + seconds
-    while monotonic() < until and number < most:
+    while monotonic() < until:
         number += 1
         await send({"type": "http.response.body", "body": b"id: %d\n%b" % (number, text), "more_body": True})
+        await asyncio.sleep(0)  # sending gives way only to a reader that is slow; all are to be written to in turn
     await send({"type": "http.response.body", "body": b""})
 
 

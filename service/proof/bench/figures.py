@@ -10,7 +10,7 @@ Figures: TypeAlias = dict[str, Any]
 
 MS = 1000.0
 # What must be nothing is added up over the rounds: a median would hide a single loss.
-TOTALS = frozenset({"lost", "doubled", "errors"})
+TOTALS = frozenset({"lost", "doubled", "missed", "skipped", "errors"})
 DIGITS = 4
 
 
@@ -28,8 +28,8 @@ class Case:
 
     @property
     def broken(self) -> bool:
-        """Something was lost or doubled in some round."""
-        return any(figures.get("lost") or figures.get("doubled") for figures in self.rounds)
+        """Something was lost, skipped or doubled in some round. What is only late is not."""
+        return any(figures.get(name) for figures in self.rounds for name in ("lost", "skipped", "doubled"))
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:

@@ -87,6 +87,11 @@ class Stage:
         answer.raise_for_status()
         return answer.json()
 
+    def asking(self, path: str) -> bytes:
+        """A whole GET."""
+        lines = (f"GET {path} HTTP/1.1", f"host: 127.0.0.1:{self.port}", f"authorization: Bearer {self._key}")
+        return "\r\n".join((*lines, "", "")).encode()
+
     async def until(self, done: Callable[[], bool], progress: Callable[[], object], patience_s: float) -> bool:
         """Wait until it is done; False when there was no progress for so long. Raises Died."""
         last, since = progress(), perf_counter()
