@@ -69,7 +69,6 @@ class Delivery:
                 "items": receiver.times.total(),
                 "body_bytes": size,
             }
-            await stage.stop()
         finally:
             await door.close()
         return figures, size

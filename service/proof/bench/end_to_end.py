@@ -20,8 +20,8 @@ CALIBRATION_S = 3.0
 CALIBRATION_SHARE = 0.1  # of the seconds at most
 SPARE = 1.25  # a run that is faster than its calibration should not run out of generations
 EVENTS_EACH = 2
-POSTS = 5000  # of the bare client
-POSTS_PER_S = 500  # but no more than this for each second of the run
+MOST_POSTS = 5000  # of the bare client, which otherwise makes as many as were delivered
+ORDERS_PER_S = 500  # for each second of the calibration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +43,7 @@ class EndToEnd:
             async with bench.stage() as stage:
                 figures, size = await self._round(stage, bench, at)
             bench.screen.phase(f"{at}: the bare client")
-            posts = min(POSTS, max(1, round(self.seconds * POSTS_PER_S)))
-            ceiling = await bare_client(posts, self.concurrency, size)
+            ceiling = await bare_client(min(MOST_POSTS, figures["items"]), self.concurrency, size)
             case.rounds.append(
                 figures | {"ceiling": ceiling, "ratio": ratio(figures["per_second"], ceiling["per_second"])}
             )
@@ -86,7 +85,6 @@ class EndToEnd:
                 "orders_per_s": orders_per_s,
             }
             size = len(sample(stage, "events")["body"].encode())
-            await stage.stop()
         finally:
             await door.close()
         return figures, size
@@ -99,7 +97,7 @@ class EndToEnd:
             if count is None:
                 bench.screen.phase(f"{at}: ordering for the calibration")
                 seconds = min(CALIBRATION_S, self.seconds * CALIBRATION_SHARE)
-                await stage.order(ceil(seconds * POSTS_PER_S))
+                await stage.order(ceil(seconds * ORDERS_PER_S))
                 bench.screen.phase(f"{at}: calibrating")
                 began = perf_counter()
                 await self._sustain(stage, traffic, seconds)

@@ -21,7 +21,7 @@ LEAD_S, MOVED_PER_S = 2.0, 30_000  # for the moments to be written and the servi
 WARM_S = 3.0  # of polls that are not measured
 GRACE_S = 5.0  # for those that fell due at the very end
 CLIENT_IN_FLIGHT = 50
-POSTS_PER_S, MOST_POSTS = 500, 5000
+MOST_POSTS = 5000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +51,8 @@ class Polls:
                 await stage.start()
                 bench.screen.phase(f"{at}: polling")
                 figures = await self._round(stage, bench, names, first_due)
-                await stage.stop()
             bench.screen.phase(f"{at}: the bare client")
-            ceiling = await bare_client(min(MOST_POSTS, round(self.seconds * POSTS_PER_S)), CLIENT_IN_FLIGHT, 1)
+            ceiling = await bare_client(min(MOST_POSTS, max(1, figures["items"])), CLIENT_IN_FLIGHT, 1)
             more = {"ceiling": ceiling, "ratio": ratio(figures["per_second"], ceiling["per_second"])}
             case.rounds.append(figures | more)
         return [case]

@@ -49,7 +49,6 @@ class Sse:
                 bench.screen.phase(f"{at}: {self.readers} readers connect, then webhooks come")
                 figures = await self._round(stage, bench)
                 size = len(sample(stage, "events")["body"].encode())
-                await stage.stop()
             bench.screen.phase(f"{at}: bare uvicorn")
             async with bare_server(bench.folder) as bare:
                 ceiling = await self._ceiling(bare, size)
