@@ -8,8 +8,8 @@ from typing import Any
 from service.proof.bench import machine
 from service.proof.bench.bench import Bench
 from service.proof.bench.figures import Case, Figures, ratio
+from service.proof.bench.prepared import multiplied, one_told
 from service.proof.bench.raw_writes import raw_writes
-from service.proof.bench.settle import all_read, unread_webhooks
 from service.proof.bench.stage import Stage
 
 ASK_EVERY_S = 0.1
@@ -31,9 +31,11 @@ class Replay:
             at = f"round {number + 1} of {self.rounds}"
             bench.screen.phase(f"{at}: preparing {self.count} webhooks")
             async with bench.stage() as stage:
-                await unread_webhooks(stage, self.count)
                 await stage.start()
-                await all_read(stage)
+                await one_told(stage, "succeeded")
+                await stage.stop()
+                multiplied(stage, self.count)
+                await stage.start()
                 bench.screen.phase(f"{at}: replaying")
                 figures = await self._round(stage, bench)
                 await stage.stop()

@@ -9,7 +9,7 @@ from service.proof.bench.bench import Bench
 from service.proof.bench.figures import Case, Figures, ratio
 from service.proof.bench.prepared import multiplied, post_webhook
 from service.proof.bench.raw_writes import raw_writes
-from service.proof.bench.stage import LOOK_EVERY_S, STORED_S, Died, Stage
+from service.proof.bench.stage import LOOK_EVERY_S, Stage
 
 STALLED_S = 30.0
 UNREAD = "read_at IS NULL"
@@ -76,12 +76,3 @@ async def unread_webhooks(stage: Stage, count: int) -> None:
     await post_webhook(stage, "succeeded")
     await stage.stop()
     multiplied(stage, count)
-
-
-async def all_read(stage: Stage) -> None:
-    """Waits until the running workers have read every webhook. Raises Died."""
-    with stage.books() as books:
-        if not await stage.until(
-            lambda: books.count("webhooks", UNREAD) == 0, lambda: books.count("webhooks", UNREAD), STORED_S
-        ):
-            raise Died("the workers stopped reading webhooks")
