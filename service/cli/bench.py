@@ -9,12 +9,12 @@ import click
 from service.cli.main import tells_errors
 from service.cli.tables import as_json, show_facts, show_table
 from service.proof.bench.bench import Interrupted, run
-from service.proof.bench.database import NotEmpty
 from service.proof.bench.delivery import Delivery
 from service.proof.bench.end_to_end import EndToEnd
 from service.proof.bench.figures import Figures
 from service.proof.bench.ingest import Ingest
 from service.proof.bench.isolation import Isolation
+from service.proof.bench.place import NotEmpty
 from service.proof.bench.polls import Polls
 from service.proof.bench.replay import Replay
 from service.proof.bench.settle import Settle
@@ -156,6 +156,8 @@ def _measure(name: str, sizes: Callable[..., Any], given: Mapping[str, Any]) -> 
         report, whole = run(name, sizes(**chosen), database)
     except NotEmpty as error:
         raise click.UsageError(str(error)) from error
+    except ModuleNotFoundError as error:
+        raise click.UsageError(f"PostgreSQL needs the package {error.name}") from error
     except (Died, NotReady, Interrupted) as error:
         raise click.ClickException(str(error)) from error
     if as_program:

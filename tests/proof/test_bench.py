@@ -10,11 +10,12 @@ from service.cli.main import main
 from service.proof.bench import polls, wire
 from service.proof.bench.bench import run
 from service.proof.bench.clone import clone, renamed
-from service.proof.bench.database import NotEmpty, Place, SqliteBooks
+from service.proof.bench.database import SqliteBooks
 from service.proof.bench.end_to_end import EndToEnd
 from service.proof.bench.figures import Case, in_ms, over_rounds, percentile, ratio, rounded
 from service.proof.bench.ingest import Ingest
 from service.proof.bench.isolation import Isolation
+from service.proof.bench.place import NotEmpty, Place
 from service.proof.bench.readers import Reader
 from service.proof.bench.replay import Replay
 from service.proof.bench.settle import Settle

@@ -10,9 +10,9 @@ import signal
 import tempfile
 from typing import Any, Protocol
 
-from service.proof.bench.database import Place
 from service.proof.bench.figures import Case, Figures, rounded
 from service.proof.bench.machine import facts, loop_factory
+from service.proof.bench.place import Place
 from service.proof.bench.screen import Screen
 from service.proof.bench.stage import SETTINGS, Stage
 
@@ -56,7 +56,7 @@ def run(name: str, sizes: Any, database: str | None, *, quiet: bool = False) -> 
     report = {
         "benchmark": name,
         "machine": machine,
-        "parameters": asdict(sizes) | {"settings": SETTINGS, "events_loop": "uvloop"},
+        "parameters": asdict(sizes) | {"settings": SETTINGS, "event_loop": "uvloop"},
         "cases": {case.name: {"median": case.median, "rounds": case.rounds} for case in cases},
     }
     told: Figures = rounded(report)

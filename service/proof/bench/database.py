@@ -4,21 +4,12 @@ The only module here that writes SQL. It knows names of tables and takes their c
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 import sqlite3
 from typing import Any
-from urllib.parse import urlsplit
 
 Row = dict[str, Any]
-
-POSTGRESQL = ("postgresql", "postgres")
-SUFFIXES = ("", "-wal", "-shm", ".keys")
-IN_ONE_QUERY = 500
-
-
-class NotEmpty(Exception):
-    """What is there already is not the benchmark's to change."""
 
 
 class Books(ABC):
@@ -113,13 +104,16 @@ class SqliteBooks(Books):
 
 
 class PostgresBooks(Books):
-    """The database behind a URL; needs psycopg."""
+    """The database behind a URL. Raises ConnectionError, and ModuleNotFoundError without psycopg."""
 
     def __init__(self, url: str) -> None:
         import psycopg
         from psycopg.rows import dict_row
 
-        self._connection: psycopg.Connection[Row] = psycopg.connect(url, row_factory=dict_row)
+        try:
+            self._connection: psycopg.Connection[Row] = psycopg.connect(url, row_factory=dict_row)
+        except psycopg.Error as error:
+            raise ConnectionError(f"cannot connect to the database: {error}") from error
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[Row]:
         """See Books. Ends its transaction, so that each look sees the present."""
@@ -165,43 +159,3 @@ class PostgresBooks(Books):
 
 def _for_psycopg(query: str) -> str:
     return query.replace("%", "%%").replace("?", "%s")
-
-
-class Place:
-    """Where a run keeps its database: a file, or a PostgreSQL database; empty before, and empty after."""
-
-    def __init__(self, database: str) -> None:
-        """Raises NotEmpty."""
-        self.setting = database
-        self.is_postgresql = urlsplit(database).scheme in POSTGRESQL
-        if self.is_postgresql:
-            books = self.open()
-            found = books.tables()
-            books.close()
-            if found:
-                raise NotEmpty(f"the database is not empty: it has {', '.join(sorted(found)[:3])} …")
-        elif Path(database).exists():
-            raise NotEmpty(f"{database} exists already")
-
-    def open(self) -> Books:
-        """A connection."""
-        return PostgresBooks(self.setting) if self.is_postgresql else SqliteBooks(Path(self.setting))
-
-    def clear(self) -> None:
-        """Forget everything; nobody else may be connected."""
-        if self.is_postgresql:
-            books = PostgresBooks(self.setting)
-            books.clear()
-            books.close()
-            return
-        for suffix in SUFFIXES:
-            Path(self.setting + suffix).unlink(missing_ok=True)
-
-    def version(self) -> str:
-        """The database's name and version."""
-        if not self.is_postgresql:
-            return f"SQLite {sqlite3.sqlite_version}"
-        books = self.open()
-        told: Mapping[str, str] = books.rows("SHOW server_version")[0]
-        books.close()
-        return f"PostgreSQL {told['server_version']}"

@@ -6,6 +6,7 @@ from service.proof.bench import machine
 from service.proof.bench.bench import Bench
 from service.proof.bench.ceilings import bare_client
 from service.proof.bench.doors import Door, Receiver
+from service.proof.bench.eachlabs import COMPLETED
 from service.proof.bench.figures import Case, Figures, ratio
 from service.proof.bench.prepared import Wanted, multiplied, one_told, pause, sample, subscribe
 from service.proof.bench.stage import STORED_S, Stage
@@ -77,7 +78,7 @@ class Delivery:
         await stage.start()
         wanted = Wanted(url=door.url + "/hook", max_in_flight=self.concurrency)
         subscriber = await subscribe(stage, wanted)
-        await one_told(stage, "succeeded")
+        await one_told(stage, COMPLETED)
         await stage.stop()
         multiplied(stage, self.count)
         return subscriber

@@ -1,11 +1,9 @@
-"""HTTP servers over raw protocols: the provider's stand-in, and who receives deliveries. They cost next to nothing."""
+"""HTTP servers over raw protocols, which cost next to nothing; and who receives deliveries."""
 
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from time import perf_counter, time_ns
-
-import msgspec
+from time import perf_counter
 
 from service.proof.bench import wire
 
@@ -70,30 +68,6 @@ class _Caller(asyncio.Protocol):
         if self._transport is not None:
             self._door.went(self._transport)
             self._transport = None
-
-
-class Provider:
-    """each::labs predictions, as its pages document them: accepts every order, and says `processing` to every poll."""
-
-    # https://docs.eachlabs.ai/api/predictions
-
-    def __init__(self) -> None:
-        self.callbacks: list[tuple[str, str]] = []  # external id, callback URL
-        self.polled: dict[str, list[int]] = {}  # external id: when it was asked about, in microseconds since 1970
-
-    def answer(self, head: bytes, body: bytes) -> bytes:
-        """An accepted order, or how a prediction stands; anything else is only told that somebody listens."""
-        if head.startswith(b"POST "):
-            external_id = f"bench-prediction-{len(self.callbacks):012}"
-            self.callbacks.append((external_id, msgspec.json.decode(body)["webhook_url"]))
-            told = {"status": "success", "message": "Prediction created successfully", "predictionID": external_id}
-            return wire.answer(msgspec.json.encode(told))
-        external_id = wire.target(head).rpartition(b"/")[2].decode()
-        if external_id:
-            self.polled.setdefault(external_id, []).append(time_ns() // 1000)
-        return wire.answer(
-            msgspec.json.encode({"id": external_id, "status": "processing", "output": None, "logs": None})
-        )
 
 
 class Receiver:

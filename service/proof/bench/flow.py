@@ -5,11 +5,11 @@ from collections.abc import Callable
 from time import perf_counter
 
 from service.proof.bench.doors import Receiver
+from service.proof.bench.eachlabs import COMPLETED, PROCESSING
 from service.proof.bench.load import OK, Job
 from service.proof.bench.stage import Stage
 
-FIRST, LAST = "processing", "succeeded"
-ANNOUNCED = {b"generation.processing": FIRST, b"generation.completed": LAST}
+ANNOUNCED = {b"generation.processing": PROCESSING, b"generation.completed": COMPLETED}  # type of an event: webhook
 
 Key = tuple[str, str]  # external id, the webhook's word
 
@@ -39,9 +39,9 @@ class Traffic:
             return None
         ordered = self._stage.provider.callbacks
         if self._second and (len(self._second) > self._window // 2 or self._next >= len(ordered)):
-            (external_id, url), word = self._second.popleft(), LAST
+            (external_id, url), word = self._second.popleft(), COMPLETED
         elif self._next < len(ordered):
-            (external_id, url), word = ordered[self._next], FIRST
+            (external_id, url), word = ordered[self._next], PROCESSING
             self._next += 1
         else:
             return None
@@ -56,7 +56,7 @@ class Traffic:
             self.errors += 1
             return
         self.acknowledged.add(key)
-        if key[1] == FIRST:
+        if key[1] == PROCESSING:
             self._second.append((key[0], url))
 
     @property

@@ -6,6 +6,7 @@ from service.proof.bench import wire
 from service.proof.bench.bench import Bench
 from service.proof.bench.delivery import STALLED_S
 from service.proof.bench.doors import Door, Receiver
+from service.proof.bench.eachlabs import COMPLETED
 from service.proof.bench.figures import Case, Figures, ratio
 from service.proof.bench.prepared import Wanted, multiplied, one_told, pause, subscribe
 from service.proof.bench.stage import Stage
@@ -46,7 +47,7 @@ class Isolation:
             await stage.start()
             wanted = [Wanted(url=door.url + "/hook", max_in_flight=self.concurrency) for door in doors]
             subscribers = [await subscribe(stage, one) for one in wanted]
-            await one_told(stage, "succeeded")
+            await one_told(stage, COMPLETED)
             await stage.stop()
             multiplied(stage, self.count)
             await stage.start()

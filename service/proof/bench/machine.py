@@ -1,4 +1,7 @@
-"""What the machine is, and what a process of it has used; null where the system does not tell."""
+"""What the machine is, and what a process of it has used; null where the system does not tell.
+
+For POSIX systems; memory and CPU of others' processes are told by Linux alone.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +11,6 @@ from pathlib import Path
 import platform
 import re
 import resource
-import sys
 
 import uvloop
 
@@ -81,8 +83,3 @@ def allow_files(wanted: int) -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
         return limit
     return soft
-
-
-def is_posix() -> bool:
-    """Processes are measured and ended the way POSIX systems do it."""
-    return sys.platform != "win32"

@@ -9,6 +9,7 @@ from service.proof.bench import machine
 from service.proof.bench.bench import Bench
 from service.proof.bench.ceilings import bare_client
 from service.proof.bench.database import Row
+from service.proof.bench.eachlabs import PROCESSING
 from service.proof.bench.figures import Case, Figures, in_ms, ratio
 from service.proof.bench.prepared import multiplied, one_told
 from service.proof.bench.stage import LOOK_EVERY_S, Stage
@@ -37,14 +38,18 @@ class Polls:
     due_per_s: int = 1_000
 
     async def measure(self, bench: Bench) -> list[Case]:
-        """`missed` fell due and were not asked about; `doubled` were asked about twice."""
+        """`missed` fell due within the seconds and were not asked about even some seconds later.
+
+        `doubled` were asked about twice. Lateness is that of every poll which came within the seconds, also of those
+        that had been due before.
+        """
         case = Case("polls")
         for number in range(self.rounds):
             at = f"round {number + 1} of {self.rounds}"
             async with bench.stage() as stage:
                 bench.screen.phase(f"{at}: preparing {self.in_flight} generations")
                 await stage.start()
-                await one_told(stage, "processing")
+                await one_told(stage, PROCESSING)
                 await stage.stop()
                 names = multiplied(stage, self.in_flight, self._spread)
                 first_due = await asyncio.to_thread(self._moved, stage)
@@ -78,25 +83,22 @@ class Polls:
         polled = stage.provider.polled
         begin = max(first_due, _now()) + round(WARM_S * SECOND)
         end = begin + round(self.seconds * SECOND)
-        due = {
-            name: first_due + self._due_after(number)
-            for number, name in enumerate(names)
-            if number and begin <= first_due + self._due_after(number) < end
-        }
+        moments = {name: first_due + self._due_after(number) for number, name in enumerate(names) if number}
+        due = [name for name, moment in moments.items() if begin <= moment < end]
         with bench.screen.following(lambda: f"{len(polled)} polled"):
             await _until(stage, begin)
             spent, before = machine.cpu_s(stage.pid), len(polled)
             await _until(stage, end)
             now, done = machine.cpu_s(stage.pid), len(polled) - before
             await stage.until(lambda: all(name in polled for name in due), lambda: None, GRACE_S)
-        lateness_s = [(polled[name][0] - moment) / SECOND for name, moment in due.items() if name in polled]
+        asked = {name: times[0] for name, times in polled.items() if times[0] >= begin and moments.get(name, end) < end}
         return {
             "per_second": done / self.seconds,
-            **in_ms(lateness_s),
+            **in_ms([(at - moments[name]) / SECOND for name, at in asked.items()]),
             "cpu_s_per_item": ratio(None if now is None or spent is None else now - spent, done),
             "peak_rss_mb": machine.peak_rss_mb(stage.pid),
-            "missed": len(due) - len(lateness_s),
-            "doubled": sum(len(moments) - 1 for moments in polled.values()),
+            "missed": sum(name not in polled for name in due),
+            "doubled": sum(len(times) - 1 for times in polled.values()),
             "items": len(due),
         }
 

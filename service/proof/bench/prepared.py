@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.proof.bench.clone import Adjust, clone
+from service.proof.bench.load import send_all
 from service.proof.bench.stage import STORED_S, Died, Stage
 
 
@@ -42,8 +43,6 @@ async def one_told(stage: Stage, word: str) -> None:
 
 async def post_webhook(stage: Stage, word: str) -> None:
     """The provider calls back about the last generation that was ordered."""
-    from service.proof.bench.load import send_all
-
     tally = await send_all(stage.port, 1, iter([stage.webhook(*stage.provider.callbacks[-1], word=word)]))
     if tally.ok != 1:
         raise Died("the webhook of the first generation was not taken")

@@ -7,6 +7,7 @@ from typing import Any
 
 from service.proof.bench import machine
 from service.proof.bench.bench import Bench
+from service.proof.bench.eachlabs import COMPLETED
 from service.proof.bench.figures import Case, Figures, ratio
 from service.proof.bench.prepared import multiplied, one_told
 from service.proof.bench.raw_writes import raw_writes
@@ -32,7 +33,7 @@ class Replay:
             bench.screen.phase(f"{at}: preparing {self.count} webhooks")
             async with bench.stage() as stage:
                 await stage.start()
-                await one_told(stage, "succeeded")
+                await one_told(stage, COMPLETED)
                 await stage.stop()
                 multiplied(stage, self.count)
                 await stage.start()

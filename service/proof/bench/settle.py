@@ -6,6 +6,7 @@ from time import perf_counter
 
 from service.proof.bench import machine
 from service.proof.bench.bench import Bench
+from service.proof.bench.eachlabs import COMPLETED
 from service.proof.bench.figures import Case, Figures, ratio
 from service.proof.bench.prepared import multiplied, post_webhook
 from service.proof.bench.raw_writes import raw_writes
@@ -73,6 +74,6 @@ async def unread_webhooks(stage: Stage, count: int) -> None:
     await stage.order(1)
     await stage.stop()
     await stage.start("--web-only")
-    await post_webhook(stage, "succeeded")
+    await post_webhook(stage, COMPLETED)
     await stage.stop()
     multiplied(stage, count)

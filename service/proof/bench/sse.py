@@ -10,7 +10,7 @@ from service.proof.bench import machine
 from service.proof.bench.bench import Bench
 from service.proof.bench.ceilings import bare_server
 from service.proof.bench.figures import Case, Figures, in_ms, ratio
-from service.proof.bench.flow import ANNOUNCED, FIRST, LAST, Key
+from service.proof.bench.flow import ANNOUNCED, Key
 from service.proof.bench.load import Job, Load, Tally
 from service.proof.bench.prepared import sample
 from service.proof.bench.readers import Reader, opened
@@ -101,7 +101,7 @@ class Sse:
 
     async def _announce(self, stage: Stage, tally: Tally, sent: dict[Key, float]) -> None:
         """Webhooks at an even pace; a generation's second comes when the first of all generations have gone out."""
-        keys = [(*ordered, word) for word in (FIRST, LAST) for ordered in stage.provider.callbacks]
+        keys = [(*ordered, word) for word in ANNOUNCED.values() for ordered in stage.provider.callbacks]
         began, loop = perf_counter(), asyncio.get_running_loop()
 
         def take() -> Job | None:

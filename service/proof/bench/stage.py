@@ -15,20 +15,21 @@ import httpx
 import msgspec
 
 from service.proof.bench import machine, wire
-from service.proof.bench.database import Books, Place
-from service.proof.bench.doors import Door, Provider
+from service.proof.bench.database import Books
+from service.proof.bench.doors import Door
+from service.proof.bench.eachlabs import COMPLETED, PROMPT, SECRET, Provider, webhook
 from service.proof.bench.load import send_all
+from service.proof.bench.place import Place
 from service.proof.processes import Process, free_port
 
 LOOK_EVERY_S = 0.02
 STORED_S = 30.0  # for what was answered to be written down
 DAY_S = 86_400
 ORDERING = 16  # connections
-PROMPT = "A quiet harbour at dawn, long exposure, thin fog over still water, seen from the end of a wooden pier. "
 
 
 class Died(Exception):
-    """The service ended, or stands still; its last lines are in the message."""
+    """The service ended, refused, or stands still; the message says how."""
 
 
 class Stage:
@@ -82,9 +83,13 @@ class Stage:
         self._process = None
 
     async def call(self, method: str, path: str, body: Any = None) -> Any:
-        """The service's answer, as JSON."""
-        answer = await self._client.request(method, path, json=body)
-        answer.raise_for_status()
+        """The service's answer, as JSON. Raises Died when there is none."""
+        try:
+            answer = await self._client.request(method, path, json=body)
+            answer.raise_for_status()
+        except httpx.HTTPError as error:
+            self.check()
+            raise Died(f"{method} {path}: {error or type(error).__name__}") from error
         return answer.json()
 
     def asking(self, path: str) -> bytes:
@@ -139,27 +144,11 @@ class Stage:
             await self.until(lambda: books.count("generations", waiting) == 0, lambda: None, STORED_S)
         return count / took
 
-    def webhook(self, external_id: str, callback_url: str, word: str = "succeeded", more: str = "") -> bytes:
-        """A whole request, as each::labs sends it: about a kilobyte, with the secret that the service was given."""
-        return self.webhook_head(callback_url) + self.webhook_body(external_id, word, more)
-
-    def webhook_head(self, callback_url: str) -> bytes:
-        """Up to its length, which `webhook_body` begins with."""
-        return wire.post(urlsplit(callback_url).path, self.port, {"x-webhook-secret": self.secret})
-
-    def webhook_body(self, external_id: str, word: str, more: str = "") -> bytes:
-        """The rest: https://docs.eachlabs.ai/api/webhooks."""
-        done = word == "succeeded"
-        told = {
-            "exec_id": external_id,
-            "flow_id": None,
-            "status": word,
-            "output": {"url": f"https://storage.example.com/predictions/{external_id}/image.jpg"} if done else None,
-            "error": "",
-            "input": {"prompt": PROMPT * 6, "aspect_ratio": "16:9", "seed": more},
-            "metrics": {"predict_time": 4.25, "cost": 0.04},
-        }
-        return wire.with_body(b"", msgspec.json.encode(told))
+    def webhook(self, external_id: str, callback_url: str, word: str = COMPLETED, more: str = "") -> bytes:
+        """A whole request: the provider calls back, with the secret that the service was given."""
+        return webhook(
+            wire.post(urlsplit(callback_url).path, self.port, {SECRET: self.secret}), external_id, word, more
+        )
 
     def _environment(self) -> dict[str, str]:
         """Nothing is polled unless a benchmark says so, and no budget or log line slows it down."""
