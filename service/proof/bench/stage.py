@@ -89,7 +89,7 @@ class Stage:
             answer.raise_for_status()
         except httpx.HTTPError as error:
             self.check()
-            raise Died(f"{method} {path}: {error or type(error).__name__}") from error
+            raise Died(f"{method} {path}: {str(error) or type(error).__name__}") from error
         return answer.json()
 
     def asking(self, path: str) -> bytes:
