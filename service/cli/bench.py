@@ -157,7 +157,7 @@ def _measure(name: str, sizes: Callable[..., Any], given: Mapping[str, Any]) -> 
     except NotEmpty as error:
         raise click.UsageError(str(error)) from error
     except ModuleNotFoundError as error:
-        raise click.UsageError(f"PostgreSQL needs the package {error.name}") from error
+        raise click.UsageError(f"PostgreSQL needs {error.name}: pip install 'arrivals[postgres]'") from error
     except (Died, NotReady, Interrupted) as error:
         raise click.ClickException(str(error)) from error
     if as_program:

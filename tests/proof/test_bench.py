@@ -1,9 +1,11 @@
 """The benchmarks measure what they say and lose nothing; how fast anything is, is not tested here."""
 
+from contextlib import closing
 import json
 import sqlite3
 
 from click.testing import CliRunner
+import psycopg
 import pytest
 
 from service.cli.main import main
@@ -20,6 +22,7 @@ from service.proof.bench.readers import Reader
 from service.proof.bench.replay import Replay
 from service.proof.bench.settle import Settle
 from service.proof.bench.sse import Sse
+from tests.postgres import fresh_database
 
 
 def measured(name, sizes):
@@ -197,17 +200,35 @@ def test_a_reader_sees_gaps_and_repeats_however_the_stream_is_cut(size):
     assert len(positions) == sum(events.count(b"event: ping") for events in heard)
 
 
-def test_a_copy_has_its_own_names_in_every_table(tmp_path):
-    books = SqliteBooks(tmp_path / "b.db")
+TABLES = (
+    "CREATE TABLE generations (id TEXT, external_id TEXT, polls INT)",
+    "CREATE TABLE events (id TEXT, position INT, generation_id TEXT, body TEXT)",
+    "CREATE TABLE whatever (event_id TEXT, raw BYTEA)",
+    "CREATE TABLE counters (name TEXT, counted INT)",
+    "INSERT INTO counters VALUES ('events', 1)",
+)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request, tmp_path):
+    """A database of either kind, with some tables as the service has."""
+    if request.param == "sqlite":
+        path = str(tmp_path / "b.db")
+        found = Place(path)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executescript(";".join(TABLES).replace("BYTEA", "BLOB"))
+        yield found
+        return
+    with fresh_database(request.getfixturevalue("postgres_url")) as url:
+        found = Place(url)
+        with psycopg.connect(url) as connection:
+            connection.execute(";".join(TABLES))
+        yield found
+
+
+def test_a_copy_has_its_own_names_in_every_table(place):
+    books = place.open()
     generation, event = "gen_" + "a" * 26, "evt_" + "b" * 26
-    for statement in (
-        "CREATE TABLE generations (id TEXT, external_id TEXT, polls INT)",
-        "CREATE TABLE events (id TEXT, position INT, generation_id TEXT, body TEXT)",
-        "CREATE TABLE whatever (event_id TEXT, raw BLOB)",
-        "CREATE TABLE counters (name TEXT, counted INT)",
-        "INSERT INTO counters VALUES ('events', 1)",
-    ):
-        books.rows(statement)
     books.insert("generations", ["id", "external_id", "polls"], [(generation, "theirs-0000000", 0)])
     books.insert("events", ["id", "position", "generation_id", "body"], [(event, 1, generation, f'{{"id":"{event}"}}')])
     books.insert("whatever", ["event_id", "raw"], [(event, b"about theirs-0000000"), ("other", b"")])
@@ -225,6 +246,10 @@ def test_a_copy_has_its_own_names_in_every_table(tmp_path):
     assert 41 == len({row["raw"] for row in books.all("whatever")})
     assert [{"name": "events", "counted": 40}] == books.all("counters")
     books.close()
+    with pytest.raises(NotEmpty):
+        Place(place.setting)
+    place.clear()
+    assert place.setting == Place(place.setting).setting
 
 
 def test_copied_names_sort_and_never_meet():
