@@ -29,12 +29,12 @@ async def opened(path, clock):
 
 
 @asynccontextmanager
-async def reopened(database, clock):
+async def reopened(database, clock, *, carries_bells=False):
     """The same database as another process, or the next one, opens it."""
     if isinstance(database, SqliteDatabase):
         again = await SqliteDatabase.open(database.path, clock)
     else:
-        again = await PostgresDatabase.open(database.url, clock, connections=4)
+        again = await PostgresDatabase.open(database.url, clock, connections=4, carries_bells=carries_bells)
     try:
         yield again
     finally:

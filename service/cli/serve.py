@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+import gc
 import signal
 import socket
 import sys
@@ -22,6 +23,7 @@ from service.workers.roster import NAMES
 log = structlog.get_logger()
 
 BACKLOG = 2048
+COLLECT_AFTER = 50_000  # new containers
 REQUESTS_GRACE_S = 20  # for HTTP requests under way; a long wait is cut off then
 
 
@@ -78,6 +80,10 @@ async def _run(settings: Settings, listening: socket.socket | None, workers: tup
             timeout_graceful_shutdown=REQUESTS_GRACE_S,
         )
         server = Server(config)
+        # What was made by now stays for ever: the collector need not look at it again, nor after every few requests.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(COLLECT_AFTER)
         async with anyio.create_task_group() as group:
             group.start_soon(_stop_when_told, server, claim_no_more)
             host, port = listening.getsockname()[:2]

@@ -20,6 +20,7 @@ class Callbacks:
 
     public_url: str | None
     keys: Sequence[str] = field(repr=False)
+    _signers: dict[str, Signer] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def url(self, provider: str, account: str, generation_id: str) -> str | None:
         """`{public_url}/callbacks/{provider}/{token}`."""
@@ -40,9 +41,11 @@ class Callbacks:
     def webhook_secrets(self, generation_id: str) -> tuple[str, ...]:
         """Secrets to hand to a provider that sends one back, when the operator set none: one per key, newest first."""
         text = b"arrivals.webhook-secret:" + generation_id.encode()
-        return tuple(hmac.new(key.encode(), text, hashlib.sha256).hexdigest() for key in self.keys)
+        return tuple(hmac.digest(key.encode(), text, "sha256").hex() for key in self.keys)
 
     def _signer(self, provider: str) -> Signer:
-        # itsdangerous takes the newest key last.
-        keys = [key.encode() for key in reversed(self.keys)]
-        return Signer(keys, salt=SALT + b":" + provider.encode(), sep="~", digest_method=hashlib.sha256)
+        if provider not in self._signers:
+            keys = [key.encode() for key in reversed(self.keys)]  # itsdangerous takes the newest key last
+            salt = SALT + b":" + provider.encode()
+            self._signers[provider] = Signer(keys, salt=salt, sep="~", digest_method=hashlib.sha256)
+        return self._signers[provider]

@@ -3,7 +3,7 @@
 from service.core.generation import Generation, Origin, Status, VerifiedBy
 from service.core.observation import Observation, Reading
 from service.core.wire import micros
-from service.flow.settle import settle
+from service.flow.settle import settle_one
 from service.flow.tools import Tools, without_key
 from service.providers.base import Question, Refused, Unreadable
 from service.store import generations
@@ -55,4 +55,4 @@ async def _observe(
         verified_by=verified_by,
         hold_until=tools.now() + micros(tools.cadence.held_s),
     )
-    await settle(tools, [seen])
+    await settle_one(tools, seen)

@@ -1,6 +1,7 @@
 """An event → its subscriber: sign, send, record the attempt, next rung of the schedule."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -11,7 +12,6 @@ from service.flow.sign import signed_headers
 from service.flow.tools import Tools
 from service.providers.explain import retry_after_s
 from service.store import deliveries, subscribers
-from service.store.base import Missing
 from service.store.deliveries import Attempt, Delivery, DeliveryContext
 from service.transport import NoAnswer, NotSent
 
@@ -32,13 +32,9 @@ async def claim(tools: Tools, limit: int) -> list[Delivery]:
 
 async def deliver(tools: Tools, delivery: Delivery) -> None:
     """Try one claimed delivery once."""
-    try:
-        async with tools.store.reading() as tx:
-            context = await deliveries.context_of(tx, delivery)
-    except Missing:
-        return  # its subscriber was deleted after the claim, which gave its deliveries up
-    if context.disabled:
-        return  # likewise
+    context = await tools.together(_contexts, delivery)
+    if context is None or context.disabled:
+        return  # its subscriber was deleted or disabled after the claim, which gave its deliveries up
     began = tools.now()
     reply, error = await _send(tools, delivery, context, began)
     attempt = Attempt(
@@ -77,36 +73,67 @@ async def _send(
     return reply, f"status: HTTP {reply.http_status}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ended:
+    """One attempt, what it means for its delivery, and why its subscriber may have to be disabled."""
+
+    attempt: Attempt
+    delivery: Delivery
+    registered: bool
+
+    @property
+    def gone(self) -> bool:
+        """Whether the subscriber asked for nothing more."""
+        return self.attempt.http_status == GONE
+
+
 async def _record(
     tools: Tools, delivery: Delivery, context: DeliveryContext, attempt: Attempt, wanted_wait_s: float | None
 ) -> None:
     now = tools.now()
-    gone = attempt.http_status == GONE
     wait_s = next_attempt_s(tools.cadence.retry_schedule_s, delivery.attempts, wanted_wait_s, tools.dice())
     if attempt.error is None:
         ended = replace(delivery, attempt_at=None, delivered_at=now)
-    elif gone or wait_s is None:
+    elif attempt.http_status == GONE or wait_s is None:
         ended = replace(delivery, attempt_at=None, given_up_at=now)
     else:
         ended = replace(delivery, attempt_at=now + micros(wait_s))
-    async with tools.store.transaction() as tx:
-        failing_since = await deliveries.record_attempt(tx, attempt, ended)
-        because = None
-        if gone:
-            because = "it answered 410 Gone"
-        elif failing_since is not None and now - failing_since > PATIENCE:
-            because = "it has only failed for five days"
-        disabled = (
-            because is not None
-            and context.registered
-            and await subscribers.disable(tx, delivery.subscriber_id, now, because)
-        )
-    if ended.attempt_at is None:
-        tools.store.ring("deliver")  # a later event of the same generation may have waited for this one
+    because = await tools.together(_record_all, _Ended(attempt=attempt, delivery=ended, registered=context.registered))
     log.info(
         "delivery_attempted",
         delivery_id=delivery.id, generation_id=delivery.generation_id, number=attempt.number,
         http_status=attempt.http_status, error=attempt.error, delivered=ended.delivered_at is not None,
     )  # fmt: skip
-    if disabled:
+    if because is not None:
         log.warning("subscriber_disabled", subscriber_id=delivery.subscriber_id, because=because)
+
+
+async def _contexts(tools: Tools, wanted: Sequence[Delivery]) -> list[DeliveryContext | None]:
+    async with tools.store.reading() as tx:
+        return await deliveries.contexts_of(tx, wanted)
+
+
+async def _record_all(tools: Tools, made: Sequence[_Ended]) -> list[str | None]:
+    """Why the subscriber of each was disabled now, if it was."""
+    now = tools.now()
+    disabled: list[str | None] = []
+    async with tools.store.transaction() as tx:
+        failing_since = await deliveries.record_attempts(tx, [(one.attempt, one.delivery) for one in made])
+        for one, since in zip(made, failing_since, strict=True):
+            because = _hopeless(one, since, now)
+            if because is not None and not await subscribers.disable(tx, one.delivery.subscriber_id, now, because):
+                because = None
+            disabled.append(because)
+    if any(one.delivery.attempt_at is None for one in made):
+        tools.store.ring("deliver")  # a later event of the same generation may have waited for this one
+    return disabled
+
+
+def _hopeless(made: _Ended, failing_since: Micros | None, now: Micros) -> str | None:
+    if not made.registered:
+        return None
+    if made.gone:
+        return "it answered 410 Gone"
+    if failing_since is not None and now - failing_since > PATIENCE:
+        return "it has only failed for five days"
+    return None

@@ -1,20 +1,20 @@
 """Ask the provider → an observation, or a reason to ask again later."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
 
-from service.core.admission import Ledger
 from service.core.cadence import after_miss_s
 from service.core.failure import FailureCode
 from service.core.generation import Generation, Origin, Status, VerifiedBy
 from service.core.observation import Finding, Observation, Reading
 from service.core.wire import SECOND, micros
-from service.flow.settle import settle
+from service.flow.settle import settle_one
 from service.flow.tools import Tools, without_key
 from service.providers.base import Question, Refused, Unreadable
 from service.store import accounts, generations
+from service.store.accounts import AccountKey
 from service.store.generations import Scheduled
 from service.transport import NoAnswer, NotSent
 
@@ -65,7 +65,7 @@ async def poll(tools: Tools, claimed: Scheduled) -> Finding | None:
     except (NotSent, NoAnswer, Unreadable) as error:
         await _ask_later(tools, claimed, str(error), None, provider_fails=True)
         return None
-    await _note(tools, generation, Ledger.answered)
+    await tools.together(_answered, (generation.provider, generation.account))
     return await _observe(tools, generation, reading)
 
 
@@ -114,7 +114,7 @@ async def _observe(tools: Tools, generation: Generation, reading: Reading) -> Fi
         hold_until=now
         + micros(tools.cadence.held_s if generation.webhook_expected or not reading.awaits_detail else 0),
     )
-    return (await settle(tools, [seen]))[0]
+    return await settle_one(tools, seen)
 
 
 def _may_be_lag(tools: Tools, generation: Generation) -> bool:
@@ -140,16 +140,18 @@ async def _ask_later(
     async with tools.store.transaction() as tx:
         await generations.poll_later(tx, claimed, None if given_up else now + micros(wait_s))
     if provider_fails:
-        await _note(tools, generation, lambda ledger: ledger.missed(tools.now()))
+        key = (generation.provider, generation.account)
+        async with tools.store.transaction() as tx:
+            await accounts.save_ledger(tx, (await accounts.ledger_of(tx, key)).missed(tools.now()))
     log.info("poll_unanswered", generation_id=generation.id, because=because_of, wait_s=round(wait_s, 3))
 
 
-async def _note(tools: Tools, generation: Generation, change: Callable[[Ledger], Ledger]) -> None:
-    """Keep in the account's ledger whether its provider answers; nothing is written while nothing changes."""
-    key = (generation.provider, generation.account)
+async def _answered(tools: Tools, keys: Sequence[AccountKey]) -> list[None]:
+    """Close the breakers of these accounts; nothing is written while all of them are closed."""
     async with tools.store.reading() as tx:
-        ledger = await accounts.ledger_seen(tx, key)
-    if change(ledger) == ledger:
-        return
-    async with tools.store.transaction() as tx:
-        await accounts.save_ledger(tx, change(await accounts.ledger_of(tx, key)))
+        seen = {key: await accounts.ledger_seen(tx, key) for key in sorted(set(keys))}
+    for key, ledger in seen.items():
+        if ledger.answered() != ledger:
+            async with tools.store.transaction() as tx:
+                await accounts.save_ledger(tx, (await accounts.ledger_of(tx, key)).answered())
+    return [None] * len(keys)

@@ -1,5 +1,6 @@
 """An inbound webhook: open its token, verify it, keep the bytes, answer. Nothing is read before it is stored."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -19,12 +20,18 @@ HIDDEN = "********"
 
 
 async def receive(tools: Tools, provider: str, token: str, webhook: InboundWebhook) -> StoredWebhook:
-    """The webhook as it is now kept.
+    """The webhook as it is now kept. Raises UnknownToken (bytes not kept), and what `receive_about` raises."""
+    return await receive_about(tools, provider, *tools.callbacks.open(provider, token), webhook)
 
-    Raises UnknownToken (bytes not kept), Unverified (kept in the quarantine), and NotConfigured (the provider may
-    repeat it: what it is verified by may be back by then).
+
+async def receive_about(
+    tools: Tools, provider: str, generation_id: str, account: str, webhook: InboundWebhook
+) -> StoredWebhook:
+    """The webhook as it is now kept, when its token was opened before its body was read.
+
+    Raises Unverified (kept in the quarantine), and NotConfigured (the provider may repeat it: what it is verified by
+    may be back by then).
     """
-    generation_id, account = tools.callbacks.open(provider, token)
     upstream = tools.upstreams.get((provider, account))
     if upstream is None:
         raise NotConfigured(f"{provider} has no account {account!r} in the settings")
@@ -46,16 +53,24 @@ async def receive(tools: Tools, provider: str, token: str, webhook: InboundWebho
         quarantined_at=now if refusal else None,
         refused_because=str(refusal) if refusal else None,
     )
-    async with tools.store.transaction() as tx:
-        await observations.insert_webhook(tx, stored)
-        if refusal:
-            await observations.trim_quarantine(tx, tools.limits.quarantine_keep)
     if refusal:
+        async with tools.store.transaction() as tx:
+            await observations.insert_webhooks(tx, [stored])
+            await observations.trim_quarantine(tx, tools.limits.quarantine_keep)
         log.warning("webhook_unverified", webhook_id=stored.id, generation_id=generation_id, provider=provider)
         raise refusal
-    tools.store.ring("read")
-    log.info("webhook_stored", webhook_id=stored.id, generation_id=generation_id, provider=provider)
+    await tools.together(_keep, stored)
+    log.debug("webhook_stored", webhook_id=stored.id, generation_id=generation_id, provider=provider)
     return stored
+
+
+async def _keep(tools: Tools, stored: Sequence[StoredWebhook]) -> list[None]:
+    """One commit for all that came while the one before was at the disk."""
+    async with tools.store.transaction() as tx:
+        await observations.insert_webhooks(tx, stored)
+    tools.store.ring("read")
+    log.info("webhooks_stored", count=len(stored))
+    return [None] * len(stored)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,7 +63,7 @@ async def due_again(
     if only is not None:
         generation = replace(generation, callback_url=None)
     wanting = await subscribers.active(tx) if only is None else only
-    due = await deliveries_for(tools, tx, wanting, event, generation, position)
+    due = await deliveries_for(tools, tx, wanting, [(event, generation, position)])
     now = tools.now()
     return [
         replace(delivery, created_at=now, attempt_at=now, redelivered=True)
@@ -78,7 +78,10 @@ async def retry(tools: Tools, delivery_id: str) -> Delivery:
         known = await deliveries.by_id(tx, delivery_id)
         if known.delivered_at is not None:
             raise Delivered
-        if (await deliveries.context_of(tx, known)).disabled:
+        (context,) = await deliveries.contexts_of(tx, [known])
+        if context is None:
+            raise Missing(known.subscriber_id)
+        if context.disabled:
             raise NotServed
         await deliveries.attempt_now(tx, delivery_id, tools.now())
         known = await deliveries.by_id(tx, delivery_id)

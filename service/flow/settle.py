@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from service.core.cadence import first_usual
+from service.core.cadence import Usual, first_usual
 from service.core.event import Event, event_about
 from service.core.generation import Generation, Origin, Status
 from service.core.observation import Finding, Observation
@@ -20,8 +20,9 @@ from service.flow.keep import keep
 from service.flow.schedule import Pace, schedule
 from service.flow.tools import Tools
 from service.store import accounts, deliveries, events, generations, observations, subscribers
-from service.store.base import Overtaken, Tx, Unavailable
+from service.store.base import Collided, Overtaken, Tx, Unavailable
 from service.store.generations import Scheduled
+from service.store.observations import Read
 
 log = structlog.get_logger()
 
@@ -31,10 +32,19 @@ class _Batch:
     """What one settling transaction has decided so far, in order."""
 
     known: dict[str, Scheduled]
+    read_before: set[str]
+    usual: dict[tuple[str, str], Usual | None] = field(default_factory=dict)
+    learned: dict[tuple[str, str], Usual] = field(default_factory=dict)
+    read: list[Read] = field(default_factory=list)
     changed: dict[str, Scheduled] = field(default_factory=dict)
     found: list[tuple[str, Observation, Finding]] = field(default_factory=list)
     announced: list[tuple[Event, Generation]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+
+
+async def settle_one(tools: Tools, seen: Observation) -> Finding:
+    """What one observation turned out to be, settled together with what others see at the same time."""
+    return await tools.together(settle_each, seen)
 
 
 async def settle(tools: Tools, seen: Sequence[Observation]) -> list[Finding]:
@@ -56,7 +66,7 @@ async def settle_each(tools: Tools, seen: Sequence[Observation]) -> list[Finding
         return []
     try:
         return [*await _settle(tools, seen)]
-    except Overtaken:
+    except (Overtaken, Collided):
         return [*await _settle(tools, seen)]
     except Unavailable:
         raise  # the row is innocent: it is settled when the database can be used again
@@ -72,14 +82,18 @@ async def _set_aside(tools: Tools, seen: Observation, error: Exception) -> None:
     """A webhook that cannot be settled is flagged, so that it is not read for ever; its bytes stay for a replay."""
     if seen.webhook_id is not None:
         because = f"it could not be settled: {type(error).__name__}"
+        read = Read(id=seen.webhook_id, read_at=tools.now(), finding=Finding.STALE, unreadable_because=because)
         async with tools.store.transaction() as tx:
-            await observations.mark_read(tx, seen.webhook_id, tools.now(), Finding.STALE, because)
+            await observations.mark_read(tx, [read])
 
 
 async def _settle(tools: Tools, seen: Sequence[Observation]) -> list[Finding]:
     async with tools.store.transaction() as tx:
         seen = [await keep(tools, tx, observation) for observation in seen]
-        batch = _Batch(known=await generations.to_settle(tx, [observation.generation_id for observation in seen]))
+        batch = _Batch(
+            known=await generations.to_settle(tx, [observation.generation_id for observation in seen]),
+            read_before=await observations.read_already(tx, [one.webhook_id for one in seen if one.webhook_id]),
+        )
         for observation in seen:
             await _meet(tools, tx, batch, observation)
         await _record(tools, tx, batch)
@@ -97,12 +111,12 @@ async def _meet(tools: Tools, tx: Tx, batch: _Batch, seen: Observation) -> None:
     known = batch.known.get(seen.generation_id)
     verdict = reconcile(known.generation, seen) if known else None
     finding = verdict.finding if verdict else Finding.STALE
-    if seen.webhook_id and seen.replayed:
-        await observations.mark_read_again(tx, seen.webhook_id, tools.now(), finding, seen.unreadable_because)
-    elif seen.webhook_id and not await observations.mark_read(
-        tx, seen.webhook_id, tools.now(), finding, seen.unreadable_because
-    ):
+    if seen.webhook_id in batch.read_before and not seen.replayed:
         finding, verdict = Finding.REPEATED, None  # another process has read this very webhook
+    elif seen.webhook_id:
+        batch.read_before.add(seen.webhook_id)
+        because = seen.unreadable_because
+        batch.read.append(Read(id=seen.webhook_id, read_at=tools.now(), finding=finding, unreadable_because=because))
     batch.findings.append(finding)
     if known is None or verdict is None:
         return
@@ -113,7 +127,7 @@ async def _meet(tools: Tools, tx: Tx, batch: _Batch, seen: Observation) -> None:
     pace = Pace(
         cadence=tools.cadence,
         route=tools.route(after),
-        usual=await accounts.usual_of(tx, after.provider, after.model),
+        usual=await _usual(tx, batch, after),
         dice=tools.dice(),
     )
     moved = Scheduled(
@@ -126,26 +140,37 @@ async def _meet(tools: Tools, tx: Tx, batch: _Batch, seen: Observation) -> None:
         batch.known[after.id] = batch.changed[after.id] = moved
     if verdict.announce:
         batch.announced.append((event_about(after, verdict.announce, tools.make_id("evt"), seen.at), after))
-    await _learn(tx, pace, verdict)
+    _learn(batch, pace, verdict)
 
 
-async def _learn(tx: Tx, pace: Pace, verdict: Verdict) -> None:
+async def _usual(tx: Tx, batch: _Batch, generation: Generation) -> Usual | None:
+    """How long its model usually takes, as far as it is known by now."""
+    key = (generation.provider, generation.model)
+    if key not in batch.usual:
+        batch.usual[key] = await accounts.usual_of(tx, *key)
+    return batch.usual[key]
+
+
+def _learn(batch: _Batch, pace: Pace, verdict: Verdict) -> None:
     """What finished teaches how long its model usually takes."""
     done = verdict.generation
     if verdict.finding is not Finding.ADVANCED or done.status is not Status.COMPLETED or done.submitted_at is None:
         return
     took_s = max(0.0, ((done.closed_at or done.submitted_at) - done.submitted_at) / SECOND)
     usual = pace.usual.and_then(took_s) if pace.usual else first_usual(took_s)
-    await accounts.save_usual(tx, done.provider, done.model, usual)
+    key = (done.provider, done.model)
+    batch.usual[key] = batch.learned[key] = usual
 
 
 async def _record(tools: Tools, tx: Tx, batch: _Batch) -> None:
     """Write everything that was decided."""
     await observations.insert(tx, batch.found)
+    await observations.mark_read(tx, batch.read)
     await generations.save(tx, list(batch.changed.values()))
+    for key in sorted(batch.learned):
+        await accounts.save_usual(tx, *key, batch.learned[key])
     positions = await events.append(tx, [event for event, _ in batch.announced])
     if batch.announced:
         active = await subscribers.active(tx)
-        for event, generation in batch.announced:
-            due = await deliveries_for(tools, tx, active, event, generation, positions[event.id])
-            await deliveries.insert(tx, due)
+        announced = [(event, generation, positions[event.id]) for event, generation in batch.announced]
+        await deliveries.insert(tx, await deliveries_for(tools, tx, active, announced))

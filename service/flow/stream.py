@@ -17,7 +17,7 @@ from service.core.http import HttpCall, HttpReply
 from service.core.observation import Observation, Reading
 from service.core.wire import SECOND, micros
 from service.flow.expire import nobody_told_us
-from service.flow.settle import settle
+from service.flow.settle import settle_one
 from service.flow.tools import Tools, without_key
 from service.providers.base import Refused, Target
 from service.store import generations
@@ -149,7 +149,7 @@ async def _observe(tools: Tools, generation: Generation, reading: Reading) -> No
         verified_by=VerifiedBy.SUBMIT,
         hold_until=now + micros(tools.cadence.held_s),
     )
-    await settle(tools, [seen])
+    await settle_one(tools, seen)
 
 
 async def _broken_off(tools: Tools, generation: Generation, heard: _Heard) -> None:
@@ -161,7 +161,7 @@ async def _broken_off(tools: Tools, generation: Generation, heard: _Heard) -> No
         await _observe(tools, generation, told)
         return
     if heard.target.external_id is None:
-        await settle(tools, [nobody_told_us(generation, tools.now(), streamed=True)])
+        await settle_one(tools, nobody_told_us(generation, tools.now(), streamed=True))
         return
     async with tools.store.transaction() as tx:
         await generations.poll_now(tx, generation.id, tools.now())

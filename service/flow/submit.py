@@ -22,7 +22,7 @@ from service.flow.bulk import shared_out
 from service.flow.expire import nobody_told_us
 from service.flow.fetch import fetch_inputs
 from service.flow.order import LONGEST_DEADLINE_S
-from service.flow.settle import settle
+from service.flow.settle import settle, settle_one
 from service.flow.stream import NOT_NOW, listen
 from service.flow.tools import NotConfigured, Tools, without_key
 from service.providers.base import Order, Refused, Unreadable
@@ -186,7 +186,10 @@ async def _settle(tools: Tools, group: Group, told: Sequence[Reading | Refused])
             await _try_again(tools, [known], said.failure)
         else:
             seen.append(_observation(tools, known.generation, Reading(status=Status.FAILED, failure=said.failure)))
-    await settle(tools, seen)
+    if len(seen) == 1:
+        await settle_one(tools, seen[0])
+    else:
+        await settle(tools, seen)
 
 
 async def _try_again(tools: Tools, group: Group, failure: Failure) -> None:

@@ -1,7 +1,9 @@
 """What a step works with. Steps are handed their tools; they read no settings, clock or entropy of their own."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, TypeVar
 
 from service.core.admission import Budget
 from service.core.cadence import Cadence
@@ -9,6 +11,7 @@ from service.core.generation import Generation
 from service.core.http import HttpReply
 from service.core.ids import ENTROPY_BYTES, make_id
 from service.core.wire import Micros
+from service.flow.batch import Batch
 from service.flow.callback import Callbacks
 from service.providers.base import Account, Dialect, Provider, Route, Target
 from service.providers.catalog import PROVIDERS
@@ -16,6 +19,9 @@ from service.store.accounts import AccountKey
 from service.store.base import Database
 from service.store.prune import Retention
 from service.transport import Transport
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 SHORTEST_SECRET, HIDDEN = 8, b"********"
 
@@ -68,6 +74,15 @@ class Tools:
     entropy: Callable[[int], bytes]
     callback_secret: str = field(repr=False)
     retention: Retention = field(default_factory=Retention)
+    _batches: dict[Any, Batch[Any, Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    async def together(self, write: "Callable[[Tools, Sequence[T]], Awaitable[Sequence[R | Exception]]]", item: T) -> R:
+        """What `write` makes of the item, in one batch with what others hand it at the same time."""
+        batch = self._batches.get(write)
+        if batch is None:
+            batch = self._batches[write] = Batch(partial(write, self))
+        result: R = await batch.add(item)
+        return result
 
     def make_id(self, prefix: str) -> str:
         """A new id."""

@@ -11,6 +11,7 @@ from service.store.base import Tx, one
 from service.store.generations import SQL, Scheduled, from_row
 
 AccountKey = tuple[str, str]  # provider, account
+MOST = 1000  # of those that wait, so many are counted: more are never sent at once
 
 
 class Turn(StrEnum):
@@ -46,8 +47,8 @@ async def claim_submissions(
     """
     now = await tx.now()
     claimed: list[Scheduled] = []
-    for key in await _waiting(tx, Turn.SUBMIT, now):
-        if key not in budgets or len(claimed) >= limit:
+    for key in sorted(budgets):
+        if len(claimed) >= limit or not await _waiting(tx, Turn.SUBMIT, key, now, 1):
             continue
         share = await _take(tx, key, budgets[key], Turn.SUBMIT, limit - len(claimed))
         if share > 0:
@@ -63,8 +64,8 @@ async def claim_polls(tx: Tx, budgets: Mapping[AccountKey, Budget], limit: int, 
     """Generations to be asked about now, for the length of a lease; none of an account whose breaker is open."""
     now = await tx.now()
     claimed: list[Scheduled] = []
-    for key in await _waiting(tx, Turn.POLL, now):
-        if key not in budgets or len(claimed) >= limit:
+    for key in sorted(budgets):
+        if len(claimed) >= limit or not await _waiting(tx, Turn.POLL, key, now, 1):
             continue
         share = await _take(tx, key, budgets[key], Turn.POLL, limit - len(claimed))
         if share > 0:
@@ -75,9 +76,19 @@ async def claim_polls(tx: Tx, budgets: Mapping[AccountKey, Budget], limit: int, 
     return claimed
 
 
-async def _waiting(tx: Tx, turn: Turn, now: Micros) -> dict[AccountKey, int]:
+async def _waiting(tx: Tx, turn: Turn, key: AccountKey, now: Micros, most: int) -> int:
+    """How many wait, counted up to `most`."""
     query = SQL["waiting_to_submit"] if turn is Turn.SUBMIT else SQL["waiting_to_poll"]
-    return {(row["provider"], row["account"]): row["waiting"] for row in await tx.fetch(query, now=now)}
+    waiting: int = (await one(tx, query, provider=key[0], account=key[1], now=now, limit=most))["waiting"]
+    return waiting
+
+
+async def _places(tx: Tx, key: AccountKey, budget: Budget) -> int:
+    """How many more may be in flight."""
+    most = budget.max_in_flight
+    row = await one(tx, SQL["in_flight_of"], provider=key[0], account=key[1], limit=most)
+    in_flight: int = row["in_flight"]
+    return max(most - in_flight, 0)
 
 
 async def _take(tx: Tx, key: AccountKey, budget: Budget, turn: Turn, limit: int) -> int:
@@ -89,10 +100,10 @@ async def _take(tx: Tx, key: AccountKey, budget: Budget, turn: Turn, limit: int)
     now = await tx.now()
     ledger = await ledger_of(tx, key)
     passing = ledger.pollable(now)
-    in_flight = (await one(tx, SQL["in_flight_of"], provider=key[0], account=key[1]))["in_flight"]
-    polls = (await _waiting(tx, Turn.POLL, now)).get(key, 0)
+    polls = await _waiting(tx, Turn.POLL, key, now, MOST)
+    submissions = await _waiting(tx, Turn.SUBMIT, key, now, MOST)
     sendable = {
-        Turn.SUBMIT: min((await _waiting(tx, Turn.SUBMIT, now)).get(key, 0), max(budget.max_in_flight - in_flight, 0)),
+        Turn.SUBMIT: min(submissions, await _places(tx, key, budget)) if submissions else 0,
         Turn.POLL: polls if passing is None else min(polls, passing),
     }
     other = Turn.POLL if turn is Turn.SUBMIT else Turn.SUBMIT

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from service.core.admission import Breaker, deal
-from service.core.wire import SECOND, Micros
+from service.core.wire import SECOND, Micros, to_json
 from service.store import subscribers
 from service.store.base import Row, Tx, one
 from service.store.sql import load
@@ -97,7 +98,7 @@ async def claim(tx: Tx, limit: int, lease: Micros) -> list[Delivery]:
     """
     now = await tx.now()
     await tx.fetch(SQL["lock_subscribers_in_need"], now=now)
-    in_need = await tx.fetch(SQL["subscribers_in_need"], now=now)
+    in_need = await tx.fetch(SQL["subscribers_in_need"], now=now, limit=limit)
     claimed: list[Delivery] = []
     for row, places in zip(in_need, deal(limit, [_room(row, now) for row in in_need]), strict=True):
         if places == 0:
@@ -135,11 +136,20 @@ def _owed(row: Row, now: Micros) -> Micros:
     return min(max(spent_until - now, 0), max(SECOND, _interval(row)))
 
 
-async def context_of(tx: Tx, delivery: Delivery) -> DeliveryContext:
-    """What sending it needs. Raises Missing when its subscriber was deleted."""
-    row = await one(tx, SQL["delivery_context"], event_id=delivery.event_id, subscriber_id=delivery.subscriber_id)
+async def contexts_of(tx: Tx, wanted: Sequence[Delivery]) -> list[DeliveryContext | None]:
+    """What sending each needs; None where its subscriber was deleted."""
+    event_ids = sorted({delivery.event_id for delivery in wanted})
+    subscriber_ids = sorted({delivery.subscriber_id for delivery in wanted})
+    bodies = {row["id"]: row["body"] for row in await tx.fetch(SQL["event_bodies"], ids=to_json(event_ids))}
+    signing = {row["id"]: row for row in await tx.fetch(SQL["signing_subscribers"], ids=to_json(subscriber_ids))}
+    return [_context(bodies.get(one.event_id), signing.get(one.subscriber_id)) for one in wanted]
+
+
+def _context(body: str | None, row: Row | None) -> DeliveryContext | None:
+    if body is None or row is None:
+        return None
     return DeliveryContext(
-        body=row["body"],
+        body=body,
         secret=row["secret"],
         registered=row["kind"] == "registered",
         disabled=row["disabled_at"] is not None,
@@ -150,20 +160,44 @@ async def context_of(tx: Tx, delivery: Delivery) -> DeliveryContext:
     )
 
 
-async def record_attempt(tx: Tx, attempt: Attempt, delivery: Delivery) -> Micros | None:
-    """Keep an attempt and what it means for its delivery; since when the subscriber has only failed, if it has."""
-    await tx.fetch(SQL["insert_attempt"], **{name: getattr(attempt, name) for name in Attempt.__slots__})
-    await tx.fetch(
+async def record_attempts(tx: Tx, made: Sequence[tuple[Attempt, Delivery]]) -> list[Micros | None]:
+    """Keep attempts and what they mean for their deliveries; since when each subscriber has only failed, if it has.
+
+    In the order in which they ended: what a subscriber's breaker makes of them depends on it.
+    """
+    await tx.run_many(SQL["insert_attempt"], [_fields(attempt) for attempt, _ in made])
+    await tx.run_many(
         SQL["delivery_ended"],
-        id=delivery.id,
-        attempts=delivery.attempts,
-        attempt_at=delivery.attempt_at,
-        delivered_at=delivery.delivered_at,
-        given_up_at=delivery.given_up_at,
+        [
+            {
+                "id": delivery.id,
+                "attempts": delivery.attempts,
+                "attempt_at": delivery.attempt_at,
+                "delivered_at": delivery.delivered_at,
+                "given_up_at": delivery.given_up_at,
+            }
+            for _, delivery in made
+        ],
     )
-    if delivery.delivered_at is not None:
-        await subscribers.forgive(tx, delivery.subscriber_id)
-        return None
+    forgiven: set[str] = set()
+    failing_since: list[Micros | None] = []
+    for attempt, delivery in made:
+        if delivery.delivered_at is None:
+            forgiven.discard(delivery.subscriber_id)
+            failing_since.append(await _missed(tx, attempt, delivery))
+        else:
+            if delivery.subscriber_id not in forgiven:
+                await subscribers.forgive(tx, delivery.subscriber_id)
+                forgiven.add(delivery.subscriber_id)
+            failing_since.append(None)
+    return failing_since
+
+
+def _fields(attempt: Attempt) -> dict[str, Any]:
+    return {name: getattr(attempt, name) for name in Attempt.__slots__}
+
+
+async def _missed(tx: Tx, attempt: Attempt, delivery: Delivery) -> Micros | None:
     rows = await tx.fetch(SQL["subscriber_failed"], id=delivery.subscriber_id, now=attempt.at)
     if rows:
         breaker = Breaker(misses=rows[0]["misses"], open_until=rows[0]["open_until"]).missed(await tx.now())

@@ -1,7 +1,7 @@
 """Stored webhooks and observations ↔ rows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from service.core.event import public_failure
@@ -69,20 +69,25 @@ def webhook_from_row(row: Row) -> StoredWebhook:
     )
 
 
-async def insert_webhook(tx: Tx, stored: StoredWebhook) -> None:
-    """Keep a webhook as it came."""
-    await tx.fetch(
+async def insert_webhooks(tx: Tx, stored: Sequence[StoredWebhook]) -> None:
+    """Keep webhooks as they came."""
+    await tx.run_many(
         SQL["insert_webhook"],
-        id=stored.id,
-        provider=stored.provider,
-        account=stored.account,
-        generation_id=stored.generation_id,
-        received_at=stored.received_at,
-        headers=to_json(stored.webhook.headers),
-        body=stored.webhook.body,
-        verified_by=stored.verified_by,
-        quarantined_at=stored.quarantined_at,
-        refused_because=stored.refused_because,
+        [
+            {
+                "id": one.id,
+                "provider": one.provider,
+                "account": one.account,
+                "generation_id": one.generation_id,
+                "received_at": one.received_at,
+                "headers": to_json(one.webhook.headers),
+                "body": one.webhook.body,
+                "verified_by": one.verified_by,
+                "quarantined_at": one.quarantined_at,
+                "refused_because": one.refused_because,
+            }
+            for one in stored
+        ],
     )
 
 
@@ -112,20 +117,26 @@ async def webhooks_of(tx: Tx, generation_id: str) -> list[StoredWebhook]:
     return [webhook_from_row(row) for row in await tx.fetch(SQL["webhooks_of"], generation_id=generation_id)]
 
 
-async def mark_read(tx: Tx, webhook_id: str, read_at: Micros, finding: Finding, unreadable_because: str | None) -> bool:
-    """A stored webhook was read: what it turned out to be, or why it cannot be understood. False: it was before."""
-    rows = await tx.fetch(
-        SQL["webhook_read"], id=webhook_id, read_at=read_at, finding=finding, unreadable_because=unreadable_because
-    )
-    return bool(rows)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """What a stored webhook turned out to be, or why it cannot be understood."""
+
+    id: str
+    read_at: Micros
+    finding: Finding
+    unreadable_because: str | None = None
 
 
-async def mark_read_again(
-    tx: Tx, webhook_id: str, read_at: Micros, finding: Finding, unreadable_because: str | None
-) -> None:
-    """A replayed webhook: what it turned out to be this time."""
-    values = {"finding": finding, "unreadable_because": unreadable_because}
-    await tx.fetch(SQL["webhook_read_again"], id=webhook_id, read_at=read_at, **values)
+async def read_already(tx: Tx, webhook_ids: Sequence[str]) -> set[str]:
+    """Those that were read before; all are locked until the commit where several may read them."""
+    if not webhook_ids:
+        return set()
+    return {row["id"] for row in await tx.fetch(SQL["webhooks_being_read"], ids=to_json(webhook_ids)) if row["read_at"]}
+
+
+async def mark_read(tx: Tx, read: Sequence[Read]) -> None:
+    """Keep what they turned out to be; for one that is replayed, what it is this time."""
+    await tx.run_many(SQL["webhook_read"], [asdict(one) for one in read])
 
 
 async def insert(tx: Tx, found: Sequence[tuple[str, Observation, Finding]]) -> None:

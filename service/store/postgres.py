@@ -50,7 +50,7 @@ class PostgresTx:
     async def fetch(self, query: Query, **values: Any) -> list[Row]:
         """See Tx."""
         with anyio.CancelScope(shield=True):
-            cursor = await self._connection.execute(query.postgres, values)
+            cursor = await self._connection.execute(query.given(values).postgres, values)
             rows = await cursor.fetchall() if cursor.description else []
         return [*rows]
 
@@ -90,8 +90,18 @@ class PostgresDatabase(Bells):
         self._messenger = Messenger(url, super().ring)
 
     @classmethod
-    async def open(cls, url: str, clock: Callable[[], Micros] | None = None, connections: int = CONNECTIONS) -> Self:
-        """Connect. `clock` None: the server's own. Raises Unsuitable when it cannot be reached or used."""
+    async def open(
+        cls,
+        url: str,
+        clock: Callable[[], Micros] | None = None,
+        connections: int = CONNECTIONS,
+        *,
+        carries_bells: bool = True,
+    ) -> Self:
+        """Connect. `clock` None: the server's own; without `carries_bells` only this process hears its bells.
+
+        Raises Unsuitable when the server cannot be reached or used.
+        """
         database = cls(url, clock, connections)
         try:
             async with await psycopg.AsyncConnection.connect(url, connect_timeout=round(PATIENCE_S)) as connection:
@@ -100,7 +110,8 @@ class PostgresDatabase(Bells):
         except (psycopg.Error, OSError) as error:
             await database.close()
             raise Unsuitable(f"cannot use the database {database.name}: {error}") from error
-        database._messenger.start()
+        if carries_bells:
+            database._messenger.start()
         return database
 
     def set_clock(self, clock: Callable[[], Micros]) -> None:

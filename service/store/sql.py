@@ -7,29 +7,41 @@ and what only SQLite knows likewise, `/* sqlite: STRICT */`. `:name` is a value.
 2. `TEXT`, `INT/* pg: 8 */`; no booleans (a nullable moment says more), no arrays; JSON is TEXT, never queried into.
 3. Ids are TEXT, made in Python. A sequence is no safe cursor where transactions overlap.
 4. A write that can race carries its guard in WHERE and answers with RETURNING; no row = somebody was first.
-5. An optional filter is `COALESCE(:provider, provider) = provider`: PostgreSQL cannot type a bare `:provider IS NULL`.
+5. An optional filter is `/* if provider: AND provider = :provider */`, which is left out when its value is None; or,
+   where no index serves it, `COALESCE(:provider, provider) = provider`: PostgreSQL cannot type `:provider IS NULL`.
 6. `-- name: forget_all (long)` marks a writing statement that may touch very many rows: it must not hold up the rest.
 7. No casts by `::`, no literal `%`, no `:word` inside a string.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from importlib import resources
 import re
+from typing import Any
 
 _NAME = re.compile(r"^-- name: (\w+)( \(long\))?\n", re.MULTILINE)
 _DIALECT = re.compile(r"/\*\s*(pg|sqlite):(.*?)\*/", re.DOTALL)
+_OPTIONAL = re.compile(r"/\*\s*if (\w+):(.*?)\*/", re.DOTALL)
 _COMMENT = re.compile(r"^\s*--.*\n", re.MULTILINE)
 _VALUE = re.compile(r"(?<!:):([a-z_]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """One named statement in both dialects. `long`: it may touch very many rows."""
+    """One named statement in both dialects. `long`: it may touch very many rows; `optional`: what it may do without."""
 
     name: str
     sqlite: str
     postgres: str
     long: bool = False
+    optional: tuple[str, ...] = ()
+
+    def given(self, values: Mapping[str, Any]) -> "Query":
+        """The statement for these values: without the conditions whose value is None, so that an index can be used."""
+        if not self.optional:
+            return self
+        return _with(self, tuple(name for name in self.optional if values[name] is not None))
 
 
 def load(noun: str) -> dict[str, Query]:
@@ -41,9 +53,28 @@ def parse(text: str) -> dict[str, Query]:
     """The queries of one text by name."""
     _, *parts = _NAME.split(text)
     return {
-        name: Query(name=name, sqlite=for_sqlite(body), postgres=for_postgres(body), long=bool(long))
+        name: Query(
+            name=name,
+            sqlite=for_sqlite(body),
+            postgres=for_postgres(body),
+            long=bool(long),
+            optional=tuple(match[1] for match in _OPTIONAL.finditer(body)),
+        )
         for name, long, body in zip(parts[::3], parts[1::3], parts[2::3], strict=True)
     }
+
+
+@lru_cache(maxsize=256)
+def _with(query: Query, names: tuple[str, ...]) -> Query:
+    def choose(match: re.Match[str]) -> str:
+        return match[2].strip() if match[1] in names else ""
+
+    return replace(
+        query,
+        sqlite=_OPTIONAL.sub(choose, query.sqlite),
+        postgres=_OPTIONAL.sub(choose, query.postgres),
+        optional=(),
+    )
 
 
 def for_sqlite(text: str) -> str:

@@ -34,7 +34,7 @@ class ReadingTx:
 
     async def fetch(self, query: Query, **values: Any) -> list[Row]:
         """See Tx."""
-        return [dict(row) for row in await self._connection.execute_fetchall(query.sqlite, values)]
+        return [dict(row) for row in await self._connection.execute_fetchall(query.given(values).sqlite, values)]
 
     async def run_many(self, query: Query, rows: Sequence[Mapping[str, Any]]) -> int:
         """See Tx; a view refuses to write."""
@@ -54,9 +54,10 @@ class WritingTx:
 
     async def fetch(self, query: Query, **values: Any) -> list[Row]:
         """See Tx."""
+        text = query.given(values).sqlite
 
         def run() -> list[Row]:
-            return [dict(row) for row in self._writer.connection.execute(query.sqlite, values)]
+            return [dict(row) for row in self._writer.connection.execute(text, values)]
 
         return await self._writer.in_thread(run) if query.long else run()
 

@@ -6,9 +6,10 @@ import re
 from typing import Any, TypeVar
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive
 
 from service.flow.tools import Tools
 from service.store.keys import ApiKey
@@ -128,14 +129,25 @@ def _depth(content: bytes) -> int:
 
 
 async def read_capped(request: Request, most: int) -> bytes:
-    """The body; one larger than `most` bytes is refused before it is read, or once it shows. Raises Problem (413)."""
+    """The body of a request. Raises Problem (413), ClientDisconnect."""
+    return await body_of(request.headers.get("content-length"), request.receive, most)
+
+
+async def body_of(declared: str | None, receive: Receive, most: int) -> bytes:
+    """The body; one larger than `most` bytes is refused before it is read, or once it shows.
+
+    `declared`: the content-length it came with. Raises Problem (413), ClientDisconnect.
+    """
     refusal = Problem(413, "too_large", f"the body is larger than {most} bytes", headers={"connection": "close"})
-    declared = request.headers.get("content-length", "0")
-    if declared.isdecimal() and int(declared) > most:
+    if declared is not None and declared.isdecimal() and int(declared) > most:
         raise refusal
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
         if len(body) > most:
             raise refusal
     return bytes(body)

@@ -1,29 +1,19 @@
 """Events: list by cursor, show, stream."""
 
-from collections.abc import AsyncIterator
-
 import anyio
 import msgspec
-from starlette.requests import ClientDisconnect
-from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Send
-from starlette.types import Scope as AsgiScope
+from starlette.responses import Response
 
 from service.core.event import Event, EventType
-from service.flow.tools import Tools
 from service.store import events
 from service.store.events import Wanted
 from service.web.auth import Scope
 from service.web.endpoint import Call, Endpoint, json_response
 from service.web.errors import invalid
+from service.web.event_stream import event_stream
 from service.web.shapes import EventPage, EventShape, EventsQuery, StreamQuery
 
 TYPES = (*EventType, "generation.*")
-STREAM_PAGE = 100
-HEARTBEAT_S = 15.0
-SLOWEST_S = 30.0  # a reader that takes longer to take one page is dropped; it resumes where it was
-RETRY_MS = 1000
-STREAM_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
 async def list_page(call: Call) -> Response:
@@ -67,63 +57,13 @@ async def show(call: Call) -> Response:
 async def stream(call: Call) -> Response:
     """Server-sent events, each with its cursor as `id`; a heartbeat when there is nothing to say."""
     query: StreamQuery = call.query
-    wanted = _wanted(query)
     resumed = call.request.headers.get("last-event-id")
+    position = None
     if resumed is not None:
         position = _cursor("Last-Event-ID", resumed)
     elif query.after is not None:
         position = _cursor("after", query.after)
-    else:
-        async with call.tools.store.reading() as tx:
-            position = await events.last_position(tx)
-    return EventStream(_pages(call.tools, position, wanted))
-
-
-async def _pages(tools: Tools, position: int, wanted: Wanted) -> AsyncIterator[bytes]:
-    """Every reader asks for its own pages at its own pace, so nothing is kept for one that is slow.
-
-    Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
-    """
-    yield f"retry: {RETRY_MS}\nid: {position}\n\n".encode()
-    spoke_at = anyio.current_time()
-    while True:
-        heard = tools.store.heard("settled")
-        async with tools.store.reading() as tx:
-            found = await events.after(tx, position, STREAM_PAGE, wanted)
-            newest = await events.last_position(tx)
-        if found:
-            position, spoke_at = found[-1][0], anyio.current_time()
-            yield b"".join(_written(at, event) for at, event in found)
-            continue
-        position = max(position, newest)  # nobody here wants what stands before it
-        if anyio.current_time() - spoke_at >= HEARTBEAT_S:
-            spoke_at = anyio.current_time()
-            yield b": nothing new\n\n"
-        # A second process may settle without a ring here; the interval is the truth.
-        await tools.store.wait("settled", heard, 1.0)
-
-
-def _written(position: int, event: Event) -> bytes:
-    return f"id: {position}\nevent: {event.type}\ndata: {event.body}\n\n".encode()
-
-
-class EventStream(StreamingResponse):
-    """A stream without an end; a reader that does not take what it is sent is dropped."""
-
-    def __init__(self, pages: AsyncIterator[bytes]) -> None:
-        super().__init__(pages, headers=STREAM_HEADERS, media_type="text/event-stream")
-
-    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        """As any streaming response, but bounded in the time of each page."""
-
-        async def send_in_time(message: object) -> None:
-            with anyio.fail_after(SLOWEST_S):
-                await send(message)  # type: ignore[arg-type]  # passed on as it came
-
-        try:
-            await super().__call__(scope, receive, send_in_time)
-        except (TimeoutError, ClientDisconnect):
-            return
+    return await event_stream(call.tools, position, _wanted(query))
 
 
 ENDPOINTS = (

@@ -202,7 +202,7 @@ def unsettleable(tools):
             lost = scheduled("lost", provider="eachlabs", route="a-route-that-was-renamed", external_id="el-1")
             await generations.insert(tx, lost, "{}")
             webhook = await observations.webhook_by_id(tx, like.id)
-            await observations.insert_webhook(tx, replace(webhook, id=like.id + "x", generation_id="gen_lost"))
+            await observations.insert_webhooks(tx, [replace(webhook, id=like.id + "x", generation_id="gen_lost")])
         await run_worker(tools, "read")
 
     return keep

@@ -48,7 +48,7 @@ async def full(tools, store):
                 received_at=START + number,
                 webhook=InboundWebhook(body=json.dumps(said).encode()),
             )
-            await observations.insert_webhook(tx, came)
+            await observations.insert_webhooks(tx, [came])
     while await run_worker(tools, "read"):
         pass
     return store

@@ -6,10 +6,10 @@ from service.core.event import Event, EventType
 from service.core.failure import FailureCode, because
 from service.core.generation import Cost, Generation, Held, Origin, Output, Status, VerifiedBy
 from service.core.http import InboundWebhook
-from service.store import deliveries, events, generations, subscribers
+from service.store import deliveries, events, generations, observations, subscribers
 from service.store.deliveries import Delivery
 from service.store.generations import Schedule, Scheduled
-from service.store.observations import StoredWebhook
+from service.store.observations import Read, StoredWebhook
 from service.store.subscribers import Subscriber
 
 T0 = 1_790_000_000_000_000
@@ -116,6 +116,11 @@ def webhook(name="1", **changed):
     return StoredWebhook(**{**values, **changed})
 
 
+async def mark_read(tx, webhook_id, at, finding, because=None):
+    """It was read, and turned out to be this."""
+    await observations.mark_read(tx, [Read(id=webhook_id, read_at=at, finding=finding, unreadable_because=because)])
+
+
 def event(name="1", **changed):
     """An event."""
     values = {
@@ -159,6 +164,12 @@ async def due(database, *waiting):
     """Insert deliveries that are due at once."""
     async with database.transaction() as tx:
         await deliveries.insert(tx, waiting)
+
+
+async def context_of(tx, one):
+    """What sending this delivery needs."""
+    (context,) = await deliveries.contexts_of(tx, [one])
+    return context
 
 
 async def announce(database, *announced, then=lambda: None):

@@ -76,9 +76,9 @@ async def test_webhooks_that_came_are_counted_among_those_expected(database):
         replace(silent, generation=replace(silent.generation, webhook_expected=False)),
     )
     async with database.transaction() as tx:
-        await observations.insert_webhook(tx, webhook("1", generation_id="gen_1", verified_by=VerifiedBy.SIGNATURE))
-        await observations.insert_webhook(tx, webhook("1b", generation_id="gen_1"))
-        await observations.insert_webhook(tx, webhook("2", generation_id="gen_2", quarantined_at=T0))
+        await observations.insert_webhooks(tx, [webhook("1", generation_id="gen_1", verified_by=VerifiedBy.SIGNATURE)])
+        await observations.insert_webhooks(tx, [webhook("1b", generation_id="gen_1")])
+        await observations.insert_webhooks(tx, [webhook("2", generation_id="gen_2", quarantined_at=T0)])
     found = (await of_all(database))["runblob"]
     assert (3, 1) == (found.webhooks_expected, found.webhooks_came)
 
@@ -126,8 +126,8 @@ async def test_lateness_counts_webhooks_that_came_after_we_knew(database):
     await keep(database, closed("1", learned_from=Origin.POLL), closed("2", learned_from=Origin.WEBHOOK))
     async with database.transaction() as tx:
         for number, (generation_id, after_s) in enumerate([("gen_1", 3), ("gen_1", 5), ("gen_1", -1), ("gen_2", 60)]):
-            await observations.insert_webhook(
-                tx, webhook(f"{number}", generation_id=generation_id, received_at=T0 + (10 + after_s) * SECOND)
+            await observations.insert_webhooks(
+                tx, [webhook(f"{number}", generation_id=generation_id, received_at=T0 + (10 + after_s) * SECOND)]
             )
     found = (await of_all(database))["runblob"]
     assert (3 * SECOND, 5 * SECOND) == (found.lateness_p50, found.lateness_p95)

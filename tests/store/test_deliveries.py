@@ -8,7 +8,7 @@ from service.store import deliveries, subscribers
 from service.store.base import Missing
 from service.store.deliveries import Attempt
 from service.store.generations import LAST
-from tests.store.examples import SECOND, T0, announce, delivery, due, event, subscribe, subscriber
+from tests.store.examples import SECOND, T0, announce, context_of, delivery, due, event, subscribe, subscriber
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -23,7 +23,7 @@ async def claim(database, limit=100):
 async def end(database, claimed, **ended):
     attempt = Attempt(delivery_id=claimed.id, number=claimed.attempts, at=T0, duration_s=0.5, http_status=500)
     async with database.transaction() as tx:
-        await deliveries.record_attempt(tx, attempt, replace(claimed, **{"attempt_at": None, **ended}))
+        await deliveries.record_attempts(tx, [(attempt, replace(claimed, **{"attempt_at": None, **ended}))])
 
 
 async def stands(database, delivery_id="dlv_1"):
@@ -78,7 +78,7 @@ async def test_tries_come_back_in_their_order(database):
     await subscribe(database, subscriber())
     async with database.transaction() as tx:
         for attempt in tries:
-            await deliveries.record_attempt(tx, attempt, delivery())
+            await deliveries.record_attempts(tx, [(attempt, delivery())])
         assert [1, 2, 10] == [attempt.number for attempt in await deliveries.attempts_at(tx, "dlv_1")]
         assert sorted(tries, key=lambda it: it.number) == await deliveries.attempts_at(tx, "dlv_1")
 
@@ -173,7 +173,7 @@ async def test_secrets_sign_as_long_as_they_may(database):
         await subscribers.update(
             tx, replace(both, previous_secret="whsec_BBBB", previous_until=T0 + 5, private_key="whsk_CCCC")
         )
-        context = await deliveries.context_of(tx, delivery())
+        context = await context_of(tx, delivery())
     assert (["whsec_AAAA", "whsec_BBBB"], ["whsec_AAAA"]) == (context.secrets(T0 + 4), context.secrets(T0 + 5))
     assert "whsk_CCCC" == context.private_key
     assert not any(secret in repr(context) for secret in ("AAAA", "BBBB", "CCCC"))

@@ -11,7 +11,19 @@ from service.core.observation import Finding
 from service.store import accounts, deliveries, generations, metrics, observations, subscribers
 from service.store.deliveries import Attempt
 from service.store.metrics import ACCEPTED, ATTEMPTS, CLOSED_BY, POLLS, Measured
-from tests.store.examples import SECOND, T0, announce, delivery, due, event, keep, scheduled, subscribe, subscriber
+from tests.store.examples import (
+    SECOND,
+    T0,
+    announce,
+    delivery,
+    due,
+    event,
+    keep,
+    mark_read,
+    scheduled,
+    subscribe,
+    subscriber,
+)
 from tests.store.examples import webhook as example
 
 pytestmark = pytest.mark.timeout(30)
@@ -33,18 +45,18 @@ async def polled(database, known, polls, misses=0):
 async def came(database, *webhooks):
     async with database.transaction() as tx:
         for one in webhooks:
-            await observations.insert_webhook(tx, one)
+            await observations.insert_webhooks(tx, [one])
 
 
 async def read(database, name, finding=Finding.ADVANCED, unreadable=None):
     async with database.transaction() as tx:
-        await observations.mark_read(tx, f"whk_{name}", T0, finding, unreadable)
+        await mark_read(tx, f"whk_{name}", T0, finding, unreadable)
 
 
 async def tried(database, of, number, **became):
     async with database.transaction() as tx:
         attempt = Attempt(delivery_id=of.id, number=number, at=T0, duration_s=0.1, **became)
-        await deliveries.record_attempt(tx, attempt, replace(of, attempts=number))
+        await deliveries.record_attempts(tx, [(attempt, replace(of, attempts=number))])
 
 
 async def test_nothing_happened_yet(database):

@@ -11,7 +11,7 @@ from service.core.wire import from_json
 from service.store import observations
 from service.store.base import Missing
 from service.store.observations import WebhookListing
-from tests.store.examples import FAILURE, FULL, T0, webhook
+from tests.store.examples import FAILURE, FULL, T0, mark_read, webhook
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(30)
 async def keep(database, *stored):
     async with database.transaction() as tx:
         for one in stored:
-            await observations.insert_webhook(tx, one)
+            await observations.insert_webhooks(tx, [one])
 
 
 async def ids_of(database, **wanted):
@@ -62,13 +62,14 @@ async def test_unread_are_found_oldest_first_without_the_refused(database):
         assert ["whk_a"] == [one.id for one in await observations.unread(tx, 1)]
 
 
-async def test_webhook_is_read_once(database):
-    await keep(database, webhook())
+async def test_webhook_that_was_read_is_not_read_again(database):
+    await keep(database, webhook(), webhook("2"))
     async with database.transaction() as tx:
-        assert await observations.mark_read(tx, "whk_1", T0 + 9, Finding.ADVANCED, None)
-        assert not await observations.mark_read(tx, "whk_1", T0 + 10, Finding.STALE, "again")
-        assert not await observations.mark_read(tx, "whk_none", T0, Finding.STALE, None)
-        assert [] == await observations.unread(tx, 9)
+        assert set() == await observations.read_already(tx, [])
+        assert set() == await observations.read_already(tx, ["whk_1", "whk_2", "whk_none"])
+        await mark_read(tx, "whk_1", T0 + 9, Finding.ADVANCED)
+        assert {"whk_1"} == await observations.read_already(tx, ["whk_1", "whk_2", "whk_none"])
+        assert ["whk_2"] == [one.id for one in await observations.unread(tx, 9)]
         assert replace(webhook(), read_at=T0 + 9, finding=Finding.ADVANCED) == await observations.webhook_by_id(
             tx, "whk_1"
         )
@@ -77,7 +78,7 @@ async def test_webhook_is_read_once(database):
 async def test_unreadable_webhook_says_why(database):
     await keep(database, webhook())
     async with database.transaction() as tx:
-        await observations.mark_read(tx, "whk_1", T0, Finding.HELD, "no JSON")
+        await mark_read(tx, "whk_1", T0, Finding.HELD, "no JSON")
         assert "no JSON" == (await observations.webhook_by_id(tx, "whk_1")).unreadable_because
 
 
@@ -106,7 +107,7 @@ async def test_list_shows_what_was_asked_for_newest_first(database, wanted, expe
         webhook("4", quarantined_at=T0, received_at=T0 + 3),
     )
     async with database.transaction() as tx:
-        await observations.mark_read(tx, "whk_1", T0, Finding.STALE, None)
+        await mark_read(tx, "whk_1", T0, Finding.STALE)
     assert expected == await ids_of(database, **wanted)
 
 

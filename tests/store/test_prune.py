@@ -11,7 +11,7 @@ from service.store import deliveries, generations, metrics, observations, output
 from service.store.deliveries import Attempt
 from service.store.observations import StoredWebhook
 from service.store.outputs import KeptOutput
-from tests.store.examples import SECOND, T0, announce, delivery, due, event, keep, scheduled
+from tests.store.examples import SECOND, T0, announce, delivery, due, event, keep, mark_read, scheduled
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -57,9 +57,9 @@ async def came(database, *, at, number=0, read=True, quarantined_at=None, genera
         quarantined_at=quarantined_at,
     )
     async with database.transaction() as tx:
-        await observations.insert_webhook(tx, stored)
+        await observations.insert_webhooks(tx, [stored])
         if read:
-            await observations.mark_read(tx, stored.id, at, Finding.ADVANCED, None)
+            await mark_read(tx, stored.id, at, Finding.ADVANCED)
     return stored.id
 
 
@@ -146,7 +146,7 @@ async def ended(database, of, *statuses):
         for number, status in enumerate(statuses):
             error = None if status else "dns: no such host"
             attempt = Attempt(delivery_id=of.id, number=number, at=T0, duration_s=0.1, http_status=status, error=error)
-            await deliveries.record_attempt(tx, attempt, of)
+            await deliveries.record_attempts(tx, [(attempt, of)])
 
 
 async def test_events_wait_for_their_deliveries(database):

@@ -9,7 +9,7 @@ from service.core.observation import Finding
 from service.store import observations, replays
 from service.store.base import Missing
 from service.store.replays import Filters, Progress, Replay, What
-from tests.store.examples import SECOND, T0, webhook
+from tests.store.examples import SECOND, T0, mark_read, webhook
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -143,9 +143,9 @@ async def webhooks(database):
                 {},
             )
         ):
-            await observations.insert_webhook(tx, webhook(f"{number}", **changed))
+            await observations.insert_webhooks(tx, [webhook(f"{number}", **changed)])
         for number, finding in enumerate((Finding.STALE, Finding.HELD, Finding.HELD)):
-            await observations.mark_read(tx, f"whk_{number}", T0, finding, None)
+            await mark_read(tx, f"whk_{number}", T0, finding)
 
 
 async def concerned(database, replay, limit=9):
@@ -194,8 +194,8 @@ async def test_a_released_webhook_is_to_be_read(database, webhooks):
 
 async def test_a_webhook_that_was_read_again_says_what_it_turned_out_to_be(database, webhooks):
     async with database.transaction() as tx:
-        await observations.mark_read_again(tx, "whk_0", T0 + 9, Finding.ADVANCED, None)
-        await observations.mark_read_again(tx, "whk_1", T0 + 9, Finding.HELD, "not JSON")
+        await mark_read(tx, "whk_0", T0 + 9, Finding.ADVANCED)
+        await mark_read(tx, "whk_1", T0 + 9, Finding.HELD, "not JSON")
         first, second = [await observations.webhook_by_id(tx, f"whk_{number}") for number in range(2)]
     assert (Finding.ADVANCED, None, T0) == (first.finding, first.unreadable_because, first.read_at)
     assert "not JSON" == second.unreadable_because

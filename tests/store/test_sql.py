@@ -59,7 +59,8 @@ def postgres_schema(postgres_url):
 
 @pytest.mark.parametrize(("noun", "query"), QUERIES, ids=[f"{noun}-{query.name}" for noun, query in QUERIES])
 def test_sqlite_accepts_every_query(sqlite_schema, noun, query):
-    assert sqlite_schema.execute(f"EXPLAIN {query.sqlite}", values_of(query)).fetchall()
+    values = values_of(query)
+    assert sqlite_schema.execute(f"EXPLAIN {query.given(values).sqlite}", values).fetchall()
 
 
 @pytest.mark.timeout(60)
@@ -69,7 +70,8 @@ def test_postgres_accepts_every_query(postgres_schema, noun, query, absent):
     """With values of their types, and with none: PostgreSQL types both without a cast that SQLite would not know."""
     values = dict.fromkeys(values_of(query)) if absent else values_of(query)
     body = {"body": "text"} if noun == "events" and "body" in values and not absent else {}
-    assert postgres_schema.execute(f"EXPLAIN {query.postgres}", {**values, **body}).fetchall()
+    values = {**values, **body}
+    assert postgres_schema.execute(f"EXPLAIN {query.given(values).postgres}", values).fetchall()
 
 
 @pytest.mark.parametrize("last_id", ["evt_zz", "gen_zz", "sub_zz", "whk_zz"])
@@ -108,6 +110,14 @@ def test_dialect_comment_may_span_lines():
     assert "SELECT 1 ;" == for_sqlite(text)
 
 
+def test_optional_condition_is_there_when_its_value_is():
+    query = parse("-- name: a\nSELECT 1 FROM a WHERE b = :b /* if c: AND c = :c */ /* if d: AND d = :d */;")["a"]
+    assert ("c", "d") == query.optional
+    assert "SELECT 1 FROM a WHERE b = :b  ;" == query.given({"b": 1, "c": None, "d": None}).sqlite
+    assert "SELECT 1 FROM a WHERE b = :b AND c = :c ;" == query.given({"b": 1, "c": 2, "d": None}).sqlite
+    assert "SELECT 1 FROM a WHERE b = %(b)s  AND d = %(d)s;" == query.given({"b": 1, "c": None, "d": 0}).postgres
+
+
 def test_values_are_written_as_psycopg_reads_them():
     text = "UPDATE a SET b = :b, version = :version + 1 WHERE id = :id;"
     assert text == for_sqlite(text)
@@ -136,5 +146,5 @@ def test_common_text_keeps_its_rules(noun, query):
     assert "%" not in re.sub(r"%\(\w+\)s", "", text)
     assert not re.search(r"CURRENT_TIMESTAMP|now\(\)|datetime\(", text, re.IGNORECASE)
     assert 1 == text.count(";")
-    assert "/*" not in text
-    assert "/*" not in query.sqlite
+    for spoken in (text, query.sqlite):
+        assert spoken.count("/*") == spoken.count("/* if ") == len(query.optional)

@@ -9,7 +9,7 @@ from service.core.event import EventType
 from service.store import deliveries, subscribers
 from service.store.base import Missing
 from service.store.deliveries import Attempt, DeliveryContext
-from tests.store.examples import SECOND, T0, announce, delivery, due, event, subscribe, subscriber
+from tests.store.examples import SECOND, T0, announce, context_of, delivery, due, event, subscribe, subscriber
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -36,7 +36,7 @@ async def end(database, claimed, *, at=T0, **ended):
     """Record an attempt: delivered, given up, or tried again."""
     attempt = Attempt(delivery_id=claimed.id, number=claimed.attempts, at=at, duration_s=0.5)
     async with database.transaction() as tx:
-        return await deliveries.record_attempt(tx, attempt, replace(claimed, **{"attempt_at": None, **ended}))
+        return (await deliveries.record_attempts(tx, [(attempt, replace(claimed, **{"attempt_at": None, **ended}))]))[0]
 
 
 @pytest.mark.parametrize(
@@ -101,8 +101,7 @@ async def test_deleted_subscriber_is_forgotten_and_its_deliveries_given_up(datab
         with pytest.raises(Missing):
             await subscribers.by_id(tx, "sub_1")
         assert [T0 + 1] == [one.given_up_at for one in await deliveries.of_generation(tx, "gen_1")]
-        with pytest.raises(Missing):
-            await deliveries.context_of(tx, delivery())
+        assert await context_of(tx, delivery()) is None
     assert [] == await names(database)
 
 
@@ -296,13 +295,12 @@ async def test_context_says_what_sending_needs(database):
     await announce(database, event(body='{"a":1}'))
     async with database.transaction() as tx:
         expected = DeliveryContext(body='{"a":1}', secret="whsec_AAAA", registered=True, disabled=False)
-        assert expected == await deliveries.context_of(tx, delivery())
+        assert expected == await context_of(tx, delivery())
         await subscribers.disable(tx, "sub_1", T0, "on purpose")
-        assert replace(expected, disabled=True) == await deliveries.context_of(tx, delivery())
+        assert replace(expected, disabled=True) == await context_of(tx, delivery())
         await subscribers.callback_subscriber(tx, subscriber("2"))
-        assert replace(expected, registered=False) == await deliveries.context_of(tx, delivery(subscriber_id="sub_2"))
-        with pytest.raises(Missing):
-            await deliveries.context_of(tx, delivery(event_id="evt_none"))
+        assert replace(expected, registered=False) == await context_of(tx, delivery(subscriber_id="sub_2"))
+        assert await context_of(tx, delivery(event_id="evt_none")) is None
 
 
 async def test_attempts_come_back_in_order(database):
@@ -312,9 +310,9 @@ async def test_attempts_come_back_in_order(database):
     second = Attempt(delivery_id="dlv_1", number=2, at=T0 + 1, duration_s=1.5, http_status=200, answer="thanks ☂")
     (claimed,) = await claim(database)
     async with database.transaction() as tx:
-        await deliveries.record_attempt(tx, second, claimed)
-        await deliveries.record_attempt(tx, first, claimed)
-        await deliveries.record_attempt(tx, replace(first, error="told twice"), claimed)
+        await deliveries.record_attempts(tx, [(second, claimed)])
+        await deliveries.record_attempts(tx, [(first, claimed)])
+        await deliveries.record_attempts(tx, [(replace(first, error="told twice"), claimed)])
         assert [first, second] == await deliveries.attempts_of(tx, "gen_1")
         assert [] == await deliveries.attempts_of(tx, "gen_2")
 

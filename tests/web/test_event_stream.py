@@ -10,7 +10,7 @@ import pytest
 
 from service.core.event import EventType
 from service.store import events as stored_events
-from service.web import events as web_events
+from service.web import event_stream as web_events
 from service.web.app import make_app
 from tests.conftest import run_worker, tools_over
 from tests.databases import reopened
@@ -103,7 +103,7 @@ async def test_without_a_cursor_it_starts_at_the_end(client, told):
 
 async def test_from_the_beginning_everything_is_told_and_then_what_comes(client, told):
     """More than one page of it."""
-    names = [f"{number:03}" for number in range(web_events.STREAM_PAGE + 50)]
+    names = [f"{number:03}" for number in range(web_events.PAGE + 50)]
     for name in names:
         await told(name, body=name)
 
@@ -303,7 +303,7 @@ async def slow_reader(port):
 async def test_a_reader_that_does_not_read_is_dropped_without_cost_to_another(tools, port, dropped, told, monkeypatch):
     """What it was not told it hears when it comes again."""
     monkeypatch.setattr(web_events, "SLOWEST_S", 1.0)
-    names = [f"{number:03}" for number in range(2 * web_events.STREAM_PAGE)]
+    names = [f"{number:03}" for number in range(2 * web_events.PAGE)]
     padding = "x" * 60_000
     await announce(tools.store, *(event(name, body=f"{name}{padding}") for name in names))
 

@@ -47,6 +47,6 @@ async def test_webhooks_are_read_a_whole_batch_at_once(tools):
                 received_at=START,
                 webhook=InboundWebhook(body=b"{}"),
             )
-            await observations.insert_webhook(tx, webhook)
+            await observations.insert_webhooks(tx, [webhook])
     assert 1 == await run_worker(tools, "read")
     assert 0 == await run_worker(tools, "read")

@@ -30,13 +30,16 @@ SELECT id FROM subscribers
  /* pg: FOR UPDATE */;
 
 -- name: subscribers_in_need
--- Every subscriber with something due, what it may still take, and how much of it is on its way.
+-- Every subscriber with something due, what it may still take, and how much of it is on its way. The counts cost what they
+-- count, however much waits: no more than can be claimed now is counted, and what is on its way has an index of its own.
 SELECT subscribers.id, subscribers.max_in_flight, subscribers.rate_per_s, subscribers.spent_until,
        subscribers.failing_since, subscribers.misses, subscribers.open_until,
-       (SELECT COUNT(*) FROM deliveries AS waiting
-         WHERE waiting.subscriber_id = subscribers.id AND waiting.attempt_at <= :now) AS due,
+       (SELECT COUNT(*) FROM (
+            SELECT 1 FROM deliveries AS waiting
+             WHERE waiting.subscriber_id = subscribers.id AND waiting.attempt_at <= :now
+             LIMIT :limit) AS counted) AS due,
        (SELECT COUNT(*) FROM deliveries AS busy
-         WHERE busy.subscriber_id = subscribers.id AND busy.attempt_at IS NOT NULL AND busy.in_flight_until > :now) AS in_flight
+         WHERE busy.subscriber_id = subscribers.id AND busy.in_flight_until > :now) AS in_flight
   FROM subscribers
  WHERE disabled_at IS NULL AND paused_at IS NULL
    AND EXISTS (SELECT 1 FROM deliveries
@@ -65,12 +68,19 @@ RETURNING *;
 -- name: subscriber_spent
 UPDATE subscribers SET spent_until = :spent_until WHERE id = :id;
 
--- name: delivery_context
-SELECT events.body, events.type, subscribers.secret, subscribers.kind, subscribers.disabled_at,
-       subscribers.previous_secret, subscribers.previous_until, subscribers.private_key,
-       subscribers.previous_private_key
-  FROM events, subscribers
- WHERE events.id = :event_id AND subscribers.id = :subscriber_id;
+-- name: event_bodies
+SELECT id, body FROM events
+ WHERE id IN (
+    /* sqlite: SELECT value FROM json_each(:ids) */
+    /* pg: SELECT jsonb_array_elements_text(CAST(:ids AS JSONB)) */
+ );
+
+-- name: signing_subscribers
+SELECT id, secret, kind, disabled_at, previous_secret, previous_until, private_key, previous_private_key FROM subscribers
+ WHERE id IN (
+    /* sqlite: SELECT value FROM json_each(:ids) */
+    /* pg: SELECT jsonb_array_elements_text(CAST(:ids AS JSONB)) */
+ );
 
 -- name: insert_attempt
 INSERT INTO attempts (delivery_id, number, at, duration_s, http_status, error, answer)
@@ -81,8 +91,7 @@ ON CONFLICT (delivery_id, number) DO NOTHING;
 -- Guarded by the claim: an attempt that outlived its lease does not speak for the next one.
 UPDATE deliveries SET
     attempt_at = :attempt_at, in_flight_until = 0, delivered_at = :delivered_at, given_up_at = :given_up_at
- WHERE id = :id AND attempts = :attempts AND delivered_at IS NULL AND given_up_at IS NULL
-RETURNING id;
+ WHERE id = :id AND attempts = :attempts AND delivered_at IS NULL AND given_up_at IS NULL;
 
 -- name: deliveries_of
 SELECT * FROM deliveries WHERE generation_id = :generation_id ORDER BY position, id;

@@ -48,27 +48,32 @@ UPDATE generations SET
 -- name: list_generations
 SELECT * FROM generations
  WHERE id < :before
-   AND COALESCE(:status, status) = status
-   AND COALESCE(:provider, provider) = provider
-   AND COALESCE(:model, model) = model
+   /* if status: AND status = :status */
+   /* if provider: AND provider = :provider */
+   /* if model: AND model = :model */
    AND created_at >= :since
    AND created_at < :until
  ORDER BY id DESC
  LIMIT :limit;
 
 -- name: waiting_to_submit
-SELECT provider, account, COUNT(*) AS waiting FROM generations
- WHERE submit_at <= :now
- GROUP BY provider, account;
+-- Here and below: no more is counted than matters, so that a tick costs the same however much waits.
+SELECT COUNT(*) AS waiting FROM (
+    SELECT 1 FROM generations
+     WHERE provider = :provider AND account = :account AND submit_at <= :now
+     LIMIT :limit) AS counted;
 
 -- name: waiting_to_poll
-SELECT provider, account, COUNT(*) AS waiting FROM generations
- WHERE poll_at <= :now
- GROUP BY provider, account;
+SELECT COUNT(*) AS waiting FROM (
+    SELECT 1 FROM generations
+     WHERE provider = :provider AND account = :account AND poll_at <= :now
+     LIMIT :limit) AS counted;
 
 -- name: in_flight_of
-SELECT COUNT(*) AS in_flight FROM generations
- WHERE provider = :provider AND account = :account AND status IN ('submitting', 'submitted', 'processing');
+SELECT COUNT(*) AS in_flight FROM (
+    SELECT 1 FROM generations
+     WHERE provider = :provider AND account = :account AND status IN ('submitting', 'submitted', 'processing')
+     LIMIT :limit) AS counted;
 
 -- name: begin_submissions
 -- The claim is the step to `submitting`, committed before the call goes out: a crash from here on leaves a submission whose

@@ -17,12 +17,16 @@ SELECT * FROM webhooks
  ORDER BY received_at, id
  LIMIT :limit;
 
--- name: webhook_read
-UPDATE webhooks SET read_at = :read_at, finding = :finding, unreadable_because = :unreadable_because
- WHERE id = :id AND read_at IS NULL
-RETURNING id;
+-- name: webhooks_being_read
+SELECT id, read_at FROM webhooks
+ WHERE id IN (
+    /* sqlite: SELECT value FROM json_each(:ids) */
+    /* pg: SELECT jsonb_array_elements_text(CAST(:ids AS JSONB)) */
+ )
+ ORDER BY id
+/* pg: FOR UPDATE */;
 
--- name: webhook_read_again
+-- name: webhook_read
 UPDATE webhooks SET
     read_at = COALESCE(read_at, :read_at), finding = :finding, unreadable_because = :unreadable_because
  WHERE id = :id;

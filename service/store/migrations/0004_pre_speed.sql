@@ -1,0 +1,20 @@
+-- Indexes so that a tick costs what is due and a list what it shows, and ids that PostgreSQL compares byte by byte.
+
+CREATE INDEX deliveries_in_flight ON deliveries (subscriber_id, in_flight_until) WHERE in_flight_until > 0;
+
+DROP INDEX generations_to_poll;
+CREATE INDEX generations_to_poll ON generations (provider, account, poll_at) WHERE poll_at IS NOT NULL;
+
+CREATE INDEX generations_by_status ON generations (status, id);
+CREATE INDEX generations_by_provider ON generations (provider, id);
+CREATE INDEX generations_by_model ON generations (model, id);
+
+/* pg:
+ALTER TABLE generations ALTER COLUMN id TYPE TEXT COLLATE "C";
+ALTER TABLE webhooks ALTER COLUMN id TYPE TEXT COLLATE "C";
+ALTER TABLE observations ALTER COLUMN id TYPE TEXT COLLATE "C";
+ALTER TABLE events ALTER COLUMN id TYPE TEXT COLLATE "C";
+ALTER TABLE subscribers ALTER COLUMN id TYPE TEXT COLLATE "C";
+ALTER TABLE deliveries ALTER COLUMN id TYPE TEXT COLLATE "C";
+ALTER TABLE replays ALTER COLUMN id TYPE TEXT COLLATE "C";
+*/

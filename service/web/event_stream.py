@@ -1,0 +1,109 @@
+"""Events as they are announced, to any number of readers.
+
+Every reader stands at a position of its own and asks for what comes behind it when it has taken what it was sent, so
+nothing is kept for one that is slow. Who stands at the same place asks at the same time and shares the same page.
+
+Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+import anyio
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from service.core.event import Event
+from service.flow.tools import Tools
+from service.store import events
+from service.store.events import Wanted
+
+PAGE = 100
+HEARTBEAT_S = 15.0
+SLOWEST_S = 30.0  # a reader that takes longer to take one page is dropped; it resumes where it was
+PAUSE_S = 0.05  # between two pages for a reader that has all: what is announced meanwhile goes together
+RETRY_MS = 1000
+HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a reader stands, and what it wants."""
+
+    position: int
+    wanted: Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What comes behind a place, as it is sent, and the position to go on from; `full`: there may be more already."""
+
+    content: bytes
+    position: int
+    full: bool
+
+
+async def event_stream(tools: Tools, position: int | None, wanted: Wanted) -> Response:
+    """A stream from behind the position, or of what is announced from now on."""
+    if position is None:
+        async with tools.store.reading() as tx:
+            position = await events.last_position(tx)
+    return _Stream(_pages(tools, position, wanted))
+
+
+async def _pages(tools: Tools, position: int, wanted: Wanted) -> AsyncIterator[bytes]:
+    yield f"retry: {RETRY_MS}\nid: {position}\n\n".encode()
+    spoke_at = anyio.current_time()
+    while True:
+        heard = tools.store.heard("settled")
+        page = await tools.together(_pages_behind, _Place(position, wanted))
+        position = page.position
+        if page.content:
+            spoke_at = anyio.current_time()
+            yield page.content
+            if not page.full:
+                await anyio.sleep(PAUSE_S)
+            continue
+        if anyio.current_time() - spoke_at >= HEARTBEAT_S:
+            spoke_at = anyio.current_time()
+            yield b": nothing new\n\n"
+        # A second process may settle without a ring here; the interval is the truth.
+        await tools.store.wait("settled", heard, 1.0)
+
+
+async def _pages_behind(tools: Tools, places: Sequence[_Place]) -> list[_Page]:
+    """One page for all who stand at the same place."""
+    async with tools.store.reading() as tx:
+        newest = await events.last_position(tx)
+        pages: dict[_Place, _Page] = {}
+        for place in dict.fromkeys(places):
+            pages[place] = _page(place, newest, await events.after(tx, place.position, PAGE, place.wanted))
+    return [pages[place] for place in places]
+
+
+def _page(place: _Place, newest: int, found: Sequence[tuple[int, Event]]) -> _Page:
+    if not found:
+        # Nobody here wants what stands before the newest.
+        return _Page(content=b"", position=max(place.position, newest), full=False)
+    content = "".join(f"id: {at}\nevent: {event.type}\ndata: {event.body}\n\n" for at, event in found)
+    return _Page(content=content.encode(), position=found[-1][0], full=len(found) == PAGE)
+
+
+class _Stream(StreamingResponse):
+    """A stream without an end; a reader that does not take what it is sent is dropped."""
+
+    def __init__(self, pages: AsyncIterator[bytes]) -> None:
+        super().__init__(pages, headers=HEADERS, media_type="text/event-stream")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As any streaming response, but bounded in the time of each page."""
+
+        async def send_in_time(message: object) -> None:
+            with anyio.fail_after(SLOWEST_S):
+                await send(message)  # type: ignore[arg-type]  # passed on as it came
+
+        try:
+            await super().__call__(scope, receive, send_in_time)
+        except (TimeoutError, ClientDisconnect):
+            return

@@ -1,0 +1,123 @@
+"""What many do at the same time is done together, and nobody is hurt by a neighbor."""
+
+import anyio
+import pytest
+
+from service.flow.batch import MOST, Batch
+from service.store.base import Unavailable
+
+
+class Ledger:
+    """Writes batches, one at a time, as soon as it is let."""
+
+    def __init__(self):
+        self.batches = []
+        self.gate = anyio.Event()
+        self.gate.set()
+
+    async def write(self, items):
+        """Twice each item; what is negative is refused, alone if it must be."""
+        await self.gate.wait()
+        self.batches.append(list(items))
+        if any(item < 0 for item in items):
+            raise ValueError("negative")
+        return [KeyError("zero") if item == 0 else 2 * item for item in items]
+
+
+@pytest.fixture
+def ledger():
+    return Ledger()
+
+
+async def results(batch, items):
+    """What comes back for each, in order; an exception where one was raised."""
+    found = {}
+
+    async def add(index, item):
+        try:
+            found[index] = await batch.add(item)
+        except Exception as error:  # noqa: BLE001 - it is what the test asks about
+            found[index] = error
+
+    async with anyio.create_task_group() as group:
+        for index, item in enumerate(items):
+            group.start_soon(add, index, item)
+    return [found[index] for index in range(len(items))]
+
+
+async def test_who_comes_first_waits_for_nobody(ledger):
+    assert 2 == await Batch(ledger.write).add(1)
+    assert [[1]] == ledger.batches
+
+
+async def test_who_comes_while_one_is_written_goes_into_the_next(ledger):
+    batch = Batch(ledger.write)
+    ledger.gate = anyio.Event()
+    async with anyio.create_task_group() as group:
+        group.start_soon(batch.add, 1)
+        await anyio.wait_all_tasks_blocked()
+        for item in (2, 3, 4):
+            group.start_soon(batch.add, item)
+        await anyio.wait_all_tasks_blocked()
+        ledger.gate.set()
+    assert [[1], [2, 3, 4]] == ledger.batches
+
+
+async def test_everybody_gets_their_own_result(ledger):
+    assert [2, 4, 6] == await results(Batch(ledger.write), [1, 2, 3])
+
+
+async def test_batch_has_a_bound(ledger):
+    items = list(range(1, 2 * MOST + 2))
+    assert [2 * item for item in items] == await results(Batch(ledger.write), items)
+    assert [MOST, MOST, 1] == [len(written) for written in ledger.batches]
+
+
+async def test_error_among_the_results_is_its_owners(ledger):
+    first, second, third = await results(Batch(ledger.write), [1, 0, 3])
+    assert (2, 6) == (first, third)
+    assert isinstance(second, KeyError)
+
+
+async def test_batch_that_fails_is_done_again_one_by_one(ledger):
+    """One bad item stops nobody."""
+    first, second, third = await results(Batch(ledger.write), [1, -2, 3])
+    assert (2, 6) == (first, third)
+    assert isinstance(second, ValueError)
+    assert [[1, -2, 3], [1], [-2], [3]] == ledger.batches
+
+
+async def test_database_that_is_away_is_not_asked_once_for_each():
+    asked = []
+
+    async def away(items):
+        asked.append(items)
+        raise Unavailable("away")
+
+    found = await results(Batch(away), [1, 2, 3])
+    assert [Unavailable] * 3 == [type(one) for one in found]
+    assert 1 == len(asked)
+
+
+async def test_who_waits_no_more_holds_up_nobody(ledger):
+    batch = Batch(ledger.write)
+    ledger.gate = anyio.Event()
+    async with anyio.create_task_group() as group:
+        group.start_soon(batch.add, 1)
+        await anyio.wait_all_tasks_blocked()
+        group.cancel_scope.cancel()
+    ledger.gate.set()
+    assert 4 == await batch.add(2)
+
+
+async def test_end_of_the_process_is_told_to_everybody():
+    class Ends(BaseException):
+        pass
+
+    async def ends(_items):
+        raise Ends
+
+    batch = Batch(ends)
+    for _ in range(2):
+        with pytest.raises(Ends):
+            await batch.add(1)
