@@ -1,6 +1,9 @@
 """Either database as a test needs it: empty, opened once more, with all that is in it."""
 
 from contextlib import asynccontextmanager
+from pathlib import Path
+import tempfile
+import time
 
 from service.store.migrate import migrate
 from service.store.postgres import PostgresDatabase
@@ -17,15 +20,30 @@ SELECT /* pg: tablename AS */ name FROM
 """)["tables"]
 
 
+_MIGRATED = []  # the bytes of a file that was migrated once, to be copied
+
+
 @asynccontextmanager
 async def opened(path, clock):
     """A migrated database in this file."""
+    if not path.exists():
+        path.write_bytes(await _migrated())
     database = await SqliteDatabase.open(path, clock)
     try:
-        await migrate(database, START)
         yield database
     finally:
         await database.close()
+
+
+async def _migrated():
+    if not _MIGRATED:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "migrated.db"
+            database = await SqliteDatabase.open(path, time.time_ns)
+            await migrate(database, START)
+            await database.close()
+            _MIGRATED.append(path.read_bytes())
+    return _MIGRATED[0]
 
 
 @asynccontextmanager

@@ -79,7 +79,8 @@ class SqliteDatabase(Bells):
         self._clock = clock
         self._writer: Writer | None = None
         self._readers: list[aiosqlite.Connection] = []
-        self._give_back, self._take = anyio.create_memory_object_stream[aiosqlite.Connection](READERS)
+        self._idle: list[aiosqlite.Connection] = []
+        self._places = anyio.Semaphore(READERS)
 
     @classmethod
     async def open(cls, path: Path, clock: Callable[[], Micros]) -> Self:
@@ -88,21 +89,20 @@ class SqliteDatabase(Bells):
             raise Unsuitable(f"SQLite {sqlite3.sqlite_version} is too old; Python must carry 3.37 or newer")
         database = cls(path, clock)
         try:
-            # aiosqlite leaves its thread behind when it cannot connect, so that is found out by the writer.
+            # Readers are made when they are needed; aiosqlite leaves its thread behind when it cannot connect.
             database._writer = Writer(await anyio.to_thread.run_sync(_connect, path), BUSY_MS / 1000)
-            for _ in range(READERS):
-                database._give_back.send_nowait(await database._reader())
         except (sqlite3.Error, OSError) as error:
             await database.close()
             raise Unsuitable(f"cannot open the database {path}: {error}") from error
         return database
 
     async def _reader(self) -> aiosqlite.Connection:
-        connection = await aiosqlite.connect(self.path, isolation_level=None)
-        self._readers.append(connection)
-        connection.row_factory = sqlite3.Row
-        for pragma in (*PRAGMAS, f"busy_timeout={BUSY_MS}", "query_only=ON"):
-            await connection.execute_fetchall(f"PRAGMA {pragma}")
+        with anyio.CancelScope(shield=True):
+            connection = await aiosqlite.connect(self.path, isolation_level=None)
+            self._readers.append(connection)
+            connection.row_factory = sqlite3.Row
+            for pragma in (*PRAGMAS, f"busy_timeout={BUSY_MS}", "query_only=ON"):
+                await connection.execute_fetchall(f"PRAGMA {pragma}")
         return connection
 
     @asynccontextmanager
@@ -117,13 +117,15 @@ class SqliteDatabase(Bells):
     async def reading(self) -> AsyncIterator[ReadingTx]:
         """See Database."""
         self._open_writer()
-        connection = await self._take.receive()
-        try:
+        async with self._places:
             with _in_our_words():
-                async with _view(connection):
-                    yield ReadingTx(connection, self._clock)
-        finally:
-            self._give_back.send_nowait(connection)
+                connection = self._idle.pop() if self._idle else await self._reader()
+            try:
+                with _in_our_words():
+                    async with _view(connection):
+                        yield ReadingTx(connection, self._clock)
+            finally:
+                self._idle.append(connection)
 
     async def script(self, text: str) -> None:
         """See Database."""
@@ -145,8 +147,6 @@ class SqliteDatabase(Bells):
             await self._readers.pop().close()
         if writer is not None:
             await anyio.to_thread.run_sync(writer.close)
-        self._give_back.close()
-        self._take.close()
 
 
 def _connect(path: Path) -> sqlite3.Connection:

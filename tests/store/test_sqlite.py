@@ -296,8 +296,10 @@ async def test_lock_that_is_held_too_long_is_said_and_passes(notes, clock, monke
     assert ["two"] == await texts_in(notes)
 
 
-async def test_only_the_owner_can_read_the_file(sqlite):
-    assert 0o600 == stat.S_IMODE(sqlite.path.stat().st_mode)
+async def test_only_the_owner_can_read_the_file(tmp_path, clock):
+    database = await SqliteDatabase.open(tmp_path / "fresh.db", clock)
+    await database.close()
+    assert 0o600 == stat.S_IMODE(database.path.stat().st_mode)
 
 
 async def test_commit_survives_the_loss_of_power(sqlite):
