@@ -24,6 +24,7 @@ log = structlog.get_logger()
 
 BACKLOG = 2048
 COLLECT_AFTER = 50_000  # new containers
+SWITCH_S = 0.0005  # how long a thread that comes back from the disk waits for its turn
 REQUESTS_GRACE_S = 20  # for HTTP requests under way; a long wait is cut off then
 
 
@@ -75,6 +76,7 @@ async def _run(settings: Settings, listening: socket.socket | None, workers: tup
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             lifespan="off",
             backlog=BACKLOG,
             timeout_graceful_shutdown=REQUESTS_GRACE_S,
@@ -84,6 +86,7 @@ async def _run(settings: Settings, listening: socket.socket | None, workers: tup
         gc.collect()
         gc.freeze()
         gc.set_threshold(COLLECT_AFTER)
+        sys.setswitchinterval(SWITCH_S)
         async with anyio.create_task_group() as group:
             group.start_soon(_stop_when_told, server, claim_no_more)
             host, port = listening.getsockname()[:2]

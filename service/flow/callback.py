@@ -4,14 +4,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 import hashlib
 import hmac
+from typing import Any
 
 from itsdangerous import BadSignature, Signer
+from itsdangerous.signer import SigningAlgorithm
 
 SALT = b"arrivals.callback"
 
 
 class UnknownToken(Exception):
     """No callback URL of ours holds this token."""
+
+
+class _Sha256(SigningAlgorithm):
+    """HMAC-SHA256 in one call, where itsdangerous' own makes an object of it."""
+
+    def get_signature(self, key: bytes, value: bytes) -> bytes:
+        return hmac.digest(key, value, "sha256")
+
+
+class _Signer(Signer):
+    """Derives each of its few keys once, and not for every token."""
+
+    def __init__(self, keys: Sequence[bytes], **how: Any) -> None:
+        super().__init__(keys, **how)
+        self._derived: dict[Any, bytes] = {}
+
+    def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
+        if secret_key not in self._derived:
+            self._derived[secret_key] = super().derive_key(secret_key)
+        return self._derived[secret_key]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,5 +69,7 @@ class Callbacks:
         if provider not in self._signers:
             keys = [key.encode() for key in reversed(self.keys)]  # itsdangerous takes the newest key last
             salt = SALT + b":" + provider.encode()
-            self._signers[provider] = Signer(keys, salt=salt, sep="~", digest_method=hashlib.sha256)
+            self._signers[provider] = _Signer(
+                keys, salt=salt, sep="~", digest_method=hashlib.sha256, algorithm=_Sha256()
+            )
         return self._signers[provider]

@@ -38,7 +38,7 @@ async def receive_about(
     refusal: Unverified | None = None
     verified_by: VerifiedBy | None = None
     try:
-        verified_by = upstream.provider.verify(webhook, _secrets(tools, upstream, generation_id))
+        verified_by = _verified(tools, upstream, generation_id, webhook)
     except Unverified as error:
         refusal = error
     now = tools.now()
@@ -60,7 +60,6 @@ async def receive_about(
         log.warning("webhook_unverified", webhook_id=stored.id, generation_id=generation_id, provider=provider)
         raise refusal
     await tools.together(_keep, stored)
-    log.debug("webhook_stored", webhook_id=stored.id, generation_id=generation_id, provider=provider)
     return stored
 
 
@@ -85,16 +84,24 @@ def verify_again(tools: Tools, stored: StoredWebhook) -> Vouched | None:
     upstream = tools.upstreams.get((stored.provider, stored.account))
     if upstream is None:
         return None
-    secrets = _secrets(tools, upstream, stored.generation_id)
     try:
-        return Vouched(verified_by=upstream.provider.verify(stored.webhook, secrets))
+        return Vouched(verified_by=_verified(tools, upstream, stored.generation_id, stored.webhook))
     except Unverified:
         return None
 
 
-def _secrets(tools: Tools, upstream: Upstream, generation_id: str) -> tuple[str, ...]:
-    """The operator's secrets and those we made up; both, so that setting one later refuses nothing under way."""
-    return (*upstream.account.webhook_secrets, *tools.callbacks.webhook_secrets(generation_id))
+def _verified(tools: Tools, upstream: Upstream, generation_id: str, webhook: InboundWebhook) -> VerifiedBy | None:
+    """By whom. Raises Unverified.
+
+    By the operator's secrets or by those we made up: both, so that setting one later refuses nothing under way.
+    """
+    given = upstream.account.webhook_secrets
+    if given:
+        try:
+            return upstream.provider.verify(webhook, given)
+        except Unverified:  # what we made up is looked up only when it is needed
+            pass
+    return upstream.provider.verify(webhook, (*given, *tools.callbacks.webhook_secrets(generation_id)))
 
 
 def shown_headers(webhook: InboundWebhook) -> dict[str, str]:

@@ -47,13 +47,16 @@ class Writer:
         try:
             async with self._turn:
                 group = await self._joined()
-                self.connection.execute("SAVEPOINT block")
+                first = group.blocks == 1  # alone it needs no savepoint, which copies every page that it changes
+                if not first:
+                    self.connection.execute("SAVEPOINT block")
                 try:
                     yield self.connection
                 except BaseException as error:
-                    self._undo(group, error)
+                    self._undo(group, error, whole=first)
                     raise
-                self.connection.execute("RELEASE block")
+                if not first:
+                    self.connection.execute("RELEASE block")
         finally:
             if group is not None:
                 with anyio.CancelScope(shield=True):
@@ -102,9 +105,12 @@ class Writer:
             else:
                 return
 
-    def _undo(self, group: _Group, error: BaseException) -> None:
+    def _undo(self, group: _Group, error: BaseException, *, whole: bool) -> None:
         """Undo one block. A full or broken disk may have undone the whole group already."""
-        if self.connection.in_transaction:
+        if whole and self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+            self._end(group, None)
+        elif self.connection.in_transaction:
             self.connection.execute("ROLLBACK TO block")
             self.connection.execute("RELEASE block")
         else:

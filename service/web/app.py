@@ -5,6 +5,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from service.flow.tools import Tools
 from service.web import (
@@ -45,13 +46,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 DOCUMENT = msgspec.to_builtins(document(ENDPOINTS))
 
 
-def make_app(tools: Tools, api_key: str) -> Starlette:
+def make_app(tools: Tools, api_key: str) -> ASGIApp:
     """The ASGI application over these tools; `api_key` is the settings' own, with every scope."""
     gate = Gate(tools=tools, api_key=api_key)
-    app = Starlette(routes=[*callbacks.routes(tools), *routes(ENDPOINTS, gate)])
+    app = Starlette(routes=[*callbacks.routes(), *routes(ENDPOINTS, gate)])
     app.add_exception_handler(HTTPException, _no_route)
     app.router.redirect_slashes = False  # a redirect loses a webhook
-    return app
+    return callbacks.Door(tools, app)
 
 
 async def _no_route(_request: Request, error: Exception) -> Response:

@@ -1,10 +1,12 @@
 """POST /callbacks/{provider}/{token}: the door for providers. Token, size, verification, commit, exactly 200."""
 
+from collections.abc import Sequence
+
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.core.http import InboundWebhook
 from service.flow.callback import UnknownToken
@@ -14,11 +16,9 @@ from service.providers.catalog import PROVIDERS
 from service.web.endpoint import body_of
 from service.web.errors import problem_of
 
-PATH = "/callbacks/{provider}/{token}"
-_TAKEN: tuple[Message, Message] = (
-    {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]},
-    {"type": "http.response.body", "body": b""},
-)
+PREFIX = "/callbacks/"
+_STATUS: Message = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]}
+_NO_BODY: Message = {"type": "http.response.body", "body": b""}
 
 
 class _Challenge(msgspec.Struct, forbid_unknown_fields=True):
@@ -28,15 +28,22 @@ class _Challenge(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Door:
-    """An ASGI application and no endpoint: a request and a response object would cost more than all it does itself."""
+    """An ASGI application in front of the others: a webhook costs what it must, and passes by all they would add."""
 
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
+    def __init__(self, tools: Tools, others: ASGIApp) -> None:
+        self._tools, self.others = tools, others
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take one webhook."""
+        """Take a webhook; anything else goes to the others."""
+        if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].startswith(PREFIX):
+            await self.others(scope, receive, send)
+            return
+        provider, slash, token = scope["path"][len(PREFIX) :].partition("/")
+        if not slash or not provider or not token or "/" in token:
+            await self.others(scope, receive, send)
+            return
         try:
-            challenge = await self._take(scope, receive)
+            challenge = await self._take(provider, token, scope, receive)
         except Exception as error:  # noqa: BLE001 - the one place where this door's errors become answers
             await problem_of(error).response()(scope, receive, send)
             return
@@ -44,15 +51,14 @@ class Door:
             answer = Response(msgspec.json.encode(challenge), media_type="application/json")
             await answer(scope, receive, send)
             return
-        for message in _TAKEN:
-            await send(message)
+        await send(_STATUS)
+        await send(_NO_BODY)
 
-    async def _take(self, scope: Scope, receive: Receive) -> _Challenge | None:
-        provider, token = scope["path_params"]["provider"], scope["path_params"]["token"]
+    async def _take(self, provider: str, token: str, scope: Scope, receive: Receive) -> _Challenge | None:
         if provider not in PROVIDERS:
             raise UnknownToken
         generation_id, account = self._tools.callbacks.open(provider, token)
-        headers = _headers(scope)
+        headers = _headers(scope["headers"])
         body = await body_of(headers.get("content-length"), receive, self._tools.limits.webhook_max_bytes)
         challenge = _challenge(body)
         if challenge is None:
@@ -71,18 +77,19 @@ async def probe(request: Request) -> Response:
     return Response(status_code=200, headers={"allow": "POST, OPTIONS", **allowed})
 
 
-def routes(tools: Tools) -> list[Route]:
-    """The callback routes."""
-    return [Route(PATH, Door(tools), methods=["POST"]), Route(PATH, probe, methods=["OPTIONS"])]
+def routes() -> list[Route]:
+    """What the path takes besides webhooks."""
+    return [Route(PREFIX + "{provider}/{token}", probe, methods=["OPTIONS"])]
 
 
-def _headers(scope: Scope) -> dict[str, str]:
+def _headers(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
     """By lower-case name; a repeated one is joined, as RFC 9110 section 5.3 allows."""
-    joined: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        joined[name] = f"{joined[name]}, {value}" if name in joined else value
-    return joined
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
+    if len(headers) < len(raw):
+        for name in headers:
+            told = [value.decode("latin-1") for repeated, value in raw if repeated.decode("latin-1") == name]
+            headers[name] = ", ".join(told)
+    return headers
 
 
 def _challenge(body: bytes) -> _Challenge | None:

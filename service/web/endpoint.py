@@ -138,9 +138,8 @@ async def body_of(declared: str | None, receive: Receive, most: int) -> bytes:
 
     `declared`: the content-length it came with. Raises Problem (413), ClientDisconnect.
     """
-    refusal = Problem(413, "too_large", f"the body is larger than {most} bytes", headers={"connection": "close"})
     if declared is not None and declared.isdecimal() and int(declared) > most:
-        raise refusal
+        raise _too_large(most)
     body, more = bytearray(), True
     while more:
         message = await receive()
@@ -149,5 +148,9 @@ async def body_of(declared: str | None, receive: Receive, most: int) -> bytes:
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > most:
-            raise refusal
+            raise _too_large(most)
     return bytes(body)
+
+
+def _too_large(most: int) -> Problem:
+    return Problem(413, "too_large", f"the body is larger than {most} bytes", headers={"connection": "close"})

@@ -48,6 +48,7 @@ def main(port: int) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         lifespan="off",
         backlog=BACKLOG,
         loop="uvloop",
