@@ -1,6 +1,7 @@
 """Where URLs that users name may lead. Nothing here connects to anything."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 import ipaddress
 from typing import TypeAlias
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ class Destinations:
 
     def __init__(self, allowed: Sequence[Network] = ()) -> None:
         self._allowed = tuple(allowed)
+        self.objection = lru_cache(maxsize=1024)(self._objection)  # a subscriber's URL is asked about at every delivery
 
     def permits(self, address: str, scheme: str) -> bool:
         """Whether a connection may go to this address."""
@@ -26,7 +28,7 @@ class Destinations:
             return True
         return scheme == "https" and ip.is_global and not ip.is_multicast and not _leads_elsewhere(ip)
 
-    def objection(self, url: str) -> str | None:
+    def _objection(self, url: str) -> str | None:
         """What is wrong with a URL as it is written, before any name is resolved; None if nothing is."""
         try:
             parts = urlsplit(url)

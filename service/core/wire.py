@@ -11,6 +11,7 @@ import msgspec
 Micros: TypeAlias = int
 SECOND: Micros = 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAIVE_EPOCH = EPOCH.replace(tzinfo=None)
 
 
 def micros(seconds: float) -> Micros:
@@ -22,8 +23,7 @@ def rfc3339(moment: Micros | None) -> str | None:
     """`2026-11-20T12:00:00.000Z`; None stays None."""
     if moment is None:
         return None
-    when = EPOCH + timedelta(microseconds=moment)
-    return when.strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03d}Z"
+    return (_NAIVE_EPOCH + timedelta(microseconds=moment)).isoformat(timespec="milliseconds") + "Z"
 
 
 def read_rfc3339(text: str) -> Micros:

@@ -109,7 +109,7 @@ async def _record(
 
 
 async def _contexts(tools: Tools, wanted: Sequence[Delivery]) -> list[DeliveryContext | None]:
-    async with tools.store.reading() as tx:
+    async with tools.store.glance() as tx:
         return await deliveries.contexts_of(tx, wanted)
 
 

@@ -112,7 +112,7 @@ async def _stored(
 
 
 async def _same_order(tools: Tools, asked: Asked) -> list[Generation]:
-    async with tools.store.reading() as tx:
+    async with tools.store.glance() as tx:
         digest, generation_id = await generations.remembered_order(tx, asked.owner, asked.idempotency_key or "")
         if digest != asked.digest():
             raise KeyReused
@@ -187,5 +187,5 @@ def _upstream(tools: Tools, asked: Asked) -> Upstream:
 
 async def stored(tools: Tools, generation_id: str) -> Generation:
     """A generation as it is now. Raises Missing."""
-    async with tools.store.reading() as tx:
+    async with tools.store.glance() as tx:
         return (await generations.by_id(tx, generation_id)).generation

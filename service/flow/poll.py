@@ -148,7 +148,7 @@ async def _ask_later(
 
 async def _answered(tools: Tools, keys: Sequence[AccountKey]) -> list[None]:
     """Close the breakers of these accounts; nothing is written while all of them are closed."""
-    async with tools.store.reading() as tx:
+    async with tools.store.glance() as tx:
         seen = {key: await accounts.ledger_seen(tx, key) for key in sorted(set(keys))}
     for key, ledger in seen.items():
         if ledger.answered() != ledger:

@@ -19,13 +19,13 @@ log = structlog.get_logger()
 
 async def claim(tools: Tools, limit: int) -> list[StoredWebhook]:
     """Webhooks nobody has read yet. No lease is needed: reading one twice is found out when it is settled."""
-    async with tools.store.reading() as tx:
+    async with tools.store.glance() as tx:
         return await observations.unread(tx, limit)
 
 
 async def read(tools: Tools, stored: Sequence[StoredWebhook]) -> None:
     """Read and settle them all."""
-    async with tools.store.reading() as tx:
+    async with tools.store.glance() as tx:
         about = await generations.by_ids(tx, [webhook.generation_id for webhook in stored])
         members = await members_of(tx, about)
     await settle(

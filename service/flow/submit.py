@@ -138,7 +138,7 @@ def _is_json(body: bytes) -> bool:
 async def _order(tools: Tools, known: Scheduled) -> Order:
     """The order with everything that its call carries. Raises Refused; _InputLater; _Withdrawn if it ended."""
     generation = known.generation
-    async with tools.store.reading() as tx:
+    async with tools.store.glance() as tx:
         order_input = await generations.order_input(tx, generation.id)
     url = tools.callbacks.url(generation.provider, generation.account, generation.id)
     secrets = tools.upstream(generation).account.webhook_secrets or tools.callbacks.webhook_secrets(generation.id)
@@ -175,7 +175,7 @@ async def _with_files(tools: Tools, known: Scheduled, order: Order) -> Order:
 async def _settle(tools: Tools, group: Group, told: Sequence[Reading | Refused]) -> None:
     """Observe what was said of each; who is refused for now goes back into the queue."""
     if len(group) > 1:
-        async with tools.store.reading() as tx:
+        async with tools.store.glance() as tx:
             now = await generations.by_ids(tx, [known.generation.id for known in group])
         told = shared_out(told, [now[known.generation.id] for known in group])
     seen = []

@@ -1,4 +1,4 @@
-"""What a database must do for us: five verbs. The drivers beside this file implement them; nothing else does."""
+"""What a database must do for us: a handful of verbs. The drivers beside this file implement them, nothing else."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -68,6 +68,10 @@ class Database(Protocol):
 
     def reading(self) -> AbstractAsyncContextManager[Tx]:
         """A consistent view for reading only; waits for no writer."""
+        ...
+
+    def glance(self) -> AbstractAsyncContextManager[Tx]:
+        """As `reading`, for a few rows found by a key: nobody else may have to wait while a statement runs."""
         ...
 
     async def script(self, text: str) -> None:

@@ -130,6 +130,8 @@ class PostgresDatabase(Bells):
         async with self._block("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") as tx:
             yield tx
 
+    glance = reading
+
     @asynccontextmanager
     async def _block(self, begin: str) -> AsyncIterator[PostgresTx]:
         with _in_our_words():

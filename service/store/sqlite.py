@@ -1,14 +1,15 @@
 """The SQLite driver: one writer whose commits are shared, readers on their own snapshots, an in-process bell.
 
 Durable by default: write-ahead log with `synchronous=FULL`, so a committed row survives the loss of power. Writing
-goes through `group_commit.py`; reading through aiosqlite, because a reader may take long and must stop nobody.
+goes through `group_commit.py`; reading through aiosqlite, because a reader may take long and must stop nobody; a glance
+runs where it is asked for, because a thread costs ten times what it does.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 import sqlite3
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import aiosqlite
 import anyio
@@ -21,9 +22,13 @@ from service.store.sql import Query, for_sqlite
 
 READERS = 3
 BUSY_MS = 10_000  # how long a second process on the same file is waited for
+GLANCE_MS = 100  # the same, for a glance; only a file that is being recovered makes one wait
 STATEMENTS = 512  # kept prepared; every query of the service has room
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 OLDEST = (3, 37, 0)  # STRICT tables
+
+
+InThread: TypeAlias = Callable[[Callable[[], list[Row]]], Awaitable[list[Row]]]
 
 
 class ReadingTx:
@@ -46,24 +51,27 @@ class ReadingTx:
         return self._clock()
 
 
-class WritingTx:
-    """A block of the writer. Statements run here and now; those that say they take long, in the writer's thread."""
+class DirectTx:
+    """A block of the writer, or a glance. Statements run here and now; those that say they take long, in a thread."""
 
-    def __init__(self, writer: Writer, clock: Callable[[], Micros]) -> None:
-        self._writer, self._clock = writer, clock
+    def __init__(self, connection: sqlite3.Connection, clock: Callable[[], Micros], in_thread: InThread) -> None:
+        self._connection, self._clock, self._in_thread = connection, clock, in_thread
 
     async def fetch(self, query: Query, **values: Any) -> list[Row]:
         """See Tx."""
         text = query.given(values).sqlite
 
         def run() -> list[Row]:
-            return [dict(row) for row in self._writer.connection.execute(text, values)]
+            cursor = self._connection.execute(text, values)
+            # Not by sqlite3.Row, which looks for each column's name among all of them.
+            names = [column[0] for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
 
-        return await self._writer.in_thread(run) if query.long else run()
+        return await self._in_thread(run) if query.long else run()
 
     async def run_many(self, query: Query, rows: Sequence[Mapping[str, Any]]) -> int:
         """See Tx."""
-        return self._writer.connection.executemany(query.sqlite, rows).rowcount if rows else 0
+        return self._connection.executemany(query.sqlite, rows).rowcount if rows else 0
 
     async def now(self) -> Micros:
         """See Tx: one machine, one clock."""
@@ -80,6 +88,7 @@ class SqliteDatabase(Bells):
         self._writer: Writer | None = None
         self._readers: list[aiosqlite.Connection] = []
         self._idle: list[aiosqlite.Connection] = []
+        self._glancing: list[sqlite3.Connection] = []
         self._places = anyio.Semaphore(READERS)
 
     @classmethod
@@ -90,7 +99,7 @@ class SqliteDatabase(Bells):
         database = cls(path, clock)
         try:
             # Readers are made when they are needed; aiosqlite leaves its thread behind when it cannot connect.
-            database._writer = Writer(await anyio.to_thread.run_sync(_connect, path), BUSY_MS / 1000)
+            database._writer = Writer(await anyio.to_thread.run_sync(_create, path), BUSY_MS / 1000)
         except (sqlite3.Error, OSError) as error:
             await database.close()
             raise Unsuitable(f"cannot open the database {path}: {error}") from error
@@ -106,12 +115,12 @@ class SqliteDatabase(Bells):
         return connection
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[WritingTx]:
+    async def transaction(self) -> AsyncIterator[DirectTx]:
         """See Database."""
         writer = self._open_writer()
         with _in_our_words():
-            async with writer.block():
-                yield WritingTx(writer, self._clock)
+            async with writer.block() as connection:
+                yield DirectTx(connection, self._clock, writer.in_thread)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[ReadingTx]:
@@ -126,6 +135,21 @@ class SqliteDatabase(Bells):
                         yield ReadingTx(connection, self._clock)
             finally:
                 self._idle.append(connection)
+
+    @asynccontextmanager
+    async def glance(self) -> AsyncIterator[DirectTx]:
+        """See Database."""
+        writer = self._open_writer()
+        with _in_our_words():
+            connection = self._glancing.pop() if self._glancing else _connect(self.path, GLANCE_MS, "query_only=ON")
+            try:
+                connection.execute("BEGIN")
+                try:
+                    yield DirectTx(connection, self._clock, writer.in_thread)
+                finally:
+                    connection.execute("ROLLBACK")
+            finally:
+                self._glancing.append(connection)
 
     async def script(self, text: str) -> None:
         """See Database."""
@@ -145,21 +169,24 @@ class SqliteDatabase(Bells):
         writer, self._writer = self._writer, None
         while self._readers:
             await self._readers.pop().close()
+        while self._glancing:
+            self._glancing.pop().close()
         if writer is not None:
             await anyio.to_thread.run_sync(writer.close)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    """The writer's connection. The file is readable by its owner only: it holds subscribers' secrets."""
+def _create(path: Path) -> sqlite3.Connection:
+    """The writer's connection; the file is made if it is not there, readable by its owner only: it holds secrets."""
     path.touch(mode=0o600)
-    # No time-out: another process's lock is waited for without standing still.
+    return _connect(path, 0)  # another process's lock is waited for without standing still
+
+
+def _connect(path: Path, busy_ms: int, *more: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS
+        path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS
     )
     try:
-        connection.row_factory = sqlite3.Row
-        connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")  # for the switch to the write-ahead log
-        for pragma in (*PRAGMAS, "busy_timeout=0"):
+        for pragma in (*PRAGMAS, f"busy_timeout={busy_ms}", *more):
             connection.execute(f"PRAGMA {pragma}")
     except sqlite3.Error:
         connection.close()

@@ -46,7 +46,7 @@ class Gate:
         sent = sent.strip()
         if hmac.compare_digest(digest_of(sent), digest_of(self.api_key)):
             return OUTSIDE
-        async with self.tools.store.reading() as tx:
+        async with self.tools.store.glance() as tx:
             found = await keys.by_digest(tx, digest_of(sent))
         if found is None:
             raise Problem(401, "key_invalid", "this API key is unknown or revoked", headers=challenge)

@@ -47,7 +47,7 @@ class _Page:
 async def event_stream(tools: Tools, position: int | None, wanted: Wanted) -> Response:
     """A stream from behind the position, or of what is announced from now on."""
     if position is None:
-        async with tools.store.reading() as tx:
+        async with tools.store.glance() as tx:
             position = await events.last_position(tx)
     return _Stream(_pages(tools, position, wanted))
 

@@ -54,6 +54,12 @@ class Mortal:
         async with self._inner.reading() as tx:
             yield MortalTx(tx, self)
 
+    @asynccontextmanager
+    async def glance(self):
+        """As the real one, with points."""
+        async with self._inner.glance() as tx:
+            yield MortalTx(tx, self)
+
 
 class MortalTx:
     """Its transaction."""

@@ -560,6 +560,10 @@ class Away:
         """As long as it can be used."""
         return self._used(self._inner.reading)
 
+    def glance(self):
+        """Likewise."""
+        return self._used(self._inner.glance)
+
     def transaction(self):
         """Likewise."""
         return self._used(self._inner.transaction)

@@ -39,7 +39,7 @@ SELECT subscribers.id, subscribers.max_in_flight, subscribers.rate_per_s, subscr
              WHERE waiting.subscriber_id = subscribers.id AND waiting.attempt_at <= :now
              LIMIT :limit) AS counted) AS due,
        (SELECT COUNT(*) FROM deliveries AS busy
-         WHERE busy.subscriber_id = subscribers.id AND busy.in_flight_until > :now) AS in_flight
+         WHERE busy.subscriber_id = subscribers.id AND busy.in_flight_until > 0 AND busy.in_flight_until > :now) AS in_flight
   FROM subscribers
  WHERE disabled_at IS NULL AND paused_at IS NULL
    AND EXISTS (SELECT 1 FROM deliveries
