@@ -10,8 +10,8 @@ from structlog.tracebacks import ExceptionDictTransformer
 LogFormat = Literal["console", "json"]
 
 
-def configure(log_format: LogFormat, level: str = "info", *, for_good: bool = False) -> None:
-    """Set up logging for this process; `for_good`: it is not set up again, so that a line not logged costs nothing."""
+def configure(log_format: LogFormat, level: str = "info") -> None:
+    """Set up logging for this process."""
     # Tracebacks without local variables, which hold keys, secrets and bodies.
     bare = ExceptionDictTransformer(show_locals=False)
     renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
@@ -29,5 +29,5 @@ def configure(log_format: LogFormat, level: str = "info", *, for_good: bool = Fa
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=for_good,
+        cache_logger_on_first_use=False,
     )

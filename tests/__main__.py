@@ -25,7 +25,7 @@ GATES = (
 
 
 # About half of the work each, so that two processors do it in half the time; the other half is everything else.
-HALF = ("tests/core", "tests/providers", "tests/rehearsal", "tests/cli", "tests/web", "tests/client")
+HALF = ("tests/core", "tests/providers", "tests/rehearsal", "tests/cli", "tests/web", "tests/client", "tests/store")
 
 
 def tests():

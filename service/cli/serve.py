@@ -46,7 +46,7 @@ def serve_command(*, web_only: bool, workers_only: bool) -> None:
     if web_only and workers_only:
         raise click.UsageError("--web-only and --workers-only leave nothing to run")
     settings = settings_from_environment()
-    configure(settings.log_format, settings.log_level, for_good=True)
+    configure(settings.log_format, settings.log_level)
     settings, made = with_keys(settings)
     if made:
         log.info(

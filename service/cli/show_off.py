@@ -16,12 +16,25 @@ from service.proof.processes import NotReady
 @click.option("--lose-webhooks", is_flag=True, help="No webhook ever comes; everything is learned from polls.")
 @click.option("--crash", is_flag=True, help="Kill the service in the middle of the load, and start it again.")
 @click.option("--keep", is_flag=True, help="Leave everything running, and say what to try next.")
-def demo_command(as_program: bool, seed: int, lose_webhooks: bool, crash: bool, keep: bool) -> None:
-    """Three real processes, some hundred generations, every fault; exit code 0 only if all three accounts agree."""
+@click.option("--database", metavar="URL", help="An empty PostgreSQL database, instead of a file of its own.")
+@click.option("--services", type=click.IntRange(1, 8), default=1, show_default=True, help="So many on one database.")
+def demo_command(
+    as_program: bool, seed: int, lose_webhooks: bool, crash: bool, keep: bool, database: str | None, services: int
+) -> None:
+    """Real processes, some hundred generations, every fault; exit code 0 only if all accounts agree."""
     if find_spec("standardwebhooks") is None:
         raise click.UsageError("the demo verifies with a package of its own: pip install 'arrivals[demo]'")
     try:
-        summary = demo(Options(seed=seed, lose_webhooks=lose_webhooks, crash=crash, keep=keep, quiet=as_program))
+        options = Options(
+            seed=seed,
+            lose_webhooks=lose_webhooks,
+            crash=crash,
+            keep=keep,
+            quiet=as_program,
+            database=database,
+            services=services,
+        )
+        summary = demo(options)
     except NotReady as error:
         raise click.ClickException(str(error)) from error
     if as_program:

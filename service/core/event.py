@@ -79,4 +79,5 @@ def public_failure(failure: Failure | None) -> dict[str, Any] | None:
 
 
 def _public_output(index: int, output: Output) -> dict[str, Any]:
-    return {"index": index, **asdict(output), "expires_at": rfc3339(output.expires_at)}
+    facts = {name: getattr(output, name) for name in Output.__slots__}
+    return {"index": index, **facts, "expires_at": rfc3339(output.expires_at)}

@@ -31,41 +31,56 @@ ENDED = frozenset({"completed", "failed", "canceled", "expired"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How to run it. `crash`: kill the service with SIGKILL in the middle of the load and start it again."""
+    """How to run it.
+
+    `crash`: kill the (first) service with SIGKILL in the middle of the load and start it again. `services`: so many of
+    them on one database, `database` (an empty one of a server; None is a file of its own), which take orders in turn.
+    """
 
     seed: int = 1
     lose_webhooks: bool = False
     keep: bool = False
     quiet: bool = False
     crash: bool = False
+    database: str | None = None
+    services: int = 1
 
 
 class Stage:
     """The three processes and how to talk to them."""
 
     def __init__(self, folder: Path, options: Options) -> None:
-        ports = [free_port() for _ in range(3)]
-        self.rehearsal, self.service, self.subscriber = (f"http://127.0.0.1:{port}" for port in ports)
+        ports = [free_port() for _ in range(2 + options.services)]
+        self.rehearsal, self.subscriber, *self.services = (f"http://127.0.0.1:{port}" for port in ports)
+        self.service = self.services[0]
         self.key = "demo_" + secrets.token_urlsafe(24)
         self.callback_secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
         self.folder = folder
+        self._database = options.database or str(folder / "arrivals.db")
         clean = {name: text for name, text in os.environ.items() if not name.startswith("ARRIVALS_")}
         rehearse = ["service", "rehearse", "--port", str(ports[0]), "--seed", str(options.seed)]
         self.processes = {
             "rehearsal": Process("rehearsal", rehearse, clean, folder),
-            "subscriber": Process("subscriber", ["service.proof.subscriber", str(ports[2])], clean, folder),
-            "service": Process("service", ["service", "serve"], clean | self._settings(ports[1]), folder),
+            "subscriber": Process("subscriber", ["service.proof.subscriber", str(ports[1])], clean, folder),
         }
-        self.client = httpx.Client(
-            base_url=self.service, headers={"authorization": f"Bearer {self.key}"}, timeout=30.0, trust_env=False
-        )
+        shared = clean | self._settings()
+        for name, port in zip(self._names(), ports[2:], strict=True):
+            self.processes[name] = Process(name, ["service", "serve"], shared | {"ARRIVALS_PORT": str(port)}, folder)
+        self.clients = [
+            httpx.Client(base_url=url, headers={"authorization": f"Bearer {self.key}"}, timeout=30.0, trust_env=False)
+            for url in self.services
+        ]
+        self.client = self.clients[0]
 
-    def _settings(self, port: int) -> dict[str, str]:
+    def _names(self) -> list[str]:
+        return [f"service-{number}" if number else "service" for number in range(len(self.services))]
+
+    def _settings(self) -> dict[str, str]:
         """The cadences are those of stand-ins whose work takes a second; everything else is as anybody would run it."""
         providers = sorted({place.provider for place in PLACES})
         return {
-            "ARRIVALS_DATABASE": str(self.folder / "arrivals.db"),
-            "ARRIVALS_PORT": str(port),
+            "ARRIVALS_DATABASE": self._database,
+            "ARRIVALS_SECRET_KEYS": secrets.token_urlsafe(32),
             "ARRIVALS_PUBLIC_URL": self.service,
             "ARRIVALS_API_KEY": self.key,
             "ARRIVALS_CALLBACK_SECRET": self.callback_secret,
@@ -82,10 +97,11 @@ class Stage:
         }
 
     def start(self) -> None:
-        """All three, then the subscriber makes itself known."""
+        """All of them, then the subscriber makes itself known."""
         self.processes["rehearsal"].start(self.rehearsal + "/")
         self.processes["subscriber"].start(self.subscriber + "/account")
-        self.processes["service"].start(self.service + "/health/ready")
+        for name, url in zip(self._names(), self.services, strict=True):
+            self.processes[name].start(url + "/health/ready")
         made = self.client.post(
             "/v1/subscribers", json={"url": f"{self.subscriber}/doors/events", "description": "demo"}
         )
@@ -143,7 +159,8 @@ def demo(options: Options) -> Summary:
                 screen.what_next(stage.service, stage.key, stage.rehearsal, str(folder))
                 _until_interrupted()
         finally:
-            stage.client.close()
+            for client in stage.clients:
+                client.close()
             for process in reversed(list(stage.processes.values())):
                 process.stop()
     return summary
@@ -168,7 +185,8 @@ def _submit(stage: Stage, orders: list[Ordered], *, crash: bool) -> dict[str, st
             stage.crash_service()
         if order.bulk is None:
             # The key makes a repeated request the same order, also over a crash of the service.
-            answer = stage.client.post("/v1/generations", json=order.body, headers={"idempotency-key": order.ref})
+            client = stage.clients[number % len(stage.clients)]
+            answer = client.post("/v1/generations", json=order.body, headers={"idempotency-key": order.ref})
             refs[answer.raise_for_status().json()["id"]] = order.ref
     return refs | _submit_bulk(stage, [order for order in orders if order.bulk is not None])
 

@@ -53,9 +53,11 @@ class Wanted:
     until: Micros = NEVER
 
     def values(self) -> dict[str, Any]:
-        """As the queries take it: a type is what an event's type begins with."""
+        """As the queries take it: a type, or what the types of a family begin with."""
+        family = self.type.removesuffix("*") if self.type and self.type.endswith("*") else None
         return {
-            "type": (self.type or "").removesuffix("*"),
+            "type": self.type if family is None else None,
+            "family": family,
             "generation_id": self.generation,
             "provider": self.provider,
             "model": self.model,

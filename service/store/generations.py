@@ -40,7 +40,10 @@ class Scheduled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """Which generations a list shows; None is any. Newest first, from before the id `before`."""
+    """Which generations a list shows; None is any. Newest first, from before the id `before`.
+
+    `not_before` is an id too: ids sort by their moment, so that it bounds what `since` has to look at.
+    """
 
     status: str | None = None
     provider: str | None = None
@@ -48,6 +51,7 @@ class Listing:
     since: Micros = 0
     until: Micros = NEVER
     before: str = LAST
+    not_before: str = ""
     limit: int = 50
 
 

@@ -12,7 +12,8 @@ from starlette.types import Scope as AsgiScope
 
 from service.core.event import public
 from service.core.generation import Generation, Status
-from service.core.wire import Micros, read_rfc3339
+from service.core.ids import ENTROPY_BYTES, make_id
+from service.core.wire import SECOND, Micros, read_rfc3339
 from service.flow.cancel import cancel
 from service.flow.fetch import fetch
 from service.flow.order import Asked, order, order_bulk, stored
@@ -35,6 +36,7 @@ from service.web.shapes import (
     WaitQuery,
 )
 
+SLACK: Micros = 60 * SECOND  # an id is made a little before its order is stored
 _PREFERRED_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?:$|[,;\s])")  # RFC 7240 section 4.3
 LONGEST_WAIT_S = 300.0
 LONGEST_KEY = 255
@@ -110,18 +112,25 @@ async def list_page(call: Call) -> Response:
     query: GenerationsQuery = call.query
     if query.status is not None and query.status not in set(Status):
         raise invalid("status", f"must be one of {', '.join(Status)}")
+    since, until = moment("since", query.since, 0), moment("until", query.until, NEVER)
     listing = Listing(
         status=query.status,
         provider=query.provider,
         model=query.model,
-        since=moment("since", query.since, 0),
-        until=moment("until", query.until, NEVER),
-        before=query.after or LAST,
+        since=since,
+        until=until,
+        before=min(query.after or LAST, _id_at(until + SLACK)),
+        not_before=_id_at(since - SLACK),
         limit=query.limit + 1,
     )
     async with call.tools.store.reading() as tx:
         found = await generations.listed(tx, listing)
     return page_response(found, query.limit, public)
+
+
+def _id_at(when: Micros) -> str:
+    """The first id of that moment; ids are made from the clock."""
+    return LAST if when >= NEVER else make_id("gen", max(0, when), bytes(ENTROPY_BYTES))
 
 
 def moment(name: str, text: str | None, otherwise: Micros) -> Micros:

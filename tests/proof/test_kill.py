@@ -3,13 +3,23 @@
 import pytest
 
 from service.proof.demo import Options, demo
+from tests.postgres import fresh_database
 
 
 @pytest.mark.timeout(150)
 def test_killed_in_the_middle_of_the_load_and_restarted_the_accounts_still_agree():
     """SIGKILL while orders come in, submissions are on the wire and webhooks arrive; then up again on the same file."""
-    summary = demo(Options(seed=3, crash=True, quiet=True))
+    _agrees(demo(Options(seed=3, crash=True, quiet=True)))
 
+
+@pytest.mark.timeout(150)
+def test_one_of_two_on_a_server_killed_the_accounts_still_agree(postgres_url):
+    """Two services on one database take orders in turn; one dies with its leases, and the other goes on."""
+    with fresh_database(postgres_url) as url:
+        _agrees(demo(Options(seed=4, crash=True, quiet=True, database=url, services=2)))
+
+
+def _agrees(summary):
     assert [] == summary.disagreements
     figures = summary.figures
     assert (0, 0, 0) == (figures["lost"], figures["closed_twice"], figures["double_submissions"])

@@ -1,14 +1,17 @@
-"""The ceiling of everything that sends HTTP: the client that the service sends with, and nothing around it.
+"""The ceiling of everything that sends HTTP: a client, and nothing around it.
 
-`python -m service.proof.bench.bare_client URL COUNT CONCURRENCY SIZE aiohttp|httpx` posts COUNT bodies of SIZE bytes
-and prints what came of it. `httpx` is httpx' own connection pool instead of aiohttp's.
+`python -m service.proof.bench.bare_client URL COUNT CONCURRENCY SIZE aiohttp|httpx|direct` posts COUNT bodies of SIZE
+bytes and prints what came of it. `aiohttp` is httpx over aiohttp's connections, `httpx` its own connection pool, and
+`direct` is aiohttp alone, which is what the service itself sends with.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import contextlib
+from functools import partial
 import sys
 from time import perf_counter
+from typing import TypeAlias
 
 import aiohttp
 import httpx
@@ -27,32 +30,53 @@ HEADERS = {
 }
 
 
-def _client(pool: str, concurrency: int) -> httpx.AsyncClient:
+Post: TypeAlias = Callable[[], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def _client(pool: str, concurrency: int, url: str, body: bytes) -> AsyncIterator[Post]:
+    """Gives what posts the body once, and raises for any answer but a good one."""
     if pool == "httpx":
         limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
-        return httpx.AsyncClient(limits=limits, trust_env=False, timeout=30.0)
+        async with httpx.AsyncClient(limits=limits, trust_env=False, timeout=30.0) as client:
+            yield partial(_by_httpx, client, url, body)
+        return
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
     )
-    return httpx.AsyncClient(transport=AiohttpTransport(client=session), trust_env=False, timeout=30.0)
+    if pool == "direct":
+        async with session:
+            yield partial(_by_aiohttp, session, url, body)
+        return
+    async with httpx.AsyncClient(transport=AiohttpTransport(client=session), trust_env=False, timeout=30.0) as client:
+        yield partial(_by_httpx, client, url, body)
+
+
+async def _by_httpx(client: httpx.AsyncClient, url: str, body: bytes) -> None:
+    answer = await client.post(url, content=body, headers=HEADERS)
+    answer.raise_for_status()
+
+
+async def _by_aiohttp(session: aiohttp.ClientSession, url: str, body: bytes) -> None:
+    async with session.post(url, data=body, headers=HEADERS, allow_redirects=False) as answer:
+        answer.raise_for_status()
+        await answer.read()
 
 
 async def _post(url: str, count: int, concurrency: int, size: int, pool: str) -> dict[str, float | None]:
-    body = b"x" * size
     latencies: list[float] = []
 
-    async def one_after_another(client: httpx.AsyncClient, left: Iterator[int]) -> None:
+    async def one_after_another(post: Post, left: Iterator[int]) -> None:
         for _ in left:
             sent_at = perf_counter()
-            answer = await client.post(url, content=body, headers=HEADERS)
-            answer.raise_for_status()
+            await post()
             latencies.append(perf_counter() - sent_at)
 
-    async with _client(pool, concurrency) as client:
+    async with _client(pool, concurrency, url, b"x" * size) as post:
         for posts in (concurrency, count):  # the first of each connection is not counted
             latencies.clear()
             began, left = perf_counter(), iter(range(posts))
-            await asyncio.gather(*(one_after_another(client, left) for _ in range(concurrency)))
+            await asyncio.gather(*(one_after_another(post, left) for _ in range(concurrency)))
             took = perf_counter() - began
     return {"per_second": count / took, "p99_ms": in_ms(latencies)["p99_ms"]}
 

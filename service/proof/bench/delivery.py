@@ -35,9 +35,11 @@ class Delivery:
             ceiling = await bare_client(self.count, self.concurrency, size)
             posts = max(1, self.count // POOL_SHARE)
             pool = await bare_client(posts, self.concurrency, size, "httpx")
+            alone = await bare_client(self.count, self.concurrency, size, "direct")
             more = {
                 "ceiling": ceiling,
                 "ratio": ratio(figures["per_second"], ceiling["per_second"]),
+                "aiohttp_alone": {"per_second": alone["per_second"], "p99_ms": alone["p99_ms"]},
                 "httpx_pool": {"per_second": pool["per_second"], "p99_ms": pool["p99_ms"]},
                 "client_over_httpx_pool": ratio(ceiling["per_second"], pool["per_second"]),
             }

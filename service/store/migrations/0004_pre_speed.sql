@@ -8,6 +8,9 @@ CREATE INDEX generations_to_poll ON generations (provider, account, poll_at) WHE
 CREATE INDEX generations_by_status ON generations (status, id);
 CREATE INDEX generations_by_provider ON generations (provider, id);
 CREATE INDEX generations_by_model ON generations (model, id);
+CREATE INDEX generations_by_status_and_provider ON generations (status, provider, id);
+CREATE INDEX generations_by_status_and_model ON generations (status, model, id);
+CREATE INDEX events_by_type ON events (type, position);
 
 /* pg:
 ALTER TABLE generations ALTER COLUMN id TYPE TEXT COLLATE "C";

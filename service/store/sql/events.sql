@@ -13,7 +13,8 @@ SELECT * FROM events WHERE id = :id;
 -- A type may be a family: `generation.` is the beginning of all of its own. A ping is about no generation.
 SELECT events.* FROM events LEFT JOIN generations ON generations.id = events.generation_id
  WHERE events.position > :after
-   AND SUBSTR(events.type, 1, LENGTH(:type)) = :type
+   /* if type: AND events.type = :type */
+   /* if family: AND SUBSTR(events.type, 1, LENGTH(:family)) = :family */
    AND COALESCE(:generation_id, events.generation_id) = events.generation_id
    AND COALESCE(:provider, COALESCE(generations.provider, '')) = COALESCE(generations.provider, '')
    AND COALESCE(:model, COALESCE(generations.model, '')) = COALESCE(generations.model, '')
@@ -24,10 +25,11 @@ SELECT events.* FROM events LEFT JOIN generations ON generations.id = events.gen
 
 -- name: count_events
 SELECT COUNT(*) AS counted FROM events LEFT JOIN generations ON generations.id = events.generation_id
- WHERE SUBSTR(events.type, 1, LENGTH(:type)) = :type
-   AND COALESCE(:generation_id, events.generation_id) = events.generation_id
+ WHERE COALESCE(:generation_id, events.generation_id) = events.generation_id
    AND COALESCE(:provider, COALESCE(generations.provider, '')) = COALESCE(generations.provider, '')
    AND COALESCE(:model, COALESCE(generations.model, '')) = COALESCE(generations.model, '')
+   /* if type: AND events.type = :type */
+   /* if family: AND SUBSTR(events.type, 1, LENGTH(:family)) = :family */
    AND events.at >= :since
    AND events.at < :until;
 

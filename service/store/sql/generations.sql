@@ -47,7 +47,7 @@ UPDATE generations SET
 
 -- name: list_generations
 SELECT * FROM generations
- WHERE id < :before
+ WHERE id < :before AND id >= :not_before
    /* if status: AND status = :status */
    /* if provider: AND provider = :provider */
    /* if model: AND model = :model */
