@@ -2,8 +2,11 @@
 
 CREATE INDEX deliveries_in_flight ON deliveries (subscriber_id, in_flight_until) WHERE in_flight_until > 0;
 
+-- In the order in which they are claimed, so that many that are due at the same moment need not be sorted each time.
+DROP INDEX deliveries_to_attempt;
+CREATE INDEX deliveries_to_attempt ON deliveries (subscriber_id, attempt_at, position) WHERE attempt_at IS NOT NULL;
 DROP INDEX generations_to_poll;
-CREATE INDEX generations_to_poll ON generations (provider, account, poll_at) WHERE poll_at IS NOT NULL;
+CREATE INDEX generations_to_poll ON generations (provider, account, poll_at, id) WHERE poll_at IS NOT NULL;
 
 CREATE INDEX generations_by_status ON generations (status, id);
 CREATE INDEX generations_by_provider ON generations (provider, id);
