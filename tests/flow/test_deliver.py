@@ -330,3 +330,18 @@ async def test_one_that_fails_gets_a_single_delivery_at_a_time(tools, clock, lis
     clock.advance(10)
 
     assert 1 == len(await deliver.claim(tools, 10))
+
+
+async def test_subscriber_that_is_gone_twice_at_once_is_disabled_once(tools, listener, subscribed, completed):
+    """Its second 410 comes when the first has disabled it."""
+    subscriber_id = await subscribed()
+    first, second = await completed(), await completed()
+    listener.answers += [410, 410]
+
+    assert 2 == await run_worker(tools, "deliver")
+
+    async with tools.store.reading() as tx:
+        subscriber = await subscribers.by_id(tx, subscriber_id)
+    assert "it answered 410 Gone" == subscriber.disabled_because
+    made = [one for generation_id in (first, second) for one in await attempts(tools, generation_id)]
+    assert [410, 410] == [one.http_status for one in made]

@@ -66,3 +66,18 @@ def test_what_proves_the_caller_is_never_shown():
     webhook = InboundWebhook(headers={"x-webhook-secret": "s3cret", "content-type": "application/json"})
 
     assert {"x-webhook-secret": "********", "content-type": "application/json"} == shown_headers(webhook)
+
+
+async def test_without_a_secret_of_the_operators_the_one_we_made_up_counts(tools, submitted):
+    key = ("eachlabs", "default")
+    account = replace(tools.upstreams[key].account, webhook_secrets=())
+    alone = replace(tools, upstreams={key: replace(tools.upstreams[key], account=account)})
+    generation_id = await submitted()
+    token = tools.callbacks.url(*key, generation_id).rpartition("/")[2]
+    made_up = alone.callbacks.webhook_secrets(generation_id)[0]
+
+    stored = await receive(alone, "eachlabs", token, InboundWebhook(headers={"x-webhook-secret": made_up}, body=b"{}"))
+
+    assert VerifiedBy.SECRET == stored.verified_by
+    with pytest.raises(Unverified):
+        await receive(alone, "eachlabs", token, InboundWebhook(headers={"x-webhook-secret": "a guess"}, body=b"{}"))

@@ -7,7 +7,7 @@ from service.core.observation import Finding, Observation, Reading
 from service.flow import expire, poll, submit
 from service.flow.order import stored
 from service.flow.settle import settle
-from service.store import accounts, events, generations, observations
+from service.store import accounts, deliveries, events, generations, observations
 from service.store.base import Overtaken, Unavailable
 from tests.conftest import run_worker
 
@@ -185,3 +185,14 @@ async def test_an_answer_that_comes_after_the_end_of_its_wait_is_asked_about_unt
 
     generation = await stored(tools, generation_id)
     assert (Status.COMPLETED, True) == (generation.status, generation.late)
+
+
+async def test_orders_of_one_callback_origin_share_its_subscriber_within_a_batch(tools, listener, submitted):
+    ids = [await submitted(callback_url=f"{listener.url}/{name}") for name in "ab"]
+
+    await settle(tools, [heard(tools, generation_id, Status.FAILED) for generation_id in ids])
+
+    async with tools.store.reading() as tx:
+        due = [one for generation_id in ids for one in await deliveries.of_generation(tx, generation_id)]
+    assert [f"{listener.url}/a", f"{listener.url}/b"] == [one.url for one in due]
+    assert 1 == len({one.subscriber_id for one in due})
