@@ -239,7 +239,7 @@ def test_key_that_leads_to_an_empty_account_is_told(doctor, web):
     assert "balance is used up" in found["key of laozhang/default"]["found"]
 
 
-def test_subscribers_that_fail_are_disabled_or_blocked_are_found(doctor, run, whole, hook):
+def test_subscribers_that_fail_are_disabled_or_blocked_are_found(doctor, run, arrivals, whole, hook):
     subscriber = run("subscribers", "add", hook.url, "--json")["id"]
     name, allowed = f"subscriber {subscriber}", {**whole, "ALLOW_DESTINATIONS": "127.0.0.0/8"}
     try:
@@ -252,7 +252,7 @@ def test_subscribers_that_fail_are_disabled_or_blocked_are_found(doctor, run, wh
             pass
         assert f"{hook.url} fails:" in found[name]["found"]
         hook.answers = [410] * 10
-        run("subscribers", "ping", subscriber)
+        arrivals("subscribers", "ping", subscriber, **whole)  # refused if a retry was answered 410 before it
         while "is disabled" not in (found := doctor(**allowed))[name]["found"]:
             pass
         assert f"arrivals subscribers resume {subscriber}" in found[name]["advice"]
