@@ -21,7 +21,7 @@ import anyio
 import httpx
 from yarl import URL
 
-from service.core.http import HttpCall, HttpReply
+from service.core.http import HttpCall, HttpReply, is_good, joined
 from service.destinations import Destinations
 
 CONNECT_TIMEOUT_S = 10.0
@@ -148,7 +148,7 @@ class Transport:
                 response = await _send(session, call)
             try:
                 body = _in_time(response.content.iter_any(), each_s)
-                yield Streamed(http_status=response.status, headers=_headers(response), body=body)
+                yield Streamed(http_status=response.status, headers=joined(response.headers.items()), body=body)
             finally:
                 response.close()
 
@@ -172,7 +172,7 @@ class Transport:
             response = await _send(session, call)
             try:
                 body = bytearray()
-                if not (only_json and _good(response) and not _is_json(response)):
+                if not (only_json and is_good(response.status) and not _is_json(response)):
                     async for chunk in response.content.iter_any():
                         body += chunk
                         if len(body) > most:
@@ -181,7 +181,7 @@ class Transport:
                 response.close()  # a connection whose answer was read to its end has gone back already
         if len(body) > most and not cut:
             raise NoAnswer(Reason.TOO_LARGE, f"the answer is larger than {most} bytes")
-        return HttpReply(http_status=response.status, headers=_headers(response), body=bytes(body[:most]))
+        return HttpReply(http_status=response.status, headers=joined(response.headers.items()), body=bytes(body[:most]))
 
 
 def _session(
@@ -232,22 +232,9 @@ async def _in_time(chunks: AsyncIterator[bytes], each_s: float) -> AsyncIterator
         yield chunk
 
 
-def _good(response: aiohttp.ClientResponse) -> bool:
-    return 200 <= response.status < 300  # noqa: PLR2004 - RFC 9110 section 15.3
-
-
 def _is_json(response: aiohttp.ClientResponse) -> bool:
     told = response.headers.get("content-type", "")
     return told.partition(";")[0].strip().lower().endswith("json")
-
-
-def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
-    """By lower-case name; a repeated one is joined, as RFC 9110 section 5.3 allows."""
-    joined: dict[str, str] = {}
-    for name, value in response.headers.items():
-        key = name.lower()
-        joined[key] = f"{joined[key]}, {value}" if key in joined else value
-    return joined
 
 
 @contextmanager

@@ -94,7 +94,7 @@ async def postgres_opened(postgres_url):
 @pytest.fixture
 async def postgres(postgres_opened, clock):
     """A migrated PostgreSQL database, empty, on the clock of the test."""
-    postgres_opened.set_clock(clock)
+    postgres_opened._clock = clock
     await empty(postgres_opened)
     return postgres_opened
 

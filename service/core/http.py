@@ -1,6 +1,6 @@
 """HTTP messages as values. Nothing here sends, receives or interprets one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -29,7 +29,7 @@ class HttpReply:
     @property
     def ok(self) -> bool:
         """2xx."""
-        return 200 <= self.http_status < 300  # noqa: PLR2004 - RFC 9110 section 15.3
+        return is_good(self.http_status)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,3 +38,17 @@ class InboundWebhook:
 
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
+
+
+def joined(told: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Headers by lower-case name; a repeated one is joined, as RFC 9110 section 5.3 allows."""
+    headers: dict[str, str] = {}
+    for name, value in told:
+        key = name.lower()
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    return headers
+
+
+def is_good(http_status: int) -> bool:
+    """2xx: RFC 9110 section 15.3."""
+    return http_status // 100 == 2  # noqa: PLR2004

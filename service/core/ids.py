@@ -5,6 +5,7 @@ from service.core.wire import Micros
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32: sorts as the number it writes
 _PAIRS = [first + second for first in ALPHABET for second in ALPHABET]  # two letters are ten bits
 ENTROPY_BYTES = 9
+BEYOND = 1 << 56  # microseconds: no id can say this moment, or a later one
 
 
 def make_id(prefix: str, now: Micros, entropy: bytes) -> str:

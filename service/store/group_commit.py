@@ -61,6 +61,8 @@ class Writer:
             if group is not None:
                 with anyio.CancelScope(shield=True):
                     await self._committed(group)
+        if group.error is not None:
+            raise group.error
 
     async def alone(self, work: Callable[[], T]) -> T:
         """Run something on the connection outside of any group, in the thread."""
@@ -114,7 +116,8 @@ class Writer:
             self.connection.execute("ROLLBACK TO block")
             self.connection.execute("RELEASE block")
         else:
-            self._end(group, error)
+            undone = sqlite3.OperationalError(f"its commit was undone: {error}")
+            self._end(group, error if isinstance(error, sqlite3.Error) else undone)
 
     async def _committed(self, group: _Group) -> None:
         """Whoever comes first commits for all; those who queued before have joined by then."""
@@ -122,8 +125,6 @@ class Writer:
             async with self._turn:
                 if not group.ended:
                     await self._commit(group)
-        if group.error is not None:
-            raise group.error
 
     async def _commit(self, group: _Group) -> None:
         try:

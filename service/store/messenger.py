@@ -4,7 +4,7 @@ A server, or a pooler before it, that does not know them is fine: every worker l
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 import os
 
 import psycopg
@@ -46,11 +46,11 @@ class Messenger:
             self._waiting.add(bell)
             self._wake.set()
 
-    async def _again_and_again(self, work: Callable[[psycopg.AsyncConnection], object]) -> None:
+    async def _again_and_again(self, work: Callable[[psycopg.AsyncConnection], Awaitable[None]]) -> None:
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as connection:
-                    await work(connection)  # type: ignore[misc]
+                    await work(connection)
             except (psycopg.Error, OSError) as error:
                 log.info("bells_not_carried", because=str(error), again_in_s=AGAIN_S)
             await asyncio.sleep(AGAIN_S)
@@ -58,9 +58,9 @@ class Messenger:
     async def _listen(self, connection: psycopg.AsyncConnection) -> None:
         await connection.execute(f"LISTEN {CHANNEL}")
         async for notification in connection.notifies():
-            origin, *bells = notification.payload.split()
+            origin, _, bells = notification.payload.partition(" ")
             if origin != self._origin:
-                for bell in bells:
+                for bell in bells.split():
                     self._ring(bell)
 
     async def _speak(self, connection: psycopg.AsyncConnection) -> None:

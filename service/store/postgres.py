@@ -114,10 +114,6 @@ class PostgresDatabase(Bells):
             database._messenger.start()
         return database
 
-    def set_clock(self, clock: Callable[[], Micros]) -> None:
-        """Measure leases by this clock from now on, not by the server's."""
-        self._clock = clock
-
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresTx]:
         """See Database. Rows that somebody else may want are locked by the queries themselves."""
@@ -168,12 +164,13 @@ class PostgresDatabase(Bells):
     async def script(self, text: str) -> None:
         """See Database."""
         lock = f"SELECT pg_advisory_xact_lock({SCRIPTS});"
-        async with self._pool.connection() as connection:
-            try:
-                await connection.execute(f"BEGIN; {lock}\n{for_postgres(text)}\n; COMMIT;")
-            except psycopg.Error as error:
-                await _undo(connection)
-                raise Rejected(str(error)) from error
+        with _in_our_words():
+            async with self._pool.connection() as connection:
+                try:
+                    await connection.execute(f"BEGIN; {lock}\n{for_postgres(text)}\n; COMMIT;")
+                except psycopg.Error as error:
+                    await _undo(connection)
+                    raise Rejected(str(error)) from error
 
     def ring(self, bell: str) -> None:
         """See Database: here, and in every other process."""

@@ -1,14 +1,12 @@
 """POST /callbacks/{provider}/{token}: the door for providers. Token, size, verification, commit, exactly 200."""
 
-from collections.abc import Sequence
-
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.core.http import InboundWebhook
+from service.core.http import InboundWebhook, joined
 from service.flow.callback import UnknownToken
 from service.flow.receive import receive_about
 from service.flow.tools import Tools
@@ -58,7 +56,7 @@ class Door:
         if provider not in PROVIDERS:
             raise UnknownToken
         generation_id, account = self._tools.callbacks.open(provider, token)
-        headers = _headers(scope["headers"])
+        headers = joined((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
         body = await body_of(headers.get("content-length"), receive, self._tools.limits.webhook_max_bytes)
         challenge = _challenge(body)
         if challenge is None:
@@ -79,17 +77,7 @@ async def probe(request: Request) -> Response:
 
 def routes() -> list[Route]:
     """What the path takes besides webhooks."""
-    return [Route(PREFIX + "{provider}/{token}", probe, methods=["OPTIONS"])]
-
-
-def _headers(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
-    """By lower-case name; a repeated one is joined, as RFC 9110 section 5.3 allows."""
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
-    if len(headers) < len(raw):
-        for name in headers:
-            told = [value.decode("latin-1") for repeated, value in raw if repeated.decode("latin-1") == name]
-            headers[name] = ", ".join(told)
-    return headers
+    return [Route(PREFIX + "{provider}/{token}", probe, methods=["OPTIONS", "POST"])]
 
 
 def _challenge(body: bytes) -> _Challenge | None:

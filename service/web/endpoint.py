@@ -109,7 +109,7 @@ def _query(request: Request, shape: type[S] | None) -> S | None:
 async def _body(request: Request, shape: type[S] | None) -> S | None:
     if shape is None:
         return None
-    content = await read_capped(request, BODY_MAX_BYTES)
+    content = await body_of(request.headers.get("content-length"), request.receive, BODY_MAX_BYTES)
     try:
         if _depth(content) > DEEPEST:
             detail = f"the body is nested more than {DEEPEST} levels deep"
@@ -126,11 +126,6 @@ def _depth(content: bytes) -> int:
         depth += 1 if bracket in b"[{" else -1
         deepest = max(deepest, depth)
     return deepest
-
-
-async def read_capped(request: Request, most: int) -> bytes:
-    """The body of a request. Raises Problem (413), ClientDisconnect."""
-    return await body_of(request.headers.get("content-length"), request.receive, most)
 
 
 async def body_of(declared: str | None, receive: Receive, most: int) -> bytes:

@@ -12,7 +12,7 @@ from starlette.types import Scope as AsgiScope
 
 from service.core.event import public
 from service.core.generation import Generation, Status
-from service.core.ids import ENTROPY_BYTES, make_id
+from service.core.ids import BEYOND, ENTROPY_BYTES, make_id
 from service.core.wire import SECOND, Micros, read_rfc3339
 from service.flow.cancel import cancel
 from service.flow.fetch import fetch
@@ -130,7 +130,7 @@ async def list_page(call: Call) -> Response:
 
 def _id_at(when: Micros) -> str:
     """The first id of that moment; ids are made from the clock."""
-    return LAST if when >= NEVER else make_id("gen", max(0, when), bytes(ENTROPY_BYTES))
+    return LAST if when >= BEYOND else make_id("gen", max(0, when), bytes(ENTROPY_BYTES))
 
 
 def moment(name: str, text: str | None, otherwise: Micros) -> Micros:

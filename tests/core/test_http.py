@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.core.http import HttpCall, HttpReply, InboundWebhook
+from service.core.http import HttpCall, HttpReply, InboundWebhook, joined
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,8 @@ def test_what_may_be_secret_stays_out_of_the_repr(message):
 def test_call_is_no_stream_unless_it_says_so():
     """A provider that is not known to stream is answered for as a whole."""
     assert HttpCall(method="GET", url="https://a.test").streamed is False
+
+
+def test_headers_that_come_twice_are_joined_whatever_their_case():
+    """RFC 9110 section 5.3."""
+    assert {"a": "1, 3", "b": "2"} == joined([("A", "1"), ("B", "2"), ("a", "3")])

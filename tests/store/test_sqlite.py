@@ -199,6 +199,32 @@ async def test_disk_that_fills_up_undoes_the_whole_commit(notes):
     assert ["one"] == await texts_in(notes)
 
 
+async def test_neighbours_of_a_block_that_undid_everything_are_told_in_the_databases_words(notes):
+    """Whatever was raised there is its own affair."""
+    told = []
+
+    async def add_one():
+        try:
+            await add(notes, "one")
+        except Unavailable as error:
+            told.append(str(error))
+
+    async def undo_everything():
+        async def undo(_tx):
+            notes._writer.connection.execute("ROLLBACK")
+            raise ZeroDivisionError("mine")
+
+        with pytest.raises(ZeroDivisionError, match="mine"):
+            await add(notes, "two", then=undo)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(add, notes, "before")
+        group.start_soon(add_one)
+        group.start_soon(undo_everything)
+    assert ["the database cannot be used just now: its commit was undone: mine"] == told
+    assert ["before"] == await texts_in(notes)
+
+
 async def test_long_statement_runs_beside_everything_else(notes):
     """It is in the writer's thread; the loop goes on."""
     long = next(iter(parse("-- name: add (long)\nINSERT INTO notes (text) VALUES (:text);").values()))

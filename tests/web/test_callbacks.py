@@ -93,6 +93,8 @@ async def test_probes_and_challenges_are_answered(client, provider, path):
     assert (200, "provider.example") == (probe.status_code, probe.headers["webhook-allowed-origin"])
     assert (200, "POST, OPTIONS") == (plain.status_code, plain.headers["allow"])
     assert (200, {"challenge": "abc"}) == (challenge.status_code, challenge.json())
+    refused = await provider.get(path)
+    assert (405, {"OPTIONS", "POST"}) == (refused.status_code, set(refused.headers["allow"].split(", ")))
     assert [] == (await client.get("/v1/webhooks")).json()["data"]
 
 

@@ -118,7 +118,7 @@ UPDATE deliveries SET attempt_at = :now, given_up_at = NULL
    AND EXISTS (SELECT 1 FROM subscribers WHERE subscribers.id = deliveries.subscriber_id)
 RETURNING id;
 
--- name: move_deliveries
+-- name: move_deliveries (long)
 UPDATE deliveries SET url = :url WHERE subscriber_id = :subscriber_id AND attempt_at IS NOT NULL;
 
 -- name: reached

@@ -23,7 +23,7 @@ SELECT events.* FROM events LEFT JOIN generations ON generations.id = events.gen
  ORDER BY events.position
  LIMIT :limit;
 
--- name: count_events
+-- name: count_events (long)
 SELECT COUNT(*) AS counted FROM events LEFT JOIN generations ON generations.id = events.generation_id
  WHERE COALESCE(:generation_id, events.generation_id) = events.generation_id
    AND COALESCE(:provider, COALESCE(generations.provider, '')) = COALESCE(generations.provider, '')

@@ -8,7 +8,7 @@ INSERT INTO counters (name, counted) VALUES ('pruned_at', :now) ON CONFLICT (nam
 -- name: claim_pruning
 UPDATE counters SET counted = :now WHERE name = 'pruned_at' AND counted <= :until RETURNING counted;
 
--- name: webhooks
+-- name: webhooks (long)
 -- Here and below, ids are made from the clock, so that the primary key bounds what is looked at; and nothing is forgotten of a
 -- generation that is under way. One that expired is not: nobody waits for it any more.
 WITH old AS (
@@ -25,7 +25,7 @@ WITH old AS (
 DELETE FROM webhooks WHERE id IN (SELECT id FROM old)
 RETURNING provider;
 
--- name: quarantined
+-- name: quarantined (long)
 WITH old AS (
     SELECT id FROM webhooks
      WHERE quarantined_at < :until
@@ -36,7 +36,7 @@ WITH old AS (
 DELETE FROM webhooks WHERE id IN (SELECT id FROM old)
 RETURNING id;
 
--- name: observations
+-- name: observations (long)
 WITH old AS (
     SELECT id FROM observations
      WHERE id < :before AND at < :until
@@ -51,7 +51,7 @@ WITH old AS (
 DELETE FROM observations WHERE id IN (SELECT id FROM old)
 RETURNING id;
 
--- name: old_events
+-- name: old_events (long)
 SELECT id FROM events
  WHERE id > :behind AND id < :before AND at < :until
    AND NOT EXISTS (
@@ -62,7 +62,7 @@ SELECT id FROM events
  ORDER BY id
  LIMIT :limit;
 
--- name: attempts
+-- name: attempts (long)
 WITH old AS (
     SELECT attempts.delivery_id, attempts.number
       FROM deliveries JOIN attempts ON attempts.delivery_id = deliveries.id
@@ -77,7 +77,7 @@ WITH old AS (
 DELETE FROM attempts WHERE (delivery_id, number) IN (SELECT delivery_id, number FROM old)
 RETURNING http_status, error;
 
--- name: deliveries
+-- name: deliveries (long)
 WITH old AS (
     SELECT id FROM deliveries
      WHERE event_id IN (
@@ -91,7 +91,7 @@ WITH old AS (
 DELETE FROM deliveries WHERE id IN (SELECT id FROM old)
 RETURNING id;
 
--- name: events
+-- name: events (long)
 -- Not one that was sent again meanwhile.
 WITH old AS (
     SELECT id FROM events
@@ -106,7 +106,7 @@ WITH old AS (
 DELETE FROM events WHERE id IN (SELECT id FROM old)
 RETURNING id;
 
--- name: idempotency_keys
+-- name: idempotency_keys (long)
 -- A key outlives its order while any part of that is open: sent again, it must not be paid for twice.
 WITH old AS (
     SELECT owner, idempotency_key FROM idempotency_keys
@@ -126,7 +126,7 @@ WITH old AS (
 DELETE FROM idempotency_keys WHERE (owner, idempotency_key) IN (SELECT owner, idempotency_key FROM old)
 RETURNING generation_id;
 
--- name: old_generations
+-- name: old_generations (long)
 -- Closed, beyond its deadline, named by no idempotency key, with nothing left to read or to deliver; and what was ordered
 -- together goes together, because a bulk order's answer is read by the places of all its members.
 SELECT generations.id FROM generations LEFT JOIN idempotency_keys ON idempotency_keys.generation_id = generations.id
@@ -146,7 +146,7 @@ SELECT generations.id FROM generations LEFT JOIN idempotency_keys ON idempotency
  ORDER BY generations.id
  LIMIT :limit;
 
--- name: observations_of
+-- name: observations_of (long)
 WITH old AS (
     SELECT id FROM observations
      WHERE generation_id IN (
@@ -159,7 +159,7 @@ WITH old AS (
 DELETE FROM observations WHERE id IN (SELECT id FROM old)
 RETURNING id;
 
--- name: kept_outputs
+-- name: kept_outputs (long)
 WITH old AS (
     SELECT generation_id, number FROM kept_outputs
      WHERE generation_id IN (
@@ -172,7 +172,7 @@ WITH old AS (
 DELETE FROM kept_outputs WHERE (generation_id, number) IN (SELECT generation_id, number FROM old)
 RETURNING generation_id;
 
--- name: orders
+-- name: orders (long)
 WITH old AS (
     SELECT generation_id FROM orders
      WHERE generation_id IN (
@@ -185,7 +185,7 @@ WITH old AS (
 DELETE FROM orders WHERE generation_id IN (SELECT generation_id FROM old)
 RETURNING generation_id;
 
--- name: generations
+-- name: generations (long)
 WITH old AS (
     SELECT id FROM generations
      WHERE id IN (

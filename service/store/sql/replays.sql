@@ -35,7 +35,7 @@ UPDATE replays SET status = 'canceled', finished_at = :now, due_at = NULL
  WHERE id = :id AND status = 'running'
 RETURNING id;
 
--- name: count_webhooks
+-- name: count_webhooks (long)
 SELECT COUNT(*) AS counted FROM webhooks
  WHERE COALESCE(:provider, provider) = provider
    AND COALESCE(:generation_id, generation_id) = generation_id

@@ -36,7 +36,7 @@ SELECT * FROM subscribers WHERE kind = 'registered' AND disabled_at IS NULL ORDE
 -- name: delete_subscriber
 DELETE FROM subscribers WHERE id = :id AND kind = 'registered' RETURNING id;
 
--- name: give_up_deliveries_of
+-- name: give_up_deliveries_of (long)
 UPDATE deliveries SET given_up_at = :now, attempt_at = NULL
  WHERE subscriber_id = :subscriber_id AND attempt_at IS NOT NULL;
 
