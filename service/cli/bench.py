@@ -1,6 +1,7 @@
 """`arrivals bench`: measures the service on this machine, each benchmark beside the most the machine could do."""
 
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 import sys
 from typing import Any, TypeVar
 
@@ -31,6 +32,8 @@ def bench_command() -> None:
 
     Exit code 1: something was lost or doubled, or a process died.
     """
+    if find_spec("httpx_aiohttp") is None:
+        raise click.ClickException("the ceilings need the extra `bench`: pip install 'arrivals[bench]'")
 
 
 class _Whole(click.ParamType[tuple[int, ...]]):
@@ -106,6 +109,7 @@ def delivery_command(*, isolation: bool, **given: Any) -> None:
 @_many("--concurrency", 50, "The subscriber's max_in_flight.")
 @_many("--connections", 32, "Connections that webhooks come on.")
 @_many("--window", 512, "The most events under way at once.")
+@_many("--services", 1, "Processes of the service, which share the database.")
 @_shared(1)
 def end_to_end_command(**given: Any) -> None:
     """From the webhook to the delivery; the ceiling is the bare HTTP client."""

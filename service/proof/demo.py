@@ -33,7 +33,7 @@ ENDED = frozenset({"completed", "failed", "canceled", "expired"})
 class Options:
     """How to run it.
 
-    `crash`: kill the (first) service with SIGKILL in the middle of the load and start it again. `services`: so many of
+    `crash`: kill the (last) service with SIGKILL in the middle of the load and start it again. `services`: so many of
     them on one database, `database` (an empty one of a server; None is a file of its own), which take orders in turn.
     """
 
@@ -110,9 +110,13 @@ class Stage:
             httpx.put(f"{self.subscriber}/secrets/{door}", json={"secret": secret}, trust_env=False).raise_for_status()
 
     def crash_service(self) -> None:
-        """SIGKILL, and up again on the same file."""
-        self.processes["service"].kill()
-        self.processes["service"].start(self.service + "/health/ready")
+        """SIGKILL, and up again on the same database. Of several, one that no provider calls.
+
+        A hint that finds the door closed takes its reason with it, and another service may ask and close meanwhile.
+        """
+        name, url = self._names()[-1], self.services[-1]
+        self.processes[name].kill()
+        self.processes[name].start(url + "/health/ready")
 
     def pages(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
         """Every item of a list."""

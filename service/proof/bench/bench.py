@@ -29,9 +29,9 @@ class Bench:
     place: Place
     screen: Screen
 
-    def stage(self, **settings: str) -> Stage:
-        """The service over an empty database; `settings` without their prefix, in capitals."""
-        return Stage(self.folder, self.place, {f"ARRIVALS_{name}": text for name, text in settings.items()})
+    def stage(self, services: int = 1, **settings: str) -> Stage:
+        """The service over an empty database, as so many processes; `settings` without their prefix, in capitals."""
+        return Stage(self.folder, self.place, {f"ARRIVALS_{name}": text for name, text in settings.items()}, services)
 
 
 class Measurable(Protocol):

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-from service.proof.bench import machine
 from service.proof.bench.bench import Bench
 from service.proof.bench.ceilings import bare_client
 from service.proof.bench.doors import Door, Receiver
 from service.proof.bench.eachlabs import COMPLETED
-from service.proof.bench.figures import Case, Figures, ratio
+from service.proof.bench.figures import Case, Figures, between, ratio
 from service.proof.bench.prepared import Wanted, multiplied, one_told, pause, sample, subscribe
 from service.proof.bench.stage import STORED_S, Stage
 
@@ -36,14 +35,13 @@ class Delivery:
             posts = max(1, self.count // POOL_SHARE)
             pool = await bare_client(posts, self.concurrency, size, "httpx")
             alone = await bare_client(self.count, self.concurrency, size, "direct")
-            more = {
-                "ceiling": ceiling,
-                "ratio": ratio(figures["per_second"], ceiling["per_second"]),
-                "aiohttp_alone": {"per_second": alone["per_second"], "p99_ms": alone["p99_ms"]},
-                "httpx_pool": {"per_second": pool["per_second"], "p99_ms": pool["p99_ms"]},
-                "client_over_httpx_pool": ratio(ceiling["per_second"], pool["per_second"]),
-            }
-            case.rounds.append(figures | more)
+            case.add(
+                figures,
+                ceiling,
+                aiohttp_alone={"per_second": alone["per_second"], "p99_ms": alone["p99_ms"]},
+                httpx_pool={"per_second": pool["per_second"], "p99_ms": pool["p99_ms"]},
+                client_over_httpx_pool=ratio(ceiling["per_second"], pool["per_second"]),
+            )
         return [case]
 
     async def _round(self, stage: Stage, bench: Bench, at: str) -> tuple[Figures, int]:
@@ -54,19 +52,19 @@ class Delivery:
             subscriber = await self._prepare(stage, door)
             size = len(sample(stage, "events")["body"].encode())
             await stage.start()
-            spent = machine.cpu_s(stage.pid)
+            spent = stage.cpu_s()
             bench.screen.phase(f"{at}: delivering")
             await pause(stage, subscriber, paused=False)
             with bench.screen.following(lambda: f"{len(receiver.times)} of {self.count}"):
                 await stage.until(lambda: len(receiver.times) >= self.count, lambda: len(receiver.times), STALLED_S)
-            now = machine.cpu_s(stage.pid)
+            now = stage.cpu_s()
             with stage.books() as books:
                 open_still = "delivered_at IS NULL"
                 await stage.until(lambda: books.count("deliveries", open_still) == 0, lambda: None, STORED_S)
             figures: Figures = {
                 "per_second": receiver.per_second,
-                "cpu_s_per_item": ratio(None if now is None or spent is None else now - spent, self.count),
-                "peak_rss_mb": machine.peak_rss_mb(stage.pid),
+                "cpu_s_per_item": ratio(between(spent, now), self.count),
+                "peak_rss_mb": stage.peak_rss_mb(),
                 "lost": self.count - len(receiver.times),
                 "doubled": receiver.doubled,
                 "items": receiver.times.total(),

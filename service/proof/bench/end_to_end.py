@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from math import ceil
 from time import perf_counter
 
-from service.proof.bench import machine
 from service.proof.bench.bench import Bench
 from service.proof.bench.ceilings import bare_client
 from service.proof.bench.doors import Door
-from service.proof.bench.figures import Case, Figures, in_ms, ratio
+from service.proof.bench.figures import Case, Figures, between, in_ms, ratio
 from service.proof.bench.flow import Traffic
 from service.proof.bench.load import Load
 from service.proof.bench.prepared import Wanted, sample, subscribe
@@ -26,13 +25,17 @@ ORDERS_PER_S = 500  # for each second of the calibration
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndToEnd:
-    """`count`: how many generations are ordered for the run; None leaves it to a calibration of some seconds."""
+    """`services`: processes that share the database, and take webhooks in turn.
+
+    `count`: how many generations are ordered for the run; None leaves it to a calibration of some seconds.
+    """
 
     rounds: int = 1
     seconds: float = 60.0
     concurrency: int = 50
     connections: int = 32
     window: int = 512
+    services: int = 1
     count: int | None = None
 
     async def measure(self, bench: Bench) -> list[Case]:
@@ -40,13 +43,11 @@ class EndToEnd:
         case = Case("end-to-end")
         for number in range(self.rounds):
             at = f"round {number + 1} of {self.rounds}"
-            async with bench.stage() as stage:
+            async with bench.stage(self.services) as stage:
                 figures, size = await self._round(stage, bench, at)
             bench.screen.phase(f"{at}: the bare client")
             ceiling = await bare_client(min(MOST_POSTS, figures["items"]), self.concurrency, size)
-            case.rounds.append(
-                figures | {"ceiling": ceiling, "ratio": ratio(figures["per_second"], ceiling["per_second"])}
-            )
+            case.add(figures, ceiling)
         return [case]
 
     async def _round(self, stage: Stage, bench: Bench, at: str) -> tuple[Figures, int]:
@@ -60,23 +61,21 @@ class EndToEnd:
             orders_per_s = await self._order(stage, traffic, bench, at)
             bench.screen.phase(f"{at}: webhooks in, deliveries out")
             before, began = len(traffic.latencies_s), perf_counter()
-            spent = machine.cpu_s(stage.pid)
+            spent = stage.cpu_s()
             early: list[float | None] = []
-            watching = asyncio.get_running_loop().call_later(
-                self.seconds / 4, lambda: early.append(machine.rss_mb(stage.pid))
-            )
+            watching = asyncio.get_running_loop().call_later(self.seconds / 4, lambda: early.append(stage.rss_mb()))
             with bench.screen.following(lambda: f"{len(traffic.latencies_s) - before} delivered"):
                 await self._sustain(stage, traffic, self.seconds)
             watching.cancel()
-            now = machine.cpu_s(stage.pid)
+            now = stage.cpu_s()
             took, latencies = traffic.receiver.last_at - began, traffic.latencies_s[before:]
             figures: Figures = {
                 "per_second": ratio(len(latencies), took),
                 **in_ms(latencies),
-                "cpu_s_per_item": ratio(None if now is None or spent is None else now - spent, len(latencies)),
-                "peak_rss_mb": machine.peak_rss_mb(stage.pid),
+                "cpu_s_per_item": ratio(between(spent, now), len(latencies)),
+                "peak_rss_mb": stage.peak_rss_mb(),
                 "rss_mb_at_a_quarter": early[0] if early else None,
-                "rss_mb_at_the_end": machine.rss_mb(stage.pid),
+                "rss_mb_at_the_end": stage.rss_mb(),
                 "lost": traffic.lost,
                 "doubled": traffic.doubled,
                 "errors": traffic.errors,
@@ -111,7 +110,7 @@ class EndToEnd:
         load = Load(traffic.take, traffic.told)
         traffic.wake, traffic.until = load.wake, perf_counter() + seconds
         try:
-            await load.open(stage.port, self.connections)
+            await load.open(stage.ports, self.connections)
             while perf_counter() < traffic.until and not (traffic.used_up and load.in_flight == 0):
                 stage.check()
                 await asyncio.sleep(LOOK_EVERY_S)

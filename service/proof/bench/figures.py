@@ -21,6 +21,11 @@ class Case:
     name: str
     rounds: list[Figures] = field(default_factory=list)
 
+    def add(self, figures: Figures, ceiling: Figures, **more: Any) -> None:
+        """A round, and what the machine could do in its place."""
+        beside = {"ceiling": ceiling, "ratio": ratio(figures["per_second"], ceiling["per_second"])}
+        self.rounds.append(figures | beside | more)
+
     @property
     def median(self) -> Figures:
         """The median of each figure over the rounds."""
@@ -46,6 +51,11 @@ def in_ms(seconds: Sequence[float]) -> Figures:
         f"p{round(share * 100)}_ms": None if (found := percentile(seconds, share)) is None else found * MS
         for share in (0.50, 0.95, 0.99)
     }
+
+
+def between(before: float | None, after: float | None) -> float | None:
+    """What was used from one reading to the next; None where the machine does not tell."""
+    return None if before is None or after is None else after - before
 
 
 def ratio(part: float | None, whole: float | None) -> float | None:

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count, cycle
 
-from service.proof.bench import machine
 from service.proof.bench.bench import Bench
 from service.proof.bench.ceilings import SERVER, bare_server
-from service.proof.bench.figures import Case, Figures, ratio
+from service.proof.bench.figures import Case, Figures, between, ratio
 from service.proof.bench.load import Tally, send_all
 from service.proof.bench.stage import Stage
 
@@ -40,22 +39,23 @@ class Ingest:
                     figures = await self._round(stage, requests, connections)
                     bench.screen.phase(f"round {number + 1} of {self.rounds}: {case.name}, bare uvicorn")
                     ceiling = await self._load(bare, requests, connections)
-                    case.rounds.append(figures | _beside(figures, ceiling))
+                    told = {"what": SERVER, **ceiling.figures()}
+                    case.add(figures, told, p99_ratio=ratio(figures["p99_ms"], told["p99_ms"]))
         return list(cases.values())
 
     async def _round(self, stage: Stage, requests: Iterator[bytes], connections: int) -> Figures:
         with stage.books() as books:
             before = books.count("webhooks")
-            warm = await send_all(stage.port, connections, requests, self.seconds * WARM_SHARE)
-            spent = machine.cpu_s(stage.pid)
-            tally = await send_all(stage.port, connections, requests, self.seconds)
-            now = machine.cpu_s(stage.pid)
+            warm = await send_all(stage.ports, connections, requests, self.seconds * WARM_SHARE)
+            spent = stage.cpu_s()
+            tally = await send_all(stage.ports, connections, requests, self.seconds)
+            now = stage.cpu_s()
             stage.check()
             stored = books.count("webhooks") - before
         return {
             **tally.figures(),
-            "cpu_s_per_item": ratio(None if now is None or spent is None else now - spent, tally.ok),
-            "peak_rss_mb": machine.peak_rss_mb(stage.pid),
+            "cpu_s_per_item": ratio(between(spent, now), tally.ok),
+            "peak_rss_mb": stage.peak_rss_mb(),
             "lost": max(0, warm.ok + tally.ok - stored),
             "doubled": max(0, stored - warm.sent - tally.sent),
             "errors": warm.errors + tally.errors,
@@ -63,17 +63,8 @@ class Ingest:
         }
 
     async def _load(self, port: int, requests: Iterator[bytes], connections: int) -> Tally:
-        await send_all(port, connections, requests, self.seconds * WARM_SHARE)
-        return await send_all(port, connections, requests, self.seconds)
-
-
-def _beside(figures: Figures, bare: Tally) -> Figures:
-    ceiling = {"what": SERVER, **bare.figures()}
-    return {
-        "ceiling": ceiling,
-        "ratio": ratio(figures["per_second"], ceiling["per_second"]),
-        "p99_ratio": ratio(figures["p99_ms"], ceiling["p99_ms"]),
-    }
+        await send_all([port], connections, requests, self.seconds * WARM_SHARE)
+        return await send_all([port], connections, requests, self.seconds)
 
 
 def _requests(stage: Stage) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ from service.proof.bench.bench import Bench
 from service.proof.bench.delivery import STALLED_S
 from service.proof.bench.doors import Door, Receiver
 from service.proof.bench.eachlabs import COMPLETED
-from service.proof.bench.figures import Case, Figures, ratio
+from service.proof.bench.figures import Case, Figures
 from service.proof.bench.prepared import Wanted, multiplied, one_told, pause, subscribe
 from service.proof.bench.stage import Stage
 
@@ -34,8 +34,7 @@ class Isolation:
             async with bench.stage() as stage:
                 beside = await self._round(stage, [None, wire.FAILED])
             ceiling = {"what": ALONE, "per_second": alone["per_second"]}
-            more = {"ceiling": ceiling, "ratio": ratio(beside["per_second"], alone["per_second"])}
-            case.rounds.append(beside | more | {"lost": beside["lost"] + alone["lost"]})
+            case.add(beside, ceiling, lost=beside["lost"] + alone["lost"])
         return [case]
 
     async def _round(self, stage: Stage, others: list[bytes | None]) -> Figures:

@@ -1,7 +1,8 @@
 """Sends requests over raw connections, one under way on each: much cheaper than what answers them."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import cycle
 from time import perf_counter, process_time
 from typing import Any, TypeAlias
 
@@ -26,10 +27,10 @@ class Load:
         self.idle = asyncio.Event()
         self._open: list[_Connection] = []
 
-    async def open(self, port: int, connections: int) -> None:
-        """Connect all, then all begin."""
+    async def open(self, ports: Sequence[int], connections: int) -> None:
+        """Connect all, to one port after the other, then all begin."""
         loop = asyncio.get_running_loop()
-        for _ in range(connections):
+        for _, port in zip(range(connections), cycle(ports), strict=False):
             _, connection = await loop.create_connection(lambda: _Connection(self), "127.0.0.1", port)
             self._open.append(connection)
         self.resting = list(self._open)
@@ -145,7 +146,9 @@ class Tally:
         return {"per_second": self.per_second, **in_ms(self.latencies_s), "generator_busy": self.busy}
 
 
-async def send_all(port: int, connections: int, requests: Iterator[bytes], seconds: float | None = None) -> Tally:
+async def send_all(
+    ports: Sequence[int], connections: int, requests: Iterator[bytes], seconds: float | None = None
+) -> Tally:
     """Send them all, or as many as fit into so many seconds."""
     tally = Tally()
 
@@ -159,7 +162,7 @@ async def send_all(port: int, connections: int, requests: Iterator[bytes], secon
     load = Load(take, tally.told)
     try:
         tally.begin()
-        await load.open(port, connections)
+        await load.open(ports, connections)
         await load.idle.wait()
         tally.finish()
     finally:

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from time import time_ns
 from typing import TypeAlias
 
-from service.proof.bench import machine
 from service.proof.bench.bench import Bench
 from service.proof.bench.ceilings import bare_client
 from service.proof.bench.database import Row
 from service.proof.bench.eachlabs import PROCESSING
-from service.proof.bench.figures import Case, Figures, in_ms, ratio
+from service.proof.bench.figures import Case, Figures, between, in_ms, ratio
 from service.proof.bench.prepared import multiplied, one_told
 from service.proof.bench.stage import LOOK_EVERY_S, Stage
 
@@ -58,8 +57,7 @@ class Polls:
                 figures = await self._round(stage, bench, names, first_due)
             bench.screen.phase(f"{at}: the bare client")
             ceiling = await bare_client(min(MOST_POSTS, max(1, figures["items"])), CLIENT_IN_FLIGHT, 1)
-            more = {"ceiling": ceiling, "ratio": ratio(figures["per_second"], ceiling["per_second"])}
-            case.rounds.append(figures | more)
+            case.add(figures, ceiling)
         return [case]
 
     def _spread(self, table: str, row: Row, number: int) -> None:
@@ -87,16 +85,16 @@ class Polls:
         due = [name for name, moment in moments.items() if begin <= moment < end]
         with bench.screen.following(lambda: f"{len(polled)} polled"):
             await _until(stage, begin)
-            spent, before = machine.cpu_s(stage.pid), len(polled)
+            spent, before = stage.cpu_s(), len(polled)
             await _until(stage, end)
-            now, done = machine.cpu_s(stage.pid), len(polled) - before
+            now, done = stage.cpu_s(), len(polled) - before
             await stage.until(lambda: all(name in polled for name in due), lambda: None, GRACE_S)
         asked = {name: times[0] for name, times in polled.items() if times[0] >= begin and moments.get(name, end) < end}
         return {
             "per_second": done / self.seconds,
             **in_ms([(at - moments[name]) / SECOND for name, at in asked.items()]),
-            "cpu_s_per_item": ratio(None if now is None or spent is None else now - spent, done),
-            "peak_rss_mb": machine.peak_rss_mb(stage.pid),
+            "cpu_s_per_item": ratio(between(spent, now), done),
+            "peak_rss_mb": stage.peak_rss_mb(),
             "missed": sum(name not in polled for name in due),
             "doubled": sum(len(times) - 1 for times in polled.values()),
             "items": len(due),

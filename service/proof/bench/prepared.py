@@ -43,7 +43,7 @@ async def one_told(stage: Stage, word: str) -> None:
 
 async def post_webhook(stage: Stage, word: str) -> None:
     """The provider calls back about the last generation that was ordered."""
-    tally = await send_all(stage.port, 1, iter([stage.webhook(*stage.provider.callbacks[-1], word=word)]))
+    tally = await send_all(stage.ports, 1, iter([stage.webhook(*stage.provider.callbacks[-1], word=word)]))
     if tally.ok != 1:
         raise Died("the webhook of the first generation was not taken")
 

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from service.proof.bench import machine
 from service.proof.bench.bench import Bench
 from service.proof.bench.eachlabs import COMPLETED
-from service.proof.bench.figures import Case, Figures, ratio
+from service.proof.bench.figures import Case, Figures, between, ratio
 from service.proof.bench.prepared import multiplied, one_told
 from service.proof.bench.raw_writes import raw_writes
 from service.proof.bench.stage import Stage
@@ -42,13 +41,12 @@ class Replay:
                 await stage.stop()
                 bench.screen.phase(f"{at}: raw transactions")
                 ceiling = await raw_writes(stage)
-            more = {"ceiling": ceiling, "ratio": ratio(figures["per_second"], ceiling["per_second"])}
-            case.rounds.append(figures | more)
+            case.add(figures, ceiling)
         return [case]
 
     async def _round(self, stage: Stage, bench: Bench) -> Figures:
         with stage.books() as books:
-            before, spent, began = books.count("events"), machine.cpu_s(stage.pid), perf_counter()
+            before, spent, began = books.count("events"), stage.cpu_s(), perf_counter()
             told: Any = await stage.call("POST", "/v1/replays", {"what": "webhooks"})
             with bench.screen.following(lambda: f"{told['done']} of {self.count}"):
                 done, moved_at = 0, perf_counter()
@@ -58,11 +56,11 @@ class Replay:
                     told = await stage.call("GET", f"/v1/replays/{told['id']}")
                     if told["done"] != done:
                         done, moved_at = told["done"], perf_counter()
-            took, now = perf_counter() - began, machine.cpu_s(stage.pid)
+            took, now = perf_counter() - began, stage.cpu_s()
             return {
                 "per_second": ratio(told["done"], took),
-                "cpu_s_per_item": ratio(None if now is None or spent is None else now - spent, told["done"]),
-                "peak_rss_mb": machine.peak_rss_mb(stage.pid),
+                "cpu_s_per_item": ratio(between(spent, now), told["done"]),
+                "peak_rss_mb": stage.peak_rss_mb(),
                 "lost": self.count - told["done"],
                 "doubled": books.count("events") - before,
                 "items": told["done"],

@@ -4,10 +4,9 @@ import asyncio
 from dataclasses import dataclass
 from time import perf_counter
 
-from service.proof.bench import machine
 from service.proof.bench.bench import Bench
 from service.proof.bench.eachlabs import COMPLETED
-from service.proof.bench.figures import Case, Figures, ratio
+from service.proof.bench.figures import Case, Figures, between, ratio
 from service.proof.bench.prepared import multiplied, post_webhook
 from service.proof.bench.raw_writes import raw_writes
 from service.proof.bench.stage import LOOK_EVERY_S, Stage
@@ -35,8 +34,7 @@ class Settle:
                 figures = await self._round(stage, bench)
                 bench.screen.phase(f"{at}: raw transactions")
                 ceiling = await raw_writes(stage)
-            more = {"ceiling": ceiling, "ratio": ratio(figures["per_second"], ceiling["per_second"])}
-            case.rounds.append(figures | more)
+            case.add(figures, ceiling)
         return [case]
 
     async def _round(self, stage: Stage, bench: Bench) -> Figures:
@@ -47,7 +45,7 @@ class Settle:
                 while (left := books.count("webhooks", UNREAD)) == self.count:
                     stage.check()
                     await asyncio.sleep(LOOK_EVERY_S)
-                first, began, spent = left, perf_counter(), machine.cpu_s(stage.pid)
+                first, began, spent = left, perf_counter(), stage.cpu_s()
                 moved_at, last = began, left
                 while left and perf_counter() - moved_at < STALLED_S:
                     stage.check()
@@ -55,11 +53,11 @@ class Settle:
                     left = books.count("webhooks", UNREAD)
                     if left != last:
                         moved_at, last = perf_counter(), left
-            took, now = moved_at - began, machine.cpu_s(stage.pid)
+            took, now = moved_at - began, stage.cpu_s()
             figures: Figures = {
                 "per_second": ratio(first - left, took),
-                "cpu_s_per_item": ratio(None if now is None or spent is None else now - spent, first - left),
-                "peak_rss_mb": machine.peak_rss_mb(stage.pid),
+                "cpu_s_per_item": ratio(between(spent, now), first - left),
+                "peak_rss_mb": stage.peak_rss_mb(),
                 "lost": self.count - books.count("events"),
                 "doubled": max(0, books.count("observations", "origin = 'webhook'") - self.count),
                 "items": self.count - left,

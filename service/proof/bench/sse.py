@@ -9,7 +9,7 @@ from time import perf_counter, process_time
 from service.proof.bench import machine
 from service.proof.bench.bench import Bench
 from service.proof.bench.ceilings import bare_server
-from service.proof.bench.figures import Case, Figures, in_ms, ratio
+from service.proof.bench.figures import Case, Figures, between, in_ms, ratio
 from service.proof.bench.flow import ANNOUNCED, Key
 from service.proof.bench.load import Job, Load, Tally
 from service.proof.bench.prepared import sample
@@ -52,8 +52,7 @@ class Sse:
             bench.screen.phase(f"{at}: bare uvicorn")
             async with bare_server(bench.folder) as bare:
                 ceiling = await self._ceiling(bare, size)
-            more = {"ceiling": ceiling, "ratio": ratio(figures["per_second"], ceiling["per_second"])}
-            case.rounds.append(figures | more)
+            case.add(figures, ceiling)
         return [case]
 
     @property
@@ -69,7 +68,7 @@ class Sse:
 
         request = stage.asking("/v1/events/stream?after=0")
         readers = await opened(stage.port, request, self.readers, heard, SAMPLED)
-        began, spent, busy = perf_counter(), machine.cpu_s(stage.pid), process_time()
+        began, spent, busy = perf_counter(), stage.cpu_s(), process_time()
         try:
             with bench.screen.following(lambda: f"{min(reader.position for reader in readers)} events read by all"):
                 await self._announce(stage, tally, sent)
@@ -81,15 +80,15 @@ class Sse:
         finally:
             for reader in readers:
                 reader.close()
-        took, now = max(reader.last_at for reader in readers) - began, machine.cpu_s(stage.pid)
+        took, now = max(reader.last_at for reader in readers) - began, stage.cpu_s()
         with stage.books() as books:
             events = books.count("events")
         read = sum(reader.read for reader in readers)
         return {
             "per_second": ratio(read, took),
             **in_ms(lags),
-            "cpu_s_per_item": ratio(None if now is None or spent is None else now - spent, read),
-            "peak_rss_mb": machine.peak_rss_mb(stage.pid),
+            "cpu_s_per_item": ratio(between(spent, now), read),
+            "peak_rss_mb": stage.peak_rss_mb(),
             "lost": max(0, tally.ok - events),
             "skipped": sum(reader.skipped + max(0, events - reader.position) for reader in readers),
             "doubled": sum(reader.doubled for reader in readers),
@@ -114,7 +113,7 @@ class Sse:
 
         load = Load(take, tally.told)
         try:
-            await load.open(stage.port, CONNECTIONS)
+            await load.open(stage.ports, CONNECTIONS)
             while tally.sent < len(keys) or load.in_flight:
                 stage.check()
                 due = loop.time() + TICK_S

@@ -33,17 +33,18 @@ class Died(Exception):
 
 
 class Stage:
-    """The service as a child process. `settings` are added to those that every benchmark needs."""
+    """The service as a child process, or several. `settings` are added to those that every benchmark needs."""
 
-    def __init__(self, folder: Path, place: Place, settings: Mapping[str, str] | None = None) -> None:
-        self.place, self.port = place, free_port()
+    def __init__(self, folder: Path, place: Place, settings: Mapping[str, str], services: int) -> None:
+        self.place, self.ports = place, [free_port() for _ in range(services)]
+        self.port = self.ports[0]
         self.url = f"http://127.0.0.1:{self.port}"
         self.secret = "bench-webhook-" + secrets.token_hex(12)
         self.provider = Provider()
         self.upstream = Door(self.provider.answer)
         self._key = "bench_" + secrets.token_urlsafe(24)
-        self._folder, self._settings = folder, dict(settings or {})
-        self._process: Process | None = None
+        self._folder, self._settings = folder, dict(settings)
+        self._processes: list[Process] = []
         self._client = httpx.AsyncClient(
             base_url=self.url, headers={"authorization": f"Bearer {self._key}"}, timeout=30.0, trust_env=False
         )
@@ -52,10 +53,21 @@ class Stage:
             "ARRIVALS_CALLBACK_SECRET": "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
         }
 
-    @property
-    def pid(self) -> int | None:
-        """The service's process id while it runs."""
-        return self._process.pid if self._process else None
+    def cpu_s(self) -> float | None:
+        """Seconds of CPU that the service has used, all its processes together."""
+        return self._sum(machine.cpu_s)
+
+    def rss_mb(self) -> float | None:
+        """The memory it has resident now."""
+        return self._sum(machine.rss_mb)
+
+    def peak_rss_mb(self) -> float | None:
+        """The most memory it ever had resident."""
+        return self._sum(machine.peak_rss_mb)
+
+    def _sum(self, told_by: Callable[[int | None], float | None]) -> float | None:
+        told = [used for process in self._processes if (used := told_by(process.pid)) is not None]
+        return sum(told) if told else None
 
     async def __aenter__(self) -> Self:
         """The stand-in listens; the service does not run yet."""
@@ -64,23 +76,26 @@ class Stage:
 
     async def __aexit__(self, *_: object) -> None:
         """Everything is ended at once, and forgotten."""
-        if self._process is not None:
-            self._process.kill()
+        for process in self._processes:
+            process.kill()
         await self._client.aclose()
         await self.upstream.close()
         self.place.clear()
 
     async def start(self, *options: str) -> None:
         """Start it and wait until it is ready; workers alone answer nobody, so those are not waited for."""
-        self._process = Process("service", ["service", "serve", *options], self._environment(), self._folder)
-        ready = self.upstream.url + "/" if "--workers-only" in options else self.url + "/health/ready"
-        await whole(self._process.start, ready)
+        for number, port in enumerate(self.ports):
+            process = Process(
+                f"service-{number}", ["service", "serve", *options], self._environment(port), self._folder
+            )
+            self._processes.append(process)
+            ready = self.upstream.url + "/" if "--workers-only" in options else f"http://127.0.0.1:{port}/health/ready"
+            await whole(process.start, ready)
 
     async def stop(self) -> None:
         """Let it finish and end. This process goes on answering it meanwhile."""
-        if self._process is not None:
-            await whole(self._process.stop)
-        self._process = None
+        while self._processes:
+            await whole(self._processes.pop().stop)
 
     async def call(self, method: str, path: str, body: Any = None) -> Any:
         """The service's answer, as JSON. Raises Died when there is none."""
@@ -112,10 +127,9 @@ class Stage:
 
     def check(self) -> None:
         """Raises Died when the service does not run."""
-        if self._process is not None and machine.has_ended(self._process.pid):
-            raise Died(
-                "the service ended by itself:\n" + "\n".join(self._process.output.read_text().splitlines()[-20:])
-            )
+        for process in self._processes:
+            if machine.has_ended(process.pid):
+                raise Died("the service ended by itself:\n" + "\n".join(process.output.read_text().splitlines()[-20:]))
 
     @contextlib.contextmanager
     def books(self) -> Iterator[Books]:
@@ -132,7 +146,7 @@ class Stage:
         head = wire.post("/v1/generations", self.port, {"authorization": f"Bearer {self._key}"})
         request = wire.with_body(head, msgspec.json.encode(body))
         began, wanted = perf_counter(), len(self.provider.callbacks) + count
-        tally = await send_all(self.port, ORDERING, (request for _ in range(count)))
+        tally = await send_all(self.ports, ORDERING, (request for _ in range(count)))
         if tally.ok != count:
             raise Died(f"only {tally.ok} of {count} orders were taken")
         told = self.provider.callbacks
@@ -150,14 +164,14 @@ class Stage:
             wire.post(urlsplit(callback_url).path, self.port, {SECRET: self.secret}), external_id, word, more
         )
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, port: int) -> dict[str, str]:
         """Nothing is polled unless a benchmark says so, and no budget or log line slows it down."""
         clean = {name: text for name, text in os.environ.items() if not name.startswith("ARRIVALS_")}
         return {
             **clean,
             **self._kept,
             "ARRIVALS_DATABASE": self.place.setting,
-            "ARRIVALS_PORT": str(self.port),
+            "ARRIVALS_PORT": str(port),
             "ARRIVALS_PUBLIC_URL": self.url,
             "ARRIVALS_API_KEY": self._key,
             "ARRIVALS_EACHLABS_API_KEY": "bench-eachlabs",
