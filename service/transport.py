@@ -5,8 +5,8 @@ a call costs a third of what httpx over the same connections costs (its own pool
 `arrivals bench delivery` measures all three). URLs are read by httpx, here as where they are checked.
 """
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 import errno
@@ -27,6 +27,7 @@ from service.destinations import Destinations
 CONNECT_TIMEOUT_S = 10.0
 REPLY_MAX_BYTES = 32 * 1024 * 1024  # a provider may inline an image in its answer
 USER_AGENT = "Arrivals"
+FAILURES = (aiohttp.ClientError, httpx.InvalidURL, OSError, ValueError)  # every way a call can go wrong
 
 
 class Reason(StrEnum):
@@ -143,14 +144,16 @@ class Transport:
     async def _opened(
         self, session: aiohttp.ClientSession, call: HttpCall, answer_s: float, each_s: float
     ) -> AsyncIterator[Streamed]:
-        with _in_our_words():
+        try:
             with anyio.fail_after(answer_s):
-                response = await _send(session, call)
+                response = await _send(session, call, None)
             try:
                 body = _in_time(response.content.iter_any(), each_s)
                 yield Streamed(http_status=response.status, headers=joined(response.headers.items()), body=body)
             finally:
                 response.close()
+        except FAILURES as error:
+            raise _in_our_words(error) from error
 
     def _guarded(self, url: str) -> aiohttp.ClientSession:
         objection = self.destinations.objection(url)
@@ -168,8 +171,8 @@ class Transport:
         cut: bool = False,
         only_json: bool = False,
     ) -> HttpReply:
-        with _in_our_words(), anyio.fail_after(timeout_s):
-            response = await _send(session, call)
+        try:
+            response = await _send(session, call, timeout_s)
             try:
                 body = bytearray()
                 if not (only_json and is_good(response.status) and not _is_json(response)):
@@ -179,6 +182,8 @@ class Transport:
                             break
             finally:
                 response.close()  # a connection whose answer was read to its end has gone back already
+        except FAILURES as error:
+            raise _in_our_words(error) from error
         if len(body) > most and not cut:
             raise NoAnswer(Reason.TOO_LARGE, f"the answer is larger than {most} bytes")
         return HttpReply(http_status=response.status, headers=joined(response.headers.items()), body=bytes(body[:most]))
@@ -196,17 +201,23 @@ def _session(
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S),
         headers={"user-agent": USER_AGENT, "accept": "*/*", **packing},
         skip_auto_headers=("content-type",),
         auto_decompress=unpack,
     )
 
 
-async def _send(session: aiohttp.ClientSession, call: HttpCall) -> aiohttp.ClientResponse:
+async def _send(session: aiohttp.ClientSession, call: HttpCall, whole_s: float | None) -> aiohttp.ClientResponse:
+    url, within = _url(call.url), _within(whole_s, CONNECT_TIMEOUT_S)
     return await session.request(
-        call.method, _url(call.url), headers=call.headers, data=call.body, allow_redirects=False
+        call.method, url, headers=call.headers, data=call.body, allow_redirects=False, timeout=within
     )
+
+
+@lru_cache(maxsize=64)
+def _within(whole_s: float | None, connect_s: float) -> aiohttp.ClientTimeout:
+    """So long for all of it, the answer's last byte included; None: only connecting is bounded."""
+    return aiohttp.ClientTimeout(total=whole_s, connect=connect_s, sock_connect=connect_s)
 
 
 @lru_cache(maxsize=1024)
@@ -237,17 +248,12 @@ def _is_json(response: aiohttp.ClientResponse) -> bool:
     return told.partition(";")[0].strip().lower().endswith("json")
 
 
-@contextmanager
-def _in_our_words() -> Iterator[None]:
-    """Turns every way a call can go wrong into NotSent or NoAnswer."""
-    try:
-        yield
-    except (aiohttp.ClientError, httpx.InvalidURL, OSError, ValueError) as error:
-        unsent = _unsent(error)
-        if unsent:
-            raise NotSent(unsent, str(error)) from error
-        reason = Reason.TIMEOUT if isinstance(error, TimeoutError) else Reason.DISCONNECTED
-        raise NoAnswer(reason, str(error) or type(error).__name__) from error
+def _in_our_words(error: Exception) -> NotSent | NoAnswer:
+    unsent = _unsent(error)
+    if unsent:
+        return NotSent(unsent, str(error))
+    reason = Reason.TIMEOUT if isinstance(error, TimeoutError) else Reason.DISCONNECTED
+    return NoAnswer(reason, str(error) or type(error).__name__)
 
 
 def _unsent(cause: BaseException) -> Reason | None:

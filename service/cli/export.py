@@ -6,7 +6,7 @@ signature is made anew with it, and what was refused stays unproven.
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 import hashlib
 import hmac
@@ -14,6 +14,7 @@ import re
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from service.core.failure import Failure
 from service.core.generation import VerifiedBy
@@ -124,9 +125,9 @@ def _in_words(reading: Reading) -> dict[str, Any]:
             for output in reading.outputs
         ],
         "failure": _facts(reading.failure) if reading.failure else None,
-        "cost": asdict(reading.cost) if reading.cost else None,
+        "cost": structs.asdict(reading.cost) if reading.cost else None,
     }
 
 
 def _facts(failure: Failure) -> dict[str, Any]:
-    return asdict(failure)
+    return structs.asdict(failure)

@@ -1,8 +1,9 @@
 """What we announce, and the one public shape of a generation."""
 
-from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, structs
 
 from service.core.failure import Failure
 from service.core.generation import Generation, Output, Status
@@ -29,8 +30,7 @@ ANNOUNCED: dict[Status, EventType] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """One announcement about a generation as it then was; `body` is its wire form, fixed when it was written."""
 
     id: str
@@ -61,7 +61,7 @@ def public(generation: Generation) -> dict[str, Any]:
         "queue_position": generation.queue_position,
         "outputs": [_public_output(index, output) for index, output in enumerate(generation.outputs)],
         "failure": public_failure(generation.failure),
-        "cost": asdict(generation.cost) if generation.cost else None,
+        "cost": structs.asdict(generation.cost) if generation.cost else None,
         "metadata": generation.metadata,
         "learned_from": generation.learned_from,
         "verified_by": generation.verified_by,
@@ -75,9 +75,8 @@ def public(generation: Generation) -> dict[str, Any]:
 
 def public_failure(failure: Failure | None) -> dict[str, Any] | None:
     """A failure with all its facts, the absent ones null."""
-    return asdict(failure) if failure else None
+    return structs.asdict(failure) if failure else None
 
 
 def _public_output(index: int, output: Output) -> dict[str, Any]:
-    facts = {name: getattr(output, name) for name in Output.__slots__}
-    return {"index": index, **facts, "expires_at": rfc3339(output.expires_at)}
+    return {"index": index, **structs.asdict(output), "expires_at": rfc3339(output.expires_at)}

@@ -1,7 +1,9 @@
 """Why a generation failed: our word, whose fault it is, and the provider's own words beside it."""
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 
 class Fault(StrEnum):
@@ -67,8 +69,7 @@ MEANING: dict[FailureCode, tuple[Fault, bool]] = {
 VAGUE = frozenset({FailureCode.PROVIDER_ERROR, FailureCode.UNKNOWN})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(Struct, frozen=True, kw_only=True):
     """One failure in full. An absent fact is None, never guessed; `origin` is the channel that told us."""
 
     code: FailureCode

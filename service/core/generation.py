@@ -1,9 +1,10 @@
 """A generation: one piece of work asked of a provider, and all that is known of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, field
 
 from service.core.failure import Failure
 from service.core.wire import Micros
@@ -45,8 +46,7 @@ class VerifiedBy(StrEnum):
     POLL = "poll"  # the answer to our own authenticated question
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
+class Output(Struct, frozen=True, kw_only=True):
     """One result. `needs_key`: only the provider's own origin hands it out, and only with the account's key."""
 
     kind: str  # image | video | audio | text | file
@@ -56,16 +56,14 @@ class Output:
     needs_key: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
+class Cost(Struct, frozen=True, kw_only=True):
     """What the provider says it charges: a decimal string as the provider wrote it."""
 
     amount: str
     currency: str = "USD"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class Held(Struct, frozen=True, kw_only=True):
     """A closing word that is not announced yet: a hint to be confirmed, or testimony that lacks what it promises."""
 
     status: Status
@@ -76,8 +74,7 @@ class Held:
     verified_by: VerifiedBy | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Generation:
+class Generation(Struct, frozen=True, kw_only=True):
     """One piece of work, ours by `id` and the provider's by `external_id`.
 
     `version` counts saves and guards against lost races. `held` is the closing word that waits.

@@ -1,15 +1,15 @@
 """What a provider was seen to say, with where, when and how far it is believed."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from service.core.failure import Failure
 from service.core.generation import Cost, Origin, Output, Status, VerifiedBy
 from service.core.wire import Micros
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(Struct, frozen=True, kw_only=True):
     """A provider's answer or webhook in our words.
 
     `status` is None when the provider used a word nobody documented: it is kept in `provider_status` and asked again.
@@ -35,8 +35,7 @@ class Reading:
         return bool(self.outputs) if self.status is Status.COMPLETED else not self.awaits_detail
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
+class Observation(Struct, frozen=True, kw_only=True):
     """A reading that was heard at a moment from a witness. Not `believed`: a hint that asks for a poll.
 
     `hold_until` bounds the wait if the reading turns out to be held.

@@ -13,7 +13,9 @@ What does not fit the table, in the order in which it is asked:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from service.core.event import ANNOUNCED, EventType
 from service.core.failure import Failure, FailureCode, because
@@ -37,8 +39,7 @@ MEETINGS: Mapping[Status, Mapping[Status, Finding]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """What an observation meant: the finding, the generation as it now is, and what to announce (at most one event)."""
 
     finding: Finding

@@ -1,7 +1,8 @@
 """Whose webhook it is, where several generations were ordered with one callback URL."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from service.core.generation import Generation
 from service.core.observation import Reading

@@ -1,8 +1,9 @@
 """An event → its subscriber: sign, send, record the attempt, next rung of the schedule."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from msgspec.structs import replace
 import structlog
 
 from service.core.cadence import next_attempt_s

@@ -1,8 +1,9 @@
 """Outputs that came inside an answer (data URIs): their bytes are kept, and the output becomes a URL of ours."""
 
 import base64
-from dataclasses import replace
 from urllib.parse import unquote_to_bytes
+
+from msgspec.structs import replace
 
 from service.core.generation import Output
 from service.core.observation import Observation

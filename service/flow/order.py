@@ -6,6 +6,8 @@ import difflib
 import hashlib
 from typing import Any
 
+from msgspec import structs
+
 from service.core.failure import Failure
 from service.core.generation import Generation, Status
 from service.core.wire import canonical_json, micros, to_json
@@ -80,7 +82,7 @@ async def order_bulk(tools: Tools, asked: Asked, inputs: Sequence[Mapping[str, A
         # Their ids are in the order of the inputs, by which the provider's answer is read.
         ids = sorted(known.generation.id for known in checked)
         return [
-            replace(known, generation=replace(known.generation, id=generation_id, bulk_id=bulk_id))
+            structs.replace(known, generation=structs.replace(known.generation, id=generation_id, bulk_id=bulk_id))
             for known, generation_id in zip(checked, ids, strict=True)
         ]
 

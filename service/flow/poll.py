@@ -1,8 +1,8 @@
 """Ask the provider → an observation, or a reason to ask again later."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from msgspec.structs import replace
 import structlog
 
 from service.core.cadence import after_miss_s

@@ -1,8 +1,9 @@
 """An event sent again, to everybody who wants it or to one subscriber; a delivery tried again."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from enum import StrEnum
+
+from msgspec.structs import replace
 
 from service.core.event import Event
 from service.flow.announce import deliveries_for

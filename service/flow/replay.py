@@ -7,6 +7,7 @@ on from there. Nothing that was announced is ever changed by one; it can only ad
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
+from msgspec import structs
 import structlog
 
 from service.core.observation import Observation
@@ -146,7 +147,7 @@ async def _seen_again(tools: Tools, tx: Tx, stored: list[StoredWebhook]) -> list
     members = await members_of(tx, about)
     now = tools.now()
     return [
-        replace(
+        structs.replace(
             observation_of(tools, webhook, about.get(webhook.generation_id), members),
             at=now,
             hold_until=now + micros(tools.cadence.held_s),

@@ -5,8 +5,9 @@ that caused it, and bells are rung after the commit.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from msgspec.structs import replace
 import structlog
 
 from service.core.cadence import Usual, first_usual

@@ -4,10 +4,11 @@ A stream that breaks off is picked up by polling, where an event named what can 
 """
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import anyio
 from anyio.streams.memory import MemoryObjectSendStream
+from msgspec.structs import replace
 import structlog
 
 from service.core import sse

@@ -6,6 +6,8 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
+from msgspec import Struct
+
 from service.core.admission import Budget
 from service.core.failure import Failure
 from service.core.generation import VerifiedBy
@@ -79,8 +81,7 @@ class Order:
     files: Mapping[str, File] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True):
     """A generation as its provider knows it."""
 
     model: str

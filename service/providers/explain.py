@@ -1,10 +1,11 @@
 """From a provider's error words to a failure: its own code first, then its sentence, then the HTTP status."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 import re
 from typing import Any
+
+from msgspec import Struct
 
 from service.core.failure import MEANING, Failure, FailureCode
 from service.core.http import HttpReply
@@ -39,8 +40,7 @@ EVERYBODYS_WORDS: Words = ((r"content (policy|filter)|moderation|safety system|n
 WRONG_ADDRESS = r"\b(model|path|workflow)\b"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class Said(Struct, frozen=True, kw_only=True):
     """What a provider said about a failure, taken out of its own shape."""
 
     message: str | None = None

@@ -5,11 +5,13 @@ tell (a size behind a URL), it is let through. Characters are Unicode code point
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 import re
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from service.core.failure import Failure, FailureCode, because
 

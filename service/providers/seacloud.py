@@ -4,9 +4,10 @@ It refuses an order that speaks of webhooks, so none is ever told where to call.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
+
+from msgspec.structs import replace
 
 from service.core.admission import Budget
 from service.core.failure import Failure, FailureCode

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+
+from msgspec import Struct, structs
 
 from service.core.admission import Breaker, deal
 from service.core.wire import SECOND, Micros, to_json
@@ -13,8 +14,7 @@ from service.store.sql import load
 SQL = load("deliveries")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class Delivery(Struct, frozen=True, kw_only=True):
     """One event for one subscriber. `attempt_at` None: nothing more will be tried. `url` is where it goes."""
 
     id: str
@@ -32,8 +32,7 @@ class Delivery:
     redelivered: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(Struct, frozen=True, kw_only=True):
     """One try of a delivery. `error` names what went wrong; `answer` is the first 2 KiB of what came back."""
 
     delivery_id: str
@@ -165,7 +164,7 @@ async def record_attempts(tx: Tx, made: Sequence[tuple[Attempt, Delivery]]) -> l
 
     In the order in which they ended: what a subscriber's breaker makes of them depends on it.
     """
-    await tx.run_many(SQL["insert_attempt"], [_fields(attempt) for attempt, _ in made])
+    await tx.run_many(SQL["insert_attempt"], [structs.asdict(attempt) for attempt, _ in made])
     await tx.run_many(
         SQL["delivery_ended"],
         [
@@ -191,10 +190,6 @@ async def record_attempts(tx: Tx, made: Sequence[tuple[Attempt, Delivery]]) -> l
                 forgiven.add(delivery.subscriber_id)
             failing_since.append(None)
     return failing_since
-
-
-def _fields(attempt: Attempt) -> dict[str, Any]:
-    return {name: getattr(attempt, name) for name in Attempt.__slots__}
 
 
 async def _missed(tx: Tx, attempt: Attempt, delivery: Delivery) -> Micros | None:
@@ -251,5 +246,5 @@ async def attempts_of(tx: Tx, generation_id: str) -> list[Attempt]:
 
 
 def _delivery(row: Row) -> Delivery:
-    values = {name: row[name] for name in Delivery.__slots__}
+    values = {name: row[name] for name in Delivery.__struct_fields__}
     return Delivery(**values | {"redelivered": bool(row["redelivered"])})

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from service.core.failure import Failure
 from service.core.generation import Cost, Generation, Held, Origin, Output, Status, VerifiedBy
@@ -19,8 +20,7 @@ NEVER: Micros = 2**62
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
+class Schedule(Struct, frozen=True, kw_only=True):
     """When the next submission, poll and end of a bounded wait are due; None is never."""
 
     submit_at: Micros | None = None
@@ -28,8 +28,7 @@ class Schedule:
     clock_at: Micros | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scheduled:
+class Scheduled(Struct, frozen=True, kw_only=True):
     """A stored generation with its schedule and how often it was tried and missed."""
 
     generation: Generation

@@ -1,8 +1,10 @@
 """Stored webhooks and observations ↔ rows."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, structs
 
 from service.core.event import public_failure
 from service.core.generation import VerifiedBy
@@ -117,8 +119,7 @@ async def webhooks_of(tx: Tx, generation_id: str) -> list[StoredWebhook]:
     return [webhook_from_row(row) for row in await tx.fetch(SQL["webhooks_of"], generation_id=generation_id)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
+class Read(Struct, frozen=True, kw_only=True):
     """What a stored webhook turned out to be, or why it cannot be understood."""
 
     id: str
@@ -136,7 +137,7 @@ async def read_already(tx: Tx, webhook_ids: Sequence[str]) -> set[str]:
 
 async def mark_read(tx: Tx, read: Sequence[Read]) -> None:
     """Keep what they turned out to be; for one that is replayed, what it is this time."""
-    await tx.run_many(SQL["webhook_read"], [asdict(one) for one in read])
+    await tx.run_many(SQL["webhook_read"], [structs.asdict(one) for one in read])
 
 
 async def insert(tx: Tx, found: Sequence[tuple[str, Observation, Finding]]) -> None:

@@ -1,7 +1,6 @@
 """What is announced, and the one public shape."""
 
-from dataclasses import replace
-
+from msgspec.structs import replace
 import pytest
 
 from service.core.event import ANNOUNCED, EventType, event_about, public, public_failure

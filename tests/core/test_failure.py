@@ -1,7 +1,7 @@
 """Failures: every code has its fault and its chance, and two accounts of one failure make one."""
 
-from dataclasses import fields, replace
-
+from msgspec import structs
+from msgspec.structs import replace
 import pytest
 
 from service.core.failure import MEANING, VAGUE, Failure, FailureCode, Fault, because
@@ -52,7 +52,7 @@ def test_failure_follows_from_its_code(code):
 
 
 def test_absent_facts_are_none():
-    facts = {one.name for one in fields(Failure)} - {"code", "fault", "retryable"}
+    facts = {one.name for one in structs.fields(Failure)} - {"code", "fault", "retryable"}
 
     assert {None} == {getattr(because(FailureCode.UNKNOWN), name) for name in facts}
 

@@ -1,8 +1,8 @@
 """The machine: what every observation means, and that no sequence of them ever closes a generation twice."""
 
-from dataclasses import replace
 from itertools import product
 
+from msgspec.structs import replace
 import pytest
 
 from service.core.event import EventType

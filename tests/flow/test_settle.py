@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+from msgspec import structs
 import pytest
 
 from service.core.generation import Origin, Output, Status
@@ -67,7 +68,7 @@ async def test_a_webhook_that_cannot_be_settled_is_set_aside(tools, submitted, c
     unstorable = heard(tools, generation_id, Status.PROCESSING, provider_status="\ud800")
 
     with pytest.raises(UnicodeEncodeError):
-        await settle(tools, [replace(unstorable, webhook_id=kept.id)])
+        await settle(tools, [structs.replace(unstorable, webhook_id=kept.id)])
 
     async with tools.store.reading() as tx:
         webhook = await observations.webhook_by_id(tx, kept.id)

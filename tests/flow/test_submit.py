@@ -4,6 +4,7 @@ from dataclasses import replace
 import json
 
 import anyio
+from msgspec import structs
 import pytest
 from starlette.responses import JSONResponse
 
@@ -309,7 +310,9 @@ async def test_an_order_of_a_route_that_is_gone_keeps_nobody_waiting(tools, upst
     generation_id = await ordered()
     gone = await order(tools, Asked(**ASKED))
     async with tools.store.transaction() as tx:
-        known = replace(await generations.by_id(tx, gone.id), generation=replace(gone, id="gen_0", route="gone"))
+        known = structs.replace(
+            await generations.by_id(tx, gone.id), generation=structs.replace(gone, id="gen_0", route="gone")
+        )
         await generations.insert(tx, known, "{}")
     upstream.answers += [(200, {**ACCEPTED, "predictionID": f"el-{n}"}) for n in range(2)]
 

@@ -1,8 +1,9 @@
 """Catalog and fixtures: every conversation piece is read as it says, and no mangled copy of one breaks a reader."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import msgspec
+from msgspec import structs
 import pytest
 
 from service.core import sse
@@ -129,13 +130,13 @@ def in_words(reading):
             for one in reading.outputs
         ],
         "failure": facts(reading.failure) if reading.failure else None,
-        "cost": asdict(reading.cost) if reading.cost else None,
+        "cost": structs.asdict(reading.cost) if reading.cost else None,
     }
 
 
 def facts(failure):
     """A failure as a fixture writes it."""
-    named = asdict(failure)
+    named = structs.asdict(failure)
     return named | {"alternatives": list(named["alternatives"]) if named["alternatives"] else None}
 
 

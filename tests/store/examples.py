@@ -1,6 +1,6 @@
 """Rows with every column filled, to be changed by a test where it matters."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from service.core.event import Event, EventType
 from service.core.failure import FailureCode, because

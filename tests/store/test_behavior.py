@@ -1,7 +1,6 @@
 """How providers have behaved, counted from what is stored."""
 
-from dataclasses import replace
-
+from msgspec.structs import replace
 import pytest
 
 from service.core.failure import FailureCode, because

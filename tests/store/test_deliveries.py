@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from msgspec import structs
 import pytest
 
 from service.store import deliveries, subscribers
@@ -23,7 +24,7 @@ async def claim(database, limit=100):
 async def end(database, claimed, **ended):
     attempt = Attempt(delivery_id=claimed.id, number=claimed.attempts, at=T0, duration_s=0.5, http_status=500)
     async with database.transaction() as tx:
-        await deliveries.record_attempts(tx, [(attempt, replace(claimed, **{"attempt_at": None, **ended}))])
+        await deliveries.record_attempts(tx, [(attempt, structs.replace(claimed, **{"attempt_at": None, **ended}))])
 
 
 async def stands(database, delivery_id="dlv_1"):
@@ -40,7 +41,7 @@ async def retry(database, clock, delivery_id="dlv_1"):
 async def test_every_field_comes_back(database, redelivered):
     made = delivery(redelivered=redelivered)
     await due(database, made)
-    assert replace(made, attempt_at=T0) == await stands(database)
+    assert structs.replace(made, attempt_at=T0) == await stands(database)
 
 
 async def test_what_is_not_there_is_said(database):

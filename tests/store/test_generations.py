@@ -1,8 +1,8 @@
 """Generations: every field comes back, lost races are noticed, and what is claimed is claimed by one alone."""
 
-from dataclasses import fields, replace
-
 import anyio
+from msgspec import structs
+from msgspec.structs import replace
 import pytest
 
 from service.core.failure import FailureCode, because
@@ -33,7 +33,9 @@ async def test_absent_facts_stay_absent(database):
 
 def test_the_full_example_leaves_no_field_at_its_default():
     bare = Generation(id="", provider="", account="", route="", model="", status="", created_at=0, deadline_at=0)
-    assert [] == [field.name for field in fields(Generation) if getattr(FULL, field.name) == getattr(bare, field.name)]
+    assert [] == [
+        field.name for field in structs.fields(Generation) if getattr(FULL, field.name) == getattr(bare, field.name)
+    ]
 
 
 async def test_missing_generation_is_said(database):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from msgspec import structs
 import pytest
 
 from service.core.admission import MISSES_TO_OPEN, Ledger
@@ -38,7 +39,7 @@ async def polled(database, known, polls, misses=0):
     """Insert a generation that was asked about."""
     await keep(database, known)
     async with database.transaction() as tx:
-        asked = replace(known, generation=replace(known.generation, polls=polls), poll_misses=misses)
+        asked = structs.replace(known, generation=structs.replace(known.generation, polls=polls), poll_misses=misses)
         await generations.save(tx, [asked])
 
 
@@ -56,7 +57,7 @@ async def read(database, name, finding=Finding.ADVANCED, unreadable=None):
 async def tried(database, of, number, **became):
     async with database.transaction() as tx:
         attempt = Attempt(delivery_id=of.id, number=number, at=T0, duration_s=0.1, **became)
-        await deliveries.record_attempts(tx, [(attempt, replace(of, attempts=number))])
+        await deliveries.record_attempts(tx, [(attempt, structs.replace(of, attempts=number))])
 
 
 async def test_nothing_happened_yet(database):
@@ -197,9 +198,9 @@ async def test_deliveries_and_attempts_are_counted_by_outcome(database):
     await due(database, *made)
     async with database.transaction() as tx:
         await deliveries.claim(tx, 4, SECOND)
-    await tried(database, replace(first, delivered_at=T0), 1, http_status=200)
-    await tried(database, replace(second, given_up_at=T0), 1, http_status=503, error="status: HTTP 503")
-    again = replace(third, attempt_at=T0 + SECOND)
+    await tried(database, structs.replace(first, delivered_at=T0), 1, http_status=200)
+    await tried(database, structs.replace(second, given_up_at=T0), 1, http_status=503, error="status: HTTP 503")
+    again = structs.replace(third, attempt_at=T0 + SECOND)
     await tried(database, again, 1, http_status=204)
     await tried(database, again, 2, http_status=302, error="redirect: redirects are not followed")
     await tried(database, again, 3, error="dns: no such host as app.example")

@@ -273,7 +273,7 @@ async def test_a_generation_goes_with_its_order_and_outputs_and_still_counts(dat
 
 
 def _fields(known):
-    return {name: getattr(known.generation, name) for name in type(known.generation).__slots__}
+    return {name: getattr(known.generation, name) for name in type(known.generation).__struct_fields__}
 
 
 async def test_one_process_an_hour_prunes(database):

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import anyio
+from msgspec import structs
 import pytest
 
 from service.core.event import EventType
@@ -36,7 +37,9 @@ async def end(database, claimed, *, at=T0, **ended):
     """Record an attempt: delivered, given up, or tried again."""
     attempt = Attempt(delivery_id=claimed.id, number=claimed.attempts, at=at, duration_s=0.5)
     async with database.transaction() as tx:
-        return (await deliveries.record_attempts(tx, [(attempt, replace(claimed, **{"attempt_at": None, **ended}))]))[0]
+        return (
+            await deliveries.record_attempts(tx, [(attempt, structs.replace(claimed, **{"attempt_at": None, **ended}))])
+        )[0]
 
 
 @pytest.mark.parametrize(
@@ -312,7 +315,7 @@ async def test_attempts_come_back_in_order(database):
     async with database.transaction() as tx:
         await deliveries.record_attempts(tx, [(second, claimed)])
         await deliveries.record_attempts(tx, [(first, claimed)])
-        await deliveries.record_attempts(tx, [(replace(first, error="told twice"), claimed)])
+        await deliveries.record_attempts(tx, [(structs.replace(first, error="told twice"), claimed)])
         assert [first, second] == await deliveries.attempts_of(tx, "gen_1")
         assert [] == await deliveries.attempts_of(tx, "gen_2")
 

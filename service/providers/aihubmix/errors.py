@@ -1,9 +1,10 @@
 """AiHubMix's ways of saying what went wrong: messages carry a trace id; balance errors arrive as 403."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 import re
 from typing import Any
+
+from msgspec.structs import replace
 
 from service.core.failure import Failure, FailureCode
 from service.core.http import HttpReply

@@ -1,8 +1,9 @@
 """each::labs' ways of saying what went wrong, on all its interfaces."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from service.core.failure import Failure, FailureCode
 from service.core.http import HttpReply

@@ -5,8 +5,9 @@ Where an event names an execution, that can be polled as a workflow's if the str
 
 import base64
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from service.core.failure import Failure, FailureCode, because
 from service.core.generation import Output, Status

@@ -1,9 +1,10 @@
 """each::labs workflows: triggered alone or up to ten at once; polls and webhooks show the same execution."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
+
+from msgspec.structs import replace
 
 from service.core.failure import Failure, FailureCode, because
 from service.core.generation import Output, Status

@@ -1,8 +1,9 @@
 """LaoZhang's ways of saying what went wrong."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from service.core.failure import Failure, FailureCode
 from service.core.generation import Status

@@ -1,9 +1,10 @@
 """RunBlob's ways of saying what went wrong."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 import re
 from typing import Any
+
+from msgspec.structs import replace
 
 from service.core.failure import Failure, FailureCode
 from service.core.http import HttpReply

@@ -5,9 +5,10 @@ the webhook does. Such a failure awaits its detail.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
+
+from msgspec.structs import replace
 
 from service.core.generation import Output, Status
 from service.core.http import HttpCall, HttpReply, InboundWebhook

@@ -1,9 +1,10 @@
 """Vtrix' ways of saying what went wrong: nine-digit codes, and sentences in four places."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 import re
 from typing import Any
+
+from msgspec.structs import replace
 
 from service.core.failure import Failure, FailureCode
 from service.core.http import HttpReply

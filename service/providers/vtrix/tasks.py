@@ -1,9 +1,10 @@
 """Vtrix' tasks in two wire forms: the flat one of the model pages, and the older enveloped one of its command line."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
+
+from msgspec.structs import replace
 
 from service.core.generation import Output, Status
 from service.core.http import HttpCall, HttpReply
