@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 async def claim(tools: Tools, limit: int) -> list[StoredWebhook]:
     """Webhooks nobody has read yet. No lease is needed: reading one twice is found out when it is settled."""
-    async with tools.store.reading() as tx:  # their bodies may be large
+    async with tools.store.glance() as tx:
         return await observations.unread(tx, limit)
 
 

@@ -6,7 +6,6 @@ Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/st
 import base64
 import binascii
 from collections.abc import Sequence
-import hashlib
 import hmac
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -58,7 +57,7 @@ def signed_headers(
     Every secret signs (`v1`), and every private key (`v1a`); whoever knows any of them can verify.
     """
     text = f"{event_id}.{timestamp_s}.".encode() + body
-    signatures = [("v1", hmac.new(key_of(secret), text, hashlib.sha256).digest()) for secret in secrets]
+    signatures = [("v1", hmac.digest(key_of(secret), text, "sha256")) for secret in secrets]
     signatures += [("v1a", _ed25519(key).sign(text)) for key in private_keys]
     return {
         "webhook-id": event_id,

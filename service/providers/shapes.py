@@ -147,10 +147,11 @@ def outputs(
     found: Sequence[str | None], base_url: str, kind: str | None = None, *, expires_at: Micros | None = None
 ) -> tuple[Output, ...]:
     """Outputs at URLs, each once; a relative one is the provider's own. What is on its origin needs its key."""
-    absolute = dict.fromkeys(urljoin(base_url + "/", url) for url in found if url and _joins(url))
+    absolute = dict.fromkeys(_joined(base_url, url) for url in found if url)
     return tuple(
         Output(kind=kind or kind_of(url), url=url, needs_key=same_origin(url, base_url), expires_at=expires_at)
         for url in absolute
+        if url is not None
     )
 
 
@@ -179,17 +180,17 @@ def inline(content: str) -> tuple[Output, ...]:
     )
 
 
-def _joins(url: str) -> bool:
+def _joined(base_url: str, url: str) -> str | None:
     try:
-        urljoin("https://host.invalid/", url)
+        return urljoin(base_url + "/", url)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def same_origin(url: str, base_url: str) -> bool:
     """Scheme, host and port agree: only then may a key be sent along."""
-    return _origin(url) is not None and _origin(url) == _origin(base_url)
+    origin = _origin(url)
+    return origin is not None and origin == _origin(base_url)
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None] | None:

@@ -22,7 +22,7 @@ def roster(tools: Tools) -> list[Worker[Any]]:
     rows: list[tuple[str, Any, Any, float, int]] = [
         # name; what claims; what handles; trust in seconds; capacity
         ("submit", submit.claim, submit.submit, submit.TRUST_S, 256),
-        ("read", _whole(read.claim, 256), read.read, 60.0, 1),
+        ("read", _whole(read.claim, 64), read.read, 60.0, 1),
         ("poll", poll.claim, poll.poll, poll.LEASE_S - margin_s, 64),
         ("expire", _whole(expire.claim, 256), expire.expire, expire.LEASE_S - margin_s, 1),
         ("deliver", deliver.claim, deliver.deliver, delivering_s, 128),
