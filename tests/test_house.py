@@ -14,6 +14,7 @@ from tests.generated import PLACES, renewed
 
 LONGEST_FILE = 300
 TABLE = re.compile(r"(?!HOSTS)[A-Z_]+: Mapping\[|BUDGET = |LIMITS\b")
+DEFINED = re.compile(r"^(?:async )?def (test_\w+)", re.MULTILINE)
 SOURCES = sorted((ROOT / "service").rglob("*.py"))
 # The benchmarks fill and count the database from outside, without the store; one module of theirs holds that SQL.
 KNOW_SQL = [ROOT / "service/proof/bench/database.py"]
@@ -103,3 +104,16 @@ def test_every_room_has_its_paragraph():
     rooms = {path.name for path in (ROOT / "service").iterdir() if path.is_dir() and path.name != "__pycache__"}
 
     assert not {room for room in rooms if f"**{room}/**" not in text}
+
+
+def test_every_limit_that_readme_states_has_its_test():
+    """In `### At its limits`, the last column of each row."""
+    section = (ROOT / "README.md").read_text().partition("### At its limits")[2].partition("\n### ")[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")][2:]
+    there = {found for path in (ROOT / "tests").rglob("test_*.py") for found in DEFINED.findall(path.read_text())}
+
+    named = [re.findall(r"`(test_\w+)`", row[-1]) for row in rows]
+
+    assert len(rows) >= 8  # noqa: PLR2004
+    assert all(named)
+    assert set() == {name for row in named for name in row} - there

@@ -8,6 +8,7 @@ from service.core.wire import SECOND, Micros, micros
 MISSES_TO_OPEN = 5
 FIRST_OPEN_S = 5.0
 LONGEST_OPEN_S = 300.0
+LONGEST_DEBT: Micros = 60 * SECOND  # of the smallest budget, one request a minute
 BURST_SHARE = 4  # a quarter of the minute's requests may go at once
 
 
@@ -27,6 +28,12 @@ class Budget:
     def interval(self) -> Micros:
         """Between requests in the long run, so that no minute ever sees more than `requests_per_minute`."""
         return -(-60 * SECOND // max(1, self.requests_per_minute - self.burst))  # rounded up
+
+
+def debt(spent_until: Micros, now: Micros, most: Micros) -> Micros:
+    """What is still owed at `now`; more than `most` was written by a clock that ran ahead, and silences nobody."""
+    owed = max(0, spent_until - now)
+    return owed if owed <= most else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,17 +74,14 @@ class Ledger:
 
     def affordable(self, budget: Budget, now: Micros) -> int:
         """Requests that may be sent now."""
-        return (budget.burst * budget.interval - self._owed(budget, now)) // budget.interval
-
-    def _owed(self, budget: Budget, now: Micros) -> Micros:
-        """Never more than the whole burst: a clock that jumped ahead and came back must not silence an account."""
-        return min(max(self.spent_until - now, 0), budget.burst * budget.interval)
+        left = budget.burst * budget.interval - debt(self.spent_until, now, LONGEST_DEBT)
+        return max(0, left // budget.interval)
 
     def spend(self, budget: Budget, now: Micros, requests: int, turn: str) -> "Ledger":
         """With `requests` sent now by `turn` (submit or poll)."""
         if requests == 0:
             return self
-        owed = self._owed(budget, now)
+        owed = debt(self.spent_until, now, LONGEST_DEBT)
         return replace(self, spent_until=now + owed + requests * budget.interval, last_turn=turn)
 
     def missed(self, now: Micros) -> "Ledger":

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 
 from msgspec import Struct, structs
 
-from service.core.admission import Breaker, deal
+from service.core.admission import Breaker, deal, debt
 from service.core.wire import SECOND, Micros, to_json
 from service.store import subscribers
 from service.store.base import Row, Tx, one
@@ -130,9 +130,7 @@ def _interval(row: Row) -> Micros:
 
 
 def _owed(row: Row, now: Micros) -> Micros:
-    """Bounded, so that a clock that jumped ahead and came back does not silence a subscriber."""
-    spent_until: Micros = row["spent_until"]
-    return min(max(spent_until - now, 0), max(SECOND, _interval(row)))
+    return debt(row["spent_until"], now, max(SECOND, _interval(row)))
 
 
 async def contexts_of(tx: Tx, wanted: Sequence[Delivery]) -> list[DeliveryContext | None]:

@@ -92,11 +92,11 @@ def test_ledger_remembers_whose_turn_it_was():
     assert "submit" == FRESH.spend(budget(60), START, 1, "submit").last_turn
 
 
-def test_clock_that_goes_back_gives_nothing_away():
+def test_clock_that_goes_back_a_little_gives_nothing_away():
     allowed = budget(60)
     empty = FRESH.spend(allowed, START, allowed.burst, "poll")
 
-    assert 0 == empty.affordable(allowed, START - MINUTE)
+    assert 0 == empty.affordable(allowed, START - MINUTE // 2)
 
 
 def test_debt_of_a_smaller_budget_is_paid_before_anything_is_affordable():
@@ -230,8 +230,8 @@ def test_clock_that_jumped_ahead_and_came_back_silences_nobody():
     budget = Budget(max_in_flight=1, requests_per_minute=60)
     ledger = Ledger(provider="p", account="a", spent_until=10**18, misses=9, open_until=10**18)
 
-    assert 0 == ledger.affordable(budget, 0)
-    assert budget.burst == ledger.spend(budget, 0, 1, "poll").affordable(budget, 600_000_000)
+    assert budget.burst == ledger.affordable(budget, 0)
+    assert budget.burst - 1 == ledger.spend(budget, 0, 1, "poll").affordable(budget, 0)
     assert 1 == ledger.pollable(0)
 
 

@@ -127,3 +127,21 @@ async def test_a_callback_address_that_a_body_repeats_is_shown_without_its_token
 
     assert "/callbacks/eachlabs/********" in body
     assert path not in body
+
+
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+async def test_a_full_disk_is_503_so_that_the_provider_comes_again_and_nothing_was_promised(
+    client, provider, tools, path
+):
+    connection = tools.store._writer.connection
+    connection.execute(f"PRAGMA max_page_count={connection.execute('PRAGMA page_count').fetchone()[0]}")
+    body = {**SUCCEEDED, "logs": "x" * 100_000}
+
+    full = await provider.post(path, json=body, headers=SECRET)
+    kept = (await client.get("/v1/webhooks")).json()["data"]
+    connection.execute("PRAGMA max_page_count=1000000")
+    again = await provider.post(path, json=body, headers=SECRET)
+
+    assert (503, "store_unavailable", "5") == (full.status_code, full.json()["code"], full.headers["retry-after"])
+    assert ([], 200) == (kept, again.status_code)
+    assert 1 == len((await client.get("/v1/webhooks")).json()["data"])
