@@ -7,6 +7,7 @@ import secrets
 
 import msgspec
 
+from service.core.wire import from_json
 from service.flow.sign import SECRET_BYTES, BadSecret, key_of, make_secret
 from service.settings import BadSetting, Settings
 
@@ -65,11 +66,12 @@ def read_keys(path: Path | None) -> Keyring | None:
     if path is None:
         return None
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Keyring)
+        found: Keyring = from_json(path.read_bytes(), Keyring)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, ValueError) as error:
         raise BadSetting(f"cannot read the keys in {path}: {error}") from error
+    return found
 
 
 def _kept(path: Path) -> tuple[Keyring, bool]:

@@ -82,7 +82,16 @@ def test_wrong_callback_secret_is_an_error_that_says_what_to_write(settings, sec
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"{", b"{}", b'{"secret_keys":"a","api_key":"b","callback_secret":"c"}', b"\xff"]
+    "text",
+    [
+        b"",
+        b"{",
+        b"{}",
+        b'{"secret_keys":"a","api_key":"b","callback_secret":"c"}',
+        b"\xff",
+        b'{"api_key":"\xff"}',
+        b"[" * 100_000,
+    ],
 )
 def test_spoiled_file_is_a_clear_error_and_is_left_as_it_is(settings, text):
     path = keyring_path(settings)

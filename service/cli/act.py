@@ -3,11 +3,11 @@
 from typing import Any
 
 import click
-import msgspec
 
 from service.cli.look import print_generation
 from service.cli.main import tells_errors
 from service.cli.talk import given, reaches_service, service_at
+from service.core.wire import from_json
 
 
 @click.command("submit")
@@ -50,6 +50,7 @@ def submit_command(
 def json_object(option: str, text: str) -> dict[str, Any]:
     """What an option gives as a JSON object."""
     try:
-        return msgspec.json.decode(text, type=dict[str, Any])
-    except msgspec.DecodeError as error:
+        found: dict[str, Any] = from_json(text, dict[str, Any])
+    except ValueError as error:
         raise click.UsageError(f"{option} must be a JSON object: {error}") from error
+    return found

@@ -8,6 +8,8 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from service.core.wire import from_json
+
 CONNECT_TIMEOUT_S = 10.0
 
 
@@ -124,8 +126,8 @@ def _json(response: httpx.Response) -> Any:
     if "json" not in response.headers.get("content-type", ""):
         return None
     try:
-        return msgspec.json.decode(response.content)
-    except msgspec.DecodeError:
+        return from_json(response.content)
+    except ValueError:
         return None
 
 

@@ -14,10 +14,10 @@ from types import TracebackType
 from typing import NamedTuple, Self, cast
 
 import httpx
-import msgspec
 
 from service.client.http import ServiceError, Unreachable
 from service.client.shapes import Event
+from service.core.wire import from_json
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 10.0
 SERVICE_FAULT = 500  # from here on it may work the next time
@@ -112,7 +112,7 @@ class Stream:
             if block.id is not None:
                 self.cursor = block.id
             if block.data is not None:
-                return Heard(self.cursor or "", cast("Event", msgspec.json.decode(block.data)))
+                return Heard(self.cursor or "", cast("Event", from_json(block.data)))
         return None
 
     def _open(self) -> None:

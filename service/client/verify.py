@@ -12,9 +12,9 @@ from typing import cast
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-import msgspec
 
 from service.client.shapes import Event
+from service.core.wire import from_json
 from service.flow.sign import BadSecret, key_of
 
 PUBLIC_PREFIX = "whpk_"
@@ -84,8 +84,8 @@ def _ed25519_signs(key: Ed25519PublicKey, signature: str, text: bytes) -> bool:
 
 def _event(raw: bytes) -> Event:
     try:
-        event = msgspec.json.decode(raw)
-    except msgspec.DecodeError as error:
+        event = from_json(raw)
+    except ValueError as error:
         raise Unverified(f"it is signed, and no event: {error}") from error
     if not (isinstance(event, dict) and "id" in event and "type" in event):
         raise Unverified("it is signed, and no event: it has no id and type")

@@ -42,6 +42,12 @@ def canonical_json(value: Any) -> bytes:
     return msgspec.json.encode(value, order="deterministic")
 
 
-def from_json(text: str | bytes) -> Any:
-    """A JSON value. Raises ValueError (msgspec's DecodeError is one)."""
-    return msgspec.json.decode(text)
+def from_json(text: str | bytes, shape: Any = Any) -> Any:
+    """A JSON value, of this shape. Raises ValueError, whatever the bytes.
+
+    The decoder's own errors are some, UnicodeDecodeError too; only what is nested too deep has to be made one.
+    """
+    try:
+        return msgspec.json.decode(text, type=shape)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error

@@ -7,6 +7,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.core.http import InboundWebhook, joined
+from service.core.wire import from_json
 from service.flow.callback import UnknownToken
 from service.flow.receive import receive_about
 from service.flow.tools import Tools
@@ -84,6 +85,7 @@ def _challenge(body: bytes) -> _Challenge | None:
     if b"challenge" not in body:
         return None
     try:
-        return msgspec.json.decode(body, type=_Challenge)
-    except (msgspec.DecodeError, RecursionError):
+        told: _Challenge = from_json(body, _Challenge)
+    except ValueError:
         return None
+    return told

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive
 
+from service.core.wire import from_json
 from service.flow.tools import Tools
 from service.store.keys import ApiKey
 from service.web.auth import Gate, Scope
@@ -114,9 +115,10 @@ async def _body(request: Request, shape: type[S] | None) -> S | None:
         if _depth(content) > DEEPEST:
             detail = f"the body is nested more than {DEEPEST} levels deep"
             raise Problem(400, "invalid_json", detail, [FieldError("$", detail)])
-        return msgspec.json.decode(content or b"{}", type=shape)
-    except msgspec.DecodeError as error:
+        read: S = from_json(content or b"{}", shape)
+    except ValueError as error:
         raise from_validation(error) from error
+    return read
 
 
 def _depth(content: bytes) -> int:

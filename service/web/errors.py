@@ -132,8 +132,8 @@ def problem_of(error: Exception) -> Problem:
     return Problem(500, "internal", "something went wrong here; the log says what")
 
 
-def from_validation(error: msgspec.ValidationError | msgspec.DecodeError) -> Problem:
-    """The message ends in the path of the field: "Expected `int`, got `str` - at `$.limit`"."""
+def from_validation(error: msgspec.MsgspecError | ValueError) -> Problem:
+    """What the decoder says. The message ends in the path of the field: "Expected `int`, got `str` - at `$.limit`"."""
     if not isinstance(error, msgspec.ValidationError):
         return Problem(400, "invalid_json", f"the body is not JSON: {error}", [FieldError("$", str(error))])
     detail, _, path = str(error).partition(" - at `")

@@ -102,3 +102,11 @@ def test_what_is_no_secret_is_told(secret):
 def test_signed_body_that_is_no_event_is_told(body):
     with pytest.raises(Unverified, match="is signed, and no event"):
         checked(body=body, headers=signed_headers([SECRET], "evt_1", NOW, body))
+
+
+@pytest.mark.parametrize("body", [b'{"id": "\xff"}', b"[" * 100_000], ids=["no text", "deep"])
+def test_what_is_signed_and_no_json_is_refused_like_anything_else(body):
+    headers = signed_headers([SECRET], "evt_1", NOW, body)
+
+    with pytest.raises(Unverified, match="it is signed, and no event"):
+        verify(SECRET, body, headers, now=NOW)

@@ -74,7 +74,9 @@ def test_number_beyond_every_register_comes_back(number):
     assert number == from_json(to_json(number))
 
 
-@pytest.mark.parametrize("text", ["", "{", "NaN", b"\xff", '{"a": 1,}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "NaN", b"\xff", '{"a": 1,}', b'{"a": "\xff"}', b"[" * 100_000, b'{"a":' * 100_000]
+)
 def test_what_is_no_json_is_a_value_error(text):
     with pytest.raises(ValueError):  # noqa: PT011 - the decoder's own words
         from_json(text)

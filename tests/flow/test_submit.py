@@ -257,8 +257,15 @@ async def test_a_definite_refusal_closes(tools, upstream, ordered, status):
 
 @pytest.mark.parametrize(
     ("status", "body"),
-    [(524, b"<html>"), (520, b""), (503, b"<html>"), (500, b"oops"), (504, {"message": "Endpoint request timed out"})],
-    ids=range(5),
+    [
+        (524, b"<html>"),
+        (520, b""),
+        (503, b"<html>"),
+        (500, b"oops"),
+        (504, {"message": "Endpoint request timed out"}),
+        (503, b"[" * 100_000),
+    ],
+    ids=range(6),
 )
 async def test_an_error_page_of_something_in_between_is_an_unknown_outcome(tools, upstream, ordered, status, body):
     """The provider may have accepted: it is not announced as failed, and not sent again."""

@@ -145,3 +145,12 @@ async def test_a_full_disk_is_503_so_that_the_provider_comes_again_and_nothing_w
     assert (503, "store_unavailable", "5") == (full.status_code, full.json()["code"], full.headers["retry-after"])
     assert ([], 200) == (kept, again.status_code)
     assert 1 == len((await client.get("/v1/webhooks")).json()["data"])
+
+
+async def test_a_challenge_that_is_no_text_is_a_webhook_like_any_other(provider, path):
+    answers = [
+        await provider.post(path, content=body)
+        for body in (b'{"challenge": "\xff"}', b'{"challenge": "x", "\xff": 1}', b'{"challenge":' * 50_000)
+    ]
+
+    assert [401, 401, 401] == [answer.status_code for answer in answers]

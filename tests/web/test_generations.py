@@ -273,6 +273,17 @@ async def test_what_is_nested_too_deeply_is_refused_before_it_is_stored(client):
     assert 200 == (await client.get("/v1/generations")).status_code
 
 
+@pytest.mark.parametrize(
+    "body", [b'{"provider": "\xff"}', b'{"input": {"\xff": 1}}', b"\xff\xfe{\x00}\x00", b"{", b"NaN"]
+)
+async def test_a_body_that_is_no_json_or_no_text_is_refused(client, body):
+    answer = await client.post("/v1/generations", content=body)
+
+    assert (400, "invalid_json", "$") == (
+        answer.status_code, answer.json()["code"], answer.json()["errors"][0]["field"],
+    )  # fmt: skip
+
+
 async def test_a_name_with_control_characters_is_refused(client):
     answer = await client.post("/v1/generations", json={**BODY, "model": "a\0b"})
 
