@@ -7,13 +7,12 @@ from msgspec import structs
 import pytest
 
 from service.core import sse
-from service.core.failure import Failure
 from service.core.generation import Status, VerifiedBy
-from service.core.observation import Reading
 from service.core.wire import from_json, rfc3339
 from service.providers.base import Refused, Target, Trust, Unreadable, Unverified, route_of
 from service.providers.catalog import PROVIDERS
 from tests.fixtures import FIXTURES, pieces
+from tests.providers.soundness import is_sound
 
 
 def expected_of(piece):
@@ -310,15 +309,6 @@ def bodies_of(piece):
 def as_sent(piece, body):
     """As it comes: as it is, or as the one event of a stream."""
     return b"data: " + body + b"\n\n" if piece.told["reads"] == "stream" else body
-
-
-def is_sound(reading):
-    """Its types are as declared, its numbers within their bounds, and its moments can be written."""
-    if not isinstance(reading, Reading):
-        return reading is None or msgspec.convert(msgspec.to_builtins(reading), Failure) == reading
-    written = [rfc3339(output.expires_at) for output in reading.outputs]
-    again = msgspec.convert(msgspec.to_builtins(reading), Reading)
-    return "" not in written and again == reading and (reading.progress is None or 0.0 <= reading.progress <= 1.0)
 
 
 def mangled(body):

@@ -1,0 +1,210 @@
+"""Every provider as a target, taken from the catalog: a new provider, route or reader is fuzzed without being named."""
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+import json
+import secrets
+
+from service.core.failure import Failure
+from service.core.generation import VerifiedBy
+from service.core.http import HttpCall, HttpReply, InboundWebhook
+from service.core.wire import from_json, to_json
+from service.providers.base import Account, Dialect, Order, Refused, Target, Unreadable, Unverified, route_of
+from service.providers.catalog import PROVIDERS
+from service.providers.limits import refusal
+from service.providers.shapes import same_origin
+from tests.attack.target import Target as Fuzzed
+from tests.attack.target import must
+from tests.fixtures import FIXTURES, headers_of, pieces, split
+from tests.providers.soundness import is_sound
+
+KEY = "the-key-of-the-account"
+# What is read of each field of a dialect. A field that is missing here fails tests/attack/test_readers.py.
+READINGS = {
+    "read_submitted": ("submit", lambda field: field),
+    "poll": ("poll", lambda field: field.read),
+    "follow": ("follow", lambda field: field.read),
+    "cancel": ("cancel", lambda field: field.read),
+    "read_webhook": ("webhook", lambda field: field),
+    "read_event": ("stream", lambda field: field),
+    "bulk": ("bulk", lambda field: field.read_submitted),
+}
+ASKING = {"submit", "files"}  # not readings: what is sent
+SIZE_FACTOR, SIZE_SLACK = 40, 200_000  # a reading may say more than it was told, within reason
+
+
+def every():
+    """All targets of all providers."""
+    for name, provider in PROVIDERS.items():
+        told = pieces(name)
+        raw = tuple(piece.raw for piece in told)
+        webhooks = tuple(piece.raw for piece in told if piece.told["reads"] == "webhook") or raw
+        yield Fuzzed(f"{name}/verify", _verifies(provider), webhooks)
+        yield Fuzzed(f"{name}/failure", _explains(provider), raw)
+        for route in provider.ROUTES:
+            of_route = [piece for piece in told if route_of(provider, piece.told["model"]) is route]
+            for field, (reads, reader) in READINGS.items():
+                spoken = getattr(route.dialect, field)
+                if spoken is None:
+                    continue
+                own = tuple(piece.raw for piece in of_route if piece.told["reads"] == reads)
+                eat = _reads(provider, route, reads, reader(spoken))
+                yield Fuzzed(f"{name}/{route.name}/{reads}", eat, own or raw)
+            if route.dialect.bulk is not None:
+                yield Fuzzed(f"{name}/{route.name}/whose", _whose(route.dialect.bulk.whose), webhooks)
+            yield Fuzzed(f"{name}/{route.name}/order", _orders(provider, route), _orders_of(name, provider, route))
+
+
+def dialect_fields():
+    """What a dialect is made of."""
+    return {one.name for one in fields(Dialect)}
+
+
+def message_of(raw, reads):
+    """The bytes of a piece as a value; whatever has no head is all body."""
+    try:
+        head, body = split(raw)
+        told = headers_of(head)
+        status = int(head[0].split()[1]) if head[0].startswith("HTTP/") else 200
+    except (ValueError, IndexError):
+        told, status, body = {}, 200, raw
+    if reads == "webhook":
+        return InboundWebhook(headers=told, body=body)
+    return HttpReply(http_status=status, headers=told, body=body)
+
+
+def account_of(provider, webhook_secrets=()):
+    """An account whose hosts all have names of their own."""
+    hosts = {name: f"https://{name}.upstream.test" for name in provider.HOSTS}
+    return Account(
+        base_url="https://upstream.test/base", api_key=KEY, webhook_secrets=tuple(webhook_secrets), hosts=hosts
+    )
+
+
+def _reads(provider, route, reads, reader) -> Callable[[bytes], None]:
+    account = account_of(provider)
+    target = Target(model=_model(route), route=route.name, base_url=account.base_url, external_id="their-id")
+
+    def eat(raw):
+        message = message_of(raw, reads)
+        try:
+            reading = reader(message.body if reads == "stream" else message, target)
+        except (Refused, Unreadable) as error:
+            reading = getattr(error, "failure", None)
+        for one in reading if isinstance(reading, list) else [reading]:
+            told = one.failure if isinstance(one, Refused) else one
+            must(is_sound(told), f"not a sound reading: {told!r}")
+            kept = to_json(told)
+            must(len(kept) <= SIZE_FACTOR * len(raw) + SIZE_SLACK, f"{len(kept)} bytes were made of {len(raw)}")
+            must(KEY not in kept, "the key stands in a reading")
+            _asks_on(route, account, target, getattr(told, "external_id", None))
+
+    return eat
+
+
+def _asks_on(route, account, target, external_id):
+    """An id that a provider gave goes into the next question's path, and leads nowhere else."""
+    if external_id is None:
+        return
+    named = replace(target, external_id=external_id)
+    for question in (route.dialect.poll, route.dialect.follow, route.dialect.cancel):
+        if question is not None:
+            _stays_home(question.ask(named, account), account)
+
+
+def _stays_home(call: HttpCall, account: Account):
+    """The call goes to the account's own hosts, by a path without steps elsewhere, in headers of one line each."""
+    homes = (account.base_url, *account.hosts.values())
+    must(any(same_origin(call.url, home) for home in homes), f"the key would go to {call.url!r}")
+    path = call.url.partition("?")[0].partition("#")[0]
+    must(not {".", ".."} & set(path.split("/")), f"the path leads elsewhere: {call.url!r}")
+    must(call.url.isprintable() and " " not in call.url, f"not a URL: {call.url!r}")
+    for name, value in call.headers.items():
+        must(not set(name + value) & set("\r\n\0"), f"a header that splits: {name}")
+
+
+def _verifies(provider) -> Callable[[bytes], None]:
+    nobody_knows = secrets.token_hex(16)
+    known = [secret for piece in pieces(provider.NAME) for secret in piece.told.get("secrets", ())]
+
+    def eat(raw):
+        webhook = message_of(raw, "webhook")
+        for given in (tuple(dict.fromkeys(known)), (nobody_knows,), (), ("",)):
+            try:
+                verified_by = provider.verify(webhook, given)
+            except Unverified:
+                continue
+            must(verified_by is None or isinstance(verified_by, VerifiedBy), f"verified by {verified_by!r}")
+            must(verified_by is None or any(one in known for one in given), f"believed without a secret: {given!r}")
+
+    return eat
+
+
+def _explains(provider) -> Callable[[bytes], None]:
+    def eat(raw):
+        reply = message_of(raw, "poll")
+        for status in (reply.http_status, None):
+            failure = provider.read_failure(status, reply.body, "poll")
+            must(isinstance(failure, Failure) and is_sound(failure), f"not a failure: {failure!r}")
+
+    return eat
+
+
+def _whose(whose) -> Callable[[bytes], None]:
+    inputs = [{"prompt": "a red fox"}, {"prompt": "a crow", "more": [1, {"a": None}]}, {}]
+
+    def eat(raw):
+        place = whose(message_of(raw, "webhook").body, inputs)
+        must(place is None or (type(place) is int and 0 <= place < len(inputs)), f"the webhook of {place!r}")
+
+    return eat
+
+
+def _orders(provider, route) -> Callable[[bytes], None]:
+    """Orders come from callers, who have a key of ours and not our trust."""
+    account = account_of(provider)
+    secret = secrets.token_hex(16)
+
+    def eat(raw):
+        try:
+            told = from_json(raw)
+        except ValueError:
+            return
+        if not isinstance(told, dict) or not isinstance(told.get("input"), dict):
+            return
+        model = told.get("model")
+        if not isinstance(model, str) or route_of(provider, model) is not route:
+            model = _model(route)
+        failure = refusal(route.limits, model, told["input"])
+        must(failure is None or is_sound(failure), f"not a failure: {failure!r}")
+        order = Order(
+            model=model, route=route.name, input=told["input"], reference="gen_1",
+            callback_url="https://arrivals.example.com/callbacks/x/y", webhook_secret=secret,
+        )  # fmt: skip
+        try:
+            urls = [*route.dialect.files(order)]
+            must(all(isinstance(url, str) for url in urls), f"files at {urls!r}")
+            if urls:
+                return  # their bytes are fetched first
+            calls = [route.dialect.submit(order, account)]
+            if route.dialect.bulk is not None:
+                calls.append(route.dialect.bulk.submit([order, order], account))
+        except Refused as refused:
+            must(is_sound(refused.failure), f"not a failure: {refused.failure!r}")
+            return
+        for call in calls:
+            _stays_home(call, account)
+            must(secret not in call.url and KEY not in call.url, "a secret stands in a URL")
+
+    return eat
+
+
+def _model(route):
+    """A model that chooses the route."""
+    return route.models[0].replace("*", "some-model")
+
+
+def _orders_of(name, provider, route):
+    told = json.loads((FIXTURES / name / "preflight.json").read_text())["rows"]
+    own = [row for row in told if route_of(provider, row["model"]) is route] or told
+    return tuple(json.dumps({"model": row["model"], "input": row["input"]}).encode() for row in own)

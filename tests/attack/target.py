@@ -1,0 +1,26 @@
+"""What is fuzzed: something that eats bytes from outside, and the bytes of that kind that people really send."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+class Broken(Exception):
+    """A contract was broken by an answer, not by an exception."""
+
+
+@dataclass(frozen=True, repr=False)
+class Target:
+    """`eat` answers nothing; whatever it raises is a finding. `seeds` are what mutations start from."""
+
+    name: str
+    eat: Callable[[bytes], None]
+    seeds: tuple[bytes, ...]
+
+    def __repr__(self):
+        return self.name
+
+
+def must(held, told):
+    """A promise. Raises Broken with what was told."""
+    if not held:
+        raise Broken(told)
