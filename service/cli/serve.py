@@ -6,6 +6,7 @@ import gc
 import signal
 import socket
 import sys
+from typing import Any
 
 import anyio
 import click
@@ -80,6 +81,7 @@ async def _run(settings: Settings, listening: socket.socket | None, workers: tup
             lifespan="off",
             backlog=BACKLOG,
             timeout_graceful_shutdown=REQUESTS_GRACE_S,
+            http=_protocol(),
         )
         server = Server(config)
         # What was made by now stays for ever: the collector need not look at it again, nor after every few requests.
@@ -93,6 +95,15 @@ async def _run(settings: Settings, listening: socket.socket | None, workers: tup
             log.info("serving", url=f"http://{host}:{port}", public_url=settings.public_url, database=tools.store.name)
             await server.serve(sockets=[listening])
             group.cancel_scope.cancel()
+
+
+def _protocol() -> Any:
+    """What bounds a connection; where there is no httptools, uvicorn's own."""
+    if sys.platform == "win32":
+        return "auto"
+    from service.web.connections import guarded
+
+    return guarded()
 
 
 def _listen(host: str, port: int) -> socket.socket:

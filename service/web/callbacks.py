@@ -12,8 +12,8 @@ from service.flow.callback import UnknownToken
 from service.flow.receive import receive_about
 from service.flow.tools import Tools
 from service.providers.catalog import PROVIDERS
-from service.web.endpoint import body_of
 from service.web.errors import problem_of
+from service.web.intake import body_of
 
 PREFIX = "/callbacks/"
 _STATUS: Message = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]}

@@ -86,10 +86,10 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="POST", path="/v1/deliveries/{id}/retry", scope=Scope.ADMIN, handle=try_again,
-        summary="Try a delivery now", answers={202: DeliveryShape},
+        summary="Try a delivery now", refuses=(409,), answers={202: DeliveryShape},
     ),
     Endpoint(
         method="POST", path="/v1/events/{id}/redeliver", scope=Scope.ADMIN, handle=send_again, body=RedeliverBody,
-        summary="Send an event again", answers={202: DeliveryPage},
+        summary="Send an event again", refuses=(409,), answers={202: DeliveryPage},
     ),
 )  # fmt: skip

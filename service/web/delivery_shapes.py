@@ -5,14 +5,14 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from service.store.subscribers import MAX_IN_FLIGHT
-from service.web.shapes import PRINTABLE, EventShape, Limit, Moment, Name, Url
+from service.web.shapes import PRINTABLE, Cursor, EventShape, EventWord, FindingWord, Limit, Moment, Name, Url
 
 Signature = Literal["v1", "v1a"]
 V1: Signature = "v1"
 Description = Annotated[str, Meta(max_length=1000, pattern=PRINTABLE)]
 InFlight = Annotated[int, Meta(ge=1, le=1000)]
 Rate = Annotated[float, Meta(ge=0.001, le=10000)]
-Types = Annotated[list[str], Meta(min_length=1)]
+Types = Annotated[list[EventWord], Meta(min_length=1)]
 
 
 class FilterBody(Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -88,7 +88,7 @@ class DeliveriesQuery(Struct, forbid_unknown_fields=True):
     """Newest first; `after` is the cursor of the page before."""
 
     status: Literal["waiting", "delivered", "given_up"] | None = None
-    after: str | None = None
+    after: Cursor | None = None
     limit: Limit = 50
 
 
@@ -148,8 +148,8 @@ class ReplayFilters(Struct, forbid_unknown_fields=True):
     provider: Name | None = None
     model: Name | None = None
     generation: Name | None = None
-    finding: Name | None = None
-    type: Name | None = None
+    finding: FindingWord | None = None
+    type: EventWord | None = None
     subscriber: Name | None = None
     since: Moment | None = None
     until: Moment | None = None

@@ -2,27 +2,22 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-import re
 from typing import Any, TypeVar
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive
 
 from service.core.wire import from_json
 from service.flow.tools import Tools
 from service.store.keys import ApiKey
 from service.web.auth import Gate, Scope
-from service.web.errors import FieldError, Problem, from_validation, problem_of
+from service.web.errors import from_validation, invalid, problem_of
+from service.web.intake import BODY_MAX_BYTES, body_of, check_shape
 
 S = TypeVar("S")
 
-DEEPEST = 64  # levels of nesting; what is stored must also be read by everybody who lists it
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
-_BRACKETS = re.compile(rb"[\[\]{}]")
-BODY_MAX_BYTES = 64 * 1024 * 1024  # an order may inline images
 KEY_OF_NOBODY = ApiKey(id="key_none", name="nobody", scopes=(), created_at=0)
 
 
@@ -44,7 +39,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """`query` and `body` are msgspec structs; `answers` maps a status to the type of its body (None: no JSON body)."""
+    """`query` and `body` are msgspec structs; `answers` maps a status to the type of its body (None: no JSON body).
+
+    In a path, `{id}` is of something that must be there.
+    """
 
     method: str
     path: str
@@ -55,6 +53,9 @@ class Endpoint:
     query: type[msgspec.Struct] | None = None
     body: type[msgspec.Struct] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)  # request headers it heeds: what for
+    refuses: tuple[
+        int, ...
+    ] = ()  # how it may answer besides; what follows from its scope, path, query and body is known
 
 
 def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -101,53 +102,27 @@ def _route(path: str, methods: Mapping[str, Endpoint], gate: Gate) -> Route:
 def _query(request: Request, shape: type[S] | None) -> S | None:
     if shape is None:
         return None
+    given = request.query_params.multi_items()
     try:
-        return msgspec.convert(dict(request.query_params), shape, strict=False)
+        read = msgspec.convert(dict(given), shape, strict=False)
     except msgspec.ValidationError as error:
         raise from_validation(error) from error
+    names = [name for name, _ in given]
+    for name in names:
+        if names.count(name) > 1:
+            raise invalid(name, "is given several times")
+        if getattr(read, name) is None:
+            raise invalid(name, "null is no value; leave it out")
+    return read
 
 
 async def _body(request: Request, shape: type[S] | None) -> S | None:
     if shape is None:
         return None
     content = await body_of(request.headers.get("content-length"), request.receive, BODY_MAX_BYTES)
+    check_shape(content)
     try:
-        if _depth(content) > DEEPEST:
-            detail = f"the body is nested more than {DEEPEST} levels deep"
-            raise Problem(400, "invalid_json", detail, [FieldError("$", detail)])
         read: S = from_json(content or b"{}", shape)
     except ValueError as error:
         raise from_validation(error) from error
     return read
-
-
-def _depth(content: bytes) -> int:
-    """How many brackets stand open at once, outside strings."""
-    depth = deepest = 0
-    for bracket in _BRACKETS.findall(_STRINGS.sub(b"", content)):
-        depth += 1 if bracket in b"[{" else -1
-        deepest = max(deepest, depth)
-    return deepest
-
-
-async def body_of(declared: str | None, receive: Receive, most: int) -> bytes:
-    """The body; one larger than `most` bytes is refused before it is read, or once it shows.
-
-    `declared`: the content-length it came with. Raises Problem (413), ClientDisconnect.
-    """
-    if declared is not None and declared.isdecimal() and int(declared) > most:
-        raise _too_large(most)
-    body, more = bytearray(), True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-        if len(body) > most:
-            raise _too_large(most)
-    return bytes(body)
-
-
-def _too_large(most: int) -> Problem:
-    return Problem(413, "too_large", f"the body is larger than {most} bytes", headers={"connection": "close"})

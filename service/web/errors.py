@@ -147,6 +147,7 @@ def _named_in(detail: str) -> str:
     return parts[1] if "field" in detail and len(parts) > 1 else ""
 
 
-def shape_of(schema: Mapping[str, Any]) -> dict[str, Any]:
+def shape_of(status: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     """An answer with this shape, for the OpenAPI document."""
-    return {"description": "Problem details (RFC 9457).", "content": {MEDIA_TYPE: {"schema": dict(schema)}}}
+    phrase = HTTPStatus(int(status)).phrase if status.isdecimal() else "Something went wrong here, or at the provider"
+    return {"description": f"{phrase} (RFC 9457).", "content": {MEDIA_TYPE: {"schema": dict(schema)}}}

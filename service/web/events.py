@@ -4,16 +4,14 @@ import anyio
 import msgspec
 from starlette.responses import Response
 
-from service.core.event import Event, EventType
+from service.core.event import Event
 from service.store import events
 from service.store.events import Wanted
 from service.web.auth import Scope
 from service.web.endpoint import Call, Endpoint, json_response
 from service.web.errors import invalid
 from service.web.event_stream import event_stream
-from service.web.shapes import EventPage, EventShape, EventsQuery, StreamQuery
-
-TYPES = (*EventType, "generation.*")
+from service.web.shapes import WANTABLE, EventPage, EventShape, EventsQuery, StreamQuery
 
 
 async def list_page(call: Call) -> Response:
@@ -36,8 +34,8 @@ async def list_page(call: Call) -> Response:
 
 
 def _wanted(query: EventsQuery | StreamQuery) -> Wanted:
-    if query.type is not None and query.type not in TYPES:
-        raise invalid("type", f"must be one of {', '.join(TYPES)}")
+    if query.type is not None and query.type not in WANTABLE:
+        raise invalid("type", f"must be one of {', '.join(WANTABLE)}")
     return Wanted(type=query.type, generation=query.generation, provider=query.provider, model=query.model)
 
 

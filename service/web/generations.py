@@ -229,14 +229,15 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="GET", path="/v1/generations/{id}/outputs/{n}", scope=Scope.READ, handle=stream_output,
-        summary="The bytes of an output", answers={200: None, 206: None}, headers={"Range": "part of the bytes"},
+        summary="The bytes of an output", refuses=(416,), answers={200: None, 206: None},
+        headers={"Range": "part of the bytes"},
     ),
     Endpoint(
         method="POST", path="/v1/generations/{id}/poll", scope=Scope.SUBMIT, handle=poll_now,
-        summary="Ask the provider now", answers={200: GenerationShape},
+        summary="Ask the provider now", refuses=(409,), answers={200: GenerationShape},
     ),
     Endpoint(
         method="POST", path="/v1/generations/{id}/cancel", scope=Scope.SUBMIT, handle=cancel_one,
-        summary="Cancel a generation", answers={200: GenerationShape},
+        summary="Cancel a generation", refuses=(409,), answers={200: GenerationShape},
     ),
 )  # fmt: skip

@@ -58,11 +58,11 @@ def _operation(endpoint: Endpoint, by_shape: dict[Any, Any], components: dict[st
         "operationId": endpoint.handle.__module__.rpartition(".")[2] + "_" + endpoint.handle.__name__,
         "parameters": parameters,
         "responses": {str(status): _answer(shape, by_shape) for status, shape in endpoint.answers.items()}
-        | {"default": shape_of(by_shape[ProblemShape])},
+        | {status: shape_of(status, by_shape[ProblemShape]) for status in _refusals(endpoint)},
     }
     if endpoint.body:
         operation["requestBody"] = {
-            "required": True,
+            "required": any(one.required for one in msgspec.structs.fields(endpoint.body)),
             "content": {"application/json": {"schema": by_shape[endpoint.body]}},
         }
     if endpoint.scope:
@@ -71,11 +71,27 @@ def _operation(endpoint: Endpoint, by_shape: dict[Any, Any], components: dict[st
     return operation
 
 
+def _refusals(endpoint: Endpoint) -> list[str]:
+    """Every status of an error it may answer with."""
+    found = set(endpoint.refuses)
+    found |= {401, 403, 429} if endpoint.scope else set()
+    found |= {404} if "{" in endpoint.path else set()
+    found |= {422} if endpoint.query or endpoint.body else set()
+    found |= {400, 408, 413} if endpoint.body else set()
+    return [*(str(status) for status in sorted(found)), "5XX"]
+
+
 def _query_parameters(endpoint: Endpoint, components: dict[str, Any]) -> list[dict[str, Any]]:
     if endpoint.query is None:
         return []
     properties = components[endpoint.query.__name__]["properties"]
-    return [{"name": name, "in": "query", "schema": schema} for name, schema in properties.items()]
+    return [{"name": name, "in": "query", "schema": _sent(schema)} for name, schema in properties.items()]
+
+
+def _sent(schema: dict[str, Any]) -> dict[str, Any]:
+    """As a parameter: it can be left out, and never be null."""
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    return kinds[0] if kinds else schema
 
 
 def _answer(shape: Any, by_shape: dict[Any, Any]) -> dict[str, Any]:

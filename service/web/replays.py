@@ -5,7 +5,6 @@ from typing import Any
 
 from starlette.responses import Response
 
-from service.core.event import EventType
 from service.core.observation import Finding
 from service.core.wire import rfc3339
 from service.flow.order import stored
@@ -19,7 +18,7 @@ from service.web.delivery_shapes import ReplayBody, ReplayedShape, ReplayOneBody
 from service.web.endpoint import Call, Endpoint, json_response, page_response
 from service.web.errors import Problem, invalid
 from service.web.generations import moment
-from service.web.shapes import PageQuery
+from service.web.shapes import WANTABLE, PageQuery
 
 # what: the filters that mean something for it
 CONCERNED = {
@@ -27,7 +26,6 @@ CONCERNED = {
     What.QUARANTINE: {"provider", "generation"},
     What.EVENTS: {"provider", "model", "generation", "type", "subscriber", "missed"},
 }
-TYPES = (*EventType, "generation.*")
 
 
 async def start_one(call: Call) -> Response:
@@ -60,8 +58,8 @@ def _check(what: What, filters: Filters) -> None:
         raise invalid(f"filters.{name}", f"means nothing for {what}; leave it out")
     if filters.finding is not None and filters.finding not in set(Finding):
         raise invalid("filters.finding", f"must be one of {', '.join(Finding)}")
-    if filters.type is not None and filters.type not in TYPES:
-        raise invalid("filters.type", f"must be one of {', '.join(TYPES)}")
+    if filters.type is not None and filters.type not in WANTABLE:
+        raise invalid("filters.type", f"must be one of {', '.join(WANTABLE)}")
 
 
 async def list_page(call: Call) -> Response:
@@ -127,6 +125,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST", path="/v1/replays", scope=Scope.ADMIN, handle=start_one, body=ReplayBody,
         summary="Replay stored webhooks, verify refused ones again, or send events again", answers={202: ReplayShape},
+        refuses=(404,),
     ),
     Endpoint(
         method="GET", path="/v1/replays", scope=Scope.READ, handle=list_page, query=PageQuery,
@@ -138,10 +137,10 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="POST", path="/v1/replays/{id}/cancel", scope=Scope.ADMIN, handle=cancel_one,
-        summary="Cancel a replay", answers={200: ReplayShape},
+        summary="Cancel a replay", refuses=(409,), answers={200: ReplayShape},
     ),
     Endpoint(
         method="POST", path="/v1/webhooks/{id}/replay", scope=Scope.ADMIN, handle=replay_webhook, body=ReplayOneBody,
-        summary="Replay one stored webhook", answers={200: ReplayedShape},
+        summary="Replay one stored webhook", refuses=(409,), answers={200: ReplayedShape},
     ),
 )  # fmt: skip

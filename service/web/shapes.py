@@ -1,22 +1,48 @@
 """The shapes of the HTTP interface, as OpenAPI shows them and requests are validated by."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-Moment = Annotated[str, Meta(description="RFC 3339, UTC", examples=["2026-11-20T12:00:00.000Z"])]
+from service.core.event import EventType
+from service.core.generation import Status
+from service.core.observation import Finding
+from service.providers.catalog import PROVIDERS
+
+Moment = Annotated[
+    str,
+    Meta(description="RFC 3339, UTC", examples=["2026-11-20T12:00:00.000Z"], extra_json_schema={"format": "date-time"}),
+]
 Limit = Annotated[int, Meta(ge=1, le=200, description="how many at most")]
 WaitS = Annotated[float, Meta(ge=0, le=300, description="seconds to wait at most")]
 # No control characters: nothing needs them, and PostgreSQL keeps no NUL.
 PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=PRINTABLE)]
-Url = Annotated[str, Meta(min_length=1, max_length=2048)]
+Url = Annotated[str, Meta(min_length=1, max_length=2048, extra_json_schema={"format": "uri"})]
+Cursor = Annotated[str, Meta(description="the `next` of an earlier page")]
+Position = Annotated[
+    str,
+    Meta(description="as Cursor, or the id of an event in a stream", extra_json_schema={"pattern": "^[0-9]{1,18}$"}),
+]
+
+
+def one_of(words: Iterable[str]) -> Meta:
+    """The words that are taken; who sends another is told them all by whoever takes it."""
+    return Meta(extra_json_schema={"enum": [*words]})
+
+
+ProviderName = Annotated[Name, one_of(PROVIDERS)]
+StatusWord = Annotated[str, one_of(Status)]
+FindingWord = Annotated[str, one_of(Finding)]
+WANTABLE = (*EventType, "generation.*")
+EventWord = Annotated[str, one_of(WANTABLE)]
 
 
 class OrderBody(Struct, forbid_unknown_fields=True):
     """What to generate, with whom."""
 
-    provider: Name
+    provider: ProviderName
     model: Name
     input: Annotated[dict[str, Any], Meta(description="the model's own fields, as the provider documents them")]
     account: Name = "default"
@@ -28,7 +54,7 @@ class OrderBody(Struct, forbid_unknown_fields=True):
 class BulkBody(Struct, forbid_unknown_fields=True):
     """Several generations of one model, ordered in one call where the provider takes that."""
 
-    provider: Name
+    provider: ProviderName
     model: Name
     inputs: Annotated[list[dict[str, Any]], Meta(min_length=1, max_length=100, description="one for each generation")]
     account: Name = "default"
@@ -40,12 +66,12 @@ class BulkBody(Struct, forbid_unknown_fields=True):
 class GenerationsQuery(Struct, forbid_unknown_fields=True):
     """Newest first; `after` is the cursor of the page before."""
 
-    status: str | None = None
+    status: StatusWord | None = None
     provider: Name | None = None
     model: Name | None = None
     since: Moment | None = None
     until: Moment | None = None
-    after: str | None = None
+    after: Cursor | None = None
     limit: Limit = 50
 
 
@@ -60,19 +86,19 @@ class WebhooksQuery(Struct, forbid_unknown_fields=True):
 
     provider: Name | None = None
     generation: Name | None = None
-    finding: str | None = None
+    finding: FindingWord | None = None
     verified: bool | None = None
     since: Moment | None = None
     until: Moment | None = None
-    after: str | None = None
+    after: Cursor | None = None
     limit: Limit = 50
 
 
 class EventsQuery(Struct, forbid_unknown_fields=True):
     """Oldest first, from behind the cursor `after`; `wait` holds an empty page until there is an event."""
 
-    after: str | None = None
-    type: str | None = None
+    after: Position | None = None
+    type: EventWord | None = None
     generation: Name | None = None
     provider: Name | None = None
     model: Name | None = None
@@ -83,8 +109,8 @@ class EventsQuery(Struct, forbid_unknown_fields=True):
 class StreamQuery(Struct, forbid_unknown_fields=True):
     """From behind the cursor `after`, or behind `Last-Event-ID`; without either from now on."""
 
-    after: str | None = None
-    type: str | None = None
+    after: Position | None = None
+    type: EventWord | None = None
     generation: Name | None = None
     provider: Name | None = None
     model: Name | None = None
@@ -93,7 +119,7 @@ class StreamQuery(Struct, forbid_unknown_fields=True):
 class PageQuery(Struct, forbid_unknown_fields=True):
     """`after` is the cursor of the page before."""
 
-    after: str | None = None
+    after: Cursor | None = None
     limit: Limit = 50
 
 

@@ -7,7 +7,6 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from starlette.responses import Response
 
-from service.core.event import EventType
 from service.core.wire import SECOND, rfc3339
 from service.flow.ping import ping
 from service.flow.redeliver import NotServed
@@ -34,9 +33,8 @@ from service.web.endpoint import Call, Endpoint, json_response, page_response
 from service.web.errors import invalid
 from service.web.generations import moment
 from service.web.replays import shown as shown_replay
-from service.web.shapes import PageQuery
+from service.web.shapes import WANTABLE, PageQuery
 
-WANTABLE = (*EventType, "generation.*")
 V1A = "v1a"  # Ed25519, beside the HMAC: https://github.com/standard-webhooks/standard-webhooks
 BOTH_SIGN_S = 24 * 3600  # after a rotation
 
@@ -209,11 +207,11 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="POST", path="/v1/subscribers/{id}/ping", scope=Scope.ADMIN, handle=ping_one,
-        summary="Send a subscriber a ping", answers={202: PingShape},
+        summary="Send a subscriber a ping", refuses=(409,), answers={202: PingShape},
     ),
     Endpoint(
         method="POST", path="/v1/subscribers/{id}/recover", scope=Scope.ADMIN, handle=recover, body=RecoverBody,
-        summary="Send a subscriber everything again that it missed", answers={202: ReplayShape},
+        summary="Send a subscriber everything again that it missed", refuses=(409,), answers={202: ReplayShape},
     ),
     Endpoint(
         method="DELETE", path="/v1/subscribers/{id}", scope=Scope.ADMIN, handle=delete,

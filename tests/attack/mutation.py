@@ -62,7 +62,7 @@ def _head(seed, other, dice):
     head, _, body = seed.partition(gap)
     lines = head.decode("latin-1").splitlines()
     kind = dice.randrange(3)
-    if kind == 0 and lines[0].startswith("HTTP/"):
+    if kind == 0 and lines and lines[0].startswith("HTTP/"):
         lines[0] = f"HTTP/1.1 {dice.choice(STATUSES)} Words"
     elif kind == 1:
         lines.append(dice.choice(HEADERS))

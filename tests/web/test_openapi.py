@@ -27,7 +27,7 @@ async def test_every_route_is_in_the_document_and_nothing_else(tools):
 
 def schema_of(method, path, status):
     responses = DOCUMENT["paths"][path][method.lower()]["responses"]
-    content = responses.get(str(status), responses["default"]).get("content", {})
+    content = responses[str(status)].get("content", {})
     (media,) = content.values()
     return {**media["schema"], "components": DOCUMENT["components"]}
 
@@ -124,3 +124,26 @@ async def test_what_goes_wrong_here_is_told_without_detail(client, tools, monkey
 
     assert (500, "internal") == (answer.status_code, answer.json()["code"])
     assert "secret" not in answer.text
+
+
+async def test_a_body_is_required_where_it_must_say_something(client, ids):
+    """An empty one is `{}`."""
+    required = {
+        f"{method.upper()} {path}": operation["requestBody"]["required"]
+        for path, methods in DOCUMENT["paths"].items()
+        for method, operation in methods.items()
+        if "requestBody" in operation
+    }
+
+    assert required["POST /v1/generations"]
+    assert not required["PATCH /v1/subscribers/{id}"]
+    for name, must_say in required.items():
+        method, _, path = name.partition(" ")
+        answer = await client.request(method, path.replace("{id}", ids[path.split("/")[2]]))
+        assert must_say == (answer.status_code == 422), (name, answer.text)
+
+
+async def test_a_query_says_each_thing_once_and_never_null(client):
+    for query, field in (("verified=null", "verified"), ("limit=5&limit=5", "limit"), ("verified=", "verified")):
+        answer = await client.get(f"/v1/webhooks?{query}")
+        assert (422, field) == (answer.status_code, answer.json()["errors"][0]["field"]), query

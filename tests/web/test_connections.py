@@ -1,0 +1,152 @@
+"""Connections that cost their peer nothing cost us little; each with limits small enough to be reached at once."""
+
+import anyio
+import pytest
+from starlette.responses import Response
+
+from service.web import connections, intake
+from service.web.app import make_app
+from service.web.connections import guarded, most_connections
+from tests.serving import served
+from tests.web.conftest import KEY
+
+HEAD = b"GET /health/live HTTP/1.1\r\nHost: x\r\n"
+FIRST = b"HTTP/1.1 "
+
+
+@pytest.fixture
+async def few(tools):
+    """The service with five places; its port."""
+    async with served(lambda _: make_app(tools, KEY), http=guarded(5)) as port:
+        yield port
+
+
+@pytest.fixture
+async def connected():
+    """Makes peers that have said this; they are gone with the test."""
+    made = []
+
+    async def connect(port, said=b""):
+        made.append(await anyio.connect_tcp("127.0.0.1", port))
+        if said:
+            await made[-1].send(said)
+        return made[-1]
+
+    yield connect
+    for stream in made:
+        await stream.aclose()
+
+
+async def heard(stream):
+    """All that it is told until the connection ends; the status, or None for none."""
+    told = b""
+    try:
+        while True:
+            told += await stream.receive()
+    except (anyio.EndOfStream, anyio.BrokenResourceError):
+        return int(told[len(FIRST) :][:3]) if told else None
+
+
+async def answered(stream, said=HEAD + b"\r\n"):
+    """The status of one answer."""
+    await stream.send(said)
+    return int((await stream.receive())[len(FIRST) :][:3])
+
+
+async def test_who_says_nothing_is_hung_up_on(connected, few, monkeypatch):
+    monkeypatch.setattr(connections, "HEAD_S", 0.05)
+
+    assert 408 == await heard(await connected(few))
+    assert 408 == await heard(await connected(few, HEAD))
+
+
+async def test_the_rest_of_a_further_head_is_awaited_for_as_long(connected, few, monkeypatch):
+    monkeypatch.setattr(connections, "HEAD_S", 0.05)
+    stream = await connected(few)
+    assert 200 == await answered(stream)
+
+    await stream.send(HEAD)
+
+    assert 408 == await heard(stream)
+
+
+async def test_a_head_that_never_ends_is_too_large(connected, few, monkeypatch):
+    monkeypatch.setattr(connections, "HEAD_MAX_BYTES", 1000)
+
+    assert 431 == await heard(await connected(few, HEAD + b"X-One: " + b"x" * 2000))
+    assert 431 == await heard(await connected(few, b"GET /" + b"x" * 2000))
+    many = b"".join(b"X-%d: %s\r\n" % (number, b"x" * 100) for number in range(50))
+    assert 400 == await heard(await connected(few, HEAD + many + b"\r\n"))
+
+
+async def test_what_comes_behind_a_body_in_chunks_is_bounded_too(connected, few, monkeypatch):
+    monkeypatch.setattr(connections, "HEAD_MAX_BYTES", 1000)
+    head = b"POST /v1/generations HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+    key = b"Authorization: Bearer " + KEY.encode() + b"\r\n\r\n2\r\n{}\r\n"
+    trailers = b"".join(b"X-%d: %s\r\n" % (number, b"x" * 100) for number in range(50))
+
+    assert 400 == await heard(await connected(few, head + key + b"0\r\n" + trailers))
+
+
+async def test_a_new_connection_takes_the_place_of_the_one_that_idled_for_longest(connected, few):
+    first = await connected(few)
+    others = [await connected(few) for _ in range(4)]
+    assert 200 == await answered(first)  # it is now the one that was used last
+
+    newest = await connected(few)
+
+    assert None is await heard(others[0])
+    assert [200] * 5 == [await answered(stream) for stream in (first, newest, *others[1:])]
+
+
+async def test_where_everybody_is_busy_nobody_is_thrown_out(connected):
+    async def busy(scope, receive, send):
+        if scope["path"] == "/wait":
+            waiting.append(None)
+            await free.wait()
+        await Response(b"ok")(scope, receive, send)
+
+    waiting, free = [], anyio.Event()
+    async with served(lambda _: busy, http=guarded(2), lifespan="off") as port:
+        working = [await connected(port, b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(2)]
+        while len(waiting) < 2:
+            await anyio.wait_all_tasks_blocked()
+        assert None is await heard(await connected(port))
+        free.set()
+        assert [200, 200] == [int((await stream.receive())[len(FIRST) :][:3]) for stream in working]
+
+
+async def test_a_body_that_drips_is_not_awaited_for_ever(connected, few, client, monkeypatch):
+    monkeypatch.setattr(intake, "GRACE_S", 0.05)
+    head = b"POST /v1/generations HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nAuthorization: Bearer %s\r\n\r\n{"
+
+    assert 408 == await heard(await connected(few, head % KEY.encode()))
+
+
+async def test_a_webhook_that_drips_is_not_awaited_for_ever(connected, few, tools, monkeypatch):
+    monkeypatch.setattr(intake, "GRACE_S", 0.05)
+    path = tools.callbacks.url("eachlabs", "default", "gen_1").partition("example.com")[2]
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{{"
+
+    assert 408 == await heard(await connected(few, head.encode()))
+
+
+async def test_bodies_that_are_too_much_together_are_refused_one_by_one(connected, few, client, monkeypatch):
+    monkeypatch.setattr(intake, "TOGETHER_MAX_BYTES", 1000)
+    head = b"POST /v1/generations HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\nAuthorization: Bearer %s\r\n\r\n"
+    slow = await connected(few, head % KEY.encode() + b"{" * 600)
+    while not intake._HELD.bytes:
+        await anyio.wait_all_tasks_blocked()
+
+    busy = await client.post("/v1/generations", content=b"{" * 500)
+    await slow.send(b"{" * 300)
+    freed = int((await slow.receive())[len(FIRST) :][:3])
+    after = await client.post("/v1/generations", content=b"{" * 500)
+
+    assert (503, "busy", "5") == (busy.status_code, busy.json()["code"], busy.headers["retry-after"])
+    assert [400, 400] == [freed, after.status_code]
+    assert 0 == intake._HELD.bytes
+
+
+def test_half_of_the_files_are_for_connections():
+    assert 16 <= most_connections() <= connections.MOST
