@@ -18,6 +18,7 @@ class ApiKey:
     name: str
     scopes: tuple[str, ...]
     created_at: Micros
+    expires_at: Micros | None = None
     revoked_at: Micros | None = None
 
 
@@ -26,18 +27,24 @@ async def insert(tx: Tx, key: ApiKey, digest: str) -> None:
     await tx.fetch(
         SQL["insert_key"],
         id=key.id, name=key.name, digest=digest, scopes=to_json(key.scopes), created_at=key.created_at,
+        expires_at=key.expires_at,
     )  # fmt: skip
 
 
-async def by_digest(tx: Tx, digest: str) -> ApiKey | None:
-    """The key with this digest that is not revoked."""
-    rows = await tx.fetch(SQL["key_by_digest"], digest=digest)
+async def by_digest(tx: Tx, digest: str, now: Micros) -> ApiKey | None:
+    """The key with this digest that is not revoked and has not ended."""
+    rows = await tx.fetch(SQL["key_by_digest"], digest=digest, now=now)
     return _from_row(rows[0]) if rows else None
 
 
 async def listed(tx: Tx) -> Sequence[ApiKey]:
     """Every key, oldest first."""
     return [_from_row(row) for row in await tx.fetch(SQL["list_keys"])]
+
+
+async def expire(tx: Tx, key_id: str, at: Micros) -> ApiKey:
+    """It ends then, and is given as it is now. Raises Missing for one that is revoked, or ends before."""
+    return _from_row(await one(tx, SQL["expire_key"], id=key_id, expires_at=at))
 
 
 async def revoke(tx: Tx, key_id: str, now: Micros) -> None:
@@ -51,5 +58,6 @@ def _from_row(row: Row) -> ApiKey:
         name=row["name"],
         scopes=tuple(from_json(row["scopes"])),
         created_at=row["created_at"],
+        expires_at=row["expires_at"],
         revoked_at=row["revoked_at"],
     )

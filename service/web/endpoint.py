@@ -8,6 +8,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+import structlog
 
 from service.core.wire import from_json
 from service.flow.tools import Tools
@@ -15,6 +16,8 @@ from service.store.keys import ApiKey
 from service.web.auth import Gate, Scope
 from service.web.errors import from_validation, invalid, problem_of
 from service.web.intake import BODY_MAX_BYTES, body_of, check_shape
+
+log = structlog.get_logger()
 
 S = TypeVar("S")
 
@@ -57,6 +60,16 @@ class Endpoint:
         int, ...
     ] = ()  # how it may answer besides; what follows from its scope, path, query and body is known
 
+    @property
+    def name(self) -> str:
+        """As the document and the log call it."""
+        return self.handle.__module__.rpartition(".")[2] + "_" + self.handle.__name__
+
+    @property
+    def administrative(self) -> bool:
+        """It changes how the service works, so the log says who did it."""
+        return self.scope is Scope.ADMIN and self.method != "GET"
+
 
 def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer."""
@@ -84,7 +97,8 @@ def _route(path: str, methods: Mapping[str, Endpoint], gate: Gate) -> Route:
         try:
             key = KEY_OF_NOBODY
             if endpoint.scope is not None:
-                key = await gate.admit(request.headers.get("authorization"), endpoint.scope)
+                address = request.client.host if request.client else ""
+                key = await gate.admit(request.headers.get("authorization"), endpoint.scope, address)
             call = Call(
                 tools=gate.tools,
                 key=key,
@@ -92,11 +106,25 @@ def _route(path: str, methods: Mapping[str, Endpoint], gate: Gate) -> Route:
                 query=_query(request, endpoint.query),
                 body=await _body(request, endpoint.body),
             )
-            return await endpoint.handle(call)
+            answer = await endpoint.handle(call)
         except Exception as error:  # noqa: BLE001 - the one place where errors become answers
             return problem_of(error).response()
+        if endpoint.administrative:
+            _told(endpoint, call, answer)
+        return answer
 
     return Route(path, serve, methods=list(methods))
+
+
+def _told(endpoint: Endpoint, call: Call, answer: Response) -> None:
+    """Who did what to what."""
+    made = answer.headers.get("location", "").rpartition("/")[2]
+    log.info(
+        "administered",
+        act=endpoint.name,
+        key_id=call.key.id,
+        subject=call.request.path_params.get("id") or made or None,
+    )
 
 
 def _query(request: Request, shape: type[S] | None) -> S | None:

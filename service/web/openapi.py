@@ -55,7 +55,7 @@ def _operation(endpoint: Endpoint, by_shape: dict[Any, Any], components: dict[st
     ]
     operation: dict[str, Any] = {
         "summary": endpoint.summary,
-        "operationId": endpoint.handle.__module__.rpartition(".")[2] + "_" + endpoint.handle.__name__,
+        "operationId": endpoint.name,
         "parameters": parameters,
         "responses": {str(status): _answer(shape, by_shape) for status, shape in endpoint.answers.items()}
         | {status: shape_of(status, by_shape[ProblemShape]) for status in _refusals(endpoint)},

@@ -40,7 +40,7 @@ def test_keys_are_listed_oldest_first_without_their_text(arrivals):
     assert [("one", ["read"], None), ("two", ["admin"], None)] == [
         (key["name"], key["scopes"], key["revoked_at"]) for key in listed
     ]
-    assert {"id", "name", "scopes", "created_at", "revoked_at"} == set(listed[0])
+    assert {"id", "name", "scopes", "created_at", "expires_at", "revoked_at"} == set(listed[0])
     for key in (first, second):
         assert key["key"] not in result.stdout
 
@@ -51,7 +51,7 @@ def test_keys_for_people_are_a_table(arrivals):
     result = arrivals("keys", "list")
     assert 0 == result.exit_code
     head, line = result.stdout.splitlines()
-    assert ["id", "name", "scopes", "created_at", "revoked_at"] == head.split()
+    assert ["id", "name", "scopes", "created_at", "expires_at", "revoked_at"] == head.split()
     assert [key["id"], "[one]", "read,", "submit"] == line.split()[:4]
     assert "-" == line.split()[-1]
 
@@ -77,3 +77,45 @@ def test_wrong_usage_is_said(arrivals, arguments):
 
 def test_keys_is_a_command():
     assert "keys" in COMMANDS
+
+
+def test_key_for_a_while_ends(arrivals):
+    key = made(arrivals, "ci", "--days", 0.5)
+    (listed,) = json.loads(arrivals("keys", "list", "--json").stdout)
+
+    assert key["expires_at"] == listed["expires_at"] > listed["created_at"]
+    assert made(arrivals, "for ever")["expires_at"] is None
+
+
+def test_rotated_key_lasts_on_for_a_while_beside_the_new_one(arrivals):
+    old = made(arrivals, "app", "--scope", "submit")
+    new = json.loads(arrivals("keys", "rotate", old["id"], "--hours", 2, "--json").stdout)
+    first, second = json.loads(arrivals("keys", "list", "--json").stdout)
+
+    assert ("app", ["submit"], None) == (new["name"], new["scopes"], new["expires_at"])
+    assert (old["id"], new["id"]) == (first["id"], second["id"])
+    assert first["expires_at"] > first["created_at"]
+    assert old["key"] != new["key"]
+
+
+def test_what_is_done_to_keys_is_told_without_their_text(arrivals):
+    make = arrivals("keys", "make", "app")
+    (listed,) = json.loads(arrivals("keys", "list", "--json").stdout)
+    rotate = arrivals("keys", "rotate", listed["id"])
+    revoke = arrivals("keys", "revoke", listed["id"])
+
+    told = make.stderr + rotate.stderr + revoke.stderr
+    for act in ("key_made", "key_rotated", "key_revoked"):
+        assert act in told
+    assert listed["id"] in told
+    assert make.stdout.strip() not in told
+    assert rotate.stdout.strip() not in told
+
+
+def test_key_that_is_not_there_cannot_be_rotated(arrivals):
+    result = arrivals("keys", "rotate", "key_none")
+
+    assert (1, "arrivals: there is no key key_none that lasts so long and is not revoked\n") == (
+        result.exit_code,
+        result.stderr[result.stderr.index("arrivals: ") :],
+    )

@@ -1,5 +1,7 @@
 """API keys are found by digest, until they are revoked."""
 
+from dataclasses import replace
+
 import pytest
 
 from service.store import keys
@@ -15,8 +17,8 @@ KEY = ApiKey(id="key_1", name="a ☂", scopes=("read", "submit"), created_at=T0)
 async def test_key_is_found_by_its_digest_alone(database):
     async with database.transaction() as tx:
         await keys.insert(tx, KEY, "digest-1")
-        assert KEY == await keys.by_digest(tx, "digest-1")
-        assert await keys.by_digest(tx, "key_1") is None
+        assert KEY == await keys.by_digest(tx, "digest-1", T0)
+        assert await keys.by_digest(tx, "key_1", T0) is None
 
 
 async def test_revoked_key_opens_nothing_and_is_still_listed(database):
@@ -25,7 +27,7 @@ async def test_revoked_key_opens_nothing_and_is_still_listed(database):
         await keys.insert(tx, other, "digest-2")
         await keys.insert(tx, KEY, "digest-1")
         await keys.revoke(tx, "key_1", T0 + 5)
-        assert await keys.by_digest(tx, "digest-1") is None
+        assert await keys.by_digest(tx, "digest-1", T0) is None
         assert [("key_1", T0 + 5), ("key_2", None)] == [(key.id, key.revoked_at) for key in await keys.listed(tx)]
 
 
@@ -36,3 +38,22 @@ async def test_revoking_what_is_not_there_or_revoked_already_is_said(database, k
         await keys.revoke(tx, "key_1", T0)
         with pytest.raises(Missing, match="revoke_key"):
             await keys.revoke(tx, key_id, T0)
+
+
+async def test_key_ends_at_its_moment(database):
+    async with database.transaction() as tx:
+        await keys.insert(tx, replace(KEY, expires_at=T0 + 5), "digest-1")
+        assert await keys.by_digest(tx, "digest-1", T0 + 4) is not None
+        assert await keys.by_digest(tx, "digest-1", T0 + 5) is None
+
+
+async def test_key_that_is_to_end_never_ends_later_than_before(database):
+    async with database.transaction() as tx:
+        await keys.insert(tx, KEY, "digest-1")
+        assert T0 + 5 == (await keys.expire(tx, "key_1", T0 + 5)).expires_at
+        assert T0 + 3 == (await keys.expire(tx, "key_1", T0 + 3)).expires_at
+        with pytest.raises(Missing, match="expire_key"):
+            await keys.expire(tx, "key_1", T0 + 4)
+        await keys.revoke(tx, "key_1", T0)
+        with pytest.raises(Missing, match="expire_key"):
+            await keys.expire(tx, "key_1", T0)

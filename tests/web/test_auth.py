@@ -1,9 +1,15 @@
+"""Who is asking, what they may do, and what is told of it."""
+
+import json
+
 import httpx
 import pytest
 
+from service.logs import configure
 from service.store import keys
 from service.web.app import ENDPOINTS
-from service.web.auth import Scope, make_key
+from service.web.auth import Scope, make_key, rotate_key
+from service.web.failures import BURST
 from tests.databases import everything
 
 OPEN = {"/health/live", "/health/ready", "/openapi.json"}
@@ -60,3 +66,86 @@ async def test_no_key_is_kept_as_text(tools):
 
     assert "any" in kept
     assert text not in kept
+
+
+def bearer(text):
+    """The header that carries the key."""
+    return {"authorization": f"Bearer {text}"}
+
+
+async def test_a_key_that_has_ended_is_nobody(tools, base_url, clock):
+    _, text = await make_key(tools, "for a while", [Scope.READ], lasts_s=60)
+
+    async with httpx.AsyncClient(base_url=base_url, headers=bearer(text), trust_env=False, verify=False) as one:
+        before = await one.get("/v1/generations")
+        clock.advance(60)
+        after = await one.get("/v1/generations")
+
+    assert [200, 401] == [before.status_code, after.status_code]
+
+
+async def test_a_rotated_key_and_the_new_one_both_open_for_a_while(tools, base_url, clock):
+    old, old_text = await make_key(tools, "app", [Scope.READ])
+    _, new_text = await rotate_key(tools, old.id, 60)
+
+    async with httpx.AsyncClient(base_url=base_url, trust_env=False, verify=False) as one:
+        told = []
+        for _ in range(2):
+            answers = [await one.get("/v1/events", headers=bearer(text)) for text in (old_text, new_text)]
+            told += [answer.status_code for answer in answers]
+            clock.advance(60)
+
+    assert [200, 200, 401, 200] == told
+
+
+async def test_who_guesses_has_to_wait_and_who_has_a_key_does_not(tools, base_url, clock):
+    """Also from the same address: behind a proxy everybody has one."""
+    _, known = await make_key(tools, "known", [Scope.READ])
+    _, fresh = await make_key(tools, "fresh", [Scope.READ])
+
+    async with httpx.AsyncClient(base_url=base_url, trust_env=False, verify=False) as one:
+
+        async def asked(text):
+            return await one.get("/v1/generations", headers=bearer(text))
+
+        first = await asked(known)
+        guesses = [(await asked(f"guess-{number}")).status_code for number in range(BURST)]
+        refused = await asked("one more")
+        others = [(await asked(text)).status_code for text in (known, fresh)]
+        clock.advance(float(refused.headers["retry-after"]))
+        after = await asked(fresh)
+
+    assert [401] * BURST == guesses
+    assert (429, "too_many_failures") == (refused.status_code, refused.json()["code"])
+    assert [200, 200, 429, 200] == [first.status_code, *others, after.status_code]
+
+
+ACTS = [one for one in ENDPOINTS if one.scope is Scope.ADMIN and one.method != "GET"]
+BODIES = {
+    "create": {"url": "https://example.com/x"}, "change": {"description": "x"}, "start_one": {"what": "events"},
+    "recover": {"since": "2026-11-20"},
+}  # fmt: skip
+
+
+async def test_every_administrative_act_is_told_with_who_did_it_to_what(tools, client, ordered, upstream, capsys):
+    """And no act that was refused."""
+    subscriber = (await client.post("/v1/subscribers", json=BODIES["create"])).json()["id"]
+    configure("json", "info")
+    try:
+        for act in ACTS:
+            path = act.path.replace("{id}", subscriber)
+            await client.request(act.method, path, json=BODIES.get(act.handle.__name__, {}))
+        await client.post("/v1/subscribers", json={"url": "ftp://nowhere"})
+    finally:
+        configure("json", "error")
+
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    told = {line["act"]: line for line in lines if line["event"] == "administered"}
+    assert {
+        "subscribers_create", "subscribers_change", "subscribers_rotate", "subscribers_ping_one", "subscribers_recover",
+        "subscribers_delete", "replays_start_one",
+    } <= told.keys()  # fmt: skip
+    assert {"key_settings"} == {line["key_id"] for line in told.values()}
+    assert subscriber == told["subscribers_rotate"]["subject"]
+    assert told["replays_start_one"]["subject"].startswith("rpl_")
+    assert 1 == len([line for line in lines if line["event"] == "administered" and line["act"] == "subscribers_create"])
