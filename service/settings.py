@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import difflib
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from service import setting_values as values
 from service.core.admission import Budget
@@ -53,6 +54,15 @@ class Settings:
     cadence: Cadence = field(default_factory=Cadence)
     retention: Retention = field(default_factory=Retention)
     accounts: Mapping[tuple[str, str], AccountSettings] = field(default_factory=dict)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Everything here that nobody may see."""
+        accounts = [found.account for found in self.accounts.values()]
+        password = urlsplit(self.database).password if self.database_path is None else None
+        own = (*self.secret_keys, self.api_key, self.callback_secret, password and unquote(password))
+        theirs = (secret for account in accounts for secret in (account.api_key, *account.webhook_secrets))
+        return tuple(secret for secret in (*own, *theirs) if secret)
 
     @property
     def database_path(self) -> Path | None:

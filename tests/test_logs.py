@@ -1,17 +1,23 @@
 """What is logged says what happened, and holds no secret of anybody."""
 
 import json
+import logging
 
 import pytest
 import structlog
 
-from service.logs import configure
+from service.logs import HIDDEN, configure, tell_crash
+from service.transport import NoAnswer, Reason
 
 
 @pytest.fixture
 def _restored():
     yield
     configure("json", "error")
+
+
+def fail_with(error):
+    raise error
 
 
 def fail():
@@ -46,3 +52,87 @@ def test_a_line_is_one_json_object(capsys):
     (line,) = capsys.readouterr().err.splitlines()
     told = json.loads(line)
     assert ("event_announced", "gen_1", "info") == (told["event"], told["generation_id"], told["level"])
+
+
+SECRET = 'quite"secret\\text'
+OURS = (
+    "whsec_" + "AbCd+/=" * 6, "whsk_" + "AbCd1234" * 5, "arr_" + "Ab-_1" * 8, "gen_1.default~" + "aB3-_" * 8 + "abc",
+    "https://x.example/callbacks/eachlabs/gen_1.default~abcdefgh", "Authorization: Bearer abcdefgh.ijkl",
+    "postgresql://user:pass%20word@host/db",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+@pytest.mark.usefixtures("_restored")
+def test_no_secret_stands_in_a_line_whoever_logs_it(log_format, capsys):
+    configure(log_format, "debug", [SECRET, "short"])
+
+    structlog.get_logger().info(f"said {SECRET}", because=SECRET, url=f"https://x/{SECRET}/y", count=5)
+    for text in OURS:
+        structlog.get_logger().debug("said", text=text, nested={"in": [text]})
+
+    told = capsys.readouterr().err
+    assert SECRET not in told
+    assert "secret" not in told.replace("whsec", "")
+    parts = ("AbCd+/=AbCd", "AbCd1234AbCd", "Ab-_1Ab-_1", "aB3-_aB3-_", "default~abcdefgh", "abcdefgh.ijkl", "pass%20")
+    for secret in parts:
+        assert secret not in told, secret
+    assert told.count(HIDDEN) >= 3 + 2 * len(OURS)
+    assert "whsec_" in told
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+@pytest.mark.usefixtures("_restored")
+def test_a_crash_says_where_and_not_what_was_sent(log_format, capsys):
+    """A decoder, a database and Python itself put what they choke on into their words."""
+    configure(log_format)
+
+    try:
+        try:
+            int("a prompt that somebody sent")
+        except ValueError:
+            inner = [KeyError("their key"), OSError(28, "No space left", "prompt.txt")]
+            fail_with(ExceptionGroup("about a prompt", inner))
+    except ExceptionGroup:
+        structlog.get_logger().exception("went_wrong")
+    try:
+        fail_with(NoAnswer(Reason.TIMEOUT, "nobody there"))
+    except NoAnswer:
+        structlog.get_logger().exception("went_wrong")
+
+    told = capsys.readouterr().err
+    assert "prompt" not in told
+    assert "their key" not in told
+    for word in ("ValueError", "ExceptionGroup", "KeyError", "No space left", "timeout: nobody there", "test_logs.py"):
+        assert word in told, word
+
+
+@pytest.mark.usefixtures("_restored")
+def test_libraries_are_heard_in_our_form_without_what_they_fill_in(capsys):
+    configure("json", "info")
+
+    logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
+    logging.getLogger("asyncio").error("Task exception was never retrieved\nfuture: <Task exception=Error('a prompt')>")
+    logging.getLogger("psycopg.pool").warning("error connecting in %r: %s", "pool-1", "no route to host")
+    logging.getLogger("any").info("nobody wants to know")
+    try:
+        fail_with(RuntimeError("a prompt"))
+    except RuntimeError:
+        logging.getLogger("uvicorn.error").exception("Exception in ASGI application\n")
+
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [
+        ("library_said", "Task exception was never retrieved"),
+        ("library_said", "error connecting in 'pool-1': no route to host"),
+        ("library_failed", "Exception in ASGI application"),
+    ] == [(line["event"], line["said"]) for line in lines]
+    assert "prompt" not in json.dumps(lines)
+    assert "RuntimeError" == lines[-1]["exception"][-1]["type"]
+
+
+def test_what_ends_a_process_is_told_alike(capsys):
+    tell_crash(RuntimeError, RuntimeError("a prompt"), None)
+
+    told = capsys.readouterr().err
+    assert "RuntimeError" in told
+    assert "prompt" not in told

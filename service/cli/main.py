@@ -11,6 +11,7 @@ import click
 
 from service import __version__
 from service.client import ServiceError, Unreachable
+from service.logs import tell_crash
 from service.settings import BadSetting, Settings, read_settings
 from service.store.base import StoreError
 
@@ -59,6 +60,7 @@ def main() -> None:
 
     Settings come from the environment (ARRIVALS_…); the README lists them.
     """
+    sys.excepthook = tell_crash
 
 
 def settings_from_environment() -> Settings:

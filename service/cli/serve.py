@@ -49,6 +49,7 @@ def serve_command(*, web_only: bool, workers_only: bool) -> None:
     settings = settings_from_environment()
     configure(settings.log_format, settings.log_level)
     settings, made = with_keys(settings)
+    configure(settings.log_format, settings.log_level, settings.secrets)
     if made:
         log.info(
             "keys_made", path=str(keyring_path(settings)), hint="the API key and the signing keys are in this file"
