@@ -1,0 +1,31 @@
+"""The service with two mistakes in it, whose exceptions hold what was sent: `python -m tests.attack.crashing serve`."""
+
+import sys
+
+from service.cli.main import main
+from service.flow import timeline
+from service.providers.base import route_of
+from service.providers.catalog import PROVIDERS
+from service.web import generations
+from tests.attack.canaries import PLANTED
+
+HEADER = b"crash"
+
+
+def _broken_reader(reply, target):
+    if HEADER in reply.body:
+        raise RuntimeError(f"nobody expected {reply.body!r} of {target}")
+    return _read(reply, target)
+
+
+async def _broken_timeline(tools, generation_id):
+    if generation_id == "crash":
+        raise KeyError(f"{PLANTED['what crashes a request']} {tools.callback_secret}")
+    return await timeline.timeline(tools, generation_id)
+
+
+question = route_of(PROVIDERS["eachlabs"], "flux-1-1-pro").dialect.poll
+_read = question.read
+object.__setattr__(question, "read", _broken_reader)
+generations.timeline = _broken_timeline
+sys.exit(main())
