@@ -26,6 +26,7 @@ from service.destinations import Destinations
 
 CONNECT_TIMEOUT_S = 10.0
 REPLY_MAX_BYTES = 32 * 1024 * 1024  # a provider may inline an image in its answer
+SLOWEST_BYTES_PER_S = 1024  # of a file that is passed on as it comes
 USER_AGENT = "Arrivals"
 FAILURES = (aiohttp.ClientError, httpx.InvalidURL, OSError, ValueError)  # every way a call can go wrong
 
@@ -131,7 +132,7 @@ class Transport:
     async def fetch(self, call: HttpCall, *, provider: bool, timeout_s: float = 30.0) -> AsyncIterator[Streamed]:
         """A reply as it comes, from a provider's own origin or from anywhere. Raises NotSent, NoAnswer."""
         session = self._fetch if provider else self._guarded(call.url)
-        async with self._opened(session, call, timeout_s, timeout_s) as reply:
+        async with self._opened(session, call, timeout_s, timeout_s, drips=False) as reply:
             yield reply
 
     @asynccontextmanager
@@ -142,13 +143,13 @@ class Transport:
 
     @asynccontextmanager
     async def _opened(
-        self, session: aiohttp.ClientSession, call: HttpCall, answer_s: float, each_s: float
+        self, session: aiohttp.ClientSession, call: HttpCall, answer_s: float, each_s: float, *, drips: bool = True
     ) -> AsyncIterator[Streamed]:
         try:
             with anyio.fail_after(answer_s):
                 response = await _send(session, call, None)
             try:
-                body = _in_time(response.content.iter_any(), each_s)
+                body = _in_time(response.content.iter_any(), each_s, drips=drips)
                 yield Streamed(http_status=response.status, headers=joined(response.headers.items()), body=body)
             finally:
                 response.close()
@@ -232,14 +233,20 @@ def _url(text: str) -> URL:
         raise httpx.InvalidURL(str(error)) from error
 
 
-async def _in_time(chunks: AsyncIterator[bytes], each_s: float) -> AsyncIterator[bytes]:
-    """The chunks, each within the time; a host that stalls does not hold a connection for ever."""
+async def _in_time(chunks: AsyncIterator[bytes], each_s: float, *, drips: bool) -> AsyncIterator[bytes]:
+    """The chunks, each within the time; a host that stalls does not hold a connection for ever.
+
+    Nor does one that lets a byte fall now and then, unless it `drips` rightly: a stream is silent between its events.
+    """
+    left_s = each_s  # to wait; what comes earns more of it
     while True:
-        with anyio.fail_after(each_s):
+        began = anyio.current_time()
+        with anyio.fail_after(each_s if drips else min(each_s, left_s)):
             try:
                 chunk = await anext(chunks)
             except StopAsyncIteration:
                 return
+        left_s += len(chunk) / SLOWEST_BYTES_PER_S - (anyio.current_time() - began)
         yield chunk
 
 
