@@ -9,6 +9,7 @@ import anyio
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
+import structlog
 
 from service.core.event import public
 from service.core.generation import Generation, Status
@@ -22,6 +23,7 @@ from service.flow.timeline import timeline
 from service.flow.tools import Tools
 from service.store import generations, outputs
 from service.store.generations import LAST, NEVER, Listing
+from service.transport import NoAnswer
 from service.web.auth import Scope
 from service.web.endpoint import Call, Endpoint, json_response, page_response
 from service.web.errors import Problem, invalid
@@ -36,6 +38,8 @@ from service.web.shapes import (
     WaitQuery,
 )
 
+log = structlog.get_logger()
+
 SLACK: Micros = 60 * SECOND  # an id is made a little before its order is stored
 _PREFERRED_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?:$|[,;\s])")  # RFC 7240 section 4.3
 LONGEST_WAIT_S = 300.0
@@ -49,7 +53,7 @@ PASSED_ON = (
     "etag",
     "last-modified",
 )
-UNSATISFIABLE_RANGE, FIRST_ERROR = 416, 400
+HANDED_OUT = frozenset({200, 206, 416})
 
 
 async def submit_order(call: Call) -> Response:
@@ -179,10 +183,10 @@ async def stream_output(call: Call) -> Response:
         return bytes_response(kept.content, kept.content_type, f'"{generation.id}-{number}"', asked)
     async with AsyncExitStack() as opened:
         reply = await opened.enter_async_context(fetch(call.tools, generation, generation.outputs[int(number)], asked))
-        if reply.http_status >= FIRST_ERROR and reply.http_status != UNSATISFIABLE_RANGE:
+        if reply.http_status not in HANDED_OUT:
             raise Problem(502, "output_unavailable", f"the provider answered HTTP {reply.http_status} for this output")
         told = {name: reply.headers[name] for name in PASSED_ON if name in reply.headers}
-        headers = {name: value for name, value in told.items() if value.isascii()}
+        headers = {name: value for name, value in told.items() if value.isascii() and value.isprintable()}
         headers |= NOT_TO_BE_RUN
         return Relayed(opened.pop_all(), reply.body, reply.http_status, headers)
 
@@ -197,9 +201,12 @@ class Relayed(StreamingResponse):
         self._opened = opened
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        """As any streaming response."""
-        async with self._opened:
-            await super().__call__(scope, receive, send)
+        """As any streaming response; what breaks off there breaks off here, so that nobody takes it for whole."""
+        try:
+            async with self._opened:
+                await super().__call__(scope, receive, send)
+        except NoAnswer as broken:
+            log.info("output_broken_off", path=scope["path"], because=str(broken))
 
 
 WAIT = {"Prefer": "`wait=SECONDS` holds the answer until the generation closes (RFC 7240)"}
