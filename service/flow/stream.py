@@ -170,9 +170,16 @@ async def _broken_off(tools: Tools, generation: Generation, heard: _Heard) -> No
 
 
 async def _events(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The data of each event, to the end or to what says so. Raises NoAnswer for one that never ends."""
-    buffer = bytearray()
+    """The data of each event, to the end or to what says so.
+
+    Raises NoAnswer for an event that never ends, and for a stream of more than any answer: what is read ahead, and the
+    outputs it tells, stay in memory.
+    """
+    buffer, came = bytearray(), 0
     async for chunk in body:
+        came += len(chunk)
+        if came > REPLY_MAX_BYTES:
+            raise NoAnswer(Reason.TOO_LARGE, f"the stream is larger than {REPLY_MAX_BYTES} bytes")
         seen = max(0, len(buffer) - 3)
         buffer += chunk
         if not sse.MAY_END.search(buffer, seen):

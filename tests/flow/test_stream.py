@@ -402,6 +402,17 @@ async def test_an_event_that_never_ends_is_cut(tools, upstream, streamed, monkey
     assert Status.COMPLETED == (await stored(tools, generation.id)).status
 
 
+async def test_a_stream_that_never_ends_is_cut(tools, upstream, streamed, monkeypatch):
+    """Each of its events ends, and all of them together would fill the memory."""
+    monkeypatch.setattr(stream, "REPLY_MAX_BYTES", 5000)
+    generation = await streamed(Stream(STARTED, *[HEARD] * 1000, ends="never"))
+    upstream.answers.append((200, EXECUTION))
+
+    assert 1 == await run_worker(tools, "poll")
+
+    assert Status.COMPLETED == (await stored(tools, generation.id)).status
+
+
 async def test_events_are_heard_however_they_are_cut_into_pieces(streamed):
     """Lines end in any of the three ways, and a piece may end in the middle of one."""
     text = f": hello\r\n\r\nevent: message\r\ndata: {json.dumps(STARTED)}\r\n\r\ndata: {json.dumps(COMPLETE)}\r\r\n"
