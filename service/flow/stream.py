@@ -5,6 +5,7 @@ A stream that breaks off is picked up by polling, where an event named what can 
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import anyio
 from anyio.streams.memory import MemoryObjectSendStream
@@ -18,6 +19,7 @@ from service.core.http import HttpCall, HttpReply
 from service.core.observation import Observation, Reading
 from service.core.wire import SECOND, micros
 from service.flow.expire import nobody_told_us
+from service.flow.patience import patiently
 from service.flow.settle import settle_one
 from service.flow.tools import Tools, without_key
 from service.providers.base import Refused, Target
@@ -150,7 +152,7 @@ async def _observe(tools: Tools, generation: Generation, reading: Reading) -> No
         verified_by=VerifiedBy.SUBMIT,
         hold_until=now + micros(tools.cadence.held_s),
     )
-    await settle_one(tools, seen)
+    await patiently(tools, partial(settle_one, tools, seen))
 
 
 async def _broken_off(tools: Tools, generation: Generation, heard: _Heard) -> None:
@@ -162,11 +164,15 @@ async def _broken_off(tools: Tools, generation: Generation, heard: _Heard) -> No
         await _observe(tools, generation, told)
         return
     if heard.target.external_id is None:
-        await settle_one(tools, nobody_told_us(generation, tools.now(), streamed=True))
+        await patiently(tools, partial(settle_one, tools, nobody_told_us(generation, tools.now(), streamed=True)))
         return
+    await patiently(tools, partial(_ask_now, tools, generation))
+    tools.store.ring("poll")
+
+
+async def _ask_now(tools: Tools, generation: Generation) -> None:
     async with tools.store.transaction() as tx:
         await generations.poll_now(tx, generation.id, tools.now())
-    tools.store.ring("poll")
 
 
 async def _events(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

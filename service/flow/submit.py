@@ -9,6 +9,8 @@ that its token identifies, or for its deadline.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import structlog
 
@@ -22,6 +24,7 @@ from service.flow.bulk import shared_out
 from service.flow.expire import nobody_told_us
 from service.flow.fetch import fetch_inputs
 from service.flow.order import LONGEST_DEADLINE_S
+from service.flow.patience import patiently
 from service.flow.settle import settle, settle_one
 from service.flow.stream import NOT_NOW, listen
 from service.flow.tools import NotConfigured, Tools, without_key
@@ -138,8 +141,7 @@ def _is_json(body: bytes) -> bool:
 async def _order(tools: Tools, known: Scheduled) -> Order:
     """The order with everything that its call carries. Raises Refused; _InputLater; _Withdrawn if it ended."""
     generation = known.generation
-    async with tools.store.glance() as tx:
-        order_input = await generations.order_input(tx, generation.id)
+    order_input = await patiently(tools, partial(_input_of, tools, generation))
     url = tools.callbacks.url(generation.provider, generation.account, generation.id)
     secrets = tools.upstream(generation).account.webhook_secrets or tools.callbacks.webhook_secrets(generation.id)
     order = Order(
@@ -153,6 +155,11 @@ async def _order(tools: Tools, known: Scheduled) -> Order:
     return await _with_files(tools, known, order)
 
 
+async def _input_of(tools: Tools, generation: Generation) -> dict[str, Any]:
+    async with tools.store.glance() as tx:
+        return await generations.order_input(tx, generation.id)
+
+
 async def _with_files(tools: Tools, known: Scheduled, order: Order) -> Order:
     urls = tools.dialect(known.generation).files(order)
     if not urls:
@@ -164,19 +171,21 @@ async def _with_files(tools: Tools, known: Scheduled, order: Order) -> Order:
         if tools.now() - known.generation.created_at > INPUT_PATIENCE:
             raise Refused(because(FailureCode.INPUT_UNREACHABLE, told, origin="preflight", billed=False)) from error
         raise _InputLater(told) from error
-    async with tools.store.transaction() as tx:
-        moment = tools.now() + micros(tools.route(known.generation).answer_s + SLACK_S)
-        wanted = await generations.still_submitting(tx, known.generation.id, moment)
-    if not wanted:
+    if not await patiently(tools, partial(_still_wanted, tools, known.generation)):
         raise _Withdrawn
     return replace(order, files=files)
+
+
+async def _still_wanted(tools: Tools, generation: Generation) -> bool:
+    async with tools.store.transaction() as tx:
+        moment = tools.now() + micros(tools.route(generation).answer_s + SLACK_S)
+        return await generations.still_submitting(tx, generation.id, moment)
 
 
 async def _settle(tools: Tools, group: Group, told: Sequence[Reading | Refused]) -> None:
     """Observe what was said of each; who is refused for now goes back into the queue."""
     if len(group) > 1:
-        async with tools.store.glance() as tx:
-            now = await generations.by_ids(tx, [known.generation.id for known in group])
+        now = await patiently(tools, partial(_as_they_are, tools, group))
         told = shared_out(told, [now[known.generation.id] for known in group])
     seen = []
     for known, said in zip(group, told, strict=True):
@@ -187,9 +196,14 @@ async def _settle(tools: Tools, group: Group, told: Sequence[Reading | Refused])
         else:
             seen.append(_observation(tools, known.generation, Reading(status=Status.FAILED, failure=said.failure)))
     if len(seen) == 1:
-        await settle_one(tools, seen[0])
+        await patiently(tools, partial(settle_one, tools, seen[0]))
     else:
-        await settle(tools, seen)
+        await patiently(tools, partial(settle, tools, seen))
+
+
+async def _as_they_are(tools: Tools, group: Group) -> dict[str, Generation]:
+    async with tools.store.glance() as tx:
+        return await generations.by_ids(tx, [known.generation.id for known in group])
 
 
 async def _try_again(tools: Tools, group: Group, failure: Failure) -> None:
@@ -201,20 +215,29 @@ async def _try_again(tools: Tools, group: Group, failure: Failure) -> None:
         retry_after_s=failure.retry_after_s,
         dice=tools.dice(),
     )
-    async with tools.store.transaction() as tx:
-        moment = tools.now() + micros(wait_s)
-        returned = [await generations.return_to_pending(tx, known.generation.id, moment, failure) for known in group]
+    returned = await patiently(tools, partial(_return, tools, group, wait_s, failure))
     log.info(
         "submission_postponed",
-        generation_id=group[0].generation.id, code=failure.code, wait_s=round(wait_s, 3), returned=sum(returned),
+        generation_id=group[0].generation.id, code=failure.code, wait_s=round(wait_s, 3), returned=returned,
     )  # fmt: skip
+
+
+async def _return(tools: Tools, group: Group, wait_s: float, failure: Failure) -> int:
+    """How many went back."""
+    async with tools.store.transaction() as tx:
+        moment = tools.now() + micros(wait_s)
+        returned = [
+            await generations.return_to_pending(tx, known.generation.id, moment, failure, tries=known.submit_tries)
+            for known in group
+        ]
+    return sum(returned)
 
 
 async def _outcome_unknown(tools: Tools, group: Group, because_of: str) -> None:
     """Never sent again. With a webhook to come we wait for it; with none, nobody will ever tell us more."""
     log.warning("submission_unanswered", generation_id=group[0].generation.id, because=because_of)
     lost = [known.generation for known in group if not known.generation.webhook_expected]
-    await settle(tools, [nobody_told_us(generation, tools.now()) for generation in lost])
+    await patiently(tools, partial(settle, tools, [nobody_told_us(generation, tools.now()) for generation in lost]))
 
 
 def _observation(tools: Tools, generation: Generation, reading: Reading) -> Observation:

@@ -165,10 +165,16 @@ async def listed(tx: Tx, listing: Listing) -> list[Generation]:
     return [from_row(row).generation for row in await tx.fetch(SQL["list_generations"], **values)]
 
 
-async def return_to_pending(tx: Tx, generation_id: str, submit_at: Micros, failure: Failure | None) -> bool:
-    """Back into the queue after a submission that was surely not accepted; False when a witness spoke first."""
+async def return_to_pending(
+    tx: Tx, generation_id: str, submit_at: Micros, failure: Failure | None, *, tries: int
+) -> bool:
+    """Back into the queue after try number `tries`, which was surely not accepted.
+
+    False when a witness spoke first, or it went back already.
+    """
     text = to_json(failure) if failure else None
-    return bool(await tx.fetch(SQL["return_to_pending"], id=generation_id, submit_at=submit_at, failure=text))
+    query = SQL["return_to_pending"]
+    return bool(await tx.fetch(query, id=generation_id, submit_at=submit_at, failure=text, tries=tries))
 
 
 async def withdraw(tx: Tx, generation_id: str) -> bool:

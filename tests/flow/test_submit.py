@@ -328,3 +328,41 @@ async def test_an_order_of_a_route_that_is_gone_keeps_nobody_waiting(tools, upst
     assert ["submitted", "submitted", "submitting"] == [
         (await stored(tools, one)).status for one in (generation_id, gone.id, "gen_0")
     ]
+
+
+class _FillsTheDisk:
+    """The provider accepts, with an id that needs more room than there is left just then."""
+
+    external_id = "el-" + "1" * 50_000
+
+    def __init__(self, connection):
+        self._connection = connection
+
+    def leave(self, pages):
+        """So many pages, at least those that are in use."""
+        self._connection.execute(f"PRAGMA max_page_count={pages}")
+
+    async def __call__(self, scope, receive, send):
+        """The answer."""
+        self.leave(1)
+        await JSONResponse({**ACCEPTED, "predictionID": self.external_id})(scope, receive, send)
+
+
+async def test_an_answer_is_kept_in_hand_until_the_database_takes_it(sqlite, clock, transport, upstream):
+    """The disk is full at the moment of the answer, which can be had only once; with space again it is written down."""
+    tools = tools_over(sqlite, transport, clock, upstream.url)
+    generation_id = (await order(tools, Asked(**ASKED))).id
+    answer = _FillsTheDisk(sqlite._writer.connection)
+    upstream.answers.append(answer)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(run_worker, tools, "submit")
+        while "settled" not in sqlite._waiting:
+            await anyio.lowlevel.checkpoint()
+        assert Status.SUBMITTING == (await stored(tools, generation_id)).status
+        answer.leave(1_000_000)
+        sqlite.ring("settled")
+
+    generation = await stored(tools, generation_id)
+    assert (Status.SUBMITTED, answer.external_id) == (generation.status, generation.external_id)
+    assert 1 == len(upstream.asked)

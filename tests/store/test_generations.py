@@ -5,14 +5,17 @@ from msgspec import structs
 from msgspec.structs import replace
 import pytest
 
+from service.core.admission import Budget
 from service.core.failure import FailureCode, because
 from service.core.generation import Generation, Status
-from service.store import generations
+from service.store import accounts, generations
 from service.store.base import Missing, Overtaken
 from service.store.generations import Listing, Schedule, Scheduled
 from tests.store.examples import FAILURE, FULL, SECOND, T0, generation, keep, scheduled, stored
 
 pytestmark = pytest.mark.timeout(30)
+
+TRIES = 0  # of the example
 
 WHOLE = Scheduled(
     generation=FULL, schedule=Schedule(submit_at=T0 + 10, poll_at=T0 + 11, clock_at=T0 + 12), poll_misses=0
@@ -144,7 +147,7 @@ async def test_list_shows_what_was_asked_for_newest_first(database, wanted, expe
 async def test_refused_submission_goes_back_into_the_queue(database):
     await keep(database, scheduled(status=Status.SUBMITTING, submitted_at=T0, clock_at=T0 + 1))
     async with database.transaction() as tx:
-        assert await generations.return_to_pending(tx, "gen_1", T0 + 5, FAILURE)
+        assert await generations.return_to_pending(tx, "gen_1", T0 + 5, FAILURE, tries=TRIES)
     found = await stored(database, "gen_1")
     assert (Status.PENDING, None, FAILURE, 2) == (
         found.generation.status,
@@ -164,14 +167,30 @@ async def test_submission_of_which_a_witness_spoke_is_never_sent_again(database,
     await keep(database, scheduled(**{"status": Status.SUBMITTING, **spoken}))
     before = await stored(database, "gen_1")
     async with database.transaction() as tx:
-        assert not await generations.return_to_pending(tx, "gen_1", T0 + 5, None)
+        assert not await generations.return_to_pending(tx, "gen_1", T0 + 5, None, tries=TRIES)
     assert before == await stored(database, "gen_1")
+
+
+async def test_a_return_done_twice_takes_no_later_try_off_the_wire(database):
+    """The commit was made and its answer lost; by the time it is done again the next try may be under way."""
+    await keep(database, scheduled(status=Status.SUBMITTING))
+    async with database.transaction() as tx:
+        assert await generations.return_to_pending(tx, "gen_1", T0, FAILURE, tries=TRIES)
+    budgets = {("runblob", "default"): Budget(max_in_flight=9, requests_per_minute=6000)}
+    async with database.transaction() as tx:
+        (again,) = await accounts.claim_submissions(tx, budgets, 1, SECOND)
+    assert TRIES + 1 == again.submit_tries
+
+    async with database.transaction() as tx:
+        assert not await generations.return_to_pending(tx, "gen_1", T0, FAILURE, tries=TRIES)
+
+    assert Status.SUBMITTING == (await stored(database, "gen_1")).generation.status
 
 
 async def test_returning_without_a_reason_forgets_the_old_one(database):
     await keep(database, scheduled(status=Status.SUBMITTING, failure=FAILURE))
     async with database.transaction() as tx:
-        assert await generations.return_to_pending(tx, "gen_1", T0, None)
+        assert await generations.return_to_pending(tx, "gen_1", T0, None, tries=TRIES)
     assert (await stored(database, "gen_1")).generation.failure is None
 
 
@@ -336,7 +355,7 @@ async def test_accepted_stream_that_was_told_not_now_goes_back_into_the_queue(da
     """It was submitted, and its provider has not named it."""
     await keep(database, scheduled(status=Status.SUBMITTED, submitted_at=T0, clock_at=T0 + 1, poll_at=None))
     async with database.transaction() as tx:
-        assert await generations.return_to_pending(tx, "gen_1", T0 + 5, FAILURE)
+        assert await generations.return_to_pending(tx, "gen_1", T0 + 5, FAILURE, tries=TRIES)
     assert Status.PENDING == (await stored(database, "gen_1")).generation.status
 
 

@@ -112,11 +112,13 @@ SELECT * FROM generations
  ORDER BY id;
 
 -- name: return_to_pending
--- Only for a submission that was surely not accepted, and only if no witness has spoken meanwhile.
+-- Only for a submission that was surely not accepted, only if no witness has spoken meanwhile, and only for this very try:
+-- done twice, it must not take the next one off the wire.
 UPDATE generations SET
     status = 'pending', version = version + 1, submit_at = :submit_at, submitted_at = NULL, clock_at = deadline_at,
     failure = :failure
  WHERE id = :id AND status IN ('submitting', 'submitted') AND external_id IS NULL AND held IS NULL
+   AND submit_tries = :tries
 RETURNING id;
 
 -- name: withdraw
