@@ -9,6 +9,8 @@ from service.providers.base import Question, Refused, Unreadable
 from service.store import generations
 from service.transport import NoAnswer, NotSent
 
+LEASE_S = 60.0  # a process that dies before it has canceled what it withdrew has not answered either: the order goes on
+
 
 class NotCancelable(Exception):
     """It cannot be canceled; the message says why."""
@@ -17,7 +19,7 @@ class NotCancelable(Exception):
 async def cancel(tools: Tools, generation_id: str) -> None:
     """Raises Missing, NotCancelable."""
     async with tools.store.transaction() as tx:
-        withdrawn = await generations.withdraw(tx, generation_id)
+        withdrawn = await generations.withdraw(tx, generation_id, micros(LEASE_S))
         generation = (await generations.by_id(tx, generation_id)).generation
     if withdrawn:
         await _observe(tools, generation, Reading(status=Status.CANCELED), Origin.SUBMIT, VerifiedBy.SUBMIT)

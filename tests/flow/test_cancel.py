@@ -1,10 +1,12 @@
 import pytest
 
-from service.flow.cancel import NotCancelable, cancel
+from service.core.wire import micros
+from service.flow.cancel import LEASE_S, NotCancelable, cancel
 from service.flow.order import stored
 from service.store import generations
 from service.store.base import Missing
 from tests.conftest import run_worker
+from tests.flow.conftest import ACCEPTED
 
 
 async def test_what_waits_is_withdrawn_and_never_sent(tools, upstream, ordered):
@@ -26,6 +28,20 @@ async def test_the_provider_is_asked_to_cancel(tools, upstream, submitted):
 
     assert "canceled" == (await stored(tools, generation_id)).status
     assert "/v1/prediction/el-1/cancel" == upstream.asked[-1].path
+
+
+async def test_who_dies_between_withdrawing_and_canceling_takes_no_order_along(tools, clock, upstream, ordered):
+    """Nobody was told that it is canceled: it is submitted when the lease has passed."""
+    generation_id = await ordered()
+    async with tools.store.transaction() as tx:
+        assert await generations.withdraw(tx, generation_id, micros(LEASE_S))
+    assert 0 == await run_worker(tools, "submit")
+
+    clock.advance(LEASE_S + 1)
+    upstream.answers.append((200, ACCEPTED))
+
+    assert 1 == await run_worker(tools, "submit")
+    assert "submitted" == (await stored(tools, generation_id)).status
 
 
 @pytest.mark.parametrize(
@@ -72,7 +88,7 @@ async def test_what_cannot_be_canceled_says_why(tools, upstream, ordered, submit
 async def test_a_cancel_that_died_half_way_can_be_repeated(tools, ordered):
     generation_id = await ordered()
     async with tools.store.transaction() as tx:
-        assert await generations.withdraw(tx, generation_id)
+        assert await generations.withdraw(tx, generation_id, 1)
 
     await cancel(tools, generation_id)
 

@@ -122,8 +122,9 @@ UPDATE generations SET
 RETURNING id;
 
 -- name: withdraw
--- Takes a generation that nobody has begun to submit out of the queue.
-UPDATE generations SET submit_at = NULL, version = version + 1
+-- Takes a generation that nobody has begun to submit out of the queue, for the length of a lease: who dies before it is
+-- canceled is forgotten when it passes.
+UPDATE generations SET submit_at = :lease_until, version = version + 1
  WHERE id = :id AND status = 'pending'
 RETURNING id;
 
