@@ -33,6 +33,7 @@ COMMANDS = {
     "show": "service.cli.look",
     "submit": "service.cli.act",
     "subscribers": "service.cli.subscribers",
+    "torture": "service.cli.torture",
     "watch": "service.cli.watch",
     "webhooks": "service.cli.webhooks",
 }

@@ -1,7 +1,8 @@
 """A subscriber as a user would write it: verifies every delivery with the public `standardwebhooks` package.
 
 `python -m service.proof.subscriber PORT`. `PUT /secrets/{door}` says what a door's deliveries are signed with;
-deliveries come to `POST /doors/{door}`; `GET /account` tells what came. One in six is answered 503 the first time.
+deliveries come to `POST /doors/{door}`; `GET /account` tells what came, `GET /count` how much. One in six is answered
+503 the first time.
 """
 
 from collections import Counter
@@ -67,11 +68,15 @@ def make_app() -> Starlette:
             }
         )
 
+    async def count(_request: Request) -> Response:
+        return JSONResponse(Counter(key.split()[0] for key in account.events))
+
     return Starlette(
         routes=[
             Route("/secrets/{door}", set_secret, methods=["PUT"]),
             Route("/doors/{door}", take, methods=["POST"]),
             Route("/account", tell),
+            Route("/count", count),
         ]
     )
 

@@ -158,6 +158,7 @@ def _count(job: Job, sender: Sender, status: int | None) -> None:
         tally.forged_refused += _refused(status)
         return
     tally.sent += 1
+    tally.answers["none" if status is None else str(status)] += 1
     tally.answered_2xx += _accepted(status)
     if sender is Sender.HUGE:
         # A receiver may hang up on a huge body before it has read all of it: that is a refusal as well.

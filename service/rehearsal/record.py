@@ -19,6 +19,7 @@ def entry(order: Order, now: float) -> dict[str, Any]:
     job = order.jobs[-1] if order.jobs else None
     refused = order.refused_with if job is None else None
     webhooks = {
+        "answers": dict(order.tally.answers),
         "sent": order.tally.sent,
         "answered_2xx": order.tally.answered_2xx,
         "refused_4xx": order.tally.refused_4xx,

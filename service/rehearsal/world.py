@@ -4,6 +4,7 @@ It may not speak HTTP nor sleep: where a job stands is computed from when it was
 a poll is right at any moment and a seed repeats.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -87,8 +88,12 @@ class View:
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """What became of an order's webhooks. Forged and huge ones are counted apart from the provider's own."""
+    """What became of an order's webhooks. Forged and huge ones are counted apart from the provider's own.
 
+    `answers`: how often its own were answered how: an HTTP status, or `none`.
+    """
+
+    answers: Counter[str] = field(default_factory=Counter)
     sent: int = 0
     answered_2xx: int = 0
     refused_4xx: int = 0

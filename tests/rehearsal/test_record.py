@@ -8,6 +8,7 @@ EMPTY_HANDS = {
     "answered_2xx": 0,
     "refused_4xx": 0,
     "lost": False,
+    "answers": {},
     "forged_sent": 0,
     "forged_refused": 0,
     "huge_refused": 0,

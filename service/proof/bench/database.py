@@ -48,6 +48,10 @@ class Books(ABC):
         counted: int = self.rows(f"SELECT COUNT(*) AS counted FROM {table} WHERE {condition}")[0]["counted"]  # noqa: S608 - written here
         return counted
 
+    def pick(self, table: str, columns: str, condition: str = "1 = 1") -> list[Row]:
+        """Some columns of some rows."""
+        return self.rows(f"SELECT {columns} FROM {table} WHERE {condition}")  # noqa: S608 - written here
+
     def all(self, table: str) -> list[Row]:
         """Every row of a table."""
         return self.rows(f"SELECT * FROM {table}")  # noqa: S608 - a table that the database named

@@ -1,0 +1,172 @@
+"""The books compared: what was promised, what truly happened at the providers, what reached the subscriber. Pure.
+
+A death may cost the answer to a submission. What nobody confirmed then is never sent again and ends as
+`submission_unknown`, which is no loss but the promise kept; everything else must end as it truly ended.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from service.proof.books import CLOSING, UNKNOWN, truth
+from service.proof.torture.mixture import Order
+
+Row = Mapping[str, Any]
+MOST_WORDS = 20
+BROKEN = ("500", "502", "504")
+STREAMED = "sense"  # what breaks off before it has named anything cannot be asked about
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """One generation that the service has answered for."""
+
+    id: str
+    ref: str
+    order: Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accounts:
+    """What each side says. `jobs` is the stand-ins' record, asked before the database was looked at."""
+
+    accepted: Sequence[Accepted]
+    jobs: Sequence[Row]
+    generations: Sequence[Row]  # id, status, failure_code
+    webhooks: Mapping[str, int]  # stored and not refused, by generation
+    events: Sequence[Row] = ()  # id, type, generation_id
+    delivered: Sequence[Row] = ()  # as the subscriber tells: id, type, generation
+    unverified: int = 0
+
+
+COUNTS = (
+    "acknowledged_webhooks_lost",
+    "generations_lost",
+    "closing_events_doubled",
+    "provider_jobs_doubled",
+    "deliveries_lost",
+)
+
+
+@dataclass(slots=True)
+class Found:
+    """What does not agree: the counts, and each case in words."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    words: list[str] = field(default_factory=list)
+
+    def add(self, what: str, count: int, words: str) -> None:
+        """So many of one kind."""
+        if count > 0:
+            self.counts[what] += count
+            self.say(words)
+
+    def say(self, words: str) -> None:
+        """A disagreement that is none of the counts, or one of them in words."""
+        if len(self.words) < MOST_WORDS:
+            self.words.append(words)
+
+    def join(self, other: "Found") -> None:
+        """Both together."""
+        self.counts.update(other.counts)
+        for words in other.words:
+            self.say(words)
+
+    @property
+    def clean(self) -> bool:
+        """Nothing was lost or doubled, and nothing else was wrong."""
+        return not self.counts and not self.words
+
+    def as_dict(self) -> dict[str, int]:
+        """Every count, those of nothing too."""
+        return {name: self.counts[name] for name in COUNTS}
+
+
+def at_once(accounts: Accounts) -> Found:
+    """What can be known at any moment: nothing that was answered for is missing, nothing is doubled yet."""
+    found = Found()
+    known = {row["id"] for row in accounts.generations}
+    for one in accounts.accepted:
+        found.add("generations_lost", one.id not in known, f"{one.ref}: accepted as {one.id} and gone")
+    _webhooks(accounts, found)
+    _jobs(accounts, found)
+    _closing(accounts, found)
+    return found
+
+
+def at_rest(accounts: Accounts, *, cut_off: bool = True) -> Found:
+    """Everything, when nothing moves any more. `cut_off`: the service has died, and answers to it with it."""
+    found = at_once(accounts)
+    broken = sum(answers_of(accounts.jobs)[status] for status in BROKEN)
+    found.add("webhooks_answered_500", broken, f"{broken} webhooks were answered {' or '.join(BROKEN)}")
+    jobs = {(job["provider"], job["ref"]): job for job in accounts.jobs}
+    known = {row["id"]: row for row in accounts.generations}
+    for one in accounts.accepted:
+        row, job = known.get(one.id), jobs.get((one.order.provider, one.ref))
+        if row is not None:
+            trouble = _trouble(one.order, job, row, cut_off=cut_off)
+            found.add("generations_lost", trouble is not None, f"{one.ref} ({one.id}): {trouble}")
+    seen = {row["id"] for row in accounts.delivered}
+    missing = [row for row in accounts.events if row["id"] not in seen and row["type"] != "ping"]
+    for row in missing:
+        found.add("deliveries_lost", 1, f"{row['id']} ({row['type']} of {row['generation_id']}) did not arrive")
+    if accounts.unverified:
+        found.say(f"{accounts.unverified} deliveries could not be verified")
+    return found
+
+
+def answers_of(jobs: Sequence[Row]) -> Counter[str]:
+    """How often the providers' webhooks were answered how."""
+    answers: Counter[str] = Counter()
+    for job in jobs:
+        answers.update(job["webhooks"]["answers"])
+    return answers
+
+
+def _trouble(order: Order, job: Row | None, row: Row, *, cut_off: bool) -> str | None:
+    status, code = row["status"], row["failure_code"]
+    wanted, _ = truth(job)
+    answered = bool(job and job["webhooks"]["answered_2xx"])
+    if status == wanted or (status == "canceled" and job is None):
+        return None
+    if cut_off and status == "expired" and (((status, code) == UNKNOWN and not answered) or order.route == STREAMED):
+        return None
+    return f"truly {wanted}, the service says {status} ({code})"
+
+
+def _webhooks(accounts: Accounts, found: Found) -> None:
+    """By order: the webhooks of what was ordered together may stand under any of it."""
+    ids: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for one in accounts.accepted:
+        ids[one.order.provider, one.order.key].append(one.id)
+    leaders = {(one.order.provider, one.ref): one.order.key for one in accounts.accepted}
+    answered: Counter[tuple[str, str]] = Counter()
+    for job in accounts.jobs:
+        key = leaders.get((job["provider"], job["ref"]))
+        if key is not None:
+            answered[job["provider"], key] += job["webhooks"]["answered_2xx"]
+    for order, count in answered.items():
+        stored = sum(accounts.webhooks.get(one, 0) for one in ids[order])
+        words = f"{order[1]}: {count} webhooks were answered 200, {stored} are stored"
+        found.add("acknowledged_webhooks_lost", count - stored, words)
+
+
+def _jobs(accounts: Accounts, found: Found) -> None:
+    for job in accounts.jobs:
+        found.add("provider_jobs_doubled", job["submits"] - 1, f"{job['ref']}: made {job['submits']} times")
+
+
+def _closing(accounts: Accounts, found: Found) -> None:
+    """Whether the service wrote two closing events, or the subscriber was told two."""
+    told: defaultdict[str, set[str]] = defaultdict(set)
+    for row in _both(accounts):
+        if row["type"] in CLOSING:
+            told[row["generation_id"]].add(row["id"])
+    for generation, events in told.items():
+        found.add("closing_events_doubled", len(events) - 1, f"{generation}: {len(events)} closing events")
+
+
+def _both(accounts: Accounts) -> Iterable[Row]:
+    yield from accounts.events
+    yield from accounts.delivered

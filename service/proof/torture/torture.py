@@ -1,0 +1,188 @@
+"""All cases in turn, on one database; the report says what was counted, and what could not be done and why."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+import shutil
+import signal
+import tempfile
+import time
+from typing import Any
+
+from service.proof.bench.machine import facts, loop_factory
+from service.proof.bench.place import Place
+from service.proof.torture import kills, trouble
+from service.proof.torture.faults import Faults, Unavailable
+from service.proof.torture.kills import Result
+from service.proof.torture.screen import Screen
+from service.proof.torture.server import Server
+from service.proof.torture.stage import Scene, Stage
+
+CASES = ("points", "random", "database", "disk-full", "disk-slow", "clock", "terminate", "two")
+FILE = "a file has no server that could be killed"
+LONG_DEADLINE_S = 3 * 3600.0  # beyond every step of the clock
+
+
+class Interrupted(Exception):
+    """Somebody asked it to end; its processes have ended with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """`rounds`: of random deaths; the other cases take fewer, in proportion. `only`: these cases, none is all.
+
+    `deadline_s`: of every order; a run needs as long to come to rest. `points`: only points that begin like these.
+    """
+
+    rounds: int = 500
+    seed: int = 1
+    database: str | None = None
+    only: tuple[str, ...] = ()
+    deadline_s: float = 60.0
+    points: tuple[str, ...] = ()
+    quiet: bool = False
+
+    def some(self, share: int, least: int) -> int:
+        """The rounds of a case that needs fewer of them."""
+        return max(min(least, self.rounds), self.rounds // share)
+
+
+def torture(options: Options) -> dict[str, Any]:
+    """The report. Raises NotEmpty, NotReady, Interrupted."""
+    with _folder() as folder, Screen(quiet=options.quiet) as screen:
+        place = Place(options.database or str(folder / "arrivals.db"))
+        machine = facts(place.version())
+        place.clear()
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            try:
+                cases, skipped = runner.run(_until_told(_Run(options, folder, screen, place)))
+            except (asyncio.CancelledError, KeyboardInterrupt) as error:
+                raise Interrupted("interrupted; every process of it has ended") from error
+    failed = sorted(name for name, told in cases.items() if told["failed"])
+    return {
+        "machine": machine,
+        "rounds": options.rounds,
+        "seed": options.seed,
+        "cases": cases,
+        "skipped": skipped,
+        "failed": failed,
+    }
+
+
+async def _until_told(run: "_Run") -> tuple[dict[str, Any], dict[str, str]]:
+    """Either signal cancels it, so that every process ends on the way out."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if task is not None:
+            loop.add_signal_handler(number, task.cancel)
+    return await run.all()
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="arrivals-torture-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Run:
+    """The cases over one database."""
+
+    def __init__(self, options: Options, folder: Path, screen: Screen, place: Place) -> None:
+        self._options, self._folder, self._screen, self._place = options, folder, screen, place
+
+    async def all(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """(what each case came to, why others were skipped)."""
+        how: dict[str, Callable[[Path], Awaitable[Result]]] = {
+            "points": self._points,
+            "random": self._random,
+            "database": self._database,
+            "disk-full": self._disk_full,
+            "disk-slow": self._disk_slow,
+            "clock": self._clock,
+            "terminate": self._terminate,
+            "two": self._two,
+        }
+        cases: dict[str, Any] = {}
+        skipped: dict[str, str] = {}
+        for name in self._options.only or CASES:
+            folder = self._folder / name
+            folder.mkdir()
+            began = time.monotonic()
+            try:
+                result = await how[name](folder)
+            except Unavailable as error:
+                skipped[name] = str(error)
+                continue
+            seconds = {"seconds": round(time.monotonic() - began, 1), "failed": not result.found.clean}
+            cases[name] = result.as_dict() | seconds
+        return cases, skipped
+
+    def _stage(self, name: str, folder: Path, place: Place | None = None, **more: Any) -> Stage:
+        options = {"seed": self._options.seed, "deadline_s": self._options.deadline_s, **more}
+        return Stage(Scene(name=name, folder=folder, place=place or self._place, **options))
+
+    async def _points(self, folder: Path) -> Result:
+        async with self._stage("points", folder) as stage:
+            return await kills.points(stage, self._screen, only=self._options.points)
+
+    async def _random(self, folder: Path) -> Result:
+        async with self._stage("random", folder) as stage:
+            return await kills.at_random(stage, self._screen, rounds=self._options.rounds, seed=self._options.seed)
+
+    async def _terminate(self, folder: Path) -> Result:
+        rounds = self._options.some(50, 3)
+        async with self._stage("terminate", folder) as stage:
+            return await kills.terminate(stage, self._screen, rounds=rounds, seed=self._options.seed)
+
+    async def _two(self, folder: Path) -> Result:
+        rounds = self._options.some(20, 3)
+        async with self._stage("two", folder, services=2) as stage:
+            return await kills.two(stage, self._screen, rounds=rounds, seed=self._options.seed)
+
+    async def _database(self, folder: Path) -> Result:
+        if not self._place.is_postgresql:
+            raise Unavailable(FILE)
+        with Server(folder) as server:
+            async with self._stage("database", folder, Place(server.url)) as stage:
+                rounds = self._options.some(50, 2)
+                return await trouble.database(
+                    stage, self._screen, server=server, rounds=rounds, seed=self._options.seed
+                )  # fmt: skip
+
+    async def _disk_full(self, folder: Path) -> Result:
+        async with self._spoiled("disk-full", folder) as (stage, faults, server):
+            rounds, seed = self._options.some(50, 2), self._options.seed
+            return await trouble.disk_full(stage, self._screen, faults, server=server, rounds=rounds, seed=seed)
+
+    async def _disk_slow(self, folder: Path) -> Result:
+        async with self._spoiled("disk-slow", folder) as (stage, faults, _):
+            rounds, seed = self._options.some(25, 2), self._options.seed
+            return await trouble.disk_slow(stage, self._screen, faults, rounds=rounds, seed=seed)
+
+    async def _clock(self, folder: Path) -> Result:
+        more = {"deadline_s": LONG_DEADLINE_S, "subscriber_feels": True}
+        async with self._spoiled("clock", folder, **more) as (stage, faults, _):
+            rounds, seed = self._options.some(25, 4), self._options.seed
+            return await trouble.clock(stage, self._screen, faults, rounds=rounds, seed=seed)
+
+    @contextlib.asynccontextmanager
+    async def _spoiled(self, name: str, folder: Path, **more: Any) -> Any:
+        """A stage on a machine with faults; on PostgreSQL with a server that feels them. Raises Unavailable."""
+        faults = Faults(folder)
+        try:
+            if not self._place.is_postgresql:
+                async with self._stage(name, folder, faults=faults, **more) as stage:
+                    yield stage, faults, None
+                return
+            with Server(folder, faults.preload(folder / "postgres")) as server:
+                place = Place(server.url)
+                nothing = folder / "no-files-of-the-service"
+                async with self._stage(name, folder, place, faults=faults, files=nothing, **more) as stage:
+                    yield stage, faults, server
+        finally:
+            faults.close()

