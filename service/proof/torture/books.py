@@ -14,6 +14,7 @@ from service.proof.torture.mixture import Order
 
 Row = Mapping[str, Any]
 MOST_WORDS = 20
+OTHER = "other"
 BROKEN = ("500", "502", "504")
 STREAMED = "sense"  # what breaks off before it has named anything cannot be asked about
 
@@ -51,36 +52,42 @@ COUNTS = (
 
 @dataclass(slots=True)
 class Found:
-    """What does not agree: the counts, and each case in words."""
+    """What does not agree, by kind and by what it is about, so that what is found twice is counted once."""
 
-    counts: Counter[str] = field(default_factory=Counter)
-    words: list[str] = field(default_factory=list)
+    facts: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
 
-    def add(self, what: str, count: int, words: str) -> None:
-        """So many of one kind."""
+    def add(self, what: str, about: str, count: int, words: str) -> None:
+        """So many of one kind; nothing is added for none."""
         if count > 0:
-            self.counts[what] += count
-            self.say(words)
+            before, _ = self.facts.get((what, about), (0, ""))
+            self.facts[what, about] = (max(before, count), words)
 
     def say(self, words: str) -> None:
-        """A disagreement that is none of the counts, or one of them in words."""
-        if len(self.words) < MOST_WORDS:
-            self.words.append(words)
+        """A disagreement that is none of the counts."""
+        self.add(OTHER, words, 1, words)
 
     def join(self, other: "Found") -> None:
         """Both together."""
-        self.counts.update(other.counts)
-        for words in other.words:
-            self.say(words)
+        for (what, about), (count, words) in other.facts.items():
+            self.add(what, about, count, words)
 
     @property
     def clean(self) -> bool:
         """Nothing was lost or doubled, and nothing else was wrong."""
-        return not self.counts and not self.words
+        return not self.facts
 
-    def as_dict(self) -> dict[str, int]:
-        """Every count, those of nothing too."""
-        return {name: self.counts[name] for name in COUNTS}
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many of each kind there are."""
+        counts: Counter[str] = Counter()
+        for (what, _), (count, _) in self.facts.items():
+            counts[what] += count
+        return dict(counts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every count, those of nothing too, and the first of the words."""
+        words = [words for _, words in self.facts.values()]
+        return {**dict.fromkeys(COUNTS, 0), **self.counts, "disagreements": words[:MOST_WORDS]}
 
 
 def at_once(accounts: Accounts) -> Found:
@@ -88,7 +95,7 @@ def at_once(accounts: Accounts) -> Found:
     found = Found()
     known = {row["id"] for row in accounts.generations}
     for one in accounts.accepted:
-        found.add("generations_lost", one.id not in known, f"{one.ref}: accepted as {one.id} and gone")
+        found.add("generations_lost", one.id, one.id not in known, f"{one.ref}: accepted as {one.id} and gone")
     _webhooks(accounts, found)
     _jobs(accounts, found)
     _closing(accounts, found)
@@ -99,18 +106,20 @@ def at_rest(accounts: Accounts, *, cut_off: bool = True) -> Found:
     """Everything, when nothing moves any more. `cut_off`: the service has died, and answers to it with it."""
     found = at_once(accounts)
     broken = sum(answers_of(accounts.jobs)[status] for status in BROKEN)
-    found.add("webhooks_answered_500", broken, f"{broken} webhooks were answered {' or '.join(BROKEN)}")
+    found.add("webhooks_answered_500", "", broken, f"{broken} webhooks were answered {' or '.join(BROKEN)}")
     jobs = {(job["provider"], job["ref"]): job for job in accounts.jobs}
     known = {row["id"]: row for row in accounts.generations}
     for one in accounts.accepted:
         row, job = known.get(one.id), jobs.get((one.order.provider, one.ref))
         if row is not None:
             trouble = _trouble(one.order, job, row, cut_off=cut_off)
-            found.add("generations_lost", trouble is not None, f"{one.ref} ({one.id}): {trouble}")
+            found.add("generations_lost", one.id, trouble is not None, f"{one.ref} ({one.id}): {trouble}")
     seen = {row["id"] for row in accounts.delivered}
     missing = [row for row in accounts.events if row["id"] not in seen and row["type"] != "ping"]
     for row in missing:
-        found.add("deliveries_lost", 1, f"{row['id']} ({row['type']} of {row['generation_id']}) did not arrive")
+        found.add(
+            "deliveries_lost", row["id"], 1, f"{row['id']} ({row['type']} of {row['generation_id']}) did not arrive"
+        )
     if accounts.unverified:
         found.say(f"{accounts.unverified} deliveries could not be verified")
     return found
@@ -149,12 +158,12 @@ def _webhooks(accounts: Accounts, found: Found) -> None:
     for order, count in answered.items():
         stored = sum(accounts.webhooks.get(one, 0) for one in ids[order])
         words = f"{order[1]}: {count} webhooks were answered 200, {stored} are stored"
-        found.add("acknowledged_webhooks_lost", count - stored, words)
+        found.add("acknowledged_webhooks_lost", order[1], count - stored, words)
 
 
 def _jobs(accounts: Accounts, found: Found) -> None:
     for job in accounts.jobs:
-        found.add("provider_jobs_doubled", job["submits"] - 1, f"{job['ref']}: made {job['submits']} times")
+        found.add("provider_jobs_doubled", job["ref"], job["submits"] - 1, f"{job['ref']}: made {job['submits']} times")
 
 
 def _closing(accounts: Accounts, found: Found) -> None:
@@ -164,7 +173,7 @@ def _closing(accounts: Accounts, found: Found) -> None:
         if row["type"] in CLOSING:
             told[row["generation_id"]].add(row["id"])
     for generation, events in told.items():
-        found.add("closing_events_doubled", len(events) - 1, f"{generation}: {len(events)} closing events")
+        found.add("closing_events_doubled", generation, len(events) - 1, f"{generation}: {len(events)} closing events")
 
 
 def _both(accounts: Accounts) -> Iterable[Row]:

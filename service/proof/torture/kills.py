@@ -30,8 +30,7 @@ class Result:
     def as_dict(self) -> dict[str, Any]:
         """For the report."""
         points = {"kills_by_point": dict(sorted(self.by_point.items()))} if self.by_point else {}
-        counts: dict[str, Any] = self.found.as_dict()
-        return {"kills": self.kills, **counts, **self.figures, **points, "disagreements": self.found.words}
+        return {"kills": self.kills, **self.found.as_dict(), **self.figures, **points}
 
 
 async def points(stage: Stage, screen: Screen, *, only: tuple[str, ...] = ()) -> Result:

@@ -28,14 +28,14 @@ CALLBACK = re.compile(r"^/callbacks/[^/]+/[^/]+$")
 PROMISING = frozenset({"POST", "PUT", "PATCH", "DELETE"})  # the answer to a question promises nothing
 # Waits that only cost time, in seconds: what a dead process had claimed is taken over sooner, so races come oftener.
 SHORTER: tuple[tuple[str, str, float], ...] = (
-    ("service.flow.poll", "LEASE_S", 6.0),
-    ("service.flow.cancel", "LEASE_S", 6.0),
-    ("service.flow.expire", "LEASE_S", 6.0),
-    ("service.flow.replay", "LEASE_S", 6.0),
+    ("service.flow.poll", "LEASE_S", 4.0),
+    ("service.flow.cancel", "LEASE_S", 4.0),
+    ("service.flow.expire", "LEASE_S", 4.0),
+    ("service.flow.replay", "LEASE_S", 4.0),
     ("service.flow.prune", "EVERY", 1_000_000),  # microseconds
     ("service.flow.submit", "ANSWER_WITHIN_S", 20.0),
 )
-DELIVERY_TIMEOUT_S = 3.0  # half of a delivery's lease
+DELIVERY_TIMEOUT_S = 2.0  # half of a delivery's lease
 PRUNE_REST_S = 1.0
 
 

@@ -178,7 +178,7 @@ class Stage:
         found.join(compared)
         for words in (*record["unknown_paths"], *self.application.unexpected):
             found.say(words)
-        found.add("keys_leaked", record["keys_leaked"], "a key was sent to another origin")
+        found.add("keys_leaked", "", record["keys_leaked"], "a key was sent to another origin")
         return found
 
     def _open(self) -> str:

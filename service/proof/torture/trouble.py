@@ -95,7 +95,7 @@ async def _intact(stage: Stage, result: Result) -> None:
         for table in books.tables():
             books.all(table)
     if told and "ok" not in told[0]:
-        result.found.add("corrupted", len(told), told[0])
+        result.found.add("corrupted", "", len(told), told[0])
 
 
 async def disk_slow(stage: Stage, screen: Screen, faults: Faults, *, rounds: int, seed: int) -> Result:
