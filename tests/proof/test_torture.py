@@ -319,7 +319,7 @@ def test_the_disk_is_full_and_slow(reports):
 def test_the_clock_steps_and_it_is_told_to_end(reports):
     stepped, ended = clean(reports, "clock", "clock", "terminate")
 
-    assert 5 == stepped["steps"]
+    assert 6 == stepped["steps"]
     assert (0, 3) == (ended["kills"], ended["terminated"])
 
 

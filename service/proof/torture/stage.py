@@ -36,7 +36,9 @@ ASKING = 8  # questions to the stand-ins at once
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """One case on one database. `services`: so many on it; `deadline_s`: of every order, which bounds its end.
+    """One case on one database. `services`: so many on it; `deadline_s`: of every order.
+
+    `rest_s`: how long everything may take to come to rest, when it is not what the last deadline bounds.
 
     `faults` are felt by the services, where they concern the files whose paths begin with `files`; with
     `subscriber_feels` the clock is also the subscriber's, who verifies timestamps.
@@ -47,6 +49,7 @@ class Scene:
     place: Place
     seed: int
     deadline_s: float
+    rest_s: float | None = None
     services: int = 1
     faults: Faults | None = None
     files: Path | None = None
@@ -156,7 +159,7 @@ class Stage:
 
     async def audit_at_rest(self, *, cut_off: bool = True) -> Found:
         """Wait until nothing moves, then compare everything. The application has stopped, the service is up."""
-        rested = await self._rest()
+        rested = await self.rest()
         record = await self._ask(f"{self.rehearsal}/rehearsal/record")
         account = await self._ask(f"{self.subscriber}/account")
         accounts = self._accounts(self.application.accepted, record["jobs"])
@@ -200,13 +203,13 @@ class Stage:
         """How often the stand-ins' webhooks were answered how."""
         return answers_of((await self._ask(f"{self.rehearsal}/rehearsal/record"))["jobs"])
 
-    async def _rest(self) -> bool:
+    async def rest(self) -> bool:
         """Whether everything has ended and arrived, and nothing more comes in.
 
         It looks at little and not too often, or the audit itself would be what the subscriber is slow from.
         """
         clock = asyncio.get_running_loop().time
-        give_up = clock() + self._scene.deadline_s + SLACK_S
+        give_up = clock() + (self._scene.rest_s or self._scene.deadline_s + SLACK_S)
         last, since = "", clock()
         while clock() < give_up:
             with self.books() as books:

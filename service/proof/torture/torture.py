@@ -22,7 +22,7 @@ from service.proof.torture.stage import Scene, Stage
 
 CASES = ("points", "random", "database", "disk-full", "disk-slow", "clock", "terminate", "two")
 FILE = "a file has no server that could be killed"
-LONG_DEADLINE_S = 3 * 3600.0  # beyond every step of the clock
+CLOCK_REST_S = 40.0
 
 
 class Interrupted(Exception):
@@ -165,7 +165,7 @@ class _Run:
             return await trouble.disk_slow(stage, self._screen, faults, rounds=rounds, seed=seed)
 
     async def _clock(self, folder: Path) -> Result:
-        more = {"deadline_s": LONG_DEADLINE_S, "subscriber_feels": True}
+        more = {"deadline_s": trouble.BEYOND_S, "rest_s": CLOCK_REST_S, "subscriber_feels": True}
         async with self._spoiled("clock", folder, **more) as (stage, faults, _):
             rounds, seed = self._options.some(25, 4), self._options.seed
             return await trouble.clock(stage, self._screen, faults, rounds=rounds, seed=seed)
