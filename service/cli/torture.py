@@ -9,7 +9,6 @@ import click
 from service.cli.main import tells_errors
 from service.cli.tables import as_json
 from service.proof.bench.place import NotEmpty
-from service.proof.processes import NotReady
 from service.proof.torture.screen import show
 from service.proof.torture.torture import CASES, Interrupted, Options, torture
 
@@ -51,7 +50,7 @@ def torture_command(*, as_program: bool, **given: Any) -> None:
         raise click.UsageError(str(error)) from error
     except ModuleNotFoundError as error:
         raise click.UsageError(f"PostgreSQL needs {error.name}: pip install 'arrivals[postgres]'") from error
-    except (NotReady, Interrupted) as error:
+    except Interrupted as error:
         raise click.ClickException(str(error)) from error
     if as_program:
         as_json(report)

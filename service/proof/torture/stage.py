@@ -17,7 +17,7 @@ from service.proof.bench.database import Books
 from service.proof.bench.place import Place
 from service.proof.bench.stage import whole
 from service.proof.plan import HOSTS, PATHS
-from service.proof.processes import Process, free_port
+from service.proof.processes import NotReady, Process, free_port
 from service.proof.torture.application import Application
 from service.proof.torture.books import Accepted, Accounts, Found, answers_of, at_once, at_rest
 from service.proof.torture.faults import Faults
@@ -31,6 +31,8 @@ SLACK_S = 45.0  # beyond the deadline of the last order, until everything must b
 DOOR = "events"
 DUE = "submit_at IS NOT NULL OR poll_at IS NOT NULL"  # what has expired may still be asked about, after a hint
 UNREAD = "read_at IS NULL AND quarantined_at IS NULL"
+FRESH_S = 1.0  # a connection that idled for longer is not used again: its other end may be closing it just then
+ASKED_AGAIN = 5
 ASKING = 8  # questions to the stand-ins at once
 
 
@@ -78,7 +80,7 @@ class Stage:
         self.victim = self.victims[0]
         mixture = Mixture(scene.name, scene.seed, scene.deadline_s)
         self.application = Application(services, self.key, mixture, cdn=self.rehearsal)
-        self._client = httpx.AsyncClient(trust_env=False, timeout=20.0)
+        self._client = httpx.AsyncClient(trust_env=False, timeout=20.0, limits=httpx.Limits(keepalive_expiry=FRESH_S))
 
     def _settings(self, public_url: str) -> dict[str, str]:
         """As anybody would run it, but for cadences that suit stand-ins whose work takes half a second."""
@@ -149,7 +151,7 @@ class Stage:
 
         async def record(one: Accepted) -> list[dict[str, Any]]:
             async with gate:
-                told = await self._client.get(f"{self.rehearsal}/rehearsal/record/{one.order.provider}/{one.ref}")
+                told = await self._answer(f"{self.rehearsal}/rehearsal/record/{one.order.provider}/{one.ref}")
             return [told.json()] if told.is_success else []
 
         jobs = [job for told in await asyncio.gather(*(record(one) for one in recent)) for job in told]
@@ -250,8 +252,18 @@ class Stage:
             books.close()
 
     async def _ask(self, url: str) -> dict[str, Any]:
-        told: dict[str, Any] = (await self._client.get(url)).raise_for_status().json()
+        told: dict[str, Any] = (await self._answer(url)).raise_for_status().json()
         return told
+
+    async def _answer(self, url: str) -> httpx.Response:
+        """What somebody who lives on says, who may be busy for a moment. Raises NotReady."""
+        for _ in range(ASKED_AGAIN):
+            try:
+                return await self._client.get(url)
+            except httpx.TransportError as error:
+                trouble = str(error) or type(error).__name__
+            await asyncio.sleep(LOOK_EVERY_S)
+        raise NotReady(f"{url} does not answer: {trouble}")
 
 
 def _delivered(account: Mapping[str, Any]) -> list[dict[str, Any]]:

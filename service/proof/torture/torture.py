@@ -13,6 +13,7 @@ from typing import Any
 
 from service.proof.bench.machine import facts, loop_factory
 from service.proof.bench.place import Place
+from service.proof.processes import NotReady
 from service.proof.torture import kills, trouble
 from service.proof.torture.faults import Faults, Unavailable
 from service.proof.torture.kills import Result
@@ -50,7 +51,7 @@ class Options:
 
 
 def torture(options: Options) -> dict[str, Any]:
-    """The report. Raises NotEmpty, NotReady, Interrupted."""
+    """The report. Raises NotEmpty, Interrupted."""
     with _folder() as folder, Screen(quiet=options.quiet) as screen:
         place = Place(options.database or str(folder / "arrivals.db"))
         machine = facts(place.version())
@@ -118,6 +119,9 @@ class _Run:
             except Unavailable as error:
                 skipped[name] = str(error)
                 continue
+            except NotReady as error:  # the others are tried all the same
+                result = Result()
+                result.found.say(str(error))
             seconds = {"seconds": round(time.monotonic() - began, 1), "failed": not result.found.clean}
             cases[name] = result.as_dict() | seconds
         return cases, skipped

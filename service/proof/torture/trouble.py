@@ -5,7 +5,8 @@ import random
 import signal
 
 from service.proof.bench.stage import whole
-from service.proof.torture.faults import NOTHING_CAN_BE_WRITTEN, NOTHING_CAN_GROW, Faults, Unavailable
+from service.proof.processes import NotReady
+from service.proof.torture.faults import NOTHING_CAN_BE_WRITTEN, NOTHING_CAN_GROW, Faults
 from service.proof.torture.kills import LONGEST_LIFE_S, Result, again, at_rest
 from service.proof.torture.screen import Screen
 from service.proof.torture.server import Server
@@ -151,11 +152,11 @@ async def _under_load(stage: Stage) -> None:
 
 
 async def _back(stage: Stage, result: Result) -> None:
-    """The very same process takes orders again. Raises Unavailable when it has ended."""
+    """The very same process takes orders again. Raises NotReady when it has ended."""
     if not await stage.victim.ready(BACK_S):
         result.found.say(f"it did not come back by itself:\n{stage.victim.last_lines()}")
         if not stage.victim.lives:
-            raise Unavailable(f"the service ended by itself:\n{stage.victim.last_lines()}")
+            raise NotReady(f"the service ended by itself:\n{stage.victim.last_lines()}")
 
 
 async def _until_refused(stage: Stage, before: int) -> bool:
