@@ -4,6 +4,7 @@ Each case is run for function only, all of them at once, because they mostly wai
 """
 
 import ast
+import dataclasses
 import json
 import os
 import signal
@@ -95,6 +96,14 @@ def test_only_a_death_excuses_a_submission_that_nobody_confirmed():
     assert at_rest(Accounts(**(accounts | {"jobs": [silent]}))).clean
     assert {"generations_lost": 1} == at_rest(Accounts(**(accounts | {"jobs": [silent]})), cut_off=False).counts
     assert 1 == at_rest(Accounts(**(accounts | {"webhooks": {"gen_1": 1}}))).counts["generations_lost"]
+
+
+def test_a_webhook_that_nobody_can_read_confirms_no_submission():
+    unknown = ROW | {"status": "expired", "failure_code": "submission_unknown"}
+    order = dataclasses.replace(ORDER, unread=1)
+    accounts = GOOD | {"generations": [unknown], "accepted": [Accepted(id="gen_1", ref="a", order=order)]}
+
+    assert at_rest(Accounts(**accounts)).clean
 
 
 def test_what_is_under_way_is_no_loss_yet():

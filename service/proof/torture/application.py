@@ -23,6 +23,7 @@ RECENT = 60  # the latest orders, which the audit after a restart looks at
 SERVER_ERROR, UNAVAILABLE = 500, 503
 NOBODY = "http://127.0.0.1:9/nobody"  # the port of a service that no machine runs any more: nobody listens
 LATELY_S = 3.0
+SUBMITTED_LOOKS = 40
 
 Errand = Callable[[], Awaitable[None]]
 
@@ -102,6 +103,7 @@ class Application:
     async def _run_errands(self) -> None:
         errands: tuple[Errand, ...] = (
             self._order_several,
+            self._withdraw,
             self._cancel,
             self._fetch,
             self._ask_now,
@@ -148,10 +150,20 @@ class Application:
     async def _look_at_its_health(self) -> None:
         await self.call("GET", "/health/ready")
 
-    async def _cancel(self) -> None:
-        """One that runs for long, and may be waiting for its turn still; one that is under way surely."""
+    async def _withdraw(self) -> None:
+        """One that is waiting for its turn still, if the service is not quicker."""
         (made,) = await self.order(self._mixture.of("flux-1-1-pro", run_s=2.0))
         await self.call("POST", f"/v1/generations/{made}/cancel")
+
+    async def _cancel(self) -> None:
+        """One that its provider is at work on."""
+        (made,) = await self.order(self._mixture.of("flux-1-1-pro", run_s=4.0))
+        for _ in range(SUBMITTED_LOOKS):
+            found = await self.call("GET", f"/v1/generations/{made}")
+            if found.is_success and found.json()["external_id"]:
+                await self.call("POST", f"/v1/generations/{made}/cancel")
+                return
+            await self._rest(AGAIN_S)
 
     async def _ask_now(self) -> None:
         found = await self._data("/v1/generations?status=submitted&limit=1")

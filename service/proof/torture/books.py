@@ -136,12 +136,13 @@ def answers_of(jobs: Sequence[Row]) -> Counter[str]:
 def _trouble(order: Order, job: Row | None, row: Row, *, cut_off: bool) -> str | None:
     status, code = row["status"], row["failure_code"]
     wanted, _ = truth(job)
-    answered = bool(job and job["webhooks"]["answered_2xx"])
+    answered = job is not None and job["webhooks"]["answered_2xx"] > order.unread
     if status == wanted or (status == "canceled" and job is None):
         return None
     if cut_off and status == "expired" and (((status, code) == UNKNOWN and not answered) or order.route == STREAMED):
         return None
-    return f"truly {wanted}, the service says {status} ({code})"
+    told = dict(job["webhooks"]["answers"]) if job else {}
+    return f"truly {wanted}, the service says {status} ({code}); its webhooks were answered {told}"
 
 
 def _webhooks(accounts: Accounts, found: Found) -> None:

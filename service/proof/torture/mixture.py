@@ -25,7 +25,8 @@ KINDS = {
     ("aihubmix", "wan2.6-t2v"): 1,
     ("seacloud", "nano_banana_2"): 1,
 }
-WEBHOOKS = ("lost", "late:0.3", "twice", "early", "reordered", "unreadable")
+UNREADABLE = "unreadable"
+WEBHOOKS = ("lost", "late:0.3", "twice", "early", "reordered", UNREADABLE)
 SIGNED = "eachlabs"  # a forgery is refused there; elsewhere it is a hint like any other
 FORGED = "forged"
 ALWAYS = ("", "", "", "submit=429:1", "submit=cut", "submit=402", "poll=fail:2", "poll=lag:1", "poll=odd:1")
@@ -36,13 +37,17 @@ SEVERAL = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What goes out in one request: a body, and the names of its generations in the stand-ins' record, in order."""
+    """What goes out in one request: a body, and the names of its generations in the stand-ins' record, in order.
+
+    `unread`: so many of its webhooks are answered like any other and tell nobody anything.
+    """
 
     key: str
     provider: str
     route: str
     body: dict[str, Any] = field(repr=False)
     refs: tuple[str, ...]
+    unread: int = 0
 
     @property
     def path(self) -> str:
@@ -69,9 +74,12 @@ class Mixture:
 
     def order(self, place: Place, words: str | None = None, run_s: float | None = None, **more: Any) -> Order:
         """One order of a place; `more` goes into its input."""
-        ref, prompt = self._prompt(place, self._words(place) if words is None else words, run_s)
+        words = self._words(place) if words is None else words
+        ref, prompt = self._prompt(place, words, run_s)
         body = self._body(place.provider, place.model) | {"input": place.input(prompt) | more}
-        return Order(key=ref, provider=place.provider, route=place.route, body=body, refs=(ref,))
+        return Order(
+            key=ref, provider=place.provider, route=place.route, body=body, refs=(ref,), unread=UNREADABLE in words
+        )
 
     def of(self, model: str, words: str = "", run_s: float | None = None, **more: Any) -> Order:
         """One order of a model."""

@@ -181,7 +181,8 @@ class Stage:
             cut_off=cut_off,
         )
         found.join(compared)
-        for words in (*record["unknown_paths"], *self.application.unexpected):
+        broken = [f"it failed: {words}" for victim in self.victims for words in victim.broken()]
+        for words in (*record["unknown_paths"], *self.application.unexpected, *broken):
             found.say(words)
         found.add("keys_leaked", "", record["keys_leaked"], "a key was sent to another origin")
         return found

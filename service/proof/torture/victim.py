@@ -1,6 +1,7 @@
 """The service that is to die: one nursery process, and the child of it that serves at the moment."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 import contextlib
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ READY_S = 60.0
 END_S = 30.0
 LOOK_EVERY_S = 0.01
 TIMED_OUT_S = 10.0
+REQUEST_FAILED = '"event": "request_failed"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +159,15 @@ class Victim:
         if self._listening is not None:
             await self._listening
         self._nursery = None
+
+    def broken(self) -> Counter[str]:
+        """What its log says of requests that it failed to answer, by the last of their causes."""
+        told: Counter[str] = Counter()
+        for line in self.log.read_text(errors="replace").splitlines() if self.log.exists() else ():
+            if REQUEST_FAILED in line:
+                causes = json.loads(line)["exception"]
+                told["; ".join(f"{cause['exc_type']}: {cause['exc_value']}"[:300] for cause in causes)] += 1
+        return told
 
     def last_lines(self) -> str:
         """The end of its log."""
