@@ -160,7 +160,8 @@ def _context(body: str | None, row: Row | None) -> DeliveryContext | None:
 async def record_attempts(tx: Tx, made: Sequence[tuple[Attempt, Delivery]]) -> list[Micros | None]:
     """Keep attempts and what they mean for their deliveries; since when each subscriber has only failed, if it has.
 
-    In the order in which they ended: what a subscriber's breaker makes of them depends on it.
+    Of each subscriber in the order in which they ended: what its breaker makes of them depends on it. Subscribers in
+    the order of their ids, in which everybody takes their rows.
     """
     await tx.run_many(SQL["insert_attempt"], [structs.asdict(attempt) for attempt, _ in made])
     await tx.run_many(
@@ -177,16 +178,15 @@ async def record_attempts(tx: Tx, made: Sequence[tuple[Attempt, Delivery]]) -> l
         ],
     )
     forgiven: set[str] = set()
-    failing_since: list[Micros | None] = []
-    for attempt, delivery in made:
+    failing_since: list[Micros | None] = [None] * len(made)
+    for place in sorted(range(len(made)), key=lambda place: made[place][1].subscriber_id):
+        attempt, delivery = made[place]
         if delivery.delivered_at is None:
             forgiven.discard(delivery.subscriber_id)
-            failing_since.append(await _missed(tx, attempt, delivery))
-        else:
-            if delivery.subscriber_id not in forgiven:
-                await subscribers.forgive(tx, delivery.subscriber_id)
-                forgiven.add(delivery.subscriber_id)
-            failing_since.append(None)
+            failing_since[place] = await _missed(tx, attempt, delivery)
+        elif delivery.subscriber_id not in forgiven:
+            await subscribers.forgive(tx, delivery.subscriber_id)
+            forgiven.add(delivery.subscriber_id)
     return failing_since
 
 

@@ -109,15 +109,24 @@ async def active(tx: Tx) -> list[Subscriber]:
 
 async def delete(tx: Tx, subscriber_id: str, now: Micros) -> None:
     """Forget a subscriber; what was not delivered to it is given up. Raises Missing."""
+    await _give_up(tx, subscriber_id, now)
     await one(tx, SQL["delete_subscriber"], id=subscriber_id)
-    await tx.fetch(SQL["give_up_deliveries_of"], subscriber_id=subscriber_id, now=now)
+    await _give_up(tx, subscriber_id, now)
 
 
 async def disable(tx: Tx, subscriber_id: str, now: Micros, because: str) -> bool:
     """Stop serving a subscriber; False when it was disabled before."""
+    await _give_up(tx, subscriber_id, now)
     disabled = await tx.fetch(SQL["disable_subscriber"], id=subscriber_id, now=now, because=because)
-    await tx.fetch(SQL["give_up_deliveries_of"], subscriber_id=subscriber_id, now=now)
+    await _give_up(tx, subscriber_id, now)
     return bool(disabled)
+
+
+async def _give_up(tx: Tx, subscriber_id: str, now: Micros) -> None:
+    """Before its row is taken, as every recorded attempt does, or two wait for each other; and once more behind it, for
+    what was announced meanwhile.
+    """
+    await tx.fetch(SQL["give_up_deliveries_of"], subscriber_id=subscriber_id, now=now)
 
 
 async def forgive(tx: Tx, subscriber_id: str) -> None:

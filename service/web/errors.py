@@ -125,9 +125,9 @@ MEANINGS: Mapping[type[Exception], Callable[[Any], Problem]] = {
 
 def problem_of(error: Exception) -> Problem:
     """What an exception means outside. What is not in the table is ours to mend: logged, told without detail."""
-    meaning = MEANINGS.get(type(error))
-    if meaning is not None:
-        return meaning(error)
+    for kind in type(error).__mro__:  # a kind of what stands in the table means what that means
+        if kind in MEANINGS:
+            return MEANINGS[kind](error)
     log.error("request_failed", exc_info=error)
     return Problem(500, "internal", "something went wrong here; the log says what")
 

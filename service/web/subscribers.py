@@ -99,8 +99,11 @@ async def change(call: Call) -> Response:
         if "signatures" in given:
             fresh = known.private_key or make_private_key(call.tools.entropy(SECRET_BYTES))
             changed = replace(changed, private_key=fresh if V1A in given["signatures"] else None)
+        moved = changed.url != known.url
+        if moved:  # before its row is taken, as every recorded attempt does, or two wait for each other
+            await deliveries.move(tx, known.id, changed.url)
         await subscribers.update(tx, changed)
-        if changed.url != known.url:
+        if moved:  # and what was announced meanwhile
             await deliveries.move(tx, known.id, changed.url)
         if "disabled" in given or (known.paused_at is not None and changed.paused_at is None):
             await subscribers.forgive(tx, known.id)  # days without a single attempt are no days of failure

@@ -1,19 +1,22 @@
 """The PostgreSQL driver's promises: dead connections are replaced, trouble has a name, bells reach everybody."""
 
+from functools import partial
+
 import anyio
 import psycopg
 import pytest
 
-from service.store import base, events
+from service.store import base, deliveries, events, subscribers
 from service.store import postgres as room
 from service.store.base import Collided, Unavailable, Unsuitable
+from service.store.deliveries import Attempt
 from service.store.migrate import migrate
 from service.store.opening import open_database
 from service.store.postgres import PostgresDatabase, without_password
 from service.store.sql import parse
 from tests.databases import START, reopened
 from tests.postgres import fresh_database, server
-from tests.store.examples import event
+from tests.store.examples import delivery, due, event, subscribe, subscriber
 
 QUERIES = parse("""
 -- name: kill_others
@@ -29,6 +32,11 @@ SELECT * FROM counters WHERE name = :name FOR UPDATE;
 INSERT INTO counters (name, counted) VALUES (:name, 0);
 -- name: count_up
 UPDATE counters SET counted = counted + 1 WHERE name = 'events' RETURNING counted;
+-- name: take_delivery
+UPDATE deliveries SET attempts = attempts WHERE id = 'dlv_1';
+-- name: waiting
+SELECT COUNT(*) AS waiting FROM pg_locks
+ WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database());
 """)
 
 
@@ -150,6 +158,33 @@ async def test_transactions_in_each_others_way_are_told_to_try_again(mortal):
         group.start_soon(cross, "events", "other", *ready)
         group.start_soon(cross, "other", "events", *reversed(ready))
     assert 1 == len(collided)
+
+
+@pytest.mark.parametrize("change", [subscribers.delete, partial(subscribers.disable, because="gone")])
+async def test_who_ends_a_subscriber_and_who_records_an_attempt_at_it_wait_for_one_another_in_one_order(mortal, change):
+    """Both take the delivery's row, then the subscriber's: the server has to end neither."""
+    await subscribe(mortal, subscriber())
+    await due(mortal, delivery())
+    async with mortal.transaction() as tx:
+        (claimed,) = await deliveries.claim(tx, 1, 1)
+        missed = Attempt(delivery_id=claimed.id, number=1, at=START, duration_s=0.5)
+        await deliveries.record_attempts(tx, [(missed, claimed)])
+
+    async def end():
+        async with mortal.transaction() as tx:
+            await change(tx, "sub_1", START)
+
+    async with anyio.create_task_group() as group, mortal.transaction() as tx:
+        await tx.fetch(QUERIES["take_delivery"])
+        group.start_soon(end)
+        waiting = 0
+        while not waiting:
+            async with mortal.reading() as other:
+                waiting = (await base.one(other, QUERIES["waiting"]))["waiting"]
+        await subscribers.forgive(tx, "sub_1")
+
+    async with mortal.reading() as tx:
+        assert [START] == [one.given_up_at for one in await deliveries.of_generation(tx, "gen_1")]
 
 
 async def test_cursor_never_skips_an_event_that_commits_late(mortal, clock):
