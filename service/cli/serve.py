@@ -46,9 +46,7 @@ def serve_command(*, web_only: bool, workers_only: bool) -> None:
     """Run the service."""
     if web_only and workers_only:
         raise click.UsageError("--web-only and --workers-only leave nothing to run")
-    settings = settings_from_environment()
-    configure(settings.log_format, settings.log_level)
-    settings, made = with_keys(settings)
+    settings, made = with_keys(settings_from_environment())
     configure(settings.log_format, settings.log_level, settings.secrets)
     if made:
         log.info(

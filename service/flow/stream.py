@@ -184,8 +184,6 @@ async def _events(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     buffer, came = bytearray(), 0
     async for chunk in body:
         came += len(chunk)
-        if came > REPLY_MAX_BYTES:
-            raise NoAnswer(Reason.TOO_LARGE, f"the stream is larger than {REPLY_MAX_BYTES} bytes")
         seen = max(0, len(buffer) - 3)
         buffer += chunk
         if not sse.MAY_END.search(buffer, seen):
@@ -197,6 +195,8 @@ async def _events(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             if event.strip() == sse.DONE:
                 return
             yield event
+        if came > REPLY_MAX_BYTES:
+            raise NoAnswer(Reason.TOO_LARGE, f"the stream is larger than {REPLY_MAX_BYTES} bytes")
         if len(buffer) > EVENT_MAX_BYTES:
             raise NoAnswer(Reason.TOO_LARGE, f"an event is larger than {EVENT_MAX_BYTES} bytes")
 

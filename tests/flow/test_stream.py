@@ -405,7 +405,7 @@ async def test_an_event_that_never_ends_is_cut(tools, upstream, streamed, monkey
 async def test_a_stream_that_never_ends_is_cut(tools, upstream, streamed, monkeypatch):
     """Each of its events ends, and all of them together would fill the memory."""
     monkeypatch.setattr(stream, "REPLY_MAX_BYTES", 5000)
-    generation = await streamed(Stream(STARTED, *[HEARD] * 1000, ends="never"))
+    generation = await streamed(Stream(*[STARTED] * 1000, ends="never"))
     upstream.answers.append((200, EXECUTION))
 
     assert 1 == await run_worker(tools, "poll")
