@@ -78,7 +78,7 @@ def running(folder, stand_ins, **settings):
         "LOG_LEVEL": "debug",
         **settings,
     }
-    process = Process("serve", ["service", "serve"], environment(**settings), folder)
+    process = Process("serve", ["tests.attack.patient", "serve"], environment(**settings), folder)
     process.start(f"http://127.0.0.1:{port}/health/ready")
     try:
         yield Service(f"http://127.0.0.1:{port}", process, settings, {})

@@ -1,9 +1,11 @@
 """Every provider as a target, taken from the catalog: a new provider, route or reader is fuzzed without being named."""
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import fields
 import json
 import secrets
+
+from msgspec.structs import replace
 
 from service.core.failure import Failure
 from service.core.generation import VerifiedBy

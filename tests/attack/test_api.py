@@ -24,7 +24,7 @@ JUDGED = {
 }  # fmt: skip
 FINE = ["2xx", "401", "403", "404", "409", "416"]
 # More of them, and others: ATTACK_EXAMPLES=200 ATTACK_SEED=1 ./dev test tests/attack/test_api.py -s
-EXAMPLES, SEED = int(os.environ.get("ATTACK_EXAMPLES", "4")), int(os.environ.get("ATTACK_SEED", "20261121"))
+EXAMPLES, SEED = int(os.environ.get("ATTACK_EXAMPLES", "3")), int(os.environ.get("ATTACK_SEED", "20261121"))
 
 
 def configuration(ids):
@@ -53,13 +53,11 @@ def configuration(ids):
                 yield "\n".join([f'[[operations]]\ninclude-name = "{name}"', *lines])
 
 
-@pytest.mark.parametrize(
-    ("scope", "phases"), [("admin", "coverage,fuzzing"), ("submit", "fuzzing"), ("read", "fuzzing")]
-)
+@pytest.mark.parametrize(("scope", "phases"), [("admin", "coverage,fuzzing"), ("read", "fuzzing")])
 def test_the_document_is_true(service, tmp_path, scope, phases):
     """Who may do everything tries every way to be wrong; the others must meet 403 and nothing else."""
     used = KEY if scope == "admin" else service.made_key(scope)
-    examples = EXAMPLES if scope == "admin" else max(1, EXAMPLES // 4)
+    examples = EXAMPLES if scope == "admin" else max(1, EXAMPLES // 3)
     told = "\n\n".join(configuration(service.ids))
     (tmp_path / "schemathesis.toml").write_text(told)
     command = [

@@ -1,0 +1,12 @@
+"""The service that lets everybody guess keys as often as they like: `python -m tests.attack.patient serve`.
+
+Schemathesis tries a wrong key on every path, and would be told to wait; tests/web/test_auth.py tests that.
+"""
+
+import sys
+
+from service.cli.main import main
+from service.web import failures
+
+failures.BURST = 10**9
+sys.exit(main())
