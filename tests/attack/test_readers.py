@@ -15,7 +15,7 @@ SAME = settings(
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=150,
+    max_examples=40,
     suppress_health_check=[*HealthCheck],
     print_blob=False,
 )
