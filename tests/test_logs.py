@@ -111,14 +111,14 @@ def test_a_crash_says_where_and_not_what_was_sent(log_format, capsys):
 def test_libraries_are_heard_in_our_form_without_what_they_fill_in(capsys):
     configure("json", "info")
 
-    logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
+    logging.getLogger("uvicorn_of_the_tests").warning("Invalid HTTP request received.")
     logging.getLogger("asyncio").error("Task exception was never retrieved\nfuture: <Task exception=Error('a prompt')>")
     logging.getLogger("psycopg.pool").warning("error connecting in %r: %s", "pool-1", "no route to host")
     logging.getLogger("any").info("nobody wants to know")
     try:
         fail_with(RuntimeError("a prompt"))
     except RuntimeError:
-        logging.getLogger("uvicorn.error").exception("Exception in ASGI application\n")
+        logging.getLogger("uvicorn_of_the_tests").exception("Exception in ASGI application\n")
 
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [
