@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from service.proof.torture.books import Accepted
+from service.proof.torture.loopback import request
 from service.proof.torture.mixture import Mixture, Order
 
 AGAIN_S = 0.05
@@ -69,7 +70,7 @@ class Application:
 
     async def call(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
         """One request, to the next service. Raises httpx.HTTPError."""
-        answer = await self._client.request(method, next(self._urls) + path, json=body, headers=headers)
+        answer = await request(self._client, method, next(self._urls) + path, json=body, headers=headers)
         self.statuses[answer.status_code] += 1
         if answer.status_code >= SERVER_ERROR and answer.status_code != UNAVAILABLE:
             self.unexpected[f"{method} {path.partition('?')[0]}: {answer.status_code} {answer.text[:200]}"] += 1

@@ -21,6 +21,7 @@ from service.proof.processes import NotReady, Process, free_port
 from service.proof.torture.application import Application
 from service.proof.torture.books import Accepted, Accounts, Found, answers_of, at_once, at_rest
 from service.proof.torture.faults import Faults
+from service.proof.torture.loopback import request
 from service.proof.torture.mixture import KINDS, Mixture
 from service.proof.torture.victim import Victim
 
@@ -260,7 +261,7 @@ class Stage:
         """What somebody who lives on says, who may be busy for a moment. Raises NotReady."""
         for _ in range(ASKED_AGAIN):
             try:
-                return await self._client.get(url)
+                return await request(self._client, "GET", url)
             except httpx.TransportError as error:
                 trouble = str(error) or type(error).__name__
             await asyncio.sleep(LOOK_EVERY_S)

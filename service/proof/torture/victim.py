@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from service.proof.processes import NotReady
+from service.proof.torture.loopback import request
 from service.proof.torture.tripwire import read_found
 
 READY_S = 60.0
@@ -106,7 +107,7 @@ class Victim:
         give_up = asyncio.get_running_loop().time() + patience_s
         while self.lives and asyncio.get_running_loop().time() < give_up:
             with contextlib.suppress(httpx.HTTPError):
-                if (await self._client.get(f"{self.url}/health/ready")).is_success:
+                if (await request(self._client, "GET", f"{self.url}/health/ready")).is_success:
                     return True
             await asyncio.sleep(LOOK_EVERY_S)
         return False
