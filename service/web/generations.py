@@ -53,7 +53,8 @@ PASSED_ON = (
     "etag",
     "last-modified",
 )
-HANDED_OUT = frozenset({200, 206, 416})
+HANDED_OUT = frozenset({200, 206})
+UNSATISFIABLE_RANGE = 416
 
 
 async def submit_order(call: Call) -> Response:
@@ -183,12 +184,20 @@ async def stream_output(call: Call) -> Response:
         return bytes_response(kept.content, kept.content_type, f'"{generation.id}-{number}"', asked)
     async with AsyncExitStack() as opened:
         reply = await opened.enter_async_context(fetch(call.tools, generation, generation.outputs[int(number)], asked))
+        if reply.http_status == UNSATISFIABLE_RANGE:
+            size = {name: reply.headers[name] for name in ("content-range",) if _may_stand(reply.headers.get(name))}
+            raise Problem(416, "range_not_satisfiable", "the output has no such bytes", headers=size)
         if reply.http_status not in HANDED_OUT:
             raise Problem(502, "output_unavailable", f"the provider answered HTTP {reply.http_status} for this output")
         told = {name: reply.headers[name] for name in PASSED_ON if name in reply.headers}
-        headers = {name: value for name, value in told.items() if value.isascii() and value.isprintable()}
+        headers = {name: value for name, value in told.items() if _may_stand(value)}
         headers |= NOT_TO_BE_RUN
         return Relayed(opened.pop_all(), reply.body, reply.http_status, headers)
+
+
+def _may_stand(value: str | None) -> bool:
+    """Whether somebody else's header may be one of ours."""
+    return value is not None and value.isascii() and value.isprintable()
 
 
 class Relayed(StreamingResponse):

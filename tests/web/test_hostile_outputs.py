@@ -58,6 +58,16 @@ async def test_what_is_no_output_is_502(client, made, answer):
     assert (502, "output_unavailable") == (told.status_code, told.json()["code"])
 
 
+@pytest.mark.parametrize(("size", "told"), [(b"bytes */2", "bytes */2"), (b"\xe9", None)])
+async def test_a_range_that_is_not_there_is_a_problem_like_any_other(client, made, size, told):
+    answer = b"HTTP/1.1 416 No\r\ncontent-range: %s\r\ncontent-type: text/html\r\ncontent-length: 2\r\n\r\nno" % size
+    async with listening(Peer(answer)) as url:
+        refused = await client.get(await made(f"{url}/1.png"), headers={"range": "bytes=5-"})
+
+    assert (416, "range_not_satisfiable") == (refused.status_code, refused.json()["code"])
+    assert told == refused.headers.get("content-range")
+
+
 async def test_headers_that_may_not_stand_in_ours_are_left_out(client, made):
     odd = b'etag: "a\x01b"\r\nlast-modified: \xe9\r\naccept-ranges: bytes\tx\r\nx-more: 1\r\nset-cookie: a=b\r\n'
     async with listening(Peer(OK + odd + b"content-length: 2\r\n\r\nab")) as url:
