@@ -36,6 +36,8 @@ POINTS = ("settle._settle", "shared commit", "submit.claim", "POST /callbacks")
 NEVER = {
     "settle._set_aside": "only for a row that our own mistake keeps from being settled",
     "auth.make_key": "the command line's own process makes keys",
+    "auth.rotate_key": "as make_key",
+    "auth.revoke_key": "as make_key",
 }
 CALLED_OUT = {"ask", "submit", "look", "deliver", "fetch", "stream"}
 
