@@ -57,7 +57,7 @@ async def poll(tools: Tools, claimed: Scheduled) -> Finding | None:
         reading = await _asked(tools, generation, question)
     except Refused as refused:
         failure = refused.failure
-        if failure.code is not FailureCode.RESULT_LOST or _may_be_lag(tools, generation):
+        if failure.code is not FailureCode.RESULT_LOST or _may_be_lag(tools, claimed):
             fault = failure.code not in NOT_THE_PROVIDERS_FAULT
             await _ask_later(tools, claimed, failure.code, failure.retry_after_s, provider_fails=fault)
             return None
@@ -117,10 +117,14 @@ async def _observe(tools: Tools, generation: Generation, reading: Reading) -> Fi
     return await settle_one(tools, seen)
 
 
-def _may_be_lag(tools: Tools, generation: Generation) -> bool:
-    """Not found so soon after the submission is a provider whose parts have not caught up with each other."""
+def _may_be_lag(tools: Tools, claimed: Scheduled) -> bool:
+    """Not found so soon after the submission is a provider whose parts have not caught up with each other.
+
+    It has to be said twice in a row: a clock that stepped may only say that it is late.
+    """
+    generation = claimed.generation
     since = generation.submitted_at or generation.created_at
-    return (tools.now() - since) / SECOND < tools.route(generation).lag_s
+    return claimed.poll_misses == 0 or (tools.now() - since) / SECOND < tools.route(generation).lag_s
 
 
 async def _ask_later(

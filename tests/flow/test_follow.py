@@ -240,6 +240,15 @@ async def test_a_task_that_is_not_found_is_lag_and_then_loss(filmed, asked_about
     assert (Status.FAILED, "result_lost") == (generation.status, generation.failure.code)
 
 
+async def test_a_task_that_is_not_found_once_is_not_lost_however_late_it_seems(filmed, asked_about):
+    """The clock may have stepped since the submission; a result that is paid for is not given up for one answer."""
+    missing = (404, {"error": {"message": "Task not found or expired", "code": None}})
+
+    generation = await asked_about(await filmed(), missing, after_s=60)
+
+    assert Status.SUBMITTED == generation.status
+
+
 async def test_content_that_is_still_made_is_asked_for_again(filmed, asked_about):
     generation = await asked_about(await filmed(), finished(), (200, {"id": "lz-1", "status": "in_progress"}))
 
