@@ -291,7 +291,7 @@ def reports(tmp_path_factory, postgres_url):
             )
             for name, options in cases.items()
         }  # fmt: skip
-        ended = {name: (*process.communicate(timeout=150), process.returncode) for name, process in running.items()}
+        ended = {name: (*process.communicate(timeout=280), process.returncode) for name, process in running.items()}
     yield {name: (code, json.loads(told or "null"), errors.decode()) for name, (told, errors, code) in ended.items()}
     assert [] == [path.name for path in folder.iterdir()]
 
@@ -307,7 +307,7 @@ def clean(reports, name, *cases):
     return [*report["cases"].values()]
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_it_dies_at_each_named_point(reports):
     (told,) = clean(reports, "points", "points")
 
@@ -317,7 +317,7 @@ def test_it_dies_at_each_named_point(reports):
     assert min(deaths.values()) >= 1
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_the_disk_is_full_and_slow(reports):
     full, slow = clean(reports, "disk", "disk-full", "disk-slow")
 
@@ -326,7 +326,7 @@ def test_the_disk_is_full_and_slow(reports):
     assert slow["kills"] == 2
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_the_clock_steps_and_it_is_told_to_end(reports):
     stepped, ended = clean(reports, "clock", "clock", "terminate")
 
@@ -334,7 +334,7 @@ def test_the_clock_steps_and_it_is_told_to_end(reports):
     assert (0, 3) == (ended["kills"], ended["terminated"])
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_two_services_die_on_one_file_which_has_no_server_to_kill(reports):
     (told,) = clean(reports, "two", "two")
 
@@ -342,7 +342,7 @@ def test_two_services_die_on_one_file_which_has_no_server_to_kill(reports):
     assert {"database"} == set(reports["two"][1]["skipped"])
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_it_dies_on_a_server_which_dies_too(reports):
     random, database = clean(reports, "postgresql", "random", "database")
 
