@@ -149,7 +149,7 @@ class Transport:
             with anyio.fail_after(answer_s):
                 response = await _send(session, call, None)
             try:
-                body = _in_time(response.content.iter_any(), each_s, drips=drips)
+                body = _in_time(_pieces(response.content), each_s, drips=drips)
                 yield Streamed(http_status=response.status, headers=joined(response.headers.items()), body=body)
             finally:
                 response.close()
@@ -231,6 +231,21 @@ def _url(text: str) -> URL:
         return URL(str(httpx.URL(text)), encoded=True)
     except ValueError as error:
         raise httpx.InvalidURL(str(error)) from error
+
+
+async def _pieces(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """To the last byte that came before a break: aiohttp tells of the break first and keeps them to itself.
+
+    They may name what a provider works on, and be all that anybody will ever say of it.
+    """
+    try:
+        async for piece in content.iter_any():
+            yield piece
+    except aiohttp.ClientError:
+        left = content._read_nowait(-1)  # noqa: SLF001 - nothing public gives them
+        if left:
+            yield left
+        raise
 
 
 async def _in_time(chunks: AsyncIterator[bytes], each_s: float, *, drips: bool) -> AsyncIterator[bytes]:

@@ -4,6 +4,7 @@ import gzip
 import ipaddress
 import socket
 
+import anyio
 import pytest
 
 from service import transport as room
@@ -306,6 +307,25 @@ async def test_stream_is_given_as_it_comes(transport):
     async with listening(peer) as url, transport.stream(call_of(url), 5.0, 5.0) as streamed:
         assert "text/event-stream" == streamed.headers["content-type"]
         assert b"data: a\n\n" == await anext(streamed.body)
+
+
+async def test_what_came_before_a_break_is_heard_before_it(transport):
+    """It may name the work, and nobody says it again; whoever is busy meanwhile must not miss it."""
+    peer, pieces = Peer(HEAD + chunk(b"data: a\n\n")), []
+
+    async def late(url):
+        async with transport.stream(call_of(url), 5.0, 5.0) as streamed:
+            await peer.closed.wait()
+            for _ in range(20):  # turns of the loop, in which the break is noticed
+                await anyio.lowlevel.checkpoint()
+            async for piece in streamed.body:
+                pieces.append(piece)  # noqa: PERF401 - it ends in a raise
+
+    async with listening(peer) as url:
+        with pytest.raises(NoAnswer, match="disconnected"):
+            await late(url)
+
+    assert [b"data: a\n\n"] == pieces
 
 
 async def test_every_stream_has_a_connection_of_its_own(transport):
