@@ -25,7 +25,9 @@ GATES = (
 
 
 # About half of the work each, so that two processors do it in half the time; the other half is everything else.
-HALF = ("tests/core", "tests/providers", "tests/rehearsal", "tests/cli", "tests/web", "tests/client", "tests/store")
+HALF = tuple(
+    f"tests/{room}" for room in "attack cli client core providers rehearsal scenarios store web workers".split()
+)
 
 
 def tests():
