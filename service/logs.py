@@ -57,7 +57,7 @@ def configure(log_format: LogFormat, level: str = "info", secrets: Iterable[str]
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,
     )
     logging.basicConfig(handlers=[_Passing()], level=logging.WARNING, force=True)
 

@@ -20,7 +20,7 @@ WHOLE = {
     "finished_at", "given_up_at", "http_status", "keep", "late", "lease_until", "limit", "max_in_flight", "misses",
     "now", "number", "open_until", "paused_at", "poll_at", "poll_misses", "polls", "position", "previous_until",
     "quarantined", "quarantined_at", "queue_position", "read_at", "received_at", "redelivered", "since",
-    "spent_until", "submit_at", "submitted_at", "total", "until", "version", "webhook_expected",
+    "spent_until", "submit_at", "submitted_at", "total", "tries", "until", "version", "webhook_expected",
 }  # fmt: skip
 EXAMPLES = {"body": b"\x00", "bulks": '["blk_1"]', "content": b"\x00", "ids": '["gen_1"]'}
 FRACTIONS = {"duration_s", "progress", "rate_per_s", "spread_s", "usual_s"}
