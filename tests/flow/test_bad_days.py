@@ -25,6 +25,16 @@ def down(store, transport, clock):
     return tools_over(store, transport, clock, NOWHERE)
 
 
+@pytest.fixture
+async def subscriber(tools, clock, listener):
+    """Who wants everything, at the listener; its id."""
+    url = listener.url + "/events"
+    one = Subscriber(id=tools.make_id("sub"), url=url, secret=make_secret(bytes(32)), created_at=clock())
+    async with tools.store.transaction() as tx:
+        await subscribers.insert(tx, one)
+    return one.id
+
+
 async def through(clock, seconds, *work, step_s=1800):
     """So much time in steps, with one turn of the work in each; how much was done."""
     done = 0
@@ -80,13 +90,8 @@ async def test_a_deadline_that_passes_while_the_provider_is_down_is_announced_an
 
 
 async def test_a_subscriber_down_for_a_week_is_tried_by_the_schedule_then_disabled_and_its_events_are_kept(
-    tools, clock, listener, submitted, calls_back
+    tools, clock, listener, subscriber, submitted, calls_back
 ):
-    one = Subscriber(
-        id=tools.make_id("sub"), url=listener.url + "/events", secret=make_secret(bytes(32)), created_at=clock()
-    )
-    async with tools.store.transaction() as tx:
-        await subscribers.insert(tx, one)
     ids = []
 
     async def another():
@@ -99,7 +104,7 @@ async def test_a_subscriber_down_for_a_week_is_tried_by_the_schedule_then_disabl
         await through(clock, DAY_S, lambda: run_worker(tools, "deliver"))
 
     async with tools.store.reading() as tx:
-        known = await subscribers.by_id(tx, one.id)
+        known = await subscribers.by_id(tx, subscriber)
         made = [len(await deliveries.attempts_of(tx, generation_id)) for generation_id in ids]
     assert "it has only failed for five days" == known.disabled_because
     assert max(made) <= len(RETRY_SCHEDULE_S)
@@ -107,14 +112,9 @@ async def test_a_subscriber_down_for_a_week_is_tried_by_the_schedule_then_disabl
 
 
 async def test_a_clock_that_steps_back_an_hour_delays_what_waited_and_loses_and_doubles_nothing(
-    tools, clock, listener, submitted, calls_back
+    tools, clock, listener, subscriber, submitted, calls_back
 ):
     """What was due by the old clock is due again when it gets there; what is new does not wait."""
-    one = Subscriber(
-        id=tools.make_id("sub"), url=listener.url + "/events", secret=make_secret(bytes(32)), created_at=clock()
-    )
-    async with tools.store.transaction() as tx:
-        await subscribers.insert(tx, one)
     before = await submitted()
     await calls_back(before, COMPLETED)
     await run_worker(tools, "read")
