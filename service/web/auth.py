@@ -87,7 +87,13 @@ async def make_key(
     key = ApiKey(id=tools.make_id("key"), name=name, scopes=tuple(scopes), created_at=now, expires_at=expires_at)
     async with tools.store.transaction() as tx:
         text = await _kept(tx, key)
-    log.info("key_made", key_id=key.id, name=key.name, scopes=list(key.scopes), expires_at=rfc3339(expires_at))
+    log.info(
+        "key_made",
+        key_id=key.id,
+        name=key.name,
+        scopes=[str(scope) for scope in key.scopes],
+        expires_at=rfc3339(expires_at),
+    )
     return key, text
 
 
