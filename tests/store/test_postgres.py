@@ -1,5 +1,6 @@
 """The PostgreSQL driver's promises: dead connections are replaced, trouble has a name, bells reach everybody."""
 
+from dataclasses import replace
 from functools import partial
 
 import anyio
@@ -34,6 +35,12 @@ INSERT INTO counters (name, counted) VALUES (:name, 0);
 UPDATE counters SET counted = counted + 1 WHERE name = 'events' RETURNING counted;
 -- name: take_delivery
 UPDATE deliveries SET attempts = attempts WHERE id = 'dlv_1';
+-- name: compared_by_language
+SELECT table_name, column_name FROM information_schema.columns
+ WHERE table_schema = CURRENT_SCHEMA() AND column_name ~ '(^|_)id$' AND column_name <> 'external_id'
+   AND COALESCE(collation_name, '') <> 'C';
+-- name: only_by_index
+SET LOCAL enable_seqscan = off;
 -- name: waiting
 SELECT COUNT(*) AS waiting FROM pg_locks
  WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database());
@@ -251,6 +258,24 @@ async def test_bells_are_only_hints(mortal, clock, monkeypatch):
         deaf.ring("read")
         assert 1 == await count_up(deaf)
         await deaf.wait("read", deaf.heard("read"), 0.001)
+
+
+async def test_ids_compare_alike_wherever_they_stand(mortal):
+    """A server uses an index of neither side where two columns do not, however many rows that is."""
+    async with mortal.reading() as tx:
+        assert [] == await tx.fetch(QUERIES["compared_by_language"])
+
+
+@pytest.mark.parametrize("name", ["lock_subscribers_in_need", "subscribers_in_need", "claim_deliveries"])
+async def test_a_claim_finds_every_delivery_by_index(mortal, name):
+    plan = replace(deliveries.SQL[name], postgres="EXPLAIN " + deliveries.SQL[name].postgres)
+    async with mortal.transaction() as tx:
+        await tx.fetch(QUERIES["only_by_index"])
+        told = await tx.fetch(plan, subscriber_id="sub_1", now=START, lease_until=START, limit=64)
+
+    told = [row["QUERY PLAN"] for row in told]
+    assert any("deliveries_to_attempt" in line for line in told)
+    assert [] == [line for line in told if "Seq Scan on deliveries" in line or "Filter: (subscriber_id" in line]
 
 
 async def test_text_that_postgres_cannot_hold_is_kept_readable(mortal):
