@@ -97,8 +97,8 @@ async def _take(tx: Tx, key: AccountKey, budget: Budget, turn: Turn, limit: int)
     The ledger is locked before anything is counted. The other turn's share is kept for what it could send now, not
     for orders that wait for a place in flight or polls that wait behind the breaker.
     """
-    now = await tx.now()
     ledger = await ledger_of(tx, key)
+    now = await tx.now()
     passing = ledger.pollable(now)
     polls = await _waiting(tx, Turn.POLL, key, now, MOST)
     submissions = await _waiting(tx, Turn.SUBMIT, key, now, MOST)

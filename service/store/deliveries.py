@@ -95,8 +95,8 @@ async def claim(tx: Tx, limit: int, lease: Micros) -> list[Delivery]:
 
     The attempt is counted with the claim, so an attempt that dies on the way is not made for free.
     """
-    now = await tx.now()
-    await tx.fetch(SQL["lock_subscribers_in_need"], now=now)
+    await tx.fetch(SQL["lock_subscribers_in_need"], now=await tx.now())
+    now = await tx.now()  # behind the lock, so that nobody's debt seems to be of a later moment
     in_need = await tx.fetch(SQL["subscribers_in_need"], now=now, limit=limit)
     claimed: list[Delivery] = []
     for row, places in zip(in_need, deal(limit, [_room(row, now) for row in in_need]), strict=True):

@@ -1,7 +1,7 @@
 """Stored webhooks and observations ↔ rows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from msgspec import Struct, structs
@@ -18,8 +18,7 @@ from service.store.sql import load
 SQL = load("observations")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredWebhook:
+class StoredWebhook(Struct, frozen=True, kw_only=True):
     """A provider's call as received, and what became of it.
 
     `quarantined_at`: it was refused (401) and is kept so that it can be verified again after a secret is mended.
@@ -30,7 +29,7 @@ class StoredWebhook:
     account: str
     generation_id: str
     received_at: Micros
-    webhook: InboundWebhook = field(repr=False)
+    webhook: InboundWebhook
     verified_by: VerifiedBy | None = None
     quarantined_at: Micros | None = None
     refused_because: str | None = None

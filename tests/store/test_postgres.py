@@ -57,6 +57,14 @@ async def mortal(postgres_url, clock):
         await database.close()
 
 
+async def somebody_waits(database):
+    """Until somebody waits for a lock."""
+    waiting = 0
+    while not waiting:
+        async with database.reading() as tx:
+            waiting = (await base.one(tx, QUERIES["waiting"]))["waiting"]
+
+
 async def count_up(database, then=None):
     async with database.transaction() as tx:
         counted = (await base.one(tx, QUERIES["count_up"]))["counted"]
@@ -184,14 +192,31 @@ async def test_who_ends_a_subscriber_and_who_records_an_attempt_at_it_wait_for_o
     async with anyio.create_task_group() as group, mortal.transaction() as tx:
         await tx.fetch(QUERIES["take_delivery"])
         group.start_soon(end)
-        waiting = 0
-        while not waiting:
-            async with mortal.reading() as other:
-                waiting = (await base.one(other, QUERIES["waiting"]))["waiting"]
+        await somebody_waits(mortal)
         await subscribers.forgive(tx, "sub_1")
 
     async with mortal.reading() as tx:
         assert [START] == [one.given_up_at for one in await deliveries.of_generation(tx, "gen_1")]
+
+
+async def test_who_waited_for_a_subscriber_sees_its_debt_as_it_is(mortal, clock):
+    """What was spent while one waited is no debt of a clock that ran ahead."""
+    await subscribe(mortal, subscriber(rate_per_s=3))
+    await due(mortal, *(delivery(str(number), generation_id=f"gen_{number}") for number in range(9)))
+    waited = []
+
+    async def claim():
+        async with mortal.transaction() as tx:
+            waited.extend(await deliveries.claim(tx, 9, 1))
+
+    async with anyio.create_task_group() as group, mortal.transaction() as tx:
+        await tx.fetch(deliveries.SQL["lock_subscribers_in_need"], now=START + 1000)
+        group.start_soon(claim)
+        await somebody_waits(mortal)
+        clock.advance(0.01)
+        assert 3 == len(await deliveries.claim(tx, 9, 1))
+
+    assert [] == waited
 
 
 async def test_cursor_never_skips_an_event_that_commits_late(mortal, clock):
