@@ -1,11 +1,11 @@
 """HTTP messages as values. Nothing here sends, receives or interprets one."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpCall:
+class HttpCall(Struct, frozen=True, kw_only=True):
     """A request that somebody may send. Headers and body may hold secrets and stay out of the repr.
 
     `streamed`: a good answer is a stream of server-sent events.
@@ -13,18 +13,23 @@ class HttpCall:
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
     streamed: bool = False
 
+    def __repr__(self) -> str:
+        return f"HttpCall(method={self.method!r}, url={self.url!r}, streamed={self.streamed})"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpReply:
+
+class HttpReply(Struct, frozen=True, kw_only=True):
     """The answer to a call: status, headers with lower-case names, the whole body."""
 
     http_status: int
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"HttpReply(http_status={self.http_status})"
 
     @property
     def ok(self) -> bool:
@@ -32,12 +37,14 @@ class HttpReply:
         return is_good(self.http_status)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InboundWebhook:
+class InboundWebhook(Struct, frozen=True, kw_only=True):
     """A provider's call exactly as it came: raw bytes, and headers by lower-case name with their original text."""
 
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"InboundWebhook({len(self.body)} bytes)"
 
 
 def joined(told: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -1,9 +1,11 @@
 """What a step works with. Steps are handed their tools; they read no settings, clock or entropy of their own."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from service.core.admission import Budget
 from service.core.cadence import Cadence

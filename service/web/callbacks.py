@@ -1,5 +1,7 @@
 """POST /callbacks/{provider}/{token}: the door for providers. Token, size, verification, commit, exactly 200."""
 
+from collections.abc import Sequence
+
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -57,7 +59,7 @@ class Door:
         if provider not in PROVIDERS:
             raise UnknownToken
         generation_id, account = self._tools.callbacks.open(provider, token)
-        headers = joined((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
+        headers = _headers(scope["headers"])
         body = await body_of(headers.get("content-length"), receive, self._tools.limits.webhook_max_bytes)
         challenge = _challenge(body)
         if challenge is None:
@@ -79,6 +81,14 @@ async def probe(request: Request) -> Response:
 def routes() -> list[Route]:
     """What the path takes besides webhooks."""
     return [Route(PREFIX + "{provider}/{token}", probe, methods=["OPTIONS", "POST"])]
+
+
+def _headers(told: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    """By name, which ASGI promises in lower case."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in told}
+    if len(headers) == len(told):
+        return headers
+    return joined((name.decode("latin-1"), value.decode("latin-1")) for name, value in told)
 
 
 def _challenge(body: bytes) -> _Challenge | None:

@@ -1,7 +1,8 @@
-"""Connections that cost their peer nothing cost us little: bounded in number, in the bytes of a head, and in its time.
+"""Connections that cost their peer nothing cost us little: bounded in number, in the bytes of a head, and in time.
 
-uvicorn closes a kept connection that idles, and waits for ever for the first request of a new one, and for the rest of
-a head; nothing bounds how large a head may be. Bodies are bounded where they are read (`intake.py`).
+uvicorn closes a kept connection that idles, and waits for ever for the first request of a new one, for the rest of a
+head and for the rest of a body; nothing bounds how large a head may be. How large a body may be is for whoever reads it
+(`intake.py`). A request that comes in one piece, as nearly all do, is never waited for, so it costs no timer.
 """
 
 from asyncio import TimerHandle, Transport
@@ -10,15 +11,19 @@ import resource
 from typing import Any
 
 import structlog
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from service.web.errors import CLOSES, Problem
 
 log = structlog.get_logger()
 
 HEAD_MAX_BYTES = 64 * 1024  # and what is read in one go with the last of them
 HEAD_S = 10.0  # from the connection, or from the first byte of a further request
+GRACE_S = 20.0  # before a body must have come by at least so many bytes a second
+SLOWEST_BYTES_PER_S = 64 * 1024
 MOST = 8192
-_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-_TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+TOO_LARGE = Problem(431, "head_too_large", f"the headers are larger than {HEAD_MAX_BYTES} bytes", headers=CLOSES)
+TOO_SLOW = Problem(408, "too_slow", "the request did not come in time; send it again", headers=CLOSES)
 
 
 def most_connections() -> int:
@@ -32,15 +37,14 @@ def most_connections() -> int:
 
 
 class Guarded(HttpToolsProtocol):
-    """One connection."""
+    """One connection. It waits for the rest of a head or of a body, or for nothing."""
 
     places: "Places"  # of a class made for one server
-    _in_head: bool
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn itself
         """Take a place, and wait for a head for a bounded time."""
         super().connection_made(transport)
-        self._in_head, self._read, self._told = True, 0, 0
+        self._in_body, self._aside, self._arrived, self._since = False, 0, 0, 0.0
         self._patience: TimerHandle | None = self.loop.call_later(HEAD_S, self._too_slow)
         self.places.enter(self)
 
@@ -51,38 +55,38 @@ class Guarded(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count what comes before a head is whole."""
-        self._read += len(data)
+        """Count what is no body, and wait for what is missing."""
+        self._aside += len(data)
         super().data_received(data)
-        if not self._in_head or not self._read:
-            return
-        if self._read > HEAD_MAX_BYTES:
-            self._refuse(_TOO_LARGE)
-        elif self._patience is None:
-            self._patience = self.loop.call_later(HEAD_S, self._too_slow)
+        if self._aside > HEAD_MAX_BYTES:
+            self._refuse(TOO_LARGE)
+        elif self._patience is None and (self._in_body or self._aside):
+            self._since = self.loop.time()
+            self._patience = self.loop.call_later(GRACE_S if self._in_body else HEAD_S, self._too_slow)
 
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
-        self._in_head, self._told = True, 0
         self.places.used(self)
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Of a head, or of what comes behind a body in chunks. Raises ValueError, which the parser makes a 400 of."""
-        self._told += len(name) + len(value)
-        if self._told > 2 * HEAD_MAX_BYTES:
-            raise ValueError("too many headers")
-        super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
-        """The head is whole: whoever reads the body has a patience of its own."""
-        self._in_head = False
+        """The head is whole. Raises ValueError, which the parser makes a 400 of, where much came in one go."""
+        if self._aside > HEAD_MAX_BYTES and self._told() > HEAD_MAX_BYTES:
+            raise ValueError("too many headers")
+        self._in_body, self._aside, self._arrived = True, 0, 0
         self._wait_no_more()
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """More of a body: what frames it, and what comes behind it, is counted from here."""
+        self._aside = 0
+        self._arrived += len(body)
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """What comes now is another head."""
-        self._in_head, self._read = True, 0
+        self._in_body, self._aside = False, 0
+        self._wait_no_more()
         super().on_message_complete()
 
     @property
@@ -96,17 +100,26 @@ class Guarded(HttpToolsProtocol):
 
     def _too_slow(self) -> None:
         self._patience = None
-        if self.idle:
-            self._refuse(_TOO_SLOW)
-        else:  # an answer to an earlier request is under way
-            self._patience = self.loop.call_later(HEAD_S, self._too_slow)
+        if self._in_body:
+            left_s = self._since + GRACE_S + self._arrived / SLOWEST_BYTES_PER_S - self.loop.time()
+            left_s = GRACE_S if self.flow.read_paused else left_s  # it is we who are slow
+        else:
+            left_s = 0.0 if self.idle else HEAD_S  # an answer to an earlier request is under way
+        if left_s > 0:
+            self._patience = self.loop.call_later(left_s, self._too_slow)
+        else:
+            self._refuse(TOO_SLOW)
 
-    def _refuse(self, answer: bytes) -> None:
+    def _refuse(self, why: Problem) -> None:
+        """Hang up; with words where no answer has begun that they would fall into."""
         self._wait_no_more()
         if not self.transport.is_closing():
-            if self.idle:
-                self.transport.write(answer)
+            if self.idle or (self._in_body and not self.cycle.response_started and not self.pipeline):
+                self.transport.write(_whole(why))
             self.transport.close()
+
+    def _told(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
     def _wait_no_more(self) -> None:
         if self._patience is not None:
@@ -138,6 +151,12 @@ class Places:
     def leave(self, connection: Guarded) -> None:
         """It is gone."""
         self._taken.pop(connection, None)
+
+
+def _whole(problem: Problem) -> bytes:
+    answer = problem.response()
+    told = b"".join(b"%b: %b\r\n" % header for header in answer.raw_headers)
+    return STATUS_LINE[answer.status_code] + told + b"\r\n" + bytes(answer.body)
 
 
 def guarded(most: int | None = None) -> Callable[..., Any]:

@@ -33,6 +33,7 @@ log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
 CHALLENGE = {"www-authenticate": "Webhook"}
 SOON = {"retry-after": "5"}
+CLOSES = {"connection": "close"}  # what was not read cannot be told from the next request
 
 
 class FieldError(msgspec.Struct):

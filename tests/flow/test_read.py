@@ -1,6 +1,8 @@
 from dataclasses import replace
 import json
 
+from msgspec import structs
+
 from service.core.event import EventType
 from service.core.observation import Finding
 from service.flow import read
@@ -70,7 +72,7 @@ async def test_where_nothing_can_be_asked_the_token_alone_must_do(tools, submitt
     generation_id = await submitted()
     kept = await calls_back(generation_id, json.dumps(SUCCEEDED).encode())
     async with tools.store.transaction() as tx:
-        webhook = replace(await observations.webhook_by_id(tx, kept.id), verified_by=None)
+        webhook = structs.replace(await observations.webhook_by_id(tx, kept.id), verified_by=None)
     monkeypatch.setattr(module.Tools, "route", lambda _self, _generation: route)
 
     await read.read(tools, [webhook])

@@ -4,6 +4,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 import json
 
+from msgspec import structs
 import pytest
 
 from service.core.generation import VerifiedBy
@@ -202,7 +203,8 @@ def unsettleable(tools):
             lost = scheduled("lost", provider="eachlabs", route="a-route-that-was-renamed", external_id="el-1")
             await generations.insert(tx, lost, "{}")
             webhook = await observations.webhook_by_id(tx, like.id)
-            await observations.insert_webhooks(tx, [replace(webhook, id=like.id + "x", generation_id="gen_lost")])
+            again = structs.replace(webhook, id=like.id + "x", generation_id="gen_lost")
+            await observations.insert_webhooks(tx, [again])
         await run_worker(tools, "read")
 
     return keep

@@ -1,9 +1,8 @@
 """Catalog and fixtures: every conversation piece is read as it says, and no mangled copy of one breaks a reader."""
 
-from dataclasses import replace
-
 import msgspec
 from msgspec import structs
+from msgspec.structs import replace
 import pytest
 
 from service.core import sse

@@ -1,7 +1,6 @@
 """Webhooks as they came, what became of them, and a bounded quarantine; observations in the order they were heard."""
 
-from dataclasses import replace
-
+from msgspec.structs import replace
 import pytest
 
 from service.core.generation import Cost, Origin, Status, VerifiedBy

@@ -1,12 +1,14 @@
 """Connections that cost their peer nothing cost us little; each with limits small enough to be reached at once."""
 
+from contextlib import suppress
+
 import anyio
 import pytest
 from starlette.responses import Response
 
 from service.web import connections, intake
 from service.web.app import make_app
-from service.web.connections import guarded, most_connections
+from service.web.connections import Guarded, guarded, most_connections
 from tests.serving import served
 from tests.web.conftest import KEY
 
@@ -47,6 +49,16 @@ async def heard(stream):
         return int(told[len(FIRST) :][:3]) if told else None
 
 
+def told_when(happened, method):
+    """The method, and an event that is set when it was called."""
+
+    def called(self):
+        method(self)
+        happened.set()
+
+    return called
+
+
 async def answered(stream, said=HEAD + b"\r\n"):
     """The status of one answer."""
     await stream.send(said)
@@ -83,9 +95,35 @@ async def test_what_comes_behind_a_body_in_chunks_is_bounded_too(connected, few,
     monkeypatch.setattr(connections, "HEAD_MAX_BYTES", 1000)
     head = b"POST /v1/generations HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
     key = b"Authorization: Bearer " + KEY.encode() + b"\r\n\r\n2\r\n{}\r\n"
-    trailers = b"".join(b"X-%d: %s\r\n" % (number, b"x" * 100) for number in range(50))
+    stream = await connected(few, head + key + b"0\r\n")
 
-    assert 400 == await heard(await connected(few, head + key + b"0\r\n" + trailers))
+    async def tell_without_end():
+        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+            while True:
+                await stream.send(b"X-More: %s\r\n" % (b"x" * 100))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(tell_without_end)
+        told = await stream.receive()
+        group.cancel_scope.cancel()
+
+    assert told.startswith(FIRST + b"431")
+    assert b"head_too_large" in told
+
+
+async def test_a_body_may_come_slowly_as_long_as_it_comes(connected, few, monkeypatch):
+    """The time that a body has grows with what has come of it."""
+    monkeypatch.setattr(connections, "GRACE_S", 0.05)
+    monkeypatch.setattr(connections, "SLOWEST_BYTES_PER_S", 1)
+    head = b"POST /v1/generations HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nAuthorization: Bearer %s\r\n\r\n"
+    stream = await connected(few, head % KEY.encode() + b"{" * 99)
+    waited = anyio.Event()
+    monkeypatch.setattr(Guarded, "_too_slow", told_when(waited, Guarded._too_slow))
+
+    await waited.wait()
+    await stream.send(b"{")
+
+    assert (await stream.receive()).startswith(FIRST + b"400")
 
 
 async def test_a_new_connection_takes_the_place_of_the_one_that_idled_for_longest(connected, few):
@@ -117,14 +155,14 @@ async def test_where_everybody_is_busy_nobody_is_thrown_out(connected):
 
 
 async def test_a_body_that_drips_is_not_awaited_for_ever(connected, few, client, monkeypatch):
-    monkeypatch.setattr(intake, "GRACE_S", 0.05)
+    monkeypatch.setattr(connections, "GRACE_S", 0.05)
     head = b"POST /v1/generations HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nAuthorization: Bearer %s\r\n\r\n{"
 
     assert 408 == await heard(await connected(few, head % KEY.encode()))
 
 
 async def test_a_webhook_that_drips_is_not_awaited_for_ever(connected, few, tools, monkeypatch):
-    monkeypatch.setattr(intake, "GRACE_S", 0.05)
+    monkeypatch.setattr(connections, "GRACE_S", 0.05)
     path = tools.callbacks.url("eachlabs", "default", "gen_1").partition("example.com")[2]
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{{"
 
