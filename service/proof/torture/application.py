@@ -96,6 +96,16 @@ class Application:
                     return []
             await asyncio.sleep(AGAIN_S)
 
+    async def at_work(self, run_s: float) -> str:
+        """Order one that takes so long, until its provider is at work on it; its id. Raises LookupError, HTTPError."""
+        (made,) = await self.order(self._mixture.of("flux-1-1-pro", run_s=run_s))
+        for _ in range(SUBMITTED_LOOKS):
+            found = await self.call("GET", f"/v1/generations/{made}")
+            if found.is_success and found.json()["external_id"]:
+                return made
+            await self._rest(AGAIN_S)
+        raise LookupError(made)
+
     async def _order_on(self) -> None:
         while not self._stopping.is_set():
             await self.order(next(self._orders))
@@ -158,13 +168,7 @@ class Application:
 
     async def _cancel(self) -> None:
         """One that its provider is at work on."""
-        (made,) = await self.order(self._mixture.of("flux-1-1-pro", run_s=4.0))
-        for _ in range(SUBMITTED_LOOKS):
-            found = await self.call("GET", f"/v1/generations/{made}")
-            if found.is_success and found.json()["external_id"]:
-                await self.call("POST", f"/v1/generations/{made}/cancel")
-                return
-            await self._rest(AGAIN_S)
+        await self.call("POST", f"/v1/generations/{await self.at_work(4.0)}/cancel")
 
     async def _ask_now(self) -> None:
         found = await self._data("/v1/generations?status=submitted&limit=1")

@@ -1,8 +1,11 @@
 """Trouble with what the service stands on: its database killed, its disk full or slow, its clock stepping."""
 
 import asyncio
+import contextlib
 import random
 import signal
+
+import httpx
 
 from service.proof.bench.stage import whole
 from service.proof.processes import NotReady
@@ -15,7 +18,8 @@ from service.proof.torture.stage import Stage
 UNAVAILABLE = 503
 HOUR_S = 3600.0
 BEYOND_S = 3 * HOUR_S  # the deadline of orders under a clock that steps
-LOOK_EVERY_S = 0.05
+LOOK_EVERY_S, SELDOM_S = 0.05, 0.4
+LASTS_S = 3.0  # a generation that is at work when the disk becomes full
 BITES_S = 20.0  # a full disk is noticed by then, whatever room there was in the files
 BACK_S = 20.0
 SYNC_S = 0.15
@@ -48,9 +52,12 @@ async def disk_full(
         screen.phase(f"disk-full: {number} of {rounds}")
         await asyncio.sleep(dice.uniform(0.3, 2 * LONGEST_LIFE_S))
         before = stage.application.statuses[UNAVAILABLE]
+        with contextlib.suppress(httpx.HTTPError, LookupError):
+            await stage.application.at_work(LASTS_S)  # somebody will call back while nothing can be stored
         faults.disk_full(NOTHING_CAN_BE_WRITTEN if server is None else NOTHING_CAN_GROW)
         if not await _until_refused(stage, before):
             result.found.say("the disk was full, and no order was answered 503")
+        await _until_a_webhook_is_refused(stage)
         await asyncio.sleep(dice.uniform(0, LONGEST_LIFE_S))
         refused += stage.application.statuses[UNAVAILABLE] - before
         if not stage.victim.lives:
@@ -82,7 +89,8 @@ async def _restarted_on_a_full_disk(stage: Stage, result: Result) -> None:
     await stage.victim.kill()
     result.kills += 1
     await stage.victim.start()
-    if await stage.victim.ready(1.0):
+    said = await stage.victim.first_words()
+    if said is not None and said.is_success:
         result.found.say("on a full disk the service says that it is ready")
     if not stage.victim.lives:
         death = await stage.victim.ended()
@@ -166,3 +174,11 @@ async def _until_refused(stage: Stage, before: int) -> bool:
             return True
         await asyncio.sleep(LOOK_EVERY_S)
     return False
+
+
+async def _until_a_webhook_is_refused(stage: Stage) -> None:
+    """Once is enough for the whole case; whether it ever was is looked at in the end."""
+    for _ in range(round(BITES_S / SELDOM_S)):
+        if (await stage.webhooks_answered())[str(UNAVAILABLE)]:
+            return
+        await asyncio.sleep(SELDOM_S)

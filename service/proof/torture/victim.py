@@ -102,13 +102,22 @@ class Victim:
         self._write({"start": start})
         await self._next()
 
-    async def ready(self, patience_s: float = READY_S) -> bool:
-        """Whether everything can be stored; False when the child ended, or is not ready in time."""
+    async def first_words(self, patience_s: float = READY_S) -> httpx.Response | None:
+        """What it says to the first who asks whether it is ready; None when it ended, or says nothing in time."""
         give_up = asyncio.get_running_loop().time() + patience_s
         while self.lives and asyncio.get_running_loop().time() < give_up:
             with contextlib.suppress(httpx.HTTPError):
-                if (await request(self._client, "GET", f"{self.url}/health/ready")).is_success:
-                    return True
+                return await request(self._client, "GET", f"{self.url}/health/ready")
+            await asyncio.sleep(LOOK_EVERY_S)
+        return None
+
+    async def ready(self, patience_s: float = READY_S) -> bool:
+        """Whether everything can be stored; False when the child ended, or is not ready in time."""
+        give_up = asyncio.get_running_loop().time() + patience_s
+        while (left_s := give_up - asyncio.get_running_loop().time()) > 0 and self.lives:
+            said = await self.first_words(left_s)
+            if said is not None and said.is_success:
+                return True
             await asyncio.sleep(LOOK_EVERY_S)
         return False
 
