@@ -92,13 +92,14 @@ async def _record(
     tools: Tools, delivery: Delivery, context: DeliveryContext, attempt: Attempt, wanted_wait_s: float | None
 ) -> None:
     now = tools.now()
-    wait_s = next_attempt_s(tools.cadence.retry_schedule_s, delivery.attempts, wanted_wait_s, tools.dice())
     if attempt.error is None:
         ended = replace(delivery, attempt_at=None, delivered_at=now)
-    elif attempt.http_status == GONE or wait_s is None:
-        ended = replace(delivery, attempt_at=None, given_up_at=now)
     else:
-        ended = replace(delivery, attempt_at=now + micros(wait_s))
+        wait_s = next_attempt_s(tools.cadence.retry_schedule_s, delivery.attempts, wanted_wait_s, tools.dice())
+        if attempt.http_status == GONE or wait_s is None:
+            ended = replace(delivery, attempt_at=None, given_up_at=now)
+        else:
+            ended = replace(delivery, attempt_at=now + micros(wait_s))
     because = await tools.together(_record_all, _Ended(attempt=attempt, delivery=ended, registered=context.registered))
     log.info(
         "delivery_attempted",
