@@ -90,7 +90,7 @@ async def at_rest(stage: Stage, result: Result, *, cut_off: bool = True) -> Resu
     """The application stops, everything comes to its end, and all books are compared."""
     await stage.application.stop()
     result.found.join(await stage.audit_at_rest(cut_off=cut_off))
-    result.figures["generations"] = len(stage.application.accepted)
+    result.figures |= {"generations": len(stage.application.accepted), "rested_in_s": stage.rested_in_s}
     return result
 
 

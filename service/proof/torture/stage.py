@@ -28,7 +28,8 @@ from service.proof.torture.victim import Victim
 ENDED = frozenset({"completed", "failed", "canceled", "expired"})
 QUIET_S = 1.5  # nothing moves for so long: it is at rest
 LOOK_EVERY_S = 0.4
-SLACK_S = 45.0  # beyond the deadline of the last order, until everything must be at rest
+SLACK_S = 45.0  # beyond the deadline of the last order: whatever has not moved by then will not move any more
+LONGEST_REST_S = 900.0  # what came together in hundreds of short lives takes its time
 DOOR = "events"
 DUE = "submit_at IS NOT NULL OR poll_at IS NOT NULL"  # what has expired may still be asked about, after a hint
 UNREAD = "read_at IS NULL AND quarantined_at IS NULL"
@@ -41,7 +42,7 @@ ASKING = 8  # questions to the stand-ins at once
 class Scene:
     """One case on one database. `services`: so many on it; `deadline_s`: of every order.
 
-    `rest_s`: how long everything may take to come to rest, when it is not what the last deadline bounds.
+    `rest_s`: how long nothing may move before it is at rest, when it is not what the last deadline bounds.
 
     `faults` are felt by the services, where they concern the files whose paths begin with `files`; with
     `subscriber_feels` the clock is also the subscriber's, who verifies timestamps.
@@ -79,6 +80,7 @@ class Stage:
             Victim(port, postgresql=on_server, folder=folder, settings=settings, preload=spoiled) for port in ports[2:]
         ]
         self.victim = self.victims[0]
+        self.rested_in_s = 0.0
         mixture = Mixture(scene.name, scene.seed, scene.deadline_s)
         self.application = Application(services, self.key, mixture, cdn=self.rehearsal)
         self._client = httpx.AsyncClient(trust_env=False, timeout=20.0, limits=httpx.Limits(keepalive_expiry=FRESH_S))
@@ -214,9 +216,9 @@ class Stage:
         It looks at little and not too often, or the audit itself would be what the subscriber is slow from.
         """
         clock = asyncio.get_running_loop().time
-        give_up = clock() + (self._scene.rest_s or self._scene.deadline_s + SLACK_S)
-        last, since = "", clock()
-        while clock() < give_up:
+        patience_s = self._scene.rest_s or self._scene.deadline_s + SLACK_S
+        last, since, began = "", clock(), clock()
+        while clock() - since < patience_s and clock() - began < LONGEST_REST_S:
             with self.books() as books:
                 statuses = Counter(row["status"] for row in books.pick("generations", "status"))
                 due = books.count("webhooks", UNREAD) + books.count("generations", DUE)
@@ -225,6 +227,7 @@ class Stage:
             told = f"{statuses} {due} {events} {webhooks} {arrived}"
             if told != last:
                 last, since = told, clock()
+            self.rested_in_s = round(clock() - began, 1)
             if set(statuses) <= ENDED and not due and events <= arrived and clock() - since > QUIET_S:
                 return True
             await asyncio.sleep(LOOK_EVERY_S)
