@@ -1,5 +1,6 @@
 """A real service with stand-in providers beside it, as processes of their own: what attacks is outside."""
 
+import base64
 from contextlib import contextmanager
 from dataclasses import dataclass
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 from service.proof.processes import Process, free_port
 from tests.cli.conftest import environment
+from tests.postgres import fresh_database
 
 KEY = "the-admin-key-of-the-attacks"
 
@@ -89,7 +91,23 @@ def running(folder, stand_ins, **settings):
 @pytest.fixture(scope="session")
 def service(stand_ins, tmp_path_factory):
     """One for all attacks: whatever they do, the next one finds it at work."""
-    with running(tmp_path_factory.mktemp("service"), stand_ins) as one:
+    with _peopled(tmp_path_factory.mktemp("service"), stand_ins) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def service_on_postgres(stand_ins, tmp_path_factory, postgres_url):
+    """Another one, on PostgreSQL."""
+    folder = tmp_path_factory.mktemp("service-on-postgres")
+    shared = {"SECRET_KEYS": "of-the-attacks-" * 3, "CALLBACK_SECRET": f"whsec_{base64.b64encode(bytes(32)).decode()}"}
+    with fresh_database(postgres_url) as url, _peopled(folder, stand_ins, DATABASE=url, **shared) as one:
+        yield one
+
+
+@contextmanager
+def _peopled(folder, stand_ins, **settings):
+    """A service with something of everything in it."""
+    with running(folder, stand_ins, **settings) as one:
         with one.client() as client:
             one.ids |= _something_of_everything(client, one.url)
         yield one

@@ -24,6 +24,8 @@ JUDGED = {
 }  # fmt: skip
 FINE = ["2xx", "401", "403", "404", "409", "416"]
 # More of them, and others: ATTACK_EXAMPLES=200 ATTACK_SEED=1 ./dev test tests/attack/test_api.py -s
+# ATTACK_DATABASE=postgresql: with every right on PostgreSQL too.
+WHERE = "service_on_postgres" if os.environ.get("ATTACK_DATABASE") == "postgresql" else "service"
 EXAMPLES, SEED = int(os.environ.get("ATTACK_EXAMPLES", "3")), int(os.environ.get("ATTACK_SEED", "20261121"))
 
 
@@ -53,9 +55,14 @@ def configuration(ids):
                 yield "\n".join([f'[[operations]]\ninclude-name = "{name}"', *lines])
 
 
-@pytest.mark.parametrize(("scope", "phases"), [("admin", "coverage,fuzzing"), ("read", "fuzzing")])
-def test_the_document_is_true(service, tmp_path, scope, phases):
+@pytest.mark.parametrize(
+    ("scope", "phases", "where"),
+    [("admin", "coverage,fuzzing", WHERE), ("read", "fuzzing", "service_on_postgres")],
+    ids=["admin", "read"],
+)
+def test_the_document_is_true(request, tmp_path, scope, phases, where):
     """Who may do everything tries every way to be wrong; the others must meet 403 and nothing else."""
+    service = request.getfixturevalue(where)
     used = KEY if scope == "admin" else service.made_key(scope)
     examples = EXAMPLES if scope == "admin" else max(1, EXAMPLES // 3)
     told = "\n\n".join(configuration(service.ids))
