@@ -50,7 +50,7 @@ async def claim_submissions(
     for key in sorted(budgets):
         if len(claimed) >= limit or not await _waiting(tx, Turn.SUBMIT, key, now, 1):
             continue
-        share = await _take(tx, key, budgets[key], Turn.SUBMIT, limit - len(claimed))
+        share, now = await _take(tx, key, budgets[key], Turn.SUBMIT, limit - len(claimed))
         if share > 0:
             rows = await tx.fetch(
                 SQL["begin_submissions"],
@@ -67,7 +67,7 @@ async def claim_polls(tx: Tx, budgets: Mapping[AccountKey, Budget], limit: int, 
     for key in sorted(budgets):
         if len(claimed) >= limit or not await _waiting(tx, Turn.POLL, key, now, 1):
             continue
-        share = await _take(tx, key, budgets[key], Turn.POLL, limit - len(claimed))
+        share, now = await _take(tx, key, budgets[key], Turn.POLL, limit - len(claimed))
         if share > 0:
             rows = await tx.fetch(
                 SQL["claim_polls"], provider=key[0], account=key[1], now=now, lease_until=now + lease, limit=share
@@ -91,11 +91,11 @@ async def _places(tx: Tx, key: AccountKey, budget: Budget) -> int:
     return max(most - in_flight, 0)
 
 
-async def _take(tx: Tx, key: AccountKey, budget: Budget, turn: Turn, limit: int) -> int:
-    """How many requests this turn may send now; spent at once, in the same transaction as the claim.
+async def _take(tx: Tx, key: AccountKey, budget: Budget, turn: Turn, limit: int) -> tuple[int, Micros]:
+    """How many requests this turn may send, and as of when; spent at once, in the same transaction as the claim.
 
-    The ledger is locked before anything is counted. The other turn's share is kept for what it could send now, not
-    for orders that wait for a place in flight or polls that wait behind the breaker.
+    The ledger is locked before the clock is read and anything is counted. The other turn's share is kept for what it
+    could send now, not for orders that wait for a place in flight or polls that wait behind the breaker.
     """
     ledger = await ledger_of(tx, key)
     now = await tx.now()
@@ -112,7 +112,7 @@ async def _take(tx: Tx, key: AccountKey, budget: Budget, turn: Turn, limit: int)
     spent = ledger.spend(budget, now, share, turn)
     probing = turn is Turn.POLL and passing is not None and share > 0
     await save_ledger(tx, spent.probed(now) if probing else spent)
-    return share
+    return share, now
 
 
 async def usual_of(tx: Tx, provider: str, model: str) -> Usual | None:

@@ -95,9 +95,10 @@ async def claim(tx: Tx, limit: int, lease: Micros) -> list[Delivery]:
 
     The attempt is counted with the claim, so an attempt that dies on the way is not made for free.
     """
-    await tx.fetch(SQL["lock_subscribers_in_need"], now=await tx.now())
+    locked = {row["id"] for row in await tx.fetch(SQL["lock_subscribers_in_need"], now=await tx.now())}
     now = await tx.now()  # behind the lock, so that nobody's debt seems to be of a later moment
-    in_need = await tx.fetch(SQL["subscribers_in_need"], now=now, limit=limit)
+    # Who came into need meanwhile is not ours: to write to somebody out of turn is how two wait for each other.
+    in_need = [row for row in await tx.fetch(SQL["subscribers_in_need"], now=now, limit=limit) if row["id"] in locked]
     claimed: list[Delivery] = []
     for row, places in zip(in_need, deal(limit, [_room(row, now) for row in in_need]), strict=True):
         if places == 0:

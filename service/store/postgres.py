@@ -26,9 +26,12 @@ from service.store.sql import Query, for_postgres, parse
 CONNECTIONS = 16
 PATIENCE_S = 5.0  # for a free connection, or for a server that is coming back
 OLDEST = 13
+TRIES = 10  # of a script
 SCRIPTS = 7_236_154  # the advisory lock that scripts take in turn; any number that nobody else uses
 # A standby that was not promoted yet answers that it is read-only.
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError, errors.ReadOnlySqlTransaction, PoolTimeout, PoolClosed)
+# A migration beside a running process leaves it with plans that fit no more; each is made anew after it failed once.
+COLLIDED = (errors.SerializationFailure, errors.DeadlockDetected, errors.FeatureNotSupported)
 _NOW = parse("-- name: now\nSELECT CAST(EXTRACT(EPOCH FROM CLOCK_TIMESTAMP()) * 1000000 AS INT8) AS now;")["now"]
 
 Connection: TypeAlias = psycopg.AsyncConnection[DictRow]
@@ -166,11 +169,16 @@ class PostgresDatabase(Bells):
         lock = f"SELECT pg_advisory_xact_lock({SCRIPTS});"
         with _in_our_words():
             async with self._pool.connection() as connection:
-                try:
-                    await connection.execute(f"BEGIN; {lock}\n{for_postgres(text)}\n; COMMIT;")
-                except psycopg.Error as error:
-                    await _undo(connection)
-                    raise Rejected(str(error)) from error
+                for left in reversed(range(TRIES)):
+                    try:
+                        await connection.execute(f"BEGIN; {lock}\n{for_postgres(text)}\n; COMMIT;")
+                    except psycopg.Error as error:
+                        await _undo(connection)
+                        # Processes at work take tables in another order than a script, and the server ends one of both.
+                        if left == 0 or not isinstance(error, errors.DeadlockDetected):
+                            raise Rejected(str(error)) from error
+                    else:
+                        return
 
     def ring(self, bell: str) -> None:
         """See Database: here, and in every other process."""
@@ -219,7 +227,7 @@ def _in_our_words() -> Iterator[None]:
     """What is the database's own trouble. Raises Collided, and Unavailable for a server that is away, full or moved."""
     try:
         yield
-    except (errors.SerializationFailure, errors.DeadlockDetected) as error:
+    except COLLIDED as error:
         raise Collided(f"another transaction was in the way: {error}") from error
     except AWAY as error:
         raise Unavailable(f"the database cannot be used just now: {error}") from error

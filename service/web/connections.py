@@ -60,7 +60,7 @@ class Guarded(HttpToolsProtocol):
         super().data_received(data)
         if self._aside > HEAD_MAX_BYTES:
             self._refuse(TOO_LARGE)
-        elif self._patience is None and (self._in_body or self._aside):
+        elif self._patience is None and (self._in_body or self._aside or self._kept_by_nobody):
             self._since = self.loop.time()
             self._patience = self.loop.call_later(GRACE_S if self._in_body else HEAD_S, self._too_slow)
 
@@ -90,19 +90,25 @@ class Guarded(HttpToolsProtocol):
         super().on_message_complete()
 
     @property
+    def _kept_by_nobody(self) -> bool:
+        """Its answer was given before its body had come, with which uvicorn forgets how long it may idle."""
+        return self.idle and self.timeout_keep_alive_task is None
+
+    @property
     def idle(self) -> bool:
         """Nobody here works on a request of it."""
         return self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr]  # None at first
 
     def make_room(self) -> None:
         """Close it: somebody else needs the place."""
-        self.transport.close()
+        self._hang_up()
 
     def _too_slow(self) -> None:
         self._patience = None
         if self._in_body:
+            if self.flow.read_paused or self.cycle.waiting_for_100_continue:  # it is we who are slow
+                self._since, self._arrived = self.loop.time(), 0
             left_s = self._since + GRACE_S + self._arrived / SLOWEST_BYTES_PER_S - self.loop.time()
-            left_s = GRACE_S if self.flow.read_paused else left_s  # it is we who are slow
         else:
             left_s = 0.0 if self.idle else HEAD_S  # an answer to an earlier request is under way
         if left_s > 0:
@@ -112,11 +118,16 @@ class Guarded(HttpToolsProtocol):
 
     def _refuse(self, why: Problem) -> None:
         """Hang up; with words where no answer has begun that they would fall into."""
-        self._wait_no_more()
         if not self.transport.is_closing():
             if self.idle or (self._in_body and not self.cycle.response_started and not self.pipeline):
                 self.transport.write(_whole(why))
-            self.transport.close()
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Close it; what is not taken in time is not waited for, or who reads nothing would keep us for ever."""
+        self._wait_no_more()
+        self.transport.close()
+        self._patience = self.loop.call_later(GRACE_S, self.transport.abort)
 
     def _told(self) -> int:
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)

@@ -1,5 +1,6 @@
 """The PostgreSQL driver's promises: dead connections are replaced, trouble has a name, bells reach everybody."""
 
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -7,7 +8,9 @@ import anyio
 import psycopg
 import pytest
 
-from service.store import base, deliveries, events, subscribers
+from service.core.admission import Budget
+from service.core.generation import Status
+from service.store import accounts, base, deliveries, events, subscribers
 from service.store import postgres as room
 from service.store.base import Collided, Unavailable, Unsuitable
 from service.store.deliveries import Attempt
@@ -17,7 +20,7 @@ from service.store.postgres import PostgresDatabase, without_password
 from service.store.sql import parse
 from tests.databases import START, reopened
 from tests.postgres import fresh_database, server
-from tests.store.examples import delivery, due, event, subscribe, subscriber
+from tests.store.examples import delivery, due, event, keep, scheduled, subscribe, subscriber
 
 QUERIES = parse("""
 -- name: kill_others
@@ -33,6 +36,10 @@ SELECT * FROM counters WHERE name = :name FOR UPDATE;
 INSERT INTO counters (name, counted) VALUES (:name, 0);
 -- name: count_up
 UPDATE counters SET counted = counted + 1 WHERE name = 'events' RETURNING counted;
+-- name: touch
+UPDATE generations SET polls = polls;
+-- name: generation
+SELECT * FROM generations;
 -- name: take_delivery
 UPDATE deliveries SET attempts = attempts WHERE id = 'dlv_1';
 -- name: compared_by_language
@@ -57,10 +64,10 @@ async def mortal(postgres_url, clock):
         await database.close()
 
 
-async def somebody_waits(database):
-    """Until somebody waits for a lock."""
+async def somebody_waits(database, most=1):
+    """Until so many wait for a lock."""
     waiting = 0
-    while not waiting:
+    while waiting < most:
         async with database.reading() as tx:
             waiting = (await base.one(tx, QUERIES["waiting"]))["waiting"]
 
@@ -217,6 +224,93 @@ async def test_who_waited_for_a_subscriber_sees_its_debt_as_it_is(mortal, clock)
         assert 3 == len(await deliveries.claim(tx, 9, 1))
 
     assert [] == waited
+
+
+async def test_who_claims_touches_no_subscriber_that_came_into_need_while_it_waited(mortal, clock):
+    """Out of turn it would wait for somebody who waits for it, and the server would end one of them."""
+    await subscribe(mortal, subscriber("1", rate_per_s=3), subscriber("2", rate_per_s=3))
+    await due(mortal, *(delivery(f"b{n}", subscriber_id="sub_2", generation_id=f"gen_b{n}") for n in range(3)))
+    claimed = []
+
+    async def claim():
+        async with mortal.transaction() as tx:
+            claimed.extend(await deliveries.claim(tx, 9, 1))
+
+    async with anyio.create_task_group() as group, mortal.transaction() as tx:
+        await tx.fetch(deliveries.SQL["lock_subscribers_in_need"], now=START + 1000)
+        group.start_soon(claim)
+        await somebody_waits(mortal)
+        clock.advance(0.01)
+        later = [delivery(f"a{n}", generation_id=f"gen_a{n}", created_at=START + 5000) for n in range(3)]
+        await due(mortal, *later)
+        group.start_soon(claim)
+        await somebody_waits(mortal, 2)
+
+    assert ["sub_1"] * 3 + ["sub_2"] * 3 == sorted(one.subscriber_id for one in claimed)
+
+
+async def test_what_is_claimed_is_what_was_counted(mortal, clock):
+    """Who waited for an account's ledger claims as of when it counts, or the budget is spent for nothing."""
+    polled = [
+        scheduled(f"{n}", status=Status.SUBMITTED, poll_at=START - 1 if n == 0 else START + 5000) for n in range(9)
+    ]
+    await keep(mortal, *polled)
+    key = (polled[0].generation.provider, polled[0].generation.account)
+    budget = Budget(max_in_flight=100, requests_per_minute=60)
+    claimed = []
+
+    async def claim():
+        async with mortal.transaction() as tx:
+            claimed.extend(await accounts.claim_polls(tx, {key: budget}, 9, 1))
+
+    async with anyio.create_task_group() as group, mortal.transaction() as tx:
+        await accounts.ledger_of(tx, key)
+        group.start_soon(claim)
+        await somebody_waits(mortal)
+        clock.advance(0.01)
+
+    async with mortal.transaction() as tx:
+        ledger = await accounts.ledger_of(tx, key)
+    assert 9 == len(claimed) == round((ledger.spent_until - clock()) / budget.interval)
+
+
+async def test_a_script_that_meets_who_is_at_work_is_run_again(mortal):
+    """It takes tables in another order, so the server may end it."""
+    await keep(mortal, scheduled("1"))
+    script = "ALTER TABLE events ADD COLUMN more TEXT; ALTER TABLE generations ADD COLUMN more TEXT;"
+
+    async with anyio.create_task_group() as group, mortal.transaction() as tx:
+        await tx.fetch(QUERIES["touch"])
+        group.start_soon(mortal.script, script)
+        await somebody_waits(mortal)
+        with suppress(Collided):  # the server ends either
+            await events.append(tx, [event()])
+
+    async with mortal.reading() as tx:
+        assert {"more"} <= {*(await tx.fetch(QUERIES["generation"]))[0]}
+
+
+async def test_a_plan_that_fits_no_more_is_made_anew(mortal, clock):
+    """A migration beside a process at work: what it does then is undone once, and goes through when done again."""
+    await keep(mortal, scheduled("1"))
+
+    async def look(database):
+        async with database.transaction() as tx:
+            return await tx.fetch(QUERIES["generation"])
+
+    async with reopened(mortal, clock) as other:
+        other._pool._max_size = other._pool._min_size = 1
+        for _ in range(12):
+            await look(other)
+        await mortal.script("ALTER TABLE generations ADD COLUMN more TEXT;")
+        refused = 0
+        for _ in range(12):
+            try:
+                await look(other)
+            except Collided:
+                refused += 1
+
+    assert 1 <= refused <= 4
 
 
 async def test_cursor_never_skips_an_event_that_commits_late(mortal, clock):

@@ -4,11 +4,13 @@ from contextlib import suppress
 
 import anyio
 import pytest
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from service.web import connections, intake
 from service.web.app import make_app
 from service.web.connections import Guarded, guarded, most_connections
+from service.web.intake import body_of
 from tests.serving import served
 from tests.web.conftest import KEY
 
@@ -167,6 +169,53 @@ async def test_a_webhook_that_drips_is_not_awaited_for_ever(connected, few, tool
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{{"
 
     assert 408 == await heard(await connected(few, head.encode()))
+
+
+async def test_who_is_asked_late_for_a_body_is_not_called_slow(connected, monkeypatch):
+    """`Expect: 100-continue`: it sends nothing until the application wants it."""
+
+    async def asks_late(scope, receive, send):
+        await looked.wait()
+        await Response(await body_of(None, receive, 100))(scope, receive, send)
+
+    monkeypatch.setattr(connections, "GRACE_S", 0.02)
+    looked = anyio.Event()
+    monkeypatch.setattr(Guarded, "_too_slow", told_when(looked, Guarded._too_slow))
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+    async with served(lambda _: asks_late, http=guarded(5), lifespan="off") as port:
+        stream = await connected(port, head)
+        assert (await stream.receive()).startswith(FIRST + b"100")
+        assert 200 == await answered(stream, b"{}")
+
+
+async def test_who_was_answered_before_its_body_came_may_not_idle_for_ever(connected, few, monkeypatch):
+    """Uvicorn forgets how long a connection may idle when the rest comes."""
+    monkeypatch.setattr(connections, "HEAD_S", 0.05)
+    stream = await connected(few)
+    assert 401 == await answered(stream, b"POST /v1/generations HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n")
+
+    await stream.send(b"{}")
+
+    assert await heard(stream) in {None, 408}
+
+
+async def test_who_takes_no_answer_is_not_held_for_ever(connected, monkeypatch):
+    """What it sent of a second request is let go, though what it was told first still stands in the buffers."""
+
+    async def large(scope, receive, send):
+        with suppress(ClientDisconnect):
+            await body_of(None, receive, 1000)
+            await Response(b"x" * 20_000_000)(scope, receive, send)
+
+    monkeypatch.setattr(connections, "GRACE_S", 0.05)
+    monkeypatch.setattr(connections, "SLOWEST_BYTES_PER_S", 1 << 40)
+    async with served(lambda _: large, http=guarded(5), lifespan="off") as port:
+        second = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n" + b"{" * 600
+        await connected(port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + second)
+        while not intake._HELD.bytes:
+            await anyio.wait_all_tasks_blocked()
+        while intake._HELD.bytes:
+            await anyio.wait_all_tasks_blocked()
 
 
 async def test_bodies_that_are_too_much_together_are_refused_one_by_one(connected, few, client, monkeypatch):

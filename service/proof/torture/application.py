@@ -98,13 +98,18 @@ class Application:
 
     async def at_work(self, run_s: float) -> str:
         """Order one that takes so long, until its provider is at work on it; its id. Raises LookupError, HTTPError."""
-        (made,) = await self.order(self._mixture.of("flux-1-1-pro", run_s=run_s))
+        made = await self._one(run_s)
         for _ in range(SUBMITTED_LOOKS):
             found = await self.call("GET", f"/v1/generations/{made}")
             if found.is_success and found.json()["external_id"]:
                 return made
             await self._rest(AGAIN_S)
         raise LookupError(made)
+
+    async def _one(self, run_s: float) -> str:
+        for made in await self.order(self._mixture.of("flux-1-1-pro", run_s=run_s)):
+            return made
+        raise LookupError("it was refused")
 
     async def _order_on(self) -> None:
         while not self._stopping.is_set():
@@ -163,7 +168,7 @@ class Application:
 
     async def _withdraw(self) -> None:
         """One that is waiting for its turn still, if the service is not quicker."""
-        (made,) = await self.order(self._mixture.of("flux-1-1-pro", run_s=2.0))
+        made = await self._one(2.0)
         await self.call("POST", f"/v1/generations/{made}/cancel")
 
     async def _cancel(self) -> None:

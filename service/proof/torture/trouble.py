@@ -51,9 +51,9 @@ async def disk_full(
     for number in range(rounds):
         screen.phase(f"disk-full: {number} of {rounds}")
         await asyncio.sleep(dice.uniform(0.3, 2 * LONGEST_LIFE_S))
-        before = stage.application.statuses[UNAVAILABLE]
         with contextlib.suppress(httpx.HTTPError, LookupError):
             await stage.application.at_work(LASTS_S)  # somebody will call back while nothing can be stored
+        before = stage.application.statuses[UNAVAILABLE]
         faults.disk_full(NOTHING_CAN_BE_WRITTEN if server is None else NOTHING_CAN_GROW)
         if not await _until_refused(stage, before):
             result.found.say("the disk was full, and no order was answered 503")
