@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+import secrets
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import httpx
 READY_S = 30.0
 END_S = 30.0
 LOOK_EVERY_S = 0.05
+LOWEST, PORTS = 20_000, 12_000  # below those that systems give to outgoing connections
 
 
 class NotReady(Exception):
@@ -20,11 +22,12 @@ class NotReady(Exception):
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on, and that no connection is given by itself while nobody does."""
+    while True:
+        port = LOWEST + secrets.randbelow(PORTS)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port
 
 
 class Process:

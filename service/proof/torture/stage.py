@@ -17,11 +17,11 @@ from service.proof.bench.database import Books
 from service.proof.bench.place import Place
 from service.proof.bench.stage import whole
 from service.proof.plan import HOSTS, PATHS
-from service.proof.processes import NotReady, Process
+from service.proof.processes import NotReady, Process, free_port
 from service.proof.torture.application import Application
 from service.proof.torture.books import Accepted, Accounts, Found, answers_of, at_once, at_rest
 from service.proof.torture.faults import Faults
-from service.proof.torture.loopback import quiet_port, request
+from service.proof.torture.loopback import request
 from service.proof.torture.mixture import KINDS, Mixture
 from service.proof.torture.victim import Victim
 
@@ -64,7 +64,7 @@ class Stage:
     """The processes of one case, and how to look at their books."""
 
     def __init__(self, scene: Scene) -> None:
-        ports = [quiet_port() for _ in range(2 + scene.services)]
+        ports = [free_port() for _ in range(2 + scene.services)]
         self.rehearsal, self.subscriber, *services = (f"http://127.0.0.1:{port}" for port in ports)
         self.place, self._scene, folder = scene.place, scene, scene.folder
         self.key = "torture_" + secrets.token_urlsafe(24)
