@@ -1,5 +1,6 @@
 """`python -m tests`: every gate, in order; `python -m tests ARGUMENT…`: only pytest, with these arguments."""
 
+from contextlib import ExitStack
 import os
 from pathlib import Path
 import subprocess
@@ -24,20 +25,27 @@ GATES = (
 )
 
 
-# About half of the work each, so that two processors do it in half the time; the other half is everything else.
-ROOMS = ("attack", "cli", "client", "core", "providers", "rehearsal", "scenarios", "store", "web", "workers")
+# Three at once: two halves of what keeps a processor busy, and what mostly waits for processes to live and die.
+WAITING = ("tests/proof/test_torture.py", "tests/proof/test_kill.py")
+ROOMS = ("attack", "cli", "core", "providers", "rehearsal", "scenarios", "web", "workers")
 HALF = tuple(f"tests/{room}" for room in ROOMS)
+PARTS = (HALF, WAITING, ("tests", *(f"--ignore={path}" for path in (*HALF, *WAITING))))
 
 
 def tests():
-    """Both halves at once, each measured; what they print comes one after the other."""
+    """All parts at once, each measured; the first prints as it goes, the others when they are done."""
     measured = [PYTHON, "-m", "coverage", "run", "--parallel-mode", "-m", "pytest"]
-    halves = (HALF, ["tests", *(f"--ignore={path}" for path in HALF)])
-    with tempfile.TemporaryFile() as kept:
-        second = subprocess.Popen([*measured, *halves[1]], stdout=kept, stderr=subprocess.STDOUT)
-        codes = [subprocess.run([*measured, *halves[0]], check=False).returncode, second.wait()]
-        kept.seek(0)
-        print(kept.read().decode(errors="replace"), flush=True)
+    first, *others = PARTS
+    with ExitStack() as kept:
+        running = []
+        for part in others:
+            told = kept.enter_context(tempfile.TemporaryFile())
+            running.append((subprocess.Popen([*measured, *part], stdout=told, stderr=subprocess.STDOUT), told))
+        codes = [subprocess.run([*measured, *first], check=False).returncode]
+        for process, told in running:
+            codes.append(process.wait())
+            told.seek(0)
+            print(told.read().decode(errors="replace"), flush=True)
     return max(codes)
 
 
