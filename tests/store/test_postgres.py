@@ -72,6 +72,12 @@ async def somebody_waits(database, most=1):
             waiting = (await base.one(tx, QUERIES["waiting"]))["waiting"]
 
 
+async def claim(database, claimed):
+    """Another process claims deliveries."""
+    async with database.transaction() as tx:
+        claimed.extend(await deliveries.claim(tx, 9, 1))
+
+
 async def count_up(database, then=None):
     async with database.transaction() as tx:
         counted = (await base.one(tx, QUERIES["count_up"]))["counted"]
@@ -212,13 +218,9 @@ async def test_who_waited_for_a_subscriber_sees_its_debt_as_it_is(mortal, clock)
     await due(mortal, *(delivery(str(number), generation_id=f"gen_{number}") for number in range(9)))
     waited = []
 
-    async def claim():
-        async with mortal.transaction() as tx:
-            waited.extend(await deliveries.claim(tx, 9, 1))
-
     async with anyio.create_task_group() as group, mortal.transaction() as tx:
         await tx.fetch(deliveries.SQL["lock_subscribers_in_need"], now=START + 1000)
-        group.start_soon(claim)
+        group.start_soon(claim, mortal, waited)
         await somebody_waits(mortal)
         clock.advance(0.01)
         assert 3 == len(await deliveries.claim(tx, 9, 1))
@@ -232,18 +234,14 @@ async def test_who_claims_touches_no_subscriber_that_came_into_need_while_it_wai
     await due(mortal, *(delivery(f"b{n}", subscriber_id="sub_2", generation_id=f"gen_b{n}") for n in range(3)))
     claimed = []
 
-    async def claim():
-        async with mortal.transaction() as tx:
-            claimed.extend(await deliveries.claim(tx, 9, 1))
-
     async with anyio.create_task_group() as group, mortal.transaction() as tx:
         await tx.fetch(deliveries.SQL["lock_subscribers_in_need"], now=START + 1000)
-        group.start_soon(claim)
+        group.start_soon(claim, mortal, claimed)
         await somebody_waits(mortal)
         clock.advance(0.01)
         later = [delivery(f"a{n}", generation_id=f"gen_a{n}", created_at=START + 5000) for n in range(3)]
         await due(mortal, *later)
-        group.start_soon(claim)
+        group.start_soon(claim, mortal, claimed)
         await somebody_waits(mortal, 2)
 
     assert ["sub_1"] * 3 + ["sub_2"] * 3 == sorted(one.subscriber_id for one in claimed)
