@@ -56,7 +56,8 @@ async def claim_submissions(
                 SQL["begin_submissions"],
                 provider=key[0], account=key[1], now=now, answer_by=now + answer_within, limit=share,
             )  # fmt: skip
-            claimed += sorted((from_row(row) for row in rows), key=lambda known: known.generation.created_at)
+            # RETURNING has no order; what was ordered at once has one moment, and its ids in order.
+            claimed += sorted(map(from_row, rows), key=lambda known: (known.generation.created_at, known.generation.id))
     return claimed
 
 

@@ -68,6 +68,12 @@ async def test_submissions_go_first_in_first_out(database):
     assert ["gen_6", "gen_5"] == await submissions(database, limit=2)
 
 
+async def test_submissions_of_one_moment_go_in_the_order_of_their_ids(database):
+    """Whatever order the database finds them in: all of a bulk order have one moment."""
+    await keep(database, *(scheduled(f"{20 - number}", submit_at=T0) for number in range(1, 11)))
+    assert [f"gen_{number}" for number in range(10, 20)] == await submissions(database)
+
+
 async def test_submission_whose_turn_has_not_come_waits(database, clock):
     await keep(database, scheduled(submit_at=T0 + 10 * SECOND))
     assert [] == await submissions(database)
