@@ -13,10 +13,11 @@ and what only SQLite knows likewise, `/* sqlite: STRICT */`. `:name` is a value.
 7. No casts by `::`, no literal `%`, no `:word` inside a string.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from operator import itemgetter
 import re
 from typing import Any
 
@@ -29,10 +30,15 @@ _VALUE = re.compile(r"(?<!:):([a-z_]+)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """One named statement in both dialects. `long`: it may touch very many rows; `optional`: what it may do without."""
+    """One named statement in both dialects. `long`: it may touch very many rows; `optional`: what it may do without.
+
+    SQLite gets its values `in_order`, because to find each by its name costs more than to bind it.
+    """
 
     name: str
+    common: str
     sqlite: str
+    in_order: Callable[[Mapping[str, Any]], tuple[Any, ...]]
     postgres: str
     long: bool = False
     optional: tuple[str, ...] = ()
@@ -53,15 +59,28 @@ def parse(text: str) -> dict[str, Query]:
     """The queries of one text by name."""
     _, *parts = _NAME.split(text)
     return {
-        name: Query(
-            name=name,
-            sqlite=for_sqlite(body),
-            postgres=for_postgres(body),
-            long=bool(long),
-            optional=tuple(match[1] for match in _OPTIONAL.finditer(body)),
-        )
+        name: _query(name, body, long=bool(long), optional=tuple(match[1] for match in _OPTIONAL.finditer(body)))
         for name, long, body in zip(parts[::3], parts[1::3], parts[2::3], strict=True)
     }
+
+
+def _query(name: str, common: str, *, long: bool, optional: tuple[str, ...]) -> Query:
+    named = for_sqlite(common)
+    return Query(
+        name=name,
+        common=common,
+        sqlite=_VALUE.sub("?", named),
+        in_order=_in_order(_VALUE.findall(named)),
+        postgres=for_postgres(common),
+        long=long,
+        optional=optional,
+    )
+
+
+def _in_order(names: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda values: tuple(values[name] for name in names)
 
 
 @lru_cache(maxsize=256)
@@ -69,16 +88,11 @@ def _with(query: Query, names: tuple[str, ...]) -> Query:
     def choose(match: re.Match[str]) -> str:
         return match[2].strip() if match[1] in names else ""
 
-    return replace(
-        query,
-        sqlite=_OPTIONAL.sub(choose, query.sqlite),
-        postgres=_OPTIONAL.sub(choose, query.postgres),
-        optional=(),
-    )
+    return _query(query.name, _OPTIONAL.sub(choose, query.common), long=query.long, optional=())
 
 
 def for_sqlite(text: str) -> str:
-    """The text as SQLite reads it."""
+    """The text as SQLite reads it, values still by name."""
     return _speak(text, "sqlite")
 
 

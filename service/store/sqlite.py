@@ -39,11 +39,12 @@ class ReadingTx:
 
     async def fetch(self, query: Query, **values: Any) -> list[Row]:
         """See Tx."""
-        return [dict(row) for row in await self._connection.execute_fetchall(query.given(values).sqlite, values)]
+        query = query.given(values)
+        return [dict(row) for row in await self._connection.execute_fetchall(query.sqlite, query.in_order(values))]
 
     async def run_many(self, query: Query, rows: Sequence[Mapping[str, Any]]) -> int:
         """See Tx; a view refuses to write."""
-        async with self._connection.executemany(query.sqlite, rows) as cursor:
+        async with self._connection.executemany(query.sqlite, map(query.in_order, rows)) as cursor:
             return cursor.rowcount
 
     async def now(self) -> Micros:
@@ -59,10 +60,10 @@ class DirectTx:
 
     async def fetch(self, query: Query, **values: Any) -> list[Row]:
         """See Tx."""
-        text = query.given(values).sqlite
+        query = query.given(values)
 
         def run() -> list[Row]:
-            cursor = self._connection.execute(text, values)
+            cursor = self._connection.execute(query.sqlite, query.in_order(values))
             # Not by sqlite3.Row, which looks for each column's name among all of them.
             names = [column[0] for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor]
@@ -71,7 +72,7 @@ class DirectTx:
 
     async def run_many(self, query: Query, rows: Sequence[Mapping[str, Any]]) -> int:
         """See Tx."""
-        return self._connection.executemany(query.sqlite, rows).rowcount if rows else 0
+        return self._connection.executemany(query.sqlite, map(query.in_order, rows)).rowcount if rows else 0
 
     async def now(self) -> Micros:
         """See Tx: one machine, one clock."""

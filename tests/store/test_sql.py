@@ -60,7 +60,8 @@ def postgres_schema(postgres_url):
 @pytest.mark.parametrize(("noun", "query"), QUERIES, ids=[f"{noun}-{query.name}" for noun, query in QUERIES])
 def test_sqlite_accepts_every_query(sqlite_schema, noun, query):
     values = values_of(query)
-    assert sqlite_schema.execute(f"EXPLAIN {query.given(values).sqlite}", values).fetchall()
+    query = query.given(values)
+    assert sqlite_schema.execute(f"EXPLAIN {query.sqlite}", query.in_order(values)).fetchall()
 
 
 @pytest.mark.timeout(60)
@@ -113,8 +114,10 @@ def test_dialect_comment_may_span_lines():
 def test_optional_condition_is_there_when_its_value_is():
     query = parse("-- name: a\nSELECT 1 FROM a WHERE b = :b /* if c: AND c = :c */ /* if d: AND d = :d */;")["a"]
     assert ("c", "d") == query.optional
-    assert "SELECT 1 FROM a WHERE b = :b  ;" == query.given({"b": 1, "c": None, "d": None}).sqlite
-    assert "SELECT 1 FROM a WHERE b = :b AND c = :c ;" == query.given({"b": 1, "c": 2, "d": None}).sqlite
+    assert "SELECT 1 FROM a WHERE b = ?  ;" == query.given({"b": 1, "c": None, "d": None}).sqlite
+    given = query.given({"b": 1, "c": 2, "d": None})
+    assert "SELECT 1 FROM a WHERE b = ? AND c = ? ;" == given.sqlite
+    assert (1, 2) == given.in_order({"d": None, "c": 2, "b": 1})
     assert "SELECT 1 FROM a WHERE b = %(b)s  AND d = %(d)s;" == query.given({"b": 1, "c": None, "d": 0}).postgres
 
 
@@ -122,6 +125,18 @@ def test_values_are_written_as_psycopg_reads_them():
     text = "UPDATE a SET b = :b, version = :version + 1 WHERE id = :id;"
     assert text == for_sqlite(text)
     assert "UPDATE a SET b = %(b)s, version = %(version)s + 1 WHERE id = %(id)s;" == for_postgres(text)
+
+
+def test_sqlite_gets_values_in_the_order_of_its_text():
+    """As often as they stand there, and none that only PostgreSQL uses."""
+    query = parse("-- name: a\nUPDATE a SET b = :b, d = :c WHERE b < :b /* pg: AND c = :d */;")["a"]
+    assert "UPDATE a SET b = ?, d = ? WHERE b < ? ;" == query.sqlite
+    assert (1, 2, 1) == query.in_order({"c": 2, "b": 1, "d": 3})
+
+
+@pytest.mark.parametrize(("text", "values"), [("SELECT 1;", ()), ("SELECT :one;", (5,))])
+def test_few_values_are_in_order_too(text, values):
+    assert values == parse(f"-- name: a\n{text}")["a"].in_order({"one": 5})
 
 
 def test_values_inside_a_dialect_comment_count():
