@@ -14,7 +14,9 @@ async def served(make, **config):
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-        config = uvicorn.Config(make(port), log_level="critical", **{"lifespan": "auto", **config})
+        config = uvicorn.Config(
+            make(port), log_level="critical", **{"lifespan": "auto", "proxy_headers": False, **config}
+        )
         config.load()
         server = uvicorn.Server(config)
         server.lifespan = config.lifespan_class(config)

@@ -5,12 +5,15 @@ There is no window to wait for: the first comer is a batch of one, and the busie
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from functools import partial
+from typing import Generic, TypeAlias, TypeVar
 
 from service.store.base import Unavailable
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+Told: TypeAlias = Callable[[R | BaseException], object]  # is called once with what became of an item
 
 MOST = 512  # items in one batch, which is one transaction
 
@@ -20,29 +23,33 @@ class Batch(Generic[T, R]):
 
     def __init__(self, write: Callable[[Sequence[T]], Awaitable[Sequence[R | Exception]]]) -> None:
         self._write = write
-        self._waiting: list[tuple[T, asyncio.Future[R]]] = []
+        self._waiting: list[tuple[T, Told[R]]] = []
         self._writing: asyncio.Task[None] | None = None
 
     async def add(self, item: T) -> R:
         """The item's result, when the batch that it is in was written."""
         result: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, result))
-        if self._writing is None:
-            self._writing = asyncio.create_task(self._write_all())
+        self.put(item, partial(_tell, result))
         return await result
 
+    def put(self, item: T, told: Told[R]) -> None:
+        """The same for whoever cannot wait: `told` is called with the result, or with what was raised."""
+        self._waiting.append((item, told))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_all())
+
     async def _write_all(self) -> None:
-        owners: list[asyncio.Future[R]] = []
+        owners: list[Told[R]] = []
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-                owners = [owner for _, owner in batch]
+                owners = [told for _, told in batch]
                 results = await self._written([item for item, _ in batch])
-                for owner, result in zip(owners, results, strict=True):
-                    _tell(owner, result)
+                for told, result in zip(owners, results, strict=True):
+                    _call(told, result)
         except BaseException as error:  # noqa: BLE001 - the process ends: whoever waits is told why
-            for owner in [*owners, *(owner for _, owner in self._waiting)]:
-                _tell(owner, error)
+            for told in [*owners, *(told for _, told in self._waiting)]:
+                _call(told, error)
             self._waiting.clear()
         finally:
             self._writing = None
@@ -57,6 +64,15 @@ class Batch(Generic[T, R]):
             if len(items) == 1:
                 return [error]
         return [result for item in items for result in await self._written([item])]
+
+
+def _call(told: Told[R], result: R | BaseException) -> None:
+    try:
+        told(result)
+    except Exception as error:  # noqa: BLE001 - the others of its batch are innocent
+        asyncio.get_running_loop().call_exception_handler(
+            {"message": "what became of an item could not be told", "exception": error}
+        )
 
 
 def _tell(owner: asyncio.Future[R], result: R | BaseException) -> None:

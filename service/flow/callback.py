@@ -38,12 +38,12 @@ class _Signer(Signer):
         super().__init__(keys, **how)
         self._derived = [self.derive_key(key) for key in reversed(self.secret_keys)]
 
-    def verify_signature(self, value: str | bytes, sig: str | bytes) -> bool:
-        value, sig = want_bytes(value), want_bytes(sig)
+    def unsign(self, signed_value: str | bytes) -> bytes:
+        value, _, signature = want_bytes(signed_value).rpartition(self.sep)
         for key in self._derived:
-            if hmac.compare_digest(base64_encode(self.algorithm.get_signature(key, value)), sig):
-                return True
-        return False
+            if hmac.compare_digest(base64_encode(self.algorithm.get_signature(key, value)), signature):
+                return value
+        raise BadSignature("no key of ours signed it")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

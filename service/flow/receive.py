@@ -7,7 +7,8 @@ import structlog
 
 from service.core.generation import VerifiedBy
 from service.core.http import InboundWebhook
-from service.flow.tools import NotConfigured, Tools, Upstream
+from service.flow.batch import Told
+from service.flow.tools import NotConfigured, Tools, Upstream, Write
 from service.providers.base import Unverified
 from service.store import observations
 from service.store.observations import StoredWebhook
@@ -32,6 +33,22 @@ async def receive_about(
     Raises Unverified (kept in the quarantine), and NotConfigured (the provider may repeat it: what it is verified by
     may be back by then).
     """
+    keep, stored = _examined(tools, provider, generation_id, account, webhook)
+    return await tools.together(keep, stored)
+
+
+def receive_soon(
+    tools: Tools, provider: str, generation_id: str, account: str, webhook: InboundWebhook, told: Told[StoredWebhook]
+) -> None:
+    """The same for whoever cannot wait. Raises NotConfigured; `told` is called with what `receive_about` gives."""
+    keep, stored = _examined(tools, provider, generation_id, account, webhook)
+    tools.batch_of(keep).put(stored, told)
+
+
+def _examined(
+    tools: Tools, provider: str, generation_id: str, account: str, webhook: InboundWebhook
+) -> tuple[Write[StoredWebhook, StoredWebhook], StoredWebhook]:
+    """How it is kept, and as what."""
     upstream = tools.upstreams.get((provider, account))
     if upstream is None:
         raise NotConfigured(f"{provider} has no account {account!r} in the settings")
@@ -53,23 +70,26 @@ async def receive_about(
         quarantined_at=now if refusal else None,
         refused_because=str(refusal) if refusal else None,
     )
-    if refusal:
-        async with tools.store.transaction() as tx:
-            await observations.insert_webhooks(tx, [stored])
-            await observations.trim_quarantine(tx, tools.limits.quarantine_keep)
-        log.warning("webhook_unverified", webhook_id=stored.id, generation_id=generation_id, provider=provider)
-        raise refusal
-    await tools.together(_keep, stored)
-    return stored
+    return _quarantine if refusal else _keep, stored
 
 
-async def _keep(tools: Tools, stored: Sequence[StoredWebhook]) -> list[None]:
+async def _keep(tools: Tools, stored: Sequence[StoredWebhook]) -> Sequence[StoredWebhook]:
     """One commit for all that came while the one before was at the disk."""
     async with tools.store.transaction() as tx:
         await observations.insert_webhooks(tx, stored)
     tools.store.ring("read")
     log.info("webhooks_stored", count=len(stored))
-    return [None] * len(stored)
+    return stored
+
+
+async def _quarantine(tools: Tools, stored: Sequence[StoredWebhook]) -> Sequence[Unverified]:
+    """Likewise for those that nobody vouches for, which are refused once they are kept."""
+    async with tools.store.transaction() as tx:
+        await observations.insert_webhooks(tx, stored)
+        await observations.trim_quarantine(tx, tools.limits.quarantine_keep)
+    for one in stored:
+        log.warning("webhook_unverified", webhook_id=one.id, generation_id=one.generation_id, provider=one.provider)
+    return [Unverified(one.refused_because) for one in stored]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

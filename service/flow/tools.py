@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from msgspec.structs import replace
 
@@ -24,6 +24,7 @@ from service.transport import Transport
 
 T = TypeVar("T")
 R = TypeVar("R")
+Write: TypeAlias = Callable[["Tools", Sequence[T]], Awaitable[Sequence[R | Exception]]]
 
 SHORTEST_SECRET, HIDDEN = 8, b"********"
 
@@ -78,13 +79,17 @@ class Tools:
     retention: Retention = field(default_factory=Retention)
     _batches: dict[Any, Batch[Any, Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    async def together(self, write: "Callable[[Tools, Sequence[T]], Awaitable[Sequence[R | Exception]]]", item: T) -> R:
+    async def together(self, write: Write[T, R], item: T) -> R:
         """What `write` makes of the item, in one batch with what others hand it at the same time."""
+        result: R = await self.batch_of(write).add(item)
+        return result
+
+    def batch_of(self, write: Write[T, R]) -> Batch[T, R]:
+        """Where items are handed to `write`."""
         batch = self._batches.get(write)
         if batch is None:
             batch = self._batches[write] = Batch(partial(write, self))
-        result: R = await batch.add(item)
-        return result
+        return batch
 
     def make_id(self, prefix: str) -> str:
         """A new id."""

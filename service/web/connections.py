@@ -11,8 +11,8 @@ import resource
 from typing import Any
 
 import structlog
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from service.web.doorstep import Doorstep, written
 from service.web.errors import CLOSES, Problem
 
 log = structlog.get_logger()
@@ -36,7 +36,7 @@ def most_connections() -> int:
     return MOST if soft == resource.RLIM_INFINITY else min(MOST, soft // 2)
 
 
-class Guarded(HttpToolsProtocol):
+class Guarded(Doorstep):
     """One connection. It waits for the rest of a head or of a body, or for nothing."""
 
     places: "Places"  # of a class made for one server
@@ -94,11 +94,6 @@ class Guarded(HttpToolsProtocol):
         """Its answer was given before its body had come, with which uvicorn forgets how long it may idle."""
         return self.idle and self.timeout_keep_alive_task is None
 
-    @property
-    def idle(self) -> bool:
-        """Nobody here works on a request of it."""
-        return self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr]  # None at first
-
     def make_room(self) -> None:
         """Close it: somebody else needs the place."""
         self._hang_up()
@@ -120,7 +115,7 @@ class Guarded(HttpToolsProtocol):
         """Hang up; with words where no answer has begun that they would fall into."""
         if not self.transport.is_closing():
             if self.idle or (self._in_body and not self.cycle.response_started and not self.pipeline):
-                self.transport.write(_whole(why))
+                self.transport.write(written(why.response(), self.server_state.default_headers))
             self._hang_up()
 
     def _hang_up(self) -> None:
@@ -162,12 +157,6 @@ class Places:
     def leave(self, connection: Guarded) -> None:
         """It is gone."""
         self._taken.pop(connection, None)
-
-
-def _whole(problem: Problem) -> bytes:
-    answer = problem.response()
-    told = b"".join(b"%b: %b\r\n" % header for header in answer.raw_headers)
-    return STATUS_LINE[answer.status_code] + told + b"\r\n" + bytes(answer.body)
 
 
 def guarded(most: int | None = None) -> Callable[..., Any]:

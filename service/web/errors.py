@@ -100,7 +100,7 @@ def _no_output(error: Exception) -> Problem:
 
 
 # exception: what it means outside
-MEANINGS: Mapping[type[Exception], Callable[[Any], Problem]] = {
+MEANINGS: Mapping[type[BaseException], Callable[[Any], Problem]] = {
     Problem: lambda error: error,
     Missing: lambda _: Problem(404, "not_found", "there is nothing with this id"),
     Unorderable: lambda error: invalid(error.field, str(error)),
@@ -124,7 +124,7 @@ MEANINGS: Mapping[type[Exception], Callable[[Any], Problem]] = {
 }
 
 
-def problem_of(error: Exception) -> Problem:
+def problem_of(error: BaseException) -> Problem:
     """What an exception means outside. What is not in the table is ours to mend: logged, told without detail."""
     for kind in type(error).__mro__:  # a kind of what stands in the table means what that means
         if kind in MEANINGS:

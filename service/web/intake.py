@@ -57,19 +57,19 @@ async def body_of(declared: str | None, receive: Receive, most: int) -> bytes:
     `declared`: the content-length it came with. Raises Problem (413, 503), ClientDisconnect.
     """
     if declared is not None and declared.isdecimal() and int(declared) > most:
-        raise _too_large(most)
+        raise too_large(most)
     message = await receive()
     if not message.get("more_body", False):
         whole = _part(message)
         _HELD.has_room(whole)
         if len(whole) > most:
-            raise _too_large(most)
+            raise too_large(most)
         return whole
     with _HELD.reading() as body:
         while True:
             _HELD.grow(body, _part(message))
             if len(body) > most:
-                raise _too_large(most)
+                raise too_large(most)
             if not message.get("more_body", False):
                 return bytes(body)
             message = await receive()
@@ -82,7 +82,8 @@ def _part(message: Message) -> bytes:
     return part
 
 
-def _too_large(most: int) -> Problem:
+def too_large(most: int) -> Problem:
+    """A body of more than `most` bytes is not taken."""
     return Problem(413, "too_large", f"the body is larger than {most} bytes", headers=CLOSES)
 
 

@@ -4,14 +4,21 @@ import httpx
 import pytest
 
 from service.web.app import make_app
+from service.web.connections import guarded
 from tests.serving import served
 
 KEY = "the-key-of-the-tests"
 
 
 @pytest.fixture
-async def base_url(tools):
-    async with served(lambda _: make_app(tools, KEY)) as port:
+def protocol():
+    """What the service itself is served with."""
+    return guarded()
+
+
+@pytest.fixture
+async def base_url(tools, protocol):
+    async with served(lambda _: make_app(tools, KEY), http=protocol) as port:
         yield f"http://127.0.0.1:{port}"
 
 
