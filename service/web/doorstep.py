@@ -7,7 +7,8 @@ be large; offers of other protocols are declined on the way. This leans on how u
 """
 
 import asyncio
-from functools import partial
+from collections.abc import Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
@@ -15,7 +16,7 @@ from starlette.responses import Response
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from service.web.callbacks import Door, Letter, addressed
+from service.web.callbacks import KEPT, Door, Letter, addressed
 
 CLOSE = (b"connection", b"close")
 
@@ -148,13 +149,19 @@ class Doorstep(HttpToolsProtocol):
         closes = CLOSE in answer.raw_headers
         if not taken.keep_alive and not closes:
             closes, more = True, [*more, CLOSE]
-        self.transport.write(written(answer, more))
+        self.transport.write(_kept(*more) if answer is KEPT else written(answer, more))
         if closes:
             self.transport.close()
         self.on_response_complete()
 
 
-def written(answer: Response, more: list[tuple[bytes, bytes]]) -> bytes:
+@lru_cache(maxsize=4)
+def _kept(*more: tuple[bytes, bytes]) -> bytes:
+    """What nearly everybody is told; it changes once a second, with the date."""
+    return written(KEPT, more)
+
+
+def written(answer: Response, more: Sequence[tuple[bytes, bytes]]) -> bytes:
     """A whole answer as it goes out."""
     told = b"".join([b"%b: %b\r\n" % header for header in (*more, *answer.raw_headers)])
     return STATUS_LINE[answer.status_code] + told + b"\r\n" + bytes(answer.body)

@@ -16,12 +16,12 @@ SLOT = "serial-000000000000"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingest:
-    """`generations`: how many callback URLs the webhooks go to. Each webhook has a body of its own."""
+    """`generations`: how many callback URLs the webhooks go to, so that each gets a few. Each has a body of its own."""
 
     rounds: int = 3
     seconds: float = 10.0
     connections: tuple[int, ...] = (64, 256)
-    generations: int = 200
+    generations: int = 20_000
 
     async def measure(self, bench: Bench) -> list[Case]:
         """One case for each number of connections; the service runs without workers, so all its time is ingest."""
