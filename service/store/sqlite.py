@@ -23,6 +23,9 @@ from service.store.sql import Query, for_sqlite
 READERS = 3
 BUSY_MS = 10_000  # how long a second process on the same file is waited for
 GLANCE_MS = 100  # the same, for a glance; only a file that is being recovered makes one wait
+CACHE = (
+    "cache_size=-32768"  # KiB of pages that the writer keeps at hand; with SQLite's 2 MiB it reads most of them again
+)
 STATEMENTS = 512  # kept prepared; every query of the service has room
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 OLDEST = (3, 37, 0)  # STRICT tables
@@ -179,7 +182,7 @@ class SqliteDatabase(Bells):
 def _create(path: Path) -> sqlite3.Connection:
     """The writer's connection; the file is made if it is not there, readable by its owner only: it holds secrets."""
     path.touch(mode=0o600)
-    return _connect(path, 0)  # another process's lock is waited for without standing still
+    return _connect(path, 0, CACHE)  # another process's lock is waited for without standing still
 
 
 def _connect(path: Path, busy_ms: int, *more: str) -> sqlite3.Connection:
