@@ -23,9 +23,8 @@ from service.store.sql import Query, for_sqlite
 READERS = 3
 BUSY_MS = 10_000  # how long a second process on the same file is waited for
 GLANCE_MS = 100  # the same, for a glance; only a file that is being recovered makes one wait
-CACHE = (
-    "cache_size=-32768"  # KiB of pages that the writer keeps at hand; with SQLite's 2 MiB it reads most of them again
-)
+# KiB of pages that the writer keeps at hand; with SQLite's own 2 MiB it reads most of them again.
+CACHE = "cache_size=-32768"
 STATEMENTS = 512  # kept prepared; every query of the service has room
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 OLDEST = (3, 37, 0)  # STRICT tables
