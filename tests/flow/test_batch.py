@@ -1,5 +1,7 @@
 """What many do at the same time is done together, and nobody is hurt by a neighbor."""
 
+import asyncio
+
 import anyio
 import pytest
 
@@ -121,3 +123,24 @@ async def test_end_of_the_process_is_told_to_everybody():
     for _ in range(2):
         with pytest.raises(Ends):
             await batch.add(1)
+
+
+async def test_who_cannot_wait_is_told(ledger):
+    """What goes wrong in the telling is told to the loop, and hurts nobody else of the batch."""
+
+    def breaks(_result):
+        raise ZeroDivisionError
+
+    told, failures = [], []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context["exception"]))
+    batch = Batch(ledger.write)
+    batch.put(0, told.append)
+    batch.put(1, breaks)
+
+    assert 4 == await batch.add(2)
+    batch.put(3, told.append)
+    await anyio.wait_all_tasks_blocked()
+
+    assert [KeyError, int] == [type(one) for one in told]
+    assert [ZeroDivisionError] == [type(one) for one in failures]
+    assert [[0, 1, 2], [3]] == ledger.batches
