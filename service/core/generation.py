@@ -74,11 +74,10 @@ class Held(Struct, frozen=True, kw_only=True):
     verified_by: VerifiedBy | None = None
 
 
-class Generation(Struct, frozen=True, kw_only=True):
-    """One piece of work, ours by `id` and the provider's by `external_id`.
+class Asked(Struct, frozen=True, kw_only=True):
+    """Whom a generation was asked of, and as what it is known there: all that reading a word about it needs.
 
-    `version` counts saves and guards against lost races. `held` is the closing word that waits.
-    `bulk_id` is shared by what was ordered together. `submitted_at` is when the request that was not refused went out.
+    `bulk_id` is shared by what was ordered together.
     """
 
     id: str
@@ -86,12 +85,21 @@ class Generation(Struct, frozen=True, kw_only=True):
     account: str
     route: str
     model: str
+    bulk_id: str | None = None
+    external_id: str | None = None
+
+
+class Generation(Asked, frozen=True, kw_only=True):
+    """One piece of work, ours by `id` and the provider's by `external_id`.
+
+    `version` counts saves and guards against lost races. `held` is the closing word that waits.
+    `submitted_at` is when the request that was not refused went out.
+    """
+
     status: Status
     created_at: Micros
     deadline_at: Micros
     version: int = 1
-    bulk_id: str | None = None
-    external_id: str | None = None
     provider_status: str | None = None
     progress: float | None = None
     queue_position: int | None = None

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from service.core.generation import Generation
+from service.core.generation import Asked, Generation
 from service.core.observation import Reading
 from service.flow.tools import Tools
 from service.providers.base import Refused, Unreadable
@@ -16,7 +16,7 @@ Said = Reading | Refused
 Members = dict[str, list[tuple[Generation, Mapping[str, object]]]]  # by bulk_id: each with its order's input
 
 
-async def members_of(tx: Tx, about: Mapping[str, Generation]) -> Members:
+async def members_of(tx: Tx, about: Mapping[str, Asked]) -> Members:
     """Every bulk order that one of these generations belongs to."""
     bulks = await generations.of_bulks(tx, sorted({one.bulk_id for one in about.values() if one.bulk_id}))
     return {
@@ -25,7 +25,7 @@ async def members_of(tx: Tx, about: Mapping[str, Generation]) -> Members:
     }
 
 
-def addressee(tools: Tools, stored: StoredWebhook, about: Generation, members: Members) -> Generation:
+def addressee(tools: Tools, stored: StoredWebhook, about: Asked, members: Members) -> Asked:
     """The generation that a webhook speaks of: by its external id, or before that is known, by what was asked for.
 
     Who is found by what was asked for has that id from here on, also for the next webhook of the same batch.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from service.core.generation import Generation, Origin, VerifiedBy
+from service.core.generation import Asked, Origin, VerifiedBy
 from service.core.observation import Observation, Reading
 from service.core.wire import micros
 from service.flow.bulk import Members, addressee, members_of
@@ -26,14 +26,14 @@ async def claim(tools: Tools, limit: int) -> list[StoredWebhook]:
 async def read(tools: Tools, stored: Sequence[StoredWebhook]) -> None:
     """Read and settle them all."""
     async with tools.store.glance() as tx:
-        about = await generations.by_ids(tx, [webhook.generation_id for webhook in stored])
+        about = await generations.asked_by_ids(tx, [webhook.generation_id for webhook in stored])
         members = await members_of(tx, about)
     await settle(
         tools, [observation_of(tools, webhook, about.get(webhook.generation_id), members) for webhook in stored]
     )
 
 
-def observation_of(tools: Tools, stored: StoredWebhook, about: Generation | None, members: Members) -> Observation:
+def observation_of(tools: Tools, stored: StoredWebhook, about: Asked | None, members: Members) -> Observation:
     """What it says, believed as far as it is authenticated. What cannot be understood is still a sign: ask."""
     reading, unreadable = Reading(status=None), None
     if about is not None:
@@ -62,7 +62,7 @@ def observation_of(tools: Tools, stored: StoredWebhook, about: Generation | None
     )
 
 
-def _read(tools: Tools, stored: StoredWebhook, about: Generation) -> Reading:
+def _read(tools: Tools, stored: StoredWebhook, about: Asked) -> Reading:
     read = tools.dialect(about).read_webhook
     if read is None:
         raise Unreadable(f"the route {about.route} documents no webhooks")

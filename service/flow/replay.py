@@ -143,7 +143,7 @@ async def replay_one(tools: Tools, webhook_id: str, *, dry_run: bool) -> str:
 
 async def _seen_again(tools: Tools, tx: Tx, stored: list[StoredWebhook]) -> list[Observation]:
     """As a worker reads them, but now."""
-    about = await generations.by_ids(tx, [webhook.generation_id for webhook in stored])
+    about = await generations.asked_by_ids(tx, [webhook.generation_id for webhook in stored])
     members = await members_of(tx, about)
     now = tools.now()
     return [

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from service.core.admission import Budget
 from service.core.cadence import Cadence
-from service.core.generation import Generation
+from service.core.generation import Asked
 from service.core.http import HttpReply
 from service.core.ids import ENTROPY_BYTES, make_id
 from service.core.wire import Micros
@@ -99,7 +99,7 @@ class Tools:
         """A number in [0, 1)."""
         return int.from_bytes(self.entropy(4)) / 2**32
 
-    def upstream(self, generation: Generation) -> Upstream:
+    def upstream(self, generation: Asked) -> Upstream:
         """Whom a generation was asked of. Raises NotConfigured."""
         try:
             return self.upstreams[generation.provider, generation.account]
@@ -108,14 +108,14 @@ class Tools:
                 f"{generation.provider} has no account {generation.account!r} in the settings"
             ) from None
 
-    def route(self, generation: Generation) -> Route:
+    def route(self, generation: Asked) -> Route:
         """How its provider works on it. Raises NotConfigured for a route that this Arrivals does not have."""
         for route in PROVIDERS[generation.provider].ROUTES:
             if route.name == generation.route:
                 return route
         raise NotConfigured(f"{generation.provider} has no route {generation.route!r} in this version")
 
-    def target(self, generation: Generation) -> Target:
+    def target(self, generation: Asked) -> Target:
         """The generation as its provider knows it."""
         return Target(
             model=generation.model,
@@ -124,7 +124,7 @@ class Tools:
             external_id=generation.external_id,
         )
 
-    def dialect(self, generation: Generation) -> Dialect:
+    def dialect(self, generation: Asked) -> Dialect:
         """How its provider is spoken to about it."""
         return self.route(generation).dialect
 

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from service.core.failure import Failure
-from service.core.generation import Cost, Generation, Held, Origin, Output, Status, VerifiedBy
+from service.core.generation import Asked, Cost, Generation, Held, Origin, Output, Status, VerifiedBy
 from service.core.wire import Micros, from_json, to_json
 from service.store.base import Missing, Overtaken, Row, Tx, one
 from service.store.sql import load
@@ -150,6 +150,12 @@ async def by_ids(tx: Tx, ids: Sequence[str]) -> dict[str, Generation]:
     """The generations among `ids` that exist."""
     rows = await tx.fetch(SQL["generations_by_ids"], ids=to_json(sorted(set(ids))))
     return {row["id"]: from_row(row).generation for row in rows}
+
+
+async def asked_by_ids(tx: Tx, ids: Sequence[str]) -> dict[str, Asked]:
+    """Whom the generations among `ids` that exist were asked of."""
+    rows = await tx.fetch(SQL["asked_by_ids"], ids=to_json(sorted(set(ids))))
+    return {row["id"]: Asked(**row) for row in rows}
 
 
 async def save(tx: Tx, changed: Sequence[Scheduled]) -> None:

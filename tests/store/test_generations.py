@@ -7,7 +7,7 @@ import pytest
 
 from service.core.admission import Budget
 from service.core.failure import FailureCode, because
-from service.core.generation import Generation, Status
+from service.core.generation import Asked, Generation, Status
 from service.store import accounts, generations
 from service.store.base import Missing, Overtaken
 from service.store.generations import Listing, Schedule, Scheduled
@@ -115,6 +115,9 @@ async def test_settling_finds_those_that_exist(database):
     async with database.reading() as tx:
         assert {"gen_1": generation("1")} == await generations.by_ids(tx, ["gen_1", "gen_none"])
         assert {} == await generations.by_ids(tx, [])
+        whole = generation("1")
+        part = Asked(**{name: getattr(whole, name) for name in Asked.__struct_fields__})
+        assert {"gen_1": part} == await generations.asked_by_ids(tx, ["gen_1", "gen_none"])
 
 
 @pytest.mark.parametrize(

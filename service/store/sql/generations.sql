@@ -35,6 +35,13 @@ SELECT * FROM generations
     /* pg: SELECT jsonb_array_elements_text(CAST(:ids AS JSONB)) */
  );
 
+-- name: asked_by_ids
+SELECT id, provider, account, route, model, bulk_id, external_id FROM generations
+ WHERE id IN (
+    /* sqlite: SELECT value FROM json_each(:ids) */
+    /* pg: SELECT jsonb_array_elements_text(CAST(:ids AS JSONB)) */
+ );
+
 -- name: save_generation
 UPDATE generations SET
     status = :status, version = :version + 1, external_id = :external_id, provider_status = :provider_status,
