@@ -19,7 +19,7 @@ from service.flow.receive import receive_about, receive_soon
 from service.flow.tools import Tools
 from service.providers.catalog import PROVIDERS
 from service.store.observations import StoredWebhook
-from service.web.errors import problem_of
+from service.web.errors import CLOSES, problem_of
 from service.web.intake import body_of, too_large
 
 PREFIX = "/callbacks/"
@@ -76,7 +76,7 @@ class Door:
             try:
                 self._open(letter)
             except Exception as error:  # noqa: BLE001 - one of the two places where errors become answers
-                letter.answer(problem_of(error).response())
+                _tell(letter.answer, error)
 
     def _open(self, letter: Letter) -> None:
         tools, body = self._tools, letter.body
@@ -123,7 +123,11 @@ class Door:
 
 
 def _tell(answer: Answer, result: StoredWebhook | BaseException) -> None:
-    answer(problem_of(result).response() if isinstance(result, BaseException) else KEPT)
+    try:
+        told = problem_of(result).response() if isinstance(result, BaseException) else KEPT
+    except Exception:  # noqa: BLE001 - the log cannot be written; whoever waits is answered nonetheless
+        told = Response(status_code=500, headers=CLOSES)
+    answer(told)
 
 
 def _echo(challenge: _Challenge) -> Response:

@@ -18,6 +18,7 @@ from service.web.errors import CLOSES, Problem
 log = structlog.get_logger()
 
 HEAD_MAX_BYTES = 64 * 1024  # and what is read in one go with the last of them
+QUEUE_MOST = 256  # requests that wait behind one of the same connection
 HEAD_S = 10.0  # from the connection, or from the first byte of a further request
 GRACE_S = 20.0  # before a body must have come by at least so many bytes a second
 SLOWEST_BYTES_PER_S = 64 * 1024
@@ -70,7 +71,12 @@ class Guarded(Doorstep):
         self.places.used(self)
 
     def on_headers_complete(self) -> None:
-        """The head is whole. Raises ValueError, which the parser makes a 400 of, where much came in one go."""
+        """The head is whole. Raises ValueError, which the parser makes a 400 of, where much came in one go.
+
+        Or where many requests wait behind one: whoever reads no answers could send them for ever.
+        """
+        if len(self.pipeline) >= QUEUE_MOST:
+            raise ValueError("too many requests at once")
         if self._aside > HEAD_MAX_BYTES and self._told() > HEAD_MAX_BYTES:
             raise ValueError("too many headers")
         self._in_body, self._aside, self._arrived = True, 0, 0

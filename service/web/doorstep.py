@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from service.web.callbacks import KEPT, Door, Letter, addressed
 
 CLOSE = (b"connection", b"close")
+CRUMBS = 64  # pieces of a body that are kept as they came; each costs more than the few bytes it may hold
 
 
 class Taken:
@@ -30,9 +31,15 @@ class Taken:
     keep_alive = True
     response_started = response_complete = False
 
-    def __init__(self, provider: str, token: str) -> None:
-        self.provider, self.token = provider, token
+    def __init__(self, provider: str, token: str, headers: list[tuple[bytes, bytes]]) -> None:
+        self.provider, self.token, self.headers = provider, token, headers
         self.size, self.parts = 0, list[bytes]()
+
+    @property
+    def outgrown(self) -> bool:
+        """It is not small, or will not be, or comes in crumbs."""
+        declared = next((int(value) for name, value in self.headers if name == b"content-length"), 0)
+        return max(self.size, declared) > HIGH_WATER_LIMIT or len(self.parts) > CRUMBS
 
 
 class Doorstep(HttpToolsProtocol):
@@ -50,7 +57,7 @@ class Doorstep(HttpToolsProtocol):
         return self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr]  # None at first
 
     def data_received(self, data: bytes) -> None:
-        """Parse; what cannot be small any more is uvicorn's, which waits when too much has come that nobody reads."""
+        """Parse; what is not small is uvicorn's, which waits when too much has come that nobody reads."""
         self._unset_keepalive_if_required()
         try:
             self._parse(data)
@@ -58,9 +65,11 @@ class Doorstep(HttpToolsProtocol):
             self.send_400_response("Invalid HTTP request received.")
             return
         coming = self._coming
-        if coming is not None and coming.size > HIGH_WATER_LIMIT:
+        if coming is not None and coming.outgrown:
             self.cycle = self._coming = None  # type: ignore[assignment]  # as before the first
+            self.headers = coming.headers
             self._hand_over()
+            self.cycle.keep_alive &= coming.keep_alive  # the server may be ending
             super().on_body(b"".join(coming.parts))
 
     def on_message_begin(self) -> None:
@@ -76,7 +85,8 @@ class Doorstep(HttpToolsProtocol):
         if address is None:
             self._hand_over()
         else:
-            self.cycle = self._coming = Taken(*address)  # type: ignore[assignment]
+            self.cycle = self._coming = Taken(*address, self.headers)  # type: ignore[assignment]
+            self.headers = []  # what comes behind the body is none of them
 
     def on_body(self, body: bytes) -> None:
         """More of a body."""
@@ -95,7 +105,7 @@ class Doorstep(HttpToolsProtocol):
             super().on_message_complete()
             return
         body = b"".join(taken.parts)
-        self._door.put(Letter(taken.provider, taken.token, self.headers, body, partial(self._answer, taken)))
+        self._door.put(Letter(taken.provider, taken.token, taken.headers, body, partial(self._answer, taken)))
 
     def _plain(self) -> bool:
         """Nothing about it asks for more than to be taken and answered."""
@@ -128,7 +138,8 @@ class Doorstep(HttpToolsProtocol):
         Java's own client offers HTTP/2 with every request that goes over http://.
         """
         kept = b"".join([b"%b: %b\r\n" % header for header in self.headers if header[0] != b"upgrade"])
-        head = b"%b %b HTTP/1.1\r\n%b\r\n" % (self.parser.get_method(), self.url, kept)
+        version = self.parser.get_http_version().encode()
+        head = b"%b %b HTTP/%b\r\n%b\r\n" % (self.parser.get_method(), self.url, version, kept)
         self.parser = HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
         self.parser.feed_data(head)
@@ -142,6 +153,8 @@ class Doorstep(HttpToolsProtocol):
         super().on_headers_complete()
 
     def _answer(self, taken: Taken, answer: Response) -> None:
+        if taken.response_complete:
+            return  # whatever befell it afterwards
         taken.response_started = taken.response_complete = True
         if self.transport.is_closing():
             return

