@@ -39,13 +39,8 @@ _SPEAKING = frozenset({"service.store.base", "service.transport", "service.flow.
 _Error = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
-def configure(
-    log_format: LogFormat, level: str = "info", secrets: Iterable[str] = (), *, for_good: bool = False
-) -> None:
-    """Set up logging for this process. `secrets` stand in no line, whatever anybody logs.
-
-    `for_good`: nobody does so again, and loggers need not look at every line how they are to log.
-    """
+def configure(log_format: LogFormat, level: str = "info", secrets: Iterable[str] = ()) -> None:
+    """Set up logging for this process. `secrets` stand in no line, whatever anybody logs."""
     renderer: Processor = structlog.processors.JSONRenderer()
     crash: Processor = structlog.processors.ExceptionRenderer(_as_values)
     if log_format == "console":
@@ -62,7 +57,7 @@ def configure(
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=for_good,
+        cache_logger_on_first_use=False,
     )
     logging.basicConfig(handlers=[_Passing()], level=logging.WARNING, force=True)
 

@@ -47,7 +47,7 @@ def serve_command(*, web_only: bool, workers_only: bool) -> None:
     if web_only and workers_only:
         raise click.UsageError("--web-only and --workers-only leave nothing to run")
     settings, made = with_keys(settings_from_environment())
-    configure(settings.log_format, settings.log_level, settings.secrets, for_good=True)
+    configure(settings.log_format, settings.log_level, settings.secrets)
     if made:
         log.info(
             "keys_made", path=str(keyring_path(settings)), hint="the API key and the signing keys are in this file"
