@@ -25,9 +25,11 @@ GATES = (
 )
 
 
-# Three at once: two halves of what keeps a processor busy, and what mostly waits for processes to live and die.
-WAITING = ("tests/proof/test_torture.py", "tests/proof/test_kill.py")
-ROOMS = ("attack", "cli", "core", "providers", "rehearsal", "scenarios", "web", "workers")
+# Three at once: two halves of what keeps a processor busy, and what mostly waits for processes to live and die; short
+# rooms beside it.
+SHORT = ("tests/rehearsal", "tests/scenarios", "tests/workers")
+WAITING = ("tests/proof/test_torture.py", "tests/proof/test_kill.py", *SHORT)
+ROOMS = ("attack", "cli", "core", "providers", "web")
 HALF = tuple(f"tests/{room}" for room in ROOMS)
 PARTS = (HALF, WAITING, ("tests", *(f"--ignore={path}" for path in (*HALF, *WAITING))))
 
