@@ -91,7 +91,7 @@ class Door:
         receive_soon(tools, letter.provider, generation_id, account, webhook, partial(_tell, letter.answer))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take a webhook that comes in pieces; anything else goes to the others."""
+        """Take a webhook that the doorstep left; anything else goes to the others."""
         if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].startswith(PREFIX):
             await self.others(scope, receive, send)
             return
