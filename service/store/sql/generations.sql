@@ -77,9 +77,11 @@ SELECT COUNT(*) AS waiting FROM (
      LIMIT :limit) AS counted;
 
 -- name: in_flight_of
+-- In the words of the index.
 SELECT COUNT(*) AS in_flight FROM (
     SELECT 1 FROM generations
-     WHERE provider = :provider AND account = :account AND status IN ('submitting', 'submitted', 'processing')
+     WHERE provider = :provider AND account = :account
+       AND (status = 'submitting' OR status = 'submitted' OR status = 'processing')
      LIMIT :limit) AS counted;
 
 -- name: begin_submissions

@@ -7,8 +7,12 @@ SELECT provider, status, learned_from, webhook_expected, COUNT(*) AS counted, SU
 -- name: webhooks
 -- By columns that an index can hold: the bytes of a webhook stand between them, and are not read for counting.
 SELECT provider, finding, COUNT(*) AS counted, MIN(received_at) AS first_at, MAX(received_at) AS last_at FROM webhooks
- WHERE quarantined_at IS NULL
- GROUP BY provider, finding;
+ WHERE read_at IS NOT NULL AND quarantined_at IS NULL
+ GROUP BY provider, finding
+UNION ALL
+SELECT provider, NULL, COUNT(*), MIN(received_at), MAX(received_at) FROM webhooks
+ WHERE read_at IS NULL AND quarantined_at IS NULL
+ GROUP BY provider;
 
 -- name: quarantined
 SELECT provider, COUNT(*) AS counted FROM webhooks
