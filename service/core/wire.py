@@ -4,6 +4,7 @@ Inside, a moment is an integer of microseconds since 1970 UTC, and a duration is
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import msgspec
@@ -23,7 +24,13 @@ def rfc3339(moment: Micros | None) -> str | None:
     """`2026-11-20T12:00:00.000Z`; None stays None."""
     if moment is None:
         return None
-    return (_NAIVE_EPOCH + timedelta(microseconds=moment)).isoformat(timespec="milliseconds") + "Z"
+    second, fraction = divmod(moment, SECOND)
+    return f"{_to_the_second(second)}.{fraction // 1000:03}Z"
+
+
+@lru_cache(maxsize=1024)  # what is told at one time speaks of the same few seconds
+def _to_the_second(second: int) -> str:
+    return (_NAIVE_EPOCH + timedelta(seconds=second)).isoformat()
 
 
 def read_rfc3339(text: str) -> Micros:

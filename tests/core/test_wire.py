@@ -18,6 +18,7 @@ def test_durations_become_whole_microseconds(seconds, found):
         (NOON, "2026-11-20T12:00:00.000Z"),
         (NOON + 7_999, "2026-11-20T12:00:00.007Z"),
         (0, "1970-01-01T00:00:00.000Z"),
+        (-1, "1969-12-31T23:59:59.999Z"),
         (None, None),
     ],
 )
