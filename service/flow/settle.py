@@ -99,7 +99,9 @@ async def _settle(tools: Tools, seen: Sequence[Observation]) -> list[Finding]:
             await _meet(tools, tx, batch, observation)
         await _record(tools, tx, batch)
     tools.store.ring("settled")
-    tools.store.ring("poll")
+    now = tools.now()
+    if any(one.schedule.poll_at is not None and one.schedule.poll_at <= now for one in batch.changed.values()):
+        tools.store.ring("poll")
     if batch.announced:
         tools.store.ring("deliver")
     for event, generation in batch.announced:

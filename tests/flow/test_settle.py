@@ -109,6 +109,19 @@ async def test_a_lost_race_is_decided_again(tools, submitted, monkeypatch):
     assert [1, 1] == saves
 
 
+async def test_polls_are_woken_only_for_one_that_is_due(tools, submitted):
+    """Looking for what is due costs a transaction, which nearly no webhook is a reason for."""
+    told, hinted = await submitted(), await submitted()
+    heard_before = tools.store.heard("poll")
+
+    await settle(tools, [heard(tools, told, Status.PROCESSING)])
+    assert heard_before == tools.store.heard("poll")
+
+    hint = structs.replace(heard(tools, hinted, Status.COMPLETED), origin=Origin.WEBHOOK, believed=False)
+    await settle(tools, [hint])
+    assert heard_before + 1 == tools.store.heard("poll")
+
+
 async def test_what_it_took_to_finish_is_learned(tools, clock, submitted):
     for took in (10, 20):
         generation_id = await submitted()
