@@ -1,6 +1,8 @@
 """What many do at the same time, done together: who comes while one batch is written goes into the next.
 
-There is no window to wait for: the first comer is a batch of one, and the busier it gets the larger the batches.
+There is no window to wait for: the first comer is a batch of one, and the busier it gets the larger the batches. Large
+ones are made equal: whoever is answered comes again, and if nearly all of them went in every second batch, the disk and
+the loop would wait for each other in turn.
 """
 
 import asyncio
@@ -16,6 +18,7 @@ R = TypeVar("R")
 Told: TypeAlias = Callable[[R | BaseException], object]  # is called once with what became of an item
 
 MOST = 512  # items in one batch, which is one transaction
+LARGE = 16  # items whose work takes as long as a commit
 
 
 class Batch(Generic[T, R]):
@@ -39,10 +42,12 @@ class Batch(Generic[T, R]):
             self._writing = asyncio.create_task(self._write_all())
 
     async def _write_all(self) -> None:
+        batch: list[tuple[T, Told[R]]] = []
         owners: list[Told[R]] = []
         try:
             while self._waiting:
-                batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+                size = _size(len(batch), len(self._waiting))
+                batch, self._waiting = self._waiting[:size], self._waiting[size:]
                 owners = [told for _, told in batch]
                 results = await self._written([item for item, _ in batch])
                 for told, result in zip(owners, results, strict=True):
@@ -64,6 +69,12 @@ class Batch(Generic[T, R]):
             if len(items) == 1:
                 return [error]
         return [result for item in items for result in await self._written([item])]
+
+
+def _size(before: int, waiting: int) -> int:
+    """Of the next batch: at most half of all who come, which are those that wait and those of the batch before it."""
+    half = (before + waiting + 1) // 2 if before else waiting
+    return min(max(half, LARGE), MOST)
 
 
 def _call(told: Told[R], result: R | BaseException) -> None:

@@ -65,6 +65,20 @@ async def test_who_comes_while_one_is_written_goes_into_the_next(ledger):
     assert [[1], [2, 3, 4]] == ledger.batches
 
 
+async def test_large_batches_are_made_equal(ledger):
+    batch = Batch(ledger.write)
+    ledger.gate = anyio.Event()
+    async with anyio.create_task_group() as group:
+        group.start_soon(batch.add, 1)
+        await anyio.wait_all_tasks_blocked()
+        for item in range(2, 65):
+            group.start_soon(batch.add, item)
+        await anyio.wait_all_tasks_blocked()
+        ledger.gate.set()
+    assert [1, 32, 31] == [len(written) for written in ledger.batches]
+    assert list(range(1, 65)) == [item for written in ledger.batches for item in written]
+
+
 async def test_everybody_gets_their_own_result(ledger):
     assert [2, 4, 6] == await results(Batch(ledger.write), [1, 2, 3])
 
