@@ -18,7 +18,7 @@ R = TypeVar("R")
 Told: TypeAlias = Callable[[R | BaseException], object]  # is called once with what became of an item
 
 MOST = 512  # items in one batch, which is one transaction
-LARGE = 16  # items whose work takes as long as a commit
+LARGE = 32  # items that are more work than their commit
 
 
 class Batch(Generic[T, R]):
