@@ -1,8 +1,8 @@
 """What many do at the same time, done together: who comes while one batch is written goes into the next.
 
-There is no window to wait for: the first comer is a batch of one, and the busier it gets the larger the batches. Large
-ones are made equal: whoever is answered comes again, and if nearly all of them went in every second batch, the disk and
-the loop would wait for each other in turn.
+There is no window to wait for: the first comer is a batch of one, and the busier it gets the larger the batches. Where
+whoever is answered comes again, large ones are made equal (`halved`): if nearly all of them went in every second batch,
+the disk and the loop would wait for each other in turn.
 """
 
 import asyncio
@@ -18,14 +18,16 @@ R = TypeVar("R")
 Told: TypeAlias = Callable[[R | BaseException], object]  # is called once with what became of an item
 
 MOST = 512  # items in one batch, which is one transaction
-LARGE = 32  # items that are more work than their commit
+LARGE = 32  # items that are more work than their commit; fewer are not halved
 
 
 class Batch(Generic[T, R]):
     """`write` does a whole batch: a result for each item, in order; an exception among them is raised to its owner."""
 
-    def __init__(self, write: Callable[[Sequence[T]], Awaitable[Sequence[R | Exception]]]) -> None:
-        self._write = write
+    def __init__(
+        self, write: Callable[[Sequence[T]], Awaitable[Sequence[R | Exception]]], *, halved: bool = False
+    ) -> None:
+        self._write, self._halved = write, halved
         self._waiting: list[tuple[T, Told[R]]] = []
         self._writing: asyncio.Task[None] | None = None
 
@@ -46,7 +48,7 @@ class Batch(Generic[T, R]):
         owners: list[Told[R]] = []
         try:
             while self._waiting:
-                size = _size(len(batch), len(self._waiting))
+                size = self._size(len(batch), len(self._waiting))
                 batch, self._waiting = self._waiting[:size], self._waiting[size:]
                 owners = [told for _, told in batch]
                 results = await self._written([item for item, _ in batch])
@@ -59,6 +61,11 @@ class Batch(Generic[T, R]):
         finally:
             self._writing = None
 
+    def _size(self, before: int, waiting: int) -> int:
+        """Of the next batch. Half of all who come are half of those that wait and of those of the batch before it."""
+        half = (before + waiting + 1) // 2 if before and self._halved else waiting
+        return min(max(half, LARGE), MOST)
+
     async def _written(self, items: Sequence[T]) -> Sequence[R | Exception]:
         """A batch that fails is done again one by one, so that one bad item stops nobody."""
         try:
@@ -69,12 +76,6 @@ class Batch(Generic[T, R]):
             if len(items) == 1:
                 return [error]
         return [result for item in items for result in await self._written([item])]
-
-
-def _size(before: int, waiting: int) -> int:
-    """Of the next batch: at most half of all who come, which are those that wait and those of the batch before it."""
-    half = (before + waiting + 1) // 2 if before else waiting
-    return min(max(half, LARGE), MOST)
 
 
 def _call(told: Told[R], result: R | BaseException) -> None:

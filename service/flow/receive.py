@@ -34,7 +34,7 @@ async def receive_about(
     may be back by then).
     """
     keep, stored = _examined(tools, provider, generation_id, account, webhook)
-    return await tools.together(keep, stored)
+    return await tools.batch_of(keep, halved=True).add(stored)
 
 
 def receive_soon(
@@ -42,7 +42,7 @@ def receive_soon(
 ) -> None:
     """The same for whoever cannot wait. Raises NotConfigured; `told` is called with what `receive_about` gives."""
     keep, stored = _examined(tools, provider, generation_id, account, webhook)
-    tools.batch_of(keep).put(stored, told)
+    tools.batch_of(keep, halved=True).put(stored, told)
 
 
 def _examined(

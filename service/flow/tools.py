@@ -84,11 +84,11 @@ class Tools:
         result: R = await self.batch_of(write).add(item)
         return result
 
-    def batch_of(self, write: Write[T, R]) -> Batch[T, R]:
-        """Where items are handed to `write`."""
+    def batch_of(self, write: Write[T, R], *, halved: bool = False) -> Batch[T, R]:
+        """Where items are handed to `write`; `halved` as `Batch` says, for all who hand it any."""
         batch = self._batches.get(write)
         if batch is None:
-            batch = self._batches[write] = Batch(partial(write, self))
+            batch = self._batches[write] = Batch(partial(write, self), halved=halved)
         return batch
 
     def make_id(self, prefix: str) -> str:

@@ -65,8 +65,9 @@ async def test_who_comes_while_one_is_written_goes_into_the_next(ledger):
     assert [[1], [2, 3, 4]] == ledger.batches
 
 
-async def test_large_batches_are_made_equal(ledger):
-    batch = Batch(ledger.write)
+@pytest.mark.parametrize(("halved", "sizes"), [(True, [1, 32, 31]), (False, [1, 63])])
+async def test_large_batches_are_made_equal(ledger, halved, sizes):
+    batch = Batch(ledger.write, halved=halved)
     ledger.gate = anyio.Event()
     async with anyio.create_task_group() as group:
         group.start_soon(batch.add, 1)
@@ -75,7 +76,7 @@ async def test_large_batches_are_made_equal(ledger):
             group.start_soon(batch.add, item)
         await anyio.wait_all_tasks_blocked()
         ledger.gate.set()
-    assert [1, 32, 31] == [len(written) for written in ledger.batches]
+    assert sizes == [len(written) for written in ledger.batches]
     assert list(range(1, 65)) == [item for written in ledger.batches for item in written]
 
 
