@@ -23,8 +23,9 @@ from service.store.sql import Query, for_sqlite
 READERS = 3
 BUSY_MS = 10_000  # how long a second process on the same file is waited for
 GLANCE_MS = 100  # the same, for a glance; only a file that is being recovered makes one wait
-# KiB of pages that the writer keeps at hand; with SQLite's own 2 MiB it reads most of them again.
-CACHE = "cache_size=-32768"
+# What the writer has in memory: KiB of pages (with SQLite's own 2 MiB it reads most of them again), and pages as they
+# were before a block of a group, by which it is undone alone.
+IN_MEMORY = ("cache_size=-32768", "temp_store=MEMORY")
 STATEMENTS = 512  # kept prepared; every query of the service has room
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 OLDEST = (3, 37, 0)  # STRICT tables
@@ -181,7 +182,7 @@ class SqliteDatabase(Bells):
 def _create(path: Path) -> sqlite3.Connection:
     """The writer's connection; the file is made if it is not there, readable by its owner only: it holds secrets."""
     path.touch(mode=0o600)
-    return _connect(path, 0, CACHE)  # another process's lock is waited for without standing still
+    return _connect(path, 0, *IN_MEMORY)  # another process's lock is waited for without standing still
 
 
 def _connect(path: Path, busy_ms: int, *more: str) -> sqlite3.Connection:
@@ -198,14 +199,19 @@ def _connect(path: Path, busy_ms: int, *more: str) -> sqlite3.Connection:
 
 
 def _run_script(connection: sqlite3.Connection, text: str) -> None:
-    """One transaction by hand: executescript commits whatever is open before it starts."""
+    """One transaction by hand: executescript commits whatever is open before it starts.
+
+    It may sort a whole table for an index, which is nothing for memory.
+    """
     connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+    connection.execute("PRAGMA temp_store=FILE")
     try:
         connection.executescript(f"BEGIN IMMEDIATE;\n{text}\n; COMMIT;")
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         connection.execute("PRAGMA busy_timeout=0")
+        connection.execute("PRAGMA temp_store=MEMORY")
 
 
 @asynccontextmanager
