@@ -78,7 +78,9 @@ class Worker(Generic[T]):
     async def _handle(self, item: T) -> None:
         """A failing or overlong item stops nobody else; its lease brings it back."""
         try:
-            with anyio.fail_after(self.trust_s):
+            with anyio.move_on_after(self.trust_s) as trust:
                 await self.handle(item)
+            if trust.cancelled_caught:
+                raise TimeoutError  # noqa: TRY301 - `fail_after` would, for twice what it costs
         except Exception:
             log.exception("handling_failed", worker=self.name)
