@@ -45,15 +45,17 @@ class Batch(Generic[T, R]):
 
     async def _write_all(self) -> None:
         batch: list[tuple[T, Told[R]]] = []
+        owners: list[Told[R]] = []
         try:
             while self._waiting:
                 size = self._size(len(batch), len(self._waiting))
                 batch, self._waiting = self._waiting[:size], self._waiting[size:]
+                owners = [told for _, told in batch]
                 results = await self._written([item for item, _ in batch])
-                for (_, told), result in zip(batch, results, strict=True):
+                for told, result in zip(owners, results, strict=True):
                     _call(told, result)
         except BaseException as error:  # noqa: BLE001 - the process ends: whoever waits is told why
-            for _, told in [*batch, *self._waiting]:
+            for told in [*owners, *(told for _, told in self._waiting)]:
                 _call(told, error)
             self._waiting.clear()
         finally:

@@ -7,7 +7,7 @@ import structlog
 
 from service.core.generation import VerifiedBy
 from service.core.http import InboundWebhook
-from service.flow.batch import Batch, Told
+from service.flow.batch import Told
 from service.flow.tools import NotConfigured, Tools, Upstream, Write
 from service.providers.base import Unverified
 from service.store import observations
@@ -33,22 +33,22 @@ async def receive_about(
     Raises Unverified (kept in the quarantine), and NotConfigured (the provider may repeat it: what it is verified by
     may be back by then).
     """
-    batch, stored = _examined(tools, provider, generation_id, account, webhook)
-    return await batch.add(stored)
+    keep, stored = _examined(tools, provider, generation_id, account, webhook)
+    return await tools.batch_of(keep, halved=True).add(stored)
 
 
 def receive_soon(
     tools: Tools, provider: str, generation_id: str, account: str, webhook: InboundWebhook, told: Told[StoredWebhook]
 ) -> None:
     """The same for whoever cannot wait. Raises NotConfigured; `told` is called with what `receive_about` gives."""
-    batch, stored = _examined(tools, provider, generation_id, account, webhook)
-    batch.put(stored, told)
+    keep, stored = _examined(tools, provider, generation_id, account, webhook)
+    tools.batch_of(keep, halved=True).put(stored, told)
 
 
 def _examined(
     tools: Tools, provider: str, generation_id: str, account: str, webhook: InboundWebhook
-) -> tuple[Batch[StoredWebhook, StoredWebhook], StoredWebhook]:
-    """With which others it is kept, and as what."""
+) -> tuple[Write[StoredWebhook, StoredWebhook], StoredWebhook]:
+    """How it is kept, and as what."""
     upstream = tools.upstreams.get((provider, account))
     if upstream is None:
         raise NotConfigured(f"{provider} has no account {account!r} in the settings")
@@ -70,8 +70,7 @@ def _examined(
         quarantined_at=now if refusal else None,
         refused_because=str(refusal) if refusal else None,
     )
-    keep: Write[StoredWebhook, StoredWebhook] = _quarantine if refusal else _keep
-    return tools.batch_of(keep, halved=True), stored
+    return _quarantine if refusal else _keep, stored
 
 
 async def _keep(tools: Tools, stored: Sequence[StoredWebhook]) -> Sequence[StoredWebhook]:

@@ -81,6 +81,6 @@ class Worker(Generic[T]):
             with anyio.move_on_after(self.trust_s) as trust:
                 await self.handle(item)
             if trust.cancelled_caught:
-                raise TimeoutError  # noqa: TRY301 - `fail_after` would, for half as much again
+                raise TimeoutError  # noqa: TRY301 - `fail_after` would, for twice what it costs
         except Exception:
             log.exception("handling_failed", worker=self.name)
