@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 JITTER = 0.2  # a fifth either way spreads what began together
 GROWTH = 1.5
+LATE_FIRST_S, LATE_MAX_S = 30.0, 24 * 3600.0
 LEARNING_RATE = 0.125  # RFC 6298: https://www.rfc-editor.org/rfc/rfc6298
 SPREAD_RATE = 0.25
 SPREADS = 2.0  # how many mean deviations after the usual duration a webhook counts as missing
@@ -50,16 +51,20 @@ def first_usual(duration_s: float) -> Usual:
     return Usual(count=1, usual_s=duration_s, spread_s=duration_s / 2)
 
 
+def soonest_poll_s(cadence: Cadence, *, first_s: float) -> float:
+    """From the submission to the first question that is worth asking; `first_s` as the provider documents it."""
+    return first_s if cadence.poll_first_s is None else cadence.poll_first_s
+
+
 def first_poll_s(cadence: Cadence, *, documented: tuple[float, float], usual: Usual | None, webhook: bool) -> float:
     """From the submission to the first question. `documented`: (first poll, usual duration) of the provider's page.
 
     With a webhook expected we ask only when it is overdue; without one, from the documented start.
     """
-    if cadence.poll_first_s is not None:
-        return cadence.poll_first_s
     first_s, usual_s = documented
-    if not webhook:
-        return first_s
+    soonest = soonest_poll_s(cadence, first_s=first_s)
+    if cadence.poll_first_s is not None or not webhook:
+        return soonest
     overdue = usual.usual_s + SPREADS * usual.spread_s if usual else usual_s * 1.5
     return max(first_s, overdue)
 
@@ -68,6 +73,11 @@ def next_poll_s(cadence: Cadence, *, every_s: float, polls: int, dice: float) ->
     """From one question to the next: the documented interval, growing to the cap, spread by jitter."""
     base = min(every_s, cadence.poll_first_s or every_s)
     return jittered(min(base * GROWTH ** min(polls, 64), cadence.poll_max_s), dice)
+
+
+def after_expiry_s(late_s: float, dice: float) -> float:
+    """From one question to the next about what its provider may still finish, `late_s` after its deadline."""
+    return jittered(min(max(late_s / 2, LATE_FIRST_S), LATE_MAX_S), dice)
 
 
 def after_miss_s(cadence: Cadence, *, every_s: float, misses: int, retry_after_s: float | None, dice: float) -> float:

@@ -6,43 +6,86 @@ from service.core.failure import Failure, FailureCode, because
 from service.core.generation import Generation, Origin, Status
 from service.core.observation import Observation, Reading
 from service.core.wire import Micros, micros
+from service.flow.schedule import GRACE
 from service.flow.settle import settle
 from service.flow.tools import Tools
-from service.store import generations
+from service.store import accounts, generations
+from service.store.base import Tx
 
 LEASE_S = 30.0
+NO_TURN = "its turn did not come"
 _LOST = because(
     FailureCode.RESULT_LOST, "the stream broke off, and it had named nothing to ask about", origin=Origin.CLOCK
 )
 
 
 async def claim(tools: Tools, limit: int) -> list[Generation]:
-    """Generations whose deadline, or whose wait for a missing detail, has passed."""
+    """Generations whose deadline, or whose wait for a missing detail, has passed.
+
+    Nobody is given up who could be asked: a provider may have finished while nobody was there to hear of it.
+    """
     async with tools.store.transaction() as tx:
-        return await generations.claim_overdue(tx, limit, micros(LEASE_S))
+        asking = await generations.ask_once_more(tx, GRACE)
+        overdue = await generations.claim_overdue(tx, limit, micros(LEASE_S))
+    if asking:
+        tools.store.ring("poll")
+    return overdue
 
 
 async def expire(tools: Tools, overdue: Sequence[Generation]) -> None:
     """Let the clock speak about each of them."""
     now = tools.now()
-    await settle(tools, [nobody_told_us(generation, now) for generation in overdue])
+    async with tools.store.glance() as tx:
+        waited_for = {
+            key: await _waited_for(tools, tx, key, now)
+            for key in {(one.provider, one.account) for one in overdue if one.status is Status.PENDING}
+        }
+    await settle(
+        tools,
+        [nobody_told_us(one, now, waited_for=waited_for.get((one.provider, one.account), NO_TURN)) for one in overdue],
+    )
 
 
-def nobody_told_us(generation: Generation, now: Micros, *, streamed: bool = False) -> Observation:
-    """The clock's word about one generation; `streamed`: its stream broke off and nothing can be asked about."""
+async def _waited_for(tools: Tools, tx: Tx, key: accounts.AccountKey, now: Micros) -> str:
+    """What an order with this account waits for, in words that say what would help."""
+    name = f"the account {key[1]!r} of {key[0]}"
+    upstream = tools.upstreams.get(key)
+    if upstream is None:
+        return f"{name} is not in the settings"
+    budget = upstream.budget
+    if not await accounts.places_left(tx, key, budget):
+        return (
+            f"all {budget.max_in_flight} places of {name} were taken; "
+            "order with a longer deadline_s, or raise its MAX_IN_FLIGHT if the provider allows more"
+        )
+    if not (await accounts.ledger_seen(tx, key)).affordable(budget, now):
+        return (
+            f"the {budget.requests_per_minute} requests a minute of {name} were used up; "
+            "order with a longer deadline_s, or raise its REQUESTS_PER_MINUTE if the provider allows more"
+        )
+    return NO_TURN
+
+
+def nobody_told_us(
+    generation: Generation, now: Micros, *, streamed: bool = False, waited_for: str = NO_TURN
+) -> Observation:
+    """The clock's word about one generation.
+
+    `streamed`: its stream broke off and nothing can be asked about; `waited_for`: what one in the queue waited for.
+    """
     return Observation(
         generation_id=generation.id,
         origin=Origin.CLOCK,
         at=now,
-        reading=Reading(status=Status.EXPIRED, failure=_LOST if streamed else _why(generation)),
+        reading=Reading(status=Status.EXPIRED, failure=_LOST if streamed else _why(generation, waited_for)),
     )
 
 
-def _why(generation: Generation) -> Failure:
+def _why(generation: Generation, waited_for: str) -> Failure:
     """How far the submission came decides what is said, and whether it can have cost anything."""
     if generation.status is Status.PENDING:
         last = generation.failure
-        told = f"never submitted: {last.message or last.code}" if last else "never submitted: its turn did not come"
+        told = f"never submitted: {(last.message or last.code) if last else waited_for}"
         return because(FailureCode.DEADLINE_PASSED, told, origin=Origin.CLOCK, billed=False)
     if generation.status is Status.SUBMITTING and generation.external_id is None:
         return because(FailureCode.SUBMISSION_UNKNOWN, "the submission was never confirmed", origin=Origin.CLOCK)

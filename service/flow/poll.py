@@ -10,6 +10,7 @@ from service.core.failure import FailureCode
 from service.core.generation import Generation, Origin, Status, VerifiedBy
 from service.core.observation import Finding, Observation, Reading
 from service.core.wire import SECOND, micros
+from service.flow.schedule import after_miss
 from service.flow.settle import settle_one
 from service.flow.tools import Tools, without_key
 from service.providers.base import Question, Refused, Unreadable
@@ -138,11 +139,9 @@ async def _ask_later(
         retry_after_s=retry_after_s,
         dice=tools.dice(),
     )
-    now = tools.now()
-    until = max(generation.deadline_at, generation.held.until if generation.held else 0)
-    given_up = generation.status is Status.EXPIRED and now >= until
+    again_at = after_miss(generation, tools.route(generation), wait_s, now=tools.now(), dice=tools.dice())
     async with tools.store.transaction() as tx:
-        await generations.poll_later(tx, claimed, None if given_up else now + micros(wait_s))
+        await generations.poll_later(tx, claimed, again_at)
     if provider_fails:
         key = (generation.provider, generation.account)
         async with tools.store.transaction() as tx:

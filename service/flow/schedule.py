@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from service.core.cadence import Cadence, Usual, first_poll_s, jittered, next_poll_s
+from service.core.cadence import Cadence, Usual, after_expiry_s, first_poll_s, jittered, next_poll_s
 from service.core.generation import Generation, Origin, Status
 from service.core.observation import Finding, Observation
 from service.core.wire import SECOND, Micros, micros
@@ -10,16 +10,21 @@ from service.providers.base import Route
 from service.store.generations import Schedule, Scheduled
 
 ASK_BEFORE_DEADLINE: Micros = 60 * SECOND
+GRACE: Micros = 120 * SECOND  # beyond a deadline, for the last question to be asked and answered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """What decides how often we ask: the operator's cadence, the provider's page, what was learned, and a die."""
+    """What decides how often we ask: the operator's cadence, the provider's page, what was learned, and a die.
+
+    `crowded`: orders wait for the places of this account, any of which an answer may free.
+    """
 
     cadence: Cadence
     route: Route
     usual: Usual | None
     dice: float
+    crowded: bool = False
 
 
 def schedule(before: Scheduled, after: Generation, seen: Observation, finding: Finding, pace: Pace) -> Schedule:
@@ -28,7 +33,9 @@ def schedule(before: Scheduled, after: Generation, seen: Observation, finding: F
         return Schedule()
     held = after.held if after.held and after.held.believed else None
     expired = after.status is Status.EXPIRED
-    deadline = None if expired else after.deadline_at
+    # An answer from beyond the deadline is the last one that was waited for; until then there is a grace (`expire`).
+    asked_beyond = seen.origin is Origin.POLL and seen.at > after.deadline_at
+    deadline = None if expired else seen.at if asked_beyond else after.deadline_at
     clock_at = min(deadline or held.until, held.until) if held else deadline
     return Schedule(
         submit_at=before.schedule.submit_at if after.status is Status.PENDING else None,
@@ -44,13 +51,15 @@ def _poll_at(before: Scheduled, after: Generation, seen: Observation, finding: F
         return seen.at  # a hint: ask now
     waiting = after.held is not None and seen.at < after.held.until
     if after.status is Status.EXPIRED and not waiting and seen.at >= after.deadline_at:
-        return None  # given up; only a hint makes us ask again, for a bounded time
+        return _after_expiry(after, seen, pace)
     if finding is Finding.HELD and seen.origin is Origin.WEBHOOK:
         return seen.at  # the rest of it is told by the poll
     if finding is Finding.HELD and after.held is not None:
         return seen.at + micros(jittered(min(pace.route.poll_every_s, pace.cadence.held_s / 4), pace.dice))
     if seen.origin is Origin.POLL:
-        wait = next_poll_s(pace.cadence, every_s=pace.route.poll_every_s, polls=after.polls, dice=pace.dice)
+        wait = next_poll_s(
+            pace.cadence, every_s=pace.route.poll_every_s, polls=0 if pace.crowded else after.polls, dice=pace.dice
+        )
         return seen.at + micros(wait)
     if seen.origin is Origin.STREAM:
         # Only the end of the stream knows what its executions amount to. If nobody hears that end, we ask in time.
@@ -61,6 +70,30 @@ def _poll_at(before: Scheduled, after: Generation, seen: Observation, finding: F
         pace.cadence,
         documented=(pace.route.first_poll_s, pace.route.usual_s),
         usual=pace.usual,
-        webhook=after.webhook_expected,
+        webhook=after.webhook_expected and not pace.crowded,
     )
     return seen.at + micros(wait)
+
+
+def _after_expiry(after: Generation, seen: Observation, pace: Pace) -> Micros | None:
+    """Asked on while the provider keeps results: its late word closes what expired. Then only a hint makes us ask."""
+    return _while_kept(after, pace.route, seen.at, 0.0, pace.dice)
+
+
+def after_miss(generation: Generation, route: Route, wait_s: float, *, now: Micros, dice: float) -> Micros | None:
+    """When a question that was not answered is asked again; None is never."""
+    hinted = generation.held is not None and now < generation.held.until
+    if generation.status is not Status.EXPIRED or hinted:
+        return now + micros(wait_s)
+    return _while_kept(generation, route, now, wait_s, dice)
+
+
+def _while_kept(generation: Generation, route: Route, now: Micros, least_s: float, dice: float) -> Micros | None:
+    late_s = (now - generation.deadline_at) / SECOND
+    again_at = now + micros(max(least_s, after_expiry_s(late_s, dice)))
+    return again_at if again_at < kept_until(generation, route) else None
+
+
+def kept_until(generation: Generation, route: Route) -> Micros:
+    """When its provider deletes what came of it: reckoned from the submission, which is the earliest it can be."""
+    return (generation.submitted_at or generation.created_at) + micros(route.keeps_s)

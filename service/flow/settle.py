@@ -104,6 +104,8 @@ async def _settle(tools: Tools, seen: Sequence[Observation]) -> list[Finding]:
         tools.store.ring("poll")
     if batch.announced:
         tools.store.ring("deliver")
+    if any((one.generation.provider, one.generation.account) in tools.crowded for one in batch.changed.values()):
+        tools.store.ring("submit")  # a place may be free
     for event, generation in batch.announced:
         log.info("event_announced", generation_id=generation.id, event_id=event.id, type=event.type)
     return batch.findings
@@ -132,6 +134,7 @@ async def _meet(tools: Tools, tx: Tx, batch: _Batch, seen: Observation) -> None:
         route=tools.route(after),
         usual=await _usual(tx, batch, after),
         dice=tools.dice(),
+        crowded=(after.provider, after.account) in tools.crowded,
     )
     moved = Scheduled(
         generation=after,

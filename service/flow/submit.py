@@ -20,6 +20,7 @@ from service.core.generation import Generation, Origin, Status, VerifiedBy
 from service.core.http import HttpCall, HttpReply
 from service.core.observation import Observation, Reading
 from service.core.wire import SECOND, Micros, from_json, micros
+from service.flow import crowd
 from service.flow.bulk import shared_out
 from service.flow.expire import nobody_told_us
 from service.flow.fetch import fetch_inputs
@@ -61,13 +62,14 @@ Group = Sequence[Scheduled]  # what one call orders: one generation, or those of
 async def claim(tools: Tools, limit: int) -> list[Group]:
     """Generations whose turn has come, already `submitting`, by the call that orders them."""
     async with tools.store.transaction() as tx:
-        claimed = await accounts.claim_submissions(tx, tools.budgets(), limit, micros(ANSWER_WITHIN_S))
-        for known in claimed:
+        found = await accounts.claim_submissions(tx, tools.budgets(), limit, micros(ANSWER_WITHIN_S))
+        await crowd.note(tools, tx, found.crowded)
+        for known in found.claimed:
             answer_s = _answer_s(tools, known.generation)
             if answer_s > USUAL_ANSWER_S:
                 await generations.answer_by(tx, known.generation.id, tools.now() + micros(answer_s + SLACK_S))
     groups: dict[str, list[Scheduled]] = {}
-    for known in claimed:
+    for known in found.claimed:
         groups.setdefault(known.generation.bulk_id or known.generation.id, []).append(known)
     return [sorted(group, key=lambda known: known.generation.id) for group in groups.values()]
 
@@ -216,6 +218,8 @@ async def _try_again(tools: Tools, group: Group, failure: Failure) -> None:
         dice=tools.dice(),
     )
     returned = await patiently(tools, partial(_return, tools, group, wait_s, failure))
+    if (group[0].generation.provider, group[0].generation.account) in tools.crowded:
+        tools.store.ring("submit")  # its place is free
     log.info(
         "submission_postponed",
         generation_id=group[0].generation.id, code=failure.code, wait_s=round(wait_s, 3), returned=returned,

@@ -77,6 +77,7 @@ class Tools:
     entropy: Callable[[int], bytes]
     callback_secret: str = field(repr=False)
     retention: Retention = field(default_factory=Retention)
+    crowded: set[AccountKey] = field(default_factory=set, init=False, repr=False, compare=False)  # see crowd.py
     _batches: dict[Any, Batch[Any, Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     async def together(self, write: Write[T, R], item: T) -> R:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+import math
 import random
 from typing import Any
 
@@ -193,7 +194,8 @@ def plan(seed: int, *, lose_webhooks: bool, callback_url: str, deadline_s: float
         if deadline_s is not None:
             order.body.setdefault("deadline_s", deadline_s)
     dice.shuffle(orders)
-    return orders
+    # An account serves first in, first out: who has little time and comes behind dozens of others could not be served.
+    return sorted(orders, key=lambda order: order.body.get("deadline_s", math.inf))
 
 
 def _faults(dice: random.Random, place: Place) -> Iterator[str]:

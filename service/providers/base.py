@@ -144,7 +144,8 @@ class Route:
 
     `answer_s`: how long a submission may take to be answered; `stream_idle_s`: how long its stream may be silent.
     `first_poll_s`: when to ask first if no webhook is expected; `ceiling_s`: what the provider itself gives up after.
-    `lag_s`: for how long "not found" may still mean "not yet". `trust` None: this route has no webhooks.
+    `lag_s`: for how long "not found" may still mean "not yet"; `keeps_s`: for how long results can be had, from the
+    submission on, a day where no page says. `trust` None: this route has no webhooks.
     """
 
     name: str
@@ -159,6 +160,7 @@ class Route:
     answer_s: float = 60.0
     stream_idle_s: float = 60.0
     lag_s: float = 60.0
+    keeps_s: float = 24 * 3600.0
     trust: Trust | None = None
     limits: tuple[Limit, ...] = ()
     slow_models: Mapping[str, float] = field(default_factory=dict)  # pattern: its own ceiling, in seconds

@@ -120,13 +120,12 @@ def _state(body: Mapping[str, Any], reply: HttpReply, target: Target) -> Reading
         raise Refused(_refused(reply, "poll"))
     status: Status | None = standing(word, STATUSES, "poll")
     failure: Failure | None = None
-    if status is Status.COMPLETED and body.get("error_type") == CANCELED:
-        status = Status.CANCELED
-    elif status is Status.COMPLETED and (body.get("error") or body.get("error_type")):
-        status, failure = (
-            Status.FAILED,
-            explain(replace(_said(body), trace_id=None), None, "poll", codes=CODES, words=WORDS),
-        )
+    if status is Status.COMPLETED and (body.get("error") or body.get("error_type")):
+        said = replace(_said(body), trace_id=None)
+        if said.provider_code == CANCELED:
+            status = Status.CANCELED
+        else:
+            status, failure = Status.FAILED, explain(said, None, "poll", codes=CODES, words=WORDS)
     return Reading(
         status=status,
         provider_status=word,

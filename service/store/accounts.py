@@ -1,7 +1,7 @@
 """What each provider account has used and how long its models take: ledgers, claims under a budget, durations."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from service.core.admission import Budget, Ledger, fair_share
@@ -38,27 +38,70 @@ async def save_ledger(tx: Tx, ledger: Ledger) -> None:
     await tx.fetch(SQL["save_ledger"], **asdict(ledger))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submissions:
+    """What was claimed, and which accounts have an order that waits and no place for it; the rest have room."""
+
+    claimed: Sequence[Scheduled]
+    crowded: frozenset[AccountKey]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Share:
+    """How many requests may be sent as of `now`; `crowded`: orders wait that have no place in flight."""
+
+    requests: int
+    now: Micros
+    crowded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unasked:
+    """A generation in flight whose first question is still to come."""
+
+    id: str
+    route: str
+    poll_at: Micros
+    submitted_at: Micros
+
+
 async def claim_submissions(
     tx: Tx, budgets: Mapping[AccountKey, Budget], limit: int, answer_within: Micros
-) -> list[Scheduled]:
+) -> Submissions:
     """Pending generations whose turn has come, moved to `submitting`; first in, first out within each account.
 
     `answer_within`: after this long without an answer, a submission nobody can call us back about is given up.
     """
     now = await tx.now()
     claimed: list[Scheduled] = []
+    crowded: set[AccountKey] = set()
     for key in sorted(budgets):
         if len(claimed) >= limit or not await _waiting(tx, Turn.SUBMIT, key, now, 1):
             continue
-        share, now = await _take(tx, key, budgets[key], Turn.SUBMIT, limit - len(claimed))
-        if share > 0:
+        share = await _take(tx, key, budgets[key], Turn.SUBMIT, limit - len(claimed))
+        now = share.now
+        if share.crowded:
+            crowded.add(key)
+        if share.requests > 0:
             rows = await tx.fetch(
                 SQL["begin_submissions"],
-                provider=key[0], account=key[1], now=now, answer_by=now + answer_within, limit=share,
+                provider=key[0], account=key[1], now=now, answer_by=now + answer_within, limit=share.requests,
             )  # fmt: skip
             # RETURNING has no order; what was ordered at once has one moment, and its ids in order.
             claimed += sorted(map(from_row, rows), key=lambda known: (known.generation.created_at, known.generation.id))
-    return claimed
+    return Submissions(claimed=claimed, crowded=frozenset(crowded))
+
+
+async def never_asked_about(tx: Tx, key: AccountKey) -> list[Unasked]:
+    """What is in flight with this account and waits for its first question."""
+    rows = await tx.fetch(SQL["never_asked_about"], provider=key[0], account=key[1], now=await tx.now())
+    return [Unasked(**row) for row in rows]
+
+
+async def ask_sooner(tx: Tx, moved: Sequence[tuple[Unasked, Micros]]) -> None:
+    """Ask at these moments, unless somebody has moved the question meanwhile."""
+    rows = [{"id": one.id, "poll_at": one.poll_at, "sooner": moment} for one, moment in moved]
+    await tx.run_many(SQL["ask_sooner"], rows)
 
 
 async def claim_polls(tx: Tx, budgets: Mapping[AccountKey, Budget], limit: int, lease: Micros) -> list[Scheduled]:
@@ -68,11 +111,13 @@ async def claim_polls(tx: Tx, budgets: Mapping[AccountKey, Budget], limit: int, 
     for key in sorted(budgets):
         if len(claimed) >= limit or not await _waiting(tx, Turn.POLL, key, now, 1):
             continue
-        share, now = await _take(tx, key, budgets[key], Turn.POLL, limit - len(claimed))
-        if share > 0:
+        share = await _take(tx, key, budgets[key], Turn.POLL, limit - len(claimed))
+        now = share.now
+        if share.requests > 0:
             rows = await tx.fetch(
-                SQL["claim_polls"], provider=key[0], account=key[1], now=now, lease_until=now + lease, limit=share
-            )
+                SQL["claim_polls"],
+                provider=key[0], account=key[1], now=now, lease_until=now + lease, limit=share.requests,
+            )  # fmt: skip
             claimed += [from_row(row) for row in rows]
     return claimed
 
@@ -84,7 +129,7 @@ async def _waiting(tx: Tx, turn: Turn, key: AccountKey, now: Micros, most: int) 
     return waiting
 
 
-async def _places(tx: Tx, key: AccountKey, budget: Budget) -> int:
+async def places_left(tx: Tx, key: AccountKey, budget: Budget) -> int:
     """How many more may be in flight."""
     most = budget.max_in_flight
     row = await one(tx, SQL["in_flight_of"], provider=key[0], account=key[1], limit=most)
@@ -92,8 +137,8 @@ async def _places(tx: Tx, key: AccountKey, budget: Budget) -> int:
     return max(most - in_flight, 0)
 
 
-async def _take(tx: Tx, key: AccountKey, budget: Budget, turn: Turn, limit: int) -> tuple[int, Micros]:
-    """How many requests this turn may send, and as of when; spent at once, in the same transaction as the claim.
+async def _take(tx: Tx, key: AccountKey, budget: Budget, turn: Turn, limit: int) -> _Share:
+    """How many requests this turn may send, spent at once, in the same transaction as the claim.
 
     The ledger is locked before the clock is read and anything is counted. The other turn's share is kept for what it
     could send now, not for orders that wait for a place in flight or polls that wait behind the breaker.
@@ -103,8 +148,9 @@ async def _take(tx: Tx, key: AccountKey, budget: Budget, turn: Turn, limit: int)
     passing = ledger.pollable(now)
     polls = await _waiting(tx, Turn.POLL, key, now, MOST)
     submissions = await _waiting(tx, Turn.SUBMIT, key, now, MOST)
+    places = await places_left(tx, key, budget) if submissions else 0
     sendable = {
-        Turn.SUBMIT: min(submissions, await _places(tx, key, budget)) if submissions else 0,
+        Turn.SUBMIT: min(submissions, places),
         Turn.POLL: polls if passing is None else min(polls, passing),
     }
     other = Turn.POLL if turn is Turn.SUBMIT else Turn.SUBMIT
@@ -113,7 +159,7 @@ async def _take(tx: Tx, key: AccountKey, budget: Budget, turn: Turn, limit: int)
     spent = ledger.spend(budget, now, share, turn)
     probing = turn is Turn.POLL and passing is not None and share > 0
     await save_ledger(tx, spent.probed(now) if probing else spent)
-    return share, now
+    return _Share(requests=share, now=now, crowded=submissions > places)
 
 
 async def usual_of(tx: Tx, provider: str, model: str) -> Usual | None:

@@ -107,6 +107,7 @@ def _to_row(known: Scheduled) -> dict[str, Any]:
         "held": to_json(generation.held) if generation.held else None,
         "webhook_expected": int(generation.webhook_expected),
         "late": int(generation.late),
+        "ended": int(generation.held is not None and generation.held.believed),
         "submit_at": schedule.submit_at,
         "poll_at": schedule.poll_at,
         "clock_at": schedule.clock_at,
@@ -186,6 +187,12 @@ async def return_to_pending(
 async def withdraw(tx: Tx, generation_id: str, lease: Micros) -> bool:
     """Take it out of the queue, for the length of a lease; False when its submission has begun, or it is closed."""
     return bool(await tx.fetch(SQL["withdraw"], id=generation_id, lease_until=await tx.now() + lease))
+
+
+async def ask_once_more(tx: Tx, grace: Micros) -> bool:
+    """Give whoever can be asked about a grace beyond its deadline, and ask now; whether there was anybody."""
+    now = await tx.now()
+    return bool(await tx.fetch(SQL["ask_once_more"], now=now, grace_until=now + grace))
 
 
 async def claim_overdue(tx: Tx, limit: int, lease: Micros) -> list[Generation]:

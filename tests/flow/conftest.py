@@ -3,8 +3,10 @@
 import pytest
 
 from service.core.http import InboundWebhook
+from service.core.wire import SECOND
 from service.flow.order import Asked, order
 from service.flow.receive import receive
+from service.flow.schedule import GRACE
 from tests.conftest import WEBHOOK_SECRET, run_worker
 
 ACCEPTED = {"status": "success", "message": "Prediction created successfully", "predictionID": "el-1"}
@@ -35,6 +37,18 @@ def submitted(tools, upstream, ordered):
         return generation_id
 
     return place
+
+
+@pytest.fixture
+def gives_up(tools, clock):
+    """The clock comes twice: to have the question asked once more, and when the grace for it has passed."""
+
+    async def twice(tools=tools):
+        await run_worker(tools, "expire")
+        clock.advance(GRACE / SECOND)
+        await run_worker(tools, "expire")
+
+    return twice
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 from dataclasses import replace
 
-from service.core.http import InboundWebhook
 from service.flow.order import stored
 from service.flow.poll import claim, claim_one, poll
-from service.flow.receive import receive
 from service.store import accounts
 from tests.conftest import run_worker, tools_over
 from tests.flow.conftest import POLLED
@@ -74,34 +72,3 @@ async def test_what_finished_teaches_when_to_ask(tools, upstream, clock, submitt
     claimed = await claim(tools, 10)
 
     assert 1 == len(claimed)
-
-
-async def test_an_expired_generation_is_not_asked_about_for_ever(tools, upstream, clock, submitted):
-    """Neither after a question by hand nor after a hint."""
-    generation_id = await submitted()
-    clock.advance(3600)
-    await run_worker(tools, "expire")
-    upstream.answers.append((401, {"error": "no"}))
-    await poll(tools, await claim_one(tools, generation_id))
-    clock.advance(86400)
-
-    assert 0 == await run_worker(tools, "poll")
-
-
-async def test_a_hint_after_the_deadline_is_asked_about_for_a_bounded_time(tools, upstream, clock, ordered):
-    generation_id = await ordered(provider="runblob", model="gemini")
-    upstream.answers.append((201, {"task_uuid": "rb-1", "status": "pending"}))
-    await run_worker(tools, "submit")
-    clock.advance(3600)
-    await run_worker(tools, "expire")
-    token = tools.callbacks.url("runblob", "default", generation_id).rpartition("/")[2]
-    body = b'{"task_uuid": "rb-1", "status": "completed", "result_image_url": "https://x.example/1.png"}'
-    await receive(tools, "runblob", token, InboundWebhook(body=body))
-    await run_worker(tools, "read")
-    asked = 0
-    for _ in range(20):
-        upstream.answers[:] = [(200, {"task_uuid": "rb-1", "status": "processing"})]
-        asked += await run_worker(tools, "poll")
-        clock.advance(120)
-
-    assert 1 <= asked <= 3

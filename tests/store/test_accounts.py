@@ -19,7 +19,7 @@ LEASE = 60 * SECOND
 async def submissions(database, budgets=None, limit=100):
     async with database.transaction() as tx:
         claimed = await accounts.claim_submissions(tx, budgets or WIDE, limit, WITHIN)
-    return [one.generation.id for one in claimed]
+    return [one.generation.id for one in claimed.claimed]
 
 
 async def polls(database, budgets=None, limit=100):
@@ -42,7 +42,7 @@ async def test_ledger_comes_back_whole(database):
 async def test_submission_is_claimed_by_the_step_to_submitting(database, clock):
     await keep(database, scheduled(submit_at=T0, webhook_expected=True, clock_at=T0 + 900 * SECOND))
     async with database.transaction() as tx:
-        (claimed,) = await accounts.claim_submissions(tx, WIDE, 100, WITHIN)
+        (claimed,) = (await accounts.claim_submissions(tx, WIDE, 100, WITHIN)).claimed
     assert claimed == await stored(database, "gen_1")
     assert (Status.SUBMITTING, 2, 1, None) == (
         claimed.generation.status,

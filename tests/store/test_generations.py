@@ -181,7 +181,7 @@ async def test_a_return_done_twice_takes_no_later_try_off_the_wire(database):
         assert await generations.return_to_pending(tx, "gen_1", T0, FAILURE, tries=TRIES)
     budgets = {("runblob", "default"): Budget(max_in_flight=9, requests_per_minute=6000)}
     async with database.transaction() as tx:
-        (again,) = await accounts.claim_submissions(tx, budgets, 1, SECOND)
+        (again,) = (await accounts.claim_submissions(tx, budgets, 1, SECOND)).claimed
     assert TRIES + 1 == again.submit_tries
 
     async with database.transaction() as tx:

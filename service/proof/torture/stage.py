@@ -31,7 +31,8 @@ LOOK_EVERY_S = 0.4
 SLACK_S = 45.0  # beyond the deadline of the last order: whatever has not moved by then will not move any more
 LONGEST_REST_S = 900.0  # what came together in hundreds of short lives takes its time
 DOOR = "events"
-DUE = "submit_at IS NOT NULL OR poll_at IS NOT NULL"  # what has expired may still be asked about, after a hint
+# What has expired is asked about for as long as its provider keeps results, ever more rarely; the first questions tell.
+DUE = "submit_at IS NOT NULL OR (poll_at IS NOT NULL AND (status <> 'expired' OR poll_at < deadline_at + 120000000))"
 UNREAD = "read_at IS NULL AND quarantined_at IS NULL"
 FRESH_S = 1.0  # a connection that idled for longer is not used again: its other end may be closing it just then
 ASKED_AGAIN = 5

@@ -1,12 +1,12 @@
 -- name: insert_generation
 INSERT INTO generations (
     id, provider, account, route, model, bulk_id, status, version, external_id, provider_status, progress, queue_position, outputs,
-    failure, failure_code, cost, metadata, callback_url, webhook_expected, learned_from, verified_by, late, held, created_at,
+    failure, failure_code, cost, metadata, callback_url, webhook_expected, learned_from, verified_by, late, held, ended, created_at,
     submitted_at, closed_at, deadline_at, submit_at, poll_at, clock_at, submit_tries, polls, poll_misses
 ) VALUES (
     :id, :provider, :account, :route, :model, :bulk_id, :status, :version, :external_id, :provider_status, :progress,
     :queue_position, :outputs, :failure, :failure_code, :cost, :metadata, :callback_url, :webhook_expected, :learned_from, :verified_by,
-    :late, :held, :created_at, :submitted_at, :closed_at, :deadline_at, :submit_at, :poll_at, :clock_at, 0, 0, 0
+    :late, :held, :ended, :created_at, :submitted_at, :closed_at, :deadline_at, :submit_at, :poll_at, :clock_at, 0, 0, 0
 );
 
 -- name: insert_order
@@ -47,7 +47,8 @@ UPDATE generations SET
     status = :status, version = :version + 1, external_id = :external_id, provider_status = :provider_status,
     progress = :progress, queue_position = :queue_position, outputs = :outputs, failure = :failure,
     failure_code = :failure_code, cost = :cost,
-    learned_from = :learned_from, verified_by = :verified_by, late = :late, held = :held, submitted_at = :submitted_at,
+    learned_from = :learned_from, verified_by = :verified_by, late = :late, held = :held, ended = :ended,
+    submitted_at = :submitted_at,
     closed_at = :closed_at, submit_at = :submit_at, poll_at = :poll_at, clock_at = :clock_at,
     polls = :polls, poll_misses = :poll_misses
  WHERE id = :id AND version = :version;
@@ -77,12 +78,23 @@ SELECT COUNT(*) AS waiting FROM (
      LIMIT :limit) AS counted;
 
 -- name: in_flight_of
--- In the words of the index.
+-- In the words of the index. Whose end was told, and believed, is worked on no more, whatever detail we still wait for.
 SELECT COUNT(*) AS in_flight FROM (
     SELECT 1 FROM generations
      WHERE provider = :provider AND account = :account
        AND (status = 'submitting' OR status = 'submitted' OR status = 'processing')
+       AND ended = 0
      LIMIT :limit) AS counted;
+
+-- name: never_asked_about
+-- What is in flight, can be asked about, and has its first question still before it.
+SELECT id, route, poll_at, submitted_at FROM generations
+ WHERE provider = :provider AND account = :account
+   AND (status = 'submitting' OR status = 'submitted' OR status = 'processing')
+   AND poll_at > :now AND polls = 0 AND poll_misses = 0;
+
+-- name: ask_sooner
+UPDATE generations SET poll_at = :sooner WHERE id = :id AND poll_at = :poll_at;
 
 -- name: begin_submissions
 -- The claim is the step to `submitting`, committed before the call goes out: a crash from here on leaves a submission whose
@@ -159,6 +171,13 @@ UPDATE generations SET poll_at = :poll_at, poll_misses = poll_misses + 1
 
 -- name: poll_now
 UPDATE generations SET poll_at = :now WHERE id = :id AND external_id IS NOT NULL AND closed_at IS NULL;
+
+-- name: ask_once_more
+-- Whose deadline passed while it could be asked about gets a grace for one more question, whose answer, or the end of the
+-- grace, moves its clock beyond the deadline: so each gets one.
+UPDATE generations SET poll_at = :now, clock_at = :grace_until
+ WHERE clock_at <= :now AND clock_at = deadline_at AND poll_at IS NOT NULL AND ended = 0
+RETURNING id;
 
 -- name: claim_overdue
 WITH due AS (
