@@ -33,9 +33,7 @@ def schedule(before: Scheduled, after: Generation, seen: Observation, finding: F
         return Schedule()
     held = after.held if after.held and after.held.believed else None
     expired = after.status is Status.EXPIRED
-    # An answer from beyond the deadline is the last one that was waited for; until then there is a grace (`expire`).
-    asked_beyond = seen.origin is Origin.POLL and seen.at > after.deadline_at
-    deadline = None if expired else seen.at if asked_beyond else after.deadline_at
+    deadline = None if expired else after.deadline_at
     clock_at = min(deadline or held.until, held.until) if held else deadline
     return Schedule(
         submit_at=before.schedule.submit_at if after.status is Status.PENDING else None,

@@ -150,7 +150,7 @@ def demo(options: Options) -> Summary:
                 options.seed,
                 lose_webhooks=options.lose_webhooks,
                 callback_url=f"{stage.subscriber}/doors/callback",
-                deadline_s=CRASHED_DEADLINE_S if options.crash else None,
+                crash_deadline_s=CRASHED_DEADLINE_S if options.crash else None,
             )
             screen = Screen(quiet=options.quiet)
             with screen:

@@ -176,13 +176,18 @@ class Ordered:
     bulk: str | None = None
 
 
-def plan(seed: int, *, lose_webhooks: bool, callback_url: str, deadline_s: float | None = None) -> list[Ordered]:
-    """The orders, shuffled; `deadline_s` for those that need none of their own."""
+def plan(seed: int, *, lose_webhooks: bool, callback_url: str, crash_deadline_s: float | None = None) -> list[Ordered]:
+    """The orders, shuffled. `crash_deadline_s`, where the service is to die, for those that have none of their own.
+
+    A provider that calls with the truth while nobody is there, and lies later, is believed: nobody could know better.
+    """
     dice = random.Random(seed)
+    crash = crash_deadline_s is not None
     orders = [
         _order(number, place, words, lose_webhooks=lose_webhooks)
         for place in PLACES
         for number, words in enumerate(_faults(dice, place))
+        if not (crash and "webhook=contradiction" in words)
     ]
     for order in dice.sample(orders, len(orders) // 4):
         order.body["callback_url"] = callback_url
@@ -191,8 +196,8 @@ def plan(seed: int, *, lose_webhooks: bool, callback_url: str, deadline_s: float
         _order(number, BULK, words, lose_webhooks=lose_webhooks, bulk="bulk") for number, words in enumerate(together)
     ]
     for order in orders:
-        if deadline_s is not None:
-            order.body.setdefault("deadline_s", deadline_s)
+        if crash:
+            order.body.setdefault("deadline_s", crash_deadline_s)
     dice.shuffle(orders)
     # An account serves first in, first out: who has little time and comes behind dozens of others could not be served.
     return sorted(orders, key=lambda order: order.body.get("deadline_s", math.inf))

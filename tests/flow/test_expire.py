@@ -78,10 +78,10 @@ async def test_what_expired_is_asked_about_while_its_provider_keeps_results(
     await gives_up()
     for _ in range(2):
         upstream.answers.append(meanwhile)
-        clock.advance(HOUR_S)
+        clock.advance(2 * HOUR_S)
         assert 1 == await run_worker(tools, "poll")
     upstream.answers.append((200, POLLED))
-    clock.advance(3 * HOUR_S)
+    clock.advance(6 * HOUR_S)
 
     assert 1 == await run_worker(tools, "poll")
 
@@ -190,3 +190,20 @@ async def test_an_order_that_nothing_kept_waiting_says_no_more_than_that(tools, 
     await run_worker(tools, "expire")
 
     assert "never submitted: its turn did not come" == (await stored(tools, last)).failure.message
+
+
+async def test_a_detail_that_was_awaited_while_we_were_away_is_asked_for_once_more(
+    tools, upstream, clock, submitted, calls_back
+):
+    """The webhook knows no code of the failure; the process died before the poll was answered that does."""
+    generation_id = await submitted()
+    await calls_back(generation_id, b'{"exec_id": "el-1", "status": "failed", "output": [{"error": "x"}]}')
+    await run_worker(tools, "read")
+    clock.advance(HOUR_S)
+
+    assert 0 == await run_worker(tools, "expire")
+    output = [{"error": {"code": "PROVIDER_SERVER_ERROR", "message": "it answered 500"}}]
+    upstream.answers.append((200, {"id": "el-1", "status": "error", "output": output, "logs": "PROVIDER_SERVER_ERROR"}))
+    assert 1 == await run_worker(tools, "poll")
+
+    assert (await stored(tools, generation_id)).closed

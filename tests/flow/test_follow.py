@@ -123,14 +123,14 @@ async def test_a_result_that_is_not_there_yet_is_asked_for_again(queued, asked_a
     assert (Status.COMPLETED, [IMAGE]) == (generation.status, [output.url for output in generation.outputs])
 
 
-async def test_a_result_that_stays_empty_is_a_failure_after_a_bounded_wait(tools, clock, queued, asked_about):
+async def test_a_result_that_stays_empty_is_a_failure_after_a_bounded_wait(tools, clock, queued, asked_about, gives_up):
     generation_id = await queued()
     answers = [(200, {"status": "COMPLETED"}), (200, {"request_id": "sc-1", "outputs": []})]
     generation = await asked_about(generation_id, *answers)
     assert Status.COMPLETED == generation.held.status
     clock.advance(200)
 
-    await run_worker(tools, "expire")
+    await gives_up()
 
     generation = await stored(tools, generation_id)
     assert (Status.FAILED, "output_missing") == (generation.status, generation.failure.code)

@@ -173,10 +173,9 @@ UPDATE generations SET poll_at = :poll_at, poll_misses = poll_misses + 1
 UPDATE generations SET poll_at = :now WHERE id = :id AND external_id IS NOT NULL AND closed_at IS NULL;
 
 -- name: ask_once_more
--- Whose deadline passed while it could be asked about gets a grace for one more question, whose answer, or the end of the
--- grace, moves its clock beyond the deadline: so each gets one.
-UPDATE generations SET poll_at = :now, clock_at = :grace_until
- WHERE clock_at <= :now AND clock_at = deadline_at AND poll_at IS NOT NULL AND ended = 0
+-- Whose bounded wait ended while it could be asked about is given time for one more question, once.
+UPDATE generations SET poll_at = :now, clock_at = :grace_until, grace_until = :grace_until
+ WHERE clock_at <= :now AND grace_until IS NULL AND poll_at IS NOT NULL
 RETURNING id;
 
 -- name: claim_overdue
