@@ -48,6 +48,7 @@ class Settings:
     api_key: str | None = field(default=None, repr=False)
     callback_secret: str | None = field(default=None, repr=False)
     allow_destinations: tuple[Network, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
     log_format: LogFormat = "console"
     log_level: str = "info"
     webhook_max_bytes: int = 1_048_576
@@ -100,6 +101,11 @@ FIELDS: Mapping[str, tuple[Callable[[str], Any], str, str]] = {
         values.networks,
         "",
         "Networks that subscribers, callbacks and outputs may lead to though not public.",
+    ),
+    "TRUSTED_PROXIES": (
+        values.networks,
+        "",
+        "Networks of proxies in front, whose `X-Forwarded-For` says who calls; several by commas.",
     ),
     "LOG_FORMAT": (values.one_of("console", "json"), "console", "How log lines look."),
     "LOG_LEVEL": (

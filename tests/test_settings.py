@@ -25,6 +25,10 @@ EXAMPLES = {
         "127.0.0.0/8, ::1/128,10.0.0.1",
         tuple(ipaddress.ip_network(network) for network in ("127.0.0.0/8", "::1/128", "10.0.0.1/32")),
     ),
+    "TRUSTED_PROXIES": (
+        "127.0.0.0/8, ::1/128,10.0.0.1",
+        tuple(ipaddress.ip_network(network) for network in ("127.0.0.0/8", "::1/128", "10.0.0.1/32")),
+    ),
     "LOG_FORMAT": ("json", "json"),
     "LOG_LEVEL": ("error", "error"),
     "WEBHOOK_MAX_BYTES": ("2048", 2048),
@@ -51,6 +55,7 @@ WRONG = {
     "SECRET_KEYS": (["short", f"{KEY},short", "", ","], "keys of at least 16 characters, separated by commas"),
     "API_KEY": (["short", ""], "at least 16 characters"),
     "CALLBACK_SECRET": ([""], "visible ASCII characters"),
+    "TRUSTED_PROXIES": (["localhost", "10.0.0.1/8"], "networks such as 127.0.0.0/8,10.1.0.0/16"),
     "ALLOW_DESTINATIONS": (["localhost", "10.0.0.1/8", "10.0.0.0/33"], "networks such as 127.0.0.0/8,10.1.0.0/16"),
     "LOG_FORMAT": (["xml", ""], "one of console, json"),
     "LOG_LEVEL": (["loud"], "one of debug, info, warning, error"),

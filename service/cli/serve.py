@@ -19,6 +19,9 @@ from service.keyring import keyring_path, with_keys
 from service.logs import configure
 from service.settings import Settings
 from service.web.app import make_app
+from service.web.callbacks import Desk
+from service.web.server.limits import KEEP_ALIVE_S
+from service.web.server.tested import TESTED, is_tested
 from service.workers.roster import NAMES
 
 log = structlog.get_logger()
@@ -76,11 +79,15 @@ async def _run(settings: Settings, listening: socket.socket | None, workers: tup
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=False,
+            # Who calls is whom a trusted proxy names; uvicorn reads the header, from its end to the first who is none.
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
             lifespan="off",
             backlog=BACKLOG,
             timeout_graceful_shutdown=REQUESTS_GRACE_S,
-            http=_protocol(),
+            http=_front_door(app.desk),
+            ws="none",
+            timeout_keep_alive=KEEP_ALIVE_S,
         )
         server = Server(config)
         # What was made by now stays for ever: the collector need not look at it again, nor after every few requests.
@@ -96,13 +103,19 @@ async def _run(settings: Settings, listening: socket.socket | None, workers: tup
             group.cancel_scope.cancel()
 
 
-def _protocol() -> Any:
-    """What bounds a connection; where there is no httptools, uvicorn's own."""
+def _front_door(desk: Desk) -> Any:
+    """What bounds each connection; where there is no httptools, uvicorn's own.
+
+    Webhooks go the fast way where this uvicorn was tested with it.
+    """
     if sys.platform == "win32":
         return "auto"
-    from service.web.connections import guarded
+    from service.web.server.front_door import front_door
 
-    return guarded()
+    tested = is_tested()
+    if not tested:
+        log.warning("uvicorn_untested", version=uvicorn.__version__, tested=TESTED, hint="webhooks go the plain way")
+    return front_door(desk if tested else None)
 
 
 def _listen(host: str, port: int) -> socket.socket:

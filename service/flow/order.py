@@ -11,6 +11,7 @@ from msgspec import structs
 from service.core.failure import Failure
 from service.core.generation import Generation, Status
 from service.core.wire import canonical_json, micros, to_json
+from service.flow.aside import aside
 from service.flow.tools import Tools, Upstream
 from service.providers.base import Route, route_of
 from service.providers.catalog import PROVIDERS
@@ -45,7 +46,10 @@ class KeyReused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """An order as it came. `owner` is the API key that sent it: idempotency keys of others do not concern it."""
+    """An order as it came, in so many bytes.
+
+    `owner` is the API key that sent it: idempotency keys of others do not concern it.
+    """
 
     provider: str
     model: str
@@ -56,6 +60,7 @@ class Asked:
     deadline_s: float | None = None
     owner: str = ""
     idempotency_key: str | None = None
+    size: int = 0
 
     def digest(self) -> str:
         """What makes two orders the same."""
@@ -94,29 +99,31 @@ async def _stored(
 ) -> list[Generation]:
     """What the order makes, or has made when it came before under the same key."""
     key = asked.idempotency_key
+    digest = await aside(asked.size, asked.digest) if key is not None else ""
     if key is not None:
         try:
-            return await _same_order(tools, asked)
+            return await _same_order(tools, asked, digest)
         except Missing:
             pass  # a new one
     made = make()
     first = made[0].generation
+    texts = await aside(asked.size, lambda: [to_json(given) for given in inputs])
     try:
         async with tools.store.transaction() as tx:
             if key is not None:
-                await generations.remember_order(tx, asked.owner, key, asked.digest(), first.id, first.created_at)
-            for known, given in zip(made, inputs, strict=True):
-                await generations.insert(tx, known, to_json(given))
+                await generations.remember_order(tx, asked.owner, key, digest, first.id, first.created_at)
+            for known, text in zip(made, texts, strict=True):
+                await generations.insert(tx, known, text)
     except Overtaken:
-        return await _same_order(tools, asked)
+        return await _same_order(tools, asked, digest)
     tools.store.ring("submit")
     return [known.generation for known in made]
 
 
-async def _same_order(tools: Tools, asked: Asked) -> list[Generation]:
+async def _same_order(tools: Tools, asked: Asked, digest: str) -> list[Generation]:
     async with tools.store.glance() as tx:
-        digest, generation_id = await generations.remembered_order(tx, asked.owner, asked.idempotency_key or "")
-        if digest != asked.digest():
+        known_digest, generation_id = await generations.remembered_order(tx, asked.owner, asked.idempotency_key or "")
+        if digest != known_digest:
             raise KeyReused
         first = await generations.by_id(tx, generation_id)
         bulk_id = first.generation.bulk_id

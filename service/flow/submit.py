@@ -21,6 +21,7 @@ from service.core.http import HttpCall, HttpReply
 from service.core.observation import Observation, Reading
 from service.core.wire import SECOND, Micros, from_json, micros
 from service.flow import crowd
+from service.flow.aside import aside
 from service.flow.bulk import shared_out
 from service.flow.expire import nobody_told_us
 from service.flow.fetch import fetch_inputs
@@ -44,6 +45,7 @@ LONGEST_ANSWER_S = max(route.answer_s for route in ROUTES) + SLACK_S
 # No lease: what is `submitting` is never claimed again, and every call and stream is bounded by itself.
 TRUST_S = LONGEST_DEADLINE_S + LONGEST_ANSWER_S
 RETRY_EVERY_S = 2.0
+STALE: Micros = 20 * SECOND  # since a claim: much less than what it is given up after
 INPUT_PATIENCE: Micros = 120 * SECOND  # from the order on, for an input that cannot be fetched just now
 GATEWAY_TIMEOUT, FIRST_SERVER_ERROR = 504, 500
 
@@ -107,18 +109,32 @@ async def _send(tools: Tools, group: Group) -> Sequence[Reading | Refused] | Non
     """What the provider said of each; None if it said so in a stream, which is settled already."""
     first = group[0].generation
     upstream, dialect, target = tools.upstream(first), tools.dialect(first), tools.target(first)
-    orders = [await _order(tools, known) for known in group]
+    ordered = [await _order(tools, known) for known in group]
+    orders, size = [order for order, _ in ordered], sum(size for _, size in ordered)
     if dialect.bulk is not None and first.bulk_id is not None:
-        reply = await _ask(tools, first, dialect.bulk.submit(orders, upstream.account))
+        call = await aside(size, partial(dialect.bulk.submit, orders, upstream.account))
+        await _still_ours(tools, group)
+        reply = await _ask(tools, first, call)
         told = dialect.bulk.read_submitted(reply, target)
         if len(told) != len(group):
             raise Unreadable(f"an answer about {len(told)} of {len(group)} generations")
         return told
-    call = dialect.submit(orders[0], upstream.account)
+    call = await aside(size, partial(dialect.submit, orders[0], upstream.account))
+    await _still_ours(tools, group)
     if not call.streamed:
         return [dialect.read_submitted(await _ask(tools, first, call), target)]
     whole = await listen(tools, first, call)
     return None if whole is None else [dialect.read_submitted(_direct(whole), target)]
+
+
+async def _still_ours(tools: Tools, group: Group) -> None:
+    """Whoever stood still since the claim looks at the rows once more: the clock may have spoken. Raises _Withdrawn."""
+    looked_at = group[0].generation.submitted_at or 0
+    while tools.now() - looked_at > STALE:
+        looked_at = tools.now()
+        for known in group:
+            if not await patiently(tools, partial(_still_wanted, tools, known.generation)):
+                raise _Withdrawn
 
 
 async def _ask(tools: Tools, generation: Generation, call: HttpCall) -> HttpReply:
@@ -140,10 +156,14 @@ def _is_json(body: bytes) -> bool:
         return False
 
 
-async def _order(tools: Tools, known: Scheduled) -> Order:
-    """The order with everything that its call carries. Raises Refused; _InputLater; _Withdrawn if it ended."""
+async def _order(tools: Tools, known: Scheduled) -> tuple[Order, int]:
+    """The order with everything that its call carries, and about how many bytes that is.
+
+    Raises Refused; _InputLater; _Withdrawn if it ended.
+    """
     generation = known.generation
-    order_input = await patiently(tools, partial(_input_of, tools, generation))
+    text = await patiently(tools, partial(_input_of, tools, generation))
+    order_input: dict[str, Any] = await aside(len(text), partial(from_json, text))
     url = tools.callbacks.url(generation.provider, generation.account, generation.id)
     secrets = tools.upstream(generation).account.webhook_secrets or tools.callbacks.webhook_secrets(generation.id)
     order = Order(
@@ -154,12 +174,12 @@ async def _order(tools: Tools, known: Scheduled) -> Order:
         callback_url=url if generation.webhook_expected else None,
         webhook_secret=secrets[0],
     )
-    return await _with_files(tools, known, order)
+    return await _with_files(tools, known, order), len(text)
 
 
-async def _input_of(tools: Tools, generation: Generation) -> dict[str, Any]:
+async def _input_of(tools: Tools, generation: Generation) -> str:
     async with tools.store.glance() as tx:
-        return await generations.order_input(tx, generation.id)
+        return await generations.order_text(tx, generation.id)
 
 
 async def _with_files(tools: Tools, known: Scheduled, order: Order) -> Order:

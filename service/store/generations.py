@@ -16,6 +16,7 @@ from service.store.sql import load
 SQL = load("generations")
 LAST = "zzz"  # sorts after every id, also where a locale sorts signs before letters
 NEVER: Micros = 2**62
+MUCH_BYTES = 256 * 1024  # of an order: takes about a millisecond to write
 
 T = TypeVar("T")
 
@@ -126,13 +127,19 @@ PLAIN = (
 async def insert(tx: Tx, known: Scheduled, order_input: str) -> None:
     """A new generation and what was asked for (JSON text)."""
     await tx.fetch(SQL["insert_generation"], **_to_row(known))
-    await tx.fetch(SQL["insert_order"], generation_id=known.generation.id, input=order_input)
+    query = SQL["insert_order" if len(order_input) <= MUCH_BYTES else "insert_large_order"]
+    await tx.fetch(query, generation_id=known.generation.id, input=order_input)
+
+
+async def order_text(tx: Tx, generation_id: str) -> str:
+    """What the caller asked for, as JSON."""
+    text: str = (await one(tx, SQL["order_of"], generation_id=generation_id))["input"]
+    return text
 
 
 async def order_input(tx: Tx, generation_id: str) -> dict[str, Any]:
     """What the caller asked for."""
-    row = await one(tx, SQL["order_of"], generation_id=generation_id)
-    found: dict[str, Any] = from_json(row["input"])
+    found: dict[str, Any] = from_json(await order_text(tx, generation_id))
     return found
 
 

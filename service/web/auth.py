@@ -16,6 +16,7 @@ from service.store.base import Tx
 from service.store.keys import ApiKey
 from service.web.errors import Problem
 from service.web.failures import Failures
+from service.web.holds import Holds
 
 log = structlog.get_logger()
 
@@ -38,6 +39,7 @@ class Gate:
     tools: Tools
     api_key: str = field(repr=False)
     failures: Failures = field(default_factory=Failures, repr=False)
+    holds: Holds = field(default_factory=Holds, repr=False)
 
     async def admit(self, authorization: str | None, scope: Scope, address: str = "") -> ApiKey:
         """The key that is asking, from this address. Raises Problem (401, 403, 429)."""
@@ -53,17 +55,20 @@ class Gate:
         if kind.lower() != "bearer" or not sent.strip():
             raise Problem(401, "key_missing", "send an API key as `Authorization: Bearer KEY`", headers=challenge)
         digest, now = digest_of(sent.strip()), self.tools.now()
-        wait = self.failures.wait_of(address, digest, now)
+        wait = self.failures.tries(address, digest, now)
         if wait:
             detail = "too many keys from this address were wrong; wait before the next one"
             after = {"retry-after": str(-(-wait // SECOND))}
             raise Problem(429, "too_many_failures", detail, headers=after)
-        found = await self._by_digest(digest, now)
+        try:
+            found = await self._by_digest(digest, now)
+        finally:
+            self.failures.tried(digest)
         if found is None:
             if self.failures.failed(address, digest, now):
                 log.warning("authentication_limited", address=address)
             raise Problem(401, "key_invalid", "this API key is unknown, ended or revoked", headers=challenge)
-        self.failures.admitted(digest)
+        self.failures.admitted(address, digest)
         return found
 
     async def _by_digest(self, digest: str, now: Micros) -> ApiKey | None:

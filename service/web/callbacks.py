@@ -1,10 +1,14 @@
-"""POST /callbacks/{provider}/{token}: the door for providers. Token, size, verification, commit, exactly 200."""
+"""POST /callbacks/{provider}/{token}: how webhooks come in. Token, size, verification, commit, exactly 200.
+
+There are two ways to the one desk: the fast one, by which a connection hands over small webhooks as they were parsed
+(`server/connection.py`), and the plain one, an ASGI application in front of all others.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 import re
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 from starlette.requests import Request
@@ -15,12 +19,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.core.http import InboundWebhook, joined
 from service.core.wire import from_json
 from service.flow.callback import UnknownToken
-from service.flow.receive import receive_about, receive_soon
+from service.flow.receive import receive_soon
 from service.flow.tools import Tools
 from service.providers.catalog import PROVIDERS
 from service.store.observations import StoredWebhook
 from service.web.errors import CLOSES, problem_of
 from service.web.intake import body_of, too_large
+from service.web.server.current import CURRENT, telling
 
 PREFIX = "/callbacks/"
 KEPT = Response()
@@ -35,14 +40,22 @@ class _Challenge(msgspec.Struct, forbid_unknown_fields=True):
     challenge: str
 
 
-class Letter(msgspec.Struct, frozen=True):
-    """A whole webhook as it was parsed; `answer` is called when it is kept, or refused."""
+class Addressee(msgspec.Struct, frozen=True):
+    """Whose webhook it is, by its token."""
 
     provider: str
-    token: str
+    generation_id: str
+    account: str
+
+
+class Webhook(msgspec.Struct, frozen=True):
+    """A whole webhook, the way it came in by, and who is called with what to answer: 200 when it is kept."""
+
+    addressee: Addressee
     headers: Sequence[tuple[bytes, bytes]]
     body: bytes
     answer: Answer
+    way: Literal["fast", "plain"]
 
 
 def addressed(url: bytes) -> tuple[str, str] | None:
@@ -54,72 +67,103 @@ def addressed(url: bytes) -> tuple[str, str] | None:
     return provider, token
 
 
-class Door:
-    """An ASGI application in front of the others: a webhook costs what it must, and passes by all they would add.
+class Desk:
+    """Where every webhook is accepted, whatever way it came in by.
 
-    Letters that come at one moment are opened together: the same few steps for each cost half as much in a row.
+    Those that come at one moment are accepted in a row: the same few steps for each cost half as much.
     """
 
-    def __init__(self, tools: Tools, others: ASGIApp) -> None:
-        self._tools, self.others = tools, others
-        self._letters: list[Letter] = []
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._waiting: list[Webhook] = []
 
-    def put(self, letter: Letter) -> None:
-        """Take a webhook that came whole (`doorstep.py`)."""
-        if not self._letters:
-            asyncio.get_running_loop().call_soon(self._open_all)
-        self._letters.append(letter)
+    @property
+    def max_bytes(self) -> int:
+        """The largest body that is accepted."""
+        return self._tools.limits.webhook_max_bytes
 
-    def _open_all(self) -> None:
-        letters, self._letters = self._letters, []
-        for letter in letters:
-            try:
-                self._open(letter)
-            except Exception as error:  # noqa: BLE001 - one of the two places where errors become answers
-                _tell(letter.answer, error)
+    def addressee(self, provider: str, token: str) -> Addressee:
+        """Whose webhooks come to this address, which is known before any body is waited for. Raises UnknownToken."""
+        if provider not in PROVIDERS:
+            raise UnknownToken
+        return Addressee(provider, *self._tools.callbacks.open(provider, token))
 
-    def _open(self, letter: Letter) -> None:
-        tools, body = self._tools, letter.body
-        generation_id, account = self._of_whom(letter.provider, letter.token)
-        if len(body) > tools.limits.webhook_max_bytes:
-            raise too_large(tools.limits.webhook_max_bytes)
-        challenge = _challenge(body)
+    def put(self, webhook: Webhook) -> None:
+        """Accept it soon, together with others of this moment."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._accept_all)
+        self._waiting.append(webhook)
+
+    def _accept_all(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for webhook in waiting:
+            self.accept(webhook)
+
+    def accept(self, webhook: Webhook) -> None:
+        """Keep it and answer, or answer why not. Raises nothing: an error is an answer too."""
+        try:
+            self._accept(webhook)
+        except Exception as error:  # noqa: BLE001 - one of the places where errors become answers
+            _tell(webhook.answer, error)
+
+    def _accept(self, webhook: Webhook) -> None:
+        if len(webhook.body) > self.max_bytes:
+            raise too_large(self.max_bytes)
+        challenge = _challenge(webhook.body)
         if challenge is not None:
-            letter.answer(_echo(challenge))
+            webhook.answer(_echo(challenge))
             return
-        webhook = InboundWebhook(headers=_headers(letter.headers), body=body)
-        receive_soon(tools, letter.provider, generation_id, account, webhook, partial(_tell, letter.answer))
+        whose = webhook.addressee
+        inbound = InboundWebhook(headers=_headers(webhook.headers), body=webhook.body)
+        told = partial(_tell, webhook.answer)
+        receive_soon(self._tools, whose.provider, whose.generation_id, whose.account, inbound, told)
+
+
+class Door:
+    """An ASGI application in front of the others: a webhook costs what it must, and passes by all they would add."""
+
+    def __init__(self, desk: Desk, others: ASGIApp) -> None:
+        self.desk, self.others = desk, others
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take a webhook that the doorstep left; anything else goes to the others."""
-        if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].startswith(PREFIX):
-            await self.others(scope, receive, send)
-            return
-        provider, slash, token = scope["path"][len(PREFIX) :].partition("/")
-        if not slash or not provider or not token or "/" in token:
+        """Take a webhook; anything else goes to the others."""
+        connection = CURRENT.get()
+        if connection is not None and scope["type"] == "http":
+            scope = {**scope, "headers": [*scope["headers"]]}  # uvicorn adds what comes behind a body to its own list
+            connection.begins()
+            send = telling(connection, send)
+        address = _address(scope)
+        if address is None:
             await self.others(scope, receive, send)
             return
         try:
-            answer = await self._take(provider, token, scope, receive)
-        except Exception as error:  # noqa: BLE001 - the other place where errors become answers
+            answer = await self._take(*address, scope, receive)
+        except Exception as error:  # noqa: BLE001 - one of the places where errors become answers
             answer = problem_of(error).response()
         await answer(scope, receive, send)
 
     async def _take(self, provider: str, token: str, scope: Scope, receive: Receive) -> Response:
-        generation_id, account = self._of_whom(provider, token)
-        headers = _headers(scope["headers"])
-        body = await body_of(headers.get("content-length"), receive, self._tools.limits.webhook_max_bytes)
-        challenge = _challenge(body)
-        if challenge is not None:
-            return _echo(challenge)
-        await receive_about(self._tools, provider, generation_id, account, InboundWebhook(headers=headers, body=body))
-        return KEPT
+        addressee = self.desk.addressee(provider, token)
+        declared = next(
+            (value.decode("latin-1") for name, value in scope["headers"] if name == b"content-length"), None
+        )
+        body = await body_of(declared, receive, self.desk.max_bytes)
+        answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
 
-    def _of_whom(self, provider: str, token: str) -> tuple[str, str]:
-        """(generation id, account)."""
-        if provider not in PROVIDERS:
-            raise UnknownToken
-        return self._tools.callbacks.open(provider, token)
+        def answer(response: Response) -> None:
+            if not answered.done():  # else nobody waits for it any more
+                answered.set_result(response)
+
+        self.desk.accept(Webhook(addressee, scope["headers"], body, answer, "plain"))
+        return await answered
+
+
+def _address(scope: Scope) -> tuple[str, str] | None:
+    """(provider, token) of a webhook."""
+    if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].startswith(PREFIX):
+        return None
+    provider, _, token = scope["path"][len(PREFIX) :].partition("/")
+    return (provider, token) if provider and token and "/" not in token else None
 
 
 def _tell(answer: Answer, result: StoredWebhook | BaseException) -> None:
@@ -150,7 +194,7 @@ def routes() -> list[Route]:
 
 
 def _headers(told: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
-    """By name, which ASGI promises in lower case."""
+    """By name, which comes in lower case."""
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in told}
     if len(headers) == len(told):
         return headers

@@ -1,25 +1,38 @@
 """An endpoint as data: method, path, scope, what it takes and answers. Routes and OpenAPI are both made from it."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 import structlog
 
+from service.core.json_shape import shape_of
 from service.core.wire import from_json
+from service.flow.aside import aside
 from service.flow.tools import Tools
 from service.store.keys import ApiKey
 from service.web.auth import Gate, Scope
 from service.web.errors import from_validation, invalid, problem_of
-from service.web.intake import BODY_MAX_BYTES, body_of, check_shape
+from service.web.holds import Holds
+from service.web.intake import FILES_MAX_BYTES, PLAIN_MAX_BYTES, body_of, too_large
 
 log = structlog.get_logger()
 
 S = TypeVar("S")
+
+
+class Streaming(StreamingResponse):
+    """An answer that comes in parts; `drop` gives back what it would come from, where it is not sent after all."""
+
+    def __init__(self, parts: AsyncIterator[bytes], drop: Callable[[], Awaitable[None]], **how: Any) -> None:
+        super().__init__(parts, **how)
+        self.drop = drop
+
 
 KEY_OF_NOBODY = ApiKey(id="key_none", name="nobody", scopes=(), created_at=0)
 
@@ -33,6 +46,11 @@ class Call:
     request: Request
     query: Any
     body: Any
+    holds: Holds
+
+    def hold(self) -> Callable[[], None]:
+        """Hold the request open; to be called when that is over. Raises Problem (429)."""
+        return self.holds.hold(self.key.id, address_of(self.request), admin=Scope.ADMIN in self.key.scopes)
 
     def path(self, name: str) -> str:
         """A value of the path."""
@@ -55,6 +73,7 @@ class Endpoint:
     scope: Scope | None = None
     query: type[msgspec.Struct] | None = None
     body: type[msgspec.Struct] | None = None
+    files: bool = False  # its body may carry some, in long strings
     headers: Mapping[str, str] = field(default_factory=dict)  # request headers it heeds: what for
     refuses: tuple[
         int, ...
@@ -69,6 +88,11 @@ class Endpoint:
     def administrative(self) -> bool:
         """It changes how the service works, so the log says who did it."""
         return self.scope is Scope.ADMIN and self.method != "GET"
+
+
+def address_of(request: Request) -> str:
+    """Who calls; a trusted proxy says so of others."""
+    return request.client.host if request.client else ""
 
 
 def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -93,18 +117,22 @@ def routes(endpoints: Sequence[Endpoint], gate: Gate) -> list[Route]:
 
 def _route(path: str, methods: Mapping[str, Endpoint], gate: Gate) -> Route:
     async def serve(request: Request) -> Response:
+        answer = await answered(request)
+        return await headers_alone(answer) if request.method == "HEAD" else answer
+
+    async def answered(request: Request) -> Response:
         endpoint = methods["GET" if request.method == "HEAD" else request.method]
         try:
             key = KEY_OF_NOBODY
             if endpoint.scope is not None:
-                address = request.client.host if request.client else ""
-                key = await gate.admit(request.headers.get("authorization"), endpoint.scope, address)
+                key = await gate.admit(request.headers.get("authorization"), endpoint.scope, address_of(request))
             call = Call(
                 tools=gate.tools,
                 key=key,
                 request=request,
                 query=_query(request, endpoint.query),
-                body=await _body(request, endpoint.body),
+                body=await _body(request, endpoint),
+                holds=gate.holds,
             )
             answer = await endpoint.handle(call)
         except Exception as error:  # noqa: BLE001 - the one place where errors become answers
@@ -114,6 +142,15 @@ def _route(path: str, methods: Mapping[str, Endpoint], gate: Gate) -> Route:
         return answer
 
     return Route(path, serve, methods=list(methods))
+
+
+async def headers_alone(answer: Response) -> Response:
+    """As a HEAD is answered: what would be sent behind them is not even begun, or a stream would have no end."""
+    if isinstance(answer, Streaming):
+        await answer.drop()
+    alone = Response(status_code=answer.status_code)
+    alone.raw_headers = answer.raw_headers
+    return alone
 
 
 def _told(endpoint: Endpoint, call: Call, answer: Response) -> None:
@@ -144,16 +181,19 @@ def _query(request: Request, shape: type[S] | None) -> S | None:
     return read
 
 
-async def _body(request: Request, shape: type[S] | None) -> S | None:
-    if shape is None:
+async def _body(request: Request, endpoint: Endpoint) -> Any:
+    if endpoint.body is None:
         return None
-    return read_body(await body_of(request.headers.get("content-length"), request.receive, BODY_MAX_BYTES), shape)
+    most = FILES_MAX_BYTES if endpoint.files else PLAIN_MAX_BYTES
+    content = await body_of(request.headers.get("content-length"), request.receive, most)
+    return await aside(len(content), partial(read_body, content, endpoint.body))
 
 
 def read_body(content: bytes, shape: type[S]) -> S:
-    """What a body says; an empty one is `{}`. Raises Problem (400, 422)."""
-    check_shape(content)
+    """What a body says; an empty one is `{}`. Raises Problem (400, 413, 422)."""
     try:
+        if shape_of(content).rest > PLAIN_MAX_BYTES:
+            raise too_large(PLAIN_MAX_BYTES, "without the files that it carries in long strings ")
         read: S = from_json(content or b"{}", shape)
     except ValueError as error:
         raise from_validation(error) from error

@@ -116,7 +116,7 @@ MEANINGS: Mapping[type[BaseException], Callable[[Any], Problem]] = {
     NotConfigured: lambda error: Problem(503, "account_not_configured", str(error), headers=SOON),
     Unavailable: lambda _: Problem(503, "store_unavailable", "nothing can be stored just now; try again", headers=SOON),
     ClientDisconnect: lambda _: Problem(400, "disconnected", "the request ended before its body did"),
-    UnknownToken: lambda _: Problem(404, "unknown_token", "this is not a callback URL of ours"),
+    UnknownToken: lambda _: Problem(404, "unknown_token", "this is not a callback URL of ours", headers=CLOSES),
     Unverified: lambda _: Problem(401, "unverified", "this webhook is not authenticated", headers=CHALLENGE),
     Unfetchable: _no_output,
     NotSent: _no_output,

@@ -6,18 +6,19 @@ nothing is kept for one that is slow. Who stands at the same place asks at the s
 Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 import anyio
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from service.core.event import Event
 from service.flow.tools import Tools
 from service.store import events
 from service.store.events import Wanted
+from service.web.endpoint import Streaming
 
 PAGE = 100
 HEARTBEAT_S = 15.0
@@ -44,12 +45,16 @@ class _Page:
     full: bool
 
 
-async def event_stream(tools: Tools, position: int | None, wanted: Wanted) -> Response:
-    """A stream from behind the position, or of what is announced from now on."""
-    if position is None:
-        async with tools.store.glance() as tx:
-            position = await events.last_position(tx)
-    return _Stream(_pages(tools, position, wanted))
+async def event_stream(tools: Tools, position: int | None, wanted: Wanted, over: Callable[[], None]) -> Response:
+    """A stream from behind the position, or of what is announced from now on; `over` is called at its end."""
+    try:
+        if position is None:
+            async with tools.store.glance() as tx:
+                position = await events.last_position(tx)
+    except BaseException:
+        over()
+        raise
+    return _Stream(_pages(tools, position, wanted), over)
 
 
 async def _pages(tools: Tools, position: int, wanted: Wanted) -> AsyncIterator[bytes]:
@@ -90,11 +95,15 @@ def _page(place: _Place, newest: int, found: Sequence[tuple[int, Event]]) -> _Pa
     return _Page(content=content.encode(), position=found[-1][0], full=len(found) == PAGE)
 
 
-class _Stream(StreamingResponse):
+class _Stream(Streaming):
     """A stream without an end; a reader that does not take what it is sent is dropped."""
 
-    def __init__(self, pages: AsyncIterator[bytes]) -> None:
-        super().__init__(pages, headers=HEADERS, media_type="text/event-stream")
+    def __init__(self, pages: AsyncIterator[bytes], over: Callable[[], None]) -> None:
+        super().__init__(pages, self._over, headers=HEADERS, media_type="text/event-stream")
+        self._tell_over = over
+
+    async def _over(self) -> None:
+        self._tell_over()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As any streaming response, but bounded in the time of each page."""
@@ -107,3 +116,5 @@ class _Stream(StreamingResponse):
             await super().__call__(scope, receive, send_in_time)
         except (TimeoutError, ClientDisconnect):
             return
+        finally:
+            self._tell_over()

@@ -17,6 +17,15 @@ from service.web.shapes import WANTABLE, EventPage, EventShape, EventsQuery, Str
 async def list_page(call: Call) -> Response:
     """Oldest first, from behind `after`; an empty page is held for `wait` seconds until there is an event."""
     query: EventsQuery = call.query
+    over = call.hold() if query.wait else None
+    try:
+        return await _page(call, query)
+    finally:
+        if over is not None:
+            over()
+
+
+async def _page(call: Call, query: EventsQuery) -> Response:
     wanted, after = _wanted(query), _cursor("after", query.after or "0")
     found: list[tuple[int, Event]] = []
     with anyio.move_on_after(query.wait) as waiting:
@@ -61,7 +70,7 @@ async def stream(call: Call) -> Response:
         position = _cursor("Last-Event-ID", resumed)
     elif query.after is not None:
         position = _cursor("after", query.after)
-    return await event_stream(call.tools, position, _wanted(query))
+    return await event_stream(call.tools, position, _wanted(query), call.hold())
 
 
 ENDPOINTS = (

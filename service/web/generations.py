@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import anyio
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 import structlog
@@ -25,8 +25,9 @@ from service.store import generations, outputs
 from service.store.generations import LAST, NEVER, Listing
 from service.transport import NoAnswer
 from service.web.auth import Scope
-from service.web.endpoint import Call, Endpoint, json_response, page_response
+from service.web.endpoint import Call, Endpoint, Streaming, json_response, page_response
 from service.web.errors import Problem, invalid
+from service.web.intake import FILES_MAX_BYTES
 from service.web.ranges import NOT_TO_BE_RUN, bytes_response
 from service.web.shapes import (
     BulkBody,
@@ -65,8 +66,11 @@ async def submit_order(call: Call) -> Response:
     preferred = _PREFERRED_WAIT.search(call.request.headers.get("prefer", ""))
     if preferred:
         wait_s = min(float(preferred[1]), LONGEST_WAIT_S)
-        generation = await _until_closed(call.tools, generation.id, wait_s)
-        headers["preference-applied"] = f"wait={wait_s:.0f}"
+        try:
+            generation = await _held_until_closed(call, generation.id, wait_s)
+            headers["preference-applied"] = f"wait={wait_s:.0f}"
+        except Problem:  # a preference may be passed over; the order is taken
+            log.info("wait_passed_over", generation_id=generation.id, key_id=call.key.id)
     return json_response(public(generation), 200 if generation.closed else 202, headers)
 
 
@@ -91,13 +95,24 @@ def _asked(call: Call, body: OrderBody | BulkBody, order_input: dict[str, Any]) 
         deadline_s=body.deadline_s,
         owner=call.key.id,
         idempotency_key=key,
+        size=int(call.request.headers.get("content-length") or FILES_MAX_BYTES),
     )
 
 
 async def read_one(call: Call) -> Response:
     """The generation as it is now, or as it is when it closes within `wait`."""
     query: WaitQuery = call.query
-    return json_response(public(await _until_closed(call.tools, call.path("id"), query.wait)))
+    return json_response(public(await _held_until_closed(call, call.path("id"), query.wait)))
+
+
+async def _held_until_closed(call: Call, generation_id: str, wait_s: float) -> Generation:
+    """As it is when it closes, or when the wait is over. Raises Problem (429) where too many wait."""
+    over = call.hold() if wait_s else None
+    try:
+        return await _until_closed(call.tools, generation_id, wait_s)
+    finally:
+        if over is not None:
+            over()
 
 
 async def _until_closed(tools: Tools, generation_id: str, wait_s: float) -> Generation:
@@ -200,13 +215,13 @@ def _may_stand(value: str | None) -> bool:
     return value is not None and value.isascii() and value.isprintable()
 
 
-class Relayed(StreamingResponse):
+class Relayed(Streaming):
     """A body that is still coming: its connection is closed when the last byte has gone on, or nobody wants it."""
 
     def __init__(
         self, opened: AsyncExitStack, body: AsyncIterator[bytes], status: int, headers: dict[str, str]
     ) -> None:
-        super().__init__(body, status, headers=headers)
+        super().__init__(body, opened.aclose, status_code=status, headers=headers)
         self._opened = opened
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -223,11 +238,11 @@ IDEMPOTENCY = {"Idempotency-Key": "the same key is the same order: it is stored 
 
 ENDPOINTS = (
     Endpoint(
-        method="POST", path="/v1/generations", scope=Scope.SUBMIT, handle=submit_order, body=OrderBody,
+        method="POST", path="/v1/generations", scope=Scope.SUBMIT, handle=submit_order, body=OrderBody, files=True,
         summary="Order a generation", answers={202: GenerationShape, 200: GenerationShape}, headers=WAIT | IDEMPOTENCY,
     ),
     Endpoint(
-        method="POST", path="/v1/generations/bulk", scope=Scope.SUBMIT, handle=submit_bulk, body=BulkBody,
+        method="POST", path="/v1/generations/bulk", scope=Scope.SUBMIT, handle=submit_bulk, body=BulkBody, files=True,
         summary="Order several generations of one model in one call", answers={202: GenerationPage},
         headers=IDEMPOTENCY,
     ),

@@ -11,7 +11,7 @@ from tests.attack.test_http import MEGABYTE, ORDER, STATUS, request
 pytestmark = pytest.mark.timeout(60)
 
 HEAD = b"GET /health/live HTTP/1.1\r\nHost: x\r\n"
-SLOW_BODY = request("POST", "/v1/generations", headers=f"Authorization: Bearer {KEY}\r\nContent-Length: 60000000\r\n")
+SLOW_BODY = request("POST", "/v1/generations", headers=f"Authorization: Bearer {KEY}\r\nContent-Length: 30000000\r\n")
 BOUND = 96 * MEGABYTE
 
 
@@ -83,10 +83,10 @@ def test_heads_without_an_end_are_cut_off(flooded, connected):
 
 
 def test_bodies_of_one_key_share_a_bounded_part_of_memory(flooded, connected):
-    """Twenty callers with a key send 50 MB each and stop just before the end."""
+    """Twenty callers with a key send 25 MB each and stop just before the end."""
     before = flooded.memory()
 
-    peers = connected(20, SLOW_BODY + b" " * 50_000_000)
+    peers = connected(20, SLOW_BODY + b" " * 25_000_000)
 
     still_serves(flooded)
     assert flooded.memory() - before < 3 * 256 * MEGABYTE

@@ -366,3 +366,27 @@ async def test_an_answer_is_kept_in_hand_until_the_database_takes_it(sqlite, clo
     generation = await stored(tools, generation_id)
     assert (Status.SUBMITTED, answer.external_id) == (generation.status, generation.external_id)
     assert 1 == len(upstream.asked)
+
+
+async def test_who_stood_still_until_it_was_given_up_does_not_submit(tools, upstream, clock, ordered):
+    """A process may be stopped between its claim and its call; meanwhile another said that nobody knows."""
+    generation_id = await ordered(provider="aihubmix", model="wan2.6-t2v")
+    (group,) = await claim(tools, 10)
+    clock.advance(200)
+    await run_worker(tools, "expire")
+
+    await submit(tools, group)
+
+    assert [] == upstream.asked
+    assert "submission_unknown" == (await stored(tools, generation_id)).failure.code
+
+
+async def test_who_stood_still_for_a_while_submits_if_nobody_gave_it_up(tools, upstream, clock, ordered):
+    generation_id = await ordered()
+    (group,) = await claim(tools, 10)
+    clock.advance(60)
+    upstream.answers.append((200, ACCEPTED))
+
+    await submit(tools, group)
+
+    assert Status.SUBMITTED == (await stored(tools, generation_id)).status

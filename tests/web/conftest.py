@@ -1,24 +1,33 @@
 """The service over real HTTP, with a client that has every scope."""
 
+import anyio
 import httpx
 import pytest
 
 from service.web.app import make_app
-from service.web.connections import guarded
+from service.web.server.front_door import front_door
 from tests.serving import served
 
 KEY = "the-key-of-the-tests"
 
 
 @pytest.fixture
-def protocol():
-    """What the service itself is served with."""
-    return guarded()
+def way():
+    """By which small webhooks come in."""
+    return "fast"
 
 
 @pytest.fixture
-async def base_url(tools, protocol):
-    async with served(lambda _: make_app(tools, KEY), http=protocol) as port:
+def places():
+    """How many connections there may be; None is as many as the service itself allows."""
+    return
+
+
+@pytest.fixture
+async def base_url(tools, way, places):
+    app = make_app(tools, KEY)
+    door = front_door(app.desk if way == "fast" else None, places)
+    async with served(lambda _: app, http=door, ws="none") as port:
         yield f"http://127.0.0.1:{port}"
 
 
@@ -27,6 +36,22 @@ async def client(base_url):
     headers = {"authorization": f"Bearer {KEY}"}
     async with httpx.AsyncClient(base_url=base_url, headers=headers, trust_env=False, verify=False) as one:
         yield one
+
+
+@pytest.fixture
+async def connected(base_url):
+    """Makes peers that have said this; they are gone with the test."""
+    made, own = [], int(base_url.rpartition(":")[2])
+
+    async def connect(said=b"", port=own):
+        made.append(await anyio.connect_tcp("127.0.0.1", port))
+        if said:
+            await made[-1].send(said)
+        return made[-1]
+
+    yield connect
+    for stream in made:
+        await stream.aclose()
 
 
 @pytest.fixture

@@ -1,16 +1,20 @@
 """Who is asking, what they may do, and what is told of it."""
 
 from types import SimpleNamespace
+import uuid
 
 import httpx
 import pytest
 
 from service.store import keys
 from service.web import endpoint
-from service.web.app import ENDPOINTS
+from service.web.app import ENDPOINTS, make_app
 from service.web.auth import Scope, make_key, rotate_key
 from service.web.failures import BURST
+from service.web.server.front_door import front_door
 from tests.databases import everything
+from tests.serving import served
+from tests.web.conftest import KEY
 
 OPEN = {"/health/live", "/health/ready", "/openapi.json"}
 
@@ -149,3 +153,23 @@ async def test_every_administrative_act_is_told_with_who_did_it_to_what(client, 
     assert subscriber == subjects["subscribers_rotate"]
     assert subjects["subscribers_create"].startswith("sub_")
     assert subjects["replays_start_one"].startswith("rpl_")
+
+
+@pytest.mark.parametrize(("trusted", "statuses"), [("127.0.0.0/8", [429, 401]), ("192.0.2.0/24", [429, 429])])
+async def test_guesses_are_counted_by_whom_a_trusted_proxy_names(tools, trusted, statuses):
+    """Anybody else's word about who calls is not taken."""
+    app = make_app(tools, KEY)
+    door = front_door(app.desk)
+    async with (
+        served(lambda _: app, http=door, proxy_headers=True, forwarded_allow_ips=[trusted]) as port,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=False) as caller,
+    ):
+
+        async def guess(address):
+            headers = {"authorization": f"Bearer {uuid.uuid4()}", "x-forwarded-for": f"198.51.100.7, {address}"}
+            return (await caller.get("/v1/generations", headers=headers)).status_code
+
+        for _ in range(BURST):
+            await guess("203.0.113.1")
+
+        assert statuses == [await guess("203.0.113.1"), await guess("203.0.113.2")]

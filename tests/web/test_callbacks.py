@@ -3,7 +3,6 @@ import json
 import httpx
 import pytest
 
-from service.web.connections import guarded
 from tests.conftest import PUBLIC_URL, WEBHOOK_SECRET, run_worker
 
 SUCCEEDED = {
@@ -15,10 +14,10 @@ SUCCEEDED = {
 SECRET = {"x-webhook-secret": WEBHOOK_SECRET}
 
 
-@pytest.fixture(params=["doorstep", "application"])
-def protocol(request):
-    """Webhooks are taken on the doorstep, or else by the application; nobody shall see a difference."""
-    return guarded() if request.param == "doorstep" else "httptools"
+@pytest.fixture(params=["fast", "plain"])
+def way(request):
+    """Nobody shall see a difference."""
+    return request.param
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Failures by address: a burst is free, then there is one guess in so long, and what is remembered is bounded."""
+"""Guesses by address: a burst is free, then there is one in so long, and what is remembered is bounded."""
 
 import pytest
 
@@ -7,51 +7,79 @@ from service.web import failures
 from service.web.failures import BURST, EVERY, Failures
 
 NOW = 1_790_000_000 * SECOND
+HERE = "192.0.2.1"
 
 
-def failing(count, address="192.0.2.1", now=NOW):
+def guess(made, digest="guess", address=HERE, now=NOW):
+    """How long it has to wait, else whether it has to from now on."""
+    wait = made.tries(address, digest, now)
+    if wait:
+        return wait
+    made.tried(digest)
+    return made.failed(address, digest, now)
+
+
+@pytest.fixture
+def guessed():
+    """After a burst of guesses."""
     made = Failures()
-    told = [made.failed(address, f"guess-{number}", now) for number in range(count)]
-    return made, told
+    assert [False] * (BURST - 1) + [True] == [guess(made, f"guess-{number}") for number in range(BURST)]
+    return made
 
 
-def test_a_burst_is_free_and_then_an_address_waits():
-    made, told = failing(BURST - 1)
-    assert 0 == made.wait_of("192.0.2.1", "guess", NOW)
-
-    assert [False] * (BURST - 1) == told
-    assert made.failed("192.0.2.1", "guess", NOW)
-    assert EVERY == made.wait_of("192.0.2.1", "guess", NOW)
-    assert 0 == made.wait_of("192.0.2.1", "guess", NOW + EVERY)
-    assert 0 == made.wait_of("192.0.2.2", "guess", NOW)
+def test_a_burst_is_free_and_then_an_address_waits(guessed):
+    assert EVERY == guess(guessed)
+    assert False is guess(guessed, address="192.0.2.2")
+    assert True is guess(guessed, now=NOW + EVERY)
+    assert EVERY == guess(guessed, now=NOW + EVERY)
 
 
-def test_patience_gives_the_burst_back():
-    made, _ = failing(BURST)
+def test_guesses_of_one_moment_are_counted_before_any_is_looked_up():
+    made = Failures()
+
+    waits = [made.tries(HERE, f"guess-{number}", NOW) for number in range(1500)]
+
+    assert BURST == waits.count(0)
+
+
+def test_who_guesses_on_while_it_has_to_wait_owes_no_more_for_it(guessed):
+    """An address that was flooded for an hour waits no longer than one that just used up its burst."""
+    for _ in range(10_000):
+        guess(guessed)
+
+    assert EVERY == guess(guessed)
+
+
+def test_patience_gives_the_burst_back(guessed):
     later = NOW + BURST * EVERY
 
-    told = [made.failed("192.0.2.1", "guess", later) for _ in range(BURST)]
-
-    assert [False] * (BURST - 1) + [True] == told
+    assert [False] * (BURST - 1) + [True] == [guess(guessed, now=later) for _ in range(BURST)]
 
 
-def test_a_key_that_was_admitted_is_not_locked_out_by_others():
+def test_many_who_send_one_key_at_one_moment_make_one_try():
+    """As an application does that starts with two hundred requests."""
     made = Failures()
-    made.admitted("somebody's")
-    for _ in range(BURST):
-        made.failed("192.0.2.1", "guess", NOW)
 
-    assert 0 == made.wait_of("192.0.2.1", "somebody's", NOW)
-    assert made.wait_of("192.0.2.1", "guess", NOW)
+    assert [0] * 200 == [made.tries(HERE, "somebody's", NOW) for _ in range(200)]
+    for _ in range(200):
+        made.tried("somebody's")
+        made.admitted(HERE, "somebody's")
+
+    assert [False] * (BURST - 1) + [True] == [guess(made, f"guess-{number}") for number in range(BURST)]
 
 
-def test_a_key_that_is_admitted_no_more_is_a_guess_like_any_other():
-    made = Failures()
-    made.admitted("revoked")
-    for _ in range(BURST):
-        made.failed("192.0.2.1", "revoked", NOW)
+def test_a_key_that_was_admitted_is_not_locked_out_by_others(guessed):
+    guessed.admitted(HERE, "somebody's")
+    guess(guessed)
 
-    assert made.wait_of("192.0.2.1", "revoked", NOW)
+    assert False is guess(guessed, "somebody's", now=NOW + EVERY)
+
+
+def test_a_key_that_is_admitted_no_more_is_a_guess_like_any_other(guessed):
+    guessed.admitted("192.0.2.9", "revoked")
+    assert True is guess(guessed, "revoked")
+
+    assert EVERY == guess(guessed, "revoked")
 
 
 @pytest.mark.parametrize(
@@ -61,25 +89,29 @@ def test_a_key_that_is_admitted_no_more_is_a_guess_like_any_other():
         ("2001:db8::1", "2001:db8:0:1::1", False),
         ("fe80::1%eth0", "fe80::2%eth1", True),
         ("192.0.2.1", "192.0.2.2", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
         ("a socket", "a socket", True),
     ],
 )
-def test_an_ipv6_network_is_one_address(first, second, same):
-    made, _ = failing(BURST, first)
+def test_an_ipv6_network_is_one_address_and_a_mapped_one_is_its_own(first, second, same):
+    made = Failures()
+    for number in range(BURST):
+        guess(made, f"guess-{number}", first)
 
-    assert same == (made.wait_of(second, "guess", NOW) > 0)
+    assert same == (guess(made, address=second) is not False)
 
 
 def test_who_failed_longest_ago_is_forgotten_first(monkeypatch):
     monkeypatch.setattr(failures, "MOST_ADDRESSES", 3)
     monkeypatch.setattr(failures, "MOST_KNOWN", 3)
-    made, _ = failing(BURST, "192.0.2.1")
-    for number in range(2, 5):
-        made.failed(f"192.0.2.{number}", "guess", NOW)
-        made.admitted(f"key-{number}")
-    made.admitted("key-2")
-    made.admitted("key-5")
+    made = Failures()
+    for number in range(1, 5):
+        guess(made, address=f"192.0.2.{number}")
+        made.admitted("192.0.2.9", f"key-{number}")
+    made.admitted("192.0.2.9", "key-2")
+    made.admitted("192.0.2.9", "key-5")
 
-    assert 0 == made.wait_of("192.0.2.1", "guess", NOW)
     assert ["192.0.2.2", "192.0.2.3", "192.0.2.4"] == [*made._paid_until]
     assert ["key-4", "key-2", "key-5"] == [*made._known]
+    assert not made._trying

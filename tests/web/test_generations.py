@@ -314,3 +314,28 @@ async def test_a_database_that_is_away_is_503(client, tools, monkeypatch):
     answer = await client.post("/v1/generations", json=BODY)
 
     assert (503, "store_unavailable", "5") == (answer.status_code, answer.json()["code"], answer.headers["retry-after"])
+
+
+async def test_an_order_may_carry_files_and_little_else(client, store):
+    """Long strings are files; what is large without them is refused."""
+    picture = "data:image/png;base64," + "A" * 3_000_000
+    body = {"provider": "eachlabs", "model": "flux-1-1-pro", "input": {"prompt": "a fox", "image": picture}}
+    many = body | {"input": {"prompt": "a fox", "words": ["a word of some length" * 2] * 40_000}}
+
+    taken = await client.post("/v1/generations", json=body, headers={"idempotency-key": "large"})
+    again = await client.post("/v1/generations", json=body, headers={"idempotency-key": "large"})
+    refused = await client.post("/v1/generations", json=many)
+
+    assert [202, 202, 413] == [taken.status_code, again.status_code, refused.status_code]
+    assert taken.json()["id"] == again.json()["id"]
+    assert "long strings" in refused.json()["detail"]
+    async with store.reading() as tx:
+        assert body["input"] == await generations.order_input(tx, taken.json()["id"])
+
+
+@pytest.mark.parametrize("body", [b"]" * 2_000_000, b'"' * 2_000_000, b"[" * 2_000_000, b'{"a":' * 200_000])
+async def test_what_is_hardly_json_is_refused(client, body):
+    answer = await client.post("/v1/generations", content=body)
+
+    assert answer.status_code in {400, 413}
+    assert answer.json()["code"] in {"invalid_json", "too_large"}

@@ -12,6 +12,9 @@ INSERT INTO generations (
 -- name: insert_order
 INSERT INTO orders (generation_id, input) VALUES (:generation_id, :input);
 
+-- name: insert_large_order (long)
+INSERT INTO orders (generation_id, input) VALUES (:generation_id, :input);
+
 -- name: order_of
 SELECT input FROM orders WHERE generation_id = :generation_id;
 

@@ -1,0 +1,17 @@
+"""Work on much data is done beside the event loop, in steps that are short by themselves: nobody else waits for it."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import anyio
+
+T = TypeVar("T")
+
+MUCH_BYTES = 256 * 1024  # takes about a millisecond to encode or decode
+
+
+async def aside(size: int, work: Callable[[], T]) -> T:
+    """What the work gives; in a thread where it is about much."""
+    if size <= MUCH_BYTES:
+        return work()
+    return await anyio.to_thread.run_sync(work)

@@ -1,0 +1,1 @@
+"""The front door: connections with bounds, the fast way for webhooks, uvicorn for everything else."""

@@ -1,0 +1,15 @@
+"""Which versions of uvicorn the front door was tested with: every test of `tests/web/server` passes on both ends."""
+
+import uvicorn
+
+FIRST, LAST = (0, 50), (0, 54)
+TESTED = f"{FIRST[0]}.{FIRST[1]} to {LAST[0]}.{LAST[1]}"
+
+
+def is_tested(version: str = uvicorn.__version__) -> bool:
+    """Whether this version is between them."""
+    try:
+        major, minor = (int(part) for part in version.split(".")[:2])
+    except ValueError:
+        return False
+    return FIRST <= (major, minor) <= LAST

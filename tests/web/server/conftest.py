@@ -1,0 +1,95 @@
+"""Raw connections to the service, and webhooks as providers write them."""
+
+import re
+
+import anyio
+import pytest
+
+from service.web.server.connection import Connection
+from tests.conftest import PUBLIC_URL, WEBHOOK_SECRET
+
+DONE = (
+    b'{"exec_id": "el-1", "status": "succeeded", "output": {"url": "https://storage.example.com/1.jpg"}, "error": ""}'
+)
+
+
+@pytest.fixture
+def path(tools):
+    """The callback path of a generation of each::labs."""
+    return tools.callbacks.url("eachlabs", "default", "gen_1").removeprefix(PUBLIC_URL)
+
+
+@pytest.fixture
+def webhook(path):
+    """Makes a request as a provider writes it."""
+
+    def make(body=DONE, secret=WEBHOOK_SECRET, more="", path=path, framing=None, version="1.1"):
+        framing = framing or f"Content-Length: {len(body)}\r\n"
+        head = f"POST {path} HTTP/{version}\r\nHost: x\r\nX-Webhook-Secret: {secret}\r\n{more}{framing}\r\n"
+        return head.encode() + body
+
+    return make
+
+
+@pytest.fixture
+async def stream(connected):
+    """One peer that has said nothing yet."""
+    return await connected()
+
+
+@pytest.fixture
+def heard(monkeypatch):
+    """Waits until so many pieces of data have been received, by whatever connection."""
+    count, more = 0, anyio.Event()
+    receive = Connection.data_received
+
+    def received(self, data):
+        nonlocal count, more
+        receive(self, data)
+        count += 1
+        more.set()
+        more = anyio.Event()
+
+    monkeypatch.setattr(Connection, "data_received", received)
+
+    async def until(pieces):
+        while count < pieces:
+            await more.wait()
+
+    return until
+
+
+async def answers(stream, count):
+    """So many answers: (status, headers, body) of each."""
+    told, found = b"", []
+    while len(found) < count:
+        head, end, rest = told.partition(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head)
+        if not end or len(rest) < (length := int(length[1])):
+            told += await stream.receive()
+            continue
+        found.append((int(head[9:12]), head.decode().split("\r\n")[1:], rest[:length]))
+        told = rest[length:]
+    return found
+
+
+async def statuses(stream, said, count):
+    """The status of each of so many answers."""
+    await stream.send(said)
+    return [status for status, _, _ in await answers(stream, count)]
+
+
+async def all_told(stream):
+    """Every byte until the connection ends."""
+    told = b""
+    try:
+        while True:
+            told += await stream.receive()
+    except (anyio.EndOfStream, anyio.BrokenResourceError):
+        return told
+
+
+async def kept(client):
+    """The bodies of all webhooks that are kept, as they came."""
+    listed = (await client.get("/v1/webhooks")).json()["data"]
+    return [(await client.get(f"/v1/webhooks/{one['id']}")).json()["body"].encode() for one in reversed(listed)]
