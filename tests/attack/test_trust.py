@@ -7,7 +7,7 @@ import pytest
 
 from service.providers.base import Account
 from tests.conftest import PUBLIC_URL, run_worker
-from tests.web.conftest import base_url, client, ordered, protocol  # noqa: F401 - fixtures
+from tests.web.conftest import base_url, client, ordered, places, way  # noqa: F401 - fixtures
 
 OURS, TEAM_B = "secret-of-the-default-account", "secret-of-the-account-team-b"
 

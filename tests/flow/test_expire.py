@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from starlette.responses import JSONResponse
 
 from service.core.admission import Budget
 from service.core.generation import Status
@@ -93,10 +94,14 @@ async def test_a_submission_that_is_answered_after_its_deadline_is_asked_about(t
     """The provider works on it, and will be paid: what it makes is fetched."""
     generation_id = await ordered()
     (group,) = await claim(tools, 1)
-    clock.advance(HOUR_S)
-    await run_worker(tools, "expire")
-    assert Status.EXPIRED == (await stored(tools, generation_id)).status
-    upstream.answers += [(200, ACCEPTED), (200, POLLED)]
+
+    async def answers_late(scope, receive, send):
+        clock.advance(HOUR_S)
+        await run_worker(tools, "expire")
+        assert Status.EXPIRED == (await stored(tools, generation_id)).status
+        await JSONResponse(ACCEPTED)(scope, receive, send)
+
+    upstream.answers += [answers_late, (200, POLLED)]
     await submit(tools, group)
     clock.advance(HOUR_S)
 

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 from msgspec import structs
 import pytest
+from starlette.responses import JSONResponse
 
 from service.core.generation import Origin, Output, Status
 from service.core.observation import Finding, Observation, Reading
@@ -185,11 +186,15 @@ async def test_an_answer_that_comes_after_the_end_of_its_wait_is_asked_about_unt
 ):
     generation_id = await ordered(provider="aihubmix", model="wan2.6-t2v")
     (claimed,) = await submit.claim(tools, 10)
-    clock.advance(100)
-    await run_worker(tools, "expire")
-    assert Status.EXPIRED == (await stored(tools, generation_id)).status
+
+    async def answers_late(scope, receive, send):
+        clock.advance(100)
+        await run_worker(tools, "expire")
+        assert Status.EXPIRED == (await stored(tools, generation_id)).status
+        await JSONResponse({"id": "ah-1", "status": "queued"})(scope, receive, send)
+
     upstream.answers += [
-        (200, {"id": "ah-1", "status": "queued"}),
+        answers_late,
         (200, {"id": "ah-1", "status": "completed", "url": "https://cdn.example.com/1.mp4"}),
     ]
 

@@ -17,7 +17,7 @@ from service.web.intake import HELD
 from service.web.server import limits
 from service.web.server.answer import CLOSE, written
 from service.web.server.body import Body
-from service.web.server.head import END, Head, read_head
+from service.web.server.head import BLANK, END, Head, read_head
 from service.web.server.inner import Inner
 from service.web.server.places import Places, Standing
 from service.web.server.relay import Relay
@@ -175,11 +175,13 @@ class Connection(asyncio.Protocol):
         return self._feed(self._body.piece_of(self._data))
 
     def _take_head(self) -> bool:
+        if self._data[0] in BLANK:
+            self._data = self._data.lstrip(BLANK)  # as RFC 9112 section 2.2 would have it
         end = self._data.find(END, 0, limits.HEAD_MAX_BYTES)
         if end < 0:
             if len(self._data) >= limits.HEAD_MAX_BYTES:
                 self._refuse(limits.TOO_LARGE)
-            elif self.standing is Standing.IDLE:
+            elif self._data and self.standing is Standing.IDLE:
                 self._wait(limits.HEAD_S)
             return False
         head = read_head(self._data[: end + len(END)])

@@ -10,7 +10,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from service.web.callbacks import addressed
 
-END = b"\r\n\r\n"
+BLANK, END = b"\r\n", b"\r\n\r\n"
 SMALL_BYTES = 64 * 1024  # a webhook's body
 
 
@@ -27,6 +27,11 @@ class Head:
     length: int | None = 0
     offers: bool = False
     webhook: tuple[str, str] | None = None
+    whole: bool = False
+
+    def on_headers_complete(self) -> None:
+        """There are no more."""
+        self.whole = True
 
     def on_url(self, url: bytes) -> None:
         """Of the request line, or part of it."""
@@ -46,6 +51,8 @@ def read_head(data: bytes) -> Head | None:
     except HttpParserUpgrade:
         head.offers = parser.get_method() != b"CONNECT"
     except HttpParserError:
+        return None
+    if not head.whole:
         return None
     plain = parser.get_method() == b"POST" and parser.get_http_version() == "1.1" and parser.should_keep_alive()
     for name, value in head.headers:

@@ -187,6 +187,13 @@ async def test_what_is_hardly_http_is_400_and_the_end(stream, said):
     assert 1 == told.count(b"HTTP/1.1")
 
 
+async def test_blank_lines_before_a_request_are_passed_over(client, stream, webhook):
+    """RFC 9112 section 2.2; any number of them, and alone they are no request."""
+    assert [200, 200] == await statuses(stream, b"\r\n" * 1000 + webhook() + b"\r\n\r\n" + LIVE + b"\r\n", 2)
+    await stream.send(b"\r\n" * 10_000)
+    assert [200] == await statuses(stream, LAST, 1)
+
+
 async def test_one_that_fails_here_hurts_no_other(client, connected, webhook, monkeypatch):
     """Taken in one go with its neighbors; what goes wrong is told without detail."""
 
