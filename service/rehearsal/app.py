@@ -35,6 +35,7 @@ PAGE = """The rehearsal: stand-ins for six AI media providers, with faults on de
   /eachlabs-sense                                  each::sense, a host of its own in reality; key: each::labs'
   /cdn/{anything}                                  outputs, for whoever brings no key
   GET  /rehearsal/record                           what truly happened; …/{provider}/{ref} for one order
+  POST /rehearsal/record/forget                    {"orders": [[provider, ref], …]}: tells them a last time
   POST /rehearsal/webhooks/{provider}/{ref}        sends an order's closing webhook again
 
 Faults stand in the prompt, as  [rehearse ref=g17 outcome=CODE webhook=twice,late submit=429:2 poll=lag:2 run=1.5]

@@ -1,10 +1,11 @@
 """The record: what truly happened to every order, for whoever wants to compare. It reads the world and changes nothing,
-but for one thing: a closing webhook can be asked for again.
+but for two things: a closing webhook can be asked for again, and orders that were compared can be forgotten.
 """
 
 import math
 from typing import Any
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -12,6 +13,12 @@ from starlette.routing import Route
 from service.rehearsal import calls
 from service.rehearsal.directive import WebhookFault
 from service.rehearsal.world import Job, Order, Phase, World
+
+
+class Named(msgspec.Struct):
+    """Orders by their provider and ref."""
+
+    orders: list[tuple[str, str]]
 
 
 def entry(order: Order, now: float) -> dict[str, Any]:
@@ -79,6 +86,12 @@ def routes(world: World) -> list[Route]:
             return JSONResponse({"rehearsal": "no such order"}, 404)
         return JSONResponse(entry(order, world.now()))
 
+    async def forgotten(request: Request) -> Response:
+        named = msgspec.json.decode(await request.body(), type=Named).orders
+        orders = [world.forget(provider, ref) for provider, ref in named]
+        now = world.now()
+        return JSONResponse({"jobs": [entry(order, now) for order in orders if order is not None]})
+
     async def again(request: Request) -> Response:
         order = found(request)
         job = order.jobs[-1] if order is not None and order.jobs else None
@@ -90,6 +103,7 @@ def routes(world: World) -> list[Route]:
 
     return [
         Route("/rehearsal/record", whole),
+        Route("/rehearsal/record/forget", forgotten, methods=["POST"]),
         Route("/rehearsal/record/{provider}/{ref}", one),
         Route("/rehearsal/webhooks/{provider}/{ref}", again, methods=["POST"]),
     ]

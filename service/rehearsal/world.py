@@ -235,6 +235,13 @@ class World:
         order.route = job.route
         self.jobs[job.provider, job.external_id] = job
 
+    def forget(self, provider: str, ref: str) -> Order | None:
+        """Takes an order and its jobs out of the world: from here on nobody knows them, and a run of hours can end."""
+        order = self.orders.pop((provider, ref), None)
+        for job in order.jobs if order is not None else ():
+            self.jobs.pop((job.provider, job.external_id), None)
+        return order
+
     def rename(self, job: Job, external_id: str) -> None:
         """The job is known by another id from here on."""
         del self.jobs[job.provider, job.external_id]

@@ -50,6 +50,19 @@ async def test_a_double_submission_shows(rehearsal):
     assert (2, second, 1) == (entry["submits"], entry["external_id"], entry["polls"])
 
 
+async def test_what_is_forgotten_is_told_once_more_and_known_to_nobody(rehearsal):
+    external_id = await rehearsal.accepted(ROUTE, "ref=one")
+    await rehearsal.accepted(ROUTE, "ref=two")
+    last = await rehearsal.record("vtrix", "one")
+    forget = {"orders": [["vtrix", "one"], ["vtrix", "never"]]}
+
+    told = [(await rehearsal.client.post("/rehearsal/record/forget", json=forget)).json() for _ in range(2)]
+
+    assert [{"jobs": [last]}, {"jobs": []}] == told
+    assert ["two"] == [job["ref"] for job in (await rehearsal.client.get("/rehearsal/record")).json()["jobs"]]
+    assert 404 == (await rehearsal.poll(ROUTE, external_id)).status_code
+
+
 async def test_the_same_ref_of_two_providers_is_two_orders(rehearsal):
     await rehearsal.accepted(ROUTE)
     await rehearsal.accepted(("aihubmix", "videos"))
