@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from service.proof.books import Accounts, Summary, compare
-from service.proof.plan import HOSTS, PATHS, PLACES, Ordered, plan
+from service.proof.plan import PLACES, Ordered, plan, upstream_settings
 from service.proof.processes import Process, free_port
 from service.proof.screen import Screen
 
@@ -90,9 +90,7 @@ class Stage:
             "ARRIVALS_POLL_MAX_S": "2",
             "ARRIVALS_HELD_S": "4",
             "ARRIVALS_RETRY_SCHEDULE_S": "0,0.3,0.6,1,2,4",
-            **{f"ARRIVALS_{name.upper()}_API_KEY": f"rehearsal-{name}" for name in providers},
-            **{f"ARRIVALS_{name.upper()}_BASE_URL": f"{self.rehearsal}/{PATHS.get(name, name)}" for name in providers},
-            **{f"ARRIVALS_{name}": f"{self.rehearsal}/{path}" for name, path in HOSTS.items()},
+            **upstream_settings(providers, self.rehearsal),
             **{f"ARRIVALS_{name.upper()}_REQUESTS_PER_MINUTE": "6000" for name in providers},
         }
 

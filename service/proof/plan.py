@@ -1,6 +1,6 @@
 """What the demo orders: every route under a fixed mixture of faults, varied by a seed."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 import math
 import random
@@ -174,6 +174,16 @@ class Ordered:
     body: dict[str, Any]
     never_now: bool = False
     bulk: str | None = None
+
+
+def upstream_settings(providers: Iterable[str], rehearsal: str) -> dict[str, str]:
+    """The settings that make the stand-ins at this URL the service's providers."""
+    names = sorted(set(providers))
+    return {
+        **{f"ARRIVALS_{name.upper()}_API_KEY": f"rehearsal-{name}" for name in names},
+        **{f"ARRIVALS_{name.upper()}_BASE_URL": f"{rehearsal}/{PATHS.get(name, name)}" for name in names},
+        **{f"ARRIVALS_{name}": f"{rehearsal}/{path}" for name, path in HOSTS.items()},
+    }
 
 
 def plan(seed: int, *, lose_webhooks: bool, callback_url: str, crash_deadline_s: float | None = None) -> list[Ordered]:

@@ -16,7 +16,7 @@ import httpx
 from service.proof.bench.database import Books
 from service.proof.bench.place import Place
 from service.proof.bench.stage import whole
-from service.proof.plan import HOSTS, PATHS
+from service.proof.plan import upstream_settings
 from service.proof.processes import NotReady, Process, free_port
 from service.proof.torture.application import Application
 from service.proof.torture.books import Accepted, Accounts, Found, answers_of, at_once, at_rest
@@ -101,9 +101,7 @@ class Stage:
             "ARRIVALS_POLL_MAX_S": "1.5",
             "ARRIVALS_HELD_S": "3",
             "ARRIVALS_RETRY_SCHEDULE_S": ",".join(["0", "0.3", "0.6", *["1"] * 10, *["2"] * 40]),
-            **{f"ARRIVALS_{name.upper()}_API_KEY": f"rehearsal-{name}" for name in providers},
-            **{f"ARRIVALS_{name.upper()}_BASE_URL": f"{self.rehearsal}/{PATHS.get(name, name)}" for name in providers},
-            **{f"ARRIVALS_{name}": f"{self.rehearsal}/{path}" for name, path in HOSTS.items()},
+            **upstream_settings(providers, self.rehearsal),
             **{f"ARRIVALS_{name.upper()}_REQUESTS_PER_MINUTE": "100000" for name in providers},
             **{f"ARRIVALS_{name.upper()}_MAX_IN_FLIGHT": "1000" for name in providers},
         }
