@@ -30,15 +30,27 @@ Errand = Callable[[], Awaitable[None]]
 
 
 class Application:
-    """So many who order, each once in `pace_s`, and one who runs errands. `urls`: the services, taken in turn."""
+    """So many who order, each once in `pace_s`, and one who runs errands, resting `errand_s` between two.
 
-    def __init__(self, urls: Sequence[str], key: str, mixture: Mixture, *, cdn: str, pace_s: float = 0.25) -> None:
+    `urls`: the services, taken in turn.
+    """
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        key: str,
+        mixture: Mixture,
+        *,
+        cdn: str,
+        pace_s: float = 0.25,
+        errand_s: float = AGAIN_S,
+    ) -> None:
         self.accepted: list[Accepted] = []
         self.recent: deque[Accepted] = deque(maxlen=RECENT)
         self.statuses: Counter[int] = Counter()
         self.unexpected: Counter[str] = Counter()
         self._urls = itertools.cycle(urls)
-        self._mixture, self._cdn, self._pace_s = mixture, cdn, pace_s
+        self._mixture, self._cdn, self._pace_s, self._errand_s = mixture, cdn, pace_s, errand_s
         self._orders: Iterator[Order] = iter(mixture)
         headers = {"authorization": f"Bearer {key}"}
         self._client = httpx.AsyncClient(headers=headers, timeout=ANSWER_S, trust_env=False)
@@ -48,7 +60,8 @@ class Application:
     def start(self, those_who_order: int = 4) -> None:
         """Begin, or go on."""
         self._stopping.clear()
-        self._tasks = [asyncio.create_task(self._order_on()) for _ in range(those_who_order)]
+        apart_s = self._pace_s / those_who_order
+        self._tasks = [asyncio.create_task(self._order_on(number * apart_s)) for number in range(those_who_order)]
         self._tasks.append(asyncio.create_task(self._run_errands()))
 
     async def stop(self) -> None:
@@ -63,6 +76,11 @@ class Application:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._client.aclose()
+
+    def taken(self) -> list[Accepted]:
+        """Those that were answered for since somebody last took them."""
+        found, self.accepted = self.accepted, []
+        return found
 
     def recently(self) -> list[Accepted]:
         """The latest that were answered for."""
@@ -111,7 +129,8 @@ class Application:
             return made
         raise LookupError("it was refused")
 
-    async def _order_on(self) -> None:
+    async def _order_on(self, first_s: float) -> None:
+        await self._rest(first_s)
         while not self._stopping.is_set():
             await self.order(next(self._orders))
             await self._rest(self._pace_s)
@@ -136,7 +155,7 @@ class Application:
                 return
             with contextlib.suppress(httpx.HTTPError, LookupError):  # the service died, or has nothing of the kind yet
                 await errand()
-            await self._rest(AGAIN_S)
+            await self._rest(self._errand_s)
 
     async def _rest(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
