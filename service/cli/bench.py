@@ -6,10 +6,10 @@ import sys
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from service.cli.main import tells_errors
 from service.cli.tables import as_json, show_facts, show_table
-from service.proof.bench.bench import Interrupted, run
 from service.proof.bench.delivery import Delivery
 from service.proof.bench.end_to_end import EndToEnd
 from service.proof.bench.figures import Figures
@@ -18,20 +18,30 @@ from service.proof.bench.isolation import Isolation
 from service.proof.bench.place import NotEmpty
 from service.proof.bench.polls import Polls
 from service.proof.bench.replay import Replay
+from service.proof.bench.running import Interrupted, run
 from service.proof.bench.settle import Settle
 from service.proof.bench.sse import Sse
 from service.proof.bench.stage import Died
+from service.proof.bench.tree import NoBaseline
 from service.proof.processes import NotReady
 
+TURNS = 5  # with a baseline: a median of fewer says nothing on a machine that others use too
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @click.group("bench")
-def bench_command() -> None:
+@click.option(
+    "--baseline",
+    metavar="COMMIT",
+    help="Measure this commit too, in turns, and compare; five rounds unless --rounds is given.",
+)
+@click.pass_context
+def bench_command(context: click.Context, baseline: str | None) -> None:
     """Measure the service on this machine: every figure beside a ceiling that is measured in the same run.
 
     Exit code 1: something was lost or doubled, or a process died.
     """
+    context.obj = baseline
     if find_spec("httpx_aiohttp") is None:
         raise click.ClickException("the ceilings need the extra `bench`: pip install 'arrivals[bench]'")
 
@@ -87,6 +97,7 @@ def _shared(rounds: int) -> Callable[[Command], Command]:
 @bench_command.command("ingest")
 @_seconds(10)
 @click.option("--connections", type=_Whole(), default="64,256", show_default=True, help="One case for each.")
+@_many("--generations", 20_000, "How many callback URLs the webhooks go to.")
 @_shared(3)
 def ingest_command(**given: Any) -> None:
     """Webhooks stored a second; the ceiling is bare uvicorn."""
@@ -156,9 +167,12 @@ def replay_command(**given: Any) -> None:
 def _measure(name: str, sizes: Callable[..., Any], given: Mapping[str, Any]) -> None:
     chosen = {size: value for size, value in given.items() if value is not None}
     as_program, database = chosen.pop("as_program"), chosen.pop("database", None)
+    context = click.get_current_context()
+    if context.obj is not None and context.get_parameter_source("rounds") is ParameterSource.DEFAULT:
+        chosen["rounds"] = TURNS
     try:
-        report, whole = run(name, sizes(**chosen), database)
-    except NotEmpty as error:
+        report, whole = run(name, sizes(**chosen), database, baseline=context.obj)
+    except (NotEmpty, NoBaseline) as error:
         raise click.UsageError(str(error)) from error
     except ModuleNotFoundError as error:
         raise click.UsageError(f"PostgreSQL needs {error.name}: pip install 'arrivals[postgres]'") from error
@@ -173,11 +187,25 @@ def _measure(name: str, sizes: Callable[..., Any], given: Mapping[str, Any]) -> 
 
 def _show(report: Figures) -> None:
     """For people: the machine, and the medians, one column for each case."""
-    show_facts(report["machine"])
+    show_facts(report["machine"] | {"baseline": report.get("baseline")})
     click.echo()
+    for name, told in report["cases"].items() if "baseline" in report else ():
+        _show_beside(name, told)
+    if "baseline" in report:
+        return
     columns = {name: _flat(told["median"]) for name, told in report["cases"].items()}
     names = next(iter(columns.values()))
     show_table([{"figure": name} | {case: flat.get(name) for case, flat in columns.items()} for name in names])
+
+
+def _show_beside(case: str, told: Figures) -> None:
+    """One case of both trees, and what this one has of the other."""
+    ours, theirs, ratios = (
+        _flat(found) for found in (told["median"], told["baseline"]["median"], told["over_baseline"])
+    )
+    rows = {name: {"baseline": theirs.get(name), "this tree": ours.get(name)} for name in ours}
+    show_table([{case: name} | both | {"ratio": ratios.get(name)} for name, both in rows.items()])
+    click.echo(f"throughput by turn: {', '.join(map(str, ratios['per_second_by_turn']))}\n")
 
 
 def _flat(figures: Figures) -> Figures:

@@ -3,14 +3,14 @@
 from contextlib import closing
 import json
 import sqlite3
+import subprocess
 
 from click.testing import CliRunner
 import psycopg
 import pytest
 
 from service.cli.main import main
-from service.proof.bench import polls, wire
-from service.proof.bench.bench import run
+from service.proof.bench import polls, tree, wire
 from service.proof.bench.clone import clone, renamed
 from service.proof.bench.database import SqliteBooks
 from service.proof.bench.end_to_end import EndToEnd
@@ -20,8 +20,11 @@ from service.proof.bench.isolation import Isolation
 from service.proof.bench.place import NotEmpty, Place
 from service.proof.bench.readers import Reader
 from service.proof.bench.replay import Replay
+from service.proof.bench.running import run
 from service.proof.bench.settle import Settle
 from service.proof.bench.sse import Sse
+from service.proof.bench.turns import beside
+from tests.fixtures import ROOT
 from tests.postgres import fresh_database
 
 
@@ -113,6 +116,57 @@ def test_every_reader_of_the_stream_reads_every_event():
 
     assert (20, 0) == (figures["items"], figures["skipped"])
     assert figures["p50_ms"] > 0
+
+
+@pytest.mark.timeout(60)
+def test_another_commit_is_measured_in_turns_with_this_tree():
+    if subprocess.run(["git", "-C", ROOT, "rev-parse", "HEAD"], capture_output=True, check=False).returncode:
+        pytest.skip("needs a git checkout")
+    options = ["--json", "--rounds", "2", "--seconds", "0.2", "--generations", "5", "--connections", "4"]
+
+    ran = CliRunner().invoke(main, ["bench", "--baseline", "HEAD", "ingest", *options])
+
+    assert 0 == ran.exit_code, ran.output
+    report = json.loads(ran.stdout)
+    case = report["cases"]["4 connections"]
+    assert ("HEAD", 40) == (report["baseline"]["reference"], len(report["baseline"]["commit"]))
+    assert [2, 2] == [len(case["rounds"]), len(case["baseline"]["rounds"])]
+    assert 2 == len(case["over_baseline"]["per_second_by_turn"])
+    assert case["over_baseline"]["per_second"] > 0
+
+
+def test_a_baseline_that_is_no_commit_is_wrong_usage():
+    ran = CliRunner().invoke(main, ["bench", "--baseline", "no-such-commit", "ingest"])
+
+    assert 2 == ran.exit_code
+    assert "no-such-commit" in ran.output or "git" in ran.output
+
+
+@pytest.mark.parametrize(("place", "module"), [(".", "service"), ("service", "arrivals")])
+def test_the_package_of_a_baseline_goes_before_the_one_that_is_installed(tmp_path, place, module):
+    package = tmp_path / "baseline" / place / module
+    package.mkdir(parents=True)
+    for name in ("__init__.py", "__main__.py"):
+        (package / name).touch()
+
+    found = tree.package_of(tmp_path / "baseline", "c0ffee")
+
+    assert (module, package.parent.resolve()) == (found.module, found.path)
+    assert {"A": "1", "PYTHONPATH": str(found.path)} == found.environment({"A": "1"})
+
+
+def test_a_commit_without_a_service_is_no_baseline(tmp_path):
+    with pytest.raises(tree.NoBaseline):
+        tree.package_of(tmp_path, "c0ffee")
+
+
+def test_what_a_case_has_of_its_baseline():
+    ours, theirs = (
+        Case("it", [{"per_second": speed, "lost": 0, "kept_growing": False, "what": "it"} for speed in speeds])
+        for speeds in ((2.0, 4.0), (4.0, 4.0))
+    )
+
+    assert {"per_second": 0.75, "per_second_by_turn": [0.5, 1.0]} == beside(ours, theirs)
 
 
 def test_a_database_that_holds_something_is_refused(tmp_path):

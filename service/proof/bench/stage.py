@@ -20,6 +20,7 @@ from service.proof.bench.doors import Door
 from service.proof.bench.eachlabs import COMPLETED, PROMPT, SECRET, Provider, webhook
 from service.proof.bench.load import send_all
 from service.proof.bench.place import Place
+from service.proof.bench.tree import HERE, Tree
 from service.proof.processes import Process, free_port
 
 LOOK_EVERY_S = 0.02
@@ -33,9 +34,11 @@ class Died(Exception):
 
 
 class Stage:
-    """The service as a child process, or several. `settings` are added to those that every benchmark needs."""
+    """A tree's service as a child process, or several. `settings` are added to those that every benchmark needs."""
 
-    def __init__(self, folder: Path, place: Place, settings: Mapping[str, str], services: int) -> None:
+    def __init__(
+        self, folder: Path, place: Place, settings: Mapping[str, str], services: int, tree: Tree = HERE
+    ) -> None:
         self.place, self.ports = place, [free_port() for _ in range(services)]
         self.port = self.ports[0]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -43,7 +46,7 @@ class Stage:
         self.provider = Provider()
         self.upstream = Door(self.provider.answer)
         self._key = "bench_" + secrets.token_urlsafe(24)
-        self._folder, self._settings = folder, dict(settings)
+        self._folder, self._settings, self._tree = folder, dict(settings), tree
         self._processes: list[Process] = []
         self._client = httpx.AsyncClient(
             base_url=self.url, headers={"authorization": f"Bearer {self._key}"}, timeout=30.0, trust_env=False
@@ -85,9 +88,8 @@ class Stage:
     async def start(self, *options: str) -> None:
         """Start it and wait until it is ready; workers alone answer nobody, so those are not waited for."""
         for number, port in enumerate(self.ports):
-            process = Process(
-                f"service-{number}", ["service", "serve", *options], self._environment(port), self._folder
-            )
+            command = [self._tree.module, "serve", *options]
+            process = Process(f"service-{number}", command, self._environment(port), self._folder)
             self._processes.append(process)
             ready = self.upstream.url + "/" if "--workers-only" in options else f"http://127.0.0.1:{port}/health/ready"
             await whole(process.start, ready)
@@ -168,7 +170,7 @@ class Stage:
         """Nothing is polled unless a benchmark says so, and no budget or log line slows it down."""
         clean = {name: text for name, text in os.environ.items() if not name.startswith("ARRIVALS_")}
         return {
-            **clean,
+            **self._tree.environment(clean),
             **self._kept,
             "ARRIVALS_DATABASE": self.place.setting,
             "ARRIVALS_PORT": str(port),

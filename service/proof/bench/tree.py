@@ -1,0 +1,78 @@
+"""Whose code the service under measurement is: this tree's, or that of another commit of the same repository."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+import os
+from pathlib import Path
+import shutil
+import subprocess
+import sys
+
+PACKAGE = __name__.partition(".")[0]
+# Where a tree may keep its import package: the folder to look in, and the package's name.
+LAYOUTS = (("service", "arrivals"), (".", "service"))
+WHERE = "import importlib.util, sys; print(importlib.util.find_spec(sys.argv[1]).origin)"
+
+
+class NoBaseline(Exception):
+    """The commit to compare with cannot be had; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tree:
+    """The service is `python -m module serve`; the package is looked for in `path` first, if that is given."""
+
+    module: str = PACKAGE
+    path: Path | None = None
+    commit: str | None = None
+
+    def environment(self, given: Mapping[str, str]) -> dict[str, str]:
+        """These variables, with which the interpreter finds this tree's package before any that is installed."""
+        return dict(given) if self.path is None else {**given, "PYTHONPATH": str(self.path)}
+
+
+HERE = Tree()
+
+
+def exported(reference: str, folder: Path) -> Tree:
+    """The commit's tree, written into the folder; the repository itself stays as it is. Raises NoBaseline."""
+    git, package = shutil.which("git"), Path(__file__).resolve().parent
+    if git is None:
+        raise NoBaseline("a baseline is a commit, and git is not installed")
+    root = _git([git, "-C", str(package), "rev-parse", "--show-toplevel"])
+    if root is None:
+        raise NoBaseline(f"a baseline is a commit, and {package} is in no git checkout")
+    here = [git, "-C", root]
+    commit = _git([*here, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}"])
+    if commit is None:
+        raise NoBaseline(f"there is no commit {reference!r} in {root}")
+    folder.mkdir()
+    index = {"GIT_INDEX_FILE": str(folder.with_suffix(".index"))}
+    written = [*here, "checkout-index", "--all", f"--prefix={folder}/"]
+    if _git([*here, "read-tree", commit], index) is None or _git(written, index) is None:
+        raise NoBaseline(f"the files of {commit} cannot be written to {folder}")
+    return package_of(folder, commit)
+
+
+def _git(command: list[str], more: Mapping[str, str] | None = None) -> str | None:
+    """What it says; None when it fails. Variables that point to some other repository are left out."""
+    clean = {name: text for name, text in os.environ.items() if not name.startswith("GIT_")}
+    told = subprocess.run(command, env=clean | dict(more or {}), capture_output=True, text=True, check=False)
+    return None if told.returncode else told.stdout.strip()
+
+
+def package_of(folder: Path, commit: str) -> Tree:
+    """The tree in this folder, if an interpreter truly finds its package. Raises NoBaseline."""
+    for place, module in LAYOUTS:
+        path = folder / place
+        if not (path / module / "__main__.py").is_file():
+            continue
+        tree = Tree(module=module, path=path.resolve(), commit=commit)
+        asked = [sys.executable, "-c", WHERE, module]
+        told = subprocess.run(
+            asked, env=tree.environment(os.environ), cwd=folder.parent, capture_output=True, text=True, check=False
+        )
+        if told.returncode or not Path(told.stdout.strip()).resolve().is_relative_to(path.resolve()):
+            raise NoBaseline(f"not the package of {commit} would be measured, but {told.stdout.strip() or told.stderr}")
+        return tree
+    raise NoBaseline(f"{commit} has no service that can be started")
