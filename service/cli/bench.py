@@ -24,6 +24,7 @@ from service.proof.bench.sse import Sse
 from service.proof.bench.stage import Died
 from service.proof.bench.tree import NoBaseline
 from service.proof.processes import NotReady
+from service.proof.soak.soak import Soak
 
 TURNS = 5  # with a baseline: a median of fewer says nothing on a machine that others use too
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -161,6 +162,22 @@ def sse_command(**given: Any) -> None:
 def replay_command(**given: Any) -> None:
     """Webhooks replayed a second; the ceiling is raw transactions of the driver."""
     _measure("replay", Replay, given)
+
+
+@bench_command.command("soak")
+@click.option("--minutes", type=click.FloatRange(min=0.05), default=60.0, show_default=True, help="How long it lasts.")
+@click.option(
+    "--per-second", type=click.FloatRange(min=0.1), default=20.0, show_default=True, help="Orders; the rest follows."
+)
+@click.option("--seed", default=1, show_default=True, help="Varies what is ordered, and how the ill behave.")
+@_shared(1)
+def soak_command(**given: Any) -> None:
+    """Everything at once for long: memory, descriptors, threads and sizes over time, and the books at the end.
+
+    Exit code 1 also when memory kept growing over 20 minutes or more: the median of the last quarter is above 1.05 of
+    the second quarter's.
+    """
+    _measure("soak", Soak, given)
 
 
 @tells_errors

@@ -5,6 +5,7 @@ import json
 import sqlite3
 import subprocess
 
+import anyio
 from click.testing import CliRunner
 import psycopg
 import pytest
@@ -24,6 +25,10 @@ from service.proof.bench.running import run
 from service.proof.bench.settle import Settle
 from service.proof.bench.sse import Sse
 from service.proof.bench.turns import beside
+from service.proof.soak import curve
+from service.proof.soak.curve import Sample
+from service.proof.soak.pace import Pace
+from service.proof.soak.soak import Soak
 from tests.fixtures import ROOT
 from tests.postgres import fresh_database
 
@@ -116,6 +121,91 @@ def test_every_reader_of_the_stream_reads_every_event():
 
     assert (20, 0) == (figures["items"], figures["skipped"])
     assert figures["p50_ms"] > 0
+
+
+@pytest.mark.timeout(60)
+def test_a_soak_meets_everybody_and_closes_its_books():
+    report, whole = run("soak", Soak(minutes=0.1, per_second=10, deadline_s=6), None, quiet=True)
+
+    [figures] = report["cases"]["soak"]["rounds"]
+    assert whole, figures["disagreements"]
+    assert ([], [], None, False) == (
+        figures["disagreements"], figures["words"], figures["died"], figures["kept_growing"],
+    )  # fmt: skip
+    assert (0, 0, 0) == (figures["lost"], figures["doubled"], figures["skipped"])
+    assert figures["items"] > 10
+    assert figures["events"] >= figures["items"] / 2
+    assert {"reads", "wrongs", "misdeeds", "probes", "samples"} == {*figures["turns"]}
+    assert figures["deliveries"] > 0
+    assert figures["tries_at_the_ill"] > 0
+    assert figures["samples"][-1]["database_mb"] > 0
+    assert "samples" not in report["cases"]["soak"]["median"]
+    assert "info" == report["parameters"]["settings"]["ARRIVALS_LOG_LEVEL"]
+
+
+def sample(at_s, rss_mb):
+    return Sample(
+        at_s=at_s, rss_mb=rss_mb, pss_mb=None, descriptors=9.0, threads=3.0, database_mb=at_s, log_mb=0.0,
+        live_ms=None, live_max_ms=None, events=0,
+    )  # fmt: skip
+
+
+def test_memory_has_levelled_off_when_the_last_quarter_is_near_the_second():
+    level = [sample(at_s, 50.0 if at_s < 100 else 100.0 + at_s / 100) for at_s in range(400)]
+    rising = [sample(at_s, 100.0 + at_s / 10) for at_s in range(400)]
+
+    told = [curve.figures(samples, 400.0) for samples in (level, rising)]
+
+    assert [(True, [50.0, 101.495, 102.495, 103.495])] == [(told[0]["levelled_off"], told[0]["quarters"]["rss_mb"])]
+    assert not told[1]["levelled_off"]
+    assert [None] * 4 == told[0]["quarters"]["pss_mb"]
+    assert 399 == told[0]["samples"][-1]["at_s"]
+    assert len(told[0]["samples"]) <= curve.CURVE_POINTS
+    assert curve.figures([], 400.0)["levelled_off"] is None
+    assert curve.figures(level[:150], 400.0)["levelled_off"] is None
+
+
+def test_a_long_soak_that_kept_growing_has_failed():
+    assert Case("soak", [{"lost": 0, "kept_growing": True}]).broken
+    assert Case("soak", [{"lost": 0, "died": "the service ended by itself"}]).broken
+    assert not Case("soak", [{"lost": 0, "died": None, "kept_growing": False, "levelled_off": False}]).broken
+
+
+async def test_who_is_slow_is_left_out_and_delays_nobody():
+    hung, enough, counted = anyio.Event(), anyio.Event(), []
+
+    async def count():
+        counted.append(1)
+        if len(counted) > 9 and pace.left_out["hangs"]:
+            enough.set()
+
+    async def mishap():
+        raise OSError
+
+    async with Pace() as pace:
+        pace.every(0.01, "hangs", hung.wait, at_once=2)
+        pace.every(0.01, "mishaps", mishap)
+        pace.every(0.01, "counts", count)
+        await enough.wait()
+        pace.check()
+
+    assert 2 == pace.turns["hangs"]
+    assert pace.turns["mishaps"] > 2
+
+
+async def test_a_turn_that_is_broken_is_not_passed_over():
+    again = anyio.Event()
+
+    async def broken():
+        if pace.turns["broken"] > 1:
+            again.set()
+        raise TypeError("a mistake of ours")
+
+    async with Pace() as pace:
+        pace.every(0.01, "broken", broken)
+        await again.wait()
+        with pytest.raises(TypeError):
+            pace.check()
 
 
 @pytest.mark.timeout(60)
@@ -299,6 +389,10 @@ def test_a_copy_has_its_own_names_in_every_table(place):
     assert all(row["id"] in row["body"] for row in books.all("events"))
     assert 41 == len({row["raw"] for row in books.all("whatever")})
     assert [{"name": "events", "counted": 40}] == books.all("counters")
+    assert 0 == books.repeated("events", "generation_id", "position > 0")
+    books.many("UPDATE events SET generation_id = ? WHERE position < 4", [("gen_same",)])
+    assert 2 == books.repeated("events", "generation_id", "position > 0")
+    assert books.bytes() > 0
     books.close()
     with pytest.raises(NotEmpty):
         Place(place.setting)

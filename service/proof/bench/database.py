@@ -40,12 +40,23 @@ class Books(ABC):
         """The service's tables."""
 
     @abstractmethod
+    @abstractmethod
+    def bytes(self) -> int:
+        """How much room it takes on the disk."""
+
+    @abstractmethod
     def close(self) -> None:
         """Hang up."""
 
     def count(self, table: str, condition: str = "1 = 1") -> int:
         """How many rows."""
         counted: int = self.rows(f"SELECT COUNT(*) AS counted FROM {table} WHERE {condition}")[0]["counted"]  # noqa: S608 - written here
+        return counted
+
+    def repeated(self, table: str, column: str, condition: str) -> int:
+        """How many rows there are beyond the first of each value of the column."""
+        found = self.rows(f"SELECT COUNT(*) - COUNT(DISTINCT {column}) AS counted FROM {table} WHERE {condition}")  # noqa: S608 - written here
+        counted: int = found[0]["counted"]
         return counted
 
     def pick(self, table: str, columns: str, condition: str = "1 = 1") -> list[Row]:
@@ -70,6 +81,7 @@ class SqliteBooks(Books):
     """The file, with the durability that the service has."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._connection = sqlite3.connect(path, isolation_level="IMMEDIATE", check_same_thread=False, timeout=30.0)
         self._connection.row_factory = sqlite3.Row
         for pragma in ("journal_mode=WAL", "synchronous=FULL"):
@@ -101,6 +113,11 @@ class SqliteBooks(Books):
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"
         )
         return [row["name"] for row in found]
+
+    def bytes(self) -> int:
+        """See Books: the file and its write-ahead log."""
+        files = (self._path, self._path.with_name(self._path.name + "-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
 
     def close(self) -> None:
         """See Books."""
@@ -149,6 +166,11 @@ class PostgresBooks(Books):
         """See Books."""
         found = self.rows("SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'")
         return [row["name"] for row in found]
+
+    def bytes(self) -> int:
+        """See Books."""
+        counted: int = self.rows("SELECT pg_database_size(current_database()) AS counted")[0]["counted"]
+        return counted
 
     def clear(self) -> None:
         """As it was before: empty."""

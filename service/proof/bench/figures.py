@@ -11,6 +11,8 @@ Figures: TypeAlias = dict[str, Any]
 MS = 1000.0
 # What must be nothing is added up over the rounds: a median would hide a single loss.
 TOTALS = frozenset({"lost", "doubled", "missed", "skipped", "errors"})
+BROKEN = ("lost", "skipped", "doubled", "died", "kept_growing")
+CURVE = "samples"  # what a round was over time; it stays with its round
 DIGITS = 4
 
 
@@ -33,8 +35,8 @@ class Case:
 
     @property
     def broken(self) -> bool:
-        """Something was lost, skipped or doubled in some round. What is only late is not."""
-        return any(figures.get(name) for figures in self.rounds for name in ("lost", "skipped", "doubled"))
+        """Something was lost, skipped or doubled in some round, or the service died or grew; being late is nothing."""
+        return any(figures.get(name) for figures in self.rounds for name in BROKEN)
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
@@ -64,8 +66,9 @@ def ratio(part: float | None, whole: float | None) -> float | None:
 
 
 def over_rounds(rounds: Sequence[Mapping[str, Any]]) -> Figures:
-    """Figure by figure: the median of numbers, the sum of what must be nothing, and text as it is."""
-    return {name: _together(name, [figures.get(name) for figures in rounds]) for name in (rounds[0] if rounds else ())}
+    """Figure by figure: the median of numbers, the sum of what must be nothing, and texts and lists as they are."""
+    names = [name for name in (rounds[0] if rounds else ()) if name != CURVE]
+    return {name: _together(name, [figures.get(name) for figures in rounds]) for name in names}
 
 
 def _together(name: str, values: Sequence[Any]) -> Any:
@@ -74,7 +77,7 @@ def _together(name: str, values: Sequence[Any]) -> Any:
         return None
     if isinstance(told[0], Mapping):
         return over_rounds(told)
-    if isinstance(told[0], str):
+    if isinstance(told[0], str | list):
         return told[0]
     return sum(told) if name in TOTALS else median(told)
 

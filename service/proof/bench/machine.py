@@ -49,20 +49,42 @@ def cpu_s(pid: int | None) -> float | None:
 
 def peak_rss_mb(pid: int | None) -> float | None:
     """The most memory it ever had resident."""
-    return _status(pid, "VmHWM")
+    return _mb(_told(pid, "status", "VmHWM"))
 
 
 def rss_mb(pid: int | None) -> float | None:
     """The memory it has resident now."""
-    return _status(pid, "VmRSS")
+    return _mb(_told(pid, "status", "VmRSS"))
 
 
-def _status(pid: int | None, name: str) -> float | None:
+def pss_mb(pid: int | None) -> float | None:
+    """The memory it has resident now, with its share of what it shares with other processes."""
+    return _mb(_told(pid, "smaps_rollup", "Pss"))
+
+
+def threads(pid: int | None) -> float | None:
+    """How many threads it has."""
+    return _told(pid, "status", "Threads")
+
+
+def descriptors(pid: int | None) -> float | None:
+    """How many files and sockets it has open."""
     try:
-        found = re.search(rf"{name}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+        return float(sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir()))
     except OSError:
         return None
-    return int(found[1]) / KIB_PER_MB if found else None
+
+
+def _told(pid: int | None, page: str, name: str) -> float | None:
+    try:
+        found = re.search(rf"^{name}:\s+(\d+)", Path(f"/proc/{pid}/{page}").read_text(), re.MULTILINE)
+    except OSError:
+        return None
+    return float(found[1]) if found else None
+
+
+def _mb(kib: float | None) -> float | None:
+    return None if kib is None else kib / KIB_PER_MB
 
 
 def has_ended(pid: int | None) -> bool:

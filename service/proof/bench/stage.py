@@ -45,11 +45,11 @@ class Stage:
         self.secret = "bench-webhook-" + secrets.token_hex(12)
         self.provider = Provider()
         self.upstream = Door(self.provider.answer)
-        self._key = "bench_" + secrets.token_urlsafe(24)
+        self.key = "bench_" + secrets.token_urlsafe(24)
         self._folder, self._settings, self._tree = folder, dict(settings), tree
         self._processes: list[Process] = []
         self._client = httpx.AsyncClient(
-            base_url=self.url, headers={"authorization": f"Bearer {self._key}"}, timeout=30.0, trust_env=False
+            base_url=self.url, headers={"authorization": f"Bearer {self.key}"}, timeout=30.0, trust_env=False
         )
         self._kept = {
             "ARRIVALS_SECRET_KEYS": secrets.token_urlsafe(24),
@@ -67,6 +67,22 @@ class Stage:
     def peak_rss_mb(self) -> float | None:
         """The most memory it ever had resident."""
         return self._sum(machine.peak_rss_mb)
+
+    def pss_mb(self) -> float | None:
+        """The same, with its share of what it shares with other processes."""
+        return self._sum(machine.pss_mb)
+
+    def descriptors(self) -> float | None:
+        """How many files and sockets it has open."""
+        return self._sum(machine.descriptors)
+
+    def threads(self) -> float | None:
+        """How many threads it has."""
+        return self._sum(machine.threads)
+
+    def log_bytes(self) -> int:
+        """How much it has logged."""
+        return sum(process.output.stat().st_size for process in self._processes)
 
     def _sum(self, told_by: Callable[[int | None], float | None]) -> float | None:
         told = [used for process in self._processes if (used := told_by(process.pid)) is not None]
@@ -111,7 +127,7 @@ class Stage:
 
     def asking(self, path: str) -> bytes:
         """A whole GET."""
-        lines = (f"GET {path} HTTP/1.1", f"host: 127.0.0.1:{self.port}", f"authorization: Bearer {self._key}")
+        lines = (f"GET {path} HTTP/1.1", f"host: 127.0.0.1:{self.port}", f"authorization: Bearer {self.key}")
         return "\r\n".join((*lines, "", "")).encode()
 
     async def until(self, done: Callable[[], bool], progress: Callable[[], object], patience_s: float) -> bool:
@@ -145,7 +161,7 @@ class Stage:
     async def order(self, count: int) -> float:
         """Order so many generations; how many a second were ordered, submitted and written down. Raises Died."""
         body = {"provider": "eachlabs", "model": "flux-1-1-pro", "input": {"prompt": PROMPT}, "deadline_s": DAY_S}
-        head = wire.post("/v1/generations", self.port, {"authorization": f"Bearer {self._key}"})
+        head = wire.post("/v1/generations", self.port, {"authorization": f"Bearer {self.key}"})
         request = wire.with_body(head, msgspec.json.encode(body))
         began, wanted = perf_counter(), len(self.provider.callbacks) + count
         tally = await send_all(self.ports, ORDERING, (request for _ in range(count)))
@@ -175,7 +191,7 @@ class Stage:
             "ARRIVALS_DATABASE": self.place.setting,
             "ARRIVALS_PORT": str(port),
             "ARRIVALS_PUBLIC_URL": self.url,
-            "ARRIVALS_API_KEY": self._key,
+            "ARRIVALS_API_KEY": self.key,
             "ARRIVALS_EACHLABS_API_KEY": "bench-eachlabs",
             "ARRIVALS_EACHLABS_BASE_URL": self.upstream.url,
             "ARRIVALS_EACHLABS_WEBHOOK_SECRET": self.secret,
