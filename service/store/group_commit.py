@@ -8,8 +8,10 @@ waited for, and nothing is promised too early. A block that fails is undone alon
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+import contextlib
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 import sqlite3
 from typing import TypeVar
 
@@ -17,6 +19,9 @@ import anyio
 
 T = TypeVar("T")
 
+LONGEST_LOG = 64 * 2**20  # bytes; SQLite itself begins its log anew at 4 MiB, but only when nobody reads from it
+READERS_MS = 200  # how long readers are waited for, so that it can
+GROWN = 1.25  # in vain; not tried again before the log has grown by so much
 MOST = 64  # blocks in one commit; a bound on how long the first of them waits
 LOOK_EVERY_S = 0.001  # for the right to write, while another process has it
 
@@ -31,10 +36,14 @@ class _Group:
 
 
 class Writer:
-    """Blocks on one connection, which is used by nobody else. `busy_s`: how long another process is waited for."""
+    """Blocks on one connection, which is used by nobody else.
 
-    def __init__(self, connection: sqlite3.Connection, busy_s: float) -> None:
+    `log`: the file's write-ahead log. `busy_s`: how long another process is waited for.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, log: Path, busy_s: float) -> None:
         self.connection = connection
+        self._log, self._long = log, LONGEST_LOG
         self._busy_s = busy_s
         self._turn = anyio.Lock(fast_acquire=True)
         self._group: _Group | None = None
@@ -128,13 +137,32 @@ class Writer:
 
     async def _commit(self, group: _Group) -> None:
         try:
-            await self.in_thread(lambda: self.connection.execute("COMMIT"))
+            await self.in_thread(self._write)
         except sqlite3.Error as error:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
             self._end(group, error)
         else:
             self._end(group, None)
+
+    def _write(self) -> None:
+        self.connection.execute("COMMIT")
+        if self._log_bytes() > self._long:
+            self._begin_the_log_anew()
+
+    def _begin_the_log_anew(self) -> None:
+        """Under load one reader begins before the last has ended, and without this the log would grow for ever."""
+        with contextlib.suppress(sqlite3.Error):  # what was committed stands; a broken disk shows at the next commit
+            self.connection.execute(f"PRAGMA busy_timeout={READERS_MS}")
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self.connection.execute("PRAGMA busy_timeout=0")
+        self._long = max(LONGEST_LOG, int(self._log_bytes() * GROWN))
+
+    def _log_bytes(self) -> int:
+        try:
+            return self._log.stat().st_size
+        except OSError:
+            return 0
 
     def _end(self, group: _Group, error: BaseException | None) -> None:
         group.ended, group.error, self._group = True, error, None

@@ -103,7 +103,8 @@ class SqliteDatabase(Bells):
         database = cls(path, clock)
         try:
             # Readers are made when they are needed; aiosqlite leaves its thread behind when it cannot connect.
-            database._writer = Writer(await anyio.to_thread.run_sync(_create, path), BUSY_MS / 1000)
+            connection = await anyio.to_thread.run_sync(_create, path)
+            database._writer = Writer(connection, path.with_name(f"{path.name}-wal"), BUSY_MS / 1000)
         except (sqlite3.Error, OSError) as error:
             await database.close()
             raise Unsuitable(f"cannot open the database {path}: {error}") from error

@@ -1,5 +1,6 @@
 """The SQLite driver's promises: all or nothing, one writer, readers that wait for nobody, bells that are not lost."""
 
+from contextlib import AsyncExitStack
 import sqlite3
 import stat
 import threading
@@ -7,6 +8,7 @@ import threading
 import anyio
 import pytest
 
+from service.store import group_commit
 from service.store import sqlite as room
 from service.store.base import Rejected, Unavailable, Unsuitable
 from service.store.group_commit import MOST
@@ -14,6 +16,7 @@ from service.store.sql import parse
 from service.store.sqlite import READERS, SqliteDatabase
 from tests.databases import opened
 
+LOG_BYTES = 400_000
 QUERIES = parse("""
 -- name: add
 INSERT INTO notes (text) VALUES (:text);
@@ -263,6 +266,49 @@ async def test_snapshot_stays_while_others_commit(notes):
         await add(notes, "two")
         assert before == await reading.fetch(QUERIES["all"])
     assert ["one", "two"] == await texts_in(notes)
+
+
+async def test_the_log_does_not_grow_for_ever_where_one_reader_begins_before_the_last_has_ended(notes, monkeypatch):
+    """SQLite alone goes back to its log's beginning only in a moment in which nobody reads from it."""
+    monkeypatch.setattr(group_commit, "LONGEST_LOG", LOG_BYTES)
+    notes._writer._long = LOG_BYTES
+    done, log = anyio.Event(), notes.path.with_name(f"{notes.path.name}-wal")
+
+    async def read_on():
+        async with AsyncExitStack() as last:
+            while not done.is_set():
+                view = AsyncExitStack()
+                tx = await view.enter_async_context(notes.reading())
+                await tx.fetch(QUERIES["count"])
+                await last.aclose()
+                last.push_async_exit(view)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(read_on)
+        for _ in range(60):
+            await add(notes, "x" * (LOG_BYTES // 10))
+        done.set()
+
+    assert log.stat().st_size < 3 * LOG_BYTES
+
+
+async def test_a_log_that_somebody_reads_from_for_long_is_begun_anew_later(notes, monkeypatch):
+    for name, value in (("LONGEST_LOG", LOG_BYTES), ("READERS_MS", 10)):
+        monkeypatch.setattr(group_commit, name, value)
+    notes._writer._long = LOG_BYTES
+    log = notes.path.with_name(f"{notes.path.name}-wal")
+    async with notes.reading() as tx:
+        await tx.fetch(QUERIES["count"])
+        for _ in range(15):
+            await add(notes, "x" * (LOG_BYTES // 10))
+        held = log.stat().st_size
+
+    for _ in range(15):
+        await add(notes, "x" * (LOG_BYTES // 10))
+
+    assert held > LOG_BYTES
+    assert log.stat().st_size < held
+    assert 30 == len(await texts_in(notes))
 
 
 async def test_one_reader_too_many_waits_for_a_place(notes):
