@@ -48,11 +48,15 @@ class Submissions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Share:
-    """How many requests may be sent as of `now`; `crowded`: orders wait that have no place in flight."""
+    """How many requests may be sent as of `now`.
+
+    `crowded`: orders wait that have no place in flight; `probing`: the breaker lets one through to see if it is over.
+    """
 
     requests: int
     now: Micros
     crowded: bool
+    probing: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +119,7 @@ async def claim_polls(tx: Tx, budgets: Mapping[AccountKey, Budget], limit: int, 
         now = share.now
         if share.requests > 0:
             rows = await tx.fetch(
-                SQL["claim_polls"],
+                SQL["claim_probe" if share.probing else "claim_polls"],
                 provider=key[0], account=key[1], now=now, lease_until=now + lease, limit=share.requests,
             )  # fmt: skip
             claimed += [from_row(row) for row in rows]
@@ -159,7 +163,7 @@ async def _take(tx: Tx, key: AccountKey, budget: Budget, turn: Turn, limit: int)
     spent = ledger.spend(budget, now, share, turn)
     probing = turn is Turn.POLL and passing is not None and share > 0
     await save_ledger(tx, spent.probed(now) if probing else spent)
-    return _Share(requests=share, now=now, crowded=submissions > places)
+    return _Share(requests=share, now=now, crowded=submissions > places, probing=probing)
 
 
 async def usual_of(tx: Tx, provider: str, model: str) -> Usual | None:

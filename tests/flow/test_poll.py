@@ -72,3 +72,19 @@ async def test_what_finished_teaches_when_to_ask(tools, upstream, clock, submitt
     claimed = await claim(tools, 10)
 
     assert 1 == len(claimed)
+
+
+async def test_who_opened_the_breaker_does_not_keep_it_open_for_others(tools, upstream, clock, submitted):
+    """One generation's trouble silences its account; the question that tries again goes to another."""
+    ill = await submitted()
+    clock.advance(300)
+    for _ in range(5):
+        upstream.answers.append((503, {"error": "down"}))
+        await poll(tools, await claim_one(tools, ill))
+    well = await submitted()
+    clock.advance(3600)
+    upstream.answers.append((200, POLLED))
+
+    assert 1 == await run_worker(tools, "poll")
+
+    assert "completed" == (await stored(tools, well)).status

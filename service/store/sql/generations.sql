@@ -164,6 +164,19 @@ WITH due AS (
 UPDATE generations SET poll_at = :lease_until WHERE id IN (SELECT id FROM due)
 RETURNING *;
 
+-- name: claim_probe
+-- Whether the provider answers again is found out by somebody it has answered before: whose own trouble opened the breaker, and
+-- who is due first therefore, would keep it open.
+WITH due AS (
+    SELECT id FROM generations
+     WHERE provider = :provider AND account = :account AND poll_at <= :now
+     ORDER BY poll_misses, poll_at, id
+     LIMIT :limit
+     /* pg: FOR UPDATE SKIP LOCKED */
+)
+UPDATE generations SET poll_at = :lease_until WHERE id IN (SELECT id FROM due)
+RETURNING *;
+
 -- name: claim_poll_of
 UPDATE generations SET poll_at = :lease_until WHERE id = :id RETURNING *;
 
