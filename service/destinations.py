@@ -8,8 +8,12 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from service.core.http import MAX_URL_CHARACTERS
+
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+MAX_REMEMBERED_CHARACTERS = 2048  # what is found out about a longer one is not kept: a cache counts URLs, not bytes
 
 
 class Destinations:
@@ -17,7 +21,13 @@ class Destinations:
 
     def __init__(self, allowed: Sequence[Network] = ()) -> None:
         self._allowed = tuple(allowed)
-        self.objection = lru_cache(maxsize=1024)(self._objection)  # a subscriber's URL is asked about at every delivery
+        self._remembered = lru_cache(maxsize=1024)(self._objection)  # a subscriber's URL is looked at in every delivery
+
+    def objection(self, url: str) -> str | None:
+        """What is wrong with a URL as it is written, before any name is resolved; None if nothing is."""
+        if len(url) > MAX_URL_CHARACTERS:
+            return f"the URL is longer than {MAX_URL_CHARACTERS} characters"
+        return self._objection(url) if len(url) > MAX_REMEMBERED_CHARACTERS else self._remembered(url)
 
     def permits(self, address: str, scheme: str) -> bool:
         """Whether a connection may go to this address."""
@@ -29,7 +39,6 @@ class Destinations:
         return scheme == "https" and ip.is_global and not ip.is_multicast and not _leads_elsewhere(ip)
 
     def _objection(self, url: str) -> str | None:
-        """What is wrong with a URL as it is written, before any name is resolved; None if nothing is."""
         try:
             parts = urlsplit(url)
             host, _ = parts.hostname, parts.port

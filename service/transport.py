@@ -22,7 +22,7 @@ import httpx
 from yarl import URL
 
 from service.core.http import HttpCall, HttpReply, is_good, joined
-from service.destinations import Destinations
+from service.destinations import MAX_REMEMBERED_CHARACTERS, Destinations
 
 CONNECT_TIMEOUT_S = 10.0
 REPLY_MAX_BYTES = 32 * 1024 * 1024  # a provider may inline an image in its answer
@@ -221,16 +221,22 @@ def _within(whole_s: float | None, connect_s: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=whole_s, connect=connect_s, sock_connect=connect_s)
 
 
-@lru_cache(maxsize=1024)
 def _url(text: str) -> URL:
     """The URL as it is written, what may not stand in one escaped and nothing else changed: some are signed.
 
     Raises httpx.InvalidURL.
     """
+    return _read_url(text) if len(text) > MAX_REMEMBERED_CHARACTERS else _remembered_url(text)
+
+
+def _read_url(text: str) -> URL:
     try:
         return URL(str(httpx.URL(text)), encoded=True)
     except ValueError as error:
         raise httpx.InvalidURL(str(error)) from error
+
+
+_remembered_url = lru_cache(maxsize=1024)(_read_url)
 
 
 async def _pieces(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:

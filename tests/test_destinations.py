@@ -2,11 +2,13 @@
 
 import ipaddress
 import socket
+import tracemalloc
 
 import pytest
 
 from service.destinations import Destinations
 from service.transport import NotSent, Reason, Transport
+from service.transport import _url as transport_url
 from tests.peers import OK, Peer, call_of, listening
 
 BLOCKED = [
@@ -130,3 +132,38 @@ async def test_name_of_which_no_address_is_permitted_says_so():
     with pytest.raises(NotSent, match="localhost resolves to no address that may be called"):
         await transport.deliver(call_of("https://localhost"), 5, 100)
     await transport.close()
+
+
+@pytest.fixture
+def remembered():
+    """How much memory is held by what was remembered of URLs of this length, once they are gone."""
+
+    def held(length, ask, count=20):
+        tracemalloc.start()
+        try:
+            for number in range(count):
+                ask(f"https://app.example/{number}".ljust(length, "x"))
+            return tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+
+    return held
+
+
+def test_a_url_has_a_bound():
+    longest = "https://app.example/".ljust(8192, "x")
+    assert Destinations().objection(longest) is None
+    assert "the URL is longer than 8192 characters" == Destinations().objection(longest + "x")
+
+
+def test_what_was_found_out_about_long_urls_is_not_kept(remembered):
+    """Neither about those that are refused, nor about those that are only long."""
+    destinations = Destinations()
+    assert remembered(1_000_000, destinations.objection) < 100_000
+    # What Python itself remembers of the last of them is there in any case.
+    assert remembered(8000, destinations.objection, count=1000) < 4_000_000
+
+
+def test_a_long_url_of_a_call_is_read_and_not_kept(remembered):
+    assert remembered(5000, transport_url, count=1000) < 8_000_000
+    assert "/" + "x" * 5000 == transport_url("https://app.example/" + "x" * 5000).path

@@ -1,8 +1,21 @@
 """HTTP messages as values. Nothing here sends, receives or interprets one."""
 
 from collections.abc import Iterable, Mapping
+from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct, field
+
+MAX_URL_CHARACTERS = 8192  # https://www.rfc-editor.org/rfc/rfc9110#section-4.1 wants 8000 octets to be taken
+
+
+def split_url(url: str) -> SplitResult:
+    """The parts of a URL that somebody else wrote. Raises ValueError.
+
+    `urlsplit` remembers whole URLs by their number, so that a few long ones would take up memory for ever.
+    """
+    if len(url) > MAX_URL_CHARACTERS:
+        raise ValueError(f"the URL is longer than {MAX_URL_CHARACTERS} characters")
+    return urlsplit(url)
 
 
 class HttpCall(Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 import structlog
 
+from service.core.bounds import bounded
 from service.core.cadence import Usual, first_usual
 from service.core.event import Event, event_about
 from service.core.generation import Generation, Origin, Status
@@ -90,7 +91,8 @@ async def _set_aside(tools: Tools, seen: Observation, error: Exception) -> None:
 
 async def _settle(tools: Tools, seen: Sequence[Observation]) -> list[Finding]:
     async with tools.store.transaction() as tx:
-        seen = [await keep(tools, tx, observation) for observation in seen]
+        within = [replace(observation, reading=bounded(observation.reading)) for observation in seen]
+        seen = [await keep(tools, tx, observation) for observation in within]
         batch = _Batch(
             known=await generations.to_settle(tx, [observation.generation_id for observation in seen]),
             read_before=await observations.read_already(tx, [one.webhook_id for one in seen if one.webhook_id]),

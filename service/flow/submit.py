@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 
+from service.core.bounds import bounded_failure
 from service.core.cadence import after_miss_s
 from service.core.failure import Failure, FailureCode, because
 from service.core.generation import Generation, Origin, Status, VerifiedBy
@@ -249,9 +250,9 @@ async def _try_again(tools: Tools, group: Group, failure: Failure) -> None:
 async def _return(tools: Tools, group: Group, wait_s: float, failure: Failure) -> int:
     """How many went back."""
     async with tools.store.transaction() as tx:
-        moment = tools.now() + micros(wait_s)
+        moment, kept = tools.now() + micros(wait_s), bounded_failure(failure)
         returned = [
-            await generations.return_to_pending(tx, known.generation.id, moment, failure, tries=known.submit_tries)
+            await generations.return_to_pending(tx, known.generation.id, moment, kept, tries=known.submit_tries)
             for known in group
         ]
     return sum(returned)

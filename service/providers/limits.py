@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 import re
 from typing import Any
-from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
 from service.core.failure import Failure, FailureCode, because
+from service.core.http import split_url
 
 MEGABYTE = 1024 * 1024
 _DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w.+=-]+)*,", re.ASCII)
@@ -230,7 +230,7 @@ def _too_large(item: Any, megabytes: float | None) -> str | None:
 
 def _ending(url: str) -> str:
     try:
-        ending = urlsplit(url).path.rpartition(".")[2].lower()
+        ending = split_url(url).path.rpartition(".")[2].lower()
     except ValueError:
         return ""
     return ending if ending in IMAGE_ENDINGS else ""

@@ -6,10 +6,10 @@ from decimal import Decimal
 import math
 import re
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from service.core.generation import Cost, Output, Status
-from service.core.http import HttpCall
+from service.core.http import MAX_URL_CHARACTERS, HttpCall, split_url
 from service.core.wire import SECOND, Micros, from_json, to_json
 from service.providers.base import DOT_SEGMENTS, Account, Unreadable
 
@@ -137,7 +137,7 @@ def urls(value: Any, depth: int = 0) -> Iterator[str]:
 def kind_of(url: str) -> str:
     """What a URL's file extension says it is; `file` where it says nothing."""
     try:
-        path = urlsplit(url).path
+        path = split_url(url).path
     except ValueError:
         return "file"
     return EXTENSIONS.get(path.rpartition(".")[2].lower(), "file")
@@ -181,6 +181,8 @@ def inline(content: str) -> tuple[Output, ...]:
 
 
 def _joined(base_url: str, url: str) -> str | None:
+    if len(url) > MAX_URL_CHARACTERS:
+        return url  # an inline output, or one that nobody keeps
     try:
         return urljoin(base_url + "/", url)
     except ValueError:
@@ -195,7 +197,7 @@ def same_origin(url: str, base_url: str) -> bool:
 
 def _origin(url: str) -> tuple[str, str | None, int | None] | None:
     try:
-        parts = urlsplit(url)
+        parts = split_url(url)
         return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
     except ValueError:
         return None

@@ -279,3 +279,10 @@ async def test_the_answer_is_waited_for_from_when_the_input_was_there(tools, clo
 
     assert [0] == overdue
     assert Status.SUBMITTED == (await stored(tools, generation_id)).status
+
+
+async def test_an_input_whose_url_is_too_long_is_refused(submitted_with):
+    generation = await submitted_with("https://cdn.example/" + "x" * 8192)
+
+    assert unreachable(generation)
+    assert "the URL is longer than 8192 characters" in generation.failure.message

@@ -156,3 +156,13 @@ async def test_every_form_of_a_data_uri_is_kept_as_what_it_says(tools, submitted
 
     assert KeptOutput(content_type=content_type, content=content) == await kept(tools, generation)
     assert content_type == (await stored(tools, generation.id)).outputs[0].content_type
+
+
+async def test_an_output_whose_url_is_too_long_is_dropped_and_said(tools, ordered):
+    generation = await stored(tools, await ordered(**PICTURE))
+    await settle(tools, [heard(tools, generation, "https://cdn.example/1", "https://cdn.example/".ljust(9000, "x"))])
+
+    assert ["https://cdn.example/1"] == [one.url for one in (await stored(tools, generation.id)).outputs]
+    async with tools.store.reading() as tx:
+        (told,) = await observations.observations_of(tx, generation.id)
+    assert ["output 1 was dropped: its URL has 9000 characters"] == from_json(told["reading"])["notes"]

@@ -331,9 +331,9 @@ async def test_an_order_of_a_route_that_is_gone_keeps_nobody_waiting(tools, upst
 
 
 class _FillsTheDisk:
-    """The provider accepts, with an id that needs more room than there is left just then."""
+    """The provider refuses, in words that need more room than there is left just then."""
 
-    external_id = "el-" + "1" * 50_000
+    words = "☂" * 4000
 
     def __init__(self, connection):
         self._connection = connection
@@ -345,13 +345,13 @@ class _FillsTheDisk:
     async def __call__(self, scope, receive, send):
         """The answer."""
         self.leave(1)
-        await JSONResponse({**ACCEPTED, "predictionID": self.external_id})(scope, receive, send)
+        await JSONResponse({"error": self.words}, 400)(scope, receive, send)
 
 
 async def test_an_answer_is_kept_in_hand_until_the_database_takes_it(sqlite, clock, transport, upstream):
     """The disk is full at the moment of the answer, which can be had only once; with space again it is written down."""
     tools = tools_over(sqlite, transport, clock, upstream.url)
-    generation_id = (await order(tools, Asked(**ASKED))).id
+    generation_id = (await order(tools, Asked(**ASKED, metadata={"told again": "☂" * 5000}))).id
     answer = _FillsTheDisk(sqlite._writer.connection)
     upstream.answers.append(answer)
 
@@ -364,7 +364,7 @@ async def test_an_answer_is_kept_in_hand_until_the_database_takes_it(sqlite, clo
         sqlite.ring("settled")
 
     generation = await stored(tools, generation_id)
-    assert (Status.SUBMITTED, answer.external_id) == (generation.status, generation.external_id)
+    assert (Status.FAILED, answer.words) == (generation.status, generation.failure.message)
     assert 1 == len(upstream.asked)
 
 

@@ -272,3 +272,10 @@ def test_key_is_for_its_own_origin_only(url, same):
 
 def test_origin_that_cannot_be_read_is_no_origin():
     assert not shapes.same_origin("https://[", "https://[")
+
+
+def test_a_url_that_is_too_long_to_be_kept_is_handed_on_unread():
+    """What was read of it would be remembered for ever, and it is dropped before it is kept."""
+    long = f"{OWN}/".ljust(9000, "x") + ".png"
+
+    assert (Output(kind="file", url=long),) == shapes.outputs([long], OWN)
