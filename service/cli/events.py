@@ -33,7 +33,7 @@ def list_page(limit: int, as_program: bool, url: str | None, key: str | None, **
         as_json(page)
         return
     show_table([summary(event) for event in page["data"]])
-    if len(page["data"]) == limit:
+    if page["more"]:
         click.echo(f"go on with --after {page['next']}", err=True)
 
 

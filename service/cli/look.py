@@ -22,6 +22,11 @@ def show_command(generation_id: str, as_program: bool, url: str | None, key: str
     """One generation and everything that happened to it, in order."""
     with service_at(url, key) as service:
         told = service.get(path("generations", generation_id, "timeline"))
+        following = told["next"]
+        while following is not None:
+            page = service.get(path("generations", generation_id, "timeline"), {"after": following})
+            told["data"] += page["data"]
+            following = told["next"] = page["next"]
     if as_program:
         as_json(told)
         return

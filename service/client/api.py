@@ -158,11 +158,14 @@ class Client:
         return Stream(connect, after, until=until, on_lost=on_lost, on_back=on_back)
 
     def _last_cursor(self, after: str, filters: Mapping[str, str]) -> str:
+        last = after
         while True:
             page = self.get(path("events"), {**filters, "after": after, "limit": PAGE})
             after = page["next"]
-            if len(page["data"]) < PAGE:
-                return after
+            if page["data"]:
+                last = after  # behind an empty page a stream says nothing
+            if not page["more"]:
+                return last
 
     # ------------------------------------------------------------ the rest
 

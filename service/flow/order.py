@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import structs
 
+from service.core.bounds import metadata_objection
 from service.core.failure import Failure
 from service.core.generation import Generation, Status
 from service.core.wire import canonical_json, micros, to_json
@@ -155,6 +156,9 @@ def _generation(tools: Tools, asked: Asked) -> Scheduled:
         objection = tools.transport.destinations.objection(asked.callback_url)
         if objection:
             raise Unorderable("callback_url", objection)
+    objection = metadata_objection(asked.metadata)
+    if objection:
+        raise Unorderable("metadata", objection)
     wait_s = asked.deadline_s if asked.deadline_s is not None else route.ceiling_of(asked.model) + SLACK_S
     if not 0 < wait_s <= LONGEST_DEADLINE_S:
         raise Unorderable("deadline_s", f"must be more than 0 and at most {LONGEST_DEADLINE_S:.0f} seconds")

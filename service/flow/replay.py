@@ -4,7 +4,7 @@ A replay is a row that says where it stands. Each turn does one batch and writes
 on from there. Nothing that was announced is ever changed by one; it can only add what was missing.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from msgspec import structs
@@ -31,7 +31,7 @@ BATCH = 200
 LEASE_S = 60.0
 UNREADABLE, UNSETTLED, VERIFIED, UNVERIFIED = "unreadable", "unsettled", "verified", "unverified"
 
-Step = Callable[[Tools, Replay, int], Awaitable[Replay]]
+Step = Callable[[Tools, Replay, int], Awaitable[tuple[Replay, bool]]]  # where it stands, whether there is more
 
 
 class NotReplayable(Exception):
@@ -91,16 +91,16 @@ async def replay(tools: Tools, claimed: Replay) -> None:
     """One batch of one replay."""
     size = BATCH if claimed.rate_per_s is None else max(1, min(BATCH, int(claimed.rate_per_s)))
     try:
-        after = await STEPS[claimed.what](tools, claimed, size)
+        after, more = await STEPS[claimed.what](tools, claimed, size)
     except Unavailable:
         raise  # its lease brings it back
     except Canceled:
         return
     except Exception as error:
         log.exception("replay_failed", replay_id=claimed.id)
-        after = replace(claimed, status=Progress.FAILED, failed_because=type(error).__name__)
+        after, more = replace(claimed, status=Progress.FAILED, failed_because=type(error).__name__), False
     now, did = tools.now(), after.done - claimed.done
-    if after.status is Progress.RUNNING and did < size:
+    if after.status is Progress.RUNNING and not more:
         after = replace(after, status=Progress.FINISHED)
     running = after.status is Progress.RUNNING
     pause = did / claimed.rate_per_s if claimed.rate_per_s else 0.0
@@ -113,18 +113,18 @@ async def replay(tools: Tools, claimed: Replay) -> None:
     )
 
 
-async def _webhooks(tools: Tools, claimed: Replay, size: int) -> Replay:
+async def _webhooks(tools: Tools, claimed: Replay, size: int) -> tuple[Replay, bool]:
     async with tools.store.reading() as tx:
-        stored = await replays.webhooks(tx, claimed, size)
-        seen = await _seen_again(tools, tx, stored)
+        page = await replays.webhooks(tx, claimed, size)
+        seen = await _seen_again(tools, tx, page.items)
         if claimed.dry_run:
-            return claimed.after(await _would_be(tx, seen), _last(stored, claimed.cursor))
+            return claimed.after(await _would_be(tx, seen), _last(page.items, claimed.cursor)), page.more
     results = await settle_each(tools, seen)
     names = [
         UNSETTLED if isinstance(result, Exception) else _name(one, result)
         for one, result in zip(seen, results, strict=True)
     ]
-    return claimed.after(names, _last(stored, claimed.cursor))
+    return claimed.after(names, _last(page.items, claimed.cursor)), page.more
 
 
 async def replay_one(tools: Tools, webhook_id: str, *, dry_run: bool) -> str:
@@ -141,7 +141,7 @@ async def replay_one(tools: Tools, webhook_id: str, *, dry_run: bool) -> str:
     return _name(seen[0], (await settle(tools, seen))[0])
 
 
-async def _seen_again(tools: Tools, tx: Tx, stored: list[StoredWebhook]) -> list[Observation]:
+async def _seen_again(tools: Tools, tx: Tx, stored: Sequence[StoredWebhook]) -> list[Observation]:
     """As a worker reads them, but now."""
     about = await generations.asked_by_ids(tx, [webhook.generation_id for webhook in stored])
     members = await members_of(tx, about)
@@ -176,15 +176,15 @@ def _name(seen: Observation, finding: str) -> str:
     return UNREADABLE if seen.unreadable_because else str(finding)
 
 
-def _last(stored: list[StoredWebhook], cursor: str) -> str:
+def _last(stored: Sequence[StoredWebhook], cursor: str) -> str:
     return stored[-1].id if stored else cursor
 
 
-async def _quarantine(tools: Tools, claimed: Replay, size: int) -> Replay:
+async def _quarantine(tools: Tools, claimed: Replay, size: int) -> tuple[Replay, bool]:
     """Verified with the secrets of today; who is vouched for now is read like any other."""
     async with tools.store.reading() as tx:
-        stored = await replays.webhooks(tx, claimed, size)
-    verified = {webhook.id: verify_again(tools, webhook) for webhook in stored}
+        page = await replays.webhooks(tx, claimed, size)
+    verified = {webhook.id: verify_again(tools, webhook) for webhook in page.items}
     names = [VERIFIED if good is not None else UNVERIFIED for good in verified.values()]
     if not claimed.dry_run:
         async with tools.store.transaction() as tx:
@@ -192,27 +192,27 @@ async def _quarantine(tools: Tools, claimed: Replay, size: int) -> Replay:
                 if good is not None:
                     await replays.release(tx, webhook_id, good.verified_by)
         tools.store.ring("read")
-    return claimed.after(names, _last(stored, claimed.cursor))
+    return claimed.after(names, _last(page.items, claimed.cursor)), page.more
 
 
-async def _events(tools: Tools, claimed: Replay, size: int) -> Replay:
+async def _events(tools: Tools, claimed: Replay, size: int) -> tuple[Replay, bool]:
     async with tools.store.transaction() as tx:
-        found = await events.after(tx, int(claimed.cursor), size, _wanted(claimed.filters))
+        page = await events.behind(tx, int(claimed.cursor), size, _wanted(claimed.filters))
         only = await recipients(tx, claimed.filters.subscriber)
         names: list[str] = []
-        for position, event in found:
+        for position, event in page.found:
             due = await due_again(tools, tx, event, position, only, missed=claimed.filters.missed)
             names.append(
                 Outcome.REDELIVERED if due else Outcome.REACHED if claimed.filters.missed else Outcome.UNWANTED
             )
             if not claimed.dry_run:
                 await deliveries.insert(tx, due)
-        after = claimed.after(names, str(found[-1][0]) if found else claimed.cursor)
+        after = claimed.after(names, str(page.position))
         # In one transaction with the deliveries: a batch is never sent twice because its end was not written down.
         if not await replays.save(tx, claimed, after):
             raise Canceled
     tools.store.ring("deliver")
-    return after
+    return after, page.more
 
 
 STEPS: Mapping[What, Step] = {What.WEBHOOKS: _webhooks, What.QUARANTINE: _quarantine, What.EVENTS: _events}

@@ -1,45 +1,72 @@
-"""Everything that is known to have happened to one generation, in order."""
+"""Everything that is known to have happened to one generation, in order, page by page."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from service.core.event import public
-from service.core.wire import Micros, from_json, rfc3339
+from service.core.wire import from_json, rfc3339
 from service.flow.tools import Tools
-from service.store import deliveries, events, generations, observations
-from service.store.base import Row
-from service.store.deliveries import Attempt, Delivery
-from service.store.observations import StoredWebhook
+from service.store import generations, webhook_lists
+from service.store import timeline as store
+from service.store.base import Row, Tx
+from service.store.timeline import KINDS, Place
+from service.store.webhook_lists import WebhookFacts
 
-# What follows from what, for things that happened at the same microsecond.
-ORDER = ("webhook", "observation", "event", "delivery", "attempt")
+BEGINNING = Place()
+MAX_ENTRIES = 200
 
 
-async def timeline(tools: Tools, generation_id: str) -> dict[str, Any]:
-    """`{"generation": …, "data": [{"at", "what", "facts"}, …]}`. Raises Missing."""
+async def timeline(
+    tools: Tools, generation_id: str, behind: Place = BEGINNING, limit: int = MAX_ENTRIES
+) -> dict[str, Any]:
+    """`{"generation": …, "data": [{"at", "what", "facts"}, …], "next": …}`. Raises Missing."""
     async with tools.store.reading() as tx:
         generation = (await generations.by_id(tx, generation_id)).generation
-        happened: list[tuple[Micros, str, dict[str, Any]]] = [
-            *(
-                (row["at"], "observation", _observation(row))
-                for row in await observations.observations_of(tx, generation_id)
-            ),
-            *(
-                (seen.received_at, "webhook", _webhook(seen))
-                for seen in await observations.webhooks_of(tx, generation_id)
-            ),
-            *(
-                (event.at, "event", {"id": event.id, "type": event.type})
-                for event in await events.events_of(tx, generation_id)
-            ),
-            *(
-                (due.created_at, "delivery", _delivery(due))
-                for due in await deliveries.of_generation(tx, generation_id)
-            ),
-            *((tried.at, "attempt", _attempt(tried)) for tried in await deliveries.attempts_of(tx, generation_id)),
-        ]
-    happened.sort(key=lambda entry: (entry[0], ORDER.index(entry[1])))
-    entries = [{"at": rfc3339(at), "what": what, "facts": facts} for at, what, facts in happened]
-    return {"generation": public(generation), "data": entries}
+        page = await store.places(tx, generation_id, behind, limit)
+        facts = await _facts(tx, page.items)
+    entries = [
+        {"at": rfc3339(place.at), "what": KINDS[place.kind], "facts": facts[place.kind, place.id, place.number]}
+        for place in page.items
+    ]
+    return {
+        "generation": public(generation),
+        "data": entries,
+        "next": written(page.items[-1]) if page.more else None,
+    }
+
+
+def written(place: Place) -> str:
+    """A place as a cursor."""
+    return f"{place.at}.{place.kind}.{place.number}.{place.id}"
+
+
+def read_place(cursor: str) -> Place:
+    """The place that a cursor names. Raises ValueError."""
+    at, kind, number, name = cursor.split(".", 3)
+    if not all(part.isdecimal() and part.isascii() and len(part) <= 18 for part in (at, kind, number)):  # noqa: PLR2004 - what fits into 63 bits
+        raise ValueError(cursor)
+    return Place(int(at), int(kind), int(number), name)
+
+
+async def _facts(tx: Tx, found: Sequence[Place]) -> dict[tuple[int, str, int], dict[str, Any]]:
+    """What is told of each entry, by its kind, its id and its number."""
+    told: dict[tuple[str, str, int], dict[str, Any]] = {}
+    webhooks = [place.id for place in found if KINDS[place.kind] == "webhook"]
+    for seen in await webhook_lists.facts_of(tx, webhooks):
+        told["webhook", seen.id, 0] = _webhook(seen)
+    for row in await store.observations_at(tx, found):
+        told["observation", row["id"], 0] = _observation(row)
+    for row in await store.events_at(tx, found):
+        told["event", row["id"], 0] = {"id": row["id"], "type": row["type"]}
+    for row in await store.deliveries_at(tx, found):
+        told["delivery", row["id"], 0] = _delivery(row)
+    for row in await store.attempts_at(tx, found):
+        told["attempt", row["delivery_id"], row["number"]] = _attempt(row)
+    return {(place.kind, place.id, place.number): told[KINDS[place.kind], place.id, _number(place)] for place in found}
+
+
+def _number(place: Place) -> int:
+    return place.number if KINDS[place.kind] == "attempt" else 0
 
 
 def _observation(row: Row) -> dict[str, Any]:
@@ -55,36 +82,36 @@ def _observation(row: Row) -> dict[str, Any]:
     }
 
 
-def _webhook(stored: StoredWebhook) -> dict[str, Any]:
+def _webhook(stored: WebhookFacts) -> dict[str, Any]:
     return {
         "id": stored.id,
         "verified_by": stored.verified_by,
         "refused_because": stored.refused_because,
         "finding": stored.finding,
         "unreadable_because": stored.unreadable_because,
-        "bytes": len(stored.webhook.body),
+        "bytes": stored.size,
     }
 
 
-def _delivery(delivery: Delivery) -> dict[str, Any]:
+def _delivery(row: Row) -> dict[str, Any]:
     return {
-        "id": delivery.id,
-        "event_id": delivery.event_id,
-        "subscriber_id": delivery.subscriber_id,
-        "url": delivery.url,
-        "attempts": delivery.attempts,
-        "next_attempt_at": rfc3339(delivery.attempt_at),
-        "delivered_at": rfc3339(delivery.delivered_at),
-        "given_up_at": rfc3339(delivery.given_up_at),
+        "id": row["id"],
+        "event_id": row["event_id"],
+        "subscriber_id": row["subscriber_id"],
+        "url": row["url"],
+        "attempts": row["attempts"],
+        "next_attempt_at": rfc3339(row["attempt_at"]),
+        "delivered_at": rfc3339(row["delivered_at"]),
+        "given_up_at": rfc3339(row["given_up_at"]),
     }
 
 
-def _attempt(attempt: Attempt) -> dict[str, Any]:
+def _attempt(row: Row) -> dict[str, Any]:
     return {
-        "delivery_id": attempt.delivery_id,
-        "number": attempt.number,
-        "duration_s": attempt.duration_s,
-        "http_status": attempt.http_status,
-        "error": attempt.error,
-        "answer": attempt.answer,
+        "delivery_id": row["delivery_id"],
+        "number": row["number"],
+        "duration_s": row["duration_s"],
+        "http_status": row["http_status"],
+        "error": row["error"],
+        "answer": row["answer"],
     }

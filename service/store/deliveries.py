@@ -9,9 +9,11 @@ from service.core.admission import Breaker, deal, debt
 from service.core.wire import SECOND, Micros, to_json
 from service.store import subscribers
 from service.store.base import Row, Tx, one
+from service.store.pages import Page
 from service.store.sql import load
 
 SQL = load("deliveries")
+MAX_TRIES = 200  # of one delivery, as it is shown; the schedule makes ten, people may ask for any number
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
@@ -206,17 +208,18 @@ async def by_id(tx: Tx, delivery_id: str) -> Delivery:
     return _delivery(await one(tx, SQL["delivery_by_id"], id=delivery_id))
 
 
-async def listed(tx: Tx, subscriber_id: str, standing: str | None, limit: int, before: str) -> list[Delivery]:
+async def listed(tx: Tx, subscriber_id: str, standing: str | None, limit: int, before: str) -> Page[Delivery]:
     """One page of a subscriber's deliveries, newest first; `standing`: waiting, delivered or given_up."""
     rows = await tx.fetch(
-        SQL["list_deliveries"], subscriber_id=subscriber_id, standing=standing, limit=limit, before=before
+        SQL["list_deliveries"], subscriber_id=subscriber_id, standing=standing, limit=limit + 1, before=before
     )
-    return [_delivery(row) for row in rows]
+    return Page.of([_delivery(row) for row in rows], limit)
 
 
-async def attempts_at(tx: Tx, delivery_id: str) -> list[Attempt]:
-    """Every attempt of one delivery in order."""
-    return [Attempt(**row) for row in await tx.fetch(SQL["attempts_at"], delivery_id=delivery_id)]
+async def attempts_at(tx: Tx, delivery_id: str, limit: int = MAX_TRIES) -> list[Attempt]:
+    """The latest attempts of one delivery in order."""
+    rows = await tx.fetch(SQL["attempts_at"], delivery_id=delivery_id, limit=limit)
+    return [Attempt(**row) for row in reversed(rows)]
 
 
 async def attempt_now(tx: Tx, delivery_id: str, now: Micros) -> None:

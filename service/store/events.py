@@ -8,9 +8,12 @@ from service.core.event import Event, EventType
 from service.core.wire import Micros
 from service.store.base import Row, Tx, one
 from service.store.generations import NEVER
+from service.store.pages import Loading
 from service.store.sql import load
 
 SQL = load("events")
+LIST = Loading(measure=SQL["list_events"], load=SQL["events_listed"], key="position")
+MAX_SEARCHED = 5000  # events that one look passes by: it may be made where others wait for it
 
 
 async def append(tx: Tx, events: Sequence[Event]) -> dict[str, int]:
@@ -69,10 +72,32 @@ class Wanted:
 EVERY = Wanted()
 
 
-async def after(tx: Tx, position: int, limit: int, wanted: Wanted = EVERY) -> list[tuple[int, Event]]:
-    """The events behind a position, oldest first, each with its own."""
-    rows = await tx.fetch(SQL["list_events"], after=position, limit=limit, **wanted.values())
-    return [(row["position"], _from_row(row)) for row in rows]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """What was found behind a position, each with its own, and the position up to which was looked.
+
+    `more`: behind that there is something that was not looked at.
+    """
+
+    found: Sequence[tuple[int, Event]]
+    position: int
+    more: bool
+
+
+async def behind(tx: Tx, position: int, limit: int, wanted: Wanted = EVERY) -> Behind:
+    """The events behind a position, oldest first.
+
+    One look is bounded, in the events that it passes by too: who wants what is rare goes on from where it stopped.
+    """
+    newest = await last_position(tx)
+    through = min(newest, position + MAX_SEARCHED)
+    page = await LIST.page(tx, limit, {"after": position, "through": through, **wanted.values()})
+    reached = page.items[-1]["position"] if page.more else max(position, through)
+    return Behind(
+        found=[(row["position"], _from_row(row)) for row in page.items],
+        position=reached,
+        more=page.more or through < newest,
+    )
 
 
 async def count(tx: Tx, wanted: Wanted) -> int:

@@ -11,9 +11,11 @@ from service.core.failure import Failure
 from service.core.generation import Asked, Cost, Generation, Held, Origin, Output, Status, VerifiedBy
 from service.core.wire import Micros, from_json, to_json
 from service.store.base import Missing, Overtaken, Row, Tx, one
+from service.store.pages import Loading, Page, of_rows
 from service.store.sql import load
 
 SQL = load("generations")
+LIST = Loading(measure=SQL["list_generations"], load=SQL["generations_listed"])
 LAST = "zzz"  # sorts after every id, also where a locale sorts signs before letters
 NEVER: Micros = 2**62
 MUCH_BYTES = 256 * 1024  # of an order: takes about a millisecond to write
@@ -173,10 +175,10 @@ async def save(tx: Tx, changed: Sequence[Scheduled]) -> None:
         raise Overtaken(f"{len(changed) - written} of {len(changed)} generations were saved by somebody else")
 
 
-async def listed(tx: Tx, listing: Listing) -> list[Generation]:
+async def listed(tx: Tx, listing: Listing) -> Page[Generation]:
     """One page, newest first."""
-    values = {name: getattr(listing, name) for name in Listing.__slots__}
-    return [from_row(row).generation for row in await tx.fetch(SQL["list_generations"], **values)]
+    values = {name: getattr(listing, name) for name in Listing.__slots__ if name != "limit"}
+    return of_rows(await LIST.page(tx, listing.limit, values), lambda row: from_row(row).generation)
 
 
 async def return_to_pending(

@@ -1,7 +1,6 @@
 """Stored webhooks and observations ↔ rows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from msgspec import Struct, structs
@@ -12,10 +11,11 @@ from service.core.http import InboundWebhook
 from service.core.observation import Finding, Observation
 from service.core.wire import Micros, from_json, to_json
 from service.store.base import Row, Tx, one
-from service.store.generations import LAST, NEVER
+from service.store.pages import Loading
 from service.store.sql import load
 
 SQL = load("observations")
+TO_READ = Loading(measure=SQL["unread_webhooks"], load=SQL["webhooks_measured"])
 
 
 class StoredWebhook(Struct, frozen=True, kw_only=True):
@@ -36,20 +36,6 @@ class StoredWebhook(Struct, frozen=True, kw_only=True):
     read_at: Micros | None = None
     finding: Finding | None = None
     unreadable_because: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookListing:
-    """Which stored webhooks a list shows; None is any. Newest first, from before the id `before`."""
-
-    provider: str | None = None
-    generation_id: str | None = None
-    finding: str | None = None
-    verification: str | None = None  # yes | no
-    since: Micros = 0
-    until: Micros = NEVER
-    before: str = LAST
-    limit: int = 50
 
 
 def webhook_from_row(row: Row) -> StoredWebhook:
@@ -98,19 +84,13 @@ async def trim_quarantine(tx: Tx, keep: int) -> None:
 
 
 async def unread(tx: Tx, limit: int) -> list[StoredWebhook]:
-    """Accepted webhooks nobody has read yet, oldest first."""
-    return [webhook_from_row(row) for row in await tx.fetch(SQL["unread_webhooks"], limit=limit)]
+    """Accepted webhooks nobody has read yet, oldest first, as many as are loaded at once."""
+    return [webhook_from_row(row) for row in (await TO_READ.page(tx, limit, {})).items]
 
 
 async def webhook_by_id(tx: Tx, webhook_id: str) -> StoredWebhook:
     """One stored webhook. Raises Missing."""
     return webhook_from_row(await one(tx, SQL["webhook_by_id"], id=webhook_id))
-
-
-async def listed(tx: Tx, listing: WebhookListing) -> list[StoredWebhook]:
-    """One page, newest first."""
-    values = {name: getattr(listing, name) for name in WebhookListing.__slots__}
-    return [webhook_from_row(row) for row in await tx.fetch(SQL["list_webhooks"], **values)]
 
 
 async def webhooks_of(tx: Tx, generation_id: str) -> list[StoredWebhook]:

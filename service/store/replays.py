@@ -9,10 +9,13 @@ from service.core.generation import VerifiedBy
 from service.core.wire import Micros, from_json, to_json
 from service.store.base import Row, Tx, one
 from service.store.generations import LAST, NEVER
+from service.store.observations import SQL as WEBHOOKS
 from service.store.observations import StoredWebhook, webhook_from_row
+from service.store.pages import Loading, Page, of_rows
 from service.store.sql import load
 
 SQL = load("replays")
+TO_REPLAY = Loading(measure=SQL["webhooks_to_replay"], load=WEBHOOKS["webhooks_measured"])
 
 
 class What(StrEnum):
@@ -115,9 +118,10 @@ async def by_id(tx: Tx, replay_id: str) -> Replay:
     return _from_row(await one(tx, SQL["replay_by_id"], id=replay_id))
 
 
-async def listed(tx: Tx, limit: int, before: str = LAST) -> list[Replay]:
+async def listed(tx: Tx, limit: int, before: str = LAST) -> Page[Replay]:
     """One page, newest first."""
-    return [_from_row(row) for row in await tx.fetch(SQL["list_replays"], before=before, limit=limit)]
+    found = await tx.fetch(SQL["list_replays"], before=before, limit=limit + 1)
+    return Page.of([_from_row(row) for row in found], limit)
 
 
 async def claim(tx: Tx, limit: int, lease: Micros) -> list[Replay]:
@@ -168,10 +172,11 @@ async def count_webhooks(tx: Tx, replay: Replay) -> int:
     return counted
 
 
-async def webhooks(tx: Tx, replay: Replay, limit: int) -> list[StoredWebhook]:
-    """Its next webhooks, in the order of their arrival."""
-    rows = await tx.fetch(SQL["webhooks_to_replay"], cursor=replay.cursor, limit=limit, **_webhook_values(replay))
-    return [webhook_from_row(row) for row in rows]
+async def webhooks(tx: Tx, replay: Replay, limit: int) -> Page[StoredWebhook]:
+    """Its next webhooks, in the order of their arrival, as many as are loaded at once."""
+    return of_rows(
+        await TO_REPLAY.page(tx, limit, {"cursor": replay.cursor, **_webhook_values(replay)}), webhook_from_row
+    )
 
 
 async def release(tx: Tx, webhook_id: str, verified_by: VerifiedBy | None) -> bool:

@@ -8,9 +8,11 @@ from service.core.event import EventType
 from service.core.wire import Micros, from_json, to_json
 from service.store.base import Row, Tx, one
 from service.store.generations import LAST
+from service.store.pages import Loading, Page, of_rows
 from service.store.sql import load
 
 SQL = load("subscribers")
+LIST = Loading(measure=SQL["list_subscribers"], load=SQL["subscribers_listed"])
 MAX_IN_FLIGHT = 10
 
 
@@ -97,9 +99,9 @@ async def by_id(tx: Tx, subscriber_id: str) -> Subscriber:
     return _from_row(await one(tx, SQL["subscriber_by_id"], id=subscriber_id))
 
 
-async def listed(tx: Tx, limit: int, before: str = LAST) -> list[Subscriber]:
+async def listed(tx: Tx, limit: int, before: str = LAST) -> Page[Subscriber]:
     """One page, newest first."""
-    return [_from_row(row) for row in await tx.fetch(SQL["list_subscribers"], before=before, limit=limit)]
+    return of_rows(await LIST.page(tx, limit, {"before": before}), _from_row)
 
 
 async def active(tx: Tx) -> list[Subscriber]:

@@ -19,12 +19,12 @@ async def list_of_subscriber(call: Call) -> Response:
     query: DeliveriesQuery = call.query
     async with call.tools.store.reading() as tx:
         await subscribers.by_id(tx, call.path("id"))
-        found = await deliveries.listed(tx, call.path("id"), query.status, query.limit + 1, query.after or LAST)
-    return page_response(found, query.limit, shown)
+        found = await deliveries.listed(tx, call.path("id"), query.status, query.limit, query.after or LAST)
+    return page_response(found, shown)
 
 
 async def show(call: Call) -> Response:
-    """One delivery with every try of it."""
+    """One delivery with its latest tries."""
     async with call.tools.store.reading() as tx:
         delivery = await deliveries.by_id(tx, call.path("id"))
         tries = await deliveries.attempts_at(tx, delivery.id)
@@ -82,7 +82,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="GET", path="/v1/deliveries/{id}", scope=Scope.READ, handle=show,
-        summary="Show a delivery with every try", answers={200: DeliveryShape},
+        summary="Show a delivery with its latest tries", answers={200: DeliveryShape},
     ),
     Endpoint(
         method="POST", path="/v1/deliveries/{id}/retry", scope=Scope.ADMIN, handle=try_again,

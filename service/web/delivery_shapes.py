@@ -5,22 +5,35 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from service.store.subscribers import MAX_IN_FLIGHT
-from service.web.shapes import PRINTABLE, Cursor, EventShape, EventWord, FindingWord, Limit, Moment, Name, Url
+from service.web.shapes import (
+    PRINTABLE,
+    WANTABLE,
+    Cursor,
+    EventShape,
+    EventWord,
+    FindingWord,
+    Limit,
+    Metadata,
+    Moment,
+    Name,
+    Url,
+)
 
 Signature = Literal["v1", "v1a"]
 V1: Signature = "v1"
 Description = Annotated[str, Meta(max_length=1000, pattern=PRINTABLE)]
 InFlight = Annotated[int, Meta(ge=1, le=1000)]
 Rate = Annotated[float, Meta(ge=0.001, le=10000)]
-Types = Annotated[list[EventWord], Meta(min_length=1)]
+Types = Annotated[list[EventWord], Meta(min_length=1, max_length=len(WANTABLE))]
+Signatures = Annotated[list[Signature], Meta(description="`v1` is always there", max_length=2)]
 
 
 class FilterBody(Struct, forbid_unknown_fields=True, omit_defaults=True):
     """Only events about generations that agree with all of this."""
 
-    provider: str | None = None
-    model: str | None = None
-    metadata: dict[str, Any] | None = None
+    provider: Name | None = None
+    model: Name | None = None
+    metadata: Metadata | None = None
 
 
 class SubscriberBody(Struct, forbid_unknown_fields=True):
@@ -32,9 +45,7 @@ class SubscriberBody(Struct, forbid_unknown_fields=True):
     description: Description | None = None
     max_in_flight: InFlight = MAX_IN_FLIGHT
     rate_per_s: Rate | None = None
-    signatures: Annotated[list[Signature], Meta(description="`v1` is always there")] = field(
-        default_factory=lambda: [V1]
-    )
+    signatures: Signatures = field(default_factory=lambda: [V1])
 
 
 class SubscriberPatch(Struct, forbid_unknown_fields=True):
@@ -46,7 +57,7 @@ class SubscriberPatch(Struct, forbid_unknown_fields=True):
     description: Description | UnsetType | None = UNSET
     max_in_flight: InFlight | UnsetType = UNSET
     rate_per_s: Rate | UnsetType | None = UNSET
-    signatures: list[Signature] | UnsetType = UNSET
+    signatures: Signatures | UnsetType = UNSET
     paused: bool | UnsetType = UNSET
     disabled: Literal[False] | UnsetType = UNSET
 
@@ -104,7 +115,7 @@ class AttemptShape(Struct):
 
 
 class DeliveryShape(Struct):
-    """One event for one subscriber; `tries` only when it is shown alone."""
+    """One event for one subscriber; `tries` only when it is shown alone, and at most the latest 200."""
 
     id: str
     event_id: str

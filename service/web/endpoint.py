@@ -16,6 +16,7 @@ from service.core.wire import from_json
 from service.flow.aside import aside
 from service.flow.tools import Tools
 from service.store.keys import ApiKey
+from service.store.pages import Page
 from service.web.auth import Gate, Scope
 from service.web.errors import from_validation, invalid, problem_of
 from service.web.holds import Holds
@@ -100,11 +101,10 @@ def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | No
     return Response(msgspec.json.encode(value), status, headers=dict(headers or {}), media_type="application/json")
 
 
-def page_response(found: Sequence[Any], limit: int, show: Callable[[Any], Any]) -> Response:
-    """A page of things with an `id`, of which one more than `limit` was looked for: `next` is null on the last page."""
-    page = found[:limit]
-    following = page[-1].id if len(found) > limit else None
-    return json_response({"data": [show(one) for one in page], "next": following})
+def page_response(page: Page[Any], show: Callable[[Any], Any]) -> Response:
+    """A page of things with an `id`: `next` is null on the last page."""
+    following = page.items[-1].id if page.more else None
+    return json_response({"data": [show(one) for one in page.items], "next": following})
 
 
 def routes(endpoints: Sequence[Endpoint], gate: Gate) -> list[Route]:

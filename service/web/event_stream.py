@@ -1,48 +1,30 @@
 """Events as they are announced, to any number of readers.
 
-Every reader stands at a position of its own and asks for what comes behind it when it has taken what it was sent, so
-nothing is kept for one that is slow. Who stands at the same place asks at the same time and shares the same page.
+Every reader asks for what comes behind its position when it has taken what it was sent, so nothing is kept for one that
+is slow.
 
 Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
 
 import anyio
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from service.core.event import Event
 from service.flow.tools import Tools
 from service.store import events
 from service.store.events import Wanted
 from service.web.endpoint import Streaming
+from service.web.event_pages import Place, page_behind
 
 PAGE = 100
 HEARTBEAT_S = 15.0
 SLOWEST_S = 30.0  # a reader that takes longer to take one page is dropped; it resumes where it was
-PAUSE_S = 0.05  # between two pages for a reader that has all: what is announced meanwhile goes together
+PAUSE_S = 0.05  # between two looks for a reader that has all: what is announced meanwhile goes together
 RETRY_MS = 1000
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a reader stands, and what it wants."""
-
-    position: int
-    wanted: Wanted
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """What comes behind a place, as it is sent, and the position to go on from; `full`: there may be more already."""
-
-    content: bytes
-    position: int
-    full: bool
 
 
 async def event_stream(tools: Tools, position: int | None, wanted: Wanted, over: Callable[[], None]) -> Response:
@@ -62,37 +44,21 @@ async def _pages(tools: Tools, position: int, wanted: Wanted) -> AsyncIterator[b
     spoke_at = anyio.current_time()
     while True:
         heard = tools.store.heard("settled")
-        page = await tools.together(_pages_behind, _Place(position, wanted))
+        page = await page_behind(tools, Place(position, wanted, PAGE))
         position = page.position
-        if page.content:
+        if page.found:
             spoke_at = anyio.current_time()
-            yield page.content
-            if not page.full:
-                await anyio.sleep(PAUSE_S)
+            yield page.stream
+        if page.more:
+            continue
+        await anyio.sleep(PAUSE_S)
+        if page.found:
             continue
         if anyio.current_time() - spoke_at >= HEARTBEAT_S:
             spoke_at = anyio.current_time()
             yield b": nothing new\n\n"
         # A second process may settle without a ring here; the interval is the truth.
         await tools.store.wait("settled", heard, 1.0)
-
-
-async def _pages_behind(tools: Tools, places: Sequence[_Place]) -> list[_Page]:
-    """One page for all who stand at the same place."""
-    async with tools.store.reading() as tx:
-        newest = await events.last_position(tx)
-        pages: dict[_Place, _Page] = {}
-        for place in dict.fromkeys(places):
-            pages[place] = _page(place, newest, await events.after(tx, place.position, PAGE, place.wanted))
-    return [pages[place] for place in places]
-
-
-def _page(place: _Place, newest: int, found: Sequence[tuple[int, Event]]) -> _Page:
-    if not found:
-        # Nobody here wants what stands before the newest.
-        return _Page(content=b"", position=max(place.position, newest), full=False)
-    content = "".join(f"id: {at}\nevent: {event.type}\ndata: {event.body}\n\n" for at, event in found)
-    return _Page(content=content.encode(), position=found[-1][0], full=len(found) == PAGE)
 
 
 class _Stream(Streaming):

@@ -1,17 +1,21 @@
 """Events: list by cursor, show, stream."""
 
+from dataclasses import replace
+
 import anyio
 import msgspec
 from starlette.responses import Response
 
-from service.core.event import Event
 from service.store import events
 from service.store.events import Wanted
 from service.web.auth import Scope
 from service.web.endpoint import Call, Endpoint, json_response
 from service.web.errors import invalid
+from service.web.event_pages import Place, page_behind
 from service.web.event_stream import event_stream
 from service.web.shapes import WANTABLE, EventPage, EventShape, EventsQuery, StreamQuery
+
+PAUSE_S = 0.25  # between two looks of one who waits: what is announced meanwhile is looked at together
 
 
 async def list_page(call: Call) -> Response:
@@ -26,20 +30,22 @@ async def list_page(call: Call) -> Response:
 
 
 async def _page(call: Call, query: EventsQuery) -> Response:
-    wanted, after = _wanted(query), _cursor("after", query.after or "0")
-    found: list[tuple[int, Event]] = []
+    place = Place(_cursor("after", query.after or "0"), _wanted(query), query.limit)
     with anyio.move_on_after(query.wait) as waiting:
-        while not found:
+        while True:
             heard = call.tools.store.heard("settled")
             # Shielded: a page that was found is never lost to the end of the wait.
             with anyio.CancelScope(shield=True):
-                async with call.tools.store.reading() as tx:
-                    found = await events.after(tx, after, query.limit, wanted)
-            if found or not query.wait or waiting.cancel_called:
+                page = await page_behind(call.tools, place)
+            place = replace(place, position=page.position)
+            over = waiting.cancel_called
+            if page.found or (over and query.wait) or (not page.more and not query.wait):
                 break
-            await call.tools.store.wait("settled", heard, 1.0)
-    following = str(found[-1][0] if found else after)
-    return json_response({"data": [msgspec.Raw(event.body.encode()) for _, event in found], "next": following})
+            if not page.more:
+                await anyio.sleep(PAUSE_S)
+                await call.tools.store.wait("settled", heard, 1.0)
+    following = page.found[-1][0] if page.found else page.position
+    return json_response({"data": page.data, "next": str(following), "more": page.more})
 
 
 def _wanted(query: EventsQuery | StreamQuery) -> Wanted:

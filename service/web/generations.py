@@ -19,7 +19,7 @@ from service.flow.cancel import cancel
 from service.flow.fetch import fetch
 from service.flow.order import Asked, order, order_bulk, stored
 from service.flow.poll import claim_one, poll
-from service.flow.timeline import timeline
+from service.flow.timeline import BEGINNING, read_place, timeline
 from service.flow.tools import Tools
 from service.store import generations, outputs
 from service.store.generations import LAST, NEVER, Listing
@@ -35,6 +35,7 @@ from service.web.shapes import (
     GenerationShape,
     GenerationsQuery,
     OrderBody,
+    TimelineQuery,
     TimelineShape,
     WaitQuery,
 )
@@ -141,11 +142,11 @@ async def list_page(call: Call) -> Response:
         until=until,
         before=min(query.after or LAST, _id_at(until + SLACK)),
         not_before=_id_at(since - SLACK),
-        limit=query.limit + 1,
+        limit=query.limit,
     )
     async with call.tools.store.reading() as tx:
         found = await generations.listed(tx, listing)
-    return page_response(found, query.limit, public)
+    return page_response(found, public)
 
 
 def _id_at(when: Micros) -> str:
@@ -164,8 +165,13 @@ def moment(name: str, text: str | None, otherwise: Micros) -> Micros:
 
 
 async def show_timeline(call: Call) -> Response:
-    """Every webhook, observation, event, delivery and attempt, in order."""
-    return json_response(await timeline(call.tools, call.path("id")))
+    """Every webhook, observation, event, delivery and attempt, in order, page by page."""
+    query: TimelineQuery = call.query
+    try:
+        behind = read_place(query.after) if query.after is not None else BEGINNING
+    except ValueError as error:
+        raise invalid("after", "must be the `next` of an earlier page") from error
+    return json_response(await timeline(call.tools, call.path("id"), behind, query.limit))
 
 
 async def poll_now(call: Call) -> Response:
@@ -256,7 +262,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="GET", path="/v1/generations/{id}/timeline", scope=Scope.READ, handle=show_timeline,
-        summary="Everything that happened to a generation, in order", answers={200: TimelineShape},
+        query=TimelineQuery, summary="Everything that happened to a generation, in order", answers={200: TimelineShape},
     ),
     Endpoint(
         method="GET", path="/v1/generations/{id}/outputs/{n}", scope=Scope.READ, handle=stream_output,

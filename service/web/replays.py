@@ -66,8 +66,8 @@ async def list_page(call: Call) -> Response:
     """Newest first."""
     query: PageQuery = call.query
     async with call.tools.store.reading() as tx:
-        found = await replays.listed(tx, query.limit + 1, query.after or LAST)
-    return page_response(found, query.limit, shown)
+        found = await replays.listed(tx, query.limit, query.after or LAST)
+    return page_response(found, shown)
 
 
 async def show(call: Call) -> Response:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from service.core.bounds import MAX_METADATA_BYTES, MAX_METADATA_KEYS
 from service.core.event import EventType
 from service.core.generation import Status
 from service.core.observation import Finding
@@ -20,6 +21,13 @@ WaitS = Annotated[float, Meta(ge=0, le=300, description="seconds to wait at most
 PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=PRINTABLE)]
 Url = Annotated[str, Meta(min_length=1, max_length=2048, extra_json_schema={"format": "uri"})]
+Metadata = Annotated[
+    dict[str, Any],
+    Meta(
+        description=f"yours: kept, shown, and matched by filters; at most {MAX_METADATA_BYTES} bytes of JSON",
+        max_length=MAX_METADATA_KEYS,
+    ),
+]
 Cursor = Annotated[str, Meta(description="the `next` of an earlier page")]
 Position = Annotated[
     str,
@@ -47,7 +55,7 @@ class OrderBody(Struct, forbid_unknown_fields=True):
     input: Annotated[dict[str, Any], Meta(description="the model's own fields, as the provider documents them")]
     account: Name = "default"
     callback_url: Url | None = None
-    metadata: Annotated[dict[str, Any], Meta(description="yours: kept, shown, and matched by filters")] = {}
+    metadata: Metadata = {}
     deadline_s: Annotated[float, Meta(gt=0, description="how long to wait at most, in seconds")] | None = None
 
 
@@ -59,7 +67,7 @@ class BulkBody(Struct, forbid_unknown_fields=True):
     inputs: Annotated[list[dict[str, Any]], Meta(min_length=1, max_length=100, description="one for each generation")]
     account: Name = "default"
     callback_url: Url | None = None
-    metadata: Annotated[dict[str, Any], Meta(description="yours: kept with each, shown, and matched by filters")] = {}
+    metadata: Metadata = {}
     deadline_s: Annotated[float, Meta(gt=0, description="how long to wait at most, in seconds")] | None = None
 
 
@@ -208,10 +216,11 @@ class EventShape(Struct):
 
 
 class EventPage(Struct):
-    """A page of events; `next` is where to go on, also when there is nothing new yet."""
+    """A page of events; `next` is where to go on, also when there is nothing new yet; `more`: there is something."""
 
     data: list[EventShape]
     next: str
+    more: bool
 
 
 class WebhookShape(Struct):
@@ -249,11 +258,19 @@ class TimelineEntry(Struct):
     facts: dict[str, Any]
 
 
+class TimelineQuery(Struct, forbid_unknown_fields=True):
+    """In the order of what happened; `after` is the cursor of the page before."""
+
+    after: Cursor | None = None
+    limit: Limit = 200
+
+
 class TimelineShape(Struct):
-    """Everything that happened to a generation, in order."""
+    """A page of what happened to a generation, in order."""
 
     generation: GenerationShape
     data: list[TimelineEntry]
+    next: str | None
 
 
 class ProvidersShape(Struct):

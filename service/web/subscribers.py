@@ -4,9 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 from starlette.responses import Response
 
+from service.core.bounds import metadata_objection
 from service.core.wire import SECOND, rfc3339
 from service.flow.ping import ping
 from service.flow.redeliver import NotServed
@@ -42,7 +43,7 @@ BOTH_SIGN_S = 24 * 3600  # after a rotation
 async def create(call: Call) -> Response:
     """201 with the signing secret, which is shown this once."""
     asked: SubscriberBody = call.body
-    _check(call.tools, asked.url, asked.event_types)
+    _check(call.tools, asked)
     subscriber = Subscriber(
         id=call.tools.make_id("sub"),
         url=asked.url,
@@ -61,11 +62,14 @@ async def create(call: Call) -> Response:
     return json_response(_shown(subscriber) | {"secret": subscriber.secret}, 201, headers)
 
 
-def _check(tools: Tools, url: str | UnsetType, event_types: list[str] | UnsetType | None) -> None:
-    objection = tools.transport.destinations.objection(url) if isinstance(url, str) else None
+def _check(tools: Tools, asked: SubscriberBody | SubscriberPatch) -> None:
+    objection = tools.transport.destinations.objection(asked.url) if isinstance(asked.url, str) else None
     if objection:
         raise invalid("url", objection)
-    for index, event_type in enumerate(event_types or ()):
+    objection = metadata_objection(asked.filter.metadata or {}) if isinstance(asked.filter, FilterBody) else None
+    if objection:
+        raise invalid("filter.metadata", objection)
+    for index, event_type in enumerate(asked.event_types or ()):
         if event_type not in WANTABLE:
             raise invalid(f"event_types[{index}]", f"must be one of {', '.join(WANTABLE)}")
 
@@ -81,7 +85,7 @@ def _filter(given: FilterBody | None) -> dict[str, Any] | None:
 async def change(call: Call) -> Response:
     """What is left out stays as it is."""
     asked: SubscriberPatch = call.body
-    _check(call.tools, asked.url, asked.event_types)
+    _check(call.tools, asked)
     now = call.tools.now()
     given = {name: getattr(asked, name) for name in asked.__struct_fields__ if getattr(asked, name) is not UNSET}
     plain = {name: given[name] for name in ("url", "description", "max_in_flight", "rate_per_s") if name in given}
@@ -150,8 +154,8 @@ async def list_page(call: Call) -> Response:
     """Newest first."""
     query: PageQuery = call.query
     async with call.tools.store.reading() as tx:
-        found = await subscribers.listed(tx, query.limit + 1, query.after or LAST)
-    return page_response(found, query.limit, _shown)
+        found = await subscribers.listed(tx, query.limit, query.after or LAST)
+    return page_response(found, _shown)
 
 
 async def show(call: Call) -> Response:

@@ -9,9 +9,10 @@ from starlette.responses import Response
 from service.core.observation import Finding
 from service.core.wire import rfc3339
 from service.flow.receive import HIDDEN, shown_headers
-from service.store import observations
+from service.store import observations, webhook_lists
 from service.store.generations import LAST, NEVER
-from service.store.observations import StoredWebhook, WebhookListing
+from service.store.observations import StoredWebhook
+from service.store.webhook_lists import WebhookFacts, WebhookListing
 from service.web.auth import Scope
 from service.web.endpoint import Call, Endpoint, json_response, page_response
 from service.web.errors import invalid
@@ -35,11 +36,11 @@ async def list_page(call: Call) -> Response:
         since=moment("since", query.since, 0),
         until=moment("until", query.until, NEVER),
         before=query.after or LAST,
-        limit=query.limit + 1,
+        limit=query.limit,
     )
     async with call.tools.store.reading() as tx:
-        found = await observations.listed(tx, listing)
-    return page_response(found, query.limit, _shown)
+        found = await webhook_lists.listed(tx, listing)
+    return page_response(found, lambda facts: _shown(facts, facts.size))
 
 
 async def show(call: Call) -> Response:
@@ -52,10 +53,10 @@ async def show(call: Call) -> Response:
     except UnicodeDecodeError:
         text, in_base64 = base64.b64encode(body).decode(), True
     shown = {"headers": shown_headers(stored.webhook), "body": text, "body_base64": in_base64}
-    return json_response(_shown(stored) | shown)
+    return json_response(_shown(stored, len(body)) | shown)
 
 
-def _shown(stored: StoredWebhook) -> dict[str, Any]:
+def _shown(stored: StoredWebhook | WebhookFacts, size: int) -> dict[str, Any]:
     return {
         "id": stored.id,
         "provider": stored.provider,
@@ -68,7 +69,7 @@ def _shown(stored: StoredWebhook) -> dict[str, Any]:
         "read_at": rfc3339(stored.read_at),
         "finding": stored.finding,
         "unreadable_because": stored.unreadable_because,
-        "bytes": len(stored.webhook.body),
+        "bytes": size,
     }
 
 

@@ -18,10 +18,10 @@ def _broken_reader(reply, target):
     return _read(reply, target)
 
 
-async def _broken_timeline(tools, generation_id):
+async def _broken_timeline(tools, generation_id, *page):
     if generation_id == "crash":
         raise KeyError(f"{PLANTED['what crashes a request']} {tools.callback_secret}")
-    return await timeline.timeline(tools, generation_id)
+    return await timeline.timeline(tools, generation_id, *page)
 
 
 question = route_of(PROVIDERS["eachlabs"], "flux-1-1-pro").dialect.poll

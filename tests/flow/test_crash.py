@@ -172,7 +172,7 @@ async def agreed(store, clock, transport, world):
             await run_worker(tools, "deliver")
         generation = await stored(tools, world.generation_id)
         async with database.reading() as tx:
-            emitted = [event for _, event in await events.after(tx, 0, 100)]
+            emitted = [event for _, event in (await events.behind(tx, 0, 100)).found]
             delivered = await deliveries.of_generation(tx, world.generation_id)
     paid = world.submissions
     assert ("completed" if paid else "expired") == generation.status

@@ -120,7 +120,7 @@ async def test_an_order_that_its_provider_would_refuse_is_not_stored(tools):
         refused.value.where, refused.value.failure.code, refused.value.failure.origin, refused.value.failure.billed,
     )  # fmt: skip
     async with tools.store.reading() as tx:
-        assert [] == await generations.listed(tx, Listing())
+        assert [] == (await generations.listed(tx, Listing())).items
 
 
 async def test_one_that_would_be_refused_keeps_the_whole_bulk_order_out(tools, monkeypatch):
@@ -132,4 +132,4 @@ async def test_one_that_would_be_refused_keeps_the_whole_bulk_order_out(tools, m
 
     assert "inputs.1.prompt" == refused.value.where
     async with tools.store.reading() as tx:
-        assert [] == await generations.listed(tx, Listing())
+        assert [] == (await generations.listed(tx, Listing())).items

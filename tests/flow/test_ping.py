@@ -35,7 +35,7 @@ async def test_a_ping_is_an_event_about_nothing(tools, subscribed):
 
     assert {"id": event.id, "type": "ping", "timestamp": rfc3339(event.at), "data": {}} == json.loads(event.body)
     async with tools.store.reading() as tx:
-        assert [(delivery.position, event)] == await events.after(tx, 0, 10)
+        assert [(delivery.position, event)] == (await events.behind(tx, 0, 10)).found
         assert EventType.PING == (await events.by_id(tx, event.id)).type
 
 
@@ -69,4 +69,4 @@ async def test_nobody_is_pinged_who_is_not_there(tools):
         await ping(tools, "sub_nobody")
 
     async with tools.store.reading() as tx:
-        assert [] == await events.after(tx, 0, 10)
+        assert [] == (await events.behind(tx, 0, 10)).found

@@ -71,7 +71,7 @@ def arrived(tools, listener, completed):
             pass
         listener.asked.clear()
         async with tools.store.reading() as tx:
-            return [event.id for _, event in await events.after(tx, 0, 100)]
+            return [event.id for _, event in (await events.behind(tx, 0, 100)).found]
 
     return bring
 
@@ -90,7 +90,7 @@ async def ended(tools, replay):
 
 async def announced(tools):
     async with tools.store.reading() as tx:
-        return [(event.generation_id, event.type) for _, event in await events.after(tx, 0, 1000)]
+        return [(event.generation_id, event.type) for _, event in (await events.behind(tx, 0, 1000)).found]
 
 
 async def webhook_of(tools, webhook_id):
@@ -619,7 +619,7 @@ async def test_death_at_any_point_sends_nothing_twice(
             now = await replays.by_id(tx, replay.id)
             sent = [
                 [one.redelivered for one in await deliveries.of_generation(tx, event.generation_id)]
-                for _, event in await events.after(tx, 0, 10)
+                for _, event in (await events.behind(tx, 0, 10)).found
             ]
         assert (Progress.FINISHED, 3, 3) == (now.status, now.done, now.total)
         assert {"redelivered" if what is What.EVENTS else "repeated": 3} == now.findings

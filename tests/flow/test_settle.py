@@ -39,7 +39,7 @@ async def test_a_batch_is_decided_in_order_in_one_transaction(tools, submitted):
         Finding.ADVANCED, Finding.ADVANCED, Finding.REPEATED, Finding.ADVANCED, Finding.CONFLICTING, Finding.STALE,
     ] == findings  # fmt: skip
     async with tools.store.reading() as tx:
-        emitted = [(event.generation_id, event.type) for _, event in await events.after(tx, 0, 10)]
+        emitted = [(event.generation_id, event.type) for _, event in (await events.behind(tx, 0, 10)).found]
     assert [
         (first, "generation.processing"), (second, "generation.failed"), (first, "generation.canceled"),
     ] == emitted  # fmt: skip

@@ -57,7 +57,7 @@ async def full(tools, store):
 async def announced(tools):
     """Every event's generation and type, in order."""
     async with tools.store.reading() as tx:
-        return [(one.generation_id, one.type) for _, one in await events.after(tx, 0, 10 * WEBHOOKS)]
+        return [(one.generation_id, one.type) for _, one in (await events.behind(tx, 0, 10 * WEBHOOKS)).found]
 
 
 async def stands(tools, replay):

@@ -64,8 +64,8 @@ async def test_list_shows_a_subscribers_own_newest_first(database, standing, exp
     await due(database, delivery("3", generation_id="gen_3"))
 
     async with database.reading() as tx:
-        found = await deliveries.listed(tx, "sub_1", standing, 9, LAST)
-        rest = await deliveries.listed(tx, "sub_1", standing, 1, "dlv_3")
+        found = (await deliveries.listed(tx, "sub_1", standing, 9, LAST)).items
+        rest = (await deliveries.listed(tx, "sub_1", standing, 1, "dlv_3")).items
     ids = [f"dlv_{number}" for number in expected]
     assert ids == [one.id for one in found]
     assert [one for one in ids if one < "dlv_3"][:1] == [one.id for one in rest]

@@ -144,7 +144,7 @@ async def test_list_shows_what_was_asked_for_newest_first(database, wanted, expe
         scheduled("3", provider="vtrix", model="wan26_t2i", created_at=T0 + 2),
     )
     async with database.reading() as tx:
-        assert expected == [found.id for found in await generations.listed(tx, Listing(**wanted))]
+        assert expected == [found.id for found in (await generations.listed(tx, Listing(**wanted))).items]
 
 
 async def test_refused_submission_goes_back_into_the_queue(database):

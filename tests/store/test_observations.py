@@ -7,9 +7,9 @@ from service.core.generation import Cost, Origin, Status, VerifiedBy
 from service.core.http import InboundWebhook
 from service.core.observation import Finding, Observation, Reading
 from service.core.wire import from_json
-from service.store import observations
+from service.store import observations, webhook_lists
 from service.store.base import Missing
-from service.store.observations import WebhookListing
+from service.store.webhook_lists import WebhookListing
 from tests.store.examples import FAILURE, FULL, T0, mark_read, webhook
 
 pytestmark = pytest.mark.timeout(30)
@@ -23,7 +23,7 @@ async def keep(database, *stored):
 
 async def ids_of(database, **wanted):
     async with database.reading() as tx:
-        return [one.id for one in await observations.listed(tx, WebhookListing(**wanted))]
+        return [one.id for one in (await webhook_lists.listed(tx, WebhookListing(**wanted))).items]
 
 
 @pytest.mark.parametrize(

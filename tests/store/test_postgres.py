@@ -318,7 +318,7 @@ async def test_cursor_never_skips_an_event_that_commits_late(mortal, clock):
     async def look():
         nonlocal after
         async with mortal.reading() as tx:
-            for position, found in await events.after(tx, after, 100):
+            for position, found in (await events.behind(tx, after, 100)).found:
                 seen.append(found.id)
                 after = position
 

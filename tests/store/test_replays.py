@@ -68,8 +68,8 @@ async def test_what_is_not_there_is_said(database):
 async def test_list_shows_the_newest_first(database):
     await keep(database, one("1"), one("2"), one("3"))
     async with database.reading() as tx:
-        assert ["rpl_3", "rpl_2"] == [replay.id for replay in await replays.listed(tx, 2)]
-        assert ["rpl_1"] == [replay.id for replay in await replays.listed(tx, 2, before="rpl_2")]
+        assert ["rpl_3", "rpl_2"] == [replay.id for replay in (await replays.listed(tx, 2)).items]
+        assert ["rpl_1"] == [replay.id for replay in (await replays.listed(tx, 2, before="rpl_2")).items]
 
 
 async def test_what_is_due_is_claimed_once_until_its_lease_ends(database, clock):
@@ -150,7 +150,7 @@ async def webhooks(database):
 
 async def concerned(database, replay, limit=9):
     async with database.reading() as tx:
-        found = [stored.id for stored in await replays.webhooks(tx, replay, limit)]
+        found = [stored.id for stored in (await replays.webhooks(tx, replay, limit)).items]
         return await replays.count_webhooks(tx, replay), found
 
 

@@ -54,8 +54,8 @@ async def test_every_field_comes_back(database, one):
 async def test_list_shows_the_newest_first(database):
     await subscribe(database, subscriber("1"), subscriber("2"), subscriber("3"))
     async with database.reading() as tx:
-        assert ["sub_3", "sub_2"] == [one.id for one in await subscribers.listed(tx, 2)]
-        assert ["sub_1"] == [one.id for one in await subscribers.listed(tx, 2, before="sub_2")]
+        assert ["sub_3", "sub_2"] == [one.id for one in (await subscribers.listed(tx, 2)).items]
+        assert ["sub_1"] == [one.id for one in (await subscribers.listed(tx, 2, before="sub_2")).items]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ async def test_callback_urls_of_one_origin_share_a_subscriber_nobody_lists(datab
         other = replace(fresh, id="sub_c", url="https://other.example")
         assert "sub_c" == await subscribers.callback_subscriber(tx, other)
         assert [] == await subscribers.active(tx)
-        assert [] == await subscribers.listed(tx, 9)
+        assert [] == (await subscribers.listed(tx, 9)).items
         with pytest.raises(Missing):
             await subscribers.by_id(tx, "sub_a")
         with pytest.raises(Missing):

@@ -339,3 +339,28 @@ async def test_what_is_hardly_json_is_refused(client, body):
 
     assert answer.status_code in {400, 413}
     assert answer.json()["code"] in {"invalid_json", "too_large"}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "says"),
+    [
+        ({f"{number}": 1 for number in range(65)}, "metadata"),
+        ({"a": "x" * 16_384}, "metadata: is 16392 bytes of JSON; at most 16384 are kept"),
+    ],
+    ids=["keys", "bytes"],
+)
+async def test_metadata_has_a_bound(client, metadata, says):
+    answer = await client.post("/v1/generations", json={**BODY, "metadata": metadata})
+
+    assert (422, "metadata") == (answer.status_code, answer.json()["errors"][0]["field"])
+    assert says in answer.json()["detail"]
+
+
+async def test_a_timeline_is_paged(client, submitted):
+    where = f"/v1/generations/{await submitted()}/timeline"
+    whole = (await client.get(where)).json()
+
+    assert whole["next"] is None
+    answer = await client.get(f"{where}?after=nonsense")
+    assert (422, "after") == (answer.status_code, answer.json()["errors"][0]["field"])
+    assert [] == (await client.get(f"{where}?after={10**17}.0.0.x")).json()["data"]

@@ -113,12 +113,12 @@ async def test_health_is_told_without_a_key(client, tools, monkeypatch):
 
 
 async def test_what_goes_wrong_here_is_told_without_detail(client, tools, monkeypatch):
-    from service.web import events
+    from service.store import events
 
     async def broken(*_args):
         raise RuntimeError("a secret detail")
 
-    monkeypatch.setattr(events.events, "after", broken)
+    monkeypatch.setattr(events, "behind", broken)
 
     answer = await client.get("/v1/events")
 

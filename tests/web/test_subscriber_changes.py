@@ -375,3 +375,23 @@ async def test_one_that_is_disabled_is_not_pinged_nor_sent_anything_again(
     ]
 
     assert [(409, "disabled")] * 3 == [(answer.status_code, answer.json()["code"]) for answer in answers]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"filter": {"metadata": {"a": "x" * 16_384}}},
+        {"filter": {"metadata": {f"{number}": 1 for number in range(65)}}},
+        {"filter": {"provider": "x" * 201}},
+        {"filter": {"model": "x" * 201}},
+        {"event_types": ["generation.*"] * 100},
+        {"signatures": ["v1"] * 3},
+        {"description": "x" * 1001},
+        {"url": "https://app.example/".ljust(8193, "x")},
+    ],
+    ids=["metadata", "keys", "provider", "model", "event_types", "signatures", "description", "url"],
+)
+async def test_everything_of_a_subscriber_has_a_bound(client, changed):
+    body = {"url": "https://app.example/hook", **changed}
+
+    assert 422 == (await client.post("/v1/subscribers", json=body)).status_code

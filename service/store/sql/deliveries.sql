@@ -110,7 +110,7 @@ SELECT * FROM deliveries
  LIMIT :limit;
 
 -- name: attempts_at
-SELECT * FROM attempts WHERE delivery_id = :delivery_id ORDER BY number;
+SELECT * FROM attempts WHERE delivery_id = :delivery_id ORDER BY number DESC LIMIT :limit;
 
 -- name: attempt_now
 UPDATE deliveries SET attempt_at = :now, given_up_at = NULL

@@ -11,17 +11,25 @@ SELECT * FROM events WHERE id = :id;
 
 -- name: list_events
 -- A type may be a family: `generation.` is the beginning of all of its own. A ping is about no generation.
-SELECT events.* FROM events LEFT JOIN generations ON generations.id = events.generation_id
- WHERE events.position > :after
+SELECT events.position, 500 + /* sqlite: LENGTH */ /* pg: OCTET_LENGTH */ (events.body) AS size
+  FROM events LEFT JOIN generations ON generations.id = events.generation_id
+ WHERE events.position > :after AND events.position <= :through
    /* if type: AND events.type = :type */
    /* if family: AND SUBSTR(events.type, 1, LENGTH(:family)) = :family */
-   AND COALESCE(:generation_id, events.generation_id) = events.generation_id
+   /* if generation_id: AND events.generation_id = :generation_id */
    AND COALESCE(:provider, COALESCE(generations.provider, '')) = COALESCE(generations.provider, '')
    AND COALESCE(:model, COALESCE(generations.model, '')) = COALESCE(generations.model, '')
    AND events.at >= :since
    AND events.at < :until
  ORDER BY events.position
  LIMIT :limit;
+
+-- name: events_listed
+SELECT * FROM events
+ WHERE position IN (
+    /* sqlite: SELECT value FROM json_each(:keys) */
+    /* pg: SELECT CAST(jsonb_array_elements_text(CAST(:keys AS JSONB)) AS INT8) */
+ );
 
 -- name: count_events (long)
 SELECT COUNT(*) AS counted FROM events LEFT JOIN generations ON generations.id = events.generation_id

@@ -57,7 +57,11 @@ UPDATE generations SET
  WHERE id = :id AND version = :version;
 
 -- name: list_generations
-SELECT * FROM generations
+-- What is long in a row; the rest of it is small change.
+SELECT id, 1000 + /* sqlite: LENGTH */ /* pg: OCTET_LENGTH */ (outputs)
+       + /* sqlite: LENGTH */ /* pg: OCTET_LENGTH */ (metadata)
+       + COALESCE(/* sqlite: LENGTH */ /* pg: OCTET_LENGTH */ (failure), 0) AS size
+  FROM generations
  WHERE id < :before AND id >= :not_before
    /* if status: AND status = :status */
    /* if provider: AND provider = :provider */
@@ -66,6 +70,13 @@ SELECT * FROM generations
    AND created_at < :until
  ORDER BY id DESC
  LIMIT :limit;
+
+-- name: generations_listed
+SELECT * FROM generations
+ WHERE id IN (
+    /* sqlite: SELECT value FROM json_each(:keys) */
+    /* pg: SELECT jsonb_array_elements_text(CAST(:keys AS JSONB)) */
+ );
 
 -- name: waiting_to_submit
 -- Here and below: no more is counted than matters, so that a tick costs the same however much waits.

@@ -12,10 +12,17 @@ DELETE FROM webhooks
    AND id NOT IN (SELECT id FROM webhooks WHERE quarantined_at IS NOT NULL ORDER BY quarantined_at DESC, id DESC LIMIT :keep);
 
 -- name: unread_webhooks
-SELECT * FROM webhooks
+SELECT id, LENGTH(body) + LENGTH(headers) AS size FROM webhooks
  WHERE read_at IS NULL AND quarantined_at IS NULL
  ORDER BY received_at, id
  LIMIT :limit;
+
+-- name: webhooks_measured
+SELECT * FROM webhooks
+ WHERE id IN (
+    /* sqlite: SELECT value FROM json_each(:keys) */
+    /* pg: SELECT jsonb_array_elements_text(CAST(:keys AS JSONB)) */
+ );
 
 -- name: webhooks_being_read
 SELECT id, read_at FROM webhooks
@@ -35,7 +42,9 @@ UPDATE webhooks SET
 SELECT * FROM webhooks WHERE id = :id;
 
 -- name: list_webhooks
-SELECT * FROM webhooks
+SELECT id, provider, account, generation_id, received_at, verified_by, quarantined_at, refused_because, read_at, finding,
+       unreadable_because, LENGTH(body) AS size
+  FROM webhooks
  WHERE id < :before
    AND COALESCE(:provider, provider) = provider
    AND COALESCE(:generation_id, generation_id) = generation_id
@@ -49,6 +58,15 @@ SELECT * FROM webhooks
 
 -- name: webhooks_of
 SELECT * FROM webhooks WHERE generation_id = :generation_id ORDER BY received_at, id;
+
+-- name: webhook_facts
+SELECT id, provider, account, generation_id, received_at, verified_by, quarantined_at, refused_because, read_at, finding,
+       unreadable_because, LENGTH(body) AS size
+  FROM webhooks
+ WHERE id IN (
+    /* sqlite: SELECT value FROM json_each(:ids) */
+    /* pg: SELECT jsonb_array_elements_text(CAST(:ids AS JSONB)) */
+ );
 
 -- name: insert_observation
 INSERT INTO observations (

@@ -46,7 +46,7 @@ SELECT COUNT(*) AS counted FROM webhooks
    AND (quarantined_at IS NOT NULL OR read_at IS NOT NULL);
 
 -- name: webhooks_to_replay
-SELECT * FROM webhooks
+SELECT id, LENGTH(body) + LENGTH(headers) AS size FROM webhooks
  WHERE id > :cursor
    AND COALESCE(:provider, provider) = provider
    AND COALESCE(:generation_id, generation_id) = generation_id

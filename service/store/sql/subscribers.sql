@@ -28,7 +28,19 @@ SELECT * FROM subscribers WHERE kind = 'callback' AND url = :url;
 SELECT * FROM subscribers WHERE id = :id AND kind = 'registered';
 
 -- name: list_subscribers
-SELECT * FROM subscribers WHERE kind = 'registered' AND id < :before ORDER BY id DESC LIMIT :limit;
+SELECT id, 10000 + COALESCE(/* sqlite: LENGTH */ /* pg: OCTET_LENGTH */ (filter), 0)
+       + COALESCE(/* sqlite: LENGTH */ /* pg: OCTET_LENGTH */ (event_types), 0) AS size
+  FROM subscribers
+ WHERE kind = 'registered' AND id < :before
+ ORDER BY id DESC
+ LIMIT :limit;
+
+-- name: subscribers_listed
+SELECT * FROM subscribers
+ WHERE id IN (
+    /* sqlite: SELECT value FROM json_each(:keys) */
+    /* pg: SELECT jsonb_array_elements_text(CAST(:keys AS JSONB)) */
+ );
 
 -- name: active_subscribers
 SELECT * FROM subscribers WHERE kind = 'registered' AND disabled_at IS NULL ORDER BY id /* pg: FOR SHARE */;
