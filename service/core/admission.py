@@ -81,8 +81,14 @@ class Ledger:
         """With `requests` sent now by `turn` (submit or poll)."""
         if requests == 0:
             return self
-        owed = debt(self.spent_until, now, LONGEST_DEBT)
-        return replace(self, spent_until=now + owed + requests * budget.interval, last_turn=turn)
+        owed = debt(self.spent_until, now, LONGEST_DEBT) + requests * budget.interval
+        # More would be taken for the word of a clock that ran ahead, and forgotten.
+        return replace(self, spent_until=now + min(owed, LONGEST_DEBT), last_turn=turn)
+
+    def wait(self, budget: Budget, now: Micros) -> Micros:
+        """How long until one more request is affordable; 0 when it is."""
+        left = budget.burst * budget.interval - debt(self.spent_until, now, LONGEST_DEBT)
+        return max(0, budget.interval - left)
 
     def missed(self, now: Micros) -> "Ledger":
         """After one more request without a usable answer: from the fifth in a row, ever longer silences."""

@@ -4,6 +4,7 @@ from service.core.generation import Generation, Origin, Status, VerifiedBy
 from service.core.observation import Observation, Reading
 from service.core.wire import micros
 from service.flow.settle import settle_one
+from service.flow.spend import spend
 from service.flow.tools import Tools, without_key
 from service.providers.base import Question, Refused, Unreadable
 from service.store import generations
@@ -17,7 +18,7 @@ class NotCancelable(Exception):
 
 
 async def cancel(tools: Tools, generation_id: str) -> None:
-    """Raises Missing, NotCancelable."""
+    """Raises Missing, NotCancelable, OverBudget."""
     async with tools.store.transaction() as tx:
         withdrawn = await generations.withdraw(tx, generation_id, micros(LEASE_S))
         generation = (await generations.by_id(tx, generation_id)).generation
@@ -37,6 +38,7 @@ async def cancel(tools: Tools, generation_id: str) -> None:
 async def _ask(tools: Tools, generation: Generation, question: Question) -> Reading:
     upstream = tools.upstream(generation)
     target = tools.target(generation)
+    await spend(tools, generation)
     try:
         reply = await tools.transport.ask(question.ask(target, upstream.account))
         return question.read(without_key(reply, upstream.account), target)

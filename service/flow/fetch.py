@@ -12,8 +12,9 @@ import anyio
 from service.core.failure import Failure, FailureCode, because
 from service.core.generation import Generation, Output
 from service.core.http import HttpCall
+from service.flow.spend import spend
 from service.flow.tools import Tools
-from service.providers.base import Account, File, Refused
+from service.providers.base import File, Refused
 from service.providers.shapes import same_origin
 from service.transport import NoAnswer, NotSent, Reason, Streamed
 
@@ -33,9 +34,12 @@ class Unfetchable(Exception):
 def fetch(
     tools: Tools, generation: Generation, output: Output, asked: Mapping[str, str]
 ) -> AbstractAsyncContextManager[Streamed]:
-    """An output as it comes. Raises Unfetchable, NotSent, NoAnswer."""
+    """An output as it comes. Raises Unfetchable, OverBudget, NotSent, NoAnswer.
+
+    What goes to the provider's own origin goes with its key, so it is a request of that account and counts as one.
+    """
     passed_on = {name: asked[name] for name in ASKED_ON if name in asked}
-    return _fetched(tools, output.url, tools.upstream(generation).account, passed_on | IDENTITY)
+    return _fetched(tools, output.url, generation, passed_on | IDENTITY)
 
 
 async def fetch_inputs(tools: Tools, urls: Sequence[str]) -> dict[str, File]:
@@ -90,11 +94,14 @@ def _unreachable(message: str) -> Failure:
 
 @asynccontextmanager
 async def _fetched(
-    tools: Tools, url: str, account: Account | None, headers: Mapping[str, str], timeout_s: float = 30.0
+    tools: Tools, url: str, generation: Generation | None, headers: Mapping[str, str], timeout_s: float = 30.0
 ) -> AsyncIterator[Streamed]:
+    account = tools.upstream(generation).account if generation else None
     for _ in range(MOST_REDIRECTS + 1):
-        own = account is not None and same_origin(url, account.base_url)
-        key = account.bearer() if account is not None and own else {}
+        own, key = False, {}
+        if generation is not None and account is not None and same_origin(url, account.base_url):
+            own, key = True, account.bearer()
+            await spend(tools, generation)
         async with AsyncExitStack() as stack:
             call = HttpCall(method="GET", url=url, headers={**headers, **key})
             reply = await stack.enter_async_context(tools.transport.fetch(call, provider=own, timeout_s=timeout_s))

@@ -10,8 +10,9 @@ from service.core.failure import FailureCode
 from service.core.generation import Generation, Origin, Status, VerifiedBy
 from service.core.observation import Finding, Observation, Reading
 from service.core.wire import SECOND, micros
-from service.flow.schedule import after_miss
+from service.flow.schedule import ASK_AGAIN, after_miss
 from service.flow.settle import settle_one
+from service.flow.spend import overdraw, spend
 from service.flow.tools import Tools, without_key
 from service.providers.base import Question, Refused, Unreadable
 from service.store import accounts, generations
@@ -33,6 +34,10 @@ class NotPollable(Exception):
     """It cannot be asked about; the message says why."""
 
 
+class AskedLately(Exception):
+    """It was asked about a moment ago: what is known of it is what its provider says."""
+
+
 async def claim(tools: Tools, limit: int) -> list[Scheduled]:
     """Generations that are due to be asked about, within their account's budget."""
     async with tools.store.transaction() as tx:
@@ -40,11 +45,16 @@ async def claim(tools: Tools, limit: int) -> list[Scheduled]:
 
 
 async def claim_one(tools: Tools, generation_id: str) -> Scheduled:
-    """One generation, now, whatever its schedule. Raises Missing, NotPollable."""
+    """One generation, now, whatever its schedule. Raises Missing, NotPollable, AskedLately, OverBudget."""
+    async with tools.store.glance() as tx:
+        known = await generations.by_id(tx, generation_id)
+        now = await tx.now()
+    if not tools.route(known.generation).polls:
+        raise NotPollable(f"{known.generation.provider} documents no way to ask about it")
+    if known.asked_at is not None and 0 <= now - known.asked_at < ASK_AGAIN:
+        raise AskedLately
+    await spend(tools, known.generation)
     async with tools.store.transaction() as tx:
-        known = (await generations.by_id(tx, generation_id)).generation
-        if not tools.route(known).polls:
-            raise NotPollable(f"{known.provider} documents no way to ask about it")
         return await generations.claim_poll_of(tx, generation_id, micros(LEASE_S))
 
 
@@ -77,6 +87,7 @@ async def _asked(tools: Tools, generation: Generation, question: Question) -> Re
     first = question.read(without_key(reply, upstream.account), target)
     if dialect.follow is None or first.status is not Status.COMPLETED or first.outputs:
         return first
+    await overdraw(tools, generation)
     reply = await tools.transport.look(dialect.follow.ask(target, upstream.account), POLL_TIMEOUT_S)
     try:
         second = dialect.follow.read(without_key(reply, upstream.account), target)

@@ -10,6 +10,7 @@ from service.providers.base import Route
 from service.store.generations import Schedule, Scheduled
 
 ASK_BEFORE_DEADLINE: Micros = 60 * SECOND
+ASK_AGAIN: Micros = 2 * SECOND  # after a question, before a hint or somebody's hand makes us ask once more
 GRACE: Micros = 120 * SECOND  # beyond a deadline, for the last question to be asked and answered
 
 

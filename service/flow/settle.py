@@ -142,6 +142,7 @@ async def _meet(tools: Tools, tx: Tx, batch: _Batch, seen: Observation) -> None:
         generation=after,
         schedule=schedule(known, after, seen, finding, pace),
         submit_tries=known.submit_tries,
+        asked_at=known.asked_at,
         poll_misses=0 if asked else known.poll_misses,
     )
     if moved != known:

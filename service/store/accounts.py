@@ -15,10 +15,11 @@ MOST = 1000  # of those that wait, so many are counted: more are never sent at o
 
 
 class Turn(StrEnum):
-    """The two kinds of request that share an account's budget."""
+    """The kinds of request that share an account's budget."""
 
     SUBMIT = "submit"
     POLL = "poll"
+    HAND = "hand"  # by nobody's schedule; it waits in no queue
 
 
 async def ledger_of(tx: Tx, key: AccountKey) -> Ledger:
@@ -150,6 +151,20 @@ async def _take(tx: Tx, key: AccountKey, budget: Budget, turn: Turn, limit: int)
     ledger = await ledger_of(tx, key)
     now = await tx.now()
     passing = ledger.pollable(now)
+    sendable, crowded = await _sendable(tx, key, budget, passing, now)
+    other = Turn.POLL if turn is Turn.SUBMIT else Turn.SUBMIT
+    mine = min(sendable[turn], limit)
+    share = fair_share(ledger.affordable(budget, now), mine, sendable[other], my_turn=ledger.last_turn != turn)
+    spent = ledger.spend(budget, now, share, turn)
+    probing = turn is Turn.POLL and passing is not None and share > 0
+    await save_ledger(tx, spent.probed(now) if probing else spent)
+    return _Share(requests=share, now=now, crowded=crowded, probing=probing)
+
+
+async def _sendable(
+    tx: Tx, key: AccountKey, budget: Budget, passing: int | None, now: Micros
+) -> tuple[Mapping[Turn, int], bool]:
+    """What each queue could send now, and whether orders wait that have no place in flight."""
     polls = await _waiting(tx, Turn.POLL, key, now, MOST)
     submissions = await _waiting(tx, Turn.SUBMIT, key, now, MOST)
     places = await places_left(tx, key, budget) if submissions else 0
@@ -157,13 +172,25 @@ async def _take(tx: Tx, key: AccountKey, budget: Budget, turn: Turn, limit: int)
         Turn.SUBMIT: min(submissions, places),
         Turn.POLL: polls if passing is None else min(polls, passing),
     }
-    other = Turn.POLL if turn is Turn.SUBMIT else Turn.SUBMIT
-    mine = min(sendable[turn], limit)
-    share = fair_share(ledger.affordable(budget, now), mine, sendable[other], my_turn=ledger.last_turn != turn)
-    spent = ledger.spend(budget, now, share, turn)
-    probing = turn is Turn.POLL and passing is not None and share > 0
-    await save_ledger(tx, spent.probed(now) if probing else spent)
-    return _Share(requests=share, now=now, crowded=submissions > places, probing=probing)
+    return sendable, submissions > places
+
+
+async def take_one(tx: Tx, key: AccountKey, budget: Budget) -> Micros:
+    """Spend one request that waits in no queue: 0, or how long to wait for it. It takes turns with the queues."""
+    ledger = await ledger_of(tx, key)
+    now = await tx.now()
+    sendable, _ = await _sendable(tx, key, budget, ledger.pollable(now), now)
+    my_turn = ledger.last_turn != Turn.HAND
+    if not fair_share(ledger.affordable(budget, now), 1, sum(sendable.values()), my_turn=my_turn):
+        return ledger.wait(budget, now) or budget.interval
+    await save_ledger(tx, ledger.spend(budget, now, 1, Turn.HAND))
+    return 0
+
+
+async def overdraw(tx: Tx, key: AccountKey, budget: Budget) -> None:
+    """Spend one request whether or not there is one; whose turn it is stays."""
+    ledger = await ledger_of(tx, key)
+    await save_ledger(tx, ledger.spend(budget, await tx.now(), 1, ledger.last_turn or Turn.HAND))
 
 
 async def usual_of(tx: Tx, provider: str, model: str) -> Usual | None:

@@ -32,12 +32,13 @@ class Schedule(Struct, frozen=True, kw_only=True):
 
 
 class Scheduled(Struct, frozen=True, kw_only=True):
-    """A stored generation with its schedule and how often it was tried and missed."""
+    """A stored generation with its schedule, how often it was tried and missed, and when it was last asked about."""
 
     generation: Generation
     schedule: Schedule
     submit_tries: int = 0
     poll_misses: int = 0
+    asked_at: Micros | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,11 @@ def from_row(row: Row) -> Scheduled:
     )
     schedule = Schedule(submit_at=row["submit_at"], poll_at=row["poll_at"], clock_at=row["clock_at"])
     return Scheduled(
-        generation=generation, schedule=schedule, submit_tries=row["submit_tries"], poll_misses=row["poll_misses"]
+        generation=generation,
+        schedule=schedule,
+        submit_tries=row["submit_tries"],
+        poll_misses=row["poll_misses"],
+        asked_at=row["asked_at"],
     )
 
 
@@ -213,8 +218,8 @@ async def claim_overdue(tx: Tx, limit: int, lease: Micros) -> list[Generation]:
 
 async def claim_poll_of(tx: Tx, generation_id: str, lease: Micros) -> Scheduled:
     """One generation to be asked about now, whatever its schedule. Raises Missing."""
-    lease_until = await tx.now() + lease
-    return from_row(await one(tx, SQL["claim_poll_of"], id=generation_id, lease_until=lease_until))
+    now = await tx.now()
+    return from_row(await one(tx, SQL["claim_poll_of"], id=generation_id, now=now, lease_until=now + lease))
 
 
 async def of_bulks(tx: Tx, bulk_ids: Sequence[str]) -> dict[str, list[Scheduled]]:

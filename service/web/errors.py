@@ -5,6 +5,7 @@ Source: https://www.rfc-editor.org/rfc/rfc9457
 
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
+import math
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from service.flow.order import KeyReused, RefusedByPreflight, Unorderable
 from service.flow.poll import NotPollable
 from service.flow.redeliver import Delivered, NotServed
 from service.flow.replay import NotReplayable
+from service.flow.spend import OverBudget
 from service.flow.tools import NotConfigured
 from service.providers.base import Unverified
 from service.store.base import Missing, Unavailable
@@ -113,6 +115,9 @@ MEANINGS: Mapping[type[BaseException], Callable[[Any], Problem]] = {
     NotServed: lambda _: Problem(409, "disabled", str(NotServed.__doc__)),
     Delivered: lambda _: Problem(409, "delivered", str(Delivered.__doc__)),
     NotPollable: lambda error: Problem(409, "not_pollable", str(error)),
+    OverBudget: lambda error: Problem(
+        429, "over_budget", str(error), headers={"retry-after": f"{math.ceil(error.wait_s)}"}
+    ),
     NotConfigured: lambda error: Problem(503, "account_not_configured", str(error), headers=SOON),
     Unavailable: lambda _: Problem(503, "store_unavailable", "nothing can be stored just now; try again", headers=SOON),
     ClientDisconnect: lambda _: Problem(400, "disconnected", "the request ended before its body did"),

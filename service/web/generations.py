@@ -1,7 +1,7 @@
 """Generations: submit, read, list, timeline, poll, cancel, outputs."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 import re
 from typing import Any
 
@@ -18,7 +18,7 @@ from service.core.wire import SECOND, Micros, read_rfc3339
 from service.flow.cancel import cancel
 from service.flow.fetch import fetch
 from service.flow.order import Asked, order, order_bulk, stored
-from service.flow.poll import claim_one, poll
+from service.flow.poll import AskedLately, claim_one, poll
 from service.flow.timeline import BEGINNING, read_place, timeline
 from service.flow.tools import Tools
 from service.store import generations, outputs
@@ -175,14 +175,15 @@ async def show_timeline(call: Call) -> Response:
 
 
 async def poll_now(call: Call) -> Response:
-    """Ask the provider now, whatever the schedule."""
+    """Ask the provider now, whatever the schedule; what was asked about a moment ago is told as it is known."""
     generation = await stored(call.tools, call.path("id"))
     if generation.external_id is None:
         raise Problem(
             409, "not_pollable", "the provider has not named this generation yet; there is nothing to ask about"
         )
     if not generation.closed:
-        await poll(call.tools, await claim_one(call.tools, generation.id))
+        with suppress(AskedLately):
+            await poll(call.tools, await claim_one(call.tools, generation.id))
     return json_response(public(await stored(call.tools, generation.id)))
 
 
@@ -266,15 +267,15 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="GET", path="/v1/generations/{id}/outputs/{n}", scope=Scope.READ, handle=stream_output,
-        summary="The bytes of an output", refuses=(416,), answers={200: None, 206: None},
+        summary="The bytes of an output", refuses=(416, 429), answers={200: None, 206: None},
         headers={"Range": "part of the bytes"},
     ),
     Endpoint(
         method="POST", path="/v1/generations/{id}/poll", scope=Scope.SUBMIT, handle=poll_now,
-        summary="Ask the provider now", refuses=(409,), answers={200: GenerationShape},
+        summary="Ask the provider now", refuses=(409, 429), answers={200: GenerationShape},
     ),
     Endpoint(
         method="POST", path="/v1/generations/{id}/cancel", scope=Scope.SUBMIT, handle=cancel_one,
-        summary="Cancel a generation", refuses=(409,), answers={200: GenerationShape},
+        summary="Cancel a generation", refuses=(409, 429), answers={200: GenerationShape},
     ),
 )  # fmt: skip

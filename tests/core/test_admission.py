@@ -239,3 +239,20 @@ def test_one_question_at_a_time_tries_whether_it_is_over():
     ledger = Ledger(provider="p", account="a", misses=5)
 
     assert (1, 0) == (ledger.pollable(7), ledger.probed(7).pollable(8))
+
+
+def test_the_wait_for_one_more_is_what_is_missing():
+    allowed = budget(60)
+    empty = FRESH.spend(allowed, START, allowed.burst, "submit")
+    assert 0 == FRESH.wait(allowed, START)
+    assert allowed.interval == empty.wait(allowed, START)
+    assert (1, 0) == (empty.wait(allowed, START + allowed.interval - 1), empty.wait(allowed, START + allowed.interval))
+
+
+def test_what_is_spent_beyond_the_budget_is_owed_and_never_forgotten():
+    """A debt of more than a minute would be taken for the word of a clock that ran ahead."""
+    owing = FRESH
+    for _ in range(100):
+        owing = owing.spend(budget(4), START, 1, "hand")
+    assert (0, True) == (owing.affordable(budget(4), START), owing.wait(budget(4), START) > 0)
+    assert 1 == owing.affordable(budget(4), START + 60 * SECOND)

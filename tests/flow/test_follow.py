@@ -300,3 +300,16 @@ async def test_what_cannot_be_asked_about_ends_at_its_deadline(tools, clock, una
     await run_worker(tools, "expire")
 
     assert (Status.EXPIRED, "deadline_passed") == ((one := await stored(tools, unaskable)).status, one.failure.code)
+
+
+async def test_a_second_question_counts_too(tools, clock, queued, asked_about):
+    generation_id = await queued()
+    key = ("seacloud", "default")
+    result = {"request_id": "sc-1", "outputs": [{"type": "image", "url": IMAGE, "content_type": "image/png"}]}
+
+    await asked_about(generation_id, (200, {"status": "COMPLETED", "request_id": "sc-1"}), (200, result))
+
+    async with tools.store.reading() as tx:
+        owed = (await accounts.ledger_seen(tx, key)).spent_until - clock.at
+    interval = tools.upstreams[key].budget.interval
+    assert interval < owed <= 2 * interval

@@ -1,9 +1,10 @@
+from dataclasses import replace
 import json
 
 import anyio
 import pytest
 
-from service.store import generations
+from service.store import accounts, generations
 from service.store.base import Unavailable
 from tests.conftest import run_worker
 
@@ -364,3 +365,25 @@ async def test_a_timeline_is_paged(client, submitted):
     answer = await client.get(f"{where}?after=nonsense")
     assert (422, "after") == (answer.status_code, answer.json()["errors"][0]["field"])
     assert [] == (await client.get(f"{where}?after={10**17}.0.0.x")).json()["data"]
+
+
+async def test_a_poll_by_hand_beyond_the_budget_is_429_and_one_too_soon_tells_what_is_known(
+    client, tools, clock, upstream, submitted
+):
+    generation_id = await submitted()
+    upstream.answers.append((200, {"id": "el-1", "status": "processing"}))
+    where = f"/v1/generations/{generation_id}/poll"
+    assert "processing" == (await client.post(where)).json()["status"]
+    count = len(upstream.asked)
+
+    again = await client.post(where)
+    clock.advance(2)
+    async with tools.store.transaction() as tx:
+        ledger = await accounts.ledger_of(tx, ("eachlabs", "default"))
+        await accounts.save_ledger(tx, replace(ledger, spent_until=clock.at + 60_000_000))
+    refused = await client.post(where)
+
+    assert (200, "processing") == (again.status_code, again.json()["status"])
+    assert (429, "over_budget") == (refused.status_code, refused.json()["code"])
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    assert count == len(upstream.asked)

@@ -172,7 +172,7 @@ WITH due AS (
      LIMIT :limit
      /* pg: FOR UPDATE SKIP LOCKED */
 )
-UPDATE generations SET poll_at = :lease_until WHERE id IN (SELECT id FROM due)
+UPDATE generations SET poll_at = :lease_until, asked_at = :now WHERE id IN (SELECT id FROM due)
 RETURNING *;
 
 -- name: claim_probe
@@ -189,7 +189,7 @@ UPDATE generations SET poll_at = :lease_until WHERE id IN (SELECT id FROM due)
 RETURNING *;
 
 -- name: claim_poll_of
-UPDATE generations SET poll_at = :lease_until WHERE id = :id RETURNING *;
+UPDATE generations SET poll_at = :lease_until, asked_at = :now WHERE id = :id RETURNING *;
 
 -- name: poll_later
 -- A question that was not answered. Guarded by the claim's own moment: a settled answer has set its own.
