@@ -121,3 +121,8 @@ class Generation(Asked, frozen=True, kw_only=True):
     def closed(self) -> bool:
         """A provider's closing word was announced; nothing moves it any more."""
         return self.status in CLOSED
+
+    @property
+    def ended(self) -> bool:
+        """It closed, or its deadline passed: nobody need wait for it any longer."""
+        return self.closed or self.status is Status.EXPIRED

@@ -100,6 +100,7 @@ async def _settle(tools: Tools, seen: Sequence[Observation]) -> list[Finding]:
         for observation in seen:
             await _meet(tools, tx, batch, observation)
         await _record(tools, tx, batch)
+    tools.waiters.wake(one.generation.id for one in batch.changed.values() if one.generation.ended)
     tools.store.ring("settled")
     now = tools.now()
     if any(one.schedule.poll_at is not None and one.schedule.poll_at <= now for one in batch.changed.values()):

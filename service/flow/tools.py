@@ -15,10 +15,13 @@ from service.core.ids import ENTROPY_BYTES, make_id
 from service.core.wire import Micros
 from service.flow.batch import Batch
 from service.flow.callback import Callbacks
+from service.flow.kept import Kept
+from service.flow.waiters import Waiters
 from service.providers.base import Account, Dialect, Provider, Route, Target
 from service.providers.catalog import PROVIDERS
 from service.store.accounts import AccountKey
 from service.store.base import Database
+from service.store.behavior import Behavior
 from service.store.prune import Retention
 from service.transport import Transport
 
@@ -78,6 +81,8 @@ class Tools:
     callback_secret: str = field(repr=False)
     retention: Retention = field(default_factory=Retention)
     crowded: set[AccountKey] = field(default_factory=set, init=False, repr=False, compare=False)  # see crowd.py
+    waiters: Waiters = field(default_factory=Waiters, init=False, repr=False, compare=False)
+    behavior: Kept[dict[str, Behavior]] = field(default_factory=Kept, init=False, repr=False, compare=False)
     _batches: dict[Any, Batch[Any, Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     async def together(self, write: Write[T, R], item: T) -> R:

@@ -167,6 +167,11 @@ async def by_ids(tx: Tx, ids: Sequence[str]) -> dict[str, Generation]:
     return {row["id"]: from_row(row).generation for row in rows}
 
 
+async def ended(tx: Tx, ids: Sequence[str]) -> list[str]:
+    """Those among `ids` that have closed or expired."""
+    return [row["id"] for row in await tx.fetch(SQL["ended_of"], ids=to_json(ids))]
+
+
 async def asked_by_ids(tx: Tx, ids: Sequence[str]) -> dict[str, Asked]:
     """Whom the generations among `ids` that exist were asked of."""
     rows = await tx.fetch(SQL["asked_by_ids"], ids=to_json(sorted(set(ids))))

@@ -117,14 +117,10 @@ async def _held_until_closed(call: Call, generation_id: str, wait_s: float) -> G
 
 
 async def _until_closed(tools: Tools, generation_id: str, wait_s: float) -> Generation:
-    with anyio.move_on_after(wait_s):
-        while wait_s:
-            heard = tools.store.heard("settled")
-            generation = await stored(tools, generation_id)
-            if generation.closed or generation.status is Status.EXPIRED:
-                return generation
-            # A second process may settle it without a ring here; the interval is the truth.
-            await tools.store.wait("settled", heard, 1.0)
+    if wait_s:
+        with tools.waiters.waiting_for(tools.store, generation_id) as ended, anyio.move_on_after(wait_s):
+            if not (await stored(tools, generation_id)).ended:
+                await ended.wait()
     return await stored(tools, generation_id)
 
 

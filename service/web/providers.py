@@ -1,10 +1,11 @@
 """Providers: what each can do, its limits, and how it has behaved."""
 
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
 
-from service.core.wire import SECOND
+from service.core.wire import SECOND, Micros, rfc3339
 from service.flow.tools import Tools
 from service.providers.base import Provider, Route
 from service.providers.catalog import PROVIDERS
@@ -19,10 +20,13 @@ LOOKED_BACK_S = 7 * 24 * 3600
 
 
 async def list_all(call: Call) -> Response:
-    """Every provider this service knows; `accounts` tells which are configured. Behavior is of the last seven days."""
-    since = call.tools.now() - LOOKED_BACK_S * SECOND
+    """Every provider this service knows; `accounts` tells which are configured. Behavior is of the last seven days.
+
+    It is counted from all that happened in them, so at most once a minute; `as_of` tells when.
+    """
+    now = call.tools.now()
+    as_of, behaved = await call.tools.behavior.get(partial(_behaved, call.tools, now), now)
     async with call.tools.store.reading() as tx:
-        behaved = await behavior.of_all(tx, since)
         usual = await accounts.all_usual(tx)
     learned = {
         name: {
@@ -40,7 +44,12 @@ async def list_all(call: Call) -> Response:
         }
         for name, provider in PROVIDERS.items()
     ]
-    return json_response({"data": shown})
+    return json_response({"data": shown, "as_of": rfc3339(as_of)})
+
+
+async def _behaved(tools: Tools, now: Micros) -> dict[str, Behavior]:
+    async with tools.store.reading() as tx:
+        return await behavior.of_all(tx, now - LOOKED_BACK_S * SECOND)
 
 
 def _shown(tools: Tools, name: str, provider: Provider) -> dict[str, Any]:

@@ -274,9 +274,10 @@ class TimelineShape(Struct):
 
 
 class ProvidersShape(Struct):
-    """Every provider, what it can do, and how it has behaved."""
+    """Every provider, what it can do, and how it has behaved until `as_of`."""
 
     data: list[dict[str, Any]]
+    as_of: Moment
 
 
 class HealthShape(Struct):

@@ -1,6 +1,7 @@
 import anyio
 import pytest
 
+from service.store import events
 from tests.conftest import run_worker
 
 
@@ -62,3 +63,44 @@ async def test_a_bad_query_names_the_field(client, query):
     answer = await client.get(f"/v1/events?{query}")
 
     assert (422, query.split("=")[0]) == (answer.status_code, answer.json()["errors"][0]["field"])
+
+
+async def test_a_waiting_list_looks_at_each_event_once(client, tools, fail_one, monkeypatch):
+    """A filter that matches nothing goes on from where it looked last."""
+    for _ in range(3):
+        await fail_one()
+    looks, seen = [], anyio.Event()
+    behind = events.behind
+
+    async def look(tx, position, *wanted):
+        looks.append(position)
+        if len(looks) >= 2:
+            seen.set()
+        return await behind(tx, position, *wanted)
+
+    monkeypatch.setattr(events, "behind", look)
+    pages = []
+
+    async def read():
+        pages.append((await client.get("/v1/events?wait=20&provider=vtrix")).json())
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(read)
+        with anyio.fail_after(10):
+            while not seen.is_set():
+                tools.store.ring("settled")
+                await anyio.lowlevel.checkpoint()
+        group.cancel_scope.cancel()
+
+    assert [0, 3] == looks[:2]
+    assert set(looks[1:]) == {3}
+
+
+async def test_an_empty_page_says_how_far_it_looked(client, fail_one):
+    for _ in range(3):
+        await fail_one()
+
+    page = (await client.get("/v1/events?provider=vtrix")).json()
+
+    assert {"data": [], "next": "3", "more": False} == page
+    assert (True, "1") == ((page := (await client.get("/v1/events?limit=1")).json())["more"], page["next"])

@@ -4,8 +4,12 @@ import json
 import anyio
 import pytest
 
+from service.core.generation import Origin, Status
+from service.core.observation import Observation, Reading
+from service.flow.settle import settle
 from service.store import accounts, generations
 from service.store.base import Unavailable
+from service.web import generations as web_generations
 from tests.conftest import run_worker
 
 ACCEPTED = {"status": "success", "predictionID": "el-1"}
@@ -387,3 +391,35 @@ async def test_a_poll_by_hand_beyond_the_budget_is_429_and_one_too_soon_tells_wh
     assert (429, "over_budget") == (refused.status_code, refused.json()["code"])
     assert 1 <= int(refused.headers["retry-after"]) <= 60
     assert count == len(upstream.asked)
+
+
+async def test_who_waits_is_not_woken_by_what_it_does_not_wait_for(client, tools, submitted, monkeypatch):
+    """It reads the generation when it begins to wait, and when that has ended."""
+    mine, others = await submitted(), [await submitted() for _ in range(5)]
+    reads, told = [], []
+    read_generation = web_generations.stored
+
+    async def counted(some_tools, generation_id):
+        reads.append(generation_id)
+        return await read_generation(some_tools, generation_id)
+
+    monkeypatch.setattr(web_generations, "stored", counted)
+
+    async def wait():
+        told.append((await client.get(f"/v1/generations/{mine}?wait=20")).json())
+
+    def canceled(generation_id):
+        reading = Reading(status=Status.CANCELED)
+        return Observation(generation_id=generation_id, origin=Origin.POLL, at=tools.now(), reading=reading)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait)
+        with anyio.fail_after(10):
+            while not reads:
+                await anyio.lowlevel.checkpoint()
+        for other in others:
+            await settle(tools, [canceled(other)])
+        await settle(tools, [canceled(mine)])
+
+    assert "canceled" == told[0]["status"]
+    assert [mine, mine] == reads

@@ -1,6 +1,7 @@
 import pytest
 
 from service.providers.catalog import PROVIDERS
+from service.store import behavior
 from tests.conftest import run_worker
 
 
@@ -95,3 +96,23 @@ async def test_how_a_provider_has_behaved_is_counted(client, tools, clock, upstr
     assert (1, 0, {"insufficient_funds": 1}) == (behaved["repeated"], behaved["conflicting"], behaved["failures"])
     assert 10 <= behaved["duration_p50_s"] <= behaved["duration_p95_s"] < 16
     assert 5 <= behaved["webhook_lateness_p50_s"] < 6
+
+
+async def test_behavior_is_counted_at_most_once_a_minute_and_tells_as_of_when(client, clock, monkeypatch):
+    counted = []
+    of_all = behavior.of_all
+
+    async def count(tx, since):
+        counted.append(since)
+        return await of_all(tx, since)
+
+    monkeypatch.setattr(behavior, "of_all", count)
+
+    first = (await client.get("/v1/providers")).json()
+    clock.advance(59)
+    second = (await client.get("/v1/providers")).json()
+    clock.advance(600)
+    third = (await client.get("/v1/providers")).json()
+
+    assert 2 == len(counted)
+    assert first["as_of"] == second["as_of"] < third["as_of"]

@@ -38,6 +38,14 @@ SELECT * FROM generations
     /* pg: SELECT jsonb_array_elements_text(CAST(:ids AS JSONB)) */
  );
 
+-- name: ended_of
+SELECT id FROM generations
+ WHERE id IN (
+    /* sqlite: SELECT value FROM json_each(:ids) */
+    /* pg: SELECT jsonb_array_elements_text(CAST(:ids AS JSONB)) */
+ )
+   AND (closed_at IS NOT NULL OR status = 'expired');
+
 -- name: asked_by_ids
 SELECT id, provider, account, route, model, bulk_id, external_id FROM generations
  WHERE id IN (
