@@ -8,6 +8,7 @@ import structlog
 from service.core.generation import VerifiedBy
 from service.core.http import InboundWebhook
 from service.flow.batch import Told
+from service.flow.repeats import keep, sift
 from service.flow.tools import NotConfigured, Tools, Upstream, Write
 from service.providers.base import Unverified
 from service.store import observations
@@ -76,10 +77,15 @@ def _examined(
 async def _keep(tools: Tools, stored: Sequence[StoredWebhook]) -> Sequence[StoredWebhook]:
     """One commit for all that came while the one before was at the disk."""
     async with tools.store.transaction() as tx:
-        await observations.insert_webhooks(tx, stored)
+        sifted = await sift(tools, tx, stored)
+        await observations.insert_webhooks(tx, sifted.kept)
+        if sifted.repeats:
+            await keep(tools, tx, sifted)
     tools.store.ring("read")
-    log.info("webhooks_stored", count=len(stored))
-    return stored
+    if sifted.asked_about:
+        tools.store.ring("poll")
+    log.info("webhooks_stored", count=len(sifted.kept), counted=sifted.repeats.total())
+    return sifted.became
 
 
 async def _quarantine(tools: Tools, stored: Sequence[StoredWebhook]) -> Sequence[Unverified]:

@@ -7,7 +7,7 @@ from service.core.generation import Generation, Origin, Status
 from service.core.observation import Finding, Observation
 from service.core.wire import SECOND, Micros, micros
 from service.providers.base import Route
-from service.store.generations import Schedule, Scheduled
+from service.store.generations import NEVER, Schedule, Scheduled
 
 ASK_BEFORE_DEADLINE: Micros = 60 * SECOND
 ASK_AGAIN: Micros = 2 * SECOND  # after a question, before a hint or somebody's hand makes us ask once more
@@ -47,7 +47,7 @@ def _poll_at(before: Scheduled, after: Generation, seen: Observation, finding: F
     if after.external_id is None or not pace.route.polls:
         return None
     if not seen.believed:
-        return seen.at  # a hint: ask now
+        return _hinted(before, seen.at)
     waiting = after.held is not None and seen.at < after.held.until
     if after.status is Status.EXPIRED and not waiting and seen.at >= after.deadline_at:
         return _after_expiry(after, seen, pace)
@@ -59,7 +59,7 @@ def _poll_at(before: Scheduled, after: Generation, seen: Observation, finding: F
         wait = next_poll_s(
             pace.cadence, every_s=pace.route.poll_every_s, polls=0 if pace.crowded else after.polls, dice=pace.dice
         )
-        return seen.at + micros(wait)
+        return min(seen.at + micros(wait), _hint_meanwhile(before))
     if seen.origin is Origin.STREAM:
         # Only the end of the stream knows what its executions amount to. If nobody hears that end, we ask in time.
         return min(seen.at + micros(pace.route.ceiling_s), max(after.deadline_at - ASK_BEFORE_DEADLINE, seen.at))
@@ -72,6 +72,21 @@ def _poll_at(before: Scheduled, after: Generation, seen: Observation, finding: F
         webhook=after.webhook_expected and not pace.crowded,
     )
     return seen.at + micros(wait)
+
+
+def _hinted(before: Scheduled, now: Micros) -> Micros:
+    """A hint makes us ask now, but not so soon after the last question: many of them are no reason to ask for ever."""
+    soonest = before.schedule.poll_at if before.schedule.poll_at is not None else NEVER
+    asked_at = before.asked_at
+    if asked_at is None or not 0 <= now - asked_at < ASK_AGAIN:
+        return now
+    return min(asked_at + ASK_AGAIN, soonest)
+
+
+def _hint_meanwhile(before: Scheduled) -> Micros:
+    """When a hint that came while we asked makes us ask again: it may know more than the answer. NEVER if none came."""
+    asked_at, poll_at = before.asked_at, before.schedule.poll_at
+    return poll_at if asked_at is not None and poll_at is not None and poll_at <= asked_at + ASK_AGAIN else NEVER
 
 
 def _after_expiry(after: Generation, seen: Observation, pace: Pace) -> Micros | None:

@@ -90,6 +90,7 @@ def _webhook(stored: WebhookFacts) -> dict[str, Any]:
         "finding": stored.finding,
         "unreadable_because": stored.unreadable_because,
         "bytes": stored.size,
+        "repeats": stored.repeats,
     }
 
 

@@ -15,6 +15,7 @@ from service.core.ids import ENTROPY_BYTES, make_id
 from service.core.wire import Micros
 from service.flow.batch import Batch
 from service.flow.callback import Callbacks
+from service.flow.frequency import Frequency
 from service.flow.kept import Kept
 from service.flow.waiters import Waiters
 from service.providers.base import Account, Dialect, Provider, Route, Target
@@ -81,6 +82,7 @@ class Tools:
     callback_secret: str = field(repr=False)
     retention: Retention = field(default_factory=Retention)
     crowded: set[AccountKey] = field(default_factory=set, init=False, repr=False, compare=False)  # see crowd.py
+    frequency: Frequency = field(default_factory=Frequency, init=False, repr=False, compare=False)
     waiters: Waiters = field(default_factory=Waiters, init=False, repr=False, compare=False)
     behavior: Kept[dict[str, Behavior]] = field(default_factory=Kept, init=False, repr=False, compare=False)
     _batches: dict[Any, Batch[Any, Any]] = field(default_factory=dict, init=False, repr=False, compare=False)

@@ -45,6 +45,8 @@ async def of_all(tx: Tx, since: Micros) -> dict[str, Behavior]:
     for row in await tx.fetch(SQL["findings"], since=since):
         behavior = of(row["provider"])
         behavior.repeated, behavior.conflicting = row["repeated"], row["conflicting"]
+    for row in await tx.fetch(SQL["repeats"], since=since):
+        of(row["provider"]).repeated += int(row["repeated"])
     for row in await tx.fetch(SQL["durations"], since=since):
         of(row["provider"]).duration_p50, of(row["provider"]).duration_p95 = row["p50"], row["p95"]
     for row in await tx.fetch(SQL["lateness"], since=since):

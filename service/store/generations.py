@@ -250,6 +250,11 @@ async def poll_now(tx: Tx, generation_id: str, now: Micros) -> None:
     await tx.fetch(SQL["poll_now"], id=generation_id, now=now)
 
 
+async def hinted(tx: Tx, ids: Sequence[str], now: Micros, again: Micros) -> None:
+    """Ask about each as soon as there is a place, but not before `again` has passed since the last question."""
+    await tx.run_many(SQL["hinted"], [{"id": one, "now": now, "again": again} for one in ids])
+
+
 async def poll_later(tx: Tx, claimed: Scheduled, poll_at: Micros | None) -> None:
     """The question was not answered; ask again at `poll_at`, or never."""
     await tx.fetch(SQL["poll_later"], id=claimed.generation.id, poll_at=poll_at, lease_until=claimed.schedule.poll_at)

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from service.core.admission import Ledger
 from service.core.generation import CLOSED
+from service.core.observation import Finding
 from service.core.wire import SECOND, Micros
 from service.store.base import Tx, one
 from service.store.sql import load
@@ -88,6 +89,9 @@ async def _webhooks(tx: Tx, found: Measured, now: Micros) -> None:
         found.last_webhook[provider,] = max(found.last_webhook.get((provider,), 0), row["last_at"] / SECOND)
         if finding is None:
             unread_since = min(unread_since, row["first_at"])
+    for row in await tx.fetch(SQL["repeats"]):  # counted, not kept
+        found.webhooks[row["provider"], Finding.REPEATED] += int(row["counted"])
+        found.accepted[row["provider"],] += int(row["counted"])
     for row in await tx.fetch(SQL["quarantined"]):
         found.webhooks[row["provider"], "quarantined"] = row["counted"]
     for row in await tx.fetch(SQL["unreadable"]):

@@ -22,6 +22,7 @@ class StoredWebhook(Struct, frozen=True, kw_only=True):
     """A provider's call as received, and what became of it.
 
     `quarantined_at`: it was refused (401) and is kept so that it can be verified again after a secret is mended.
+    `digest`: of what it says, where it was compared with others; `repeats`: how many more are counted here, not kept.
     """
 
     id: str
@@ -36,6 +37,8 @@ class StoredWebhook(Struct, frozen=True, kw_only=True):
     read_at: Micros | None = None
     finding: Finding | None = None
     unreadable_because: str | None = None
+    digest: str | None = None
+    repeats: int = 0
 
 
 def webhook_from_row(row: Row) -> StoredWebhook:
@@ -53,6 +56,8 @@ def webhook_from_row(row: Row) -> StoredWebhook:
         read_at=row["read_at"],
         finding=Finding(row["finding"]) if row["finding"] else None,
         unreadable_because=row["unreadable_because"],
+        digest=row["digest"],
+        repeats=row["repeats"],
     )
 
 
@@ -72,6 +77,7 @@ async def insert_webhooks(tx: Tx, stored: Sequence[StoredWebhook]) -> None:
                 "verified_by": one.verified_by,
                 "quarantined_at": one.quarantined_at,
                 "refused_because": one.refused_because,
+                "digest": one.digest,
             }
             for one in stored
         ],

@@ -52,7 +52,10 @@ async def delete(tx: Tx, what: str, limit: int, **values: Any) -> int:
     """Delete at most `limit` rows; how many there were."""
     rows = await tx.fetch(SQL[what], limit=limit, **values)
     if what == "webhooks":
-        await metrics.forget(tx, metrics.ACCEPTED, Counter((row["provider"],) for row in rows))
+        accepted: Counter[Labels] = Counter()
+        for row in rows:
+            accepted[row["provider"],] += 1 + row["repeats"]
+        await metrics.forget(tx, metrics.ACCEPTED, accepted)
     elif what == "attempts":
         await metrics.forget(tx, metrics.ATTEMPTS, Counter((outcome_of(**row),) for row in rows))
     elif what == "generations":

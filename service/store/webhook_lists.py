@@ -29,6 +29,7 @@ class WebhookFacts(Struct, frozen=True, kw_only=True):
     read_at: Micros | None = None
     finding: Finding | None = None
     unreadable_because: str | None = None
+    repeats: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

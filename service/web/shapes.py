@@ -224,7 +224,10 @@ class EventPage(Struct):
 
 
 class WebhookShape(Struct):
-    """A stored webhook. `body` is text, or base64 where `body_base64` says so; both only when shown alone."""
+    """A stored webhook. `body` is text, or base64 where `body_base64` says so; both only when shown alone.
+
+    `repeats`: how many more came that are counted here and not kept, because they said the same or were too many.
+    """
 
     id: str
     provider: str
@@ -238,6 +241,7 @@ class WebhookShape(Struct):
     finding: str | None
     unreadable_because: str | None
     bytes: int
+    repeats: int
     headers: dict[str, str] | UnsetType = UNSET
     body: str | UnsetType = UNSET
     body_base64: bool | UnsetType = UNSET

@@ -70,6 +70,7 @@ def _shown(stored: StoredWebhook | WebhookFacts, size: int) -> dict[str, Any]:
         "finding": stored.finding,
         "unreadable_because": stored.unreadable_because,
         "bytes": size,
+        "repeats": stored.repeats,
     }
 
 

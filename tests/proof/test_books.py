@@ -25,7 +25,9 @@ def accounts(**changed):
         "orders": [Ordered(ref="r1", provider="runblob", route="gemini", body={})],
         "generations": [deepcopy(GENERATION)],
         "events": [EVENT],
-        "webhooks": [{"provider": "runblob", "finding": "held", "quarantined_at": None, "unreadable_because": None}],
+        "webhooks": [
+            {"provider": "runblob", "finding": "held", "quarantined_at": None, "unreadable_because": None, "repeats": 0}
+        ],
         "subscriber": {
             "events": [{"door": "events", "event": EVENT}],
             "verified": 1,

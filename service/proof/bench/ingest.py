@@ -21,7 +21,7 @@ class Ingest:
     rounds: int = 3
     seconds: float = 10.0
     connections: tuple[int, ...] = (64, 256)
-    generations: int = 20_000
+    generations: int = 40_000
 
     async def measure(self, bench: Bench) -> list[Case]:
         """One case for each number of connections; the service runs without workers, so all its time is ingest."""

@@ -35,7 +35,7 @@ class Accounts:
     accepted: Sequence[Accepted]
     jobs: Sequence[Row]
     generations: Sequence[Row]  # id, status, failure_code
-    webhooks: Mapping[str, int]  # stored and not refused, by generation
+    webhooks: Mapping[str, int]  # stored, or counted on one that is, and not refused, by generation
     events: Sequence[Row] = ()  # id, type, generation_id
     delivered: Sequence[Row] = ()  # as the subscriber tells: id, type, generation
     unverified: int = 0

@@ -238,12 +238,14 @@ class Stage:
         """What the database says now, of these ids or of all."""
         own, about = (f"id IN ({ids})", f"generation_id IN ({ids})") if ids else ("1 = 1", "1 = 1")
         with self.books() as books:
-            stored = books.pick("webhooks", "generation_id", f"quarantined_at IS NULL AND {about}")
+            webhooks: Counter[str] = Counter()
+            for row in books.pick("webhooks", "generation_id, repeats", f"quarantined_at IS NULL AND {about}"):
+                webhooks[row["generation_id"]] += 1 + row["repeats"]
             return Accounts(
                 accepted=accepted,
                 jobs=jobs,
                 generations=books.pick("generations", "id, status, failure_code", own),
-                webhooks=Counter(row["generation_id"] for row in stored),
+                webhooks=webhooks,
                 events=books.pick("events", "id, type, generation_id", about),
             )
 

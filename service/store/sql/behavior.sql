@@ -26,6 +26,12 @@ SELECT generations.provider,
  WHERE observations.at >= :since
  GROUP BY generations.provider;
 
+-- name: repeats
+-- Those that were counted and not kept.
+SELECT provider, SUM(repeats) AS repeated FROM webhooks
+ WHERE repeats > 0 AND received_at >= :since
+ GROUP BY provider;
+
 -- name: durations
 WITH ranked AS (
     SELECT provider, closed_at - submitted_at AS took,

@@ -207,6 +207,13 @@ UPDATE generations SET poll_at = :poll_at, poll_misses = poll_misses + 1
 -- name: poll_now
 UPDATE generations SET poll_at = :now WHERE id = :id AND external_id IS NOT NULL AND closed_at IS NULL;
 
+-- name: hinted
+-- At once, but not so soon after the last question, and never later than it would be asked about anyway.
+UPDATE generations SET poll_at = CASE WHEN asked_at <= :now AND asked_at + :again > :now THEN asked_at + :again ELSE :now END
+ WHERE id = :id AND external_id IS NOT NULL AND closed_at IS NULL
+   AND (poll_at IS NULL
+        OR poll_at > CASE WHEN asked_at <= :now AND asked_at + :again > :now THEN asked_at + :again ELSE :now END);
+
 -- name: ask_once_more
 -- Whose bounded wait ended while it could be asked about is given time for one more question, once.
 UPDATE generations SET poll_at = :now, clock_at = :grace_until, grace_until = :grace_until

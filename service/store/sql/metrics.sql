@@ -14,6 +14,11 @@ SELECT provider, NULL, COUNT(*), MIN(received_at), MAX(received_at) FROM webhook
  WHERE read_at IS NULL AND quarantined_at IS NULL
  GROUP BY provider;
 
+-- name: repeats
+SELECT provider, SUM(repeats) AS counted FROM webhooks
+ WHERE repeats > 0
+ GROUP BY provider;
+
 -- name: quarantined
 SELECT provider, COUNT(*) AS counted FROM webhooks
  WHERE quarantined_at IS NOT NULL

@@ -1,8 +1,10 @@
 -- name: insert_webhook
 INSERT INTO webhooks (
-    id, provider, account, generation_id, received_at, headers, body, verified_by, quarantined_at, refused_because
+    id, provider, account, generation_id, received_at, headers, body, verified_by, quarantined_at, refused_because,
+    digest
 ) VALUES (
-    :id, :provider, :account, :generation_id, :received_at, :headers, :body, :verified_by, :quarantined_at, :refused_because
+    :id, :provider, :account, :generation_id, :received_at, :headers, :body, :verified_by, :quarantined_at, :refused_because,
+    :digest
 );
 
 -- name: trim_quarantine
@@ -38,12 +40,37 @@ UPDATE webhooks SET
     read_at = COALESCE(read_at, :read_at), finding = :finding, unreadable_because = :unreadable_because
  WHERE id = :id;
 
+-- name: webhooks_alike
+SELECT id, generation_id, digest FROM webhooks
+ WHERE generation_id IN (
+    /* sqlite: SELECT value FROM json_each(:generations) */
+    /* pg: SELECT jsonb_array_elements_text(CAST(:generations AS JSONB)) */
+ )
+   AND digest IN (
+    /* sqlite: SELECT value FROM json_each(:digests) */
+    /* pg: SELECT jsonb_array_elements_text(CAST(:digests AS JSONB)) */
+ )
+   AND digest IS NOT NULL AND quarantined_at IS NULL;
+
+-- name: hints_since
+-- By the index of those that were compared: what is kept of hints is bounded, so is what is looked at here.
+SELECT generation_id, COUNT(*) AS counted, SUM(LENGTH(body)) AS size, MAX(id) AS last FROM webhooks
+ WHERE generation_id IN (
+    /* sqlite: SELECT value FROM json_each(:generations) */
+    /* pg: SELECT jsonb_array_elements_text(CAST(:generations AS JSONB)) */
+ )
+   AND digest IS NOT NULL AND received_at >= :since AND verified_by IS NULL AND quarantined_at IS NULL
+ GROUP BY generation_id;
+
+-- name: count_repeats
+UPDATE webhooks SET repeats = repeats + :repeats WHERE id = :id;
+
 -- name: webhook_by_id
 SELECT * FROM webhooks WHERE id = :id;
 
 -- name: list_webhooks
 SELECT id, provider, account, generation_id, received_at, verified_by, quarantined_at, refused_because, read_at, finding,
-       unreadable_because, LENGTH(body) AS size
+       unreadable_because, repeats, LENGTH(body) AS size
   FROM webhooks
  WHERE id < :before
    AND COALESCE(:provider, provider) = provider
@@ -61,7 +88,7 @@ SELECT * FROM webhooks WHERE generation_id = :generation_id ORDER BY received_at
 
 -- name: webhook_facts
 SELECT id, provider, account, generation_id, received_at, verified_by, quarantined_at, refused_because, read_at, finding,
-       unreadable_because, LENGTH(body) AS size
+       unreadable_because, repeats, LENGTH(body) AS size
   FROM webhooks
  WHERE id IN (
     /* sqlite: SELECT value FROM json_each(:ids) */

@@ -23,7 +23,7 @@ WITH old AS (
      /* pg: FOR UPDATE SKIP LOCKED */
 )
 DELETE FROM webhooks WHERE id IN (SELECT id FROM old)
-RETURNING provider;
+RETURNING provider, repeats;
 
 -- name: quarantined (long)
 WITH old AS (
