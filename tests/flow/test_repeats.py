@@ -239,3 +239,18 @@ def test_only_so_many_generations_are_remembered():
         frequency.count(f"{number}")
     assert 1 == frequency.count("first")
     assert 2 == frequency.count(f"{REMEMBERED - 1}")
+
+
+async def test_those_that_come_rarely_are_kept_beside_those_that_come_often(tools, submitted, calls_back):
+    often, rarely = await submitted(), await submitted()
+    one = await calls_back(often, b"{}")
+    for _ in range(FEW):
+        tools.frequency.count(often)
+    first = replace_id(one, "whk_zz1")
+    several = [first, replace(first, id="whk_zz2", generation_id=rarely), replace_id(one, "whk_zz3")]
+
+    async with tools.store.transaction() as tx:
+        sifted = await repeats.sift(tools, tx, several)
+
+    assert [("whk_zz1", True), ("whk_zz2", False)] == [(kept.id, kept.digest is not None) for kept in sifted.kept]
+    assert ["whk_zz1", "whk_zz2", "whk_zz1"] == [became.id for became in sifted.became]

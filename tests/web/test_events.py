@@ -104,3 +104,16 @@ async def test_an_empty_page_says_how_far_it_looked(client, fail_one):
 
     assert {"data": [], "next": "3", "more": False} == page
     assert (True, "1") == ((page := (await client.get("/v1/events?limit=1")).json())["more"], page["next"])
+
+
+@pytest.mark.parametrize("wait", [0, 20])
+async def test_what_is_rare_is_looked_for_step_by_step(client, fail_one, monkeypatch, wait):
+    """Held or not, a page is empty only where there is nothing."""
+    monkeypatch.setattr(events, "MAX_SEARCHED", 1)
+    ids = [await fail_one() for _ in range(4)]
+
+    page = (await client.get(f"/v1/events?wait={wait}&generation={ids[2]}")).json()
+
+    assert ([ids[2]], "3", True) == (
+        [event["data"]["generation"]["id"] for event in page["data"]], page["next"], page["more"],
+    )  # fmt: skip
