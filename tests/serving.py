@@ -6,6 +6,10 @@ import socket
 import anyio
 import uvicorn
 
+from tests.waiting import until
+
+END_S = 20  # for requests under way; what still runs then would run for ever
+
 
 @asynccontextmanager
 async def served(make, **config):
@@ -29,5 +33,6 @@ async def served(make, **config):
                 listening.close()
             for connection in list(server.server_state.connections):
                 connection.shutdown()
-            await anyio.wait_all_tasks_blocked()
+            with anyio.fail_after(END_S):
+                await until(lambda: not server.server_state.connections and not server.server_state.tasks)
             await server.lifespan.shutdown()

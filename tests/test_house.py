@@ -117,3 +117,10 @@ def test_every_limit_that_readme_states_has_its_test():
     assert len(rows) >= 8
     assert all(named)
     assert set() == {name for row in named for name in row} - there
+
+
+def test_no_test_waits_for_all_tasks_to_be_blocked():
+    """Beside a statement on PostgreSQL, whose wait wakes as often as it looks, that may never return."""
+    forbidden = "wait_all_tasks" + "_blocked"
+
+    assert not [name(path) for path in (ROOT / "tests").rglob("*.py") if forbidden in path.read_text()]

@@ -7,6 +7,7 @@ import pytest
 
 from service.flow.batch import MOST, Batch
 from service.store.base import Unavailable
+from tests.waiting import turns
 
 
 class Ledger:
@@ -57,10 +58,10 @@ async def test_who_comes_while_one_is_written_goes_into_the_next(ledger):
     ledger.gate = anyio.Event()
     async with anyio.create_task_group() as group:
         group.start_soon(batch.add, 1)
-        await anyio.wait_all_tasks_blocked()
+        await turns()
         for item in (2, 3, 4):
             group.start_soon(batch.add, item)
-        await anyio.wait_all_tasks_blocked()
+        await turns()
         ledger.gate.set()
     assert [[1], [2, 3, 4]] == ledger.batches
 
@@ -71,10 +72,10 @@ async def test_large_batches_are_made_equal(ledger, halved, sizes):
     ledger.gate = anyio.Event()
     async with anyio.create_task_group() as group:
         group.start_soon(batch.add, 1)
-        await anyio.wait_all_tasks_blocked()
+        await turns()
         for item in range(2, 65):
             group.start_soon(batch.add, item)
-        await anyio.wait_all_tasks_blocked()
+        await turns()
         ledger.gate.set()
     assert sizes == [len(written) for written in ledger.batches]
     assert list(range(1, 65)) == [item for written in ledger.batches for item in written]
@@ -121,7 +122,7 @@ async def test_who_waits_no_more_holds_up_nobody(ledger):
     ledger.gate = anyio.Event()
     async with anyio.create_task_group() as group:
         group.start_soon(batch.add, 1)
-        await anyio.wait_all_tasks_blocked()
+        await turns()
         group.cancel_scope.cancel()
     ledger.gate.set()
     assert 4 == await batch.add(2)
@@ -154,7 +155,7 @@ async def test_who_cannot_wait_is_told(ledger):
 
     assert 4 == await batch.add(2)
     batch.put(3, told.append)
-    await anyio.wait_all_tasks_blocked()
+    await turns()
 
     assert [KeyError, int] == [type(one) for one in told]
     assert [ZeroDivisionError] == [type(one) for one in failures]

@@ -15,6 +15,7 @@ from service.store.group_commit import MOST
 from service.store.sql import parse
 from service.store.sqlite import READERS, SqliteDatabase
 from tests.databases import opened
+from tests.waiting import turns
 
 LOG_BYTES = 400_000
 QUERIES = parse("""
@@ -244,7 +245,7 @@ async def test_long_statement_runs_beside_everything_else(notes):
 async def test_cancelled_while_waiting_for_the_writer_leaves_it_free(notes):
     async with notes.transaction(), anyio.create_task_group() as group:
         group.start_soon(add, notes, "one")
-        await anyio.wait_all_tasks_blocked()
+        await turns()
         group.cancel_scope.cancel()
     await add(notes, "two")
     assert ["two"] == await texts_in(notes)
@@ -452,7 +453,7 @@ async def test_ring_wakes_everybody_who_waits(sqlite):
     async with anyio.create_task_group() as group:
         group.start_soon(sqlite.wait, "work", heard, 60)
         group.start_soon(sqlite.wait, "work", heard, 60)
-        await anyio.wait_all_tasks_blocked()
+        await turns()
         sqlite.ring("work")
     assert heard + 1 == sqlite.heard("work")
 
@@ -466,9 +467,9 @@ async def test_other_bell_wakes_nobody(sqlite):
 
     async with anyio.create_task_group() as group:
         group.start_soon(wait)
-        await anyio.wait_all_tasks_blocked()
+        await turns()
         sqlite.ring("rest")
-        await anyio.wait_all_tasks_blocked()
+        await turns()
         assert [] == woken
         sqlite.ring("work")
     assert ["work"] == woken

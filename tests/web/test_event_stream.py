@@ -16,6 +16,7 @@ from tests.conftest import run_worker, tools_over
 from tests.databases import reopened
 from tests.serving import served
 from tests.store.examples import announce, event, keep, scheduled
+from tests.waiting import until
 from tests.web.conftest import KEY
 
 HEADERS = {"authorization": f"Bearer {KEY}"}
@@ -256,7 +257,7 @@ async def test_what_nobody_here_wants_is_looked_at_once(store, transport, clock,
         for ring in range(rings):
             await announce(store, *(event(f"{ring}-{number}") for number in range(300)))
             store.ring("settled")
-            await anyio.wait_all_tasks_blocked()
+            await until(lambda seen=counting.readings: counting.readings > seen)
         await announce(store, event("ping", type=EventType.PING, body="the ping"))
         store.ring("settled")
 

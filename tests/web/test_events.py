@@ -3,6 +3,7 @@ import pytest
 
 from service.store import events
 from tests.conftest import run_worker
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ async def test_events_are_listed_by_cursor_without_gap_or_repeat(client, fail_on
     assert page["next"] == after
 
 
-async def test_an_empty_page_is_held_until_there_is_an_event(client, fail_one):
+async def test_an_empty_page_is_held_until_there_is_an_event(tools, client, fail_one):
     pages = []
 
     async def read():
@@ -41,7 +42,7 @@ async def test_an_empty_page_is_held_until_there_is_an_event(client, fail_one):
 
     async with anyio.create_task_group() as group:
         group.start_soon(read)
-        await anyio.wait_all_tasks_blocked()
+        await until(lambda: "settled" in tools.store._waiting)
         generation_id = await fail_one()
 
     assert [generation_id] == [event["data"]["generation"]["id"] for event in pages[0]["data"]]

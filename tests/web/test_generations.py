@@ -11,6 +11,7 @@ from service.store import accounts, generations
 from service.store.base import Unavailable
 from service.web import generations as web_generations
 from tests.conftest import run_worker
+from tests.waiting import until
 
 ACCEPTED = {"status": "success", "predictionID": "el-1"}
 DONE = {"id": "el-1", "status": "success", "output": "https://storage.example.com/1.jpg", "metrics": {"cost": 0.05}}
@@ -89,7 +90,7 @@ async def test_a_read_waits_until_it_closes_and_no_longer(client, tools, upstrea
 
     async with anyio.create_task_group() as group:
         group.start_soon(read)
-        await anyio.wait_all_tasks_blocked()
+        await until(lambda: tools.waiters.ids)
         assert 200 == (await client.post(f"/v1/generations/{generation_id}/poll")).status_code
 
     assert "completed" == told[0]["status"]

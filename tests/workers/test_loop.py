@@ -6,6 +6,7 @@ import anyio
 import pytest
 
 from service.workers.loop import Worker
+from tests.waiting import turns, until
 
 SECONDS = 60.0  # a rest that no test waits for: where a loop goes on, something woke it
 
@@ -59,13 +60,6 @@ async def running(worker, store):
         yield
         stop.set()
         store.ring(worker.name)
-
-
-async def until(told):
-    """Turn the loop over until it is so."""
-    with anyio.fail_after(5):
-        while not told():
-            await anyio.lowlevel.checkpoint()
 
 
 async def test_one_batch_is_claimed_and_handled_whole():
@@ -164,7 +158,7 @@ async def test_full_house_claims_nothing_until_a_place_is_free(store):
         await until(lambda: len(work.begun) == 2)
         for bell in ("work", "freed:work"):
             store.ring(bell)
-            await anyio.wait_all_tasks_blocked()
+            await turns()
         assert [2] == work.limits
         work.release.set()
         await until(lambda: "a" in work.done)
@@ -207,7 +201,7 @@ async def test_stop_waits_for_a_slow_item_in_a_full_house(store):
         group.start_soon(work.worker(capacity=1).run, store, stop)
         await until(lambda: work.begun)
         stop.set()
-        await anyio.wait_all_tasks_blocked()
+        await turns()
         assert [] == work.done
         work.release.set()
     assert ["slow"] == work.done
