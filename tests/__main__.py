@@ -1,6 +1,7 @@
-"""`python -m tests`: every gate, in order; `python -m tests ARGUMENT…`: only pytest, with these arguments."""
+"""`python -m tests`: every gate, in order; `fast`: what one runs between edits; else pytest with these arguments."""
 
 from contextlib import ExitStack
+from functools import partial
 import os
 from pathlib import Path
 import subprocess
@@ -24,6 +25,7 @@ GATES = (
     ("coverage of the middle", [PYTHON, "-m", "coverage", "report", f"--include={WHOLE}", "--fail-under=100"]),
 )
 
+QUICK = [gate for gate in GATES if gate[0] in {"format", "lint", "tests"}]
 
 # Three at once: two halves of what keeps a processor busy, and what mostly waits for processes to live and die; short
 # rooms beside it.
@@ -31,19 +33,24 @@ SHORT = ("tests/rehearsal", "tests/scenarios", "tests/workers")
 WAITING = ("tests/proof/test_torture.py", "tests/proof/test_kill.py", *SHORT)
 ROOMS = ("attack", "cli", "core", "providers", "web")
 HALF = tuple(f"tests/{room}" for room in ROOMS)
-PARTS = (HALF, WAITING, ("tests", *(f"--ignore={path}" for path in (*HALF, *WAITING))))
+OUTSIDE = "tests/outside"  # needs more than Python: `.ci/run` brings it and runs this
+PARTS = (HALF, WAITING, ("tests", *(f"--ignore={path}" for path in (*HALF, *WAITING, OUTSIDE))))
+# On SQLite alone, without processes to start: nearly every mistake shows here, in under a minute.
+FAST = (
+    ("-k", "not postgres", "tests/flow", "tests/store", "tests/workers", "tests/scenarios", "tests/test_house.py"),
+    ("-k", "not postgres", "tests/core", "tests/providers", "tests/web"),
+)
 
 
-def tests():
-    """All parts at once, each measured; the first prints as it goes, the others when they are done."""
-    measured = [PYTHON, "-m", "coverage", "run", "--parallel-mode", "-m", "pytest"]
-    first, *others = PARTS
+def in_parts(pytest, parts):
+    """All parts at once; the first prints as it goes, the others when they are done."""
+    first, *others = parts
     with ExitStack() as kept:
         running = []
         for part in others:
             told = kept.enter_context(tempfile.TemporaryFile())
-            running.append((subprocess.Popen([*measured, *part], stdout=told, stderr=subprocess.STDOUT), told))
-        codes = [subprocess.run([*measured, *first], check=False).returncode]
+            running.append((subprocess.Popen([*pytest, *part], stdout=told, stderr=subprocess.STDOUT), told))
+        codes = [subprocess.run([*pytest, *first], check=False).returncode]
         for process, told in running:
             codes.append(process.wait())
             told.seek(0)
@@ -54,9 +61,16 @@ def tests():
 def main(arguments):
     """Run the gates; the first that fails ends it."""
     os.chdir(ROOT)
+    if arguments == ["fast"]:
+        return run(QUICK, partial(in_parts, [PYTHON, "-m", "pytest"], FAST))
     if arguments:
         return subprocess.run([PYTHON, "-m", "pytest", *arguments], check=False).returncode
-    for name, command in GATES:
+    return run(GATES, partial(in_parts, [PYTHON, "-m", "coverage", "run", "--parallel-mode", "-m", "pytest"], PARTS))
+
+
+def run(gates, tests):
+    """Each gate, as long as they pass; `tests` are all tests."""
+    for name, command in gates:
         began = time.monotonic()
         print(f"== {name}", flush=True)
         code = subprocess.run(command, check=False).returncode if command else tests()

@@ -61,7 +61,7 @@ def compare(accounts: Accounts) -> Summary:
             lost += 1
             disagreements.append(f"{order.ref}: the service does not know it")
             continue
-        expected = ("expired", "deadline_passed") if order.never_now else truth(job)
+        expected = ("expired", "deadline_passed") if order.never_now else truth(job, killed=accounts.killed)
         actual = (generation["status"], _code(generation))
         if accounts.killed and _died_with_the_process(order, job, actual):
             continue
@@ -90,8 +90,11 @@ def _died_with_the_process(order: Ordered, job: Mapping[str, Any] | None, actual
     return unanswered or (order.route == "sense" and actual[0] == "expired")
 
 
-def truth(job: Mapping[str, Any] | None) -> tuple[str, str | None]:
-    """(status, the provider's code or None) that the service must have come to, going by what truly happened."""
+def truth(job: Mapping[str, Any] | None, *, killed: bool = False) -> tuple[str, str | None]:
+    """(status, the provider's code or None) that the service must have come to, going by what truly happened.
+
+    `killed`: what was called out while nobody was there was told to nobody.
+    """
     if job is None:
         return "never submitted", None
     if not job["submits"]:
@@ -102,7 +105,8 @@ def truth(job: Mapping[str, Any] | None) -> tuple[str, str | None]:
         return LOST_STREAM if str(job["external_id"]).startswith("chat_") else UNKNOWN
     if job["outcome"] == "completed" and not job["has_output"]:
         return "failed", "output_missing"
-    told = calls_back or job["route"] not in TELL_ONLY_BY_WEBHOOK
+    heard = job["webhooks"]["answered_2xx"] > 0 if killed else calls_back
+    told = heard or job["route"] not in TELL_ONLY_BY_WEBHOOK
     return job["outcome"], job["code"] if told and _is_machine_code(job) else None
 
 

@@ -297,12 +297,13 @@ async def test_what_nobody_takes_is_bounded_over_all_connections(connected, appl
 
     monkeypatch.setattr(Connection, "make_room", leaves)
     port = await application(large, most=100)
-    for _ in range(4):
-        await connected(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", port=port)
+    peers = [await connected(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", port=port) for _ in range(4)]
 
     await more.wait()
 
     assert len(cut) < 4
+    for one in peers:
+        await one.aclose()
 
 
 async def test_who_does_not_read_makes_room_for_others(connected, application):
@@ -314,11 +315,13 @@ async def test_who_does_not_read_makes_room_for_others(connected, application):
         await Response(b"ok")(scope, receive, send)
 
     port = await application(app, most=3)
-    for _ in range(3):
-        one = await connected(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", port=port)
+    unread = [await connected(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", port=port) for _ in range(3)]
+    for one in unread:
         await one.receive(1)
 
     assert 200 == await answered(await connected(port=port), b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n")
+    for one in unread:
+        await one.aclose()
 
 
 async def test_what_is_asked_ahead_of_answers_waits_unread(connected, application):
