@@ -42,7 +42,7 @@ Faults stand in the prompt, as  [rehearse ref=g17 outcome=CODE webhook=twice,lat
 
   ref=NAME        names the order in the record
   outcome=        completed | empty | empty:N | a code or name of the provider's table of errors (below)
-  webhook=        lost late late:N twice reordered early forged unreadable huge contradiction
+  webhook=        lost late late:N twice reordered early forged unreadable huge chunked contradiction
   submit=         429 402 503 500 cut; with :N only the first N times
   poll=           fail lag odd limited, with :N only the first N times; gone
   run=SECONDS     how long the job runs

@@ -33,6 +33,7 @@ class WebhookFault(StrEnum):
     FORGED = "forged"  # a lie comes first, from somebody else
     UNREADABLE = "unreadable"  # a body that is not JSON comes first
     HUGE = "huge"  # a body of 12 MiB comes first
+    CHUNKED = "chunked"  # its body comes in pieces, without a length
     CONTRADICTION = "contradiction"  # the opposite follows, as well authenticated as the truth
 
 

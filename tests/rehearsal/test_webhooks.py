@@ -201,6 +201,15 @@ async def test_huge_comes_first_and_is_refused_apart(rehearsal, receiver, route)
     await rehearsal.recorded(route[0], sent=2, answered_2xx=1, refused_4xx=0, huge_refused=1)
 
 
+@pytest.mark.parametrize("route", CALLED, ids="/".join)
+async def test_chunked_says_nothing_of_its_length(rehearsal, receiver, route):
+    await rehearsal.accepted(route, "ref=one run=0 webhook=twice,chunked", callback=receiver.url)
+    first, second = await receiver.until(2)
+    assert ["chunked"] * 2 == [headers["transfer-encoding"] for _, headers, _ in (first, second)]
+    assert says(first[2]) != "failed"
+    assert first[2] == second[2]
+
+
 @pytest.mark.parametrize(
     ("route", "tries"), [(PHOTO, 5), (GEMINI, 4), (EACHLABS, 3), (WORKFLOWS, 3), (KIRIN, 3)], ids=str
 )
