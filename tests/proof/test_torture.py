@@ -4,6 +4,7 @@ Each case is run for function only, all of them at once, because they mostly wai
 """
 
 import ast
+from collections import Counter
 import dataclasses
 import json
 import os
@@ -18,20 +19,23 @@ import pytest
 
 from service.cli.main import main
 from service.proof.bench.place import Place
-from service.proof.torture.books import COUNTS, Accepted, Accounts, Found, at_once, at_rest
+from service.proof.torture.books import COUNTS, NO_EXCUSE, Accepted, Accounts, Excuse, Found, at_once, at_rest
 from service.proof.torture.faults import Faults, Unavailable
 from service.proof.torture.kills import Result
 from service.proof.torture.mixture import Mixture, Order
+from service.proof.torture.scene import Scene
 from service.proof.torture.screen import show
 from service.proof.torture.server import Server
-from service.proof.torture.stage import Scene, Stage
-from service.proof.torture.tripwire import Tripwire, read_found
+from service.proof.torture.stage import Stage
+from service.proof.torture.torture import Options, torture
+from service.proof.torture.tripwire import Trail, Tripwire, read_found
 from tests.fixtures import ROOT
 from tests.postgres import fresh_database
 
 DEADLINE_S = 25  # long enough for whoever is interrupted again and again; what nobody confirmed ends with it
 SHORT = ["--json", "--deadline", str(DEADLINE_S)]
-POINTS = ("settle._settle", "shared commit", "submit.claim", "POST /callbacks")
+POINTS = ("settle._settle", "shared commit", "submit.claim", "webhook (")
+WAYS, MOMENTS = ("fast", "plain"), ("before keep", "after keep before the answer", "after the answer")
 # Places that no use of the service passes, each with its reason.
 NEVER = {
     "settle._set_aside": "only for a row that our own mistake keeps from being settled",
@@ -96,8 +100,21 @@ def test_only_a_death_excuses_a_submission_that_nobody_confirmed():
     accounts = GOOD | {"generations": [unknown], "webhooks": {}, "events": [], "delivered": []}
 
     assert at_rest(Accounts(**(accounts | {"jobs": [silent]}))).clean
-    assert {"generations_lost": 1} == at_rest(Accounts(**(accounts | {"jobs": [silent]})), cut_off=False).counts
+    assert {"generations_lost": 1} == at_rest(Accounts(**(accounts | {"jobs": [silent]})), NO_EXCUSE).counts
     assert 1 == at_rest(Accounts(**(accounts | {"webhooks": {"gen_1": 1}}))).counts["generations_lost"]
+
+
+@pytest.mark.parametrize(("excuse", "code"), [(Excuse.PAUSE, "submission_unknown"), (Excuse.OUTAGE, "deadline_passed")])
+def test_what_nobody_submitted_is_excused_only_where_that_can_be(excuse, code):
+    row = ROW | {"status": "expired", "failure_code": code}
+    silent = JOB | {"webhooks": JOB["webhooks"] | {"answered_2xx": 0}}
+    unsubmitted = GOOD | {"generations": [row], "jobs": [], "webhooks": {}, "events": [], "delivered": []}
+
+    assert at_rest(Accounts(**unsubmitted), frozenset({excuse})).clean
+    assert {"generations_lost": 1} == at_rest(Accounts(**unsubmitted), NO_EXCUSE).counts
+    assert {"generations_lost": 1} == at_rest(
+        Accounts(**(unsubmitted | {"jobs": [silent]})), frozenset({excuse})
+    ).counts
 
 
 def test_a_webhook_that_nobody_can_read_confirms_no_submission():
@@ -158,17 +175,35 @@ def test_the_tripwire_kills_at_the_nth_passing_and_leaves_what_it_found(tmp_path
     ended = subprocess.run([sys.executable, "-c", program, str(found)], cwd=ROOT, check=False, capture_output=True)
 
     assert (-signal.SIGKILL, b"") == (ended.returncode, ended.stdout)
-    assert (["a", "b", "c"], "b") == read_found(found)
+    assert Trail(points=["a", "b", "c"], died_at="b") == read_found(found)
 
 
 def test_a_tripwire_without_a_wanted_point_only_looks(tmp_path):
     wire = Tripwire()
+    wire.count("before it is set")
     wire.set(tmp_path / "found", None, 1)
     for _ in range(2):
         wire.passed("a")
+        wire.count("fast")
 
-    assert (["a"], None) == read_found(tmp_path / "found")
-    assert ([], None) == read_found(tmp_path / "none")
+    assert Trail(points=["a"], counts=Counter(fast=2)) == read_found(tmp_path / "found")
+    assert Trail() == read_found(tmp_path / "none")
+
+
+def test_the_tripwire_lets_a_process_stand_still_until_it_is_waked(tmp_path):
+    program = (
+        "import signal, sys; from pathlib import Path; from service.proof.torture.tripwire import Tripwire\n"
+        "wire = Tripwire(); wire.set(Path(sys.argv[1]), 'b', 1, signal.SIGSTOP)\n"
+        "for point in 'abb': wire.passed(point)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "found")], cwd=ROOT) as process:
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        stood_still = Trail(points=["a", "b"], stood_still_at="b") == read_found(tmp_path / "found")
+        process.send_signal(signal.SIGCONT)
+
+    assert os.WIFSTOPPED(status)
+    assert stood_still
+    assert 0 == process.returncode
 
 
 SPOILED = """
@@ -304,6 +339,7 @@ def clean(reports, name, *cases):
     for told in report["cases"].values():
         assert dict.fromkeys(COUNTS, 0) == {count: told[count] for count in COUNTS}
         assert told["generations"] > 5
+    assert min(report["webhooks_by_way"].values()) > 0
     return [*report["cases"].values()]
 
 
@@ -313,7 +349,8 @@ def test_it_dies_at_each_named_point(reports):
 
     deaths = told["kills_by_point"]
     assert {"settle._settle before commit", "settle._settle after commit"} <= set(deaths)
-    assert {"POST /callbacks/{provider}/{token} after answer", "migrate._apply before script"} <= set(deaths)
+    assert {f"webhook ({way}) {moment}" for way in WAYS for moment in MOMENTS} <= set(deaths)
+    assert "migrate._apply before script" in deaths
     assert min(deaths.values()) >= 1
 
 
@@ -366,6 +403,7 @@ def test_people_are_shown_a_table_and_the_exit_code_says_whether_anything_was_lo
     report = {
         "machine": {"database": "SQLite"}, "cases": {"points": told | {"kills_by_point": {"a": 2, "b": 1}}},
         "skipped": {"clock": "no compiler"}, "failed": ["points"] if lost else [],
+        "webhooks_by_way": {"fast": 3, "plain": 1}, "disagreements": [],
     }  # fmt: skip
     monkeypatch.setattr("service.cli.torture.torture", lambda _: report)
 
@@ -373,14 +411,25 @@ def test_people_are_shown_a_table_and_the_exit_code_says_whether_anything_was_lo
 
     assert code == ran.exit_code
     assert "3 deaths at 2 points, at least 1" in ran.output
+    assert "3 fast, 1 plain" in ran.output
     assert "no compiler" in ran.output
     assert ("evt_1 did not arrive" in ran.output) == bool(lost)
 
 
-def test_the_table_fits_a_terminal(capsys):
-    show({"machine": {"database": "SQLite"}, "cases": {}, "skipped": {}, "failed": []})
+@pytest.mark.parametrize(("plain", "failed"), [(1, []), (0, ["webhooks_by_way.plain"])])
+def test_a_way_in_that_no_webhook_took_fails_the_run(monkeypatch, capsys, plain, failed):
+    async def all_cases(_):
+        told = Result(webhooks_by_way=Counter(fast=3, plain=plain)).as_dict()
+        return {"points": told | {"seconds": 1.0, "failed": False}}, {}
 
-    assert "Nothing was lost" in capsys.readouterr().out
+    monkeypatch.setattr("service.proof.torture.torture._Run.all", all_cases)
+    report = torture(Options(quiet=True))
+    show(report)
+
+    shown = capsys.readouterr().out
+    assert failed == report["failed"]
+    assert ("no webhook came in by the plain way" in shown) == bool(failed)
+    assert ("Nothing was lost" in shown) == (not failed)
 
 
 @pytest.mark.timeout(60)

@@ -17,7 +17,7 @@ from service.proof.bench.stage import Died, Stage
 from service.proof.books import CLOSING
 from service.proof.soak.subscribers import Healthy
 from service.proof.torture.application import Application
-from service.proof.torture.books import Accepted, Accounts, Found, at_rest
+from service.proof.torture.books import NO_EXCUSE, Accepted, Accounts, Found, at_rest
 
 RESTED_S = 8.0  # an order this old has had its late webhooks, and was not read again lately
 ORDERS_AT_ONCE = 200  # so that no question to the database is long
@@ -92,7 +92,7 @@ class Audit:
         except httpx.HTTPError as error:
             raise Died(f"the stand-ins do not answer: {str(error) or type(error).__name__}") from error
         accounts = await asyncio.to_thread(self._accounts, accepted, answer.json()["jobs"])
-        self.found.join(at_rest(accounts, cut_off=False))
+        self.found.join(at_rest(accounts, NO_EXCUSE))
         self.generations += len(accepted)
         for one in accepted:
             self._healthy.forget(one.id)

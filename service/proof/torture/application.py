@@ -82,6 +82,10 @@ class Application:
         found, self.accepted = self.accepted, []
         return found
 
+    def use(self, urls: Sequence[str]) -> None:
+        """From here on only these services are asked, in turn."""
+        self._urls = itertools.cycle(urls)
+
     def recently(self) -> list[Accepted]:
         """The latest that were answered for."""
         return list(self.recent)

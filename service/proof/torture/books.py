@@ -1,12 +1,14 @@
 """The books compared: what was promised, what truly happened at the providers, what reached the subscriber. Pure.
 
 A death may cost the answer to a submission. What nobody confirmed then is never sent again and ends as
-`submission_unknown`, which is no loss but the promise kept; everything else must end as it truly ended.
+`submission_unknown`, which is no loss but the promise kept; everything else must end as it truly ended, unless a case
+has an excuse of its own.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from service.proof.books import CLOSING, UNKNOWN, truth
@@ -15,8 +17,21 @@ from service.proof.torture.mixture import Order
 Row = Mapping[str, Any]
 MOST_WORDS = 20
 OTHER = "other"
+TOO_LATE = ("expired", "deadline_passed")
 BROKEN = ("500", "502", "504")
 STREAMED = "sense"  # what breaks off before it has named anything cannot be asked about
+
+
+class Excuse(StrEnum):
+    """Why an order may have expired although the service is right."""
+
+    DEATH = "death"  # the answer to its submission died with the process, and nobody confirmed it
+    PAUSE = "pause"  # nobody submitted it: who had claimed it did not get on with it until it was given up
+    OUTAGE = "outage"  # nobody submitted it: its turn did not come before its deadline
+
+
+NO_EXCUSE: frozenset[Excuse] = frozenset()
+DEATH = frozenset({Excuse.DEATH})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +117,8 @@ def at_once(accounts: Accounts) -> Found:
     return found
 
 
-def at_rest(accounts: Accounts, *, cut_off: bool = True) -> Found:
-    """Everything, when nothing moves any more. `cut_off`: the service has died, and answers to it with it."""
+def at_rest(accounts: Accounts, excuses: frozenset[Excuse] = DEATH) -> Found:
+    """Everything, when nothing moves any more."""
     found = at_once(accounts)
     broken = sum(answers_of(accounts.jobs)[status] for status in BROKEN)
     found.add("webhooks_answered_500", "", broken, f"{broken} webhooks were answered {' or '.join(BROKEN)}")
@@ -112,7 +127,7 @@ def at_rest(accounts: Accounts, *, cut_off: bool = True) -> Found:
     for one in accounts.accepted:
         row, job = known.get(one.id), jobs.get((one.order.provider, one.ref))
         if row is not None:
-            trouble = _trouble(one.order, job, row, cut_off=cut_off)
+            trouble = _trouble(one.order, job, row, excuses)
             found.add("generations_lost", one.id, trouble is not None, f"{one.ref} ({one.id}): {trouble}")
     seen = {row["id"] for row in accounts.delivered}
     missing = [row for row in accounts.events if row["id"] not in seen and row["type"] != "ping"]
@@ -133,13 +148,19 @@ def answers_of(jobs: Sequence[Row]) -> Counter[str]:
     return answers
 
 
-def _trouble(order: Order, job: Row | None, row: Row, *, cut_off: bool) -> str | None:
+def _trouble(order: Order, job: Row | None, row: Row, excuses: frozenset[Excuse]) -> str | None:
     status, code = row["status"], row["failure_code"]
     wanted, _ = truth(job)
     answered = job is not None and job["webhooks"]["answered_2xx"] > order.unread
     if status == wanted or (status == "canceled" and job is None):
         return None
-    if cut_off and status == "expired" and (((status, code) == UNKNOWN and not answered) or order.route == STREAMED):
+    unknown = (status, code) == UNKNOWN
+    excused = {
+        Excuse.DEATH: status == "expired" and ((unknown and not answered) or order.route == STREAMED),
+        Excuse.PAUSE: unknown and job is None,
+        Excuse.OUTAGE: (status, code) == TOO_LATE and job is None,
+    }
+    if any(excused[excuse] for excuse in excuses):
         return None
     told = dict(job["webhooks"]["answers"]) if job else {}
     return f"truly {wanted}, the service says {status} ({code}); its webhooks were answered {told}"

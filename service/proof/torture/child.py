@@ -1,7 +1,8 @@
 """The nursery: imports the service once, fastens the tripwire, and forks a whole `arrivals serve` whenever it is asked.
 
-`python -m service.proof.torture.child sqlite|postgresql`. One line of JSON on standard input is one wish, one line of
-JSON on standard output says what happened: `{"start": {environment, log, found, wanted, nth}}` → `{"pid": N}`;
+`python -m service.proof.torture.child sqlite|postgresql WAITS`, where the waits, in JSON, are what is shortened besides
+the usual. One line of JSON on standard input is one wish, one line of JSON on standard output says what happened:
+`{"start": {environment, log, found, wanted, nth, how}}` → `{"pid": N}`;
 `{"signal": N}`; a child that has ended → `{"ended": STATUS}` (negative: by that signal). The nursery alone signals its
 child, so a process id that was given to somebody else is never hit; when its input ends, its child ends.
 """
@@ -81,7 +82,7 @@ def main() -> None:
     fasten(tripwire, postgresql=sys.argv[1] == "postgresql")
     for module in IMPORTED:
         import_module(module)
-    hasten()
+    hasten(json.loads(sys.argv[2]))
     woken, wakes = os.pipe()
     for end in (woken, wakes):
         os.set_blocking(end, False)
@@ -100,7 +101,7 @@ def _become(tripwire: Tripwire, asked: dict[str, Any]) -> None:
     for target, source in ((0, nothing), (1, log), (2, log)):
         os.dup2(source, target)
     os.environ.update(asked["environment"])
-    tripwire.set(Path(asked["found"]), asked["wanted"], asked["nth"])
+    tripwire.set(Path(asked["found"]), asked["wanted"], asked["nth"], signal.Signals(asked["how"]))
     sys.argv = [*COMMAND]
     runpy.run_module("service", run_name="__main__", alter_sys=True)
 

@@ -7,7 +7,7 @@ import random
 import signal
 from typing import Any
 
-from service.proof.torture.books import Found
+from service.proof.torture.books import DEATH, NO_EXCUSE, Excuse, Found
 from service.proof.torture.screen import Screen
 from service.proof.torture.stage import Stage
 
@@ -16,13 +16,18 @@ FOUND_OUT_S = 6.0  # of plain running, before the first death, so that most poin
 AT_THE_FIRST_START = ("migrate._apply before script", "migrate._apply after script")
 PATIENCE = 3  # tries for a point that is passed seldom
 LONGEST_LIFE_S = 0.6
+WAYS = ("fast", "plain")  # by which webhooks come in; see service/web/callbacks.py
 
 
 @dataclass(slots=True)
 class Result:
-    """What a case came to: deaths, by point where there is one; further figures; what does not agree."""
+    """What a case came to: deaths, by point where there is one; further figures; what does not agree.
+
+    `webhooks_by_way`: how many were kept, by each way in.
+    """
 
     kills: int = 0
+    webhooks_by_way: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(WAYS, 0)))
     by_point: Counter[str] = field(default_factory=Counter)
     figures: dict[str, Any] = field(default_factory=dict)
     found: Found = field(default_factory=Found)
@@ -30,7 +35,8 @@ class Result:
     def as_dict(self) -> dict[str, Any]:
         """For the report."""
         points = {"kills_by_point": dict(sorted(self.by_point.items()))} if self.by_point else {}
-        return {"kills": self.kills, **self.found.as_dict(), **self.figures, **points}
+        ways = {"webhooks_by_way": dict(self.webhooks_by_way)}
+        return {"kills": self.kills, **self.found.as_dict(), **ways, **self.figures, **points}
 
 
 async def points(stage: Stage, screen: Screen, *, only: tuple[str, ...] = ()) -> Result:
@@ -86,11 +92,12 @@ async def again(stage: Stage, result: Result) -> None:
     result.found.join(await stage.audit_at_once())
 
 
-async def at_rest(stage: Stage, result: Result, *, cut_off: bool = True) -> Result:
+async def at_rest(stage: Stage, result: Result, excuses: frozenset[Excuse] = DEATH) -> Result:
     """The application stops, everything comes to its end, and all books are compared."""
     await stage.application.stop()
-    result.found.join(await stage.audit_at_rest(cut_off=cut_off))
+    result.found.join(await stage.audit_at_rest(excuses))
     result.figures |= {"generations": len(stage.application.accepted), "rested_in_s": stage.rested_in_s}
+    result.webhooks_by_way.update(stage.webhooks_by_way())
     return result
 
 
@@ -137,7 +144,7 @@ async def terminate(stage: Stage, screen: Screen, *, rounds: int, seed: int) -> 
             result.found.say(f"told to end, it ended with {death.status}:\n{stage.victim.last_lines()}")
         await again(stage, result)
     result.figures |= {"terminated": rounds, "slowest_s": round(slowest_s, 2)}
-    return await at_rest(stage, result, cut_off=False)
+    return await at_rest(stage, result, NO_EXCUSE)
 
 
 async def two(stage: Stage, screen: Screen, *, rounds: int, seed: int) -> Result:

@@ -29,8 +29,9 @@ UNREADABLE = "unreadable"
 WEBHOOKS = ("lost", "late:0.3", "twice", "early", "reordered", UNREADABLE)
 SIGNED = "eachlabs"  # a forgery is refused there; elsewhere it is a hint like any other
 FORGED = "forged"
+CHUNKED = "chunked"  # by the plain way; small ones whose length is told come in by the fast one
 ALWAYS = ("", "", "", "submit=429:1", "submit=cut", "submit=402", "poll=fail:2", "poll=lag:1", "poll=odd:1")
-SHORTEST_S, LONGEST_S = 0.05, 0.6
+RUNS_S = (0.05, 0.6)
 BULK_MODEL = "workflows/fox/v1"
 SEVERAL = 3
 
@@ -56,10 +57,11 @@ class Order:
 
 
 class Mixture:
-    """Orders without end. `name` tells this run's apart from others on the same stand-ins."""
+    """Orders without end. `name` tells this run's apart from others on the same stand-ins; `runs_s`: from, to."""
 
-    def __init__(self, name: str, seed: int, deadline_s: float) -> None:
+    def __init__(self, name: str, seed: int, deadline_s: float, runs_s: tuple[float, float] = RUNS_S) -> None:
         self._name, self._dice, self._deadline_s = name, random.Random(f"{seed}:{name}"), deadline_s
+        self._runs_s = runs_s
         self._places = [
             next(place for place in PLACES if (place.provider, place.model) == kind and place.name is None)
             for kind, weight in KINDS.items()
@@ -98,7 +100,7 @@ class Mixture:
 
     def _prompt(self, place: Place, words: str, run_s: float | None) -> tuple[str, str]:
         ref = f"{self._name}.{next(self._numbers):05}.{place.provider}"
-        runs = self._dice.uniform(SHORTEST_S, LONGEST_S) if run_s is None else run_s
+        runs = self._dice.uniform(*self._runs_s) if run_s is None else run_s
         return ref, f"a red fox in the snow [rehearse ref={ref} run={runs:.2f} {words}]"
 
     def _words(self, place: Place) -> str:
@@ -107,6 +109,7 @@ class Mixture:
             failing = [name for name, told in sorted(place.outcomes.items()) if told.where is Where.FAILURE]
             if failing:
                 return f"outcome={dice.choice(failing)}"
-        if place.calls_back and dice.random() < 0.5:  # noqa: PLR2004 - and half of the rest has trouble with webhooks
-            return f"webhook={dice.choice((*WEBHOOKS, *([FORGED] * 2 if place.provider == SIGNED else [])))}"
-        return dice.choice(ALWAYS)
+        told = [CHUNKED] if place.calls_back and dice.random() < 0.3 else []  # noqa: PLR2004 - nearly a third of them
+        if place.calls_back and dice.random() < 0.5:  # noqa: PLR2004 - and half has trouble with webhooks
+            told.append(dice.choice((*WEBHOOKS, *([FORGED] * 2 if place.provider == SIGNED else []))))
+        return f"webhook={','.join(told)}" if told else dice.choice(ALWAYS)

@@ -34,5 +34,9 @@ def show(report: Mapping[str, Any]) -> None:
             console.print(f"[red]{name}:[/] {words}", highlight=False)
     for name, because in report["skipped"].items():
         console.print(f"[yellow]{name} was skipped:[/] {because}", highlight=False)
+    for words in report["disagreements"]:
+        console.print(f"[red]{words}[/]", highlight=False)
+    ways = ", ".join(f"{count} {way}" for way, count in report["webhooks_by_way"].items())
+    console.print(f"Webhooks kept, by the way they came in by: {ways}", highlight=False)
     if not report["failed"]:
         console.print("[green]Nothing was lost and nothing doubled.[/]")

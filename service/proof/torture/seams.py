@@ -1,39 +1,45 @@
-"""Where the tripwire is fastened: the verbs of the database, of the transport, and of the answering application.
+"""Where the tripwire is fastened: the verbs of the database and of the transport, the desk, the other answers.
 
 The one place of `proof` that reaches into the service, and only from within the process that is to die. It names what
 it wraps by import path and looks it up when the service is imported, so no part of the service knows of it, and the
-service that is tortured is the one that is shipped. A seam that is no longer there is an error, never a silent gap.
+service that is tortured is the one that is shipped: no door of it is replaced, so webhooks come in as they always do. A
+seam that is no longer there is an error, never a silent gap.
 
 A point is named after the function of the flow, the doors or the store that is at it, then after what it is about to do
 or has done: `settle._settle before commit`.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
-import re
 import sqlite3
 import sys
 from types import FrameType
-from typing import Any
+from typing import Any, TypeAlias
+
+from msgspec.structs import replace as replaced
 
 from service.proof.torture.tripwire import Tripwire
 
 SQLITE, POSTGRESQL = "service.store.sqlite", "service.store.postgres"
 ROOMS = ("service.flow.", "service.web.", "service.workers.", "service.store.migrate")
 ASKED, OPENED = ("ask", "submit", "look", "deliver"), ("fetch", "stream")
-CALLBACK = re.compile(r"^/callbacks/[^/]+/[^/]+$")
+KEPT = 200
+LEFT_S = 0.005  # what was answered is written at the end of the loop's turn, or a few turns later, and has left by then
 PROMISING = frozenset({"POST", "PUT", "PATCH", "DELETE"})  # the answer to a question promises nothing
 # Waits that only cost time, in seconds: what a dead process had claimed is taken over sooner, so races come oftener.
-SHORTER: tuple[tuple[str, str, float], ...] = (
+Wait: TypeAlias = tuple[str, str, float]  # module, name, value
+SHORTER: tuple[Wait, ...] = (
     ("service.flow.poll", "LEASE_S", 4.0),
     ("service.flow.cancel", "LEASE_S", 4.0),
     ("service.flow.expire", "LEASE_S", 4.0),
     ("service.flow.replay", "LEASE_S", 4.0),
     ("service.flow.prune", "EVERY", 1_000_000),  # microseconds
     ("service.flow.submit", "ANSWER_WITHIN_S", 20.0),
+    ("service.flow.submit", "STALE", 2_000_000),  # microseconds
 )
 DELIVERY_TIMEOUT_S = 2.0  # half of a delivery's lease
 PRUNE_REST_S = 1.0
@@ -51,14 +57,16 @@ def fasten(tripwire: Tripwire, *, postgresql: bool) -> None:
         setattr(transport, verb, _call(tripwire, getattr(transport, verb), f"transport.{verb}"))
     for verb in OPENED:
         setattr(transport, verb, _opened(tripwire, getattr(transport, verb), f"transport.{verb}"))
+    desk: Any = import_module("service.web.callbacks").Desk
+    desk.accept = _accept(tripwire, desk.accept)
     app: Any = import_module("service.web.app")
     app.make_app = _app(tripwire, app.make_app)
     sqlite3.connect = partial(sqlite3.connect, factory=_connection(tripwire))  # type: ignore[assignment]
 
 
-def hasten() -> None:
-    """Shorten what only costs time."""
-    for module, name, value in SHORTER:
+def hasten(further: Iterable[Wait] = ()) -> None:
+    """Shorten what only costs time; `further` are what one case alone wants shorter. Raises LookupError."""
+    for module, name, value in (*SHORTER, *further):
         found = import_module(module)
         if not hasattr(found, name):
             raise LookupError(f"{module} has no {name}")
@@ -133,13 +141,35 @@ async def _parts(tripwire: Tripwire, body: AsyncIterator[bytes], point: str) -> 
         yield chunk
 
 
+def _accept(tripwire: Tripwire, accept: Callable[..., None]) -> Callable[..., None]:
+    """The desk at which every webhook is accepted; those that are kept count by the way they came in by."""
+
+    def accepted(desk: Any, webhook: Any) -> None:
+        point, inner = f"webhook ({webhook.way})", webhook.answer
+
+        def answer(response: Any) -> None:
+            if response.status_code != KEPT:
+                inner(response)
+                return
+            tripwire.count(webhook.way)
+            tripwire.passed(f"{point} after keep before the answer")
+            inner(response)
+            asyncio.get_running_loop().call_later(LEFT_S, tripwire.passed, f"{point} after the answer")
+
+        tripwire.passed(f"{point} before keep")
+        accept(desk, replaced(webhook, answer=answer))
+
+    return accepted
+
+
 def _app(tripwire: Tripwire, make: Callable[..., Any]) -> Callable[..., Any]:
-    """The application; before and after the answers that promise something."""
+    """The application's door stays as it is; behind it, before and after the answers that promise something."""
 
     def made(*arguments: Any, **options: Any) -> Any:
-        inner = make(*arguments, **options)
+        door = make(*arguments, **options)
+        inner = door.others
 
-        async def app(scope: Any, receive: Any, send: Any) -> None:
+        async def others(scope: Any, receive: Any, send: Any) -> None:
             if scope["type"] != "http" or scope["method"] not in PROMISING:
                 await inner(scope, receive, send)
                 return
@@ -153,7 +183,8 @@ def _app(tripwire: Tripwire, make: Callable[..., Any]) -> Callable[..., Any]:
 
             await inner(scope, receive, sending)
 
-        return app
+        door.others = others
+        return door
 
     return made
 
@@ -161,8 +192,6 @@ def _app(tripwire: Tripwire, make: Callable[..., Any]) -> Callable[..., Any]:
 def _route(scope: Any) -> str:
     """The method, and the path with the names of its parameters."""
     path: str = scope["path"]
-    if CALLBACK.match(path):
-        path = "/callbacks/{provider}/{token}"
     for name, value in scope.get("path_params", {}).items():
         path = path.replace(str(value), f"{{{name}}}")
     return f"{scope['method']} {path}"

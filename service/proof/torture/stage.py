@@ -5,7 +5,6 @@ import base64
 from collections import Counter
 from collections.abc import Mapping, Sequence
 import contextlib
-from dataclasses import dataclass
 import os
 from pathlib import Path
 import secrets
@@ -14,15 +13,14 @@ from typing import Any, Self
 import httpx
 
 from service.proof.bench.database import Books
-from service.proof.bench.place import Place
 from service.proof.bench.stage import whole
 from service.proof.plan import upstream_settings
 from service.proof.processes import NotReady, Process, free_port
 from service.proof.torture.application import Application
-from service.proof.torture.books import Accepted, Accounts, Found, answers_of, at_once, at_rest
-from service.proof.torture.faults import Faults
+from service.proof.torture.books import DEATH, Accepted, Accounts, Excuse, Found, answers_of, at_once, at_rest
 from service.proof.torture.loopback import request
 from service.proof.torture.mixture import KINDS, Mixture
+from service.proof.torture.scene import Scene
 from service.proof.torture.victim import Victim
 
 ENDED = frozenset({"completed", "failed", "canceled", "expired"})
@@ -37,28 +35,6 @@ UNREAD = "read_at IS NULL AND quarantined_at IS NULL"
 FRESH_S = 1.0  # a connection that idled for longer is not used again: its other end may be closing it just then
 ASKED_AGAIN = 5
 ASKING = 8  # questions to the stand-ins at once
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """One case on one database. `services`: so many on it; `deadline_s`: of every order.
-
-    `rest_s`: how long nothing may move before it is at rest, when it is not what the last deadline bounds.
-
-    `faults` are felt by the services, where they concern the files whose paths begin with `files`; with
-    `subscriber_feels` the clock is also the subscriber's, who verifies timestamps.
-    """
-
-    name: str
-    folder: Path
-    place: Place
-    seed: int
-    deadline_s: float
-    rest_s: float | None = None
-    services: int = 1
-    faults: Faults | None = None
-    files: Path | None = None
-    subscriber_feels: bool = False
 
 
 class Stage:
@@ -78,11 +54,19 @@ class Stage:
         self._subscriber = Process("subscriber", subscribe, spoiled if scene.subscriber_feels else clean, folder)
         settings, on_server = self._settings(services[0]), self.place.is_postgresql
         self.victims = [
-            Victim(port, postgresql=on_server, folder=folder, settings=settings, preload=spoiled) for port in ports[2:]
+            Victim(
+                port,
+                postgresql=on_server,
+                folder=folder,
+                settings=settings,
+                preload=spoiled,
+                shorter=scene.shorter,
+            )
+            for port in ports[2:]
         ]
         self.victim = self.victims[0]
         self.rested_in_s = 0.0
-        mixture = Mixture(scene.name, scene.seed, scene.deadline_s)
+        mixture = Mixture(scene.name, scene.seed, scene.deadline_s, scene.runs_s)
         self.application = Application(services, self.key, mixture, cdn=self.rehearsal)
         self._client = httpx.AsyncClient(trust_env=False, timeout=20.0, limits=httpx.Limits(keepalive_expiry=FRESH_S))
 
@@ -90,7 +74,7 @@ class Stage:
         """As anybody would run it, but for cadences that suit stand-ins whose work takes half a second."""
         providers = sorted({provider for provider, _ in KINDS})
         return {
-            "ARRIVALS_DATABASE": self.place.setting,
+            "ARRIVALS_DATABASE": self._scene.reach or self.place.setting,
             "ARRIVALS_SECRET_KEYS": secrets.token_urlsafe(32),
             "ARRIVALS_PUBLIC_URL": public_url,
             "ARRIVALS_API_KEY": self.key,
@@ -161,7 +145,7 @@ class Stage:
         accepted = [one for one in self.application.accepted[-4 * len(recent) :] if one.order.key in whole_orders]
         return at_once(self._accounts(accepted, jobs, ", ".join(f"'{one.id}'" for one in accepted) or "''"))
 
-    async def audit_at_rest(self, *, cut_off: bool = True) -> Found:
+    async def audit_at_rest(self, excuses: frozenset[Excuse] = DEATH) -> Found:
         """Wait until nothing moves, then compare everything. The application has stopped, the service is up."""
         rested = await self.rest()
         record = await self._ask(f"{self.rehearsal}/rehearsal/record")
@@ -181,7 +165,7 @@ class Stage:
                 # What is under way when the clock steps comes with a moment that is an hour off, and is sent again.
                 unverified=0 if self._scene.subscriber_feels else account["unverified"],
             ),
-            cut_off=cut_off,
+            excuses,
         )
         found.join(compared)
         broken = [f"it failed: {words}" for victim in self.victims for words in victim.broken()]
@@ -204,6 +188,10 @@ class Stage:
             f"generations {open_ones}, webhooks unread {unread}, deliveries waiting {waiting}, "
             f"given up {given_up}, failing subscribers {failing}"
         )
+
+    def webhooks_by_way(self) -> Counter[str]:
+        """How many the services have kept, by the way they came in by."""
+        return sum((victim.counted() for victim in self.victims), Counter[str]())
 
     async def webhooks_answered(self) -> Counter[str]:
         """How often the stand-ins' webhooks were answered how."""

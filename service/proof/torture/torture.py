@@ -16,14 +16,16 @@ from service.proof.bench.place import Place
 from service.proof.processes import NotReady
 from service.proof.torture import kills, trouble
 from service.proof.torture.faults import Faults, Unavailable
-from service.proof.torture.kills import Result
+from service.proof.torture.kills import WAYS, Result
+from service.proof.torture.scene import Scene
 from service.proof.torture.screen import Screen
 from service.proof.torture.server import Server
-from service.proof.torture.stage import Scene, Stage
+from service.proof.torture.stage import Stage
 
 CASES = ("points", "random", "database", "disk-full", "disk-slow", "clock", "terminate", "two")
 FILE = "a file has no server that could be killed"
 CLOCK_REST_S = 40.0
+WAY_UNUSED = "webhooks_by_way.{}"
 
 
 class Interrupted(Exception):
@@ -61,6 +63,8 @@ def torture(options: Options) -> dict[str, Any]:
                 cases, skipped = runner.run(_until_told(_Run(options, folder, screen, place)))
             except (asyncio.CancelledError, KeyboardInterrupt) as error:
                 raise Interrupted("interrupted; every process of it has ended") from error
+    ways = {way: sum(told["webhooks_by_way"][way] for told in cases.values()) for way in WAYS}
+    unused = [way for way, count in ways.items() if cases and not count]
     failed = sorted(name for name, told in cases.items() if told["failed"])
     return {
         "machine": machine,
@@ -68,7 +72,9 @@ def torture(options: Options) -> dict[str, Any]:
         "seed": options.seed,
         "cases": cases,
         "skipped": skipped,
-        "failed": failed,
+        "webhooks_by_way": ways,
+        "disagreements": [f"no webhook came in by the {way} way: it was not tortured" for way in unused],
+        "failed": [*failed, *(WAY_UNUSED.format(way) for way in unused)],
     }
 
 

@@ -1,14 +1,17 @@
-"""A tripwire: the process that passes the wanted point for the nth time ends there, by SIGKILL.
+"""A tripwire: the process that passes the wanted point for the nth time ends there, or stands still until it is waked.
 
 Every point that is passed for the first time is written down, so that the points of a service are found out by running
-it and not typed anywhere. Each line is one `write` to a file that is open to append: nothing of it dies with us.
+it and not typed anywhere, and what is counted is a line each time. Each line is one `write` to a file that is open to
+append: nothing of it dies with us.
 """
 
+from collections import Counter
+from dataclasses import dataclass, field
 import os
 from pathlib import Path
 import signal
 
-DIED_AT = "died at "
+DIED_AT, STOOD_STILL_AT, COUNTED = "died at ", "stood still at ", "counted "
 
 
 class Tripwire:
@@ -19,11 +22,15 @@ class Tripwire:
         self._seen: set[str] = set()
         self._wanted: str | None = None
         self._left = 0
+        self._signal = signal.SIGKILL
 
-    def set(self, found: Path, wanted: str | None, nth: int) -> None:
-        """Write what is found to this file; end at the nth passing of the wanted point, None is never."""
+    def set(self, found: Path, wanted: str | None, nth: int, how: signal.Signals = signal.SIGKILL) -> None:
+        """Write what is found to this file; end at the nth passing of the wanted point, None is never.
+
+        `how` SIGSTOP: it does not end there, but stands still until somebody sends SIGCONT.
+        """
         self._found = os.open(found, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        self._wanted, self._left = wanted, nth
+        self._wanted, self._left, self._signal = wanted, nth, how
 
     def passed(self, point: str) -> None:
         """The process is at this point now, and may go no further."""
@@ -31,18 +38,43 @@ class Tripwire:
             return
         if point not in self._seen:
             self._seen.add(point)
-            os.write(self._found, f"{point}\n".encode())
+            self._write(point)
         if point == self._wanted:
             self._left -= 1
             if self._left <= 0:
-                os.write(self._found, f"{DIED_AT}{point}\n".encode())
-                os.kill(os.getpid(), signal.SIGKILL)
+                self._wanted = None
+                self._write((STOOD_STILL_AT if self._signal is signal.SIGSTOP else DIED_AT) + point)
+                os.kill(os.getpid(), self._signal)
+
+    def count(self, what: str) -> None:
+        """One more of them."""
+        if self._found >= 0:
+            self._write(COUNTED + what)
+
+    def _write(self, line: str) -> None:
+        os.write(self._found, f"{line}\n".encode())
 
 
-def read_found(found: Path) -> tuple[list[str], str | None]:
-    """(the points passed, in order; the one that the process died at)."""
-    if not found.exists():
-        return [], None
-    lines = found.read_text().splitlines()
-    died = [line.removeprefix(DIED_AT) for line in lines if line.startswith(DIED_AT)]
-    return [line for line in lines if not line.startswith(DIED_AT)], died[0] if died else None
+@dataclass(slots=True)
+class Trail:
+    """What one life left: the points it passed, in order; where it died or stood still; how much it counted of what."""
+
+    points: list[str] = field(default_factory=list)
+    died_at: str | None = None
+    stood_still_at: str | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def read_found(found: Path) -> Trail:
+    """The trail; an empty one of nobody."""
+    trail = Trail()
+    for line in found.read_text().splitlines() if found.exists() else ():
+        if line.startswith(DIED_AT):
+            trail.died_at = line.removeprefix(DIED_AT)
+        elif line.startswith(STOOD_STILL_AT):
+            trail.stood_still_at = line.removeprefix(STOOD_STILL_AT)
+        elif line.startswith(COUNTED):
+            trail.counts[line.removeprefix(COUNTED)] += 1
+        else:
+            trail.points.append(line)
+    return trail

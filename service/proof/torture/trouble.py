@@ -9,6 +9,7 @@ import httpx
 
 from service.proof.bench.stage import whole
 from service.proof.processes import NotReady
+from service.proof.torture.books import DEATH, NO_EXCUSE
 from service.proof.torture.faults import NOTHING_CAN_BE_WRITTEN, NOTHING_CAN_GROW, Faults
 from service.proof.torture.kills import LONGEST_LIFE_S, Result, again, at_rest
 from service.proof.torture.screen import Screen
@@ -39,7 +40,7 @@ async def database(stage: Stage, screen: Screen, *, server: Server, rounds: int,
         await whole(server.start)
         await _back(stage, result)
         result.found.join(await stage.audit_at_once())
-    return await at_rest(stage, result, cut_off=False)
+    return await at_rest(stage, result, NO_EXCUSE)
 
 
 async def disk_full(
@@ -75,7 +76,7 @@ async def disk_full(
             result.found.join(await stage.audit_at_once())
     if not any(words in stage.victim.log.read_text(errors="replace") for words in CLEAR):
         result.found.say("its log does not say that the disk was full")
-    result = await at_rest(stage, result, cut_off=server is None)
+    result = await at_rest(stage, result, DEATH if server is None else NO_EXCUSE)
     webhooks = (await stage.webhooks_answered())[str(UNAVAILABLE)]
     if not webhooks:
         result.found.say("the disk was full, and no webhook was answered 503")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import contextlib
 from dataclasses import dataclass
 import json
@@ -33,10 +33,20 @@ class Death:
 
 
 class Victim:
-    """One service on one port. `settings` are its environment; `preload` is the nursery's."""
+    """One service on one port. `settings` are its environment; `preload` is the nursery's.
+
+    `shorter`: waits that its case alone wants shorter.
+    """
 
     def __init__(
-        self, port: int, *, postgresql: bool, folder: Path, settings: Mapping[str, str], preload: Mapping[str, str]
+        self,
+        port: int,
+        *,
+        postgresql: bool,
+        folder: Path,
+        settings: Mapping[str, str],
+        preload: Mapping[str, str],
+        shorter: Sequence[tuple[str, str, float]] = (),
     ) -> None:
         self.name, self.port, self.url = f"service-{port}", port, f"http://127.0.0.1:{port}"
         self.points: set[str] = set()
@@ -44,6 +54,8 @@ class Victim:
         self._found = folder / f"{self.name}.points"
         self._kind = "postgresql" if postgresql else "sqlite"
         self._folder, self._settings, self._preload = folder, dict(settings), dict(preload)
+        self._shorter = json.dumps([*shorter])
+        self._counted: Counter[str] = Counter()  # in the lives before this one
         self._nursery: asyncio.subprocess.Process | None = None
         self._listening: asyncio.Task[None] | None = None
         self._ended: asyncio.Future[int] | None = None
@@ -57,7 +69,7 @@ class Victim:
 
     async def open(self) -> None:
         """Start the nursery. Raises NotReady."""
-        command = [sys.executable, "-m", "service.proof.torture.child", self._kind]
+        command = [sys.executable, "-m", "service.proof.torture.child", self._kind, self._shorter]
         with self.log.open("ab") as log:
             self._nursery = await asyncio.create_subprocess_exec(
                 *command,
@@ -88,8 +100,9 @@ class Victim:
             raise NotReady(f"{self.name} cannot be started:\n{self.last_lines()}")
         return told
 
-    async def start(self, wanted: str | None = None, nth: int = 1) -> None:
-        """A new child, which ends at the nth passing of the wanted point."""
+    async def start(self, wanted: str | None = None, nth: int = 1, *, how: signal.Signals = signal.SIGKILL) -> None:
+        """A new child, which ends at the nth passing of the wanted point, or stands still there (SIGSTOP)."""
+        self._counted += read_found(self._found).counts
         self._found.unlink(missing_ok=True)
         self._ended = asyncio.get_running_loop().create_future()
         start = {
@@ -98,6 +111,7 @@ class Victim:
             "found": str(self._found),
             "wanted": wanted,
             "nth": nth,
+            "how": int(how),
         }
         self._write({"start": start})
         await self._next()
@@ -140,9 +154,18 @@ class Victim:
             await asyncio.wait_for(asyncio.shield(self._ended), patience_s)
         if not self._ended.done():
             return None
-        points, died_at = read_found(self._found)
-        self.points.update(points)
-        return Death(status=self._ended.result(), point=died_at)
+        trail = read_found(self._found)
+        self.points.update(trail.points)
+        return Death(status=self._ended.result(), point=trail.died_at)
+
+    async def stands_still(self, patience_s: float) -> bool:
+        """Whether it came to the wanted point in time and stands still there."""
+        give_up = asyncio.get_running_loop().time() + patience_s
+        while self.lives and asyncio.get_running_loop().time() < give_up:
+            if read_found(self._found).stood_still_at is not None:
+                return True
+            await asyncio.sleep(LOOK_EVERY_S)
+        return False
 
     async def kill(self) -> Death | None:
         """SIGKILL: nothing of it gets to say goodbye."""
@@ -151,8 +174,12 @@ class Victim:
 
     def look(self) -> set[str]:
         """The points that were passed so far, of all children."""
-        self.points.update(read_found(self._found)[0])
+        self.points.update(read_found(self._found).points)
         return self.points
+
+    def counted(self) -> Counter[str]:
+        """How much was counted of what so far, by all children."""
+        return self._counted + read_found(self._found).counts
 
     async def close(self) -> None:
         """End the child and the nursery."""
