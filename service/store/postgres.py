@@ -1,7 +1,8 @@
 """The PostgreSQL driver: a pool of connections, the server's clock, bells that reach every process.
 
 A connection that turns out to be dead before anything was begun on it is replaced, so a server that was restarted is
-not noticed; one that dies later undoes its transaction, which is Unavailable to whoever made it.
+not noticed; one that dies later undoes its transaction, which is Unavailable to whoever made it. So does one that falls
+silent (`silence.py`): every wait for the server is bounded.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -21,9 +22,11 @@ from service.core.wire import Micros
 from service.store.base import Collided, Rejected, Row, Unavailable, Unsuitable
 from service.store.bell import Bells
 from service.store.messenger import Messenger
+from service.store.silence import GUARDS, LONG_S, SCRIPT_S, STATEMENT_S, Silent, answered_within, with_bounds
 from service.store.sql import Query, for_postgres, parse
 
 CONNECTIONS = 16
+BEGIN_S = 5.0  # for the first word on a connection, and for the last one that undoes a transaction
 PATIENCE_S = 5.0  # for a free connection, or for a server that is coming back
 OLDEST = 13
 TRIES = 10  # of a script
@@ -45,14 +48,16 @@ class _Text(StrDumperUnknown):
 
 
 class PostgresTx:
-    """One transaction on one connection. A statement is not cut off: what it did would be left to find out."""
+    """One transaction on one connection. Nobody's cancellation cuts a statement off, only its own bound does: what it
+    did would be left to find out.
+    """
 
     def __init__(self, connection: Connection, clock: Callable[[], Micros] | None) -> None:
         self._connection, self._clock = connection, clock
 
     async def fetch(self, query: Query, **values: Any) -> list[Row]:
         """See Tx."""
-        with anyio.CancelScope(shield=True):
+        with self._bounded(query):
             cursor = await self._connection.execute(query.given(values).postgres, values)
             rows = await cursor.fetchall() if cursor.description else []
         return [*rows]
@@ -62,9 +67,15 @@ class PostgresTx:
         if not rows:
             return 0
         cursor = self._connection.cursor()
-        with anyio.CancelScope(shield=True):
+        with self._bounded(query):
             await cursor.executemany(query.postgres, rows)
         return cursor.rowcount
+
+    @contextmanager
+    def _bounded(self, query: Query) -> Iterator[None]:
+        bound_s = LONG_S if query.long else STATEMENT_S
+        with anyio.CancelScope(shield=True), answered_within(bound_s, self._connection):
+            yield
 
     async def now(self) -> Micros:
         """See Tx: the server's clock, so that machines whose clocks differ agree on a lease."""
@@ -80,8 +91,9 @@ class PostgresDatabase(Bells):
         super().__init__()
         self.url, self.name = url, without_password(url)
         self._clock, self._connections = clock, connections
+        self._conninfo = with_bounds(url)
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            url,
+            self._conninfo,
             min_size=min(2, connections),
             max_size=connections,
             kwargs={"autocommit": True, "row_factory": dict_row, "application_name": "arrivals"},
@@ -90,7 +102,7 @@ class PostgresDatabase(Bells):
             reconnect_timeout=PATIENCE_S,
             open=False,
         )
-        self._messenger = Messenger(url, super().ring)
+        self._messenger = Messenger(self._conninfo, super().ring)
 
     @classmethod
     async def open(
@@ -107,8 +119,11 @@ class PostgresDatabase(Bells):
         """
         database = cls(url, clock, connections)
         try:
-            async with await psycopg.AsyncConnection.connect(url, connect_timeout=round(PATIENCE_S)) as connection:
+            connection = await psycopg.AsyncConnection.connect(database._conninfo)
+            try:
                 _check(connection)
+            finally:
+                await connection.close()
             await database._pool.open()
         except (psycopg.Error, OSError) as error:
             await database.close()
@@ -138,7 +153,7 @@ class PostgresDatabase(Bells):
                 connection = await self._begun(begin)
             try:
                 yield PostgresTx(connection, self._clock)
-                with anyio.CancelScope(shield=True):
+                with anyio.CancelScope(shield=True), answered_within(STATEMENT_S, connection):
                     await connection.execute("COMMIT")
             except BaseException:
                 with anyio.CancelScope(shield=True):
@@ -149,17 +164,21 @@ class PostgresDatabase(Bells):
                     await self._pool.putconn(connection)
 
     async def _begun(self, begin: str) -> Connection:
-        """A connection with a transaction on it; every pooled one may have died with the server meanwhile."""
+        """A connection with a transaction on it; every pooled one may have died with the server meanwhile.
+
+        After one that is silent no other is tried: each would take its time.
+        """
         dead = 0
         while True:
             connection = await self._pool.getconn()
             try:
-                await connection.execute(begin)
-            except BaseException:
+                with answered_within(BEGIN_S, connection):
+                    await connection.execute(f"{begin}; {GUARDS}", prepare=False)
+            except BaseException as error:
                 await _undo(connection)
                 await self._pool.putconn(connection)
                 dead += 1
-                if not connection.closed or dead > self._connections:
+                if isinstance(error, Silent) or not connection.closed or dead > self._connections:
                     raise
             else:
                 return connection
@@ -168,10 +187,11 @@ class PostgresDatabase(Bells):
         """See Database."""
         lock = f"SELECT pg_advisory_xact_lock({SCRIPTS});"
         with _in_our_words():
-            async with self._pool.connection() as connection:
+            async with self._taken() as connection:
                 for left in reversed(range(TRIES)):
                     try:
-                        await connection.execute(f"BEGIN; {lock}\n{for_postgres(text)}\n; COMMIT;")
+                        with anyio.CancelScope(shield=True), answered_within(SCRIPT_S, connection):
+                            await connection.execute(f"BEGIN; {lock}\n{for_postgres(text)}\n; COMMIT;")
                     except psycopg.Error as error:
                         await _undo(connection)
                         # Processes at work take tables in another order than a script, and the server ends one of both.
@@ -179,6 +199,15 @@ class PostgresDatabase(Bells):
                             raise Rejected(str(error)) from error
                     else:
                         return
+
+    @asynccontextmanager
+    async def _taken(self) -> AsyncIterator[Connection]:
+        connection = await self._pool.getconn()
+        try:
+            yield connection
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._pool.putconn(connection)
 
     def ring(self, bell: str) -> None:
         """See Database: here, and in every other process."""
@@ -217,8 +246,9 @@ async def _undo(connection: Connection) -> None:
     if connection.closed or connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
         return
     try:
-        await connection.execute("ROLLBACK")
-    except psycopg.OperationalError:
+        with answered_within(BEGIN_S, connection):
+            await connection.execute("ROLLBACK")
+    except (psycopg.OperationalError, Silent):
         await connection.close()  # the server undoes what nobody committed
 
 
