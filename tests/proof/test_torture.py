@@ -1,11 +1,10 @@
-"""The torture counts what was lost or doubled, knows every place where the service may die, and finds nothing.
+"""The torture knows every place where the service may die, takes every way in, and finds nothing.
 
 Each case is run for function only, all of them at once, because they mostly wait: a real run is `arrivals torture`.
 """
 
 import ast
 from collections import Counter
-import dataclasses
 import json
 import os
 import signal
@@ -19,16 +18,18 @@ import pytest
 
 from service.cli.main import main
 from service.proof.bench.place import Place
-from service.proof.torture.books import COUNTS, NO_EXCUSE, Accepted, Accounts, Excuse, Found, at_once, at_rest
+from service.proof.torture.books import COUNTS, Found
 from service.proof.torture.faults import Faults, Unavailable
 from service.proof.torture.kills import Result
-from service.proof.torture.mixture import Mixture, Order
+from service.proof.torture.mixture import Mixture
 from service.proof.torture.scene import Scene
 from service.proof.torture.screen import show
+from service.proof.torture.seams import shorten
 from service.proof.torture.server import Server
 from service.proof.torture.stage import Stage
 from service.proof.torture.torture import Options, torture
 from service.proof.torture.tripwire import Trail, Tripwire, read_found
+from service.store import postgres
 from tests.fixtures import ROOT
 from tests.postgres import fresh_database
 
@@ -44,113 +45,6 @@ NEVER = {
     "auth.revoke_key": "as make_key",
 }
 CALLED_OUT = {"ask", "submit", "look", "deliver", "fetch", "stream"}
-
-
-# ---------------------------------------------------------------- the books
-
-
-ORDER = Order(key="a", provider="eachlabs", route="predictions", body={}, refs=("a",))
-JOB = {
-    "provider": "eachlabs", "route": "predictions", "ref": "a", "external_id": "el-1", "submits": 1, "refused": 0,
-    "outcome": "completed", "code": None, "has_output": True, "refused_with": None, "answer_cut": False,
-    "webhooks": {"sent": 1, "answered_2xx": 1, "answers": {"200": 1}},
-}  # fmt: skip
-ROW = {"id": "gen_1", "status": "completed", "failure_code": None}
-EVENT = {"id": "evt_1", "type": "generation.completed", "generation_id": "gen_1"}
-GOOD = {
-    "accepted": [Accepted(id="gen_1", ref="a", order=ORDER)],
-    "jobs": [JOB],
-    "generations": [ROW],
-    "webhooks": {"gen_1": 1},
-    "events": [EVENT],
-    "delivered": [EVENT],
-}
-
-
-def test_books_that_agree_count_nothing():
-    found = at_rest(Accounts(**GOOD))
-
-    assert found.clean
-    assert dict.fromkeys(COUNTS, 0) | {"disagreements": []} == found.as_dict()
-
-
-@pytest.mark.parametrize(
-    ("count", "changed"),
-    [
-        ("acknowledged_webhooks_lost", {"webhooks": {}}),
-        ("generations_lost", {"generations": [], "webhooks": {"gen_1": 1}}),
-        ("generations_lost", {"generations": [ROW | {"status": "expired", "failure_code": "deadline_passed"}]}),
-        ("generations_lost", {"generations": [ROW | {"status": "submitted"}]}),
-        ("closing_events_doubled", {"events": [EVENT, EVENT | {"id": "evt_2"}], "delivered": [EVENT] * 2}),
-        ("closing_events_doubled", {"delivered": [EVENT, EVENT | {"id": "evt_2", "type": "generation.failed"}]}),
-        ("provider_jobs_doubled", {"jobs": [JOB | {"submits": 2}]}),
-        ("deliveries_lost", {"delivered": []}),
-        ("webhooks_answered_500", {"jobs": [JOB | {"webhooks": JOB["webhooks"] | {"answers": {"500": 1}}}]}),
-    ],
-)
-def test_each_loss_and_each_double_is_counted(count, changed):
-    counts = at_rest(Accounts(**(GOOD | changed))).counts
-
-    assert 1 == counts[count]
-
-
-def test_only_a_death_excuses_a_submission_that_nobody_confirmed():
-    unknown = ROW | {"status": "expired", "failure_code": "submission_unknown"}
-    silent = JOB | {"webhooks": JOB["webhooks"] | {"answered_2xx": 0}}
-    accounts = GOOD | {"generations": [unknown], "webhooks": {}, "events": [], "delivered": []}
-
-    assert at_rest(Accounts(**(accounts | {"jobs": [silent]}))).clean
-    assert {"generations_lost": 1} == at_rest(Accounts(**(accounts | {"jobs": [silent]})), NO_EXCUSE).counts
-    assert 1 == at_rest(Accounts(**(accounts | {"webhooks": {"gen_1": 1}}))).counts["generations_lost"]
-
-
-@pytest.mark.parametrize(("excuse", "code"), [(Excuse.PAUSE, "submission_unknown"), (Excuse.OUTAGE, "deadline_passed")])
-def test_what_nobody_submitted_is_excused_only_where_that_can_be(excuse, code):
-    row = ROW | {"status": "expired", "failure_code": code}
-    silent = JOB | {"webhooks": JOB["webhooks"] | {"answered_2xx": 0}}
-    unsubmitted = GOOD | {"generations": [row], "jobs": [], "webhooks": {}, "events": [], "delivered": []}
-
-    assert at_rest(Accounts(**unsubmitted), frozenset({excuse})).clean
-    assert {"generations_lost": 1} == at_rest(Accounts(**unsubmitted), NO_EXCUSE).counts
-    assert {"generations_lost": 1} == at_rest(
-        Accounts(**(unsubmitted | {"jobs": [silent]})), frozenset({excuse})
-    ).counts
-
-
-def test_a_webhook_that_nobody_can_read_confirms_no_submission():
-    unknown = ROW | {"status": "expired", "failure_code": "submission_unknown"}
-    order = dataclasses.replace(ORDER, unread=1)
-    accounts = GOOD | {"generations": [unknown], "accepted": [Accepted(id="gen_1", ref="a", order=order)]}
-
-    assert at_rest(Accounts(**accounts)).clean
-
-
-def test_what_is_under_way_is_no_loss_yet():
-    accounts = GOOD | {"generations": [ROW | {"status": "submitted"}], "events": [], "delivered": []}
-
-    assert at_once(Accounts(**accounts)).clean
-    assert {"generations_lost": 1} == at_once(Accounts(**(accounts | {"generations": []}))).counts
-
-
-def test_what_is_found_again_is_counted_once():
-    found = Found()
-    for _ in range(2):
-        found.join(at_once(Accounts(**(GOOD | {"webhooks": {}}))))
-    found.say("something else")
-
-    assert {"acknowledged_webhooks_lost": 1, "other": 1} == found.counts
-    assert ["a: 1 webhooks were answered 200, 0 are stored", "something else"] == found.as_dict()["disagreements"]
-
-
-def test_webhooks_of_what_was_ordered_together_may_stand_under_any_of_it():
-    order = Order(key="a", provider="eachlabs", route="workflows", body={"inputs": []}, refs=("a", "b"))
-    accepted = [Accepted(id="gen_1", ref="a", order=order), Accepted(id="gen_2", ref="b", order=order)]
-    jobs = [JOB, JOB | {"ref": "b"}]
-    rows = [ROW, ROW | {"id": "gen_2"}]
-
-    together = {"accepted": accepted, "jobs": jobs, "generations": rows}
-    assert at_once(Accounts(**together, webhooks={"gen_1": 2})).clean
-    assert {"acknowledged_webhooks_lost": 1} == at_once(Accounts(**together, webhooks={"gen_1": 1})).counts
 
 
 def test_a_seed_orders_the_same_again():
@@ -315,10 +209,13 @@ def reports(tmp_path_factory, postgres_url):
         "points": ["--only", "points", *(word for point in POINTS for word in ("--point", point))],
         "disk": ["--only", "disk-full", "--only", "disk-slow", "--rounds", "2", "--database", str(folder / "disk.db")],
         "clock": ["--only", "clock", "--only", "terminate", "--rounds", "4"],
-        "two": ["--only", "two", "--only", "database", "--rounds", "3"],
+        "two": ["--only", "two", "--only", "database", "--only", "silent", "--rounds", "3"],
+        "stopped": ["--only", "stopped", "--rounds", "2"],
+        "outage": ["--only", "outage", "--rounds", "1"],
     }
-    with fresh_database(postgres_url) as url:
+    with fresh_database(postgres_url) as url, fresh_database(postgres_url) as other_url:
         cases["postgresql"] = ["--only", "random", "--only", "database", "--rounds", "3", "--database", url]
+        cases["silent"] = ["--only", "silent", "--rounds", "2", "--database", other_url]
         running = {
             name: subprocess.Popen(
                 [sys.executable, "-m", "service", "torture", *SHORT, *options],
@@ -376,7 +273,24 @@ def test_two_services_die_on_one_file_which_has_no_server_to_kill(reports):
     (told,) = clean(reports, "two", "two")
 
     assert told["kills"] >= 3
-    assert {"database"} == set(reports["two"][1]["skipped"])
+    assert {"database", "silent"} == set(reports["two"][1]["skipped"])
+
+
+@pytest.mark.timeout(300)
+def test_a_process_stands_still_for_longer_than_every_lease(reports):
+    (told,) = clean(reports, "stopped", "stopped")
+
+    stops = {"an order without webhooks is claimed": 1, "deliver._send before transport.deliver": 1}
+    assert (2, stops) == (told["stops"], told["stops_by_point"])
+    assert told["given_up"] > 0
+
+
+@pytest.mark.timeout(300)
+def test_it_is_away_for_longer_than_the_deadlines(reports):
+    (told,) = clean(reports, "outage", "outage")
+
+    assert told["asked_once_more"] > 0
+    assert told["late"] > 0
 
 
 @pytest.mark.timeout(300)
@@ -385,6 +299,16 @@ def test_it_dies_on_a_server_which_dies_too(reports):
 
     assert random["kills"] >= 3
     assert 2 == database["kills"]
+
+
+@pytest.mark.xfail(
+    not hasattr(postgres, "STATEMENT_S"), reason="no statement on PostgreSQL is bounded yet", strict=True
+)
+@pytest.mark.timeout(300)
+def test_connections_to_a_server_fall_silent(reports):
+    (told,) = clean(reports, "silent", "silent")
+
+    assert (2, 2) == (told["silences"], told["not_ready"])
 
 
 def test_what_is_there_already_is_not_its_to_change(tmp_path):
@@ -430,6 +354,11 @@ def test_a_way_in_that_no_webhook_took_fails_the_run(monkeypatch, capsys, plain,
     assert failed == report["failed"]
     assert ("no webhook came in by the plain way" in shown) == bool(failed)
     assert ("Nothing was lost" in shown) == (not failed)
+
+
+def test_what_is_to_be_shortened_and_is_not_there_is_an_error():
+    with pytest.raises(LookupError, match="has no NO_SUCH_WAIT"):
+        shorten([("service.flow.submit", "NO_SUCH_WAIT", 1.0)])
 
 
 @pytest.mark.timeout(60)

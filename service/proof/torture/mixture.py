@@ -109,7 +109,7 @@ class Mixture:
             failing = [name for name, told in sorted(place.outcomes.items()) if told.where is Where.FAILURE]
             if failing:
                 return f"outcome={dice.choice(failing)}"
-        told = [CHUNKED] if place.calls_back and dice.random() < 0.3 else []  # noqa: PLR2004 - nearly a third of them
+        told = [CHUNKED] if place.calls_back and dice.random() < 0.4 else []  # noqa: PLR2004 - not half of them
         if place.calls_back and dice.random() < 0.5:  # noqa: PLR2004 - and half has trouble with webhooks
             told.append(dice.choice((*WEBHOOKS, *([FORGED] * 2 if place.provider == SIGNED else []))))
         return f"webhook={','.join(told)}" if told else dice.choice(ALWAYS)

@@ -27,11 +27,12 @@ from service.proof.torture.tripwire import Tripwire
 SQLITE, POSTGRESQL = "service.store.sqlite", "service.store.postgres"
 ROOMS = ("service.flow.", "service.web.", "service.workers.", "service.store.migrate")
 ASKED, OPENED = ("ask", "submit", "look", "deliver"), ("fetch", "stream")
-KEPT = 200
+KEPT = 200  # of a webhook; any other answer promises nothing
+STREAMED = "sense"  # the route that is answered in a stream
 LEFT_S = 0.005  # what was answered is written at the end of the loop's turn, or a few turns later, and has left by then
 PROMISING = frozenset({"POST", "PUT", "PATCH", "DELETE"})  # the answer to a question promises nothing
-# Waits that only cost time, in seconds: what a dead process had claimed is taken over sooner, so races come oftener.
 Wait: TypeAlias = tuple[str, str, float]  # module, name, value
+# Waits that only cost time, in seconds: what a dead process had claimed is taken over sooner, so races come oftener.
 SHORTER: tuple[Wait, ...] = (
     ("service.flow.poll", "LEASE_S", 4.0),
     ("service.flow.cancel", "LEASE_S", 4.0),
@@ -52,6 +53,9 @@ def fasten(tripwire: Tripwire, *, postgresql: bool) -> None:
         database = getattr(import_module(module), name)
         database.transaction = _block(tripwire, database.transaction, "commit", "commit")
         database.script = _call(tripwire, database.script, "script")
+    for verb, claimed in (("submit", _order), ("deliver", _delivery)):
+        flow = import_module(f"service.flow.{verb}")
+        setattr(flow, verb, _begun(tripwire, getattr(flow, verb), claimed))
     transport = import_module("service.transport").Transport
     for verb in ASKED:
         setattr(transport, verb, _call(tripwire, getattr(transport, verb), f"transport.{verb}"))
@@ -66,14 +70,19 @@ def fasten(tripwire: Tripwire, *, postgresql: bool) -> None:
 
 def hasten(further: Iterable[Wait] = ()) -> None:
     """Shorten what only costs time; `further` are what one case alone wants shorter. Raises LookupError."""
-    for module, name, value in (*SHORTER, *further):
+    shorten((*SHORTER, *further))
+    assembly: Any = import_module("service.assembly")
+    assembly.Limits = partial(assembly.Limits, delivery_timeout_s=DELIVERY_TIMEOUT_S)
+    import_module("service.workers.roster").RESTS_S["prune"] = PRUNE_REST_S
+
+
+def shorten(waits: Iterable[Wait]) -> None:
+    """Give these waits their values. Raises LookupError for one that there is not."""
+    for module, name, value in waits:
         found = import_module(module)
         if not hasattr(found, name):
             raise LookupError(f"{module} has no {name}")
         setattr(found, name, value)
-    assembly: Any = import_module("service.assembly")
-    assembly.Limits = partial(assembly.Limits, delivery_timeout_s=DELIVERY_TIMEOUT_S)
-    import_module("service.workers.roster").RESTS_S["prune"] = PRUNE_REST_S
 
 
 def place() -> str:
@@ -118,6 +127,29 @@ async def _between(tripwire: Tripwire, call: Awaitable[Any], before: str, after:
     answer = await call
     tripwire.passed(after)
     return answer
+
+
+def _begun(
+    tripwire: Tripwire, inner: Callable[..., Awaitable[Any]], claimed: Callable[[Any], str]
+) -> Callable[..., Awaitable[Any]]:
+    """What is done with a claimed item; `claimed` says what it is."""
+
+    async def begun(tools: Any, item: Any) -> Any:
+        tripwire.passed(f"{claimed(item)} is claimed")
+        return await inner(tools, item)
+
+    return begun
+
+
+def _order(group: Any) -> str:
+    """Streams are waited for much longer than any other answer."""
+    if group[0].generation.route == STREAMED:
+        return "an order of a stream"
+    return "an order that is called back about" if group[0].generation.webhook_expected else "an order without webhooks"
+
+
+def _delivery(_delivery: Any) -> str:
+    return "a delivery"
 
 
 def _opened(tripwire: Tripwire, inner: Callable[..., Any], what: str) -> Callable[..., Any]:

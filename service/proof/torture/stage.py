@@ -66,8 +66,8 @@ class Stage:
         ]
         self.victim = self.victims[0]
         self.rested_in_s = 0.0
-        mixture = Mixture(scene.name, scene.seed, scene.deadline_s, scene.runs_s)
-        self.application = Application(services, self.key, mixture, cdn=self.rehearsal)
+        self.mixture = Mixture(scene.name, scene.seed, scene.deadline_s, scene.runs_s)
+        self.application = Application(services, self.key, self.mixture, cdn=self.rehearsal)
         self._client = httpx.AsyncClient(trust_env=False, timeout=20.0, limits=httpx.Limits(keepalive_expiry=FRESH_S))
 
     def _settings(self, public_url: str) -> dict[str, str]:
@@ -195,7 +195,12 @@ class Stage:
 
     async def webhooks_answered(self) -> Counter[str]:
         """How often the stand-ins' webhooks were answered how."""
-        return answers_of((await self._ask(f"{self.rehearsal}/rehearsal/record"))["jobs"])
+        return answers_of(await self.jobs())
+
+    async def jobs(self) -> list[dict[str, Any]]:
+        """The stand-ins' record."""
+        jobs: list[dict[str, Any]] = (await self._ask(f"{self.rehearsal}/rehearsal/record"))["jobs"]
+        return jobs
 
     async def rest(self) -> bool:
         """Whether everything has ended and arrived, and nothing more comes in.

@@ -14,16 +14,30 @@ from typing import Any
 from service.proof.bench.machine import facts, loop_factory
 from service.proof.bench.place import Place
 from service.proof.processes import NotReady
-from service.proof.torture import kills, trouble
+from service.proof.torture import kills, outage, silent, stopped, trouble
 from service.proof.torture.faults import Faults, Unavailable
 from service.proof.torture.kills import WAYS, Result
+from service.proof.torture.relay import Relay
 from service.proof.torture.scene import Scene
 from service.proof.torture.screen import Screen
 from service.proof.torture.server import Server
 from service.proof.torture.stage import Stage
 
-CASES = ("points", "random", "database", "disk-full", "disk-slow", "clock", "terminate", "two")
+CASES = (
+    "points",
+    "random",
+    "database",
+    "silent",
+    "disk-full",
+    "disk-slow",
+    "clock",
+    "terminate",
+    "two",
+    "stopped",
+    "outage",
+)  # fmt: skip
 FILE = "a file has no server that could be killed"
+NO_CONNECTION = "a file is reached by no connection that could fall silent"
 CLOCK_REST_S = 40.0
 WAY_UNUSED = "webhooks_by_way.{}"
 
@@ -108,11 +122,14 @@ class _Run:
             "points": self._points,
             "random": self._random,
             "database": self._database,
+            "silent": self._silent,
             "disk-full": self._disk_full,
             "disk-slow": self._disk_slow,
             "clock": self._clock,
             "terminate": self._terminate,
             "two": self._two,
+            "stopped": self._stopped,
+            "outage": self._outage,
         }
         cases: dict[str, Any] = {}
         skipped: dict[str, str] = {}
@@ -153,6 +170,29 @@ class _Run:
         rounds = self._options.some(20, 3)
         async with self._stage("two", folder, services=2) as stage:
             return await kills.two(stage, self._screen, rounds=rounds, seed=self._options.seed)
+
+    async def _stopped(self, folder: Path) -> Result:
+        rounds = self._options.some(50, len(stopped.POINTS))
+        async with self._stage("stopped", folder, services=2, shorter=stopped.SHORTER) as stage:
+            return await stopped.stopped(stage, self._screen, rounds=rounds)
+
+    async def _outage(self, folder: Path) -> Result:
+        more: dict[str, Any] = {"runs_s": outage.RUNS_S, "shorter": outage.SHORTER, "deadline_s": outage.DEADLINE_S}
+        async with self._stage("outage", folder, **more) as stage:
+            return await outage.outage(stage, self._screen, rounds=self._options.some(100, 1))
+
+    async def _silent(self, folder: Path) -> Result:
+        if not self._place.is_postgresql:
+            raise Unavailable(NO_CONNECTION)
+        with Server(folder) as server:
+            async with (
+                Relay(server.port) as relay,
+                self._stage(
+                    "silent", folder, Place(server.url), reach=server.url_by(relay.port), shorter=silent.SHORTER
+                ) as stage,
+            ):
+                rounds, seed = self._options.some(50, 2), self._options.seed
+                return await silent.silent(stage, self._screen, relay, rounds=rounds, seed=seed)
 
     async def _database(self, folder: Path) -> Result:
         if not self._place.is_postgresql:
