@@ -13,6 +13,8 @@ from service.cli.tables import as_json, show_facts, show_table
 from service.proof.bench.delivery import Delivery
 from service.proof.bench.end_to_end import EndToEnd
 from service.proof.bench.figures import Figures
+from service.proof.bench.hostile import CASES as HOSTILE
+from service.proof.bench.hostile import Hostile
 from service.proof.bench.ingest import Ingest
 from service.proof.bench.isolation import Isolation
 from service.proof.bench.place import NotEmpty
@@ -162,6 +164,16 @@ def sse_command(**given: Any) -> None:
 def replay_command(**given: Any) -> None:
     """Webhooks replayed a second; the ceiling is raw transactions of the driver."""
     _measure("replay", Replay, given)
+
+
+@bench_command.command("hostile")
+@click.option(
+    "--only", type=click.Choice([*HOSTILE]), multiple=True, help="This input alone; may be given several times."
+)
+@_shared(1)
+def hostile_command(**given: Any) -> None:
+    """How long others wait while somebody sends the worst that may be sent."""
+    _measure("hostile", Hostile, given)
 
 
 @bench_command.command("soak")

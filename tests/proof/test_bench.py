@@ -16,6 +16,7 @@ from service.proof.bench.clone import clone, renamed
 from service.proof.bench.database import SqliteBooks
 from service.proof.bench.end_to_end import EndToEnd
 from service.proof.bench.figures import Case, in_ms, over_rounds, percentile, ratio, rounded
+from service.proof.bench.hostile import Hostile
 from service.proof.bench.ingest import Ingest
 from service.proof.bench.isolation import Isolation
 from service.proof.bench.place import NotEmpty, Place
@@ -46,6 +47,14 @@ def measured(name, sizes):
         assert case["median"]["ratio"] > 0
         assert len(case["rounds"]) == sizes.rounds
     return report["cases"]
+
+
+@pytest.mark.timeout(60)
+def test_hostile_tells_how_long_others_waited():
+    cases = measured("hostile", Hostile(only=("quotes", "metadata")))
+
+    assert ["quotes", "metadata"] == [*cases]
+    assert cases["quotes"]["median"]["longest_ms"] > 0
 
 
 @pytest.mark.timeout(60)
