@@ -18,7 +18,7 @@ from service.flow.tools import Tools
 from service.store.keys import ApiKey
 from service.store.pages import Page
 from service.web.auth import Gate, Scope
-from service.web.errors import from_validation, invalid, problem_of
+from service.web.errors import Problem, from_validation, invalid, problem_of
 from service.web.holds import Holds
 from service.web.intake import FILES_MAX_BYTES, PLAIN_MAX_BYTES, body_of, too_large
 
@@ -186,7 +186,22 @@ async def _body(request: Request, endpoint: Endpoint) -> Any:
         return None
     most = FILES_MAX_BYTES if endpoint.files else PLAIN_MAX_BYTES
     content = await body_of(request.headers.get("content-length"), request.receive, most)
-    return await aside(len(content), partial(read_body, content, endpoint.body))
+    read = await aside(len(content), partial(_read_or_why_not, content, endpoint.body))
+    if isinstance(read, Problem):
+        # An error and the frame that raised it keep each other until somebody collects garbage, which is seldom here:
+        # whatever else stands in that frame stays as long.
+        del content
+        raise read
+    return read
+
+
+def _read_or_why_not(content: bytes, shape: type[S]) -> S | Problem:
+    """As `read_body`, whose error is a value here: it goes from one thread to another."""
+    try:
+        return read_body(content, shape)
+    except Problem as problem:
+        problem.__cause__ = problem.__context__ = None  # whose frames hold the content
+        return problem.with_traceback(None)
 
 
 def read_body(content: bytes, shape: type[S]) -> S:

@@ -1,5 +1,7 @@
 from dataclasses import replace
+import gc
 import json
+import weakref
 
 import anyio
 import pytest
@@ -9,6 +11,7 @@ from service.core.observation import Observation, Reading
 from service.flow.settle import settle
 from service.store import accounts, generations
 from service.store.base import Unavailable
+from service.web import endpoint
 from service.web import generations as web_generations
 from tests.conftest import run_worker
 from tests.waiting import until
@@ -424,3 +427,25 @@ async def test_who_waits_is_not_woken_by_what_it_does_not_wait_for(client, tools
 
     assert "canceled" == told[0]["status"]
     assert [mine, mine] == reads
+
+
+async def test_a_body_that_was_refused_is_forgotten_at_once(client, monkeypatch):
+    """Errors and the frames that raised them keep each other until garbage is collected, which is seldom."""
+    kept = []
+
+    class Content(bytearray):
+        """Bytes that can be watched."""
+
+    async def body_of(*_):
+        content = Content(b'"' * 2_000_000)
+        kept.append(weakref.ref(content))
+        return content
+
+    monkeypatch.setattr(endpoint, "body_of", body_of)
+    gc.disable()
+    try:
+        for _ in range(3):
+            assert 400 == (await client.post("/v1/generations", content=b"{}")).status_code
+        assert [None] * 2 == [one() for one in kept[:-1]]  # a thread holds its last work until the next
+    finally:
+        gc.enable()
