@@ -49,7 +49,7 @@ class KeyReused(Exception):
 class Asked:
     """An order as it came, in so many bytes.
 
-    `owner` is the API key that sent it: idempotency keys of others do not concern it.
+    `owner` is the caller that sent it, by whichever of its API keys: idempotency keys of others do not concern it.
     """
 
     provider: str

@@ -12,7 +12,7 @@ SQL = load("keys")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """Who may do what."""
+    """Who may do what. `lineage`: the first key of its line, where this one took the place of another."""
 
     id: str
     name: str
@@ -20,6 +20,12 @@ class ApiKey:
     created_at: Micros
     expires_at: Micros | None = None
     revoked_at: Micros | None = None
+    lineage: str | None = None
+
+    @property
+    def owner(self) -> str:
+        """The caller whom it speaks for, who stays the same when the key is rotated."""
+        return self.lineage or self.id
 
 
 async def insert(tx: Tx, key: ApiKey, digest: str) -> None:
@@ -27,7 +33,7 @@ async def insert(tx: Tx, key: ApiKey, digest: str) -> None:
     await tx.fetch(
         SQL["insert_key"],
         id=key.id, name=key.name, digest=digest, scopes=to_json(key.scopes), created_at=key.created_at,
-        expires_at=key.expires_at,
+        expires_at=key.expires_at, lineage=key.lineage,
     )  # fmt: skip
 
 
@@ -60,4 +66,5 @@ def _from_row(row: Row) -> ApiKey:
         created_at=row["created_at"],
         expires_at=row["expires_at"],
         revoked_at=row["revoked_at"],
+        lineage=row["lineage"],
     )

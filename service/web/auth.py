@@ -103,11 +103,14 @@ async def make_key(
 
 
 async def rotate_key(tools: Tools, key_id: str, both_s: float) -> tuple[ApiKey, str]:
-    """A key with the same name and scopes, and its text; the old one ends in `both_s`. Raises Missing."""
+    """A key of the same caller, name and scopes, and its text; the old one ends in `both_s`. Raises Missing.
+
+    An order that was sent with the old key, sent again with the new one, is the same order.
+    """
     now = tools.now()
     async with tools.store.transaction() as tx:
         old = await keys.expire(tx, key_id, now + micros(both_s))
-        key = replace(old, id=tools.make_id("key"), created_at=now, expires_at=None)
+        key = replace(old, id=tools.make_id("key"), created_at=now, expires_at=None, lineage=old.owner)
         text = await _kept(tx, key)
     log.info("key_rotated", key_id=old.id, new_key_id=key.id, expires_at=rfc3339(old.expires_at))
     return key, text

@@ -51,7 +51,7 @@ class Call:
 
     def hold(self) -> Callable[[], None]:
         """Hold the request open; to be called when that is over. Raises Problem (429)."""
-        return self.holds.hold(self.key.id, address_of(self.request), admin=Scope.ADMIN in self.key.scopes)
+        return self.holds.hold(self.key.owner, address_of(self.request), admin=Scope.ADMIN in self.key.scopes)
 
     def path(self, name: str) -> str:
         """A value of the path."""

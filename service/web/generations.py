@@ -94,7 +94,7 @@ def _asked(call: Call, body: OrderBody | BulkBody, order_input: dict[str, Any]) 
         callback_url=body.callback_url,
         metadata=body.metadata,
         deadline_s=body.deadline_s,
-        owner=call.key.id,
+        owner=call.key.owner,
         idempotency_key=key,
         size=int(call.request.headers.get("content-length") or FILES_MAX_BYTES),
     )

@@ -31,6 +31,17 @@ async def test_revoked_key_opens_nothing_and_is_still_listed(database):
         assert [("key_1", T0 + 5), ("key_2", None)] == [(key.id, key.revoked_at) for key in await keys.listed(tx)]
 
 
+async def test_key_that_took_anothers_place_keeps_the_line(database):
+    """Also when it is shown or ends; the first of a line has none, as keys that older releases made."""
+    later = ApiKey(id="key_2", name="a ☂", scopes=("read",), created_at=T0 + 1, lineage="key_1")
+    async with database.transaction() as tx:
+        await keys.insert(tx, KEY, "digest-1")
+        await keys.insert(tx, later, "digest-2")
+        assert [(None, "key_1"), ("key_1", "key_1")] == [(key.lineage, key.owner) for key in await keys.listed(tx)]
+        assert later == await keys.by_digest(tx, "digest-2", T0)
+        assert replace(later, expires_at=T0 + 5) == await keys.expire(tx, "key_2", T0 + 5)
+
+
 @pytest.mark.parametrize("key_id", ["key_1", "key_none"])
 async def test_revoking_what_is_not_there_or_revoked_already_is_said(database, key_id):
     async with database.transaction() as tx:

@@ -6,6 +6,7 @@ import uuid
 import httpx
 import pytest
 
+from service.flow import submit
 from service.store import keys
 from service.web import endpoint
 from service.web.app import ENDPOINTS, make_app
@@ -86,6 +87,30 @@ async def test_a_key_that_has_ended_is_nobody(tools, base_url, clock):
         after = await one.get("/v1/generations")
 
     assert [200, 401] == [before.status_code, after.status_code]
+
+
+async def test_an_order_sent_again_with_the_rotated_key_is_the_same_order(tools, base_url):
+    """However often the key is rotated; another caller's orders are others, under the same idempotency key too."""
+    first, text = await make_key(tools, "shop", [Scope.SUBMIT])
+    second, second_text = await rotate_key(tools, first.id, 60)
+    _, third_text = await rotate_key(tools, second.id, 60)
+    _, strangers_text = await make_key(tools, "shop", [Scope.SUBMIT])
+    body = {"provider": "eachlabs", "model": "flux-1-1-pro", "input": {"prompt": "a red fox"}}
+
+    async with httpx.AsyncClient(base_url=base_url, trust_env=False, verify=False) as one:
+        answers = [
+            await one.post(
+                "/v1/generations",
+                json=body,
+                headers={"authorization": f"Bearer {key}", "idempotency-key": "order-42"},
+            )
+            for key in (text, second_text, third_text, strangers_text, KEY, KEY)
+        ]
+
+    assert [202] * 6 == [answer.status_code for answer in answers]
+    ids = [answer.json()["id"] for answer in answers]
+    assert (1, 1, 3) == (len(set(ids[:3])), len(set(ids[4:])), len(set(ids)))
+    assert 3 == len(await submit.claim(tools, 10))
 
 
 async def test_a_rotated_key_and_the_new_one_both_open_for_a_while(tools, base_url, clock):
