@@ -13,6 +13,8 @@ Micros: TypeAlias = int
 SECOND: Micros = 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = EPOCH.replace(tzinfo=None)
+FIRST_OF_ALL, LAST_OF_ALL = "0001-01-01T00:00:00", "9999-12-31T23:59:59"
+LAST_MOMENT: Micros = 9_999_999_999 * SECOND  # in 2286; what is later was written in other units, or by mistake
 
 
 def micros(seconds: float) -> Micros:
@@ -30,13 +32,24 @@ def rfc3339(moment: Micros | None) -> str | None:
 
 @lru_cache(maxsize=1024)  # what is told at one time speaks of the same few seconds
 def _to_the_second(second: int) -> str:
-    return (_NAIVE_EPOCH + timedelta(seconds=second)).isoformat()
+    """What lies beyond every calendar is the first or the last second of it: one bad row never breaks a list."""
+    try:
+        return (_NAIVE_EPOCH + timedelta(seconds=second)).isoformat()
+    except OverflowError:
+        return FIRST_OF_ALL if second < 0 else LAST_OF_ALL
+
+
+def since_1970(when: datetime) -> Micros:
+    """A moment without an offset is taken as UTC."""
+    return (when.replace(tzinfo=when.tzinfo or UTC) - EPOCH) // timedelta(microseconds=1)
 
 
 def read_rfc3339(text: str) -> Micros:
-    """The moment a client wrote; a moment without an offset is taken as UTC. Raises ValueError."""
-    when = datetime.fromisoformat(text)
-    return (when.replace(tzinfo=when.tzinfo or UTC) - EPOCH) // timedelta(microseconds=1)
+    """The moment a client wrote. Raises ValueError, also for one before 1970 or after 2286."""
+    moment = since_1970(datetime.fromisoformat(text))
+    if not 0 <= moment <= LAST_MOMENT:
+        raise ValueError("the moment lies before 1970 or after 2286")
+    return moment
 
 
 def to_json(value: Any) -> str:

@@ -50,6 +50,41 @@ def test_moment_is_read_as_it_was_written():
     assert NOON + 7_000 == read_rfc3339(rfc3339(NOON + 7_000))
 
 
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (-62_135_683_140_000_000, "0001-01-01T00:00:00.000Z"),
+        (-(2**63), "0001-01-01T00:00:00.224Z"),
+        (253_402_300_799_999_000, "9999-12-31T23:59:59.999Z"),
+        (253_402_300_800_000_000, "9999-12-31T23:59:59.000Z"),
+        (2**63 - 1, "9999-12-31T23:59:59.775Z"),
+    ],
+)
+def test_moment_beyond_every_calendar_is_written_as_its_first_or_last_second(moment, text):
+    """One row that should never have been stored does not keep the others from being shown."""
+    assert text == rfc3339(moment)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0001-01-01T00:00:00+23:59",
+        "1969-12-31T23:59:59.999999Z",
+        "1970-01-01T00:00:00+00:01",
+        "2286-11-20T17:46:39.000001Z",
+        "9999-12-31T23:59:59-23:59",
+    ],
+)
+def test_moment_that_nobody_can_mean_is_a_value_error(text):
+    with pytest.raises(ValueError, match="before 1970 or after 2286"):
+        read_rfc3339(text)
+
+
+@pytest.mark.parametrize("text", ["1970-01-01T00:00:00Z", "2286-11-20T17:46:39Z"])
+def test_first_and_last_moment_are_moments(text):
+    assert text.replace("Z", ".000Z") == rfc3339(read_rfc3339(text))
+
+
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-13-20", "2026-11-20T25:00:00Z", "1795176000"])
 def test_text_that_is_no_moment_is_a_value_error(text):
     with pytest.raises(ValueError, match=r"(?i)isoformat|month|hour|day"):

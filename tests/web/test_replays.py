@@ -7,6 +7,8 @@ import pytest
 from service.core.http import InboundWebhook
 from service.flow.receive import receive
 from service.providers.base import Unverified
+from service.store import replays
+from service.store.replays import Filters, Replay, What
 from tests.conftest import PUBLIC_URL, WEBHOOK_SECRET, run_worker
 
 SUCCEEDED = {"exec_id": "el-1", "status": "succeeded", "output": {"url": "https://storage.example.com/1.jpg"}}
@@ -66,6 +68,44 @@ async def test_a_replay_is_started_watched_and_ends(client, tools, clock, comple
     assert ("finished", 2, {"repeated": 2}) == (finished["status"], finished["done"], finished["findings"])
     assert finished["finished_at"] > finished["created_at"]
     assert before == (await client.get("/v1/events")).json()
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "1969-12-31", "2287-01-01"])
+@pytest.mark.parametrize("name", ["since", "until"])
+async def test_a_moment_that_nobody_can_mean_is_refused_wherever_one_is_told(client, name, text):
+    made = await client.post("/v1/subscribers", json={"url": "https://127.0.0.1/hook"})
+    answers = {
+        "generations": await client.get("/v1/generations", params={name: text}),
+        "webhooks": await client.get("/v1/webhooks", params={name: text}),
+        "replays": await client.post("/v1/replays", json={"what": "webhooks", "filters": {name: text}}),
+    }
+    if name == "since":
+        recovery = f"/v1/subscribers/{made.json()['id']}/recover"
+        answers["recovery"] = await client.post(recovery, json={"since": text})
+
+    assert {422} == {answer.status_code for answer in answers.values()}
+    assert all(
+        "must be a moment between 1970 and 2286" in answer.json()["errors"][0]["detail"] for answer in answers.values()
+    )
+    assert [] == (await client.get("/v1/replays")).json()["data"]
+
+
+async def test_a_stored_moment_beyond_every_calendar_keeps_no_list_from_being_shown(client, tools, clock):
+    """As older releases took it."""
+    since, until = -62_135_683_140_000_000, -(2**62)
+    odd = Replay(
+        id=tools.make_id("rpl"), what=What.WEBHOOKS, filters=Filters(since=since, until=until), created_at=clock()
+    )
+    async with tools.store.transaction() as tx:
+        await replays.insert(tx, odd)
+    later = (await client.post("/v1/replays", json={"what": "events"})).json()["id"]
+
+    listed = (await client.get("/v1/replays")).json()["data"]
+    shown = (await client.get(f"/v1/replays/{odd.id}")).json()
+
+    assert [later, odd.id] == [one["id"] for one in listed]
+    assert listed[1] == shown
+    assert ["0001-01-01"] * 2 == [shown["filters"][name][:10] for name in ("since", "until")]
 
 
 async def test_a_dry_run_is_told_as_one(client, tools, completed):
