@@ -5,7 +5,6 @@ A key goes only where the provider's own module sends it, no redirect is followe
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 import socket
 from urllib.parse import urlsplit
 
@@ -14,6 +13,8 @@ import httpx
 from service.cli.checks import Check, words
 from service.core.failure import FailureCode
 from service.core.http import HttpCall, HttpReply
+from service.core.moments import http_date
+from service.core.wire import SECOND, since_1970
 from service.destinations import Destinations
 from service.providers.base import Account, Provider, Question, Refused, Target, Unreadable
 from service.providers.catalog import PROVIDERS
@@ -87,13 +88,13 @@ def _clock(client: httpx.Client, provider: str, base_url: str) -> Check:
     name = f"clock against {provider}"
     try:
         reply = client.head(base_url)
-        told = parsedate_to_datetime(reply.headers["date"])
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         found = f"{base_url} cannot be reached ({words(error)})"
         return Check(name=name, ok=False, found=found, advice="check DNS, the firewall and the setting's address")
-    except (KeyError, ValueError):
+    told = http_date(reply.headers.get("date"))
+    if told is None:
         return Check(name=name, ok=True, found=f"{base_url} answers, and tells no time")
-    off_s = (datetime.now(UTC) - told.replace(tzinfo=told.tzinfo or UTC)).total_seconds()
+    off_s = (since_1970(datetime.now(UTC)) - told) / SECOND
     found = f"{abs(off_s):.0f} s {'ahead of' if off_s > 0 else 'behind'} {base_url}"
     if abs(off_s) > CLOCK_TOLERANCE_S:
         return Check(name=name, ok=False, found=found, advice="set this machine's clock (NTP): signatures depend on it")

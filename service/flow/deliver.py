@@ -8,10 +8,10 @@ import structlog
 
 from service.core.cadence import next_attempt_s
 from service.core.http import HttpCall, HttpReply
+from service.core.moments import retry_after_s
 from service.core.wire import SECOND, Micros, micros
 from service.flow.sign import signed_headers
 from service.flow.tools import Tools
-from service.providers.explain import retry_after_s
 from service.store import deliveries, subscribers
 from service.store.deliveries import Attempt, Delivery, DeliveryContext
 from service.transport import NoAnswer, NotSent

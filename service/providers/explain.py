@@ -1,15 +1,13 @@
 """From a provider's error words to a failure: its own code first, then its sentence, then the HTTP status."""
 
 from collections.abc import Mapping, Sequence
-from email.utils import parsedate_to_datetime
 import re
 from typing import Any
 
 from msgspec import Struct
 
 from service.core.failure import MEANING, Failure, FailureCode
-from service.core.http import HttpReply
-from service.providers.shapes import duration, text
+from service.providers.shapes import text
 
 # RFC 9110 section 15: https://www.rfc-editor.org/rfc/rfc9110#section-15
 # HTTP status: what it means when nothing more specific was said
@@ -113,19 +111,3 @@ def validation(detail: Any) -> tuple[str | None, str | None]:
     where = detail[0].get("loc")
     steps = [str(step) for step in where if step != "body"] if isinstance(where, list) else []
     return ".".join(steps) or None, text(detail[0].get("msg"))
-
-
-def retry_after_s(reply: HttpReply) -> float | None:
-    """`Retry-After` in seconds; a date is measured against the answer's own `Date`, not against a clock of ours.
-
-    Source: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
-    """
-    wanted = reply.headers.get("retry-after")
-    seconds = duration(wanted)
-    if seconds is not None:
-        return seconds
-    try:
-        apart = parsedate_to_datetime(wanted or "") - parsedate_to_datetime(reply.headers.get("date", ""))
-    except (ValueError, TypeError):
-        return None
-    return duration(apart.total_seconds())

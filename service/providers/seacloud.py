@@ -13,9 +13,10 @@ from service.core.admission import Budget
 from service.core.failure import Failure, FailureCode
 from service.core.generation import Output, Status
 from service.core.http import HttpCall, HttpReply
+from service.core.moments import retry_after_s
 from service.core.observation import Reading
 from service.providers.base import Account, Dialect, Order, Question, Refused, Route, Target, Unreadable, no_webhooks
-from service.providers.explain import Said, explain, retry_after_s
+from service.providers.explain import Said, explain
 from service.providers.limits import absent
 from service.providers.shapes import (
     OWN_KINDS,

@@ -3,14 +3,14 @@
 import base64
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-import math
 import re
 from typing import Any
 from urllib.parse import urljoin
 
 from service.core.generation import Cost, Output, Status
 from service.core.http import MAX_URL_CHARACTERS, HttpCall, split_url
-from service.core.wire import SECOND, Micros, from_json, to_json
+from service.core.moments import number
+from service.core.wire import Micros, from_json, to_json
 from service.providers.base import DOT_SEGMENTS, Account, Unreadable
 
 DEEPEST = 16  # levels of nesting looked into for URLs
@@ -21,9 +21,7 @@ EXTENSIONS = {
     **dict.fromkeys(("mp3", "wav", "m4a", "ogg"), "audio"),
 }
 OWN_KINDS = frozenset({"image", "video", "audio", "text"})
-LONGEST_WAIT_S = 86_400.0  # nobody means that we should wait for more than a day
 LAST_PLACE = 10**9
-LAST_SECOND = 253_402_300_799  # of the year 9999, the last one that can be written
 
 
 def record(body: bytes) -> dict[str, Any]:
@@ -63,29 +61,6 @@ def identifier(value: Any) -> str | None:
         return str(value)
     named = text(value)
     return None if named in DOT_SEGMENTS else named  # it goes into a path, and these lead elsewhere
-
-
-def number(value: Any) -> float | None:
-    """A finite number, also one written as a string."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        found = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return found if math.isfinite(found) else None
-
-
-def duration(value: Any) -> float | None:
-    """Seconds to wait, from none to a day."""
-    found = number(value)
-    return min(max(found, 0.0), LONGEST_WAIT_S) if found is not None else None
-
-
-def moment(value: Any) -> Micros | None:
-    """A moment told in seconds since 1970."""
-    found = number(value)
-    return int(found) * SECOND if found is not None and 0 < found <= LAST_SECOND else None
 
 
 def standing(word: str | None, words: Mapping[str, Status], origin: str) -> Status | None:

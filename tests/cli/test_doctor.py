@@ -183,6 +183,7 @@ def test_public_url_is_asked_as_providers_do(doctor, web, answer, words):
         ("Mon, 01 Jan 2024 00:00:00 GMT", False, "ahead of"),
         ("Fri, 01 Jan 2100 00:00:00 GMT", False, "behind"),
         ("some day", True, "tells no time"),
+        ("Fri, 31 Dec 9999 23:59:59 +99999999999999", True, "tells no time"),
         ("", True, "tells no time"),
     ],
 )

@@ -19,6 +19,7 @@ from tests.conftest import run_worker
 from tests.flow.conftest import SUCCEEDED
 
 SECRET = make_secret(b"0123456789abcdef0123456789abcdef")
+BEYOND_CLOCKS = "Fri, 31 Dec 9999 23:59:59 +99999999999999"
 
 
 @pytest.fixture
@@ -132,6 +133,18 @@ async def test_a_wanted_wait_is_obeyed(tools, clock, listener, subscribed, compl
     clock.advance(90)
     assert 0 == await run_worker(tools, "deliver")
     clock.advance(15)
+    assert 1 == await run_worker(tools, "deliver")
+
+
+async def test_a_wanted_wait_that_no_clock_can_tell_is_none(tools, clock, listener, subscribed, completed):
+    """The attempt is recorded and comes again by the schedule; it was made again every lease, for ever."""
+    await subscribed()
+    generation_id = await completed()
+    listener.answers += [(503, b"", {"retry-after": BEYOND_CLOCKS}), 204]
+    await run_worker(tools, "deliver")
+    (tried,) = await attempts(tools, generation_id)
+    assert ("status: HTTP 503", 503) == (tried.error, tried.http_status)
+    clock.advance(10)
     assert 1 == await run_worker(tools, "deliver")
 
 

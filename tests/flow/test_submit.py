@@ -72,6 +72,20 @@ async def test_a_long_answer_is_not_waited_for_beyond_the_deadline(tools, clock,
     assert Status.EXPIRED == (await stored(tools, generation_id)).status
 
 
+async def test_a_wanted_wait_that_no_clock_can_tell_leaves_the_order_in_the_queue(tools, clock, upstream, ordered):
+    """It was taken for an answer that nobody understood, and the order lost as `submission_unknown`."""
+    generation_id = await ordered()
+    wait = {"retry-after": "Fri, 31 Dec 9999 23:59:59 +99999999999999"}
+    upstream.answers += [(429, {"error": "too many requests"}, wait), (200, ACCEPTED)]
+    await run_worker(tools, "submit")
+    assert Status.PENDING == (await stored(tools, generation_id)).status
+    clock.advance(10)
+
+    await run_worker(tools, "submit")
+
+    assert Status.SUBMITTED == (await stored(tools, generation_id)).status
+
+
 async def test_a_submission_carries_our_callback_url_and_the_operators_secret(tools, upstream, submitted):
     generation_id = await submitted()
 

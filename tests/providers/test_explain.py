@@ -3,8 +3,7 @@
 import pytest
 
 from service.core.failure import MEANING, FailureCode, Fault
-from service.core.http import HttpReply
-from service.providers.explain import BY_HTTP_STATUS, Said, explain, retry_after_s, validation
+from service.providers.explain import BY_HTTP_STATUS, Said, explain, validation
 
 CODES = {"NO_FUNDS": FailureCode.INSUFFICIENT_FUNDS}
 WORDS = ((r"no channel", FailureCode.MODEL_UNAVAILABLE), (r"moderation queue", FailureCode.PROVIDER_UNAVAILABLE))
@@ -130,31 +129,6 @@ def test_fault_and_retryable_follow_the_code(code):
     found = explain(Said(provider_code="X"), None, "poll", codes={"X": code})
 
     assert MEANING[code] == (found.fault, found.retryable)
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({}, None),
-        ({"retry-after": "30"}, 30.0),
-        ({"retry-after": " 1.5 "}, 1.5),
-        ({"retry-after": "0"}, 0.0),
-        ({"retry-after": "-5"}, 0.0),
-        ({"retry-after": "1e300"}, 86_400.0),
-        ({"retry-after": "nan"}, None),
-        ({"retry-after": "soon"}, None),
-        ({"retry-after": ""}, None),
-        ({"retry-after": "Fri, 20 Nov 2026 12:00:30 GMT", "date": "Fri, 20 Nov 2026 12:00:00 GMT"}, 30.0),
-        ({"retry-after": "Fri, 20 Nov 2026 11:00:00 GMT", "date": "Fri, 20 Nov 2026 12:00:00 GMT"}, 0.0),
-        ({"retry-after": "Fri, 20 Nov 2126 12:00:00 GMT", "date": "Fri, 20 Nov 2026 12:00:00 GMT"}, 86_400.0),
-        ({"retry-after": "Fri, 20 Nov 2026 12:00:30 GMT"}, None),
-        ({"retry-after": "Fri, 20 Nov 2026 12:00:30 GMT", "date": "today"}, None),
-        ({"retry-after": "Fri, 20 Nov 2026 12:00:30 -0000", "date": "Fri, 20 Nov 2026 12:00:00 GMT"}, None),
-        ({"retry-after": "Fri, 99 Nov 2026 12:00:30 GMT", "date": "Fri, 20 Nov 2026 12:00:00 GMT"}, None),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date_measured_by_the_answers_own(headers, seconds):
-    assert seconds == retry_after_s(HttpReply(http_status=429, headers=headers))
 
 
 @pytest.mark.parametrize(

@@ -58,60 +58,11 @@ def test_text_says_something_and_an_id_may_be_a_number(value, as_text, as_identi
 
 
 @pytest.mark.parametrize(
-    ("value", "found"),
-    [
-        (1, 1.0),
-        (0.5, 0.5),
-        ("45", 45.0),
-        (" 4.5 ", 4.5),
-        (True, None),
-        ("calculating", None),
-        ("", None),
-        ("nan", None),
-        ("inf", None),
-        (float("-inf"), None),
-        (10**400, None),
-        (None, None),
-        ([1], None),
-    ],
-)
-def test_number_is_finite(value, found):
-    assert found == shapes.number(value)
-
-
-@pytest.mark.parametrize(
     ("value", "full", "found"),
     [(45, 100, 0.45), (0.45, 1.0, 0.45), (0, 100, 0.0), (123, 100, 1.0), (-1, 100, 0.0), ({"step": 1}, 100, None)],
 )
 def test_share_stays_between_nothing_and_all(value, full, found):
     assert found == shapes.share(value, full)
-
-
-@pytest.mark.parametrize(
-    ("value", "found"), [(30, 30.0), ("2.5", 2.5), (-1, 0.0), (1e300, 86_400.0), ("soon", None), (None, None)]
-)
-def test_duration_is_between_none_and_a_day(value, found):
-    """A provider that asks for a year of silence does not get it, and no moment overflows."""
-    assert found == shapes.duration(value)
-
-
-@pytest.mark.parametrize(
-    ("value", "found"),
-    [
-        (1769594992, 1_769_594_992_000_000),
-        ("1769594991", 1_769_594_991_000_000),
-        (1769594992.7, 1_769_594_992_000_000),
-        (1769594992000, None),
-        (0, None),
-        (-1, None),
-        (2**63, None),
-        ("tomorrow", None),
-        (None, None),
-    ],
-)
-def test_moment_is_one_that_can_be_written(value, found):
-    """Seconds since 1970; milliseconds, which would be a year that no calendar has, are no moment."""
-    assert found == shapes.moment(value)
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,13 @@ from urllib.parse import quote
 
 from service.core.generation import Output, Status
 from service.core.http import HttpCall, HttpReply
+from service.core.moments import moment
 from service.core.observation import Reading
 from service.providers.aihubmix.errors import failed, refused
 from service.providers.base import Account, Dialect, Order, Question, Refused, Route, Target, Unreadable
 from service.providers.forms import multipart
 from service.providers.limits import Limit, absent, count, note, one_of
-from service.providers.shapes import get, identifier, moment, outputs, part, post, record, share, standing, text
+from service.providers.shapes import get, identifier, outputs, part, post, record, share, standing, text
 
 PAGE = "https://docs.aihubmix.com/en/api/Video-Gen"
 

@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from service.core.failure import Failure, FailureCode
 from service.core.http import HttpReply
-from service.providers.explain import Said, explain, retry_after_s, validation
-from service.providers.shapes import duration, loose_record, part, text, texts
+from service.core.moments import duration, retry_after_s
+from service.providers.explain import Said, explain, validation
+from service.providers.shapes import loose_record, part, text, texts
 
 # https://docs.eachlabs.ai/api/predictions (error_code of the failure envelope), https://docs.eachlabs.ai/sense/edge-cases
 # each::labs' code: ours

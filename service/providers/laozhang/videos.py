@@ -11,13 +11,14 @@ from urllib.parse import quote
 
 from service.core.generation import Output, Status
 from service.core.http import HttpCall, HttpReply
+from service.core.moments import moment
 from service.core.observation import Reading
 from service.core.wire import SECOND, Micros
 from service.providers.base import Account, Dialect, Order, Question, Refused, Route, Target, Unreadable
 from service.providers.forms import file_urls, multipart
 from service.providers.laozhang.errors import STATUSES, failed, refused
 from service.providers.limits import Limit, between, count, media, note, one_of
-from service.providers.shapes import get, identifier, moment, outputs, post, record, share, standing, text
+from service.providers.shapes import get, identifier, outputs, post, record, share, standing, text
 
 KEPT_S = 24 * 3600  # tasks and files: https://docs.laozhang.ai/en/api-capabilities/sora2/async-api
 FILE_FIELDS = ("input_reference",)

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from service.core.failure import Failure, FailureCode
 from service.core.http import HttpReply
-from service.providers.explain import Said, explain, retry_after_s, validation
+from service.core.moments import retry_after_s
+from service.providers.explain import Said, explain, validation
 from service.providers.shapes import identifier, loose_record, part, text
 
 # https://docs.runblob.io/api-reference/kling/o3-photo-errors (and the error pages of its sibling families)

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from service.core.failure import Failure, FailureCode
 from service.core.http import HttpReply
-from service.providers.explain import Said, explain, retry_after_s
+from service.core.moments import retry_after_s
+from service.providers.explain import Said, explain
 from service.providers.shapes import identifier, loose_record, part, text
 
 # https://doc.vtrix.ai/docs/api/qwen/wan26-t2i

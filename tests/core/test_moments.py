@@ -1,0 +1,122 @@
+"""What others write where a number, a duration or a moment should stand is None or within bounds, and never raises."""
+
+import string
+
+from hypothesis import given
+from hypothesis import strategies as st
+import pytest
+
+from service.core.http import HttpReply
+from service.core.moments import MAX_WAIT_S, duration, http_date, moment, number, retry_after_s
+from service.core.wire import LAST_MOMENT, rfc3339
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+NUMERALS = st.text(alphabet=string.digits + "+-.eE_ ", max_size=400) | st.integers().map(str)
+# What almost is a date: whatever stands in each of its places, and odd zones above all.
+PLACE = st.sampled_from(["Fri,", "Nov", "20", "2026", "12:00:30", "GMT", "", "0", "-1", "99999999999999999999"])
+ZONE = st.sampled_from(["GMT", "+0000", "-2359", "+9999", "-99999999999999", "+99999999999999", "Z", "é"])
+DATES = st.builds(
+    lambda day, number, month, year, time, zone: f"{day} {number} {month} {year} {time} {zone}",
+    PLACE, PLACE | NUMERALS, PLACE, PLACE | NUMERALS, PLACE | st.text(max_size=9), ZONE,
+)  # fmt: skip
+ANYTHING = JSON | NUMERALS | DATES
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (1, 1.0),
+        (0.5, 0.5),
+        ("45", 45.0),
+        (" 4.5 ", 4.5),
+        (True, None),
+        ("calculating", None),
+        ("", None),
+        ("nan", None),
+        ("inf", None),
+        (float("-inf"), None),
+        (10**400, None),
+        (None, None),
+        ([1], None),
+    ],
+)
+def test_number_is_finite(value, found):
+    assert found == number(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "found"), [(30, 30.0), ("2.5", 2.5), (-1, 0.0), (1e300, 86_400.0), ("soon", None), (None, None)]
+)
+def test_duration_is_between_none_and_a_day(value, found):
+    """A provider that asks for a year of silence does not get it, and no moment overflows."""
+    assert found == duration(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (1769594992, 1_769_594_992_000_000),
+        ("1769594991", 1_769_594_991_000_000),
+        (1769594992.7, 1_769_594_992_000_000),
+        (1769594992000, None),
+        (0, None),
+        (-1, None),
+        (2**63, None),
+        ("tomorrow", None),
+        (None, None),
+    ],
+)
+def test_moment_is_one_that_can_be_written(value, found):
+    """Seconds since 1970; milliseconds, which would be a year that no calendar has, are no moment."""
+    assert found == moment(value)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "30"}, 30.0),
+        ({"retry-after": " 1.5 "}, 1.5),
+        ({"retry-after": "0"}, 0.0),
+        ({"retry-after": "-5"}, 0.0),
+        ({"retry-after": "1e300"}, 86_400.0),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": ""}, None),
+        ({"retry-after": "Fri, 20 Nov 2026 12:00:30 GMT", "date": "Fri, 20 Nov 2026 12:00:00 GMT"}, 30.0),
+        ({"retry-after": "Fri, 20 Nov 2026 11:00:00 GMT", "date": "Fri, 20 Nov 2026 12:00:00 GMT"}, 0.0),
+        ({"retry-after": "Fri, 20 Nov 2126 12:00:00 GMT", "date": "Fri, 20 Nov 2026 12:00:00 GMT"}, 86_400.0),
+        ({"retry-after": "Fri, 20 Nov 2026 12:00:30 GMT"}, None),
+        ({"retry-after": "Fri, 20 Nov 2026 12:00:30 GMT", "date": "today"}, None),
+        ({"retry-after": "Fri, 20 Nov 2026 12:00:30 -0000", "date": "Fri, 20 Nov 2026 12:00:00 GMT"}, 30.0),
+        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 +99999999999999", "date": "Fri, 20 Nov 2026 12:00:00 GMT"}, None),
+        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 -2359", "date": "Fri, 20 Nov 2026 12:00:00 GMT"}, 86_400.0),
+        ({"retry-after": "Mon, 01 Jan 0001 00:00:00 +2359", "date": "Fri, 20 Nov 2026 12:00:00 GMT"}, 0.0),
+        ({"retry-after": "Fri, 20 Nov 2026 12:00:30 GMT".ljust(65), "date": "Fri, 20 Nov 2026 12:00:00 GMT"}, None),
+        ({"retry-after": "Fri, 99 Nov 2026 12:00:30 GMT", "date": "Fri, 20 Nov 2026 12:00:00 GMT"}, None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date_measured_by_the_answers_own(headers, seconds):
+    assert seconds == retry_after_s(HttpReply(http_status=429, headers=headers))
+
+
+@given(ANYTHING)
+def test_whatever_somebody_writes_is_nothing_or_within_bounds(value):
+    told, wait_s, when = number(value), duration(value), moment(value)
+
+    assert told is None or abs(told) < float("inf")
+    assert wait_s is None or 0 <= wait_s <= MAX_WAIT_S
+    assert when is None or (0 <= when <= LAST_MOMENT and rfc3339(when))
+
+
+@given(NUMERALS | DATES | st.text(), DATES | st.text())
+def test_whatever_an_answer_asks_us_to_wait_is_nothing_or_at_most_a_day(wanted, date):
+    wait_s = retry_after_s(HttpReply(http_status=429, headers={"retry-after": wanted, "date": date}))
+    when = http_date(date)
+
+    assert wait_s is None or 0 <= wait_s <= MAX_WAIT_S
+    assert when is None or (0 <= when <= LAST_MOMENT and rfc3339(when))
