@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from service.core.failure import Failure
 from service.core.generation import Cost, Output
-from service.core.http import MAX_URL_CHARACTERS
+from service.core.media import media_type, output_objection
 from service.core.observation import Reading
 from service.core.wire import canonical_json
 
@@ -21,7 +21,6 @@ MAX_NOTES = 64
 MAX_ALTERNATIVES = 64
 MAX_WORD_CHARACTERS = 500  # an id, a code, a name
 MAX_TEXT_CHARACTERS = 4000  # sentences for people
-INLINE = "data:"  # its bytes are kept apart, under a URL of ours
 
 
 def metadata_objection(metadata: Mapping[str, Any]) -> str | None:
@@ -74,20 +73,13 @@ def bounded_failure(failure: Failure) -> Failure:
 
 def _outputs(given: tuple[Output, ...]) -> tuple[tuple[Output, ...], list[str]]:
     """The outputs that can be kept, and what is to be said of the others."""
-    dropped = [
-        f"output {number} was dropped: its URL has {len(output.url)} characters"
-        for number, output in enumerate(given)
-        if _too_long(output)
-    ]
-    fitting = [output for output in given if not _too_long(output)]
+    judged = [(output, output_objection(output.url)) for output in given]
+    dropped = [f"output {number} was dropped: {objection}" for number, (_, objection) in enumerate(judged) if objection]
+    fitting = [output for output, objection in judged if objection is None]
     if len(fitting) > MAX_OUTPUTS:
         dropped.append(f"{len(fitting) - MAX_OUTPUTS} outputs beyond the first {MAX_OUTPUTS} were dropped")
-    kept = (replace(output, content_type=_word(output.content_type)) for output in fitting[:MAX_OUTPUTS])
+    kept = (replace(output, content_type=media_type(output.content_type)) for output in fitting[:MAX_OUTPUTS])
     return tuple(kept), dropped
-
-
-def _too_long(output: Output) -> bool:
-    return len(output.url) > MAX_URL_CHARACTERS and not output.url.startswith(INLINE)
 
 
 def _cost(cost: Cost | None) -> Cost | None:

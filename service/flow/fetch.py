@@ -12,6 +12,7 @@ import anyio
 from service.core.failure import Failure, FailureCode, because
 from service.core.generation import Generation, Output
 from service.core.http import HttpCall
+from service.core.media import UNKNOWN, media_type
 from service.flow.spend import spend
 from service.flow.tools import Tools
 from service.providers.base import File, Refused
@@ -72,8 +73,8 @@ async def _fetch_input(tools: Tools, url: str, most: int) -> File:
         if error.reason is Reason.BLOCKED:
             raise Refused(_unreachable(str(error))) from error
         raise
-    media = reply.headers.get("content-type", "").partition(";")[0].strip()
-    return File(content=bytes(content), content_type=media or "application/octet-stream")
+    told = reply.headers.get("content-type", "").partition(";")[0].strip()
+    return File(content=bytes(content), content_type=media_type(told) or UNKNOWN)
 
 
 def _usable(url: str, http_status: int) -> None:

@@ -13,6 +13,7 @@ from service.core.admission import Budget
 from service.core.failure import Failure, FailureCode
 from service.core.generation import Output, Status
 from service.core.http import HttpCall, HttpReply
+from service.core.media import media_type
 from service.core.moments import retry_after_s
 from service.core.observation import Reading
 from service.providers.base import Account, Dialect, Order, Question, Refused, Route, Target, Unreadable, no_webhooks
@@ -156,7 +157,7 @@ def _outputs(body: Mapping[str, Any], target: Target) -> tuple[Output, ...]:
         replace(
             output,
             kind=word if (word := str(item.get("type"))) in OWN_KINDS else output.kind,
-            content_type=text(item.get("content_type")),
+            content_type=media_type(text(item.get("content_type"))),
         )
         for item in (items if isinstance(items, list) else [])
         if isinstance(item, dict)

@@ -122,7 +122,7 @@ def outputs(
     found: Sequence[str | None], base_url: str, kind: str | None = None, *, expires_at: Micros | None = None
 ) -> tuple[Output, ...]:
     """Outputs at URLs, each once; a relative one is the provider's own. What is on its origin needs its key."""
-    absolute = dict.fromkeys(_joined(base_url, url) for url in found if url)
+    absolute = dict.fromkeys(_joined(base_url, url.strip()) for url in found if url)
     return tuple(
         Output(kind=kind or kind_of(url), url=url, needs_key=same_origin(url, base_url), expires_at=expires_at)
         for url in absolute

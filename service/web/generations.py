@@ -1,6 +1,6 @@
 """Generations: submit, read, list, timeline, poll, cancel, outputs."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, suppress
 import re
 from typing import Any
@@ -14,6 +14,7 @@ import structlog
 from service.core.event import public
 from service.core.generation import Generation, Status
 from service.core.ids import BEYOND, ENTROPY_BYTES, make_id
+from service.core.media import UNKNOWN, media_type
 from service.core.wire import SECOND, Micros, read_rfc3339
 from service.flow.cancel import cancel
 from service.flow.fetch import fetch
@@ -47,7 +48,6 @@ _PREFERRED_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?:$|[,;\s]
 LONGEST_WAIT_S = 300.0
 LONGEST_KEY = 255
 PASSED_ON = (
-    "content-type",
     "content-encoding",
     "content-length",
     "content-range",
@@ -207,10 +207,14 @@ async def stream_output(call: Call) -> Response:
             raise Problem(416, "range_not_satisfiable", "the output has no such bytes", headers=size)
         if reply.http_status not in HANDED_OUT:
             raise Problem(502, "output_unavailable", f"the provider answered HTTP {reply.http_status} for this output")
-        told = {name: reply.headers[name] for name in PASSED_ON if name in reply.headers}
-        headers = {name: value for name, value in told.items() if _may_stand(value)}
-        headers |= NOT_TO_BE_RUN
+        headers = _passed_on(reply.headers) | NOT_TO_BE_RUN
         return Relayed(opened.pop_all(), reply.body, reply.http_status, headers)
+
+
+def _passed_on(told: Mapping[str, str]) -> dict[str, str]:
+    """Headers of an output as they may go on; what it is stands there in any case, so that nobody has to guess."""
+    headers = {name: told[name] for name in PASSED_ON if _may_stand(told.get(name))}
+    return headers | {"content-type": media_type(told.get("content-type")) or UNKNOWN}
 
 
 def _may_stand(value: str | None) -> bool:

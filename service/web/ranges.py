@@ -5,6 +5,7 @@ import re
 
 from starlette.responses import Response
 
+from service.core.media import UNKNOWN, media_type
 from service.web.errors import Problem
 
 _ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
@@ -18,6 +19,7 @@ def bytes_response(content: bytes, content_type: str, etag: str, asked: Mapping[
     Several ranges, and those of another version (`If-Range`), are answered with everything, as the RFC allows.
     """
     headers = {"accept-ranges": "bytes", "etag": etag, **NOT_TO_BE_RUN}
+    content_type = media_type(content_type) or UNKNOWN  # as it was stored, which was not always looked at
     wanted = _ONE_RANGE.fullmatch(asked.get("range", ""))
     if wanted is None or wanted[0] == "bytes=-" or asked.get("if-range", etag) != etag:
         return Response(content, headers=headers, media_type=content_type)

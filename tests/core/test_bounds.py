@@ -67,6 +67,28 @@ def test_outputs_beyond_a_number_are_dropped_with_a_note():
     assert (f"2 outputs beyond the first {MAX_OUTPUTS} were dropped",) == kept.notes
 
 
+def test_outputs_that_are_no_place_of_bytes_are_dropped_with_a_note():
+    urls = ("javascript:alert(1)", "https://cdn.example/1", "file:///etc/passwd", "data:image/png;base64,Zm94")
+
+    kept = bounded(Reading(status=Status.COMPLETED, outputs=tuple(image(url) for url in urls), notes=("more",)))
+
+    assert (urls[1], urls[3]) == tuple(output.url for output in kept.outputs)
+    assert (
+        "output 0 was dropped: its URL begins with 'javascript'",
+        "output 2 was dropped: its URL begins with 'file'",
+        "more",
+    ) == kept.notes
+
+
+@pytest.mark.parametrize(
+    ("told", "known"), [("image/png", "image/png"), ("image/png\r\nx-evil: 1", None), (LONG, None), (None, None)]
+)
+def test_a_media_type_that_is_none_is_not_known(told, known):
+    output = Output(kind="file", url="https://cdn.example/1", content_type=told)
+
+    assert known == bounded(Reading(status=None, outputs=(output,))).outputs[0].content_type
+
+
 def test_an_id_that_is_too_long_is_not_known_and_said():
     kept = bounded(Reading(status=Status.SUBMITTED, external_id=LONG))
 
@@ -83,12 +105,11 @@ def test_words_and_notes_are_cut():
         Reading(
             status=None,
             provider_status=LONG,
-            outputs=(Output(kind="file", url="https://cdn.example/1", content_type=LONG),),
             notes=(LONG,) * 1000,
         )
     )
 
-    assert MAX_WORD_CHARACTERS == len(kept.provider_status) == len(kept.outputs[0].content_type)
+    assert MAX_WORD_CHARACTERS == len(kept.provider_status)
     assert [MAX_TEXT_CHARACTERS] * MAX_NOTES == [len(note) for note in kept.notes]
 
 

@@ -4,6 +4,7 @@ import base64
 from dataclasses import replace
 import json
 
+from msgspec import structs
 import pytest
 
 from service.core.generation import Origin, Output, Status
@@ -156,6 +157,42 @@ async def test_every_form_of_a_data_uri_is_kept_as_what_it_says(tools, submitted
 
     assert KeptOutput(content_type=content_type, content=content) == await kept(tools, generation)
     assert content_type == (await stored(tools, generation.id)).outputs[0].content_type
+
+
+async def test_a_media_type_that_no_header_can_hold_is_not_kept(tools, submitted):
+    generation = await stored(tools, await submitted())
+
+    await settle(tools, [heard(tools, generation, "data:text/html\r\nx-evil: 1;base64,Zm94")])
+
+    assert KeptOutput(content_type="application/octet-stream", content=b"fox") == await kept(tools, generation)
+
+
+async def test_a_malformed_data_uri_is_dropped_and_said(tools, submitted):
+    """The others keep their bytes; it made what told it fail for ever."""
+    generation = await stored(tools, await submitted())
+
+    await settle(tools, [heard(tools, generation, "data:image/png;base64,Zm9*", "data:image/png;base64,Zm94")])
+
+    generation = await stored(tools, generation.id)
+    assert [f"{PUBLIC_URL}/v1/generations/{generation.id}/outputs/0"] == [one.url for one in generation.outputs]
+    assert b"fox" == (await kept(tools, generation)).content
+    async with tools.store.reading() as tx:
+        told = (await observations.observations_of(tx, generation.id))[-1]
+    assert ["output 0 was dropped: it is no data URI"] == from_json(told["reading"])["notes"]
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "file:///etc/passwd", "data:image/png;base64,Zm9*"])
+async def test_a_completion_without_any_place_of_bytes_lacks_its_output(tools, submitted, url):
+    """It waits for a better word; nobody is ever told to open such a thing."""
+    generation = await stored(tools, await submitted())
+    said = heard(tools, generation, url)
+
+    findings = await settle(tools, [structs.replace(said, hold_until=tools.now() + 1_000_000)])
+
+    held = await stored(tools, generation.id)
+    assert ([Finding.HELD], Status.SUBMITTED, Status.COMPLETED, ()) == (
+        findings, held.status, held.held.status, held.outputs,
+    )  # fmt: skip
 
 
 async def test_an_output_whose_url_is_too_long_is_dropped_and_said(tools, ordered):

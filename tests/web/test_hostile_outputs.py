@@ -77,6 +77,23 @@ async def test_headers_that_may_not_stand_in_ours_are_left_out(client, made):
     assert not {"etag", "last-modified", "x-more", "set-cookie"} & {*told.headers}
 
 
+@pytest.mark.parametrize(
+    ("header", "content_type"),
+    [
+        (b"content-type: video/mp4; codecs=avc1\r\n", "video/mp4; codecs=avc1"),
+        (b"content-type: image/png, text/html\r\n", "application/octet-stream"),
+        (b"content-type: html\r\n", "application/octet-stream"),
+        (b"content-type: image/\xe9\r\n", "application/octet-stream"),
+        (b"", "application/octet-stream"),
+    ],
+)
+async def test_what_an_output_is_goes_on_where_it_is_a_media_type(client, made, header, content_type):
+    async with listening(Peer(b"HTTP/1.1 200 OK\r\n" + header + b"content-length: 2\r\n\r\nab")) as url:
+        told = await client.get(await made(f"{url}/1.png"))
+
+    assert (200, b"ab", content_type) == (told.status_code, told.content, told.headers["content-type"])
+
+
 async def test_an_output_that_breaks_off_breaks_off_here_too(client, made, monkeypatch):
     """Who takes it must not think that it is whole; and it is no mistake of ours."""
     told = []

@@ -2,8 +2,11 @@
 
 import base64
 
+from msgspec import structs
 import pytest
 
+from service.store import generations, outputs
+from service.store.outputs import KeptOutput
 from tests.conftest import PUBLIC_URL, run_worker
 
 CONTENT = b"\x89PNG\r\n\x1a\n" + bytes(range(92))
@@ -149,3 +152,21 @@ async def test_an_answer_in_words_is_served_as_text(client, tools, upstream, ord
     answer = await client.get(f"/v1/generations/{generation_id}/outputs/0")
 
     assert ("Füchse", "text/plain;charset=utf-8") == (answer.text, answer.headers["content-type"])
+
+
+async def test_a_media_type_that_was_stored_unseen_closes_no_connection(client, tools, painted):
+    """As older releases took it: a line break in it ended the answer before it began."""
+    output = KeptOutput(content_type="text/html\r\nx-evil: 1", content=CONTENT)
+    async with tools.store.transaction() as tx:
+        await outputs.keep(tx, painted["id"], 1, output)
+        known = await generations.by_id(tx, painted["id"])
+        twice = structs.replace(known.generation, outputs=known.generation.outputs * 2)
+        await generations.save(tx, [structs.replace(known, generation=twice)])
+
+    answers = [
+        await client.get(f"/v1/generations/{painted['id']}/outputs/1", headers=headers)
+        for headers in ({}, {"range": "bytes=0-9"})
+    ]
+
+    assert [(200, CONTENT), (206, CONTENT[:10])] == [(answer.status_code, answer.content) for answer in answers]
+    assert {"application/octet-stream"} == {answer.headers["content-type"] for answer in answers}

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from service.core.generation import Output, Status
 from service.core.http import HttpCall, HttpReply
+from service.core.media import media_type
 from service.core.moments import moment
 from service.core.observation import Reading
 from service.core.wire import SECOND, Micros
@@ -100,13 +101,13 @@ def read_content(reply: HttpReply, target: Target) -> Reading:
     content = f"{target.base_url}/v1/videos/{quote(target.known_id, safe='')}/content"
     if not reply.ok:
         raise Refused(refused(reply, "poll"))
-    media_type = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type.endswith("json"):
+    told = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if told.endswith("json"):
         return _told_content(reply, target, content)
-    if not media_type or media_type.startswith("video/") or media_type == "application/octet-stream":
-        file = Output(kind="video", url=content, content_type=media_type or None, needs_key=True)
+    if not told or told.startswith("video/") or told == "application/octet-stream":
+        file = Output(kind="video", url=content, content_type=media_type(told), needs_key=True)
         return Reading(status=Status.COMPLETED, outputs=(file,))
-    raise Unreadable(f"neither a file nor JSON but {media_type}")
+    raise Unreadable(f"neither a file nor JSON but {told}")
 
 
 def _told_content(reply: HttpReply, target: Target, content: str) -> Reading:

@@ -1,0 +1,85 @@
+"""What bytes are: media types by their grammar, the schemes an output may have, and bytes that came as a data URI."""
+
+import base64
+import re
+from urllib.parse import unquote_to_bytes
+
+from msgspec import Struct
+
+from service.core.http import MAX_URL_CHARACTERS, split_url
+
+UNKNOWN = "application/octet-stream"
+PLAIN = "text/plain;charset=us-ascii"  # what a data URI is that does not say: RFC 2397
+MAX_CHARACTERS = 255
+MAX_SCHEME_CHARACTERS = 20
+INLINE = "data:"  # its bytes are kept apart, under a URL of ours
+
+# https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1, and empty parameters by 5.6.6; nothing is tried twice
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
+_QUOTED = r'"(?:[\t !#-\[\]-~]|\\[\t -~])*+"'
+_MEDIA_TYPE = re.compile(rf"{_WORD}/{_WORD}(?:[ \t]*+;[ \t]*+(?:{_WORD}=(?:{_WORD}|{_QUOTED}))?+)*+[ \t]*+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SPACE = re.compile(rb"[\t\n\f\r ]+")
+_DATA_URI = re.compile(r"data:([^,]{0,512}),", re.IGNORECASE)
+_BASE64 = re.compile(r" *; *base64 *\Z", re.IGNORECASE)
+
+
+class Inline(Struct, frozen=True, kw_only=True):
+    """Bytes that came inside an answer, and what they are."""
+
+    content_type: str
+    content: bytes
+
+
+def media_type(text: str | None) -> str | None:
+    """A media type with its parameters, as it may stand in a header; None for what is none."""
+    if text is None or len(text) > MAX_CHARACTERS or not _MEDIA_TYPE.fullmatch(text):
+        return None
+    return text.strip()
+
+
+def is_inline(url: str) -> bool:
+    """Whether the bytes stand in the URL itself."""
+    return url[: len(INLINE)].lower() == INLINE
+
+
+def output_objection(url: str) -> str | None:
+    """Why a URL is no output's, which https, http and data are; None if nothing is wrong."""
+    if is_inline(url):
+        return None
+    if len(url) > MAX_URL_CHARACTERS:
+        return f"its URL has {len(url)} characters"
+    try:
+        parts = split_url(url)
+    except ValueError:
+        return "its URL is none"
+    if parts.scheme not in ("https", "http"):
+        return f"its URL begins with {parts.scheme[:MAX_SCHEME_CHARACTERS]!r}"
+    return "its URL leads nowhere" if not parts.hostname or _CONTROL.search(url) else None
+
+
+def read_data_uri(url: str) -> Inline | None:
+    """The bytes of a data URI; None for one that is malformed. Base64 may lack its padding, and hold white space.
+
+    https://www.rfc-editor.org/rfc/rfc2397, and for base64 https://infra.spec.whatwg.org/#forgiving-base64
+    """
+    head = _DATA_URI.match(url)
+    if head is None:
+        return None
+    told, content = head[1], unquote_to_bytes(url[head.end() :])
+    encoded = _BASE64.search(told)
+    if encoded is not None:
+        told = told[: encoded.start()]
+        bare = _SPACE.sub(b"", content).rstrip(b"=")
+        try:
+            content = base64.b64decode(bare + b"=" * (-len(bare) % 4), validate=True)
+        except ValueError:
+            return None
+    return Inline(content_type=_type_of(told.strip()), content=content)
+
+
+def _type_of(told: str) -> str:
+    """`;charset=…` alone is a parameter of plain text."""
+    if not told:
+        return PLAIN
+    return media_type(f"text/plain{told}" if told.startswith(";") else told) or UNKNOWN
