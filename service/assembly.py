@@ -76,7 +76,8 @@ async def working(tools: Tools, names: Sequence[str]) -> AsyncIterator[Callable[
     async with anyio.create_task_group() as group:
         for worker in roster(tools):
             if worker.name in names:
-                group.start_soon(worker.run, tools.store, stop)
+                tools.pulses[worker.name] = worker.pulse()
+                group.start_soon(worker.run, tools.store, stop, tools.pulses[worker.name])
 
         def claim_no_more() -> None:
             stop.set()

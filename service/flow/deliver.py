@@ -47,7 +47,15 @@ async def deliver(tools: Tools, delivery: Delivery) -> None:
         error=error,
         answer=reply.body.decode(errors="replace").replace("\x00", "\N{REPLACEMENT CHARACTER}") if reply else None,
     )
-    await _record(tools, delivery, context, attempt, retry_after_s(reply) if reply else None)
+    wanted_wait_s = retry_after_s(reply) if reply else None
+    await _record(tools, delivery, attempt, wanted_wait_s, registered=context.registered)
+
+
+async def fail(tools: Tools, delivery: Delivery, because: Exception) -> None:
+    """An attempt that broke here is one that failed: it goes on by its schedule, and to the end of that."""
+    error = f"internal: {type(because).__name__}"
+    attempt = Attempt(delivery_id=delivery.id, number=delivery.attempts, at=tools.now(), duration_s=0.0, error=error)
+    await _record(tools, delivery, attempt, None, registered=False)  # it tells nothing about its subscriber
 
 
 async def _send(
@@ -89,7 +97,7 @@ class _Ended:
 
 
 async def _record(
-    tools: Tools, delivery: Delivery, context: DeliveryContext, attempt: Attempt, wanted_wait_s: float | None
+    tools: Tools, delivery: Delivery, attempt: Attempt, wanted_wait_s: float | None, *, registered: bool
 ) -> None:
     now = tools.now()
     if attempt.error is None:
@@ -100,7 +108,7 @@ async def _record(
             ended = replace(delivery, attempt_at=None, given_up_at=now)
         else:
             ended = replace(delivery, attempt_at=now + micros(wait_s))
-    because = await tools.together(_record_all, _Ended(attempt=attempt, delivery=ended, registered=context.registered))
+    because = await tools.together(_record_all, _Ended(attempt=attempt, delivery=ended, registered=registered))
     log.info(
         "delivery_attempted",
         delivery_id=delivery.id, generation_id=delivery.generation_id, number=attempt.number,

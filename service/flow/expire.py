@@ -2,17 +2,22 @@
 
 from collections.abc import Sequence
 
+import structlog
+
 from service.core.failure import Failure, FailureCode, because
 from service.core.generation import Generation, Origin, Status
 from service.core.observation import Observation, Reading
 from service.core.wire import Micros, micros
 from service.flow.schedule import GRACE
-from service.flow.settle import settle
+from service.flow.settle import settle_each
 from service.flow.tools import Tools
 from service.store import accounts, generations
-from service.store.base import Tx
+from service.store.base import Tx, Unavailable
+
+log = structlog.get_logger()
 
 LEASE_S = 30.0
+AGAIN_S = 3600.0  # for one that could not be settled; only a mistake of ours, or a row that was spoiled, comes to that
 NO_TURN = "its turn did not come"
 _LOST = because(
     FailureCode.RESULT_LOST, "the stream broke off, and it had named nothing to ask about", origin=Origin.CLOCK
@@ -33,17 +38,37 @@ async def claim(tools: Tools, limit: int) -> list[Generation]:
 
 
 async def expire(tools: Tools, overdue: Sequence[Generation]) -> None:
-    """Let the clock speak about each of them."""
+    """Let the clock speak about each of them; one that cannot be settled stops no other, and is left for a while."""
     now = tools.now()
     async with tools.store.glance() as tx:
         waited_for = {
             key: await _waited_for(tools, tx, key, now)
             for key in {(one.provider, one.account) for one in overdue if one.status is Status.PENDING}
         }
-    await settle(
-        tools,
-        [nobody_told_us(one, now, waited_for=waited_for.get((one.provider, one.account), NO_TURN)) for one in overdue],
-    )
+    words = [
+        nobody_told_us(one, now, waited_for=waited_for.get((one.provider, one.account), NO_TURN)) for one in overdue
+    ]
+    results = await settle_each(tools, words)
+    for generation, result in zip(overdue, results, strict=True):
+        if isinstance(result, Exception):
+            await _leave(tools, generation, result)
+
+
+async def fail(tools: Tools, overdue: Sequence[Generation], _because: Exception) -> None:
+    """What broke for all of them is tried with each alone."""
+    for generation in overdue:
+        try:
+            await expire(tools, [generation])
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is told
+            await _leave(tools, generation, error)
+
+
+async def _leave(tools: Tools, generation: Generation, error: Exception) -> None:
+    log.error("generation_not_expired", generation_id=generation.id, again_in_s=AGAIN_S, exc_info=error)
+    async with tools.store.transaction() as tx:
+        await generations.look_later(tx, generation.id, tools.now() + micros(AGAIN_S))
 
 
 async def _waited_for(tools: Tools, tx: Tx, key: accounts.AccountKey, now: Micros) -> str:

@@ -13,7 +13,7 @@ from service.core.wire import SECOND, micros
 from service.flow.schedule import ASK_AGAIN, after_miss
 from service.flow.settle import settle_one
 from service.flow.spend import overdraw, spend
-from service.flow.tools import Tools, without_key
+from service.flow.tools import NotConfigured, Tools, without_key
 from service.providers.base import Question, Refused, Unreadable
 from service.store import accounts, generations
 from service.store.accounts import AccountKey
@@ -23,6 +23,7 @@ from service.transport import NoAnswer, NotSent
 log = structlog.get_logger()
 
 POLL_TIMEOUT_S = 15.0
+UNKNOWN_EVERY_S = 60.0  # where this version does not know the route
 LEASE_S = 3 * POLL_TIMEOUT_S  # after a crash, the generations that were being asked about wait for so long
 # Answers that say something about us or our pace, not that the provider is failing: the breaker does not count them.
 NOT_THE_PROVIDERS_FAULT = frozenset(
@@ -78,6 +79,11 @@ async def poll(tools: Tools, claimed: Scheduled) -> Finding | None:
         return None
     await tools.together(_answered, (generation.provider, generation.account))
     return await _observe(tools, generation, reading)
+
+
+async def fail(tools: Tools, claimed: Scheduled, because: Exception) -> None:
+    """A question that broke here is one that was not answered: it is asked ever more rarely, until its deadline."""
+    await _ask_later(tools, claimed, f"internal: {type(because).__name__}", None, provider_fails=False)
 
 
 async def _asked(tools: Tools, generation: Generation, question: Question) -> Reading:
@@ -145,7 +151,7 @@ async def _ask_later(
     generation = claimed.generation
     wait_s = after_miss_s(
         tools.cadence,
-        every_s=tools.route(generation).poll_every_s,
+        every_s=_every_s(tools, generation),
         misses=claimed.poll_misses,
         retry_after_s=retry_after_s,
         dice=tools.dice(),
@@ -158,6 +164,13 @@ async def _ask_later(
         async with tools.store.transaction() as tx:
             await accounts.save_ledger(tx, (await accounts.ledger_of(tx, key)).missed(tools.now()))
     log.info("poll_unanswered", generation_id=generation.id, because=because_of, wait_s=round(wait_s, 3))
+
+
+def _every_s(tools: Tools, generation: Generation) -> float:
+    try:
+        return tools.route(generation).poll_every_s
+    except NotConfigured:
+        return UNKNOWN_EVERY_S
 
 
 async def _answered(tools: Tools, keys: Sequence[AccountKey]) -> list[None]:

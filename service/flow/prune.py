@@ -14,9 +14,10 @@ from service.core.ids import ENTROPY_BYTES, make_id
 from service.core.wire import SECOND, Micros, micros, to_json
 from service.flow.tools import Tools
 from service.store import prune as store
+from service.store.base import Unavailable
 from service.store.prune import Retention
 
-__all__ = ["Retention", "claim", "handle", "prune"]
+__all__ = ["Retention", "claim", "fail", "handle", "prune"]
 
 log = structlog.get_logger()
 
@@ -59,9 +60,18 @@ async def handle(tools: Tools, now: Micros) -> None:
     log.info("pruned", **{what: count for what, count in forgotten.items() if count})
 
 
+async def fail(_tools: Tools, now: Micros, because: Exception) -> None:
+    """It goes on where it stood when it is claimed again, an hour later."""
+    log.error("pruning_broken_off", began_at=now, because=type(because).__name__)
+
+
 async def prune(tools: Tools, now: Micros) -> dict[str, int]:
-    """Delete what is older than it is to be kept; how many rows of each kind."""
+    """Delete what is older than it is to be kept; how many rows of each kind.
+
+    A kind that cannot be deleted keeps no other; what was raised is raised at the end.
+    """
     kept = tools.retention
+    failed: list[Exception] = []
     forgotten = Counter(dict.fromkeys(KINDS, 0))
     # Keys before generations, which stay as long as a key names them.
     for what, kept_s in (
@@ -74,7 +84,15 @@ async def prune(tools: Tools, now: Micros) -> dict[str, int]:
     ):
         if kept_s is not None:
             bounds = _bounds(what, now, max(0, now - micros(kept_s)))
-            forgotten.update(await _old(tools, what, bounds))
+            try:
+                forgotten.update(await _old(tools, what, bounds))
+            except Unavailable:
+                raise
+            except Exception as error:
+                log.exception("pruning_failed", what=what)
+                failed.append(error)
+    if failed:
+        raise failed[0]
     return dict(forgotten)
 
 

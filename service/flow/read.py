@@ -8,10 +8,11 @@ from service.core.generation import Asked, Origin, VerifiedBy
 from service.core.observation import Observation, Reading
 from service.core.wire import micros
 from service.flow.bulk import Members, addressee, members_of
-from service.flow.settle import settle
+from service.flow.settle import set_aside, settle_each
 from service.flow.tools import NotConfigured, Tools
 from service.providers.base import Unreadable
 from service.store import generations, observations
+from service.store.base import Unavailable
 from service.store.observations import StoredWebhook
 
 log = structlog.get_logger()
@@ -24,13 +25,26 @@ async def claim(tools: Tools, limit: int) -> list[StoredWebhook]:
 
 
 async def read(tools: Tools, stored: Sequence[StoredWebhook]) -> None:
-    """Read and settle them all."""
+    """Read and settle them all; one that cannot be settled is flagged, and stops no other."""
     async with tools.store.glance() as tx:
         about = await generations.asked_by_ids(tx, [webhook.generation_id for webhook in stored])
         members = await members_of(tx, about)
-    await settle(
-        tools, [observation_of(tools, webhook, about.get(webhook.generation_id), members) for webhook in stored]
-    )
+    seen = [observation_of(tools, webhook, about.get(webhook.generation_id), members) for webhook in stored]
+    for webhook, result in zip(stored, await settle_each(tools, seen), strict=True):
+        if isinstance(result, Exception):
+            log.error("webhook_unsettled", webhook_id=webhook.id, exc_info=result)
+
+
+async def fail(tools: Tools, stored: Sequence[StoredWebhook], _because: Exception) -> None:
+    """What broke for all of them is tried with each alone; whose webhook breaks it is flagged, and read no more."""
+    for webhook in stored:
+        try:
+            await read(tools, [webhook])
+        except Unavailable:
+            raise
+        except Exception as error:
+            log.exception("webhook_unsettled", webhook_id=webhook.id)
+            await set_aside(tools, webhook.id, f"it could not be read: {type(error).__name__}")
 
 
 def observation_of(tools: Tools, stored: StoredWebhook, about: Asked | None, members: Members) -> Observation:
@@ -47,7 +61,7 @@ def observation_of(tools: Tools, stored: StoredWebhook, about: Asked | None, mem
             unreadable = f"its reader failed: {type(error).__name__}"
             log.exception("webhook_reader_failed", webhook_id=stored.id, generation_id=stored.generation_id)
     verified_by = stored.verified_by
-    if verified_by is None and about is not None and not tools.route(about).polls:
+    if verified_by is None and about is not None and unreadable is None and not tools.route(about).polls:
         verified_by = VerifiedBy.TOKEN  # nothing else can ever confirm it
     return Observation(
         generation_id=about.id if about is not None else stored.generation_id,

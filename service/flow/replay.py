@@ -98,7 +98,20 @@ async def replay(tools: Tools, claimed: Replay) -> None:
         return
     except Exception as error:
         log.exception("replay_failed", replay_id=claimed.id)
-        after, more = replace(claimed, status=Progress.FAILED, failed_because=type(error).__name__), False
+        after, more = _failed(claimed, error), False
+    await _advance(tools, claimed, after, more=more)
+
+
+async def fail(tools: Tools, claimed: Replay, because: Exception) -> None:
+    """One that broke while it was written down, or took too long, ends with that as its reason."""
+    await _advance(tools, claimed, _failed(claimed, because), more=False)
+
+
+def _failed(claimed: Replay, because: Exception) -> Replay:
+    return replace(claimed, status=Progress.FAILED, failed_because=type(because).__name__)
+
+
+async def _advance(tools: Tools, claimed: Replay, after: Replay, *, more: bool) -> None:
     now, did = tools.now(), after.done - claimed.done
     if after.status is Progress.RUNNING and not more:
         after = replace(after, status=Progress.FINISHED)

@@ -19,10 +19,11 @@ class Pace:
     """What decides how often we ask: the operator's cadence, the provider's page, what was learned, and a die.
 
     `crowded`: orders wait for the places of this account, any of which an answer may free.
+    A route that this version does not have cannot be asked.
     """
 
     cadence: Cadence
-    route: Route
+    route: Route | None
     usual: Usual | None
     dice: float
     crowded: bool = False
@@ -44,13 +45,14 @@ def schedule(before: Scheduled, after: Generation, seen: Observation, finding: F
 
 
 def _poll_at(before: Scheduled, after: Generation, seen: Observation, finding: Finding, pace: Pace) -> Micros | None:
-    if after.external_id is None or not pace.route.polls:
+    if after.external_id is None or pace.route is None or not pace.route.polls:
         return None
     if not seen.believed:
         return _hinted(before, seen.at)
     waiting = after.held is not None and seen.at < after.held.until
     if after.status is Status.EXPIRED and not waiting and seen.at >= after.deadline_at:
-        return _after_expiry(after, seen, pace)
+        # Its late word closes what expired, so it is asked about while its provider keeps results.
+        return _while_kept(after, pace.route, seen.at, 0.0, pace.dice)
     if finding is Finding.HELD and seen.origin is Origin.WEBHOOK:
         return seen.at  # the rest of it is told by the poll
     if finding is Finding.HELD and after.held is not None:
@@ -89,11 +91,6 @@ def _hint_meanwhile(before: Scheduled) -> Micros:
     return poll_at if asked_at is not None and poll_at is not None and poll_at <= asked_at + ASK_AGAIN else NEVER
 
 
-def _after_expiry(after: Generation, seen: Observation, pace: Pace) -> Micros | None:
-    """Asked on while the provider keeps results: its late word closes what expired. Then only a hint makes us ask."""
-    return _while_kept(after, pace.route, seen.at, 0.0, pace.dice)
-
-
 def after_miss(generation: Generation, route: Route, wait_s: float, *, now: Micros, dice: float) -> Micros | None:
     """When a question that was not answered is asked again; None is never."""
     hinted = generation.held is not None and now < generation.held.until
@@ -103,6 +100,7 @@ def after_miss(generation: Generation, route: Route, wait_s: float, *, now: Micr
 
 
 def _while_kept(generation: Generation, route: Route, now: Micros, least_s: float, dice: float) -> Micros | None:
+    """Ever more rarely; at last only a hint makes us ask."""
     late_s = (now - generation.deadline_at) / SECOND
     again_at = now + micros(max(least_s, after_expiry_s(late_s, dice)))
     return again_at if again_at < kept_until(generation, route) else None

@@ -20,7 +20,8 @@ from service.core.wire import SECOND
 from service.flow.announce import deliveries_for
 from service.flow.keep import keep
 from service.flow.schedule import Pace, schedule
-from service.flow.tools import Tools
+from service.flow.tools import NotConfigured, Tools
+from service.providers.base import Route
 from service.store import accounts, deliveries, events, generations, observations, subscribers
 from service.store.base import Collided, Overtaken, Tx, Unavailable
 from service.store.generations import Scheduled
@@ -74,19 +75,18 @@ async def settle_each(tools: Tools, seen: Sequence[Observation]) -> list[Finding
         raise  # the row is innocent: it is settled when the database can be used again
     except Exception as error:
         if len(seen) == 1:
-            await _set_aside(tools, seen[0], error)
+            if seen[0].webhook_id is not None:
+                await set_aside(tools, seen[0].webhook_id, f"it could not be settled: {type(error).__name__}")
             return [error]
         log.exception("batch_failed", observations=len(seen))
     return [result for one in seen for result in await settle_each(tools, [one])]
 
 
-async def _set_aside(tools: Tools, seen: Observation, error: Exception) -> None:
+async def set_aside(tools: Tools, webhook_id: str, because: str) -> None:
     """A webhook that cannot be settled is flagged, so that it is not read for ever; its bytes stay for a replay."""
-    if seen.webhook_id is not None:
-        because = f"it could not be settled: {type(error).__name__}"
-        read = Read(id=seen.webhook_id, read_at=tools.now(), finding=Finding.STALE, unreadable_because=because)
-        async with tools.store.transaction() as tx:
-            await observations.mark_read(tx, [read])
+    read = Read(id=webhook_id, read_at=tools.now(), finding=Finding.STALE, unreadable_because=because)
+    async with tools.store.transaction() as tx:
+        await observations.mark_read(tx, [read])
 
 
 async def _settle(tools: Tools, seen: Sequence[Observation]) -> list[Finding]:
@@ -134,7 +134,7 @@ async def _meet(tools: Tools, tx: Tx, batch: _Batch, seen: Observation) -> None:
     after = replace(verdict.generation, polls=known.generation.polls + asked)
     pace = Pace(
         cadence=tools.cadence,
-        route=tools.route(after),
+        route=_route(tools, after),
         usual=await _usual(tx, batch, after),
         dice=tools.dice(),
         crowded=(after.provider, after.account) in tools.crowded,
@@ -151,6 +151,14 @@ async def _meet(tools: Tools, tx: Tx, batch: _Batch, seen: Observation) -> None:
     if verdict.announce:
         batch.announced.append((event_about(after, verdict.announce, tools.make_id("evt"), seen.at), after))
     _learn(batch, pace, verdict)
+
+
+def _route(tools: Tools, generation: Generation) -> Route | None:
+    """None in a version that does not have it: what it has accepted still ends by its deadline."""
+    try:
+        return tools.route(generation)
+    except NotConfigured:
+        return None
 
 
 async def _usual(tx: Tx, batch: _Batch, generation: Generation) -> Usual | None:

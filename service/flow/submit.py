@@ -106,6 +106,12 @@ async def submit(tools: Tools, group: Group) -> None:
             await _settle(tools, group, told)
 
 
+async def fail(_tools: Tools, group: Group, because: Exception) -> None:
+    """Nobody knows how far it came, so it is never sent again: it ends by its webhook, or by its clock as unknown."""
+    for known in group:
+        log.error("submission_broken_off", generation_id=known.generation.id, because=type(because).__name__)
+
+
 async def _send(tools: Tools, group: Group) -> Sequence[Reading | Refused] | None:
     """What the provider said of each; None if it said so in a stream, which is settled already."""
     first = group[0].generation

@@ -17,6 +17,7 @@ from service.flow.batch import Batch
 from service.flow.callback import Callbacks
 from service.flow.frequency import Frequency
 from service.flow.kept import Kept
+from service.flow.pulse import Pulse
 from service.flow.waiters import Waiters
 from service.providers.base import Account, Dialect, Provider, Route, Target
 from service.providers.catalog import PROVIDERS
@@ -68,7 +69,8 @@ class Upstream:
 class Tools:
     """The bag: what is kept where and how long, how calls go out, who may be called with what, where time comes from.
 
-    `callback_secret` (`whsec_` + base64) signs events to the callback URLs that orders name.
+    `callback_secret` (`whsec_` + base64) signs events to the callback URLs that orders name. `pulses`: those of the
+    workers of this process, by name; none where others work.
     """
 
     store: Database
@@ -85,6 +87,7 @@ class Tools:
     frequency: Frequency = field(default_factory=Frequency, init=False, repr=False, compare=False)
     waiters: Waiters = field(default_factory=Waiters, init=False, repr=False, compare=False)
     behavior: Kept[dict[str, Behavior]] = field(default_factory=Kept, init=False, repr=False, compare=False)
+    pulses: dict[str, Pulse] = field(default_factory=dict, init=False, repr=False, compare=False)
     _batches: dict[Any, Batch[Any, Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     async def together(self, write: Write[T, R], item: T) -> R:
@@ -118,7 +121,8 @@ class Tools:
 
     def route(self, generation: Asked) -> Route:
         """How its provider works on it. Raises NotConfigured for a route that this Arrivals does not have."""
-        for route in PROVIDERS[generation.provider].ROUTES:
+        provider = PROVIDERS.get(generation.provider)
+        for route in provider.ROUTES if provider else ():
             if route.name == generation.route:
                 return route
         raise NotConfigured(f"{generation.provider} has no route {generation.route!r} in this version")

@@ -8,7 +8,7 @@ from service.core.admission import Budget, Ledger, fair_share
 from service.core.cadence import Usual
 from service.core.wire import Micros
 from service.store.base import Tx, one
-from service.store.generations import SQL, Scheduled, from_row
+from service.store.generations import SQL, Scheduled, readable
 
 AccountKey = tuple[str, str]  # provider, account
 MOST = 1000  # of those that wait, so many are counted: more are never sent at once
@@ -93,7 +93,7 @@ async def claim_submissions(
                 provider=key[0], account=key[1], now=now, answer_by=now + answer_within, limit=share.requests,
             )  # fmt: skip
             # RETURNING has no order; what was ordered at once has one moment, and its ids in order.
-            claimed += sorted(map(from_row, rows), key=lambda known: (known.generation.created_at, known.generation.id))
+            claimed += sorted(readable(rows), key=lambda known: (known.generation.created_at, known.generation.id))
     return Submissions(claimed=claimed, crowded=frozenset(crowded))
 
 
@@ -123,7 +123,7 @@ async def claim_polls(tx: Tx, budgets: Mapping[AccountKey, Budget], limit: int, 
                 SQL["claim_probe" if share.probing else "claim_polls"],
                 provider=key[0], account=key[1], now=now, lease_until=now + lease, limit=share.requests,
             )  # fmt: skip
-            claimed += [from_row(row) for row in rows]
+            claimed += readable(rows)
     return claimed
 
 

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
+import structlog
 
 from service.core.failure import Failure
 from service.core.generation import Asked, Cost, Generation, Held, Origin, Output, Status, VerifiedBy
@@ -13,6 +14,8 @@ from service.core.wire import Micros, from_json, to_json
 from service.store.base import Missing, Overtaken, Row, Tx, one
 from service.store.pages import Loading, Page, of_rows
 from service.store.sql import load
+
+log = structlog.get_logger()
 
 SQL = load("generations")
 LIST = Loading(measure=SQL["list_generations"], load=SQL["generations_listed"])
@@ -97,6 +100,17 @@ def from_row(row: Row) -> Scheduled:
         poll_misses=row["poll_misses"],
         asked_at=row["asked_at"],
     )
+
+
+def readable(rows: Sequence[Row]) -> list[Scheduled]:
+    """Those of claimed rows that can be read: one that is spoiled, or holds a newer version's word, stops no other."""
+    found = []
+    for row in rows:
+        try:
+            found.append(from_row(row))
+        except (ValueError, msgspec.MsgspecError):
+            log.exception("generation_unreadable", generation_id=row["id"])
+    return found
 
 
 def _optional(text: str | None, kind: type[T]) -> T | None:
@@ -218,7 +232,12 @@ async def claim_overdue(tx: Tx, limit: int, lease: Micros) -> list[Generation]:
     """Generations whose bounded wait has ended, for the length of a lease."""
     now = await tx.now()
     rows = await tx.fetch(SQL["claim_overdue"], now=now, limit=limit, lease_until=now + lease)
-    return [from_row(row).generation for row in rows]
+    return [known.generation for known in readable(rows)]
+
+
+async def look_later(tx: Tx, generation_id: str, clock_at: Micros) -> None:
+    """Its bounded wait has ended, but it cannot be settled: let it be until `clock_at`."""
+    await tx.fetch(SQL["look_later"], id=generation_id, clock_at=clock_at)
 
 
 async def claim_poll_of(tx: Tx, generation_id: str, lease: Micros) -> Scheduled:

@@ -19,26 +19,27 @@ def roster(tools: Tools) -> list[Worker[Any]]:
     """Every worker, with its rows in the order in which a generation meets them."""
     margin_s = 1.0
     delivering_s = tools.limits.delivery_timeout_s * 2 - margin_s
-    rows: list[tuple[str, Any, Any, float, int]] = [
-        # name; what claims; what handles; trust in seconds; capacity
-        ("submit", submit.claim, submit.submit, submit.TRUST_S, 256),
-        ("read", _whole(read.claim, 64), read.read, 60.0, 1),
-        ("poll", poll.claim, poll.poll, poll.LEASE_S - margin_s, 64),
-        ("expire", _whole(expire.claim, 256), expire.expire, expire.LEASE_S - margin_s, 1),
-        ("deliver", deliver.claim, deliver.deliver, delivering_s, 128),
-        ("replay", replay.claim, replay.replay, replay.LEASE_S - margin_s, 4),
-        ("prune", prune.claim, prune.handle, prune.TRUST_S, 1),
+    rows: list[tuple[str, Any, Any, Any, float, int]] = [
+        # name; what claims; what handles; what becomes of what cannot be handled; trust in seconds; capacity
+        ("submit", submit.claim, submit.submit, submit.fail, submit.TRUST_S, 256),
+        ("read", _whole(read.claim, 64), read.read, read.fail, 60.0, 1),
+        ("poll", poll.claim, poll.poll, poll.fail, poll.LEASE_S - margin_s, 64),
+        ("expire", _whole(expire.claim, 256), expire.expire, expire.fail, expire.LEASE_S - margin_s, 1),
+        ("deliver", deliver.claim, deliver.deliver, deliver.fail, delivering_s, 128),
+        ("replay", replay.claim, replay.replay, replay.fail, replay.LEASE_S - margin_s, 4),
+        ("prune", prune.claim, prune.handle, prune.fail, prune.TRUST_S, 1),
     ]
     return [
         Worker(
             name=name,
             claim=partial(claim, tools),
             handle=partial(handle, tools),
+            fail=partial(fail, tools),
             interval_s=RESTS_S.get(name, TICK_S),
             trust_s=trust_s,
             capacity=capacity,
         )
-        for name, claim, handle, trust_s, capacity in rows
+        for name, claim, handle, fail, trust_s, capacity in rows
     ]
 
 

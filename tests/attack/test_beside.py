@@ -56,7 +56,7 @@ async def test_a_healthy_subscriber_beside_every_fault_gets_everything(store, cl
                 )
                 await subscribers.insert(tx, one)
         worker = next(worker for worker in roster(tools) if worker.name == "deliver")
-        group.start_soon(worker.run, store, anyio.Event())
+        group.start_soon(worker.run, store, anyio.Event(), worker.pulse())
         for number in range(EVENTS):
             await _announced(tools, urls, number)
 

@@ -20,6 +20,7 @@ from service.providers.base import Unverified
 from service.store import deliveries, events, generations, observations, replays, subscribers
 from service.store.base import Missing, Unavailable
 from service.store.replays import Filters, Progress, What
+from service.store.sql import parse
 from tests.conftest import run_worker, tools_over
 from tests.databases import empty, everything, reopened
 from tests.flow import test_deliver
@@ -29,6 +30,7 @@ from tests.store.examples import scheduled
 
 subscribed, completed = test_deliver.subscribed, test_deliver.completed
 
+SPOIL = parse("-- name: spoil\nUPDATE generations SET outputs = 'spoiled' WHERE id = 'gen_lost';")
 WORD = json.dumps(SUCCEEDED).encode()
 LEASE_S = 60
 
@@ -196,12 +198,13 @@ async def test_a_late_word_that_was_unreadable_follows_the_expiry(tools, clock, 
 
 @pytest.fixture
 def unsettleable(tools):
-    """Another stored webhook like this one, about a generation whose route this version does not know."""
+    """Another stored webhook like this one, about a generation whose row is spoiled."""
 
     async def keep(like):
         async with tools.store.transaction() as tx:
-            lost = scheduled("lost", provider="eachlabs", route="a-route-that-was-renamed", external_id="el-1")
+            lost = scheduled("lost", provider="eachlabs", route="predictions", external_id="el-1")
             await generations.insert(tx, lost, "{}")
+            await tx.fetch(SPOIL["spoil"])
             webhook = await observations.webhook_by_id(tx, like.id)
             again = structs.replace(webhook, id=like.id + "x", generation_id="gen_lost")
             await observations.insert_webhooks(tx, [again])

@@ -68,7 +68,7 @@ async def arrivals(store, clock, transport, names, in_flight):
         async with anyio.create_task_group() as group:
             stop = anyio.Event()
             worker = next(worker for worker in roster(tools) if worker.name == "deliver")
-            group.start_soon(worker.run, store, stop)
+            group.start_soon(worker.run, store, stop, worker.pulse())
             for number in range(EVENTS):
                 await announce(tools, names, number, url)
             await world.all_there.wait()

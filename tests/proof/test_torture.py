@@ -39,7 +39,7 @@ POINTS = ("settle._settle", "shared commit", "submit.claim", "webhook (")
 WAYS, MOMENTS = ("fast", "plain"), ("before keep", "after keep before the answer", "after the answer")
 # Places that no use of the service passes, each with its reason.
 NEVER = {
-    "settle._set_aside": "only for a row that our own mistake keeps from being settled",
+    "settle.set_aside": "only for a row that our own mistake keeps from being settled",
     "auth.make_key": "the command line's own process makes keys",
     "auth.rotate_key": "as make_key",
     "auth.revoke_key": "as make_key",

@@ -12,6 +12,7 @@ from service.store.migrate import migrate
 from service.store.postgres import PostgresDatabase
 from service.store.silence import LINE, Silent, with_bounds
 from service.store.sql import parse
+from service.workers.loop import Worker
 from tests.databases import START
 from tests.postgres import fresh_database
 from tests.silence import proxy
@@ -176,6 +177,36 @@ async def test_a_database_is_closed_while_its_server_is_silent(line, clock):
 
     with pytest.raises(Unavailable):
         await counted(opened)
+
+
+async def test_a_worker_goes_on_after_a_silence(database, line):
+    """Its claims fail in time, and it is told in one line; what is due when the server speaks again is claimed."""
+    claims, stop = [], anyio.Event()
+
+    async def claim(_limit):
+        try:
+            claims.append(await counted(database))
+        except Unavailable as error:
+            claims.append(error)
+            raise
+        return []
+
+    async def nothing(*_):
+        pass
+
+    worker = Worker(name="work", claim=claim, handle=nothing, fail=nothing, interval_s=0.01, trust_s=1, capacity=1)
+    async with anyio.create_task_group() as group:
+        group.start_soon(worker.run, database, stop, worker.pulse())
+        while not claims:
+            await anyio.lowlevel.checkpoint()
+        line.fall_silent()
+        while not isinstance(claims[-1], Unavailable):
+            await anyio.lowlevel.checkpoint()
+        line.speak()
+        while isinstance(claims[-1], Unavailable):
+            await anyio.lowlevel.checkpoint()
+        stop.set()
+        database.ring("work")
 
 
 async def test_a_messenger_whose_lines_are_silent_makes_new_ones(line, clock, monkeypatch):

@@ -4,7 +4,6 @@ from jsonschema import Draft202012Validator
 import pytest
 from starlette.routing import Route
 
-from service.store.base import Unavailable
 from service.web import callbacks
 from service.web.app import DOCUMENT, make_app
 from tests.conftest import run_worker
@@ -97,19 +96,6 @@ async def test_the_document_is_served_and_is_openapi(client):
     assert DOCUMENT == served
     assert served["openapi"].startswith("3.1")
     Draft202012Validator.check_schema({"$defs": served["components"]["schemas"]})
-
-
-async def test_health_is_told_without_a_key(client, tools, monkeypatch):
-    def away():
-        raise Unavailable("away")
-
-    live = await client.get("/health/live", headers={"authorization": ""})
-    ready = await client.get("/health/ready", headers={"authorization": ""})
-    monkeypatch.setattr(tools.store, "transaction", away)
-    closed = await client.get("/health/ready")
-
-    assert [(200, "live"), (200, "ready")] == [(one.status_code, one.json()["status"]) for one in (live, ready)]
-    assert (503, "not_ready") == (closed.status_code, closed.json()["code"])
 
 
 async def test_what_goes_wrong_here_is_told_without_detail(client, tools, monkeypatch):

@@ -4,7 +4,12 @@ from contextlib import asynccontextmanager
 
 import anyio
 import pytest
+from structlog.testing import capture_logs
 
+from service.flow.pulse import LATE_S
+from service.logs import configure
+from service.store.base import Unavailable
+from service.workers import loop, trouble
 from service.workers.loop import Worker
 from tests.waiting import turns, until
 
@@ -16,7 +21,7 @@ class Work:
 
     def __init__(self, *batches, store=None):
         self.batches, self.store = list(batches), store
-        self.limits, self.begun, self.done = [], [], []
+        self.limits, self.begun, self.done, self.failed = [], [], [], []
         self.release = anyio.Event()
 
     async def claim(self, limit):
@@ -29,8 +34,10 @@ class Work:
         return batch
 
     async def handle(self, item):
-        """`slow…` waits for release, `stuck…` for ever, `bad…` raises."""
+        """`slow…` waits for release, `stuck…` for ever, `bad…` raises, `away…` meets no database."""
         self.begun.append(item)
+        if item.startswith("away"):
+            raise Unavailable("away")
         if item.startswith("bad"):
             raise RuntimeError("on purpose")
         if item.startswith("stuck"):
@@ -39,12 +46,19 @@ class Work:
             await self.release.wait()
         self.done.append(item)
 
+    async def fail(self, item, because):
+        """Notes it; `bad as can be` cannot even be given up."""
+        self.failed.append((item, type(because)))
+        if item == "bad as can be":
+            raise LookupError
+
     def worker(self, *, capacity=10, trust_s=SECONDS, interval_s=SECONDS):
         """A worker on it."""
         return Worker(
             name="work",
             claim=self.claim,
             handle=self.handle,
+            fail=self.fail,
             interval_s=interval_s,
             trust_s=trust_s,
             capacity=capacity,
@@ -56,10 +70,19 @@ async def running(worker, store):
     """The loop runs while the block does; what has begun is finished at its end."""
     stop = anyio.Event()
     async with anyio.create_task_group() as group:
-        group.start_soon(worker.run, store, stop)
+        group.start_soon(worker.run, store, stop, worker.pulse())
         yield
         stop.set()
         store.ring(worker.name)
+
+
+@pytest.fixture
+def lines():
+    """What is logged."""
+    configure("json", "info")
+    with capture_logs() as told:
+        yield told
+    configure("json", "error")
 
 
 async def test_one_batch_is_claimed_and_handled_whole():
@@ -79,6 +102,7 @@ async def test_failing_item_stops_neither_its_neighbours_nor_the_next_batch():
     assert 4 == await worker.run_once()
     assert 1 == await worker.run_once()
     assert ["a", "b", "c"] == work.done
+    assert [("bad", RuntimeError), ("bad too", RuntimeError)] == work.failed
 
 
 async def test_overlong_item_is_stopped_and_stops_nobody_else():
@@ -87,6 +111,19 @@ async def test_overlong_item_is_stopped_and_stops_nobody_else():
     assert 2 == await worker.run_once()
     assert 1 == await worker.run_once()
     assert ["a", "b"] == work.done
+    assert [("stuck", TimeoutError)] == work.failed
+
+
+async def test_item_that_cannot_even_be_given_up_stops_nobody():
+    work = Work(["bad as can be", "a"])
+    assert 2 == await work.worker().run_once()
+    assert ["a"] == work.done
+
+
+async def test_item_that_met_no_database_is_innocent():
+    work = Work(["away"])
+    assert 1 == await work.worker().run_once()
+    assert [] == work.failed
 
 
 async def test_failing_claim_of_one_batch_is_told_to_who_asked():
@@ -106,6 +143,78 @@ async def test_failing_claim_rests_and_tries_again(store):
     async with running(work.worker(interval_s=0.001), store):
         await until(lambda: work.done)
     assert ["a"] == work.done
+
+
+async def test_claims_that_fail_rest_ever_longer_whatever_rings_and_are_told_once(store, lines, monkeypatch):
+    """A database that is away is one line, not one for every claim; and one when it is back."""
+    rests = []
+    monkeypatch.setattr(loop, "_spread", lambda seconds: rests.append(seconds) or 0)
+    work = Work(Unavailable("away"), Unavailable("away"), RuntimeError("a mistake"), Unavailable("away"), ["a"])
+    store.ring("work")
+    async with running(work.worker(interval_s=1), store):
+        await until(lambda: work.done and len(rests) > 4)
+    assert [2, 4, 5, 5, 1] == rests[:5]
+    told = [(line["event"], line["log_level"]) for line in lines]
+    expected = [("database_unavailable", "warning"), ("claim_failed", "error"), ("claims_work_again", "info")]
+    assert expected == told
+    assert 4 == lines[-1]["failures"]
+
+
+async def test_trouble_that_lasts_is_told_again_now_and_then(lines, monkeypatch):
+    monkeypatch.setattr(trouble, "TELL_EVERY_S", 0)
+    lasting = trouble.Trouble("work")
+    for _ in range(2):
+        lasting.happened(Unavailable("away"))
+    assert [("database_unavailable", "work", "away")] * 2 == [
+        (line["event"], line["worker"], line["because"]) for line in lines
+    ]
+
+
+async def test_items_that_meet_no_database_make_the_worker_rest(store, monkeypatch):
+    """What is claimed without a lease would be claimed again at once, for as long as nothing can be written."""
+    rests = []
+    monkeypatch.setattr(loop, "_spread", lambda seconds: rests.append(seconds) or 0)
+    work = Work(["away"], ["away"], ["a"])
+    async with running(work.worker(interval_s=1, capacity=1), store):
+        await until(lambda: work.done)
+    assert [2, 4] == rests[:2]
+
+
+async def test_stop_ends_the_rest_after_a_failed_claim(store):
+    work = Work(*[Unavailable("away")] * 9)
+    async with running(work.worker(), store):
+        await until(lambda: work.limits)
+    assert [10] == work.limits
+
+
+async def test_worker_that_claims_is_not_late(store):
+    worker = Work(["slow"]).worker(interval_s=1, trust_s=10, capacity=1)
+    pulse = worker.pulse()
+    began = pulse.claimed_at
+    assert not pulse.late(began + LATE_S)
+    assert pulse.late(began + LATE_S + 2)
+
+    pulse.claimed(1, began + 100)  # the house is full: nothing can be claimed until the item ends
+    assert not pulse.late(began + 100 + LATE_S + 10)
+    assert pulse.late(began + 100 + LATE_S + 12)
+
+    pulse.ended(began + 170)
+    assert not pulse.late(began + 170 + LATE_S)
+    assert (0, began + 100) == (pulse.busy, pulse.claimed_at)
+
+
+async def test_pulse_tells_what_a_worker_has_in_hand(store):
+    work, stop = Work(["slow 1", "slow 2"]), anyio.Event()
+    worker = work.worker(capacity=3)
+    pulse = worker.pulse()
+    async with anyio.create_task_group() as group:
+        group.start_soon(worker.run, store, stop, pulse)
+        await until(lambda: len(work.begun) == 2)
+        assert 2 == pulse.busy
+        work.release.set()
+        await until(lambda: pulse.busy == 0)
+        stop.set()
+        store.ring("work")
 
 
 async def test_bell_ends_a_rest(store):
@@ -198,10 +307,12 @@ async def test_stop_waits_for_a_slow_item_in_a_full_house(store):
     work = Work(["slow"])
     stop = anyio.Event()
     async with anyio.create_task_group() as group:
-        group.start_soon(work.worker(capacity=1).run, store, stop)
+        worker = work.worker(capacity=1)
+        group.start_soon(worker.run, store, stop, worker.pulse())
         await until(lambda: work.begun)
         stop.set()
-        await turns()
+        store.ring("freed:work")
+        await until(lambda: "freed:work" not in store._waiting)
         assert [] == work.done
         work.release.set()
     assert ["slow"] == work.done

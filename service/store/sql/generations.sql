@@ -231,6 +231,9 @@ WITH due AS (
 UPDATE generations SET clock_at = :lease_until WHERE id IN (SELECT id FROM due)
 RETURNING *;
 
+-- name: look_later
+UPDATE generations SET clock_at = :clock_at WHERE id = :id AND clock_at IS NOT NULL AND closed_at IS NULL;
+
 -- name: idempotent_order
 SELECT digest, generation_id FROM idempotency_keys WHERE owner = :owner AND idempotency_key = :idempotency_key;
 

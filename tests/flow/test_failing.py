@@ -1,0 +1,284 @@
+"""What breaks each time it is handled, by a mistake of ours or a spoiled row: it ends somewhere, and stops nobody."""
+
+import json
+
+import pytest
+
+from service.core.cadence import RETRY_SCHEDULE_S
+from service.core.generation import Status
+from service.core.http import InboundWebhook
+from service.flow import deliver, expire, poll, prune, read
+from service.flow.order import stored
+from service.flow.prune import Retention
+from service.flow.replay import start
+from service.store import deliveries, generations, observations, replays
+from service.store.base import Unavailable
+from service.store.observations import StoredWebhook
+from service.store.replays import Filters, Progress, What
+from service.store.sql import parse
+from tests.conftest import run_worker
+from tests.flow import test_deliver
+from tests.flow.conftest import SUCCEEDED
+from tests.store.examples import keep, scheduled
+
+subscribed, completed = test_deliver.subscribed, test_deliver.completed
+
+DAY_S = 24 * 3600
+SQL = parse("-- name: spoil\nUPDATE generations SET outputs = 'spoiled' WHERE id = :id;")
+
+
+def broken(*_args, **_kwargs):
+    raise RuntimeError("a mistake of ours")
+
+
+def breaking_for(function, named, error=RuntimeError):
+    """The function, which breaks where the words of what it is given hold this name."""
+
+    def call(*args, **kwargs):
+        if named in str(args):
+            raise error
+        return function(*args, **kwargs)
+
+    return call
+
+
+async def spoil(tools, generation_id):
+    async with tools.store.transaction() as tx:
+        await tx.fetch(SQL["spoil"], id=generation_id)
+
+
+async def as_it_is(tools, generation_id):
+    async with tools.store.reading() as tx:
+        return await generations.by_id(tx, generation_id)
+
+
+async def overdue(tools, clock, *names, **changed):
+    """Generations whose deadline has passed."""
+    of = {"provider": "eachlabs", "route": "predictions", "status": Status.SUBMITTED, "external_id": "el-1"}
+    of |= {"deadline_at": clock()}
+    await keep(tools.store, *(scheduled(name, clock_at=clock() - 1, **{**of, **changed}) for name in names))
+
+
+async def test_a_delivery_that_breaks_each_time_is_tried_by_the_schedule_and_given_up(
+    tools, clock, subscribed, completed, monkeypatch
+):
+    await subscribed()
+    generation_id = await completed()
+    monkeypatch.setattr(deliver, "signed_headers", broken)
+
+    for _ in RETRY_SCHEDULE_S:
+        clock.advance(2 * DAY_S)
+        assert 1 == await run_worker(tools, "deliver")
+    clock.advance(2 * DAY_S)
+
+    assert 0 == await run_worker(tools, "deliver")
+    async with tools.store.reading() as tx:
+        (ended,) = await deliveries.of_generation(tx, generation_id)
+        attempts = await deliveries.attempts_of(tx, generation_id)
+    assert (True, None) == (ended.given_up_at is not None, ended.attempt_at)
+    assert ["internal: RuntimeError"] * len(RETRY_SCHEDULE_S) == [one.error for one in attempts]
+
+
+async def test_a_poll_that_breaks_each_time_is_asked_ever_more_rarely(tools, clock, submitted, monkeypatch):
+    generation_id = await submitted()
+    monkeypatch.setattr(poll, "_asked", broken)
+
+    waits = []
+    for _ in range(4):
+        clock.advance(3600)
+        assert 1 == await run_worker(tools, "poll")
+        known = await as_it_is(tools, generation_id)
+        waits.append(known.schedule.poll_at - clock())
+
+    assert 4 == known.poll_misses
+    assert waits == sorted(waits)
+    assert waits[-1] > 2 * waits[0]
+
+
+@pytest.mark.parametrize("changed", [{"route": "of-a-newer-version"}, {"provider": "of-a-newer-version"}])
+async def test_a_generation_that_this_version_does_not_know_waits_and_expires(tools, clock, changed):
+    """As after a step back to the release before: it is asked about in vain, and ends by its deadline."""
+    await overdue(tools, clock, "1", poll_at=clock(), **changed)
+    known = await as_it_is(tools, "gen_1")
+
+    await poll.fail(tools, known, RuntimeError())
+    assert 1 == (await as_it_is(tools, "gen_1")).poll_misses
+    assert 1 == await run_worker(tools, "expire")
+
+    after = await as_it_is(tools, "gen_1")
+    assert (Status.EXPIRED, None, None) == (after.generation.status, after.schedule.poll_at, after.schedule.clock_at)
+
+
+async def kept(tools, clock, *names, about="gen_none"):
+    """Webhooks that nobody has read."""
+    async with tools.store.transaction() as tx:
+        made = [
+            StoredWebhook(
+                id=f"whk_{name}", provider="eachlabs", account="default", generation_id=about, received_at=clock(),
+                webhook=InboundWebhook(body=b"{}"),
+            )
+            for name in names
+        ]  # fmt: skip
+        await observations.insert_webhooks(tx, made)
+
+
+async def flags(tools, *names):
+    async with tools.store.reading() as tx:
+        return [(await observations.webhook_by_id(tx, f"whk_{name}")).unreadable_because for name in names]
+
+
+async def test_a_webhook_that_breaks_the_reading_of_all_is_flagged_and_the_others_are_read(tools, clock, monkeypatch):
+    await kept(tools, clock, "1", "2", "3")
+    monkeypatch.setattr(read, "observation_of", breaking_for(read.observation_of, "whk_2"))
+
+    assert 1 == await run_worker(tools, "read")
+
+    assert 0 == await run_worker(tools, "read")
+    assert [None, "it could not be read: RuntimeError", None] == await flags(tools, "1", "2", "3")
+
+
+async def test_a_webhook_about_a_route_of_a_newer_version_is_flagged(tools, clock):
+    await overdue(tools, clock, "1", route="of-a-newer-version")
+    await kept(tools, clock, "1", about="gen_1")
+
+    assert 1 == await run_worker(tools, "read")
+
+    assert 0 == await run_worker(tools, "read")
+    (because,) = await flags(tools, "1")
+    assert "no route 'of-a-newer-version'" in because
+
+
+async def test_a_webhook_whose_row_is_spoiled_is_flagged_and_the_others_are_settled(tools, clock):
+    await overdue(tools, clock, "1")
+    await spoil(tools, "gen_1")
+    await kept(tools, clock, "1", about="gen_1")
+    await kept(tools, clock, "2")
+
+    assert 1 == await run_worker(tools, "read")
+
+    assert 0 == await run_worker(tools, "read")
+    assert ["it could not be settled: DecodeError", None] == await flags(tools, "1", "2")
+
+
+@pytest.mark.parametrize("room", [read, expire])
+async def test_what_met_no_database_while_it_was_given_up_is_left_as_it_is(tools, clock, room, monkeypatch):
+    name = {read: "read", expire: "expire"}[room]
+    await (kept if room is read else overdue)(tools, clock, "1")
+    for step in ("observation_of", "nobody_told_us"):
+        monkeypatch.setattr(room, step, broken, raising=False)
+    monkeypatch.setattr(room, "settle_each", broken)
+    fail = room.fail
+
+    async def away(tools, items, because):
+        for step in ("observation_of", "nobody_told_us"):
+            monkeypatch.setattr(room, step, breaking_for(broken, "", Unavailable), raising=False)
+        await fail(tools, items, because)
+
+    monkeypatch.setattr(room, "fail", away)
+
+    assert 1 == await run_worker(tools, name)
+
+    monkeypatch.undo()
+    clock.advance(expire.LEASE_S)
+    assert 1 == await run_worker(tools, name)
+
+
+@pytest.mark.parametrize(
+    ("where", "step"), [(generations, "save"), (expire, "nobody_told_us")], ids=["settling", "speaking"]
+)
+async def test_one_that_cannot_be_expired_is_left_for_a_while_and_stops_no_other(
+    tools, clock, where, step, monkeypatch
+):
+    await overdue(tools, clock, "1", "2", "3")
+    monkeypatch.setattr(where, step, breaking_for(getattr(where, step), "gen_2"))
+
+    assert 1 == await run_worker(tools, "expire")
+
+    found = [await as_it_is(tools, f"gen_{n}") for n in (1, 2, 3)]
+    assert [Status.EXPIRED, Status.SUBMITTED, Status.EXPIRED] == [one.generation.status for one in found]
+    clock.advance(expire.AGAIN_S - 1)
+    assert 0 == await run_worker(tools, "expire")
+    monkeypatch.undo()
+    clock.advance(2)
+    assert 1 == await run_worker(tools, "expire")
+
+
+async def test_a_spoiled_row_stops_no_claim(tools, clock):
+    """Nor does a word of a newer version in it."""
+    await overdue(tools, clock, "1", "2", poll_at=clock())
+    await spoil(tools, "gen_1")
+
+    (expiring,) = await expire.claim(tools, 9)
+    (polled,) = await poll.claim(tools, 9)
+
+    assert "gen_2" == expiring.id == polled.generation.id
+
+
+async def test_a_replay_that_cannot_be_written_down_fails_with_a_reason(tools, completed, monkeypatch):
+    await completed()
+    replay = await start(tools, What.WEBHOOKS, Filters())
+    save, saved = replays.save, []
+
+    async def broken_once(*args):
+        saved.append(args)
+        if len(saved) == 1:
+            broken()
+        return await save(*args)
+
+    monkeypatch.setattr(replays, "save", broken_once)
+
+    assert 1 == await run_worker(tools, "replay")
+
+    assert 0 == await run_worker(tools, "replay")
+    async with tools.store.reading() as tx:
+        failed = await replays.by_id(tx, replay.id)
+    assert (Progress.FAILED, "RuntimeError") == (failed.status, failed.failed_because)
+
+
+async def test_a_submission_that_breaks_is_sent_at_most_once_and_ends_as_unknown(
+    tools, clock, upstream, ordered, monkeypatch
+):
+    generation_id = await ordered()
+    submit = tools.transport.submit
+
+    async def broken_after(*args):
+        await submit(*args)
+        broken()
+
+    monkeypatch.setattr(tools.transport, "submit", broken_after)
+    upstream.answers.append((200, json.dumps(SUCCEEDED).encode()))
+    assert 1 == await run_worker(tools, "submit")
+
+    clock.advance(30 * DAY_S)
+    assert 0 == await run_worker(tools, "submit")
+    assert 1 == await run_worker(tools, "expire")
+
+    generation = await stored(tools, generation_id)
+    assert (Status.EXPIRED, "submission_unknown") == (generation.status, generation.failure.code)
+    assert 1 == len(upstream.asked)
+
+
+async def test_a_kind_that_cannot_be_pruned_keeps_no_other_and_is_tried_an_hour_later(
+    tools, clock, completed, monkeypatch
+):
+    await completed()
+    old = Retention(generations_s=0, events_s=0, webhooks_s=0, quarantine_s=0, idempotency_s=0)
+    tools = test_deliver.replace(tools, retention=old)
+    assert 0 == await run_worker(tools, "prune")  # the first hour begins
+    clock.advance(30 * DAY_S)
+    monkeypatch.setattr(prune.store, "delete", breaking_for(prune.store.delete, "webhooks"))
+
+    assert 1 == await run_worker(tools, "prune")
+
+    assert 0 == await run_worker(tools, "prune")
+    monkeypatch.undo()
+    clock.advance(3601)
+    (now,) = await prune.claim(tools, 1)
+    left = {what: count for what, count in (await prune.prune(tools, now)).items() if count}
+    assert {"webhooks": 1} == left
+
+
+async def test_pruning_waits_for_a_database_that_is_away(tools, monkeypatch):
+    monkeypatch.setattr(prune, "_old", breaking_for(broken, "", Unavailable))
+    with pytest.raises(Unavailable):
+        await prune.prune(test_deliver.replace(tools, retention=Retention(webhooks_s=0)), 1)
