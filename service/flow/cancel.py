@@ -1,16 +1,20 @@
-"""Cancel a generation: withdrawn from our queue, or asked of its provider where that is possible."""
+"""Cancel a generation: withdrawn from our queue, or asked of its provider where that is possible.
+
+Withdrawing and closing are one transaction that holds the row: whoever claims orders passes over it, or waits, and
+finds it canceled. Were they two, an order could be claimed between them while the second one waits, and be made and
+paid for though its caller was told that it is canceled.
+"""
 
 from service.core.generation import Generation, Origin, Status, VerifiedBy
 from service.core.observation import Observation, Reading
 from service.core.wire import micros
-from service.flow.settle import settle_one
+from service.flow.settle import settle_one, settle_within, tell
 from service.flow.spend import spend
 from service.flow.tools import Tools, without_key
 from service.providers.base import Question, Refused, Unreadable
 from service.store import generations
+from service.store.base import Missing
 from service.transport import NoAnswer, NotSent
-
-LEASE_S = 60.0  # a process that dies before it has canceled what it withdrew has not answered either: the order goes on
 
 
 class NotCancelable(Exception):
@@ -19,11 +23,8 @@ class NotCancelable(Exception):
 
 async def cancel(tools: Tools, generation_id: str) -> None:
     """Raises Missing, NotCancelable, OverBudget."""
-    async with tools.store.transaction() as tx:
-        withdrawn = await generations.withdraw(tx, generation_id, micros(LEASE_S))
-        generation = (await generations.by_id(tx, generation_id)).generation
-    if withdrawn:
-        await _observe(tools, generation, Reading(status=Status.CANCELED), Origin.SUBMIT, VerifiedBy.SUBMIT)
+    generation = await _withdraw(tools, generation_id)
+    if generation is None:
         return
     if generation.closed:
         raise NotCancelable(f"it is {generation.status} already")
@@ -32,7 +33,24 @@ async def cancel(tools: Tools, generation_id: str) -> None:
         raise NotCancelable(f"{generation.provider} documents no way to cancel it")
     if generation.external_id is None:
         raise NotCancelable("its submission is under way; try again when it has an external_id")
-    await _observe(tools, generation, await _ask(tools, generation, question), Origin.POLL, VerifiedBy.POLL)
+    reading = await _ask(tools, generation, question)
+    await settle_one(tools, _observation(tools, generation, reading, Origin.POLL, VerifiedBy.POLL))
+
+
+async def _withdraw(tools: Tools, generation_id: str) -> Generation | None:
+    """None if nobody had begun to submit it, and now nobody will; else as it is. Raises Missing."""
+    async with tools.store.transaction() as tx:
+        locked = await generations.to_settle(tx, [generation_id])
+        if generation_id not in locked:
+            raise Missing(generation_id)
+        generation = locked[generation_id].generation
+        if generation.status is not Status.PENDING:
+            return generation
+        canceled = Reading(status=Status.CANCELED)
+        seen = _observation(tools, generation, canceled, Origin.SUBMIT, VerifiedBy.SUBMIT)
+        settled = await settle_within(tools, tx, [seen])
+    tell(tools, settled)
+    return None
 
 
 async def _ask(tools: Tools, generation: Generation, question: Question) -> Reading:
@@ -48,15 +66,15 @@ async def _ask(tools: Tools, generation: Generation, question: Question) -> Read
         raise NotCancelable(f"{generation.provider} gave no usable answer; try again ({error})") from error
 
 
-async def _observe(
+def _observation(
     tools: Tools, generation: Generation, reading: Reading, origin: Origin, verified_by: VerifiedBy
-) -> None:
-    seen = Observation(
+) -> Observation:
+    now = tools.now()
+    return Observation(
         generation_id=generation.id,
         origin=origin,
-        at=tools.now(),
+        at=now,
         reading=reading,
         verified_by=verified_by,
-        hold_until=tools.now() + micros(tools.cadence.held_s),
+        hold_until=now + micros(tools.cadence.held_s),
     )
-    await settle_one(tools, seen)

@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 
 @dataclass(slots=True)
-class _Batch:
+class Settled:
     """What one settling transaction has decided so far, in order."""
 
     known: dict[str, Scheduled]
@@ -91,15 +91,26 @@ async def set_aside(tools: Tools, webhook_id: str, because: str) -> None:
 
 async def _settle(tools: Tools, seen: Sequence[Observation]) -> list[Finding]:
     async with tools.store.transaction() as tx:
-        within = [replace(observation, reading=bounded(observation.reading)) for observation in seen]
-        seen = [await keep(tools, tx, observation) for observation in within]
-        batch = _Batch(
-            known=await generations.to_settle(tx, [observation.generation_id for observation in seen]),
-            read_before=await observations.read_already(tx, [one.webhook_id for one in seen if one.webhook_id]),
-        )
-        for observation in seen:
-            await _meet(tools, tx, batch, observation)
-        await _record(tools, tx, batch)
+        settled = await settle_within(tools, tx, seen)
+    return tell(tools, settled)
+
+
+async def settle_within(tools: Tools, tx: Tx, seen: Sequence[Observation]) -> Settled:
+    """Settle as a part of a larger decision; when that is committed, `tell` what came of it."""
+    within = [replace(observation, reading=bounded(observation.reading)) for observation in seen]
+    seen = [await keep(tools, tx, observation) for observation in within]
+    batch = Settled(
+        known=await generations.to_settle(tx, [observation.generation_id for observation in seen]),
+        read_before=await observations.read_already(tx, [one.webhook_id for one in seen if one.webhook_id]),
+    )
+    for observation in seen:
+        await _meet(tools, tx, batch, observation)
+    await _record(tools, tx, batch)
+    return batch
+
+
+def tell(tools: Tools, batch: Settled) -> list[Finding]:
+    """What each observation turned out to be; those are woken whom it concerns."""
     tools.waiters.wake(one.generation.id for one in batch.changed.values() if one.generation.ended)
     tools.store.ring("settled")
     now = tools.now()
@@ -114,7 +125,7 @@ async def _settle(tools: Tools, seen: Sequence[Observation]) -> list[Finding]:
     return batch.findings
 
 
-async def _meet(tools: Tools, tx: Tx, batch: _Batch, seen: Observation) -> None:
+async def _meet(tools: Tools, tx: Tx, batch: Settled, seen: Observation) -> None:
     """Decide one observation in the light of all before it."""
     known = batch.known.get(seen.generation_id)
     verdict = reconcile(known.generation, seen) if known else None
@@ -161,7 +172,7 @@ def _route(tools: Tools, generation: Generation) -> Route | None:
         return None
 
 
-async def _usual(tx: Tx, batch: _Batch, generation: Generation) -> Usual | None:
+async def _usual(tx: Tx, batch: Settled, generation: Generation) -> Usual | None:
     """How long its model usually takes, as far as it is known by now."""
     key = (generation.provider, generation.model)
     if key not in batch.usual:
@@ -169,7 +180,7 @@ async def _usual(tx: Tx, batch: _Batch, generation: Generation) -> Usual | None:
     return batch.usual[key]
 
 
-def _learn(batch: _Batch, pace: Pace, verdict: Verdict) -> None:
+def _learn(batch: Settled, pace: Pace, verdict: Verdict) -> None:
     """What finished teaches how long its model usually takes."""
     done = verdict.generation
     if verdict.finding is not Finding.ADVANCED or done.status is not Status.COMPLETED or done.submitted_at is None:
@@ -180,7 +191,7 @@ def _learn(batch: _Batch, pace: Pace, verdict: Verdict) -> None:
     batch.usual[key] = batch.learned[key] = usual
 
 
-async def _record(tools: Tools, tx: Tx, batch: _Batch) -> None:
+async def _record(tools: Tools, tx: Tx, batch: Settled) -> None:
     """Write everything that was decided."""
     await observations.insert(tx, batch.found)
     await observations.mark_read(tx, batch.read)

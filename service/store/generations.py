@@ -217,11 +217,6 @@ async def return_to_pending(
     return bool(await tx.fetch(query, id=generation_id, submit_at=submit_at, failure=text, tries=tries))
 
 
-async def withdraw(tx: Tx, generation_id: str, lease: Micros) -> bool:
-    """Take it out of the queue, for the length of a lease; False when its submission has begun, or it is closed."""
-    return bool(await tx.fetch(SQL["withdraw"], id=generation_id, lease_until=await tx.now() + lease))
-
-
 async def ask_once_more(tx: Tx, grace: Micros) -> bool:
     """Give whoever can be asked about a grace beyond its deadline, and ask now; whether there was anybody."""
     now = await tx.now()

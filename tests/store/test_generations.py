@@ -197,23 +197,6 @@ async def test_returning_without_a_reason_forgets_the_old_one(database):
     assert (await stored(database, "gen_1")).generation.failure is None
 
 
-async def test_queued_generation_can_be_withdrawn(database):
-    await keep(database, scheduled(submit_at=T0))
-    async with database.transaction() as tx:
-        assert await generations.withdraw(tx, "gen_1", SECOND)
-        assert not await generations.withdraw(tx, "gen_none", SECOND)
-    found = await stored(database, "gen_1")
-    assert found.schedule.submit_at > T0
-    assert 2 == found.generation.version
-
-
-@pytest.mark.parametrize("status", [Status.SUBMITTING, Status.COMPLETED])
-async def test_begun_generation_cannot_be_withdrawn(database, status):
-    await keep(database, scheduled(status=status, submit_at=T0))
-    async with database.transaction() as tx:
-        assert not await generations.withdraw(tx, "gen_1", SECOND)
-
-
 async def test_overdue_are_claimed_up_to_the_limit_soonest_first(database, clock):
     await keep(
         database,

@@ -164,13 +164,6 @@ UPDATE generations SET
    AND submit_tries = :tries
 RETURNING id;
 
--- name: withdraw
--- Takes a generation that nobody has begun to submit out of the queue, for the length of a lease: who dies before it is
--- canceled is forgotten when it passes.
-UPDATE generations SET submit_at = :lease_until, version = version + 1
- WHERE id = :id AND status = 'pending'
-RETURNING id;
-
 -- name: claim_polls
 -- The claim moves the due moment beyond the lease: who dies while asking is forgotten when it passes.
 WITH due AS (
