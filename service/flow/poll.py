@@ -14,7 +14,7 @@ from service.flow.schedule import ASK_AGAIN, after_miss
 from service.flow.settle import settle_one
 from service.flow.spend import overdraw, spend
 from service.flow.tools import NotConfigured, Tools, without_key
-from service.providers.base import Question, Refused, Unreadable
+from service.providers.base import Question, Refused, Route, Unreadable
 from service.store import accounts, generations
 from service.store.accounts import AccountKey
 from service.store.generations import Scheduled
@@ -149,14 +149,15 @@ async def _ask_later(
     tools: Tools, claimed: Scheduled, because_of: str, retry_after_s: float | None, *, provider_fails: bool
 ) -> None:
     generation = claimed.generation
+    route = _route(tools, generation)
     wait_s = after_miss_s(
         tools.cadence,
-        every_s=_every_s(tools, generation),
+        every_s=route.poll_every_s if route else UNKNOWN_EVERY_S,
         misses=claimed.poll_misses,
         retry_after_s=retry_after_s,
         dice=tools.dice(),
     )
-    again_at = after_miss(generation, tools.route(generation), wait_s, now=tools.now(), dice=tools.dice())
+    again_at = after_miss(generation, route, wait_s, now=tools.now(), dice=tools.dice())
     async with tools.store.transaction() as tx:
         await generations.poll_later(tx, claimed, again_at)
     if provider_fails:
@@ -166,11 +167,12 @@ async def _ask_later(
     log.info("poll_unanswered", generation_id=generation.id, because=because_of, wait_s=round(wait_s, 3))
 
 
-def _every_s(tools: Tools, generation: Generation) -> float:
+def _route(tools: Tools, generation: Generation) -> Route | None:
+    """None is one that this version does not have."""
     try:
-        return tools.route(generation).poll_every_s
+        return tools.route(generation)
     except NotConfigured:
-        return UNKNOWN_EVERY_S
+        return None
 
 
 async def _answered(tools: Tools, keys: Sequence[AccountKey]) -> list[None]:

@@ -91,10 +91,12 @@ def _hint_meanwhile(before: Scheduled) -> Micros:
     return poll_at if asked_at is not None and poll_at is not None and poll_at <= asked_at + ASK_AGAIN else NEVER
 
 
-def after_miss(generation: Generation, route: Route, wait_s: float, *, now: Micros, dice: float) -> Micros | None:
+def after_miss(
+    generation: Generation, route: Route | None, wait_s: float, *, now: Micros, dice: float
+) -> Micros | None:
     """When a question that was not answered is asked again; None is never."""
     hinted = generation.held is not None and now < generation.held.until
-    if generation.status is not Status.EXPIRED or hinted:
+    if generation.status is not Status.EXPIRED or hinted or route is None:
         return now + micros(wait_s)
     return _while_kept(generation, route, now, wait_s, dice)
 

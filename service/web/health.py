@@ -8,7 +8,7 @@ from starlette.responses import Response
 from service.flow.tools import Tools
 from service.web.endpoint import Call, Endpoint, json_response
 from service.web.errors import SOON, Problem
-from service.web.shapes import HealthShape, LiveShape, WorkerShape
+from service.web.health_shapes import HealthShape, LiveShape, WorkerShape
 
 PATIENCE_S = 5.0
 

@@ -282,25 +282,3 @@ class ProvidersShape(Struct):
 
     data: list[dict[str, Any]]
     as_of: Moment
-
-
-class LiveShape(Struct):
-    """The process answers."""
-
-    status: str
-
-
-class WorkerShape(Struct):
-    """What a worker does: seconds since its last claim, how many items it has in hand, and how many it may have."""
-
-    name: str
-    since_claim_s: float
-    busy: int
-    capacity: int
-
-
-class HealthShape(Struct):
-    """Everything can be stored, and every worker claims; there is none where another process works (`--web-only`)."""
-
-    status: str
-    workers: list[WorkerShape]

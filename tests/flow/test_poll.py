@@ -81,6 +81,7 @@ async def test_who_opened_the_breaker_does_not_keep_it_open_for_others(tools, up
     for _ in range(5):
         upstream.answers.append((503, {"error": "down"}))
         await poll(tools, await claim_one(tools, ill))
+        clock.advance(10)
     well = await submitted()
     clock.advance(3600)
     upstream.answers.append((200, POLLED))
