@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
+import anyio
 from msgspec.structs import replace
 
 from service.core.admission import Budget
@@ -70,7 +71,7 @@ class Tools:
     """The bag: what is kept where and how long, how calls go out, who may be called with what, where time comes from.
 
     `callback_secret` (`whsec_` + base64) signs events to the callback URLs that orders name. `pulses`: those of the
-    workers of this process, by name; none where others work.
+    workers of this process, by name; none where others work. `ending`: set when the service was told to end.
     """
 
     store: Database
@@ -87,6 +88,7 @@ class Tools:
     frequency: Frequency = field(default_factory=Frequency, init=False, repr=False, compare=False)
     waiters: Waiters = field(default_factory=Waiters, init=False, repr=False, compare=False)
     behavior: Kept[dict[str, Behavior]] = field(default_factory=Kept, init=False, repr=False, compare=False)
+    ending: anyio.Event = field(default_factory=anyio.Event, init=False, repr=False, compare=False)
     pulses: dict[str, Pulse] = field(default_factory=dict, init=False, repr=False, compare=False)
     _batches: dict[Any, Batch[Any, Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -101,6 +103,12 @@ class Tools:
         if batch is None:
             batch = self._batches[write] = Batch(partial(write, self), halved=halved)
         return batch
+
+    def end_waits(self) -> None:
+        """The service was told to end: who holds a request answers it as if its wait had ended."""
+        self.ending.set()
+        self.waiters.wake(self.waiters.ids)
+        self.store.ring("settled")
 
     def make_id(self, prefix: str) -> str:
         """A new id."""

@@ -42,7 +42,7 @@ async def event_stream(tools: Tools, position: int | None, wanted: Wanted, over:
 async def _pages(tools: Tools, position: int, wanted: Wanted) -> AsyncIterator[bytes]:
     yield f"retry: {RETRY_MS}\nid: {position}\n\n".encode()
     spoke_at = anyio.current_time()
-    while True:
+    while not tools.ending.is_set():  # then it ends, and its reader resumes at another process
         heard = tools.store.heard("settled")
         page = await page_behind(tools, Place(position, wanted, PAGE))
         position = page.position

@@ -38,7 +38,7 @@ async def _page(call: Call, query: EventsQuery) -> Response:
             with anyio.CancelScope(shield=True):
                 page = await page_behind(call.tools, place)
             place = replace(place, position=page.position)
-            over = waiting.cancel_called
+            over = waiting.cancel_called or call.tools.ending.is_set()
             if page.found or (over and query.wait) or (not page.more and not query.wait):
                 break
             if not page.more:

@@ -119,7 +119,7 @@ async def _held_until_closed(call: Call, generation_id: str, wait_s: float) -> G
 async def _until_closed(tools: Tools, generation_id: str, wait_s: float) -> Generation:
     if wait_s:
         with tools.waiters.waiting_for(tools.store, generation_id) as ended, anyio.move_on_after(wait_s):
-            if not (await stored(tools, generation_id)).ended:
+            if not (await stored(tools, generation_id)).ended and not tools.ending.is_set():
                 await ended.wait()
     return await stored(tools, generation_id)
 

@@ -105,6 +105,8 @@ async def test_a_generation_that_this_version_does_not_know_waits_and_expires(to
 
     await poll.fail(tools, known, RuntimeError())
     assert 1 == (await as_it_is(tools, "gen_1")).poll_misses
+    assert 0 == await run_worker(tools, "expire")
+    clock.advance(GRACE / SECOND)
     assert 1 == await run_worker(tools, "expire")
 
     after = await as_it_is(tools, "gen_1")

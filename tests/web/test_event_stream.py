@@ -336,3 +336,12 @@ async def test_a_reader_that_goes_away_leaves_nothing_behind(port, dropped, told
             assert ["1"] == await stream.ids(1)
 
         await dropped.wait()
+
+
+async def test_a_stream_ends_cleanly_when_the_service_is_told_to_end(client, tools, told):
+    """Its last block is whole, and its reader resumes behind it."""
+    await told("1")
+    async with listening(client, "?after=0") as stream:
+        assert "generation.completed" == (await stream.one())["event"]
+        tools.end_waits()
+        assert [] == [line async for line in stream._lines]

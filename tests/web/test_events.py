@@ -118,3 +118,18 @@ async def test_what_is_rare_is_looked_for_step_by_step(client, fail_one, monkeyp
     assert ([ids[2]], "3", True) == (
         [event["data"]["generation"]["id"] for event in page["data"]], page["next"], page["more"],
     )  # fmt: skip
+
+
+async def test_who_waits_for_a_page_is_answered_when_the_service_is_told_to_end(client, tools):
+    pages = []
+
+    async def wait():
+        pages.append(await client.get("/v1/events?wait=300"))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait)
+        while not tools.store._waiting:
+            await anyio.lowlevel.checkpoint()
+        tools.end_waits()
+
+    assert [(200, [])] == [(page.status_code, page.json()["data"]) for page in pages]

@@ -83,6 +83,24 @@ async def test_prefer_wait_answers_200_when_it_closes_within_the_wait(client, to
     )  # fmt: skip
 
 
+async def test_who_waits_is_answered_when_the_service_is_told_to_end(client, tools, ordered):
+    """As if the wait had ended."""
+    generation_id = (await ordered())["id"]
+    told = []
+
+    async def wait():
+        told.append(await client.get(f"/v1/generations/{generation_id}?wait=300"))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait)
+        while not tools.store._waiting:
+            await anyio.lowlevel.checkpoint()
+        tools.end_waits()
+        told.append(await client.post("/v1/generations", json=BODY, headers={"prefer": "wait=300"}))
+
+    assert {(200, "pending"), (202, "pending")} == {(answer.status_code, answer.json()["status"]) for answer in told}
+
+
 async def test_a_read_waits_until_it_closes_and_no_longer(client, tools, upstream, submitted):
     generation_id = await submitted()
     upstream.answers.append((200, DONE))
