@@ -22,6 +22,7 @@ from service.workers.roster import roster
 log = structlog.get_logger()
 
 GRACE_S = LONGEST_ANSWER_S  # for what has begun, when asked to stop: a submission that is cut off is paid for and lost
+CLOSING_S = 10.0  # the last part of it, for what was cut off to let go of the network and the database
 
 
 def clock() -> int:
@@ -66,11 +67,16 @@ async def assembled(settings: Settings) -> AsyncIterator[Tools]:
             await database.close()
 
 
+class CutOff(Exception):
+    """The grace ended before everything that had begun did."""
+
+
 @asynccontextmanager
 async def working(tools: Tools, names: Sequence[str]) -> AsyncIterator[Callable[[], None]]:
     """The named workers run while the block does; at its end what has begun is finished, within the grace.
 
-    Gives what makes them claim nothing more, for when the end is known before the block is done.
+    Gives what makes them claim nothing more, for when the end is known before the block is done: from there the grace
+    counts. Raises CutOff.
     """
     stop = anyio.Event()
     async with anyio.create_task_group() as group:
@@ -80,7 +86,10 @@ async def working(tools: Tools, names: Sequence[str]) -> AsyncIterator[Callable[
                 group.start_soon(worker.run, tools.store, stop, tools.pulses[worker.name])
 
         def claim_no_more() -> None:
+            if stop.is_set():
+                return
             stop.set()
+            group.cancel_scope.deadline = anyio.current_time() + GRACE_S - CLOSING_S
             for name in names:
                 tools.store.ring(name)
 
@@ -88,4 +97,5 @@ async def working(tools: Tools, names: Sequence[str]) -> AsyncIterator[Callable[
             yield claim_no_more
         finally:
             claim_no_more()
-            group.cancel_scope.deadline = anyio.current_time() + GRACE_S
+    if group.cancel_scope.cancelled_caught:
+        raise CutOff(f"not everything that had begun ended within {GRACE_S:.0f} s")

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 import gc
-import signal
 import socket
 import sys
 from typing import Any
@@ -13,8 +12,10 @@ import click
 import structlog
 import uvicorn
 
-from service.assembly import GRACE_S, assembled, working
+from service.assembly import GRACE_S, CutOff, assembled, working
+from service.cli.ending import FAILED, Watch, heed_signals, watch
 from service.cli.main import settings_from_environment, tells_errors
+from service.flow.tools import Tools
 from service.keyring import keyring_path, with_keys
 from service.logs import configure
 from service.settings import Settings
@@ -29,7 +30,7 @@ log = structlog.get_logger()
 BACKLOG = 2048
 COLLECT_AFTER = 50_000  # new containers
 SWITCH_S = 0.0005  # how long a thread that comes back from the disk waits for its turn
-REQUESTS_GRACE_S = 20  # for HTTP requests under way; a long wait is cut off then
+REQUESTS_GRACE_S = 20  # for HTTP requests under way; what is held is answered at once
 
 
 class Server(uvicorn.Server):
@@ -56,22 +57,37 @@ def serve_command(*, web_only: bool, workers_only: bool) -> None:
             "keys_made", path=str(keyring_path(settings)), hint="the API key and the signing keys are in this file"
         )
     use_uvloop = sys.platform != "win32"
-    anyio.run(_serve, settings, not workers_only, () if web_only else NAMES, backend_options={"use_uvloop": use_uvloop})
+    names = () if web_only else NAMES
+    code = anyio.run(_serve, settings, not workers_only, names, watch, backend_options={"use_uvloop": use_uvloop})
+    sys.exit(code)
 
 
-async def _serve(settings: Settings, web: bool, workers: tuple[str, ...]) -> None:
+async def _serve(settings: Settings, web: bool, workers: tuple[str, ...], watch_for: Watch) -> int:
+    """The exit code: 0 when everything that had begun was finished."""
+    code = 0
     with ExitStack() as bound:
         listening = bound.enter_context(_listen(settings.host, settings.port)) if web else None
-        await _run(settings, listening, workers)
+        async with assembled(settings) as tools, anyio.create_task_group() as group:
+            stop = anyio.Event()
+            group.start_soon(heed_signals, tools, GRACE_S, watch_for, stop.set)
+            try:
+                await _run(settings, tools, listening, workers, stop)
+            except CutOff as cut:
+                log.warning("cut_off", because=str(cut))
+                code = FAILED
+            group.cancel_scope.cancel()
     log.info("stopped")
+    return code
 
 
-async def _run(settings: Settings, listening: socket.socket | None, workers: tuple[str, ...]) -> None:
-    async with assembled(settings) as tools, working(tools, workers) as claim_no_more:
+async def _run(
+    settings: Settings, tools: Tools, listening: socket.socket | None, workers: tuple[str, ...], stop: anyio.Event
+) -> None:
+    async with working(tools, workers) as claim_no_more:
         if not settings.accounts:
             log.warning("no_provider_configured", hint="set ARRIVALS_<PROVIDER>_API_KEY to use a provider")
         if listening is None:
-            await _until_stopped()
+            await stop.wait()
             return
         app = make_app(tools, settings.api_key or "")
         config = uvicorn.Config(
@@ -96,7 +112,7 @@ async def _run(settings: Settings, listening: socket.socket | None, workers: tup
         gc.set_threshold(COLLECT_AFTER)
         sys.setswitchinterval(SWITCH_S)
         async with anyio.create_task_group() as group:
-            group.start_soon(_stop_when_told, server, claim_no_more)
+            group.start_soon(_stop_when_told, stop, server, claim_no_more, tools)
             host, port = listening.getsockname()[:2]
             log.info("serving", url=f"http://{host}:{port}", public_url=settings.public_url, database=tools.store.name)
             await server.serve(sockets=[listening])
@@ -134,13 +150,8 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-async def _stop_when_told(server: Server, claim_no_more: Callable[[], None]) -> None:
-    await _until_stopped()
+async def _stop_when_told(stop: anyio.Event, server: Server, claim_no_more: Callable[[], None], tools: Tools) -> None:
+    await stop.wait()
     claim_no_more()
+    tools.end_waits()
     server.should_exit = True
-
-
-async def _until_stopped() -> None:
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        number = await anext(signals)
-    log.info("stopping", signal=signal.Signals(number).name, grace_s=GRACE_S)

@@ -10,6 +10,7 @@ import anyio
 import httpx
 import pytest
 
+from service.assembly import GRACE_S
 from service.cli.serve import _listen, _serve
 from service.flow.sign import make_secret
 from service.keyring import with_keys
@@ -158,9 +159,9 @@ async def test_service_runs_until_it_is_told_to_stop(tmp_path, web, workers, acc
     configure("json", "error")
     given = {"DATABASE": str(tmp_path / "my.db"), "PORT": str(free_port()), **accounts}
     settings, _ = with_keys(read_settings({f"ARRIVALS_{name}": text for name, text in given.items()}))
-    before = signal.getsignal(signal.SIGTERM)
+    before, graces = signal.getsignal(signal.SIGTERM), []
     async with anyio.create_task_group() as group:
-        group.start_soon(_serve, settings, web, workers)
+        group.start_soon(_serve, settings, web, workers, graces.append)
         async with httpx.AsyncClient(trust_env=False) as client:
             while signal.getsignal(signal.SIGTERM) is before:
                 await anyio.lowlevel.checkpoint()
@@ -170,3 +171,4 @@ async def test_service_runs_until_it_is_told_to_stop(tmp_path, web, workers, acc
         signal.raise_signal(signal.SIGTERM)
     with pytest.raises(OSError, match="attempts failed"):
         await anyio.connect_tcp("127.0.0.1", settings.port)
+    assert [GRACE_S] == graces

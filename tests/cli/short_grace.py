@@ -1,0 +1,13 @@
+"""The command line with a grace of `TEST_GRACE_S` seconds, run as a module: five minutes are no test."""
+
+import os
+
+from service import assembly
+from service.cli import serve
+from service.cli.main import main
+
+assembly.GRACE_S = serve.GRACE_S = float(os.environ["TEST_GRACE_S"])
+assembly.CLOSING_S = assembly.GRACE_S / 2
+
+if __name__ == "__main__":
+    main()
