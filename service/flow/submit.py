@@ -34,6 +34,7 @@ from service.flow.tools import NotConfigured, Tools, without_key
 from service.providers.base import Order, Refused, Unreadable
 from service.providers.catalog import PROVIDERS
 from service.store import accounts, generations
+from service.store.base import Unavailable
 from service.store.generations import Scheduled
 from service.transport import NoAnswer, NotSent
 
@@ -64,15 +65,23 @@ Group = Sequence[Scheduled]  # what one call orders: one generation, or those of
 
 async def claim(tools: Tools, limit: int) -> list[Group]:
     """Generations whose turn has come, already `submitting`, by the call that orders them."""
-    async with tools.store.transaction() as tx:
-        found = await accounts.claim_submissions(tx, tools.budgets(), limit, micros(ANSWER_WITHIN_S))
-        await crowd.note(tools, tx, found.crowded)
-        for known in found.claimed:
-            answer_s = _answer_s(tools, known.generation)
-            if answer_s > USUAL_ANSWER_S:
-                await generations.answer_by(tx, known.generation.id, tools.now() + micros(answer_s + SLACK_S))
+    claimed: list[Scheduled] = []
+    try:
+        async with tools.store.transaction() as tx:
+            found = await accounts.claim_submissions(tx, tools.budgets(), limit, micros(ANSWER_WITHIN_S))
+            claimed += found.claimed
+            await crowd.note(tools, tx, found.crowded)
+            for known in claimed:
+                answer_s = _answer_s(tools, known.generation)
+                if answer_s > USUAL_ANSWER_S:
+                    await generations.answer_by(tx, known.generation.id, tools.now() + micros(answer_s + SLACK_S))
+    except Unavailable:
+        # The commit may have been made though its answer was lost; what is surely not sent need not end as unknown.
+        if claimed:
+            await patiently(tools, partial(_return_unsent, tools, claimed))
+        raise
     groups: dict[str, list[Scheduled]] = {}
-    for known in found.claimed:
+    for known in claimed:
         groups.setdefault(known.generation.bulk_id or known.generation.id, []).append(known)
     return [sorted(group, key=lambda known: known.generation.id) for group in groups.values()]
 
@@ -262,6 +271,12 @@ async def _return(tools: Tools, group: Group, wait_s: float, failure: Failure) -
             for known in group
         ]
     return sum(returned)
+
+
+async def _return_unsent(tools: Tools, claimed: Sequence[Scheduled]) -> None:
+    async with tools.store.transaction() as tx:
+        returned = [await generations.return_unsent(tx, known, tools.now()) for known in claimed]
+    log.info("claim_returned", claimed=len(claimed), returned=sum(returned))
 
 
 async def _outcome_unknown(tools: Tools, group: Group, because_of: str) -> None:

@@ -223,6 +223,16 @@ async def ask_once_more(tx: Tx, grace: Micros) -> bool:
     return bool(await tx.fetch(SQL["ask_once_more"], now=now, grace_until=now + grace))
 
 
+async def return_unsent(tx: Tx, claimed: Scheduled, submit_at: Micros) -> bool:
+    """Back into the queue after a claim that nobody acted on; False when that claim was not made, or is over."""
+    moment = claimed.generation.submitted_at
+    query = SQL["return_unsent"]
+    rows = await tx.fetch(
+        query, id=claimed.generation.id, submit_at=submit_at, tries=claimed.submit_tries, claimed_at=moment
+    )
+    return bool(rows)
+
+
 async def claim_overdue(tx: Tx, limit: int, lease: Micros) -> list[Generation]:
     """Generations whose bounded wait has ended, for the length of a lease."""
     now = await tx.now()

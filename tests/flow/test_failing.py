@@ -1,5 +1,7 @@
 """What breaks each time it is handled, by a mistake of ours or a spoiled row: it ends somewhere, and stops nobody."""
 
+from contextlib import asynccontextmanager
+from dataclasses import replace
 import json
 
 import pytest
@@ -8,7 +10,7 @@ from service.core.cadence import RETRY_SCHEDULE_S
 from service.core.generation import Status
 from service.core.http import InboundWebhook
 from service.core.wire import SECOND
-from service.flow import deliver, expire, poll, prune, read
+from service.flow import deliver, expire, poll, prune, read, submit
 from service.flow.order import stored
 from service.flow.prune import Retention
 from service.flow.replay import start
@@ -20,7 +22,7 @@ from service.store.replays import Filters, Progress, What
 from service.store.sql import parse
 from tests.conftest import run_worker
 from tests.flow import test_deliver
-from tests.flow.conftest import SUCCEEDED
+from tests.flow.conftest import ACCEPTED, SUCCEEDED
 from tests.store.examples import keep, scheduled
 
 subscribed, completed = test_deliver.subscribed, test_deliver.completed
@@ -269,7 +271,7 @@ async def test_a_kind_that_cannot_be_pruned_keeps_no_other_and_is_tried_an_hour_
 ):
     await completed()
     old = Retention(generations_s=0, events_s=0, webhooks_s=0, quarantine_s=0, idempotency_s=0)
-    tools = test_deliver.replace(tools, retention=old)
+    tools = replace(tools, retention=old)
     assert 0 == await run_worker(tools, "prune")  # the first hour begins
     clock.advance(30 * DAY_S)
     monkeypatch.setattr(prune.store, "delete", breaking_for(prune.store.delete, "webhooks"))
@@ -287,4 +289,62 @@ async def test_a_kind_that_cannot_be_pruned_keeps_no_other_and_is_tried_an_hour_
 async def test_pruning_waits_for_a_database_that_is_away(tools, monkeypatch):
     monkeypatch.setattr(prune, "_old", breaking_for(broken, "", Unavailable))
     with pytest.raises(Unavailable):
-        await prune.prune(test_deliver.replace(tools, retention=Retention(webhooks_s=0)), 1)
+        await prune.prune(replace(tools, retention=Retention(webhooks_s=0)), 1)
+
+
+class Lost:
+    """A database whose first transaction ends without an answer to its commit, which was made, or was not."""
+
+    def __init__(self, inner, *, made):
+        self._inner, self._made, self._first = inner, made, True
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+    @asynccontextmanager
+    async def transaction(self):
+        """As the database's own, but for the first."""
+        first, self._first = self._first, False
+        async with self._inner.transaction() as tx:
+            yield tx
+            if first and not self._made:
+                raise Unavailable("lost")
+        if first:
+            raise Unavailable("lost")
+
+
+async def test_a_claim_whose_commit_was_made_without_an_answer_is_returned_and_sent(tools, upstream, ordered):
+    """Nothing was sent, so nothing has to end as unknown."""
+    generation_id = await ordered()
+
+    with pytest.raises(Unavailable):
+        await submit.claim(replace(tools, store=Lost(tools.store, made=True)), 9)
+
+    assert Status.PENDING == (await stored(tools, generation_id)).status
+    upstream.answers.append((200, ACCEPTED))
+    assert 1 == await run_worker(tools, "submit")
+    assert Status.SUBMITTED == (await stored(tools, generation_id)).status
+
+
+async def test_a_claim_that_was_not_made_takes_nothing_off_the_wire_of_who_made_the_next(
+    tools, upstream, ordered, monkeypatch
+):
+    """Between the lost commit and its return another process has claimed the order, for a try of the same number."""
+    generation_id = await ordered()
+    returned = submit._return_unsent
+
+    async def later(mine, claimed):
+        assert 1 == len(await submit.claim(tools, 9))
+        await returned(mine, claimed)
+
+    monkeypatch.setattr(submit, "_return_unsent", later)
+
+    with pytest.raises(Unavailable):
+        await submit.claim(replace(tools, store=Lost(tools.store, made=False)), 9)
+
+    assert Status.SUBMITTING == (await stored(tools, generation_id)).status
+
+
+async def test_a_claim_that_found_nothing_has_nothing_to_return(tools):
+    with pytest.raises(Unavailable):
+        await submit.claim(replace(tools, store=Lost(tools.store, made=False)), 9)

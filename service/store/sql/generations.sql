@@ -164,6 +164,15 @@ UPDATE generations SET
    AND submit_tries = :tries
 RETURNING id;
 
+-- name: return_unsent
+-- Guarded by the claim's own moment: where its commit was not made, another process may have claimed it since, for a try of
+-- the same number, and has it on the wire.
+UPDATE generations SET
+    status = 'pending', version = version + 1, submit_at = :submit_at, submitted_at = NULL, clock_at = deadline_at
+ WHERE id = :id AND status = 'submitting' AND external_id IS NULL AND held IS NULL
+   AND submit_tries = :tries AND submitted_at = :claimed_at
+RETURNING id;
+
 -- name: claim_polls
 -- The claim moves the due moment beyond the lease: who dies while asking is forgotten when it passes.
 WITH due AS (
