@@ -1,5 +1,6 @@
 """Real servers on loopback, in the test's own event loop."""
 
+import asyncio
 from contextlib import asynccontextmanager
 import socket
 
@@ -8,7 +9,8 @@ import uvicorn
 
 from tests.waiting import until
 
-END_S = 20  # for requests under way; what still runs then would run for ever
+PATIENCE_S = 0.5  # with requests under way, as uvicorn has at its end; nobody is left who waits for their answers
+END_S = 20  # for what was cancelled; whatever is still there then would stay for ever
 
 
 @asynccontextmanager
@@ -31,8 +33,20 @@ async def served(make, **config):
         finally:
             for listening in server.servers:
                 listening.close()
-            for connection in list(server.server_state.connections):
-                connection.shutdown()
-            with anyio.fail_after(END_S):
-                await until(lambda: not server.server_state.connections and not server.server_state.tasks)
+            await _ended(server.server_state)
             await server.lifespan.shutdown()
+
+
+async def _ended(state):
+    """No request is under way any more and no connection open: a held one would go on into the next test."""
+    for connection in list(state.connections):
+        connection.shutdown()
+    under_way = set(state.tasks)
+    if under_way:
+        await asyncio.wait(under_way, timeout=PATIENCE_S)
+    for task in state.tasks:
+        task.cancel()
+    for connection in list(state.connections):
+        connection.transport.abort()
+    with anyio.fail_after(END_S):
+        await until(lambda: not state.connections and not state.tasks)

@@ -324,7 +324,7 @@ async def test_cursor_never_skips_an_event_that_commits_late(mortal, clock):
 
     async with reopened(mortal, clock) as beside, anyio.create_task_group() as group:
         for round_ in range(5):
-            holding, go_on, begun = anyio.Event(), anyio.Event(), anyio.Event()
+            holding, go_on = anyio.Event(), anyio.Event()
 
             async def slow(name=f"slow{round_}", holding=holding, go_on=go_on):
                 async with mortal.transaction() as tx:
@@ -332,15 +332,14 @@ async def test_cursor_never_skips_an_event_that_commits_late(mortal, clock):
                     holding.set()
                     await go_on.wait()
 
-            async def quick(name=f"quick{round_}", begun=begun):
+            async def quick(name=f"quick{round_}"):
                 async with beside.transaction() as tx:
-                    begun.set()
                     await events.append(tx, [event(name)])
 
             group.start_soon(slow)
             await holding.wait()
             group.start_soon(quick)
-            await begun.wait()
+            await somebody_waits(mortal)
             await look()
             assert 2 * round_ == len(seen)
             go_on.set()

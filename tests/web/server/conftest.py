@@ -39,14 +39,14 @@ async def stream(connected):
 
 @pytest.fixture
 def heard(monkeypatch):
-    """Waits until so many pieces of data have been received, by whatever connection."""
-    count, more = 0, anyio.Event()
+    """Waits until so many pieces of data have been received; gives the connection that had the last."""
+    count, more, last = 0, anyio.Event(), None
     receive = Connection.data_received
 
     def received(self, data):
-        nonlocal count, more
+        nonlocal count, more, last
         receive(self, data)
-        count += 1
+        count, last = count + 1, self
         more.set()
         more = anyio.Event()
 
@@ -55,6 +55,7 @@ def heard(monkeypatch):
     async def until(pieces):
         while count < pieces:
             await more.wait()
+        return last
 
     return until
 

@@ -95,9 +95,11 @@ async def test_who_says_nothing_is_hung_up_on(connected, soon):
     assert 408 == await ended_with(await connected(HEAD))
 
 
-async def test_the_rest_of_a_further_head_is_awaited_for_as_long(stream, soon):
-    soon(HEAD_S=0.02)
+async def test_the_rest_of_a_further_head_is_awaited_for_as_long(connected, soon):
+    soon()
+    stream = await connected()
     assert 200 == await answered(stream)
+    soon(HEAD_S=0.02)
 
     await stream.send(HEAD)
 
@@ -144,14 +146,15 @@ async def test_what_comes_behind_a_body_in_chunks_is_bounded_too(stream, soon):
     assert status_of(told) in {None, 400, 408}
 
 
-async def test_a_body_may_come_slowly_as_long_as_it_comes(connected, soon, heard):
+async def test_a_body_may_come_slowly_as_long_as_it_comes(connected, monkeypatch, heard):
     """The time that a body has grows with what has come of it."""
-    soon(GRACE_S=0.02, SLOWEST_BYTES_PER_S=1)
-    stream = await connected(ORDER + b"Content-Length: 100\r\n\r\n" + b"{" * 99)
-    await heard(1)
-    looked = anyio.Event()
-    await anyio.to_thread.run_sync(looked.set)
+    monkeypatch.setattr(limits, "SLOWEST_BYTES_PER_S", 1)
+    stream = await connected(ORDER + b"Content-Length: 100\r\n\r\n{")
+    at_first = (await heard(1)).deadline
 
+    await stream.send(b"{" * 98)
+
+    assert pytest.approx(98) == (await heard(2)).deadline - at_first
     assert 400 == await answered(stream, b"{")
 
 
