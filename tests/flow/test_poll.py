@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from service.flow.order import stored
-from service.flow.poll import claim, claim_one, poll
+from service.flow.poll import ASK_AGAIN, claim, claim_one, poll
 from service.store import accounts
 from tests.conftest import run_worker, tools_over
 from tests.flow.conftest import POLLED
@@ -79,6 +79,7 @@ async def test_who_opened_the_breaker_does_not_keep_it_open_for_others(tools, up
     ill = await submitted()
     clock.advance(300)
     for _ in range(5):
+        clock.at += ASK_AGAIN
         upstream.answers.append((503, {"error": "down"}))
         await poll(tools, await claim_one(tools, ill))
         clock.advance(10)
