@@ -26,6 +26,8 @@ from tests.postgres import fresh_database, server
 from tests.serving import served
 from tests.upstream import Upstream
 
+pytest_plugins = ["tests.hanging"]
+
 PUBLIC_URL = "https://arrivals.example.com"
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 WEBHOOK_SECRET = "a-secret-of-the-operator"
