@@ -3,7 +3,6 @@
 from contextlib import closing
 import json
 import sqlite3
-import subprocess
 
 import anyio
 from click.testing import CliRunner
@@ -30,7 +29,6 @@ from service.proof.soak import curve
 from service.proof.soak.curve import Sample
 from service.proof.soak.pace import Pace
 from service.proof.soak.soak import Soak
-from tests.fixtures import ROOT
 from tests.postgres import fresh_database
 
 
@@ -215,23 +213,6 @@ async def test_a_turn_that_is_broken_is_not_passed_over():
         await again.wait()
         with pytest.raises(TypeError):
             pace.check()
-
-
-@pytest.mark.timeout(60)
-def test_another_commit_is_measured_in_turns_with_this_tree():
-    if subprocess.run(["git", "-C", ROOT, "rev-parse", "HEAD"], capture_output=True, check=False).returncode:
-        pytest.skip("needs a git checkout")
-    options = ["--json", "--rounds", "2", "--seconds", "0.2", "--generations", "5", "--connections", "4"]
-
-    ran = CliRunner().invoke(main, ["bench", "--baseline", "HEAD", "ingest", *options])
-
-    assert 0 == ran.exit_code, ran.output
-    report = json.loads(ran.stdout)
-    case = report["cases"]["4 connections"]
-    assert ("HEAD", 40) == (report["baseline"]["reference"], len(report["baseline"]["commit"]))
-    assert [2, 2] == [len(case["rounds"]), len(case["baseline"]["rounds"])]
-    assert 2 == len(case["over_baseline"]["per_second_by_turn"])
-    assert case["over_baseline"]["per_second"] > 0
 
 
 def test_a_baseline_that_is_no_commit_is_wrong_usage():

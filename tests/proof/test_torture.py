@@ -29,7 +29,6 @@ from service.proof.torture.server import Server
 from service.proof.torture.stage import Stage
 from service.proof.torture.torture import Options, torture
 from service.proof.torture.tripwire import Trail, Tripwire, read_found
-from service.store import postgres
 from tests.fixtures import ROOT
 from tests.postgres import fresh_database
 
@@ -301,9 +300,6 @@ def test_it_dies_on_a_server_which_dies_too(reports):
     assert 2 == database["kills"]
 
 
-@pytest.mark.xfail(
-    not hasattr(postgres, "STATEMENT_S"), reason="no statement on PostgreSQL is bounded yet", strict=True
-)
 @pytest.mark.timeout(300)
 def test_connections_to_a_server_fall_silent(reports):
     (told,) = clean(reports, "silent", "silent")
