@@ -281,7 +281,9 @@ def _in_our_words(error: Exception) -> NotSent | NoAnswer:
     if unsent:
         return NotSent(unsent, str(error))
     reason = Reason.TIMEOUT if isinstance(error, TimeoutError) else Reason.DISCONNECTED
-    return NoAnswer(reason, str(error) or type(error).__name__)
+    # These quote what came, which may be anything, also what the call was admitted by.
+    quotes = isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError)
+    return NoAnswer(reason, "what came is no whole answer" if quotes else str(error) or type(error).__name__)
 
 
 def _unsent(cause: BaseException) -> Reason | None:
@@ -290,11 +292,7 @@ def _unsent(cause: BaseException) -> Reason | None:
         return Reason.BLOCKED if isinstance(cause.os_error, _BlockedAddress) else Reason.DNS
     if isinstance(cause, aiohttp.ClientSSLError):
         return Reason.TLS
-    if isinstance(cause, aiohttp.ClientConnectorError):
-        return Reason.CONNECT
     if isinstance(cause, aiohttp.ConnectionTimeoutError):
         return Reason.TIMEOUT
     no_url = aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError | httpx.InvalidURL
-    if isinstance(cause, no_url):
-        return Reason.CONNECT
-    return None
+    return Reason.CONNECT if isinstance(cause, no_url | aiohttp.ClientConnectorError) else None

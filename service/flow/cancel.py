@@ -5,12 +5,15 @@ finds it canceled. Were they two, an order could be claimed between them while t
 paid for though its caller was told that it is canceled.
 """
 
+from service.core.bounds import bounded_failure
 from service.core.generation import Generation, Origin, Status, VerifiedBy
+from service.core.masking import masked_failure
 from service.core.observation import Observation, Reading
 from service.core.wire import micros
+from service.flow.masking import mask_of
 from service.flow.settle import settle_one, settle_within, tell
 from service.flow.spend import spend
-from service.flow.tools import Tools, without_key
+from service.flow.tools import Tools
 from service.providers.base import Question, Refused, Unreadable
 from service.store import generations
 from service.store.base import Missing
@@ -59,11 +62,13 @@ async def _ask(tools: Tools, generation: Generation, question: Question) -> Read
     await spend(tools, generation)
     try:
         reply = await tools.transport.ask(question.ask(target, upstream.account))
-        return question.read(without_key(reply, upstream.account), target)
+        return question.read(reply, target)
     except Refused as refused:
-        raise NotCancelable(f"{generation.provider} refused: {refused}") from refused
+        failure = masked_failure(mask_of(tools, generation), bounded_failure(refused.failure))
+        raise NotCancelable(f"{generation.provider} refused: {failure.message or failure.code}") from refused
     except (NotSent, NoAnswer, Unreadable) as error:
-        raise NotCancelable(f"{generation.provider} gave no usable answer; try again ({error})") from error
+        told = mask_of(tools, generation).text(str(error))
+        raise NotCancelable(f"{generation.provider} gave no usable answer; try again ({told})") from error
 
 
 def _observation(

@@ -8,9 +8,10 @@ import structlog
 
 from service.core.cadence import next_attempt_s
 from service.core.http import HttpCall, HttpReply
+from service.core.mask import Mask
 from service.core.moments import retry_after_s
 from service.core.wire import SECOND, Micros, micros
-from service.flow.sign import signed_headers
+from service.flow.sign import bare_secrets, signed_headers
 from service.flow.tools import Tools
 from service.store import deliveries, subscribers
 from service.store.deliveries import Attempt, Delivery, DeliveryContext
@@ -64,17 +65,21 @@ async def _send(
     """The answer if one came, and the name of what went wrong if anything did."""
     body = context.body.encode()
     secrets = context.secrets(now) if context.registered else [tools.callback_secret]
+    private_keys = context.private_keys(now)
+    signed = signed_headers(secrets, delivery.event_id, now // SECOND, body, private_keys)
     headers = {
         "content-type": "application/json",
         "accept-encoding": "identity",
-        **signed_headers(secrets, delivery.event_id, now // SECOND, body, context.private_keys(now)),
+        **signed,
         **({REDELIVERED: "true"} if delivery.redelivered else {}),
     }
+    mask = Mask(bare_secrets([*secrets, *private_keys], signed))
     call = HttpCall(method="POST", url=delivery.url, headers=headers, body=body)
     try:
         reply = await tools.transport.deliver(call, tools.limits.delivery_timeout_s, tools.limits.answer_keep_bytes)
     except (NotSent, NoAnswer) as error:
-        return None, str(error)
+        return None, mask.text(str(error))
+    reply = replace(reply, body=mask.octets(reply.body))
     if reply.ok:
         return reply, None
     if FIRST_REDIRECT <= reply.http_status < FIRST_CLIENT_ERROR:

@@ -10,10 +10,11 @@ from service.core.failure import FailureCode
 from service.core.generation import Generation, Origin, Status, VerifiedBy
 from service.core.observation import Finding, Observation, Reading
 from service.core.wire import SECOND, micros
+from service.flow.masking import mask_of
 from service.flow.schedule import ASK_AGAIN, after_miss
 from service.flow.settle import settle_one
 from service.flow.spend import overdraw, spend
-from service.flow.tools import NotConfigured, Tools, without_key
+from service.flow.tools import NotConfigured, Tools
 from service.providers.base import Question, Refused, Route, Unreadable
 from service.store import accounts, generations
 from service.store.accounts import AccountKey
@@ -75,7 +76,7 @@ async def poll(tools: Tools, claimed: Scheduled) -> Finding | None:
             return None
         reading = Reading(status=Status.FAILED, failure=failure)
     except (NotSent, NoAnswer, Unreadable) as error:
-        await _ask_later(tools, claimed, str(error), None, provider_fails=True)
+        await _ask_later(tools, claimed, mask_of(tools, generation).text(str(error)), None, provider_fails=True)
         return None
     await tools.together(_answered, (generation.provider, generation.account))
     return await _observe(tools, generation, reading)
@@ -90,13 +91,13 @@ async def _asked(tools: Tools, generation: Generation, question: Question) -> Re
     """The answer, and where it tells no output, that of the second question. Raises what both may."""
     upstream, target, dialect = tools.upstream(generation), tools.target(generation), tools.dialect(generation)
     reply = await tools.transport.ask(question.ask(target, upstream.account), POLL_TIMEOUT_S)
-    first = question.read(without_key(reply, upstream.account), target)
+    first = question.read(reply, target)
     if dialect.follow is None or first.status is not Status.COMPLETED or first.outputs:
         return first
     await overdraw(tools, generation)
     reply = await tools.transport.look(dialect.follow.ask(target, upstream.account), POLL_TIMEOUT_S)
     try:
-        second = dialect.follow.read(without_key(reply, upstream.account), target)
+        second = dialect.follow.read(reply, target)
     except Unreadable:
         return first  # it is held for its outputs, and asked again
     except Refused as refused:

@@ -19,6 +19,7 @@ from service.core.reconcile import Verdict, reconcile
 from service.core.wire import SECOND
 from service.flow.announce import deliveries_for
 from service.flow.keep import keep
+from service.flow.masking import without_secrets
 from service.flow.schedule import Pace, schedule
 from service.flow.tools import NotConfigured, Tools
 from service.providers.base import Route
@@ -98,9 +99,11 @@ async def _settle(tools: Tools, seen: Sequence[Observation]) -> list[Finding]:
 async def settle_within(tools: Tools, tx: Tx, seen: Sequence[Observation]) -> Settled:
     """Settle as a part of a larger decision; when that is committed, `tell` what came of it."""
     within = [replace(observation, reading=bounded(observation.reading)) for observation in seen]
-    seen = [await keep(tools, tx, observation) for observation in within]
+    known = await generations.to_settle(tx, [observation.generation_id for observation in within])
+    masked = [without_secrets(tools, one, _about(known.get(one.generation_id))) for one in within]
+    seen = [await keep(tools, tx, observation) for observation in masked]
     batch = Settled(
-        known=await generations.to_settle(tx, [observation.generation_id for observation in seen]),
+        known=known,
         read_before=await observations.read_already(tx, [one.webhook_id for one in seen if one.webhook_id]),
     )
     for observation in seen:
@@ -123,6 +126,10 @@ def tell(tools: Tools, batch: Settled) -> list[Finding]:
     for event, generation in batch.announced:
         log.info("event_announced", generation_id=generation.id, event_id=event.id, type=event.type)
     return batch.findings
+
+
+def _about(known: Scheduled | None) -> Generation | None:
+    return None if known is None else known.generation
 
 
 async def _meet(tools: Tools, tx: Tx, batch: Settled, seen: Observation) -> None:

@@ -5,7 +5,7 @@ Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/st
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import hmac
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -64,3 +64,9 @@ def signed_headers(
         "webhook-timestamp": str(timestamp_s),
         "webhook-signature": " ".join(f"{version},{base64.b64encode(made).decode()}" for version, made in signatures),
     }
+
+
+def bare_secrets(secrets: Sequence[str], signed: Mapping[str, str]) -> list[str]:
+    """What an answer must not repeat where it is kept: the secrets, and the signatures that they made."""
+    signatures = [one.partition(",")[2] for one in signed["webhook-signature"].split(" ")]
+    return [*(secret.removeprefix(PREFIX).removeprefix(PRIVATE_PREFIX) for secret in secrets), *signatures]

@@ -21,7 +21,7 @@ from service.core.wire import SECOND, micros
 from service.flow.expire import nobody_told_us
 from service.flow.patience import patiently
 from service.flow.settle import settle_one
-from service.flow.tools import Tools, without_key
+from service.flow.tools import Tools
 from service.providers.base import Refused, Target
 from service.store import generations
 from service.transport import REPLY_MAX_BYTES, NoAnswer, NotSent, Reason, Streamed
@@ -113,7 +113,7 @@ async def _read(
         try:
             async with tools.transport.stream(call, route.answer_s, route.stream_idle_s) as reply:
                 if reply.http_status >= FIRST_REFUSAL or EVENT_STREAM not in reply.headers.get("content-type", ""):
-                    ending.whole = without_key(await _whole(reply), tools.upstream(generation).account)
+                    ending.whole = await _whole(reply)
                     return
                 ending.accepted = True
                 await send.send(None)
@@ -129,9 +129,8 @@ async def _hear(tools: Tools, generation: Generation, heard: _Heard, event: byte
     if event is None:
         await _observe(tools, generation, Reading(status=Status.SUBMITTED))
         return False
-    read, account = tools.dialect(generation).read_event, tools.upstream(generation).account
-    told = without_key(HttpReply(http_status=200, body=event), account).body
-    reading = read(told, heard.target) if read else None
+    read = tools.dialect(generation).read_event
+    reading = read(event, heard.target) if read else None
     nothing_begun = heard.last is None
     news = heard.news(reading) if reading else None
     if news is None:

@@ -19,6 +19,7 @@ from service.core.cadence import after_miss_s
 from service.core.failure import Failure, FailureCode, because
 from service.core.generation import Generation, Origin, Status, VerifiedBy
 from service.core.http import HttpCall, HttpReply
+from service.core.masking import masked_failure
 from service.core.observation import Observation, Reading
 from service.core.wire import SECOND, Micros, from_json, micros
 from service.flow import crowd
@@ -26,11 +27,12 @@ from service.flow.aside import aside
 from service.flow.bulk import shared_out
 from service.flow.expire import nobody_told_us
 from service.flow.fetch import fetch_inputs
+from service.flow.masking import mask_of
 from service.flow.order import LONGEST_DEADLINE_S
 from service.flow.patience import patiently
 from service.flow.settle import settle, settle_one
 from service.flow.stream import NOT_NOW, listen
-from service.flow.tools import NotConfigured, Tools, without_key
+from service.flow.tools import NotConfigured, Tools
 from service.providers.base import Order, Refused, Unreadable
 from service.providers.catalog import PROVIDERS
 from service.store import accounts, generations
@@ -155,7 +157,7 @@ async def _still_ours(tools: Tools, group: Group) -> None:
 
 async def _ask(tools: Tools, generation: Generation, call: HttpCall) -> HttpReply:
     reply = await tools.transport.submit(call, tools.route(generation).answer_s)
-    return _direct(without_key(reply, tools.upstream(generation).account))
+    return _direct(reply)
 
 
 def _direct(reply: HttpReply) -> HttpReply:
@@ -265,7 +267,8 @@ async def _try_again(tools: Tools, group: Group, failure: Failure) -> None:
 async def _return(tools: Tools, group: Group, wait_s: float, failure: Failure) -> int:
     """How many went back."""
     async with tools.store.transaction() as tx:
-        moment, kept = tools.now() + micros(wait_s), bounded_failure(failure)
+        moment = tools.now() + micros(wait_s)
+        kept = masked_failure(mask_of(tools, group[0].generation), bounded_failure(failure))
         returned = [
             await generations.return_to_pending(tx, known.generation.id, moment, kept, tries=known.submit_tries)
             for known in group
@@ -281,7 +284,8 @@ async def _return_unsent(tools: Tools, claimed: Sequence[Scheduled]) -> None:
 
 async def _outcome_unknown(tools: Tools, group: Group, because_of: str) -> None:
     """Never sent again. With a webhook to come we wait for it; with none, nobody will ever tell us more."""
-    log.warning("submission_unanswered", generation_id=group[0].generation.id, because=because_of)
+    mask = mask_of(tools, group[0].generation)
+    log.warning("submission_unanswered", generation_id=group[0].generation.id, because=mask.text(because_of))
     lost = [known.generation for known in group if not known.generation.webhook_expected]
     await patiently(tools, partial(settle, tools, [nobody_told_us(generation, tools.now()) for generation in lost]))
 

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from service.core.event import public
+from service.core.masking import masked_json
 from service.core.wire import from_json, rfc3339
+from service.flow.masking import mask_of
 from service.flow.tools import Tools
 from service.store import generations, webhook_lists
 from service.store import timeline as store
@@ -24,8 +26,13 @@ async def timeline(
         generation = (await generations.by_id(tx, generation_id)).generation
         page = await store.places(tx, generation_id, behind, limit)
         facts = await _facts(tx, page.items)
+    mask = mask_of(tools, generation)  # older releases kept more of what they were told
     entries = [
-        {"at": rfc3339(place.at), "what": KINDS[place.kind], "facts": facts[place.kind, place.id, place.number]}
+        {
+            "at": rfc3339(place.at),
+            "what": KINDS[place.kind],
+            "facts": masked_json(mask, facts[place.kind, place.id, place.number]),
+        }
         for place in page.items
     ]
     return {

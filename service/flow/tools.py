@@ -6,12 +6,10 @@ from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 import anyio
-from msgspec.structs import replace
 
 from service.core.admission import Budget
 from service.core.cadence import Cadence
 from service.core.generation import Asked
-from service.core.http import HttpReply
 from service.core.ids import ENTROPY_BYTES, make_id
 from service.core.wire import Micros
 from service.flow.batch import Batch
@@ -31,16 +29,6 @@ from service.transport import Transport
 T = TypeVar("T")
 R = TypeVar("R")
 Write: TypeAlias = Callable[["Tools", Sequence[T]], Awaitable[Sequence[R | Exception]]]
-
-SHORTEST_SECRET, HIDDEN = 8, b"********"
-
-
-def without_key(reply: HttpReply, account: Account) -> HttpReply:
-    """The reply with the account's key masked: some providers repeat it in their error, which is kept and shown."""
-    key = account.api_key.encode()
-    if len(key) < SHORTEST_SECRET or key not in reply.body:
-        return reply
-    return replace(reply, body=reply.body.replace(key, HIDDEN))
 
 
 class NotConfigured(Exception):

@@ -14,10 +14,12 @@ import structlog
 from service.core.event import public
 from service.core.generation import Generation, Status
 from service.core.ids import BEYOND, ENTROPY_BYTES, make_id
+from service.core.mask import Mask
 from service.core.media import UNKNOWN, media_type
 from service.core.wire import SECOND, Micros, read_rfc3339
 from service.flow.cancel import cancel
 from service.flow.fetch import fetch
+from service.flow.masking import mask_of
 from service.flow.order import Asked, order, order_bulk, stored
 from service.flow.poll import AskedLately, claim_one, poll
 from service.flow.timeline import BEGINNING, read_place, timeline
@@ -207,14 +209,14 @@ async def stream_output(call: Call) -> Response:
             raise Problem(416, "range_not_satisfiable", "the output has no such bytes", headers=size)
         if reply.http_status not in HANDED_OUT:
             raise Problem(502, "output_unavailable", f"the provider answered HTTP {reply.http_status} for this output")
-        headers = _passed_on(reply.headers) | NOT_TO_BE_RUN
+        headers = _passed_on(reply.headers, mask_of(call.tools, generation)) | NOT_TO_BE_RUN
         return Relayed(opened.pop_all(), reply.body, reply.http_status, headers)
 
 
-def _passed_on(told: Mapping[str, str]) -> dict[str, str]:
+def _passed_on(told: Mapping[str, str], mask: Mask) -> dict[str, str]:
     """Headers of an output as they may go on; what it is stands there in any case, so that nobody has to guess."""
-    headers = {name: told[name] for name in PASSED_ON if _may_stand(told.get(name))}
-    return headers | {"content-type": media_type(told.get("content-type")) or UNKNOWN}
+    headers = {name: mask.text(told[name]) for name in PASSED_ON if _may_stand(told.get(name))}
+    return headers | {"content-type": media_type(mask.text(told.get("content-type", ""))) or UNKNOWN}
 
 
 def _may_stand(value: str | None) -> bool:

@@ -1,14 +1,16 @@
-"""Stored webhooks: list, show. What proves who called is never shown."""
+"""Stored webhooks: list, show. What proves who called is never shown, nor any other secret, wherever it is repeated."""
 
 import base64
-import re
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
 
 from service.core.observation import Finding
 from service.core.wire import rfc3339
-from service.flow.receive import HIDDEN, shown_headers
+from service.flow.aside import aside
+from service.flow.masking import mask_about
+from service.flow.receive import shown_headers
 from service.store import observations, webhook_lists
 from service.store.generations import LAST, NEVER
 from service.store.observations import StoredWebhook
@@ -18,9 +20,6 @@ from service.web.endpoint import Call, Endpoint, json_response, page_response
 from service.web.errors import invalid
 from service.web.generations import moment
 from service.web.shapes import WebhookPage, WebhookShape, WebhooksQuery
-
-# Some providers repeat our callback URL in what they send; its token is what lets somebody call in their name.
-_TOKEN = re.compile(r"(/callbacks/\w+/)[\w.~-]+")
 
 
 async def list_page(call: Call) -> Response:
@@ -47,13 +46,15 @@ async def show(call: Call) -> Response:
     """One webhook with its headers and its body."""
     async with call.tools.store.reading() as tx:
         stored = await observations.webhook_by_id(tx, call.path("id"))
-    body = stored.webhook.body
+    raw = stored.webhook.body
+    mask = mask_about(call.tools, stored.provider, stored.account, stored.generation_id)
+    body = await aside(len(raw), partial(mask.octets, raw))
     try:
-        text, in_base64 = _TOKEN.sub(rf"\1{HIDDEN}", body.decode()), False
+        text, in_base64 = body.decode(), False
     except UnicodeDecodeError:
         text, in_base64 = base64.b64encode(body).decode(), True
-    shown = {"headers": shown_headers(stored.webhook), "body": text, "body_base64": in_base64}
-    return json_response(_shown(stored, len(body)) | shown)
+    headers = {mask.text(name): mask.text(value) for name, value in shown_headers(stored.webhook).items()}
+    return json_response(_shown(stored, len(raw)) | {"headers": headers, "body": text, "body_base64": in_base64})
 
 
 def _shown(stored: StoredWebhook | WebhookFacts, size: int) -> dict[str, Any]:

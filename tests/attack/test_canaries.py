@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from urllib.parse import quote
 
 import anyio
 import httpx
@@ -34,7 +35,7 @@ class World:
 
     def __init__(self):
         self.to_provider, self.to_subscriber = [], []
-        self.webhook_urls = {}
+        self.webhook_urls, self.signatures = {}, []
         self.ordered, self.told_again, self.crash_asked = anyio.Event(), anyio.Event(), anyio.Event()
 
     async def provider(self, request):
@@ -54,14 +55,21 @@ class World:
         if name == "crash":
             self.crash_asked.set()
             return Response(json.dumps({"id": "crash", "status": PLANTED["what crashes a worker"]}))
-        output = {"error": PLANTED["provider's words of a failure"], "error_code": "INPUT_VALIDATION_ERROR"}
+        given = [self.webhook_urls[name], PLANTED["webhook secret"], PLANTED["provider's key"]]
+        repeated = " ".join(
+            [*given, *(one.replace("/", "\\/") for one in given), *(quote(one, safe="") for one in given)]
+        )
+        words = PLANTED["provider's words of a failure"] + f": {repeated} ."
+        output = {"error": words, "error_code": "INPUT_VALIDATION_ERROR"}
         return Response(json.dumps({"id": f"el-{name}", "status": "error", "output": output}))
 
     async def subscriber(self, request):
         """Fails once, and says something about it."""
         self.to_subscriber.append(f"{dict(request.headers)} {(await request.body()).decode()}")
         if len(self.to_subscriber) == 1:
-            return Response(PLANTED["answer of a subscriber"], 500)
+            signature = request.headers["webhook-signature"]
+            self.signatures = [one.partition(",")[2] for one in signature.split(" ")]
+            return Response(f"{PLANTED['answer of a subscriber']} {signature}", 500)
         if len(self.to_subscriber) > 2:
             self.told_again.set()
         return Response(status_code=204)
@@ -196,6 +204,8 @@ async def lived(life, world, made):
     with anyio.fail_after(20):
         await world.told_again.wait()
         await world.crash_asked.wait()
+    for number, signature in enumerate(world.signatures):
+        made[f"signature {number}"] = (signature, {canaries.DELIVERIES})
     await looked_at(life, ids, subscriber)
 
 
@@ -213,6 +223,8 @@ async def called(life, world):
         "cookie": f"session={PLANTED['cookie of whoever passed a webhook on']}",
         "authorization": "",
     }
+    body["escaped"] = path.replace("/", "\\/") + quote(path, safe="")
+    right["x-repeated"] = path + " " + PLANTED["provider's key"]
     await life.ask("POST", path, json=forged, headers=guess)
     await life.ask("POST", path, json=forged, headers={"authorization": f"Bearer {guess['x-webhook-secret']}"})
     await life.ask("POST", path + "x", json=body, headers=right)

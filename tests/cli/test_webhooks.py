@@ -153,6 +153,15 @@ def test_signature_is_made_anew_and_what_says_nothing_or_too_much_is_dropped():
     assert conforms(read)
 
 
+def test_token_that_is_escaped_is_exported_by_nobody():
+    body = json.dumps({"exec_id": "a", "status": "succeeded", "output": "https://x.example/1.png"})
+    body = body[:-1] + r', "u": "https:\/\/a.example\/callbacks\/eachlabs\/gen_1.default~x-z_"}'
+    piece = exported(STORED | {"headers": {}, "body": body}, "flux-1-1-pro", NOW)
+
+    assert b"x-z_" not in piece.http
+    assert piece.http.endswith(rb"\/callbacks\/eachlabs\/********" + b'"}')
+
+
 def test_body_that_is_no_text_is_exported_byte_by_byte():
     content = b"\xff\xfe/callbacks/eachlabs/gen_1~abc\x00"
     stored = STORED | {"verified_by": "secret", "body": base64.b64encode(content).decode(), "body_base64": True}

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 import json
+from urllib.parse import quote
 
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -11,12 +12,14 @@ from service.core.cadence import RETRY_SCHEDULE_S
 from service.destinations import Destinations
 from service.flow import deliver
 from service.flow.order import stored
-from service.flow.sign import BadSecret, key_of, make_secret, signed_headers
+from service.flow.ping import ping
+from service.flow.sign import BadSecret, key_of, make_private_key, make_secret, signed_headers
 from service.store import deliveries, subscribers
 from service.store.subscribers import Subscriber
 from service.transport import Transport
 from tests.conftest import run_worker
 from tests.flow.conftest import SUCCEEDED
+from tests.peers import Peer, listening
 
 SECRET = make_secret(b"0123456789abcdef0123456789abcdef")
 BEYOND_CLOCKS = "Fri, 31 Dec 9999 23:59:59 +99999999999999"
@@ -146,6 +149,79 @@ async def test_a_wanted_wait_that_no_clock_can_tell_is_none(tools, clock, listen
     assert ("status: HTTP 503", 503) == (tried.error, tried.http_status)
     clock.advance(10)
     assert 1 == await run_worker(tools, "deliver")
+
+
+REPEATS = {
+    "plain": str,
+    "JSON": lambda text: text.replace("/", "\\/"),
+    "percent": lambda text: quote(text, safe=""),
+}
+
+
+@pytest.mark.parametrize("form", REPEATS.values(), ids=REPEATS.keys())
+async def test_an_answer_that_repeats_our_secrets_is_kept_without_them(tools, clock, listener, subscribed, form):
+    """Both secrets after a rotation, and the private key."""
+    old, private_key = make_secret(b"fedcba9876543210fedcba9876543210"), make_private_key(bytes(range(32)))
+    subscriber_id = await subscribed()
+    rotated = {"previous_secret": old, "previous_until": clock.at + 3_600_000_000, "private_key": private_key}
+    async with tools.store.transaction() as tx:
+        await subscribers.update(tx, replace(await subscribers.by_id(tx, subscriber_id), **rotated))
+    secrets = [SECRET, old, private_key]
+    told = "no " + " ".join(form(one) for one in secrets)
+    listener.answers.append((401, told.encode()))
+    event, _ = await ping(tools, subscriber_id)
+    await run_worker(tools, "deliver")
+
+    (tried,) = await attempts(tools, event.id)
+
+    assert tried.answer.startswith(f"no {form('whsec_')}********")
+    assert not [one for one in secrets if one[6:] in tried.answer or form(one[6:]) in tried.answer]
+
+
+async def test_an_answer_that_repeats_a_signature_is_kept_without_it(tools, listener, subscribed):
+    """Whoever reads it could pass the delivery on as ours for some minutes."""
+    subscriber_id = await subscribed()
+    listener.answers.append(_Repeating())
+    event, _ = await ping(tools, subscriber_id)
+
+    await run_worker(tools, "deliver")
+
+    (tried,) = await attempts(tools, event.id)
+    assert "not v1,********" == tried.answer
+
+
+async def test_an_answer_that_ends_within_a_secret_keeps_nothing_of_it(tools, listener, completed):
+    """Only its first 2 KiB are kept."""
+    bare = tools.callback_secret.removeprefix("whsec_")
+    padding = "x" * (tools.limits.answer_keep_bytes - 20)
+    listener.answers.append((500, f"{padding}{bare}".encode()))
+    generation_id = await completed(callback_url=f"{listener.url}/mine")
+
+    await run_worker(tools, "deliver")
+
+    (tried,) = await attempts(tools, generation_id)
+    assert f"{padding}********" == tried.answer
+
+
+async def test_what_went_wrong_is_told_without_what_came(tools, completed):
+    """Libraries quote it in their own words."""
+    signature = b"HTTP/1.1 20x the-secret-of-somebody\r\n\r\n"
+    async with listening(Peer(signature)) as url:
+        generation_id = await completed(callback_url=f"{url}/mine")
+        await run_worker(tools, "deliver")
+
+    (tried,) = await attempts(tools, generation_id)
+    assert "disconnected: what came is no whole answer" == tried.error
+
+
+class _Repeating:
+    """An answer that repeats the signature."""
+
+    async def __call__(self, scope, receive, send):
+        """As an ASGI application."""
+        signature = dict(scope["headers"])[b"webhook-signature"]
+        await send({"type": "http.response.start", "status": 401, "headers": []})
+        await send({"type": "http.response.body", "body": b"not " + signature})
 
 
 async def test_gone_disables_the_subscriber(tools, listener, subscribed, completed):

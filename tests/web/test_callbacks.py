@@ -1,8 +1,11 @@
+import base64
 import json
+from urllib.parse import quote
 
 import httpx
 import pytest
 
+from service.store import observations
 from tests.conftest import PUBLIC_URL, WEBHOOK_SECRET, run_worker
 
 SUCCEEDED = {
@@ -52,6 +55,38 @@ async def test_a_webhook_that_nobody_vouches_for_is_401_and_quarantined(client, 
     assert kept["quarantined_at"] is not None
     shown = (await client.get(f"/v1/webhooks/{kept['id']}")).json()
     assert ("********", SUCCEEDED) == (shown["headers"]["x-webhook-secret"], json.loads(shown["body"]))
+
+
+REPEATS = {
+    "plain": str,
+    "JSON": lambda text: text.replace("/", "\\/"),
+    "percent": lambda text: quote(text, safe=""),
+    "numbers": lambda text: "".join(f"\\u{ord(one):04x}" for one in text),
+}
+
+
+@pytest.mark.parametrize("form", REPEATS.values(), ids=REPEATS.keys())
+@pytest.mark.parametrize("rest", [b"", b"\xff\xfe"], ids=["text", "bytes"])
+async def test_a_webhook_is_shown_without_what_its_provider_was_given(tools, client, provider, path, form, rest):
+    """Its body, what of it is no text, and its headers; the bytes that are stored stay as they came."""
+    secrets = [path.rpartition("~")[2], WEBHOOK_SECRET, "key-of-eachlabs"]
+    said = " ".join(form(secret) for secret in secrets)
+    body = f'{{"callback": "{form(PUBLIC_URL + path)}", "more": "{said}"}}'.encode() + rest
+    headers = {"x-told": said, f"x-{form('key-of-eachlabs') if form is str else 'more'}": "1"}
+    await provider.post(path, content=body, headers=SECRET | headers)
+    (kept,) = (await client.get("/v1/webhooks")).json()["data"]
+
+    shown = (await client.get(f"/v1/webhooks/{kept['id']}")).json()
+
+    told = base64.b64decode(shown["body"]) if shown["body_base64"] else shown["body"].encode()
+    assert (bool(rest), len(body)) == (shown["body_base64"], shown["bytes"])
+    assert f'"callback": "{form(f"{PUBLIC_URL}/callbacks/eachlabs/")}********"'.encode() in told
+    assert told.endswith(b'"******** ******** ********"}' + rest)
+    assert "******** ******** ********" == shown["headers"]["x-told"]
+    everything = json.dumps(shown) + repr(told)
+    assert not [one for one in secrets if one in everything or json.dumps(form(one))[1:-1] in everything]
+    async with tools.store.reading() as tx:
+        assert body == (await observations.webhook_by_id(tx, kept["id"])).webhook.body
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,16 @@ async def test_what_an_output_is_goes_on_where_it_is_a_media_type(client, made, 
     assert (200, b"ab", content_type) == (told.status_code, told.content, told.headers["content-type"])
 
 
+async def test_headers_of_an_output_that_repeat_our_key_are_masked(client, made):
+    odd = b'etag: "key-of-eachlabs"\r\nlast-modified: key-of-eachlabs, then\r\ncontent-type: text/key-of-eachlabs\r\n'
+    async with listening(Peer(b"HTTP/1.1 200 OK\r\n" + odd + b"content-length: 2\r\n\r\nab")) as url:
+        told = await client.get(await made(f"{url}/1.png"))
+
+    assert ('"********"', "********, then", "text/********") == (
+        told.headers["etag"], told.headers["last-modified"], told.headers["content-type"],
+    )  # fmt: skip
+
+
 async def test_an_output_that_breaks_off_breaks_off_here_too(client, made, monkeypatch):
     """Who takes it must not think that it is whole; and it is no mistake of ours."""
     told = []
