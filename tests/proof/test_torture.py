@@ -39,6 +39,8 @@ WAYS, MOMENTS = ("fast", "plain"), ("before keep", "after keep before the answer
 # Places that no use of the service passes, each with its reason.
 NEVER = {
     "settle.set_aside": "only for a row that our own mistake keeps from being settled",
+    "expire._leave": "likewise, from being expired",
+    "submit._return_unsent": "only where the line dies between a claim's commit and its answer",
     "auth.make_key": "the command line's own process makes keys",
     "auth.rotate_key": "as make_key",
     "auth.revoke_key": "as make_key",

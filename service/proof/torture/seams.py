@@ -35,7 +35,6 @@ Wait: TypeAlias = tuple[str, str, float]  # module, name, value
 # Waits that only cost time, in seconds: what a dead process had claimed is taken over sooner, so races come oftener.
 SHORTER: tuple[Wait, ...] = (
     ("service.flow.poll", "LEASE_S", 4.0),
-    ("service.flow.cancel", "LEASE_S", 4.0),
     ("service.flow.expire", "LEASE_S", 4.0),
     ("service.flow.replay", "LEASE_S", 4.0),
     ("service.flow.prune", "EVERY", 1_000_000),  # microseconds
