@@ -281,8 +281,9 @@ def test_two_services_die_on_one_file_which_has_no_server_to_kill(reports):
 def test_a_process_stands_still_for_longer_than_every_lease(reports):
     (told,) = clean(reports, "stopped", "stopped")
 
-    stops = {"an order without webhooks is claimed": 1, "deliver._send before transport.deliver": 1}
-    assert (2, stops) == (told["stops"], told["stops_by_point"])
+    assert {"an order without webhooks is claimed", "deliver._send before transport.deliver"} == {
+        *told["stops_by_point"]
+    }
     assert told["given_up"] > 0
 
 

@@ -68,7 +68,12 @@ def test_what_nobody_submitted_is_excused_only_where_that_can_be(excuse, code):
     silent = JOB | {"webhooks": JOB["webhooks"] | {"answered_2xx": 0}}
     unsubmitted = GOOD | {"generations": [row], "jobs": [], "webhooks": {}, "events": [], "delivered": []}
 
+    refused = JOB | {"submits": 0, "refused": 1, "outcome": "failed", "webhooks": silent["webhooks"]}
+    later, never = ({"jobs": [refused | {"refused_with": {"http_status": status}}]} for status in (429, 402))
+
     assert at_rest(Accounts(**unsubmitted), frozenset({excuse})).clean
+    assert at_rest(Accounts(**(unsubmitted | later)), frozenset({excuse})).clean
+    assert {"generations_lost": 1} == at_rest(Accounts(**(unsubmitted | never)), frozenset({excuse})).counts
     assert {"generations_lost": 1} == at_rest(Accounts(**unsubmitted), NO_EXCUSE).counts
     assert {"generations_lost": 1} == at_rest(
         Accounts(**(unsubmitted | {"jobs": [silent]})), frozenset({excuse})

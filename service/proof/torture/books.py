@@ -18,6 +18,7 @@ Row = Mapping[str, Any]
 MOST_WORDS = 20
 OTHER = "other"
 TOO_LATE = ("expired", "deadline_passed")
+NOT_NOW = 429
 BROKEN = ("500", "502", "504")
 STREAMED = "sense"  # what breaks off before it has named anything cannot be asked about
 
@@ -154,16 +155,24 @@ def _trouble(order: Order, job: Row | None, row: Row, excuses: frozenset[Excuse]
     answered = job is not None and job["webhooks"]["answered_2xx"] > order.unread
     if status == wanted or (status == "canceled" and job is None):
         return None
-    unknown = (status, code) == UNKNOWN
+    unknown, unsubmitted = (status, code) == UNKNOWN, _is_unsubmitted(job)
     excused = {
         Excuse.DEATH: status == "expired" and ((unknown and not answered) or order.route == STREAMED),
-        Excuse.PAUSE: unknown and job is None,
-        Excuse.OUTAGE: (status, code) == TOO_LATE and job is None,
+        Excuse.PAUSE: unknown and unsubmitted,
+        Excuse.OUTAGE: (status, code) == TOO_LATE and unsubmitted,
     }
     if any(excused[excuse] for excuse in excuses):
         return None
     told = dict(job["webhooks"]["answers"]) if job else {}
     return f"truly {wanted}, the service says {status} ({code}); its webhooks were answered {told}"
+
+
+def _is_unsubmitted(job: Row | None) -> bool:
+    """Whether its provider was never asked, or was and said that it is not the moment."""
+    if job is None:
+        return True
+    refused_with = job["refused_with"] or {}
+    return job["submits"] == 0 and refused_with.get("http_status") == NOT_NOW
 
 
 def _webhooks(accounts: Accounts, found: Found) -> None:
