@@ -8,8 +8,9 @@ import math
 from typing import Any
 
 from service.core.http import HttpReply
-from service.core.wire import LAST_MOMENT, SECOND, Micros, since_1970
+from service.core.wire import SECOND, Micros, since_1970
 
+LAST: Micros = 9_999_999_999 * SECOND  # in 2286; what is later was written in other units, or by mistake
 MAX_WAIT_S = 86_400.0  # nobody means that we should wait for more than a day
 MAX_DATE_CHARACTERS = 64  # the longest form has 33: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7
 
@@ -34,7 +35,7 @@ def duration(value: Any) -> float | None:
 def moment(value: Any) -> Micros | None:
     """A moment told in seconds since 1970; None for one that lies beyond what we can mean."""
     found = number(value)
-    return int(found) * SECOND if found is not None and 0 < found <= LAST_MOMENT // SECOND else None
+    return int(found) * SECOND if found is not None and 0 < found <= LAST // SECOND else None
 
 
 def http_date(text: str | None) -> Micros | None:
@@ -45,7 +46,7 @@ def http_date(text: str | None) -> Micros | None:
         found = since_1970(parsedate_to_datetime(text))
     except (ValueError, TypeError, LookupError, ArithmeticError):  # whichever of them its parts run into
         return None
-    return min(max(found, 0), LAST_MOMENT)
+    return min(max(found, 0), LAST)
 
 
 def retry_after_s(reply: HttpReply) -> float | None:

@@ -14,7 +14,7 @@ SECOND: Micros = 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = EPOCH.replace(tzinfo=None)
 FIRST_OF_ALL, LAST_OF_ALL = "0001-01-01T00:00:00", "9999-12-31T23:59:59"
-LAST_MOMENT: Micros = 9_999_999_999 * SECOND  # in 2286; what is later was written in other units, or by mistake
+LAST_MOMENT: Micros = 253_402_300_800 * SECOND - 1  # of the year 9999: what is later can be written nowhere
 
 
 def micros(seconds: float) -> Micros:
@@ -45,10 +45,10 @@ def since_1970(when: datetime) -> Micros:
 
 
 def read_rfc3339(text: str) -> Micros:
-    """The moment a client wrote. Raises ValueError, also for one before 1970 or after 2286."""
+    """The moment a client wrote. Raises ValueError, also for one before 1970 or after 9999."""
     moment = since_1970(datetime.fromisoformat(text))
     if not 0 <= moment <= LAST_MOMENT:
-        raise ValueError("the moment lies before 1970 or after 2286")
+        raise ValueError("the moment lies before 1970 or after 9999")
     return moment
 
 

@@ -17,7 +17,7 @@ from service.flow.tools import Tools, Upstream
 from service.providers.base import Route, route_of
 from service.providers.catalog import PROVIDERS
 from service.providers.limits import refusal
-from service.store import generations
+from service.store import generations, idempotency
 from service.store.base import Missing, Overtaken
 from service.store.generations import Schedule, Scheduled
 
@@ -112,7 +112,7 @@ async def _stored(
     try:
         async with tools.store.transaction() as tx:
             if key is not None:
-                await generations.remember_order(tx, asked.owner, key, digest, first.id, first.created_at)
+                await idempotency.remember_order(tx, asked.owner, key, digest, first.id, first.created_at)
             for known, text in zip(made, texts, strict=True):
                 await generations.insert(tx, known, text)
     except Overtaken:
@@ -123,7 +123,7 @@ async def _stored(
 
 async def _same_order(tools: Tools, asked: Asked, digest: str) -> list[Generation]:
     async with tools.store.glance() as tx:
-        known_digest, generation_id = await generations.remembered_order(tx, asked.owner, asked.idempotency_key or "")
+        known_digest, generation_id = await idempotency.remembered_order(tx, asked.owner, asked.idempotency_key or "")
         if digest != known_digest:
             raise KeyReused
         first = await generations.by_id(tx, generation_id)

@@ -25,6 +25,7 @@ from service.core.wire import SECOND, Micros, from_json, micros
 from service.flow import crowd
 from service.flow.aside import aside
 from service.flow.bulk import shared_out
+from service.flow.direct import direct
 from service.flow.expire import nobody_told_us
 from service.flow.fetch import fetch_inputs
 from service.flow.masking import mask_of
@@ -51,7 +52,7 @@ TRUST_S = LONGEST_DEADLINE_S + LONGEST_ANSWER_S
 RETRY_EVERY_S = 2.0
 STALE: Micros = 20 * SECOND  # since a claim: much less than what it is given up after
 INPUT_PATIENCE: Micros = 120 * SECOND  # from the order on, for an input that cannot be fetched just now
-GATEWAY_TIMEOUT, FIRST_SERVER_ERROR = 504, 500
+GATEWAY_TIMEOUT = 504
 
 
 class _InputLater(Exception):
@@ -142,7 +143,7 @@ async def _send(tools: Tools, group: Group) -> Sequence[Reading | Refused] | Non
     if not call.streamed:
         return [dialect.read_submitted(await _ask(tools, first, call), target)]
     whole = await listen(tools, first, call)
-    return None if whole is None else [dialect.read_submitted(_direct(whole), target)]
+    return None if whole is None else [dialect.read_submitted(direct(whole), target)]
 
 
 async def _still_ours(tools: Tools, group: Group) -> None:
@@ -157,21 +158,7 @@ async def _still_ours(tools: Tools, group: Group) -> None:
 
 async def _ask(tools: Tools, generation: Generation, call: HttpCall) -> HttpReply:
     reply = await tools.transport.submit(call, tools.route(generation).answer_s)
-    return _direct(reply)
-
-
-def _direct(reply: HttpReply) -> HttpReply:
-    """The provider's own answer. Raises Unreadable for one of something in between: the outcome is unknown."""
-    if reply.http_status >= FIRST_SERVER_ERROR and not _is_json(reply.body):
-        raise Unreadable(f"HTTP {reply.http_status} from something in between")
-    return reply
-
-
-def _is_json(body: bytes) -> bool:
-    try:
-        return isinstance(from_json(body), dict)
-    except ValueError:
-        return False
+    return direct(reply)
 
 
 async def _order(tools: Tools, known: Scheduled) -> tuple[Order, int]:

@@ -11,7 +11,7 @@ import structlog
 from service.core.failure import Failure
 from service.core.generation import Asked, Cost, Generation, Held, Origin, Output, Status, VerifiedBy
 from service.core.wire import Micros, from_json, to_json
-from service.store.base import Missing, Overtaken, Row, Tx, one
+from service.store.base import Overtaken, Row, Tx, one
 from service.store.pages import Loading, Page, of_rows
 from service.store.sql import load
 
@@ -282,21 +282,3 @@ async def hinted(tx: Tx, ids: Sequence[str], now: Micros, again: Micros) -> None
 async def poll_later(tx: Tx, claimed: Scheduled, poll_at: Micros | None) -> None:
     """The question was not answered; ask again at `poll_at`, or never."""
     await tx.fetch(SQL["poll_later"], id=claimed.generation.id, poll_at=poll_at, lease_until=claimed.schedule.poll_at)
-
-
-async def remember_order(tx: Tx, owner: str, key: str, digest: str, generation_id: str, now: Micros) -> None:
-    """Bind an idempotency key to its order. Raises Overtaken when another request bound it at the same moment."""
-    rows = await tx.fetch(
-        SQL["insert_idempotency_key"],
-        owner=owner, idempotency_key=key, digest=digest, generation_id=generation_id, created_at=now,
-    )  # fmt: skip
-    if not rows:
-        raise Overtaken(f"the idempotency key {key!r} was bound by another request")
-
-
-async def remembered_order(tx: Tx, owner: str, key: str) -> tuple[str, str]:
-    """(digest of the order, generation id) bound to an idempotency key. Raises Missing."""
-    rows = await tx.fetch(SQL["idempotent_order"], owner=owner, idempotency_key=key)
-    if not rows:
-        raise Missing(f"no order has the idempotency key {key!r}")
-    return rows[0]["digest"], rows[0]["generation_id"]

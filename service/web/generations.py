@@ -159,7 +159,7 @@ def moment(name: str, text: str | None, otherwise: Micros) -> Micros:
     try:
         return read_rfc3339(text)
     except ValueError as error:
-        raise invalid(name, "must be a moment between 1970 and 2286, such as 2026-11-20T12:00:00Z") from error
+        raise invalid(name, "must be a moment between 1970 and 9999, such as 2026-11-20T12:00:00Z") from error
 
 
 async def show_timeline(call: Call) -> Response:

@@ -29,6 +29,10 @@ Metadata = Annotated[
     ),
 ]
 Cursor = Annotated[str, Meta(description="the `next` of an earlier page")]
+Entry = Annotated[
+    str,
+    Meta(description="as Cursor", extra_json_schema={"pattern": r"^([0-9]{1,18}\.){3}[A-Za-z0-9_]{1,64}$"}),
+]
 Position = Annotated[
     str,
     Meta(description="as Cursor, or the id of an event in a stream", extra_json_schema={"pattern": "^[0-9]{1,18}$"}),
@@ -265,7 +269,7 @@ class TimelineEntry(Struct):
 class TimelineQuery(Struct, forbid_unknown_fields=True):
     """In the order of what happened; `after` is the cursor of the page before."""
 
-    after: Cursor | None = None
+    after: Entry | None = None
     limit: Limit = 200
 
 

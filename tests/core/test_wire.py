@@ -71,16 +71,16 @@ def test_moment_beyond_every_calendar_is_written_as_its_first_or_last_second(mom
         "0001-01-01T00:00:00+23:59",
         "1969-12-31T23:59:59.999999Z",
         "1970-01-01T00:00:00+00:01",
-        "2286-11-20T17:46:39.000001Z",
+        "9999-12-31T23:59:59.999999-00:01",
         "9999-12-31T23:59:59-23:59",
     ],
 )
 def test_moment_that_nobody_can_mean_is_a_value_error(text):
-    with pytest.raises(ValueError, match="before 1970 or after 2286"):
+    with pytest.raises(ValueError, match="before 1970 or after 9999"):
         read_rfc3339(text)
 
 
-@pytest.mark.parametrize("text", ["1970-01-01T00:00:00Z", "2286-11-20T17:46:39Z"])
+@pytest.mark.parametrize("text", ["1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
 def test_first_and_last_moment_are_moments(text):
     assert text.replace("Z", ".000Z") == rfc3339(read_rfc3339(text))
 

@@ -8,7 +8,7 @@ import pytest
 from service.core.admission import Budget
 from service.core.failure import FailureCode, because
 from service.core.generation import Asked, Generation, Status
-from service.store import accounts, generations
+from service.store import accounts, generations, idempotency
 from service.store.base import Missing, Overtaken
 from service.store.generations import Listing, Schedule, Scheduled
 from tests.store.examples import FAILURE, FULL, SECOND, T0, generation, keep, scheduled, stored
@@ -367,21 +367,21 @@ async def test_settled_answer_is_not_undone_by_a_late_miss(database):
 
 async def test_idempotency_key_is_bound_once(database):
     async with database.transaction() as tx:
-        await generations.remember_order(tx, "key_a", "k", "digest-1", "gen_1", T0)
+        await idempotency.remember_order(tx, "key_a", "k", "digest-1", "gen_1", T0)
     with pytest.raises(Overtaken, match="'k'"):
         async with database.transaction() as tx:
-            await generations.remember_order(tx, "key_a", "k", "digest-2", "gen_2", T0)
+            await idempotency.remember_order(tx, "key_a", "k", "digest-2", "gen_2", T0)
     async with database.reading() as tx:
-        assert ("digest-1", "gen_1") == await generations.remembered_order(tx, "key_a", "k")
+        assert ("digest-1", "gen_1") == await idempotency.remembered_order(tx, "key_a", "k")
 
 
 async def test_idempotency_keys_of_others_do_not_concern(database):
     async with database.transaction() as tx:
-        await generations.remember_order(tx, "key_a", "k", "digest-1", "gen_1", T0)
-        await generations.remember_order(tx, "key_b", "k", "digest-2", "gen_2", T0)
-        assert ("digest-2", "gen_2") == await generations.remembered_order(tx, "key_b", "k")
+        await idempotency.remember_order(tx, "key_a", "k", "digest-1", "gen_1", T0)
+        await idempotency.remember_order(tx, "key_b", "k", "digest-2", "gen_2", T0)
+        assert ("digest-2", "gen_2") == await idempotency.remembered_order(tx, "key_b", "k")
         with pytest.raises(Missing, match="no order has the idempotency key 'k'"):
-            await generations.remembered_order(tx, "key_c", "k")
+            await idempotency.remembered_order(tx, "key_c", "k")
 
 
 async def test_of_many_who_bind_a_key_at_once_one_does(database):
@@ -390,7 +390,7 @@ async def test_of_many_who_bind_a_key_at_once_one_does(database):
     async def bind(number):
         try:
             async with database.transaction() as tx:
-                await generations.remember_order(tx, "key_a", "k", "digest", f"gen_{number}", T0)
+                await idempotency.remember_order(tx, "key_a", "k", "digest", f"gen_{number}", T0)
             bound.append(f"gen_{number}")
         except Overtaken:
             pass
@@ -399,7 +399,7 @@ async def test_of_many_who_bind_a_key_at_once_one_does(database):
         for number in range(8):
             group.start_soon(bind, number)
     async with database.reading() as tx:
-        assert [("digest", bound[0])] == [await generations.remembered_order(tx, "key_a", "k")]
+        assert [("digest", bound[0])] == [await idempotency.remembered_order(tx, "key_a", "k")]
     assert 1 == len(bound)
 
 

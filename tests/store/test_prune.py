@@ -7,7 +7,7 @@ from service.core.http import InboundWebhook
 from service.core.ids import ENTROPY_BYTES, make_id
 from service.core.observation import Finding, Observation, Reading
 from service.core.wire import to_json
-from service.store import deliveries, generations, metrics, observations, outputs, prune
+from service.store import deliveries, generations, idempotency, metrics, observations, outputs, prune
 from service.store.deliveries import Attempt
 from service.store.observations import StoredWebhook
 from service.store.outputs import KeptOutput
@@ -180,7 +180,7 @@ async def test_what_belongs_to_an_event_goes_before_it_and_attempts_still_count(
 
 async def bound(database, key, generation_id, at=T0):
     async with database.transaction() as tx:
-        await generations.remember_order(tx, "key_1", key, "digest", generation_id, at)
+        await idempotency.remember_order(tx, "key_1", key, "digest", generation_id, at)
 
 
 async def test_idempotency_keys_outlive_what_is_open(database):
@@ -201,8 +201,8 @@ async def test_idempotency_keys_outlive_what_is_open(database):
     assert [3, 1, 0] == [await delete(database, "idempotency_keys", 3, **bounds("")) for _ in range(3)]
     async with database.reading() as tx:
         for name in ("open", "first"):
-            assert ("digest", f"gen_{name}") == await generations.remembered_order(tx, "key_1", name)
-        assert ("digest", "gen_closed") == await generations.remembered_order(tx, "key_1", "young")
+            assert ("digest", f"gen_{name}") == await idempotency.remembered_order(tx, "key_1", name)
+        assert ("digest", "gen_closed") == await idempotency.remembered_order(tx, "key_1", "young")
 
 
 def generation(number, **changed):

@@ -70,7 +70,7 @@ async def test_a_replay_is_started_watched_and_ends(client, tools, clock, comple
     assert before == (await client.get("/v1/events")).json()
 
 
-@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "1969-12-31", "2287-01-01"])
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "1969-12-31"])
 @pytest.mark.parametrize("name", ["since", "until"])
 async def test_a_moment_that_nobody_can_mean_is_refused_wherever_one_is_told(client, name, text):
     made = await client.post("/v1/subscribers", json={"url": "https://127.0.0.1/hook"})
@@ -85,7 +85,7 @@ async def test_a_moment_that_nobody_can_mean_is_refused_wherever_one_is_told(cli
 
     assert {422} == {answer.status_code for answer in answers.values()}
     assert all(
-        "must be a moment between 1970 and 2286" in answer.json()["errors"][0]["detail"] for answer in answers.values()
+        "must be a moment between 1970 and 9999" in answer.json()["errors"][0]["detail"] for answer in answers.values()
     )
     assert [] == (await client.get("/v1/replays")).json()["data"]
 
