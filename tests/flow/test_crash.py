@@ -138,7 +138,7 @@ async def lived(store, clock, transport, world, dies_at):
     return False
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(240)  # it plays the whole story once for every point
 async def test_death_at_any_point_loses_and_doubles_nothing(store, clock, transport, upstream, listener):
     """Each point in turn: afterwards one closing event, one delivery that arrived, one submission."""
     dies_at, died = 0, True

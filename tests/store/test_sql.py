@@ -15,7 +15,8 @@ from tests.postgres import fresh_database
 NOUNS = sorted(path.stem for path in (ROOT / "service/store/sql").glob("*.sql"))
 QUERIES = [(noun, query) for noun in NOUNS for query in load(noun).values()]
 WHOLE = {
-    "after", "again", "answer_by", "at", "attempt_at", "attempts", "believed", "clock_at", "closed_at", "count",
+    "after", "again",
+    "answer_by", "at", "attempt_at", "attempts", "believed", "claimed_at", "clock_at", "closed_at", "count",
     "counted", "created_at", "deadline_at", "delivered_at", "disabled_at", "done", "dry_run", "due_at", "ended",
     "expires_at", "finished_at", "first", "given_up_at", "grace_until", "http_status", "keep", "kind", "last", "late",
     "lease_until", "limit", "max_in_flight", "misses", "now", "number", "open_until", "paused_at", "poll_at",
