@@ -89,9 +89,13 @@ def read_failure(http_status: int | None, body: bytes, origin: str) -> Failure:
 
 
 def _said(body: Mapping[str, Any], retry_after: float | None = None) -> Said:
-    """`{"message", "error_code", "details"}`, `{"error": {"message", "type", "code", "param"}}`, `{"error": text}`."""
+    """`{"message", "error_code", "details"}`, `{"error": {"message", "type", "code", "param"}}`, `{"error": text}`.
+
+    No page shows a failed task, so an error object may name its code as either does.
+    """
     error, details, sentence = part(body, "error"), part(body, "details"), text(body.get("error"))
-    code = text(body.get("error_code")) or identifier(error.get("code")) or (sentence if sentence in CODES else None)
+    named = text(body.get("error_code")) or text(error.get("error_code")) or identifier(error.get("code"))
+    code = named or (sentence if sentence in CODES else None)
     message = text(error.get("message")) or sentence or text(body.get("message"))
     return Said(
         message=message or code,
