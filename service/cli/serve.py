@@ -120,7 +120,7 @@ async def _run(
 
 
 def _front_door(desk: Desk) -> Any:
-    """What bounds each connection; where there is no httptools, uvicorn's own.
+    """The bounds of each connection; where there is no httptools, uvicorn's own.
 
     Webhooks go the fast way where this uvicorn was tested with it.
     """

@@ -1,4 +1,4 @@
-"""What JSON text would unfold into, found out in one pass, in time and memory that grow with its length alone."""
+"""The shape that JSON text would unfold into, in one pass, in time and memory that grow with its length alone."""
 
 import re
 

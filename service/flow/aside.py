@@ -11,7 +11,7 @@ MUCH_BYTES = 256 * 1024  # takes about a millisecond to encode or decode
 
 
 async def aside(size: int, work: Callable[[], T]) -> T:
-    """What the work gives; in a thread where it is about much."""
+    """Do the work and give its result; in a thread where it is about much."""
     if size <= MUCH_BYTES:
         return work()
     return await anyio.to_thread.run_sync(work)

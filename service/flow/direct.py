@@ -1,4 +1,4 @@
-"""Whether an answer is the provider's own, or of something in between that gave up: then nobody knows the outcome."""
+"""Tells a provider's own answer from one of something in between that gave up: then nobody knows the outcome."""
 
 from service.core.http import HttpReply
 from service.core.wire import from_json

@@ -55,7 +55,7 @@ async def expire(tools: Tools, overdue: Sequence[Generation]) -> None:
 
 
 async def fail(tools: Tools, overdue: Sequence[Generation], _because: Exception) -> None:
-    """What broke for all of them is tried with each alone."""
+    """Try each alone, after all of them together broke."""
     for generation in overdue:
         try:
             await expire(tools, [generation])
@@ -72,7 +72,7 @@ async def _leave(tools: Tools, generation: Generation, error: Exception) -> None
 
 
 async def _waited_for(tools: Tools, tx: Tx, key: accounts.AccountKey, now: Micros) -> str:
-    """What an order with this account waits for, in words that say what would help."""
+    """The reason for which an order with this account waits, in words that say what would help."""
     name = f"the account {key[1]!r} of {key[0]}"
     upstream = tools.upstreams.get(key)
     if upstream is None:

@@ -16,7 +16,7 @@ GRACE: Micros = 120 * SECOND  # beyond a deadline, for the last question to be a
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """What decides how often we ask: the operator's cadence, the provider's page, what was learned, and a die.
+    """All that decides how often we ask: the operator's cadence, the provider's page, what was learned, and a die.
 
     `crowded`: orders wait for the places of this account, any of which an answer may free.
     A route that this version does not have cannot be asked.

@@ -113,7 +113,7 @@ async def settle_within(tools: Tools, tx: Tx, seen: Sequence[Observation]) -> Se
 
 
 def tell(tools: Tools, batch: Settled) -> list[Finding]:
-    """What each observation turned out to be; those are woken whom it concerns."""
+    """Give the finding of each observation, and wake those whom it concerns."""
     tools.waiters.wake(one.generation.id for one in batch.changed.values() if one.generation.ended)
     tools.store.ring("settled")
     now = tools.now()

@@ -147,7 +147,7 @@ async def _send(tools: Tools, group: Group) -> Sequence[Reading | Refused] | Non
 
 
 async def _still_ours(tools: Tools, group: Group) -> None:
-    """Whoever stood still since the claim looks at the rows once more: the clock may have spoken. Raises _Withdrawn."""
+    """Look at the rows once more after standing still since the claim: the clock may have spoken. Raises _Withdrawn."""
     looked_at = group[0].generation.submitted_at or 0
     while tools.now() - looked_at > STALE:
         looked_at = tools.now()

@@ -41,7 +41,7 @@ async def save_ledger(tx: Tx, ledger: Ledger) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submissions:
-    """What was claimed, and which accounts have an order that waits and no place for it; the rest have room."""
+    """The claimed orders, and the accounts that have an order waiting and no place for it; the rest have room."""
 
     claimed: Sequence[Scheduled]
     crowded: frozenset[AccountKey]
@@ -98,7 +98,7 @@ async def claim_submissions(
 
 
 async def never_asked_about(tx: Tx, key: AccountKey) -> list[Unasked]:
-    """What is in flight with this account and waits for its first question."""
+    """The generations in flight with this account that wait for their first question."""
     rows = await tx.fetch(SQL["never_asked_about"], provider=key[0], account=key[1], now=await tx.now())
     return [Unasked(**row) for row in rows]
 

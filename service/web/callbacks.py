@@ -41,7 +41,7 @@ class _Challenge(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Addressee(msgspec.Struct, frozen=True):
-    """Whose webhook it is, by its token."""
+    """The generation that a webhook is about, by its token."""
 
     provider: str
     generation_id: str
@@ -83,7 +83,7 @@ class Desk:
         return self._tools.limits.webhook_max_bytes
 
     def addressee(self, provider: str, token: str) -> Addressee:
-        """Whose webhooks come to this address, which is known before any body is waited for. Raises UnknownToken."""
+        """The generation of this address, which is known before any body is waited for. Raises UnknownToken."""
         if provider not in PROVIDERS:
             raise UnknownToken
         return Addressee(provider, *self._tools.callbacks.open(provider, token))

@@ -92,7 +92,7 @@ class Endpoint:
 
 
 def address_of(request: Request) -> str:
-    """Who calls; a trusted proxy says so of others."""
+    """The caller's address; a trusted proxy says so of others."""
     return request.client.host if request.client else ""
 
 

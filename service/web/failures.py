@@ -67,7 +67,7 @@ class Failures:
 
 
 def host_of(address: str) -> str:
-    """Who is counted as one: an IPv4 address, also where it comes as a mapped one, or a network of IPv6."""
+    """The unit that is counted: an IPv4 address, also where it comes as a mapped one, or a network of IPv6."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

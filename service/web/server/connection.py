@@ -285,7 +285,7 @@ class Connection(asyncio.Protocol):
             self.places.move(self, standing)
 
     def _keep(self, data: bytes) -> None:
-        """What is kept here counts towards what all connections may hold; where that is too much, it is refused."""
+        """Count the kept bytes towards what all connections may hold; where that is too much, refuse."""
         self._data = data
         if len(data) == self._counted:
             return

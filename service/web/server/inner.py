@@ -42,7 +42,7 @@ class Inner:
             CURRENT.reset(token)
 
     def pause(self) -> None:
-        """What is written is not taken at once."""
+        """The peer does not take at once what is written."""
         for protocol in self.protocols:
             protocol.pause_writing()
 

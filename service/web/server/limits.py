@@ -1,4 +1,4 @@
-"""What a connection may cost us, in bytes and in seconds. Every bound holds on both ways in."""
+"""Bounds on what a connection may cost us, in bytes and in seconds. Every bound holds on both ways in."""
 
 from service.web.errors import CLOSES, Problem
 

@@ -14,7 +14,7 @@ from service.web.server import limits
 
 
 class Standing(IntEnum):
-    """What a connection does, in the order in which connections make room."""
+    """The states of a connection, in the order in which connections make room."""
 
     IDLE = 0  # kept open between two requests
     WAITING = 1  # for the rest of a head or of a body

@@ -7,7 +7,7 @@ TESTED = f"{FIRST[0]}.{FIRST[1]} to {LAST[0]}.{LAST[1]}"
 
 
 def is_tested(version: str = uvicorn.__version__) -> bool:
-    """Whether this version is between them."""
+    """True for a version between them."""
     try:
         major, minor = (int(part) for part in version.split(".")[:2])
     except ValueError:
