@@ -5,6 +5,7 @@ Each case is run for function only, all of them at once, because they mostly wai
 
 import ast
 from collections import Counter
+from importlib import import_module
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ import pytest
 
 from service.cli.main import main
 from service.proof.bench.place import Place
+from service.proof.torture import outage, seams, silent, stopped
 from service.proof.torture.books import COUNTS, Found
 from service.proof.torture.faults import Faults, Unavailable
 from service.proof.torture.kills import Result
@@ -375,3 +377,11 @@ def test_interrupted_it_ends_its_processes(tmp_path):
     assert 1 == process.returncode
     assert "every process of it has ended" in rest
     assert [] == [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("wait", [wait for case in (seams, silent, stopped, outage) for wait in case.SHORTER], ids=str)
+def test_every_wait_that_is_shortened_is_there_and_longer(wait):
+    """A name that the service has no more would keep the case that shortens it from beginning."""
+    module, name, shorter = wait
+
+    assert shorter < getattr(import_module(module), name)
