@@ -57,7 +57,7 @@ def test_the_table_of_the_machine_is_total():
 def test_catalog_modules_and_fixtures_agree():
     rooms = {path.name for path in (ROOT / "service/providers").iterdir() if path.is_dir()} - {"__pycache__"}
     modules = {path.stem for path in (ROOT / "service/providers").glob("*.py")} | rooms
-    shared = {"__init__", "base", "catalog", "explain", "forms", "limits", "shapes", "show", "signing"}
+    shared = {"__init__", "base", "catalog", "explain", "forms", "limits", "requested", "shapes", "show", "signing"}
     folders = {path.name for path in FIXTURES.iterdir() if path.is_dir()}
 
     assert set(PROVIDERS) == modules - shared

@@ -29,6 +29,7 @@ class Failure(TypedDict):
     retry_after_s: float | None
     suggestion: str | None
     alternatives: list[str] | None
+    details: dict[str, Any] | None
     origin: str | None
 
 
@@ -53,8 +54,10 @@ class Generation(TypedDict):
     progress: float | None
     queue_position: int | None
     outputs: list[Output]
+    outputs_requested: int | None
     failure: Failure | None
     cost: Cost | None
+    provider_details: dict[str, Any] | None
     metadata: dict[str, Any]
     learned_from: str | None
     verified_by: str | None

@@ -9,8 +9,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from service.core.failure import Failure
-from service.core.generation import Cost, Output
-from service.core.media import media_type, output_objection
+from service.core.generation import Cost, Output, in_words
+from service.core.media import is_inline, media_type, output_objection, read_data_uri
 from service.core.observation import Reading
 from service.core.wire import canonical_json
 
@@ -39,11 +39,12 @@ def bounded(reading: Reading) -> Reading:
     An id or a URL that is cut leads nowhere, so one that is too long is not known at all; a text is cut.
     """
     outputs, dropped = _outputs(reading.outputs)
+    outputs, kept_as_told = _legible(outputs)
     external_id = reading.external_id
     if external_id is not None and len(external_id) > MAX_WORD_CHARACTERS:
         external_id = None
         dropped.append(f"an id of {len(reading.external_id or '')} characters was dropped")
-    notes = [*dropped, *reading.notes][:MAX_NOTES]
+    notes = [*dropped, *kept_as_told, *reading.notes][:MAX_NOTES]
     return replace(
         reading,
         provider_status=_word(reading.provider_status),
@@ -80,6 +81,23 @@ def _outputs(given: tuple[Output, ...]) -> tuple[tuple[Output, ...], list[str]]:
         dropped.append(f"{len(fitting) - MAX_OUTPUTS} outputs beyond the first {MAX_OUTPUTS} were dropped")
     kept = (replace(output, content_type=media_type(output.content_type)) for output in fitting[:MAX_OUTPUTS])
     return tuple(kept), dropped
+
+
+def _legible(given: tuple[Output, ...]) -> tuple[tuple[Output, ...], list[str]]:
+    """A data URI that is none is an output in words: what it says, as it says it. One that holds nothing is none."""
+    if not any(is_inline(output.url) for output in given):
+        return given, []
+    outputs, notes = [], []
+    for number, output in enumerate(given):
+        found = read_data_uri(output.url) if is_inline(output.url) else None
+        if found is not None and not found.content:
+            notes.append(f"output {number} was dropped: it is empty")
+            continue
+        odd = found is None and is_inline(output.url)
+        if odd:
+            notes.append(f"output {number} is no data URI: it is kept as it was told")
+        outputs.append(in_words(output.url) if odd else output)
+    return tuple(outputs), notes
 
 
 def _cost(cost: Cost | None) -> Cost | None:

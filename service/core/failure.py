@@ -1,9 +1,13 @@
 """Why a generation failed: our word, whose fault it is, and the provider's own words beside it."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
+
+from service.core.details import merged
 
 
 class Fault(StrEnum):
@@ -70,7 +74,10 @@ VAGUE = frozenset({FailureCode.PROVIDER_ERROR, FailureCode.UNKNOWN})
 
 
 class Failure(Struct, frozen=True, kw_only=True):
-    """One failure in full. An absent fact is None, never guessed; `origin` is the channel that told us."""
+    """One failure in full. An absent fact is None, never guessed; `origin` is the channel that told us.
+
+    `details`: what else the provider said about it, as it said it.
+    """
 
     code: FailureCode
     fault: Fault
@@ -84,11 +91,12 @@ class Failure(Struct, frozen=True, kw_only=True):
     retry_after_s: float | None = None
     suggestion: str | None = None
     alternatives: tuple[str, ...] | None = None
+    details: Mapping[str, Any] | None = None
     origin: str | None = None
 
     def filled_from(self, other: "Failure") -> "Failure":
         """The failure with what it lacks taken from another account of the same failure."""
-        better = other if self.code in VAGUE and other.code not in VAGUE else self
+        better = other if _precision(other) > _precision(self) else self
         return replace(
             self,
             code=better.code,
@@ -101,7 +109,15 @@ class Failure(Struct, frozen=True, kw_only=True):
             trace_id=self.trace_id or other.trace_id,
             suggestion=self.suggestion or other.suggestion,
             alternatives=self.alternatives or other.alternatives,
+            details=merged(other.details, self.details),
         )
+
+
+def _precision(failure: Failure) -> int:
+    """Nothing was said, or a code of the provider's that nobody lists, or a reason."""
+    if failure.code not in VAGUE:
+        return 2
+    return int(failure.code is FailureCode.UNKNOWN and failure.provider_code is not None)
 
 
 def because(

@@ -1,5 +1,6 @@
 """A generation: one piece of work asked of a provider, and all that is known of it."""
 
+import base64
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
@@ -56,6 +57,12 @@ class Output(Struct, frozen=True, kw_only=True):
     needs_key: bool = False
 
 
+def in_words(words: str, content_type: str = "text/plain;charset=utf-8") -> Output:
+    """An output that is a text, which stands in its URL until it is kept."""
+    content = base64.b64encode(words.encode(errors="replace")).decode()
+    return Output(kind="text", url=f"data:{content_type};base64,{content}", content_type=content_type)
+
+
 class Cost(Struct, frozen=True, kw_only=True):
     """What the provider says it charges: a decimal string as the provider wrote it."""
 
@@ -92,7 +99,9 @@ class Asked(Struct, frozen=True, kw_only=True):
 class Generation(Asked, frozen=True, kw_only=True):
     """One piece of work, ours by `id` and the provider's by `external_id`.
 
-    `version` counts saves and guards against lost races. `held` is the closing word that waits.
+    `external_id_hinted`: only a hint has named it so far, so that it serves to ask by and is shown to nobody.
+    `outputs_requested`: how many the order asks for, where it says so. `provider_details`: what the provider said
+    beside our words. `version` counts saves and guards against lost races. `held` is the closing word that waits.
     `submitted_at` is when the request that was not refused went out.
     """
 
@@ -100,12 +109,15 @@ class Generation(Asked, frozen=True, kw_only=True):
     created_at: Micros
     deadline_at: Micros
     version: int = 1
+    external_id_hinted: bool = False
     provider_status: str | None = None
     progress: float | None = None
     queue_position: int | None = None
     outputs: tuple[Output, ...] = ()
+    outputs_requested: int | None = None
     failure: Failure | None = None
     cost: Cost | None = None
+    provider_details: Mapping[str, Any] | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     callback_url: str | None = None
     webhook_expected: bool = False

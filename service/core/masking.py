@@ -1,6 +1,7 @@
 """What was heard, without the secrets of those who asked: every text that is kept beside our words."""
 
 import base64
+from collections.abc import Iterator
 from typing import Any
 
 from msgspec.structs import replace
@@ -25,6 +26,7 @@ def masked_reading(mask: Mask, reading: Reading) -> Reading:
         external_id=_masked(mask, reading.external_id),
         outputs=tuple(_masked_output(mask, output) for output in reading.outputs),
         failure=masked_failure(mask, reading.failure) if reading.failure else None,
+        provider_details=masked_json(mask, reading.provider_details),
         notes=tuple(mask.text(note) for note in reading.notes),
     )
 
@@ -40,6 +42,7 @@ def masked_failure(mask: Mask, failure: Failure) -> Failure:
         param=_masked(mask, failure.param),
         trace_id=_masked(mask, failure.trace_id),
         alternatives=tuple(mask.text(one) for one in alternatives) if alternatives else alternatives,
+        details=masked_json(mask, failure.details),
     )
 
 
@@ -48,7 +51,7 @@ def masked_json(mask: Mask, value: Any) -> Any:
     if isinstance(value, str):
         return mask.text(value)
     if isinstance(value, dict):
-        return {name: masked_json(mask, part) for name, part in value.items()}
+        return {mask.text(name): masked_json(mask, part) for name, part in value.items()}
     return [masked_json(mask, part) for part in value] if isinstance(value, list) else value
 
 
@@ -57,8 +60,22 @@ def _texts(reading: Reading) -> list[str]:
     said = [reading.provider_status, reading.external_id, *reading.notes, *(output.url for output in reading.outputs)]
     if failure is not None:
         said += [failure.message, failure.suggestion, failure.provider_code, failure.param, failure.trace_id]
-        said += failure.alternatives or ()
+        said += [*(failure.alternatives or ()), *_texts_in(failure.details)]
+    said += _texts_in(reading.provider_details)
     return [text for text in said if text is not None]
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """Every text in a JSON value, the names too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            yield name
+            yield from _texts_in(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts_in(part)
 
 
 def _masked(mask: Mask, text: str | None) -> str | None:

@@ -20,6 +20,7 @@ _QUOTED = r'"(?:[\t !#-\[\]-~]|\\[\t -~])*+"'
 _MEDIA_TYPE = re.compile(rf"{_WORD}/{_WORD}(?:[ \t]*+;[ \t]*+(?:{_WORD}=(?:{_WORD}|{_QUOTED}))?+)*+[ \t]*+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SPACE = re.compile(rb"[\t\n\f\r ]+")
+_PLAIN_ALPHABET = bytes.maketrans(b"-_", b"+/")
 _DATA_URI = re.compile(r"data:([^,]{0,512}),", re.IGNORECASE)
 _BASE64 = re.compile(r" *; *base64 *\Z", re.IGNORECASE)
 
@@ -59,10 +60,7 @@ def output_objection(url: str) -> str | None:
 
 
 def read_data_uri(url: str) -> Inline | None:
-    """The bytes of a data URI; None for one that is malformed. Base64 may lack its padding, and hold white space.
-
-    https://www.rfc-editor.org/rfc/rfc2397, and for base64 https://infra.spec.whatwg.org/#forgiving-base64
-    """
+    """The bytes of a data URI; None for one that is malformed: https://www.rfc-editor.org/rfc/rfc2397."""
     head = _DATA_URI.match(url)
     if head is None:
         return None
@@ -70,12 +68,24 @@ def read_data_uri(url: str) -> Inline | None:
     encoded = _BASE64.search(told)
     if encoded is not None:
         told = told[: encoded.start()]
-        bare = _SPACE.sub(b"", content).rstrip(b"=")
-        try:
-            content = base64.b64decode(bare + b"=" * (-len(bare) % 4), validate=True)
-        except ValueError:
+        decoded = read_base64(content)
+        if decoded is None:
             return None
+        content = decoded
     return Inline(content_type=_type_of(told.strip()), content=content)
+
+
+def read_base64(text: bytes) -> bytes | None:
+    """Bytes from base64 as it comes: with white space, without its padding, in the alphabet of URLs, or cut off.
+
+    None for what has other letters: https://infra.spec.whatwg.org/#forgiving-base64, and section 5 of RFC 4648.
+    """
+    bare = _SPACE.sub(b"", text).rstrip(b"=").translate(_PLAIN_ALPHABET)
+    whole = bare[:-1] if len(bare) % 4 == 1 else bare  # six bits of a byte that was cut off
+    try:
+        return base64.b64decode(whole + b"=" * (-len(whole) % 4), validate=True)
+    except ValueError:
+        return None
 
 
 def _type_of(told: str) -> str:

@@ -1,6 +1,8 @@
 """What a provider was seen to say, with where, when and how far it is believed."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 
@@ -9,12 +11,19 @@ from service.core.generation import Cost, Origin, Output, Status, VerifiedBy
 from service.core.wire import Micros
 
 
+def same_id(one: str, other: str) -> bool:
+    """Whether two spell one id: some gateways change its case on their way, or pad it."""
+    return one.strip().casefold() == other.strip().casefold()
+
+
 class Reading(Struct, frozen=True, kw_only=True):
     """A provider's answer or webhook in our words.
 
     `status` is None when the provider used a word nobody documented: it is kept in `provider_status` and asked again.
-    `progress` runs from 0.0 to 1.0. `kept_until`: when the provider deletes what it made. `awaits_detail`: the same
-    failure's reason is told elsewhere, worth a bounded wait. `notes`: what else people may want to know.
+    `progress` runs from 0.0 to 1.0. `words`: a piece of an answer in words, which is the output where nothing was
+    generated. `kept_until`: when the provider deletes what it made. `provider_details`: what it said beside all this.
+    `awaits_detail`: the same failure's reason is told elsewhere, worth a bounded wait. `notes`: what else people may
+    want to know.
     """
 
     status: Status | None
@@ -23,9 +32,11 @@ class Reading(Struct, frozen=True, kw_only=True):
     progress: float | None = None
     queue_position: int | None = None
     outputs: tuple[Output, ...] = ()
+    words: str | None = None
     failure: Failure | None = None
     cost: Cost | None = None
     kept_until: Micros | None = None
+    provider_details: Mapping[str, Any] | None = None
     notes: tuple[str, ...] = ()
     awaits_detail: bool = False
 

@@ -5,11 +5,13 @@ Rule 1: everything that decides how a generation moves stands in this file, and 
 Rule 2: this file knows no provider, clock, database or network. It is told what was seen; it answers what that means.
 
 What does not fit the table, in the order in which it is asked:
-* an observation that names another external id speaks of another piece of work: conflicting;
+* a webhook that names another external id speaks of another piece of work: conflicting. The answer to a question of
+  ours does not, whatever id it names: the address that was asked is the authority;
 * a status word nobody knows is held: it is kept and asked again;
-* a hint (nothing authenticates it) never moves anything: it is held, and what only it knows is kept for the poll;
+* a hint (nothing authenticates it) never moves anything: it is held, and what only it knows is kept for the poll,
+  where nobody reads it;
 * a closing word that lacks what it promises is held, until it is whole or a bounded wait ends;
-* a repeated or stale word may still add detail.
+* a repeated word may still add detail, and one that is stale what nobody has told yet: then it has enriched.
 """
 
 from collections.abc import Mapping
@@ -17,10 +19,11 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
+from service.core.details import merged
 from service.core.event import ANNOUNCED, EventType
 from service.core.failure import Failure, FailureCode, because
 from service.core.generation import CLOSED, Generation, Held, Origin, Status
-from service.core.observation import Finding, Observation
+from service.core.observation import Finding, Observation, same_id
 
 _ADV, _REP, _OLD, _BAD = Finding.ADVANCED, Finding.REPEATED, Finding.STALE, Finding.CONFLICTING
 _P, _T, _S, _R = Status.PENDING, Status.SUBMITTING, Status.SUBMITTED, Status.PROCESSING
@@ -95,21 +98,20 @@ def _unanswerable(known: Generation, seen: Observation) -> bool:
 
 
 def _speaks_of_another(known: Generation, seen: Observation) -> bool:
-    """The submit answer is the authority on the external id; anyone else must agree with what is known."""
+    """Whoever calls us must agree with the id that is known; one that only a hint has told is not known."""
     named = seen.reading.external_id
-    return bool(named and known.external_id and named != known.external_id and seen.origin is not Origin.SUBMIT)
+    if seen.origin is not Origin.WEBHOOK or known.external_id is None or known.external_id_hinted:
+        return False
+    return named is not None and not same_id(named, known.external_id)
 
 
 def _not_news(known: Generation, seen: Observation, finding: Finding) -> Verdict:
     """Nothing moves; detail that was missing may still be added."""
     if finding is Finding.CONFLICTING:
         return Verdict(finding=finding, generation=known)
-    if not known.closed:
+    if finding is Finding.REPEATED and not known.closed:
         return Verdict(finding=finding, generation=_with_detail(known, seen) if seen.believed else known)
-    added = known
-    if seen.believed:
-        external_id, cost = seen.reading.external_id, seen.reading.cost
-        added = replace(known, external_id=known.external_id or external_id, cost=known.cost or cost)
+    added = _with_missing(known, seen) if seen.believed else known
     if finding is Finding.REPEATED and known.failure and seen.reading.failure:
         added = replace(added, failure=known.failure.filled_from(seen.reading.failure))
     if added == known:
@@ -117,25 +119,47 @@ def _not_news(known: Generation, seen: Observation, finding: Finding) -> Verdict
     return Verdict(finding=Finding.ENRICHED, generation=added)
 
 
+def _with_missing(known: Generation, seen: Observation) -> Generation:
+    """What nobody has told yet, from a word that moves nothing."""
+    reading = seen.reading
+    return replace(
+        _with_id(known, seen),
+        cost=known.cost or reading.cost,
+        provider_details=merged(reading.provider_details, known.provider_details),
+    )
+
+
+def _with_id(known: Generation, seen: Observation) -> Generation:
+    """The submit answer is the authority on the id; a believed answer confirms what only a hint had told."""
+    named, submit = seen.reading.external_id, seen.origin is Origin.SUBMIT
+    told_first = known.external_id_hinted and seen.origin is not Origin.POLL  # a poll has asked by that very id
+    external_id = (named or known.external_id) if submit or told_first else (known.external_id or named)
+    hinted = known.external_id_hinted and named is None and seen.origin is not Origin.POLL
+    return replace(known, external_id=external_id, external_id_hinted=hinted)
+
+
 def _with_detail(known: Generation, seen: Observation) -> Generation:
     """What an observation tells beside the status: never forgets a fact because a later answer leaves it out."""
     reading = seen.reading
-    submit = seen.origin is Origin.SUBMIT
     return replace(
-        known,
-        external_id=reading.external_id if submit and reading.external_id else known.external_id or reading.external_id,
+        _with_id(known, seen),
         provider_status=reading.provider_status or known.provider_status,
         progress=reading.progress if reading.progress is not None else known.progress,
         queue_position=reading.queue_position,
         outputs=reading.outputs or known.outputs,
         cost=reading.cost or known.cost,
+        provider_details=merged(known.provider_details, reading.provider_details),
     )
 
 
 def _with_hint(known: Generation, seen: Observation) -> Generation:
-    """A hint lends its external id (so that we can ask) and its reason for a failure (which only it may have)."""
-    named = replace(known, external_id=known.external_id or seen.reading.external_id)
+    """A hint lends its external id (so that we can ask) and its reason for a failure (which only it may have).
+
+    Nobody is shown either, until an answer to a question of ours has taken them up.
+    """
     held, reading = known.held, seen.reading
+    lends = reading.external_id is not None and (known.external_id is None or known.external_id_hinted)
+    named = replace(known, external_id=reading.external_id, external_id_hinted=True) if lends else known
     if reading.status not in CLOSED:
         return named
     if held and held.believed:

@@ -2,34 +2,36 @@
 
 from msgspec.structs import replace
 
-from service.core.generation import Output
-from service.core.media import Inline, is_inline, read_data_uri
-from service.core.observation import Observation
+from service.core.generation import Generation, Output
+from service.core.media import is_inline, read_data_uri
 from service.flow.tools import Tools
 from service.store import outputs
 from service.store.base import Tx
 from service.store.outputs import KeptOutput
 
 
-async def keep(tools: Tools, tx: Tx, seen: Observation) -> Observation:
-    """The observation with its inline outputs kept, in the transaction that settles it.
-
-    One that is malformed is dropped, as a note says; a completion without any other is one that lacks its output.
-    """
-    if not any(is_inline(output.url) for output in seen.reading.outputs):
-        return seen
-    read = [(output, read_data_uri(output.url)) for output in seen.reading.outputs]
-    broken = [number for number, (output, found) in enumerate(read) if found is None and is_inline(output.url)]
-    fitting = [one for number, one in enumerate(read) if number not in broken]
-    kept = [
-        output if found is None else await _keep(tools, tx, seen.generation_id, number, output, found)
-        for number, (output, found) in enumerate(fitting)
-    ]
-    notes = (*(f"output {number} was dropped: it is no data URI" for number in broken), *seen.reading.notes)
-    return replace(seen, reading=replace(seen.reading, outputs=tuple(kept), notes=notes))
+async def keep(tools: Tools, tx: Tx, generation: Generation) -> Generation:
+    """The generation with its inline outputs kept, in the transaction that has decided that they are its outputs."""
+    if not any(is_inline(output.url) for output in generation.outputs):
+        return generation
+    kept = [await _kept(tools, tx, generation.id, number, output) for number, output in enumerate(generation.outputs)]
+    return replace(generation, outputs=tuple(kept))
 
 
-async def _keep(tools: Tools, tx: Tx, generation_id: str, number: int, output: Output, found: Inline) -> Output:
+async def _kept(tools: Tools, tx: Tx, generation_id: str, number: int, output: Output) -> Output:
+    found = read_data_uri(output.url) if is_inline(output.url) else None
+    if found is None:
+        return output
     await outputs.keep(tx, generation_id, number, KeptOutput(content_type=found.content_type, content=found.content))
-    url = f"{tools.callbacks.public_url or ''}/v1/generations/{generation_id}/outputs/{number}"
+    url = (tools.callbacks.public_url or "") + own_path(generation_id, number)
     return replace(output, url=url, content_type=found.content_type, needs_key=True)
+
+
+def own_path(generation_id: str, number: int) -> str:
+    """Where we hand out an output ourselves."""
+    return f"/v1/generations/{generation_id}/outputs/{number}"
+
+
+def is_own(output: Output, generation_id: str, number: int) -> bool:
+    """Whether the output is one whose bytes were kept."""
+    return output.needs_key and output.url.endswith(own_path(generation_id, number))

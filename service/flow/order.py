@@ -17,6 +17,7 @@ from service.flow.tools import Tools, Upstream
 from service.providers.base import Route, route_of
 from service.providers.catalog import PROVIDERS
 from service.providers.limits import refusal
+from service.providers.requested import outputs_requested
 from service.store import generations, idempotency
 from service.store.base import Missing, Overtaken
 from service.store.generations import Schedule, Scheduled
@@ -134,7 +135,7 @@ async def _same_order(tools: Tools, asked: Asked, digest: str) -> list[Generatio
 
 def _checked(tools: Tools, asked: Asked, given: Mapping[str, Any], where: str) -> Scheduled:
     """A new generation whose input breaks none of the limits that its provider documents."""
-    known = _generation(tools, asked)
+    known = _generation(tools, asked, given)
     failure = refusal(_route(tools, asked).limits, asked.model, given)
     if failure is not None:
         raise RefusedByPreflight(failure, f"{where}.{failure.param}" if failure.param else where)
@@ -150,7 +151,7 @@ def _route(tools: Tools, asked: Asked) -> Route:
     return route
 
 
-def _generation(tools: Tools, asked: Asked) -> Scheduled:
+def _generation(tools: Tools, asked: Asked, given: Mapping[str, Any]) -> Scheduled:
     route = _route(tools, asked)
     if asked.callback_url is not None:
         objection = tools.transport.destinations.objection(asked.callback_url)
@@ -172,6 +173,7 @@ def _generation(tools: Tools, asked: Asked) -> Scheduled:
         status=Status.PENDING,
         created_at=now,
         deadline_at=now + micros(wait_s),
+        outputs_requested=outputs_requested(given),
         metadata=asked.metadata,
         callback_url=asked.callback_url,
         webhook_expected=route.trust is not None and tools.callbacks.public_url is not None,

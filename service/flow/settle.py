@@ -100,8 +100,7 @@ async def settle_within(tools: Tools, tx: Tx, seen: Sequence[Observation]) -> Se
     """Settle as a part of a larger decision; when that is committed, `tell` what came of it."""
     within = [replace(observation, reading=bounded(observation.reading)) for observation in seen]
     known = await generations.to_settle(tx, [observation.generation_id for observation in within])
-    masked = [without_secrets(tools, one, _about(known.get(one.generation_id))) for one in within]
-    seen = [await keep(tools, tx, observation) for observation in masked]
+    seen = [without_secrets(tools, one, _about(known.get(one.generation_id))) for one in within]
     batch = Settled(
         known=known,
         read_before=await observations.read_already(tx, [one.webhook_id for one in seen if one.webhook_id]),
@@ -149,7 +148,7 @@ async def _meet(tools: Tools, tx: Tx, batch: Settled, seen: Observation) -> None
     batch.found.append((tools.make_id("obs"), seen, finding))
     log.info("observation_settled", generation_id=seen.generation_id, origin=seen.origin, finding=finding)
     asked = seen.origin is Origin.POLL
-    after = replace(verdict.generation, polls=known.generation.polls + asked)
+    after = replace(await keep(tools, tx, verdict.generation), polls=known.generation.polls + asked)
     pace = Pace(
         cadence=tools.cadence,
         route=_route(tools, after),

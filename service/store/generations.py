@@ -73,12 +73,15 @@ def from_row(row: Row) -> Scheduled:
         status=Status(row["status"]),
         version=row["version"],
         external_id=row["external_id"],
+        external_id_hinted=bool(row["external_id_hinted"]),
         provider_status=row["provider_status"],
         progress=row["progress"],
         queue_position=row["queue_position"],
         outputs=msgspec.json.decode(row["outputs"], type=tuple[Output, ...]),
+        outputs_requested=row["outputs_requested"],
         failure=_optional(row["failure"], Failure),
         cost=_optional(row["cost"], Cost),
+        provider_details=_optional(row["provider_details"], dict[str, Any]),
         metadata=from_json(row["metadata"]),
         callback_url=row["callback_url"],
         webhook_expected=bool(row["webhook_expected"]),
@@ -126,6 +129,8 @@ def _to_row(known: Scheduled) -> dict[str, Any]:
         "failure": to_json(generation.failure) if generation.failure else None,
         "failure_code": generation.failure.code if generation.failure else None,
         "cost": to_json(generation.cost) if generation.cost else None,
+        "provider_details": to_json(generation.provider_details) if generation.provider_details else None,
+        "external_id_hinted": int(generation.external_id_hinted),
         "held": to_json(generation.held) if generation.held else None,
         "webhook_expected": int(generation.webhook_expected),
         "late": int(generation.late),
@@ -140,8 +145,8 @@ def _to_row(known: Scheduled) -> dict[str, Any]:
 # Columns that hold a field as it is.
 PLAIN = (
     "id", "provider", "account", "route", "model", "bulk_id", "status", "version", "external_id", "provider_status",
-    "progress", "queue_position", "callback_url", "learned_from", "verified_by", "created_at", "submitted_at",
-    "closed_at", "deadline_at", "polls",
+    "progress", "queue_position", "outputs_requested", "callback_url", "learned_from", "verified_by", "created_at",
+    "submitted_at", "closed_at", "deadline_at", "polls",
 )  # fmt: skip
 
 

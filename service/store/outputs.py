@@ -17,7 +17,7 @@ class KeptOutput:
 
 
 async def keep(tx: Tx, generation_id: str, number: int, output: KeptOutput) -> None:
-    """Keep the bytes of a generation's output number `number`, unless some are kept already."""
+    """Keep the bytes of a generation's output number `number`, in the place of any others."""
     await tx.fetch(
         SQL["keep_output"],
         generation_id=generation_id, number=number, content_type=output.content_type, content=output.content,

@@ -19,6 +19,7 @@ from service.core.media import UNKNOWN, media_type
 from service.core.wire import SECOND, Micros, read_rfc3339
 from service.flow.cancel import cancel
 from service.flow.fetch import fetch
+from service.flow.keep import is_own
 from service.flow.masking import mask_of
 from service.flow.order import Asked, order, order_bulk, stored
 from service.flow.poll import AskedLately, claim_one, poll
@@ -175,7 +176,7 @@ async def show_timeline(call: Call) -> Response:
 async def poll_now(call: Call) -> Response:
     """Ask the provider now, whatever the schedule; what was asked about a moment ago is told as it is known."""
     generation = await stored(call.tools, call.path("id"))
-    if generation.external_id is None:
+    if generation.external_id is None:  # one that only a hint has told serves to ask by
         raise Problem(
             409, "not_pollable", "the provider has not named this generation yet; there is nothing to ask about"
         )
@@ -198,12 +199,12 @@ async def stream_output(call: Call) -> Response:
     if not number.isdecimal() or len(number) > 4 or int(number) >= len(generation.outputs):  # noqa: PLR2004 - no list is so long
         raise Problem(404, "no_such_output", f"it is {generation.status}; number of outputs: {len(generation.outputs)}")
     asked = dict(call.request.headers) if call.request.method == "GET" else {}  # a range is defined for GET alone
-    async with call.tools.store.reading() as tx:
-        kept = await outputs.kept(tx, generation.id, int(number))
+    output = generation.outputs[int(number)]
+    kept = await _kept(call.tools, generation.id, int(number)) if is_own(output, generation.id, int(number)) else None
     if kept is not None:
         return bytes_response(kept.content, kept.content_type, f'"{generation.id}-{number}"', asked)
     async with AsyncExitStack() as opened:
-        reply = await opened.enter_async_context(fetch(call.tools, generation, generation.outputs[int(number)], asked))
+        reply = await opened.enter_async_context(fetch(call.tools, generation, output, asked))
         if reply.http_status == UNSATISFIABLE_RANGE:
             size = {name: reply.headers[name] for name in ("content-range",) if _may_stand(reply.headers.get(name))}
             raise Problem(416, "range_not_satisfiable", "the output has no such bytes", headers=size)
@@ -211,6 +212,11 @@ async def stream_output(call: Call) -> Response:
             raise Problem(502, "output_unavailable", f"the provider answered HTTP {reply.http_status} for this output")
         headers = _passed_on(reply.headers, mask_of(call.tools, generation)) | NOT_TO_BE_RUN
         return Relayed(opened.pop_all(), reply.body, reply.http_status, headers)
+
+
+async def _kept(tools: Tools, generation_id: str, number: int) -> outputs.KeptOutput | None:
+    async with tools.store.reading() as tx:
+        return await outputs.kept(tx, generation_id, number)
 
 
 def _passed_on(told: Mapping[str, str], mask: Mask) -> dict[str, str]:

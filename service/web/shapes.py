@@ -147,7 +147,7 @@ class OutputShape(Struct):
 
 
 class FailureShape(Struct):
-    """Why it failed: our word and the provider's own. An absent fact is null."""
+    """Why it failed: our word and the provider's own. An absent fact is null; `details`: what else it said."""
 
     code: str
     fault: str
@@ -161,6 +161,7 @@ class FailureShape(Struct):
     retry_after_s: float | None
     suggestion: str | None
     alternatives: list[str] | None
+    details: dict[str, Any] | None
     origin: str | None
 
 
@@ -172,7 +173,11 @@ class CostShape(Struct):
 
 
 class GenerationShape(Struct):
-    """One piece of work."""
+    """One piece of work.
+
+    `outputs_requested`: how many the order asks for, where it says so. `provider_details`: what the provider said
+    beside our words, as it said it.
+    """
 
     id: str
     provider: str
@@ -185,8 +190,10 @@ class GenerationShape(Struct):
     progress: float | None
     queue_position: int | None
     outputs: list[OutputShape]
+    outputs_requested: int | None
     failure: FailureShape | None
     cost: CostShape | None
+    provider_details: dict[str, Any] | None
     metadata: dict[str, Any]
     learned_from: str | None
     verified_by: str | None

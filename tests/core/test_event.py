@@ -17,7 +17,9 @@ COMPLETED = generation(
         Output(kind="image", url="https://cdn.test/a.png"),
         Output(kind="video", url="https://cdn.test/b.mp4", content_type="video/mp4", expires_at=AT, needs_key=True),
     ),
+    outputs_requested=2,
     cost=Cost(amount="0.0500"),
+    provider_details={"seed": 7},
     metadata={"order": "42"},
     learned_from=Origin.WEBHOOK,
     verified_by=VerifiedBy.POLL,
@@ -53,8 +55,10 @@ SHOWN = {
             "needs_key": True,
         },
     ],
+    "outputs_requested": 2,
     "failure": None,
     "cost": {"amount": "0.0500", "currency": "USD"},
+    "provider_details": {"seed": 7},
     "metadata": {"order": "42"},
     "learned_from": "webhook",
     "verified_by": "poll",
@@ -72,9 +76,11 @@ def test_generation_is_shown_in_one_shape():
 
 def test_nothing_of_how_it_is_worked_on_is_shown():
     """Neither what is held back nor where we are called."""
-    hidden = generation(callback_url="https://us.test/callbacks/secret-token", held=held(), polls=7)
+    lent = {"external_id": "ext-of-a-hint", "external_id_hinted": True}
+    hidden = generation(callback_url="https://us.test/callbacks/secret-token", held=held(), polls=7, **lent)
 
     assert SHOWN.keys() == public(hidden).keys()
+    assert public(hidden)["external_id"] is None
     assert "secret-token" not in str(public(hidden))
 
 
@@ -83,7 +89,8 @@ def test_what_was_ordered_together_shows_by_what():
 
 
 def test_failure_is_shown_with_all_its_facts():
-    shown = public_failure(replace(REASON, alternatives=("b",)))
+    told = replace(REASON, alternatives=("b",), details={"step": 3})
+    shown = public_failure(told)
 
     assert {
         "code": "content_policy",
@@ -98,10 +105,11 @@ def test_failure_is_shown_with_all_its_facts():
         "retry_after_s": None,
         "suggestion": None,
         "alternatives": ("b",),
+        "details": {"step": 3},
         "origin": "poll",
     } == shown
     assert public_failure(None) is None
-    assert shown == public(generation(Status.FAILED, failure=replace(REASON, alternatives=("b",))))["failure"]
+    assert shown == public(generation(Status.FAILED, failure=told))["failure"]
 
 
 def test_event_is_written_once_in_the_standard_shape():

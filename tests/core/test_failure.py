@@ -75,9 +75,24 @@ def test_precise_account_gains_only_what_it_lacks():
 
 
 def test_two_vague_accounts_keep_the_first_words():
-    first, second = because(FailureCode.PROVIDER_ERROR, "first"), because(FailureCode.UNKNOWN, "second")
+    first, second = because(FailureCode.UNKNOWN, "first"), because(FailureCode.PROVIDER_ERROR, "second")
 
     assert replace(first, provider_code="X") == first.filled_from(replace(second, provider_code="X"))
+
+
+def test_code_that_nobody_lists_says_more_than_none():
+    """RunBlob's poll says only that it failed; its webhook has a code, which may be a new one."""
+    new = replace(because(FailureCode.UNKNOWN, "NEW_RULE"), provider_code="NEW_RULE")
+
+    assert new == because(FailureCode.PROVIDER_ERROR).filled_from(new)
+    assert new == new.filled_from(because(FailureCode.PROVIDER_ERROR))
+
+
+def test_details_of_both_accounts_are_kept():
+    one = replace(because(FailureCode.PROVIDER_ERROR), details={"step": 1, "region": "eu"})
+    other = replace(PRECISE, details={"step": 2, "score": 0.9})
+
+    assert {"step": 1, "region": "eu", "score": 0.9} == one.filled_from(other).details
 
 
 def test_not_billed_is_a_fact_and_not_an_absence():

@@ -119,7 +119,6 @@ def test_data_uri_is_its_bytes_and_what_they_are(url, content_type, content):
     "url",
     [
         "data:image/png;base64,Zm9*",
-        "data:image/png;base64,Z",
         "data:image/png;base64,é",
         "data:image/png;base64",
         "data:" + "x" * 600 + ",y",

@@ -5,7 +5,7 @@ from itertools import product
 from msgspec.structs import replace
 import pytest
 
-from service.core.event import EventType
+from service.core.event import EventType, public
 from service.core.failure import FailureCode, because
 from service.core.generation import CLOSED, Cost, Origin, Output, Status, VerifiedBy
 from service.core.observation import Finding
@@ -153,26 +153,58 @@ def test_expired_says_why_and_is_learned_from_the_clock():
     )
 
 
-def test_running_after_the_deadline_is_stale_but_shown():
+def test_running_after_the_deadline_is_stale():
     expired = reconcile(generation(), clock()).generation
 
-    verdict = reconcile(expired, seen(Status.PROCESSING, progress=0.9))
+    assert Verdict(finding=Finding.STALE, generation=expired) == reconcile(
+        expired, seen(Status.PROCESSING, progress=0.9)
+    )
 
-    assert (Finding.STALE, None) == (verdict.finding, verdict.announce)
-    assert (Status.EXPIRED, 0.9) == (verdict.generation.status, verdict.generation.progress)
+
+def test_stale_word_turns_nothing_back():
+    known = generation(Status.PROCESSING, progress=0.5, provider_status="running")
+
+    verdict = reconcile(known, seen(Status.SUBMITTED, progress=0.0, queue_position=9, provider_status="queued"))
+
+    assert Verdict(finding=Finding.STALE, generation=known) == verdict
+
+
+def test_stale_word_adds_what_nobody_has_told():
+    """The submit answer comes after the webhook that it runs."""
+    known = generation(Status.PROCESSING, external_id=None)
+    facts = {"external_id": "ext-1", "cost": Cost(amount="0.05"), "provider_details": {"queue": "fast"}}
+
+    verdict = reconcile(known, seen(Status.SUBMITTED, Origin.SUBMIT, **facts))
+
+    assert Verdict(finding=Finding.ENRICHED, generation=replace(known, **facts)) == verdict
 
 
 # ---------------------------------------------------------------- another external id
 
 
-@pytest.mark.parametrize("origin", [Origin.WEBHOOK, Origin.POLL, Origin.STREAM])
+@pytest.mark.parametrize("believed", [True, False])
 @pytest.mark.parametrize("status", [None, Status.PROCESSING, Status.COMPLETED])
-def test_word_about_another_piece_of_work_is_conflicting(origin, status):
+def test_webhook_about_another_piece_of_work_is_conflicting(believed, status):
     known = generation()
 
-    verdict = reconcile(known, seen(status, origin, external_id="ext-2"))
+    verdict = reconcile(known, seen(status, Origin.WEBHOOK, believed=believed, external_id="ext-2"))
 
     assert Verdict(finding=Finding.CONFLICTING, generation=known) == verdict
+
+
+@pytest.mark.parametrize("named", ["EXT-1", " ext-1\n"])
+def test_id_that_is_spelled_otherwise_is_the_same(named):
+    verdict = reconcile(generation(), seen(Status.COMPLETED, Origin.WEBHOOK, external_id=named))
+
+    assert (Finding.ADVANCED, "ext-1") == (verdict.finding, verdict.generation.external_id)
+
+
+@pytest.mark.parametrize("origin", [Origin.POLL, Origin.STREAM])
+def test_answer_to_a_question_of_ours_is_about_what_was_asked(origin):
+    """A gateway answers with the id of whoever works for it; the address that was asked is the authority."""
+    verdict = reconcile(generation(), seen(Status.COMPLETED, origin, external_id="upstream-7"))
+
+    assert (Finding.ADVANCED, "ext-1") == (verdict.finding, verdict.generation.external_id)
 
 
 def test_submit_answer_is_the_authority_on_the_id():
@@ -228,7 +260,33 @@ def test_hint_never_closes(known, status):
 def test_hint_that_it_runs_moves_nothing_and_lends_its_id():
     verdict = reconcile(generation(external_id=None), hinted(Status.PROCESSING, external_id="ext-9", progress=0.5))
 
-    assert Verdict(finding=Finding.HELD, generation=generation(external_id="ext-9")) == verdict
+    lent = generation(external_id="ext-9", external_id_hinted=True)
+    assert Verdict(finding=Finding.HELD, generation=lent) == verdict
+    assert public(generation(external_id=None)) == public(lent)
+
+
+def test_poll_confirms_an_id_that_a_hint_lent():
+    lent = generation(external_id="ext-9", external_id_hinted=True)
+
+    confirmed = reconcile(lent, seen(Status.PROCESSING, external_id="upstream-7")).generation
+
+    assert ("ext-9", False) == (confirmed.external_id, confirmed.external_id_hinted)
+
+
+def test_believed_webhook_puts_its_id_over_one_that_a_hint_lent():
+    lent = generation(external_id="forged", external_id_hinted=True)
+
+    known = reconcile(lent, seen(Status.PROCESSING, Origin.WEBHOOK, external_id="ext-1")).generation
+
+    assert ("ext-1", False) == (known.external_id, known.external_id_hinted)
+
+
+def test_later_hint_lends_another_id():
+    lent = generation(external_id="forged", external_id_hinted=True)
+
+    known = reconcile(lent, hinted(Status.PROCESSING, external_id="ext-1")).generation
+
+    assert ("ext-1", True) == (known.external_id, known.external_id_hinted)
 
 
 def test_hint_that_is_no_news_changes_nothing():

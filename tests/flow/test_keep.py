@@ -140,6 +140,38 @@ async def test_nothing_is_kept_where_nothing_could_be_settled(tools, painted, mo
     assert await kept(tools, generation) is None
 
 
+NOT_TAKEN = {
+    "a hint": {"believed": False},
+    "another's": {"origin": Origin.WEBHOOK, "reading": {"external_id": "el-2"}},
+    "a word nobody knows": {"believed": False, "reading": {"status": None}},
+}
+
+
+@pytest.mark.parametrize("said", NOT_TAKEN.values(), ids=NOT_TAKEN)
+async def test_nothing_is_kept_of_what_the_verdict_did_not_take(tools, submitted, said):
+    generation = await stored(tools, await submitted())
+    word = heard(tools, generation, f"data:image/png;base64,{INLINE}")
+    reading = structs.replace(word.reading, **said.get("reading", {}))
+
+    await settle(tools, [structs.replace(word, **{**said, "reading": reading})])
+
+    assert await kept(tools, generation) is None
+    assert () == (await stored(tools, generation.id)).outputs
+
+
+async def test_a_closed_generation_keeps_the_bytes_it_was_closed_with(tools, painted):
+    """Whoever has its callback URL may say what he likes."""
+    generation = await painted()
+    other = base64.b64encode(b"PLANTED").decode()
+    word = heard(tools, generation, f"data:image/png;base64,{other}")
+
+    for origin, told in ((Origin.POLL, {}), (Origin.WEBHOOK, {"external_id": "other"}), (Origin.WEBHOOK, {})):
+        said = structs.replace(word, origin=origin, believed=False, reading=structs.replace(word.reading, **told))
+        await settle(tools, [said])
+
+    assert PNG == (await kept(tools, generation)).content
+
+
 @pytest.mark.parametrize(
     ("url", "content_type", "content"),
     [
@@ -167,21 +199,23 @@ async def test_a_media_type_that_no_header_can_hold_is_not_kept(tools, submitted
     assert KeptOutput(content_type="application/octet-stream", content=b"fox") == await kept(tools, generation)
 
 
-async def test_a_malformed_data_uri_is_dropped_and_said(tools, submitted):
+async def test_a_malformed_data_uri_is_kept_as_it_was_told(tools, submitted):
     """The others keep their bytes; it made what told it fail for ever."""
     generation = await stored(tools, await submitted())
 
     await settle(tools, [heard(tools, generation, "data:image/png;base64,Zm9*", "data:image/png;base64,Zm94")])
 
     generation = await stored(tools, generation.id)
-    assert [f"{PUBLIC_URL}/v1/generations/{generation.id}/outputs/0"] == [one.url for one in generation.outputs]
-    assert b"fox" == (await kept(tools, generation)).content
+    ours = f"{PUBLIC_URL}/v1/generations/{generation.id}/outputs/"
+    assert [("text", f"{ours}0"), ("image", f"{ours}1")] == [(one.kind, one.url) for one in generation.outputs]
+    assert b"data:image/png;base64,Zm9*" == (await kept(tools, generation)).content
+    assert b"fox" == (await kept(tools, generation, 1)).content
     async with tools.store.reading() as tx:
         told = (await observations.observations_of(tx, generation.id))[-1]
-    assert ["output 0 was dropped: it is no data URI"] == from_json(told["reading"])["notes"]
+    assert ["output 0 is no data URI: it is kept as it was told"] == from_json(told["reading"])["notes"]
 
 
-@pytest.mark.parametrize("url", ["javascript:alert(1)", "file:///etc/passwd", "data:image/png;base64,Zm9*"])
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "file:///etc/passwd"])
 async def test_a_completion_without_any_place_of_bytes_lacks_its_output(tools, submitted, url):
     """It waits for a better word; nobody is ever told to open such a thing."""
     generation = await stored(tools, await submitted())

@@ -25,6 +25,7 @@ FAILURE = replace(
     retry_after_s=1.5,
     suggestion="another word",
     alternatives=("one", "two"),
+    details={"step": {"name": "☂", "tries": 2}},
 )
 FULL = Generation(
     id="gen_full",
@@ -38,6 +39,9 @@ FULL = Generation(
     version=3,
     bulk_id="blk_1",
     external_id="ext-1",
+    external_id_hinted=True,
+    outputs_requested=3,
+    provider_details={"seed": 7, "usage": {"cost": "0.05"}},
     provider_status="RUNNING",
     progress=0.25,
     queue_position=7,

@@ -59,8 +59,11 @@ async def test_save_writes_everything_the_machine_decides(database):
     await keep(database, scheduled("full", version=3, status=Status.SUBMITTING))
     fixed = {
         name: getattr(generation("full"), name)
-        for name in ("provider", "account", "route", "model", "bulk_id", "metadata", "callback_url", "webhook_expected")
-    }
+        for name in (
+            "provider", "account", "route", "model", "bulk_id", "metadata", "callback_url", "webhook_expected",
+            "outputs_requested",
+        )
+    }  # fmt: skip
     changed = Scheduled(generation=replace(FULL, **fixed), schedule=WHOLE.schedule, poll_misses=2)
     async with database.transaction() as tx:
         await generations.save(tx, [changed])

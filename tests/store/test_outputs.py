@@ -42,10 +42,10 @@ async def test_outputs_are_told_apart_by_generation_and_number(database):
     ]  # fmt: skip
 
 
-async def test_what_was_kept_is_not_exchanged(database):
+async def test_what_is_kept_later_takes_its_place(database):
     await keep(database, PICTURE)
     await keep(database, OTHER)
-    assert PICTURE == await kept(database)
+    assert OTHER == await kept(database)
 
 
 async def test_of_many_who_keep_at_once_one_does(database):

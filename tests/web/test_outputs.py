@@ -160,7 +160,9 @@ async def test_a_media_type_that_was_stored_unseen_closes_no_connection(client, 
     async with tools.store.transaction() as tx:
         await outputs.keep(tx, painted["id"], 1, output)
         known = await generations.by_id(tx, painted["id"])
-        twice = structs.replace(known.generation, outputs=known.generation.outputs * 2)
+        (first,) = known.generation.outputs
+        second = structs.replace(first, url=f"/v1/generations/{painted['id']}/outputs/1")
+        twice = structs.replace(known.generation, outputs=(first, second))
         await generations.save(tx, [structs.replace(known, generation=twice)])
 
     answers = [

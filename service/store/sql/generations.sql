@@ -2,11 +2,13 @@
 INSERT INTO generations (
     id, provider, account, route, model, bulk_id, status, version, external_id, provider_status, progress, queue_position, outputs,
     failure, failure_code, cost, metadata, callback_url, webhook_expected, learned_from, verified_by, late, held, ended, created_at,
-    submitted_at, closed_at, deadline_at, submit_at, poll_at, clock_at, submit_tries, polls, poll_misses
+    submitted_at, closed_at, deadline_at, submit_at, poll_at, clock_at, submit_tries, polls, poll_misses, external_id_hinted,
+    outputs_requested, provider_details
 ) VALUES (
     :id, :provider, :account, :route, :model, :bulk_id, :status, :version, :external_id, :provider_status, :progress,
     :queue_position, :outputs, :failure, :failure_code, :cost, :metadata, :callback_url, :webhook_expected, :learned_from, :verified_by,
-    :late, :held, :ended, :created_at, :submitted_at, :closed_at, :deadline_at, :submit_at, :poll_at, :clock_at, 0, 0, 0
+    :late, :held, :ended, :created_at, :submitted_at, :closed_at, :deadline_at, :submit_at, :poll_at, :clock_at, 0, 0, 0,
+    :external_id_hinted, :outputs_requested, :provider_details
 );
 
 -- name: insert_order
@@ -61,14 +63,15 @@ UPDATE generations SET
     learned_from = :learned_from, verified_by = :verified_by, late = :late, held = :held, ended = :ended,
     submitted_at = :submitted_at,
     closed_at = :closed_at, submit_at = :submit_at, poll_at = :poll_at, clock_at = :clock_at,
-    polls = :polls, poll_misses = :poll_misses
+    polls = :polls, poll_misses = :poll_misses, external_id_hinted = :external_id_hinted, provider_details = :provider_details
  WHERE id = :id AND version = :version;
 
 -- name: list_generations
 -- What is long in a row; the rest of it is small change.
 SELECT id, 1000 + /* sqlite: LENGTH */ /* pg: OCTET_LENGTH */ (outputs)
        + /* sqlite: LENGTH */ /* pg: OCTET_LENGTH */ (metadata)
-       + COALESCE(/* sqlite: LENGTH */ /* pg: OCTET_LENGTH */ (failure), 0) AS size
+       + COALESCE(/* sqlite: LENGTH */ /* pg: OCTET_LENGTH */ (failure), 0)
+       + COALESCE(/* sqlite: LENGTH */ /* pg: OCTET_LENGTH */ (provider_details), 0) AS size
   FROM generations
  WHERE id < :before AND id >= :not_before
    /* if status: AND status = :status */
