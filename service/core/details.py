@@ -19,7 +19,7 @@ MAX_INTEGER = 2**63 - 1
 # What an answer repeats of the order; the caller wrote it.
 ORDERED = frozenset({"input", "inputs", "prompt", "negative_prompt", "messages"})
 OPENED = ("error", "details")  # whose parts stand beside the others, where the names are free
-_FILE = re.compile(r"data:[^,]{0,512},|[A-Za-z0-9+/_=-]{1000}", re.IGNORECASE)
+_FILE = re.compile(r"data:[^,]{0,512},|[A-Za-z0-9+/_=-]{256}", re.IGNORECASE)
 
 _NOTHING = object()
 

@@ -69,6 +69,15 @@ def joined(told: Iterable[tuple[str, str]]) -> dict[str, str]:
     return headers
 
 
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+MAX_REDIRECTS = 5  # that are followed, one after the other
+
+
+def redirect_of(http_status: int, headers: Mapping[str, str]) -> str | None:
+    """Where an answer sends whoever asked, as it says it; None for any other answer."""
+    return headers.get("location") if http_status in REDIRECTS else None
+
+
 def is_good(http_status: int) -> bool:
     """2xx: RFC 9110 section 15.3."""
     return http_status // 100 == 2  # noqa: PLR2004

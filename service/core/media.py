@@ -21,6 +21,21 @@ _MEDIA_TYPE = re.compile(rf"{_WORD}/{_WORD}(?:[ \t]*+;[ \t]*+(?:{_WORD}=(?:{_WOR
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SPACE = re.compile(rb"[\t\n\f\r ]+")
 _PLAIN_ALPHABET = bytes.maketrans(b"-_", b"+/")
+# https://en.wikipedia.org/wiki/List_of_file_signatures
+# pattern of the first bytes: media type
+SIGNATURES = {
+    rb"\x89PNG\r\n\x1a\n": "image/png",
+    rb"\xff\xd8\xff": "image/jpeg",
+    rb"GIF8[79]a": "image/gif",
+    rb"(?s)RIFF.{4}WEBP": "image/webp",
+    rb"(?s).{4}ftypavif": "image/avif",
+    rb"(?s).{4}ftyp": "video/mp4",
+    rb"\x1aE\xdf\xa3": "video/webm",
+    rb"(?s)RIFF.{4}WAVE": "audio/wav",
+    rb"ID3|\xff[\xfb\xf3\xf2]": "audio/mpeg",
+    rb"OggS": "audio/ogg",
+    rb"fLaC": "audio/flac",
+}
 _DATA_URI = re.compile(r"data:([^,]{0,512}),", re.IGNORECASE)
 _BASE64 = re.compile(r" *; *base64 *\Z", re.IGNORECASE)
 
@@ -37,6 +52,11 @@ def media_type(text: str | None) -> str | None:
     if text is None or len(text) > MAX_CHARACTERS or not _MEDIA_TYPE.fullmatch(text):
         return None
     return text.strip()
+
+
+def media_of(content: bytes) -> str | None:
+    """What the first bytes of a file say it is; None where they say nothing."""
+    return next((media for first, media in SIGNATURES.items() if re.match(first, content)), None)
 
 
 def is_inline(url: str) -> bool:

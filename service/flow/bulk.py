@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from service.core.generation import Asked, Generation
-from service.core.observation import Reading
+from service.core.observation import Reading, same_id
 from service.flow.tools import Tools
 from service.providers.base import Refused, Unreadable
+from service.providers.hearing import heard
+from service.providers.tolerance import mended
 from service.store import generations
 from service.store.base import Tx
 from service.store.observations import StoredWebhook
@@ -36,13 +38,14 @@ def addressee(tools: Tools, stored: StoredWebhook, about: Asked, members: Member
     if bulk_id is None or bulk is None:
         return about
     read = tools.dialect(about).read_webhook
-    named = read(stored.webhook, tools.target(about)).external_id if read else None
+    named = heard(read, stored.webhook, tools.target(about)).external_id if read else None
     siblings = members.get(bulk_id, [])
     for sibling, _ in siblings:
-        if named is not None and sibling.external_id == named:
+        if named is not None and sibling.external_id is not None and same_id(sibling.external_id, named):
             return sibling
     nameless = [place for place, (sibling, _) in enumerate(siblings) if sibling.external_id is None]
-    found = bulk.whose(stored.webhook.body, [siblings[place][1] for place in nameless])
+    body = mended(stored.webhook.body) or stored.webhook.body
+    found = bulk.whose(body, [siblings[place][1] for place in nameless])
     if found is None:
         raise Unreadable(f"no generation of {bulk_id} is known as {named}")
     sibling, given = siblings[nameless[found]]

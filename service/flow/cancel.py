@@ -10,11 +10,13 @@ from service.core.generation import Generation, Origin, Status, VerifiedBy
 from service.core.masking import masked_failure
 from service.core.observation import Observation, Reading
 from service.core.wire import micros
+from service.flow.ask import ask
 from service.flow.masking import mask_of
 from service.flow.settle import settle_one, settle_within, tell
 from service.flow.spend import spend
 from service.flow.tools import Tools
 from service.providers.base import Question, Refused, Unreadable
+from service.providers.hearing import heard
 from service.store import generations
 from service.store.base import Missing
 from service.transport import NoAnswer, NotSent
@@ -61,8 +63,8 @@ async def _ask(tools: Tools, generation: Generation, question: Question) -> Read
     target = tools.target(generation)
     await spend(tools, generation)
     try:
-        reply = await tools.transport.ask(question.ask(target, upstream.account))
-        return question.read(reply, target)
+        reply = await ask(tools, generation, question.ask(target, upstream.account))
+        return heard(question.read, reply, target)
     except Refused as refused:
         failure = masked_failure(mask_of(tools, generation), bounded_failure(refused.failure))
         raise NotCancelable(f"{generation.provider} refused: {failure.message or failure.code}") from refused

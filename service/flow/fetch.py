@@ -11,7 +11,7 @@ import anyio
 
 from service.core.failure import Failure, FailureCode, because
 from service.core.generation import Generation, Output
-from service.core.http import HttpCall
+from service.core.http import MAX_REDIRECTS, HttpCall, redirect_of
 from service.core.media import UNKNOWN, media_type
 from service.flow.spend import spend
 from service.flow.tools import Tools
@@ -19,8 +19,6 @@ from service.providers.base import File, Refused
 from service.providers.shapes import same_origin
 from service.transport import NoAnswer, NotSent, Reason, Streamed
 
-MOST_REDIRECTS = 5
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 ASKED_ON = ("range", "if-range")  # the caller's headers that concern the bytes
 IDENTITY = {"accept-encoding": "identity"}
 INPUT_MAX_BYTES = 64 * 1024 * 1024
@@ -98,7 +96,7 @@ async def _fetched(
     tools: Tools, url: str, generation: Generation | None, headers: Mapping[str, str], timeout_s: float = 30.0
 ) -> AsyncIterator[Streamed]:
     account = tools.upstream(generation).account if generation else None
-    for _ in range(MOST_REDIRECTS + 1):
+    for _ in range(MAX_REDIRECTS + 1):
         own, key = False, {}
         if generation is not None and account is not None and same_origin(url, account.base_url):
             own, key = True, account.bearer()
@@ -106,9 +104,9 @@ async def _fetched(
         async with AsyncExitStack() as stack:
             call = HttpCall(method="GET", url=url, headers={**headers, **key})
             reply = await stack.enter_async_context(tools.transport.fetch(call, provider=own, timeout_s=timeout_s))
-            location = reply.headers.get("location")
-            if reply.http_status not in REDIRECTS or location is None:
+            location = redirect_of(reply.http_status, reply.headers)
+            if location is None:
                 yield reply
                 return
             url = urljoin(url, location)
-    raise Unfetchable(f"more than {MOST_REDIRECTS} redirects")
+    raise Unfetchable(f"more than {MAX_REDIRECTS} redirects")

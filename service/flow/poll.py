@@ -1,6 +1,7 @@
 """Ask the provider → an observation, or a reason to ask again later."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from msgspec.structs import replace
 import structlog
@@ -10,12 +11,15 @@ from service.core.failure import FailureCode
 from service.core.generation import Generation, Origin, Status, VerifiedBy
 from service.core.observation import Finding, Observation, Reading
 from service.core.wire import SECOND, micros
+from service.flow.aside import aside
+from service.flow.ask import POLL_TIMEOUT_S, ask
 from service.flow.masking import mask_of
 from service.flow.schedule import ASK_AGAIN, after_miss
 from service.flow.settle import settle_one
 from service.flow.spend import overdraw, spend
 from service.flow.tools import NotConfigured, Tools
 from service.providers.base import Question, Refused, Route, Unreadable
+from service.providers.hearing import heard
 from service.store import accounts, generations
 from service.store.accounts import AccountKey
 from service.store.generations import Scheduled
@@ -23,7 +27,6 @@ from service.transport import NoAnswer, NotSent
 
 log = structlog.get_logger()
 
-POLL_TIMEOUT_S = 15.0
 UNKNOWN_EVERY_S = 60.0  # where this version does not know the route
 LEASE_S = 3 * POLL_TIMEOUT_S  # after a crash, the generations that were being asked about wait for so long
 # Answers that say something about us or our pace, not that the provider is failing: the breaker does not count them.
@@ -90,14 +93,14 @@ async def fail(tools: Tools, claimed: Scheduled, because: Exception) -> None:
 async def _asked(tools: Tools, generation: Generation, question: Question) -> Reading:
     """The answer, and where it tells no output, that of the second question. Raises what both may."""
     upstream, target, dialect = tools.upstream(generation), tools.target(generation), tools.dialect(generation)
-    reply = await tools.transport.ask(question.ask(target, upstream.account), POLL_TIMEOUT_S)
-    first = question.read(reply, target)
+    reply = await ask(tools, generation, question.ask(target, upstream.account))
+    first = await aside(len(reply.body), partial(heard, question.read, reply, target))
     if dialect.follow is None or first.status is not Status.COMPLETED or first.outputs:
         return first
     await overdraw(tools, generation)
-    reply = await tools.transport.look(dialect.follow.ask(target, upstream.account), POLL_TIMEOUT_S)
     try:
-        second = dialect.follow.read(reply, target)
+        reply = await ask(tools, generation, dialect.follow.ask(target, upstream.account), for_file=True)
+        second = await aside(len(reply.body), partial(heard, dialect.follow.read, reply, target))
     except Unreadable:
         return first  # it is held for its outputs, and asked again
     except Refused as refused:

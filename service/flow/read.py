@@ -10,7 +10,8 @@ from service.core.wire import micros
 from service.flow.bulk import Members, addressee, members_of
 from service.flow.settle import set_aside, settle_each
 from service.flow.tools import NotConfigured, Tools
-from service.providers.base import Unreadable
+from service.providers.base import Refused, Unreadable
+from service.providers.hearing import heard
 from service.store import generations, observations
 from service.store.base import Unavailable
 from service.store.observations import StoredWebhook
@@ -54,7 +55,7 @@ def observation_of(tools: Tools, stored: StoredWebhook, about: Asked | None, mem
         try:
             about = addressee(tools, stored, about, members)
             reading = _read(tools, stored, about)
-        except (Unreadable, NotConfigured) as error:
+        except (Unreadable, NotConfigured, Refused) as error:
             unreadable = str(error)
             log.warning("webhook_unreadable", webhook_id=stored.id, generation_id=stored.generation_id)
         except Exception as error:  # a reader's mistake: the webhook is flagged, kept, and keeps nobody waiting
@@ -80,4 +81,4 @@ def _read(tools: Tools, stored: StoredWebhook, about: Asked) -> Reading:
     read = tools.dialect(about).read_webhook
     if read is None:
         raise Unreadable(f"the route {about.route} documents no webhooks")
-    return read(stored.webhook, tools.target(about))
+    return heard(read, stored.webhook, tools.target(about))

@@ -14,7 +14,7 @@ import structlog
 
 from service.core import sse
 from service.core.failure import FailureCode
-from service.core.generation import CLOSED, Generation, Origin, Output, Status, VerifiedBy
+from service.core.generation import CLOSED, Generation, Origin, Output, Status, VerifiedBy, in_words
 from service.core.http import HttpCall, HttpReply
 from service.core.observation import Observation, Reading
 from service.core.wire import SECOND, micros
@@ -23,6 +23,7 @@ from service.flow.patience import patiently
 from service.flow.settle import settle_one
 from service.flow.tools import Tools
 from service.providers.base import Refused, Target
+from service.providers.hearing import heard_event
 from service.store import generations
 from service.transport import REPLY_MAX_BYTES, NoAnswer, NotSent, Reason, Streamed
 
@@ -43,15 +44,26 @@ class _Heard:
     target: Target
     last: Reading | None = None
     outputs: dict[str, Output] = field(default_factory=dict)
+    words: list[str] = field(default_factory=list)
+
+    @property
+    def begun(self) -> bool:
+        """Whether work was done that somebody may have to pay for."""
+        return self.target.external_id is not None or bool(self.outputs)
 
     def news(self, reading: Reading) -> Reading | None:
         """The reading with what earlier events told; None if it only repeats the last one."""
         self.outputs |= {output.url: output for output in reading.outputs}
+        if reading.words:
+            self.words.append(reading.words)
+            reading = replace(reading, words=None)
         if reading.external_id:
             self.target = replace(self.target, external_id=reading.external_id)
         if reading.status in CLOSED:
             ended = reading.status is Status.COMPLETED and not reading.outputs
-            return replace(reading, outputs=tuple(self.outputs.values())) if ended else reading
+            return replace(reading, outputs=self._told()) if ended else reading
+        if reading.status is Status.PROCESSING and not self.begun and reading.progress is None:
+            return None  # talk: whether the work begins is still to be heard
         news = replace(
             reading,
             outputs=tuple(self.outputs.values()),
@@ -61,6 +73,11 @@ class _Heard:
             return None
         self.last = news
         return replace(reading, outputs=news.outputs)
+
+    def _told(self) -> tuple[Output, ...]:
+        """What was generated on the way; where that is nothing, what was said."""
+        words = "".join(self.words).strip()
+        return tuple(self.outputs.values()) or ((in_words(words),) if words else ())
 
 
 @dataclass(slots=True)
@@ -130,8 +147,8 @@ async def _hear(tools: Tools, generation: Generation, heard: _Heard, event: byte
         await _observe(tools, generation, Reading(status=Status.SUBMITTED))
         return False
     read = tools.dialect(generation).read_event
-    reading = read(event, heard.target) if read else None
-    nothing_begun = heard.last is None
+    reading = heard_event(read, event, heard.target) if read else None
+    nothing_begun = not heard.begun
     news = heard.news(reading) if reading else None
     if news is None:
         return False

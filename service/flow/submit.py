@@ -34,8 +34,9 @@ from service.flow.patience import patiently
 from service.flow.settle import settle, settle_one
 from service.flow.stream import NOT_NOW, listen
 from service.flow.tools import NotConfigured, Tools
-from service.providers.base import Order, Refused, Unreadable
+from service.providers.base import Dialect, Order, Refused, Target, Unreadable
 from service.providers.catalog import PROVIDERS
+from service.providers.hearing import heard, heard_each
 from service.store import accounts, generations
 from service.store.base import Unavailable
 from service.store.generations import Scheduled
@@ -134,16 +135,20 @@ async def _send(tools: Tools, group: Group) -> Sequence[Reading | Refused] | Non
         call = await aside(size, partial(dialect.bulk.submit, orders, upstream.account))
         await _still_ours(tools, group)
         reply = await _ask(tools, first, call)
-        told = dialect.bulk.read_submitted(reply, target)
+        told = await aside(len(reply.body), partial(heard_each, dialect.bulk.read_submitted, reply, target))
         if len(told) != len(group):
             raise Unreadable(f"an answer about {len(told)} of {len(group)} generations")
         return told
     call = await aside(size, partial(dialect.submit, orders[0], upstream.account))
     await _still_ours(tools, group)
     if not call.streamed:
-        return [dialect.read_submitted(await _ask(tools, first, call), target)]
+        return [await _read(dialect, await _ask(tools, first, call), target)]
     whole = await listen(tools, first, call)
-    return None if whole is None else [dialect.read_submitted(direct(whole), target)]
+    return None if whole is None else [await _read(dialect, direct(whole), target)]
+
+
+async def _read(dialect: Dialect, reply: HttpReply, target: Target) -> Reading:
+    return await aside(len(reply.body), partial(heard, dialect.read_submitted, reply, target, submitted=True))
 
 
 async def _still_ours(tools: Tools, group: Group) -> None:

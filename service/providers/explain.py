@@ -5,9 +5,11 @@ import re
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from service.core.failure import MEANING, Failure, FailureCode
 from service.providers.shapes import text
+from service.providers.tolerance import code_in, folded
 
 # RFC 9110 section 15: https://www.rfc-editor.org/rfc/rfc9110#section-15
 # HTTP status: what it means when nothing more specific was said
@@ -56,7 +58,9 @@ class Said(Struct, frozen=True, kw_only=True):
 def explain(
     said: Said, http_status: int | None, origin: str, *, codes: Mapping[str, FailureCode], words: Words = ()
 ) -> Failure:
-    """The failure that a provider's words mean."""
+    """The failure that a provider's words mean. `codes` is a vocabulary; a message that is one of them is a code."""
+    if said.provider_code is None:
+        said = replace(said, provider_code=code_in(said.message, codes))
     code = _code(said, http_status, origin, codes, words)
     fault, retryable = MEANING[code]
     return Failure(
@@ -79,8 +83,8 @@ def explain(
 def _code(
     said: Said, http_status: int | None, origin: str, codes: Mapping[str, FailureCode], words: Words
 ) -> FailureCode:
-    if said.provider_code is not None and said.provider_code in codes:
-        return codes[said.provider_code]
+    if said.provider_code is not None and folded(said.provider_code) in codes:
+        return codes[folded(said.provider_code)]
     sentence = said.message or ""
     for pattern, code in (*words, *EVERYBODYS_WORDS):
         if re.search(pattern, sentence, re.IGNORECASE):

@@ -13,25 +13,25 @@ from service.core.admission import Budget
 from service.core.failure import Failure, FailureCode
 from service.core.generation import Output, Status
 from service.core.http import HttpCall, HttpReply
-from service.core.media import media_type
 from service.core.moments import retry_after_s
 from service.core.observation import Reading
 from service.providers.base import Account, Dialect, Order, Question, Refused, Route, Target, Unreadable, no_webhooks
 from service.providers.explain import Said, explain
 from service.providers.limits import absent
+from service.providers.results import typed_outputs
 from service.providers.shapes import (
-    OWN_KINDS,
     get,
     identifier,
     loose_record,
-    outputs,
     part,
     position,
     post,
     record,
     standing,
+    status_word,
     text,
 )
+from service.providers.tolerance import folded, meaning, vocabulary
 
 NAME = "seacloud"
 BASE_URL = "https://cloud.seaart.ai/model"
@@ -43,26 +43,30 @@ BUDGET = Budget(max_in_flight=20, requests_per_minute=120)
 
 # https://cloud.seaart.ai/docs/model-api/multimodal/poll
 # SeaCloud's status: ours, where no error stands beside it
-STATUSES: Mapping[str, Status] = {
-    "IN_QUEUE": Status.SUBMITTED,
-    "IN_PROGRESS": Status.PROCESSING,
-    "COMPLETED": Status.COMPLETED,
-}
+STATUSES: Mapping[str, Status] = vocabulary(
+    {
+        "IN_QUEUE": Status.SUBMITTED,
+        "IN_PROGRESS": Status.PROCESSING,
+        "COMPLETED": Status.COMPLETED,
+    }
+)
 
 # https://cloud.seaart.ai/docs/model-api/multimodal/errors
 # error_type or error.code: ours
-CODES: Mapping[str, FailureCode] = {
-    "INFERENCE_FAILURE": FailureCode.PROVIDER_ERROR,
-    "INFERENCE_TIMEOUT": FailureCode.PROVIDER_TIMEOUT,
-    "REQUEST_INVALID": FailureCode.INVALID_REQUEST,
-    "CONTENT_BLOCKED": FailureCode.CONTENT_POLICY,
-    "INTERNAL_SERVER_ERROR": FailureCode.PROVIDER_ERROR,
-    "UNAUTHORIZED": FailureCode.AUTHENTICATION,
-    "RATE_LIMIT_EXCEEDED": FailureCode.RATE_LIMITED,
-    "NOT_FOUND": FailureCode.RESULT_LOST,
-    "ALREADY_COMPLETED": FailureCode.INVALID_REQUEST,
-    **{str(code): FailureCode.INSUFFICIENT_FUNDS for code in range(40201, 40209)},  # the gateway's balance family
-}
+CODES: Mapping[str, FailureCode] = vocabulary(
+    {
+        "INFERENCE_FAILURE": FailureCode.PROVIDER_ERROR,
+        "INFERENCE_TIMEOUT": FailureCode.PROVIDER_TIMEOUT,
+        "REQUEST_INVALID": FailureCode.INVALID_REQUEST,
+        "CONTENT_BLOCKED": FailureCode.CONTENT_POLICY,
+        "INTERNAL_SERVER_ERROR": FailureCode.PROVIDER_ERROR,
+        "UNAUTHORIZED": FailureCode.AUTHENTICATION,
+        "RATE_LIMIT_EXCEEDED": FailureCode.RATE_LIMITED,
+        "NOT_FOUND": FailureCode.RESULT_LOST,
+        "ALREADY_COMPLETED": FailureCode.INVALID_REQUEST,
+        **{str(code): FailureCode.INSUFFICIENT_FUNDS for code in range(40201, 40209)},  # the gateway's balance family
+    }
+)
 WORDS = (
     (r"^app not found", FailureCode.MODEL_NOT_FOUND),
     (r"not allowed for this user", FailureCode.PERMISSION_DENIED),
@@ -70,7 +74,6 @@ WORDS = (
     (r"webhook not supported|sse streaming not supported", FailureCode.INVALID_REQUEST),
     (r"runtime execution failed", FailureCode.PROVIDER_ERROR),
 )
-CANCELED = "CANCELED"
 ACCEPTED = 202
 
 
@@ -117,14 +120,14 @@ def read_polled(reply: HttpReply, target: Target) -> Reading:
 
 
 def _state(body: Mapping[str, Any], reply: HttpReply, target: Target) -> Reading:  # noqa: ARG001 - as its callers
-    word = text(body.get("status"))
+    word = status_word(body.get("status"))
     if word is None and (body.get("error") or body.get("detail")):
         raise Refused(_refused(reply, "poll"))
     status: Status | None = standing(word, STATUSES, "poll")
     failure: Failure | None = None
-    if status is Status.COMPLETED and (body.get("error") or body.get("error_type")):
+    if status is Status.FAILED or (status is Status.COMPLETED and (body.get("error") or body.get("error_type"))):
         said = replace(_said(body), trace_id=None)
-        if said.provider_code == CANCELED:
+        if meaning(said.provider_code, {}) is Status.CANCELED:
             status = Status.CANCELED
         else:
             status, failure = Status.FAILED, explain(said, None, "poll", codes=CODES, words=WORDS)
@@ -152,24 +155,14 @@ def read_result(reply: HttpReply, target: Target) -> Reading:
 
 
 def _outputs(body: Mapping[str, Any], target: Target) -> tuple[Output, ...]:
-    items = body.get("outputs")
-    return tuple(
-        replace(
-            output,
-            kind=word if (word := str(item.get("type"))) in OWN_KINDS else output.kind,
-            content_type=media_type(text(item.get("content_type"))),
-        )
-        for item in (items if isinstance(items, list) else [])
-        if isinstance(item, dict)
-        for output in outputs([text(item.get("url"))], target.base_url)
-    )
+    return typed_outputs(body.get("outputs"), target.base_url)
 
 
 def read_canceled(reply: HttpReply, target: Target) -> Reading:  # noqa: ARG001 - the form of a reader
     """202 says that cancellation is requested; the poll says whether it came in time."""
     body = _ok(reply, "cancel")
     return Reading(
-        status=None, provider_status=text(body.get("status")), external_id=identifier(body.get("request_id"))
+        status=None, provider_status=status_word(body.get("status")), external_id=identifier(body.get("request_id"))
     )
 
 
@@ -196,8 +189,8 @@ def _said(body: Mapping[str, Any]) -> Said:
     """`{"error": text | {"code", "message"}, "error_type"}`, `{"detail"}`, `{"status": {"message", "error_code"}}`."""
     error, status = part(body, "error"), part(body, "status")
     code = text(body.get("error_type")) or identifier(error.get("code")) or identifier(status.get("error_code"))
-    word = text(body.get("status"))
-    code = code or (word if word in CODES else None)
+    word = status_word(body.get("status"))
+    code = code or (word if folded(word or "") in CODES else None)
     message = (
         text(error.get("message"))
         or text(body.get("error"))

@@ -1,9 +1,7 @@
 """Reading loosely typed JSON strictly: every function answers None for what is not there or not of that kind."""
 
-import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-import re
 from typing import Any
 from urllib.parse import urljoin
 
@@ -12,8 +10,7 @@ from service.core.http import MAX_URL_CHARACTERS, HttpCall, split_url
 from service.core.moments import number
 from service.core.wire import Micros, from_json, to_json
 from service.providers.base import DOT_SEGMENTS, Account, Unreadable
-
-DEEPEST = 16  # levels of nesting looked into for URLs
+from service.providers.tolerance import meaning
 
 EXTENSIONS = {
     **dict.fromkeys(("png", "jpg", "jpeg", "webp", "gif", "avif"), "image"),
@@ -55,11 +52,17 @@ def text(value: Any) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
 
 
+def status_word(value: Any) -> str | None:
+    """A provider's word for how things stand, as it wrote it."""
+    said = text(value)
+    return said.strip() if said else None
+
+
 def identifier(value: Any) -> str | None:
     """An id, which some write as a number."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    named = text(value)
+    named = status_word(value)
     return None if named in DOT_SEGMENTS else named  # it goes into a path, and these lead elsewhere
 
 
@@ -70,7 +73,7 @@ def standing(word: str | None, words: Mapping[str, Status], origin: str) -> Stat
     """
     if word is None and origin != "submit":
         raise Unreadable("no status")
-    return Status.SUBMITTED if word is None else words.get(word)
+    return Status.SUBMITTED if word is None else meaning(word, words)
 
 
 def share(value: Any, full: float = 1.0) -> float | None:
@@ -99,16 +102,6 @@ def texts(value: Any) -> tuple[str, ...] | None:
     return found or None
 
 
-def urls(value: Any, depth: int = 0) -> Iterator[str]:
-    """Every http(s) URL anywhere in a value, in order."""
-    if isinstance(value, str):
-        if value.startswith(("https://", "http://")):
-            yield value
-    elif isinstance(value, dict | list) and depth < DEEPEST:
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from urls(item, depth + 1)
-
-
 def kind_of(url: str) -> str:
     """What a URL's file extension says it is; `file` where it says nothing."""
     try:
@@ -127,31 +120,6 @@ def outputs(
         Output(kind=kind or kind_of(url), url=url, needs_key=same_origin(url, base_url), expires_at=expires_at)
         for url in absolute
         if url is not None
-    )
-
-
-# https://en.wikipedia.org/wiki/List_of_file_signatures
-# pattern of the first bytes: media type
-SIGNATURES = {
-    rb"\x89PNG\r\n\x1a\n": "image/png",
-    rb"\xff\xd8\xff": "image/jpeg",
-    rb"GIF8[79]a": "image/gif",
-    rb"(?s)RIFF.{4}WEBP": "image/webp",
-}
-
-
-def inline(content: str) -> tuple[Output, ...]:
-    """An output that came as base64 in an answer, as a data URI; what is not base64 is none."""
-    try:
-        found = base64.b64decode(content, validate=True)
-    except ValueError:
-        return ()
-    if not found:
-        return ()
-    media = next((word for first, word in SIGNATURES.items() if re.match(first, found)), "application/octet-stream")
-    kind = media.partition("/")[0]
-    return (
-        Output(kind=kind if kind in OWN_KINDS else "file", url=f"data:{media};base64,{content}", content_type=media),
     )
 
 

@@ -85,7 +85,7 @@ async def test_after_an_answer_five_more_misses_are_needed(tools, clock, listene
 async def test_four_misses_silence_nobody(tools, listener, subscribed, completed):
     await subscribed()
     await completed()
-    listener.answers += [500, "cut", 302, 404, 204]
+    listener.answers += [500, 503, 302, 404, 204]
 
     for _ in range(5):
         assert 1 == await run_worker(tools, "deliver")

@@ -10,7 +10,6 @@ from service.flow.timeline import timeline
 from service.store import accounts, generations
 from tests.conftest import START, run_worker
 from tests.flow.streams import silent
-from tests.upstream import CUT
 
 QUEUE = {"provider": "seacloud", "model": "nano_banana_2"}
 SORA = {"provider": "laozhang", "model": "sora-2"}
@@ -158,7 +157,9 @@ async def test_a_result_that_cannot_be_had_is_asked_for_later(tools, queued, ask
 
 
 @pytest.mark.parametrize(
-    "answer", [CUT, (200, b"<html>", {}), (404, {"error": {"code": "NOT_FOUND"}})], ids=["a file", "nonsense", "lost"]
+    "answer",
+    [(200, b"\x00" * 100, {}), (200, b"<html>", {}), (404, {"error": {"code": "NOT_FOUND"}})],
+    ids=["a file", "nonsense", "lost"],
 )
 async def test_a_result_that_is_of_no_use_is_waited_for(tools, queued, asked_about, answer):
     """It has ended, so much is certain: it is asked about again, for a bounded time."""

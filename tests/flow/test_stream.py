@@ -131,7 +131,6 @@ async def test_what_is_said_twice_is_settled_once(tools, streamed):
 
     assert [
         ("stream", "submitted", None),
-        ("stream", "processing", None),  # talk
         ("stream", "processing", None),  # the execution has a name now
         ("stream", "processing", 0.5),
         ("stream", None, None),  # kept, because nobody knows what it means
@@ -203,7 +202,7 @@ async def test_a_session_that_stays_busy_is_given_up_at_the_deadline(tools, cloc
 
 async def test_busy_after_the_work_began_is_a_failure(streamed):
     """Sending it again might do the work twice."""
-    generation = await streamed(Stream(THINKING, BUSY))
+    generation = await streamed(Stream(STARTED, BUSY))
 
     assert (Status.FAILED, "concurrency_limited", "SESSION_BUSY", "stream") == (
         generation.status, generation.failure.code, generation.failure.provider_code, generation.learned_from,
@@ -221,7 +220,7 @@ async def test_a_question_that_nobody_will_answer_is_a_failure_that_asks_it(tool
     assert ("Which fox?", "clarification_needed", ("red", "arctic")) == (
         failure.message, failure.provider_code, failure.alternatives,
     )  # fmt: skip
-    assert 3 == len(await observed(tools, generation))
+    assert 2 == len(await observed(tools, generation))
 
 
 @pytest.mark.parametrize("ends", ["cut", "politely", "never"])
@@ -257,7 +256,7 @@ async def test_a_stream_that_breaks_off_without_a_name_is_lost(tools, upstream, 
     assert (Status.EXPIRED, "result_lost", "clock") == (
         generation.status, generation.failure.code, generation.learned_from,
     )  # fmt: skip
-    assert ["generation.processing", "generation.expired"] == await announced(tools, generation)
+    assert ["generation.expired"] == await announced(tools, generation)
     assert [0, 0] == [await run_worker(tools, name) for name in ("submit", "poll")]
     assert 1 == len(upstream.asked)
 

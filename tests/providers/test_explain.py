@@ -4,8 +4,9 @@ import pytest
 
 from service.core.failure import MEANING, FailureCode, Fault
 from service.providers.explain import BY_HTTP_STATUS, Said, explain, validation
+from service.providers.tolerance import vocabulary
 
-CODES = {"NO_FUNDS": FailureCode.INSUFFICIENT_FUNDS}
+CODES = vocabulary({"NO_FUNDS": FailureCode.INSUFFICIENT_FUNDS})
 WORDS = ((r"no channel", FailureCode.MODEL_UNAVAILABLE), (r"moderation queue", FailureCode.PROVIDER_UNAVAILABLE))
 
 
@@ -126,7 +127,7 @@ def test_status_of_an_answer_that_is_no_error_is_not_the_failures(http_status, k
 
 @pytest.mark.parametrize("code", FailureCode)
 def test_fault_and_retryable_follow_the_code(code):
-    found = explain(Said(provider_code="X"), None, "poll", codes={"X": code})
+    found = explain(Said(provider_code="X"), None, "poll", codes=vocabulary({"X": code}))
 
     assert MEANING[code] == (found.fault, found.retryable)
 

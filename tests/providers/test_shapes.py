@@ -1,7 +1,5 @@
 """Values out of JSON that may hold anything, URLs that may not be any, and the plainest calls."""
 
-import base64
-
 import pytest
 
 from service.core.generation import Cost, Output, Status
@@ -108,21 +106,6 @@ def test_texts_are_the_strings_of_a_list(value, found):
     assert found == shapes.texts(value)
 
 
-def test_urls_are_found_anywhere_in_order():
-    value = {"b": "https://a.test/1", "a": ["no", 5, {"x": "http://a.test/2"}], "c": "ftp://a.test/3"}
-
-    assert ["https://a.test/1", "http://a.test/2"] == list(shapes.urls(value))
-
-
-def test_urls_are_not_looked_for_without_end():
-    value = "https://a.test/1"
-    for _ in range(shapes.DEEPEST + 1):
-        value = [value]
-
-    assert [] == list(shapes.urls(value))
-    assert ["https://a.test/1"] == list(shapes.urls(value[0]))
-
-
 @pytest.mark.parametrize(
     ("url", "kind"),
     [
@@ -154,33 +137,6 @@ def test_outputs_are_kept_until_the_moment_that_was_told(expires_at):
     found = shapes.outputs(["https://cdn.test/x", "/v1/y"], OWN, "video", expires_at=expires_at)
 
     assert [("video", expires_at), ("video", expires_at)] == [(one.kind, one.expires_at) for one in found]
-
-
-@pytest.mark.parametrize(
-    ("content", "media", "kind"),
-    [
-        (b"\x89PNG\r\n\x1a\n rest", "image/png", "image"),
-        (b"\xff\xd8\xff\xe0 rest", "image/jpeg", "image"),
-        (b"GIF87a rest", "image/gif", "image"),
-        (b"GIF89a rest", "image/gif", "image"),
-        (b"RIFF\n\x00\x01\xffWEBP rest", "image/webp", "image"),
-        (b"RIFF\n\x00\x01\xffWAVE rest", "application/octet-stream", "file"),
-        (b"GIF88a rest", "application/octet-stream", "file"),
-        (b" \x89PNG\r\n\x1a\n", "application/octet-stream", "file"),
-        (b"\x00", "application/octet-stream", "file"),
-    ],
-)
-def test_inline_output_is_a_data_uri_of_what_its_first_bytes_say(content, media, kind):
-    """It needs no key: it is here already."""
-    written = base64.b64encode(content).decode()
-
-    expected = Output(kind=kind, url=f"data:{media};base64,{written}", content_type=media, needs_key=False)
-    assert (expected,) == shapes.inline(written)
-
-
-@pytest.mark.parametrize("content", ["", "=", "a", "***", "aGk", "aGk=\n", " aGk=", "é", "data:image/png;base64,aGk="])
-def test_inline_output_that_is_not_base64_is_none(content):
-    assert () == shapes.inline(content)
 
 
 def test_key_goes_with_a_question_and_with_a_call():

@@ -11,27 +11,31 @@ from service.core.http import HttpReply
 from service.core.moments import retry_after_s
 from service.providers.explain import Said, explain
 from service.providers.shapes import identifier, loose_record, part, text
+from service.providers.tolerance import vocabulary
 
 # https://docs.aihubmix.com/en/FAQs/HTTP-Codes
 # AiHubMix's error identifier: ours
-CODES: Mapping[str, FailureCode] = {
-    "insufficient_user_quota": FailureCode.INSUFFICIENT_FUNDS,
-    "prompt_missing": FailureCode.INVALID_REQUEST,
-    "prompt_too_long": FailureCode.PROMPT_TOO_LONG,
-    "text_too_long": FailureCode.PROMPT_TOO_LONG,
-    "size_not_supported": FailureCode.INVALID_REQUEST,
-    "n_not_within_range": FailureCode.INVALID_REQUEST,
-    "model_not_found": FailureCode.MODEL_NOT_FOUND,
-    "content_policy_violation": FailureCode.CONTENT_POLICY,
-    "moderation_blocked": FailureCode.CONTENT_POLICY,
-    "rate_limit_exceeded": FailureCode.RATE_LIMITED,
-}
+CODES: Mapping[str, FailureCode] = vocabulary(
+    {
+        "insufficient_user_quota": FailureCode.INSUFFICIENT_FUNDS,
+        "prompt_missing": FailureCode.INVALID_REQUEST,
+        "prompt_too_long": FailureCode.PROMPT_TOO_LONG,
+        "text_too_long": FailureCode.PROMPT_TOO_LONG,
+        "size_not_supported": FailureCode.INVALID_REQUEST,
+        "n_not_within_range": FailureCode.INVALID_REQUEST,
+        "model_not_found": FailureCode.MODEL_NOT_FOUND,
+        "content_policy_violation": FailureCode.CONTENT_POLICY,
+        "moderation_blocked": FailureCode.CONTENT_POLICY,
+        "rate_limit_exceeded": FailureCode.RATE_LIMITED,
+    }
+)
 
 # Most rows of that page have no identifier, only a sentence; 403 and 503 mean different things by it.
 WORDS = (
     (r"balance is insufficient|insufficient (user )?(quota|balance)", FailureCode.INSUFFICIENT_FUNDS),
+    (r"incorrect model id", FailureCode.MODEL_NOT_FOUND),
+    (r"no available channel|no_valid_channel", FailureCode.MODEL_UNAVAILABLE),
     (r"rate limited by provider|too many requests", FailureCode.RATE_LIMITED),
-    (r"incorrect model id|no available channel|no_valid_channel", FailureCode.MODEL_UNAVAILABLE),
 )
 _TRACE = re.compile(r"\s*\(tid:\s*([^)\s]+)\s*\)")
 
@@ -69,5 +73,5 @@ def _said(body: Mapping[str, Any]) -> Said:
         message=_TRACE.sub("", sentence).strip() or None if sentence else None,
         provider_code=identifier(error.get("code")),
         param=text(error.get("param")),
-        trace_id=trace[1] if trace else None,
+        trace_id=identifier(error.get("tid")) or identifier(body.get("tid")) or (trace[1] if trace else None),
     )

@@ -1,6 +1,6 @@
 """AiHubMix's image routes. They are synchronous: the answer to a submission is the image, as a URL or as base64."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -12,13 +12,13 @@ from service.providers.aihubmix.errors import failed, refused
 from service.providers.aihubmix.videos import STATUSES
 from service.providers.base import Account, Dialect, Order, Refused, Route, Target, Unreadable
 from service.providers.limits import required
-from service.providers.shapes import DEEPEST, identifier, inline, outputs, part, post, record, text
+from service.providers.results import results
+from service.providers.shapes import identifier, part, post, record, status_word
+from service.providers.tolerance import meaning
 
 # https://docs.aihubmix.com/en/FAQs/HTTP-Codes
 PROMPT = required("prompt", code="prompt_missing", message="prompt is required")
 
-# https://docs.aihubmix.com/en/api/Image-Gen (its answers are not shown there; these names are OpenAI's and Google's)
-BASE64_FIELDS = frozenset({"b64_json", "bytesBase64", "bytesBase64Encoded"})
 IDS = ("id", "task_id", "taskId", "request_id")
 
 
@@ -38,8 +38,8 @@ def read_submitted(reply: HttpReply, target: Target) -> Reading:
     if not reply.ok:
         raise Refused(refused(reply, "submit"))
     body = record(reply.body)
-    word = text(body.get("status"))
-    status = STATUSES.get(word or "", Status.COMPLETED if word is None else None)
+    word = status_word(body.get("status"))
+    status = Status.COMPLETED if word is None else meaning(word, STATUSES)
     found = _outputs(body, target)
     if status is Status.FAILED or (body.get("error") and not found):
         raise Refused(refused(reply, "submit") if body.get("error") else failed(body, "submit"))
@@ -68,24 +68,7 @@ def _first(value: Any) -> Any:
 def _outputs(body: Mapping[str, Any], target: Target) -> tuple[Output, ...]:
     """Every image under `output` or `data`, in order; one that comes as URL and base64 counts once."""
     told = body.get("output") if body.get("output") is not None else body.get("data")
-    return tuple(dict.fromkeys(_images(told, target)))
-
-
-def _images(value: Any, target: Target, depth: int = 0) -> Iterator[Output]:
-    if isinstance(value, str):
-        yield from outputs([value] if value.startswith(("https://", "http://")) else [], target.base_url, "image")
-    elif depth == DEEPEST:
-        return
-    elif isinstance(value, list):
-        for item in value:
-            yield from _images(item, target, depth + 1)
-    elif isinstance(value, dict):
-        url = text(value.get("url"))
-        for name, item in ({"url": url} if url else value).items():
-            if name in BASE64_FIELDS and isinstance(item, str):
-                yield from inline(item)
-            elif url or not isinstance(item, str):
-                yield from _images(item, target, depth + 1)
+    return results(told, target.base_url)
 
 
 def _route(name: str, models: tuple[str, ...], dialect: Dialect) -> Route:

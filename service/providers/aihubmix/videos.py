@@ -6,35 +6,40 @@ from urllib.parse import quote
 
 from service.core.generation import Output, Status
 from service.core.http import HttpCall, HttpReply
+from service.core.media import is_inline
 from service.core.moments import moment
 from service.core.observation import Reading
 from service.providers.aihubmix.errors import failed, refused
 from service.providers.base import Account, Dialect, Order, Question, Refused, Route, Target, Unreadable
 from service.providers.forms import multipart
 from service.providers.limits import Limit, absent, count, note, one_of
-from service.providers.shapes import get, identifier, outputs, part, post, record, share, standing, text
+from service.providers.results import inline as inlined
+from service.providers.shapes import get, identifier, outputs, part, post, record, share, standing, status_word, text
+from service.providers.tolerance import vocabulary
 
 PAGE = "https://docs.aihubmix.com/en/api/Video-Gen"
 
 # https://docs.aihubmix.com/en/api/Video-Gen (the first four; public clients of this API meet the others too)
 # AiHubMix's status: ours
-STATUSES: Mapping[str, Status] = {
-    "queued": Status.SUBMITTED,
-    "in_progress": Status.PROCESSING,
-    "completed": Status.COMPLETED,
-    "failed": Status.FAILED,
-    "pending": Status.SUBMITTED,
-    "submitted": Status.SUBMITTED,
-    "processing": Status.PROCESSING,
-    "running": Status.PROCESSING,
-    "succeeded": Status.COMPLETED,
-    "success": Status.COMPLETED,
-    "done": Status.COMPLETED,
-    "finished": Status.COMPLETED,
-    "error": Status.FAILED,
-    "cancelled": Status.CANCELED,
-    "canceled": Status.CANCELED,
-}
+STATUSES: Mapping[str, Status] = vocabulary(
+    {
+        "queued": Status.SUBMITTED,
+        "in_progress": Status.PROCESSING,
+        "completed": Status.COMPLETED,
+        "failed": Status.FAILED,
+        "pending": Status.SUBMITTED,
+        "submitted": Status.SUBMITTED,
+        "processing": Status.PROCESSING,
+        "running": Status.PROCESSING,
+        "succeeded": Status.COMPLETED,
+        "success": Status.COMPLETED,
+        "done": Status.COMPLETED,
+        "finished": Status.COMPLETED,
+        "error": Status.FAILED,
+        "cancelled": Status.CANCELED,
+        "canceled": Status.CANCELED,
+    }
+)
 
 
 def _seconds_as_text(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,7 +96,7 @@ def read_polled(reply: HttpReply, target: Target) -> Reading:
 
 def _read(reply: HttpReply, target: Target, origin: str) -> Reading:
     body = record(reply.body) if reply.ok else {}
-    word, external_id = text(body.get("status")), identifier(body.get("id"))
+    word, external_id = status_word(body.get("status")), identifier(body.get("id"))
     if not reply.ok or (body.get("error") and (external_id if origin == "submit" else word) is None):
         raise Refused(refused(reply, origin))
     if origin == "submit" and external_id is None:
@@ -111,12 +116,14 @@ def _outputs(body: Mapping[str, Any], target: Target, external_id: str | None) -
     """Inline under one of four names, or behind `/content`; what is on AiHubMix's own origin needs the key."""
     items = body.get("data")
     first = items[0] if isinstance(items, list) and items else None
-    inline = next(
+    told = next(
         (url for name in ("video_url", "url", "output_url") if (url := text(body.get(name)))),
         text(part({"first": first}, "first").get("url")),
     )
     content = f"{target.base_url}/v1/videos/{quote(external_id or target.known_id, safe='')}/content"
-    return outputs([inline or content], target.base_url, "video", expires_at=moment(body.get("expires_at")))
+    if told is not None and is_inline(told.strip()):
+        return inlined(told)
+    return outputs([told or content], target.base_url, "video", expires_at=moment(body.get("expires_at")))
 
 
 # DELETE removes a task and is not documented to stop it: no cancel.

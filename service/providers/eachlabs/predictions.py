@@ -11,24 +11,31 @@ from service.core.observation import Reading
 from service.providers.base import Account, Dialect, Order, Question, Refused, Route, Target, Trust, Unreadable
 from service.providers.eachlabs.errors import failed, refused
 from service.providers.limits import note
-from service.providers.shapes import get, identifier, outputs, part, post, price, record, standing, text, urls
+from service.providers.results import results_or_words
+from service.providers.shapes import get, identifier, part, post, price, record, standing, status_word, text
+from service.providers.tolerance import folded, meaning, vocabulary
 
 # https://docs.eachlabs.ai/api/predictions (the OpenAPI file beside it still lists `failed`)
 # https://docs.eachlabs.ai/api/webhooks (`succeeded`, `failed`; `success` is the older payload's word)
 # word of a poll or a webhook (not of the submit answer): ours
-STATUSES: Mapping[str, Status] = {
-    "created": Status.SUBMITTED,
-    "queued": Status.SUBMITTED,
-    "starting": Status.PROCESSING,
-    "processing": Status.PROCESSING,
-    "running": Status.PROCESSING,
-    "success": Status.COMPLETED,
-    "succeeded": Status.COMPLETED,
-    "error": Status.FAILED,
-    "failed": Status.FAILED,
-    "cancelled": Status.CANCELED,
-    "canceled": Status.CANCELED,
-}
+STATUSES: Mapping[str, Status] = vocabulary(
+    {
+        "created": Status.SUBMITTED,
+        "queued": Status.SUBMITTED,
+        "starting": Status.PROCESSING,
+        "processing": Status.PROCESSING,
+        "running": Status.PROCESSING,
+        "success": Status.COMPLETED,
+        "succeeded": Status.COMPLETED,
+        "error": Status.FAILED,
+        "failed": Status.FAILED,
+        "cancelled": Status.CANCELED,
+        "canceled": Status.CANCELED,
+    }
+)
+
+
+CANCELED = frozenset({"cancelled", "canceled", "success"})  # words of the answer to a cancellation
 
 
 def submit(order: Order, account: Account) -> HttpCall:
@@ -51,9 +58,9 @@ def read_submitted(reply: HttpReply, target: Target) -> Reading:  # noqa: ARG001
     """`success` here says that the order was accepted."""
     body = _ok(reply, "submit")
     external_id = identifier(body.get("predictionID")) or identifier(body.get("id"))
-    word = text(body.get("status"))
+    word = status_word(body.get("status"))
     if external_id is None:
-        if body.get("error") or word in ("error", "failed"):
+        if body.get("error") or meaning(word, STATUSES) is Status.FAILED:
             raise Refused(refused(reply, "submit"))
         raise Unreadable("an accepted submission without an id")
     return Reading(status=Status.SUBMITTED, provider_status=word, external_id=external_id)
@@ -67,13 +74,13 @@ def poll(target: Target, account: Account) -> HttpCall:
 def read_polled(reply: HttpReply, target: Target) -> Reading:
     """A failed prediction has its envelope in `output`."""
     body = _ok(reply, "poll")
-    word = text(body.get("status"))
+    word = status_word(body.get("status"))
     status = standing(word, STATUSES, "poll")
     return Reading(
         status=status,
         provider_status=word,
         external_id=identifier(body.get("id")),
-        outputs=outputs(list(urls(body.get("output"))), target.base_url) if status is Status.COMPLETED else (),
+        outputs=results_or_words(body.get("output"), target.base_url) if status is Status.COMPLETED else (),
         failure=_work_failure(body, "poll") if status is Status.FAILED else None,
         cost=price(part(body, "metrics").get("cost")),
     )
@@ -87,8 +94,8 @@ def cancel(target: Target, account: Account) -> HttpCall:
 def read_canceled(reply: HttpReply, target: Target) -> Reading:
     """Two pages answer `cancelled` and `success`; both mean that it was canceled, and no webhook will say so."""
     body = _ok(reply, "cancel")
-    word = text(body.get("status"))
-    if word not in ("cancelled", "canceled", "success"):
+    word = status_word(body.get("status"))
+    if folded(word or "") not in CANCELED:
         raise Refused(refused(reply, "cancel"))
     return Reading(status=Status.CANCELED, provider_status=word, external_id=target.external_id)
 
@@ -96,14 +103,14 @@ def read_canceled(reply: HttpReply, target: Target) -> Reading:
 def read_webhook(webhook: InboundWebhook, target: Target) -> Reading:
     """The payload of today (`exec_id`) and the older one (`id`). A failure's code stands only in polls."""
     body = record(webhook.body)
-    word = text(body.get("status"))
+    word = status_word(body.get("status"))
     status = standing(word, STATUSES, "webhook")
     failure = _work_failure(body, "webhook") if status is Status.FAILED else None
     return Reading(
         status=status,
         provider_status=word,
         external_id=identifier(body.get("exec_id")) or identifier(body.get("id")),
-        outputs=outputs(list(urls(body.get("output"))), target.base_url) if status is Status.COMPLETED else (),
+        outputs=results_or_words(body.get("output"), target.base_url) if status is Status.COMPLETED else (),
         failure=failure,
         cost=price(part(body, "metrics").get("cost")),
         awaits_detail=failure is not None and failure.provider_code is None,
@@ -140,6 +147,7 @@ PREDICTIONS = Route(
     ),
     usual_s=60,
     ceiling_s=900,
+    answer_s=300,  # https://docs.eachlabs.ai/sense/edge-cases (HTTP request)
     trust=Trust.BODY,
     limits=(note("input", "as the model's page says"),),
 )

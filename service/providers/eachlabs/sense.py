@@ -3,14 +3,13 @@
 Where an event names an execution, that can be polled as a workflow's if the stream breaks off; nothing else can.
 """
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 
 from msgspec.structs import replace
 
 from service.core.failure import Failure, FailureCode, because
-from service.core.generation import Output, Status
+from service.core.generation import Output, Status, in_words
 from service.core.http import HttpCall, HttpReply
 from service.core.observation import Reading
 from service.core.wire import to_json
@@ -18,7 +17,9 @@ from service.providers.base import Account, Dialect, Order, Question, Refused, R
 from service.providers.eachlabs.errors import refused
 from service.providers.eachlabs.workflows import poll, read_polled
 from service.providers.limits import Broken, Limit, at_most, count, media, note
-from service.providers.shapes import identifier, loose_record, outputs, part, post, record, share, text, texts, urls
+from service.providers.results import results
+from service.providers.shapes import identifier, loose_record, part, post, record, share, status_word, text, texts
+from service.providers.tolerance import folded, meaning, vocabulary
 
 # https://docs.eachlabs.ai/sense/edge-cases
 PROMPT_CHARACTERS, MOST_IMAGES = 10_000, 4
@@ -32,7 +33,8 @@ TALK = frozenset(
     }
 )  # fmt: skip
 STREAMED = {"accept": "text/event-stream", "accept-encoding": "identity"}
-NEEDS_INPUT = frozenset({"clarification_needed", "awaiting_input"})
+NEEDS_INPUT = frozenset(map(folded, ("clarification_needed", "awaiting_input")))
+ANSWERS = frozenset({"text_response", "message"})  # whose `content` is the answer where nothing is generated
 
 
 def submit(order: Order, account: Account) -> HttpCall:
@@ -59,16 +61,16 @@ def read_submitted(reply: HttpReply, target: Target) -> Reading:
         raise Refused(failure)
     body = record(reply.body)
     external_id = identifier(body.get("task_id"))
-    word = text(body.get("status"))
-    needs = next((told for told in (word, text(body.get("type"))) if told in NEEDS_INPUT), None)
+    word = status_word(body.get("status"))
+    needs = next((told for told in (word, status_word(body.get("type"))) if folded(told or "") in NEEDS_INPUT), None)
     if needs is None and body.get("clarification_needed") is True:
         needs = "clarification_needed"
     if needs is not None:
         asked = _needs_input(body, needs, "submit")
         return Reading(status=Status.FAILED, provider_status=needs, external_id=external_id, failure=asked)
-    if word == "error" or body.get("error") or body.get("type") == "error":
+    if Status.FAILED in (meaning(word, {}), meaning(status_word(body.get("type")), {})) or body.get("error"):
         raise Refused(refused(reply, "submit"))
-    found = outputs(list(urls(body.get("generations"))), target.base_url) or _said(body)
+    found = results(body.get("generations"), target.base_url) or _said(body)
     if external_id is None and not found:
         raise Unreadable("neither a generation nor an id")
     if not found:  # and nobody can be asked: the id names no execution
@@ -83,18 +85,17 @@ def _said(body: Mapping[str, Any]) -> tuple[Output, ...]:
     words = text(part({"first": first}, "first", "message").get("content"))
     if words is None:
         return ()
-    content = base64.b64encode(words.encode(errors="replace")).decode()
-    url = f"data:text/plain;charset=utf-8;base64,{content}"
-    return (Output(kind="text", url=url, content_type="text/plain;charset=utf-8"),)
+    return (in_words(words),)
 
 
 def read_event(event: bytes, target: Target) -> Reading | None:
     """One event, alone or inside an OpenAI chunk under `eachlabs`; a chunk without one says nothing of its own."""
     body = loose_record(event)
     told = part(body, "eachlabs") or body
-    word = text(told.get("type"))
+    word = folded_type(told)
     if word is None:
-        return None
+        delta = _delta(body)
+        return Reading(status=Status.PROCESSING, words=delta) if delta else None
     if word == "error":
         return _error(told, target)
     if word == "complete":
@@ -108,8 +109,23 @@ def read_event(event: bytes, target: Target) -> Reading | None:
         if word in ("execution_started", "execution_completed")
         else None,
         progress=_progress(word, told),
-        outputs=outputs([url for name in GOING_ON.get(word, ()) for url in urls(told.get(name))], target.base_url),
+        outputs=results([told.get(name) for name in GOING_ON.get(word, ())], target.base_url),
+        words=text(told.get("content")) if word in ANSWERS else None,
     )
+
+
+def folded_type(event: Mapping[str, Any]) -> str | None:
+    """The type of an event, in the spelling of its page."""
+    said = status_word(event.get("type"))
+    return None if said is None else next((name for name in TYPES if folded(name) == folded(said)), said)
+
+
+def _delta(chunk: Mapping[str, Any]) -> str | None:
+    """A piece of an answer in words, of a chunk that wraps no event."""
+    choices = chunk.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    content = part({"first": first}, "first", "delta").get("content")
+    return content if isinstance(content, str) and content else None
 
 
 # https://docs.eachlabs.ai/sense/streaming
@@ -123,22 +139,30 @@ GOING_ON: Mapping[str, tuple[str, ...]] = {
 }
 
 
+TYPES = (*TALK, *GOING_ON, "complete", "error", "clarification_needed")
+
+
 def _progress(word: str, event: Mapping[str, Any]) -> float | None:
     if word == "execution_completed":
-        return 1.0 if event.get("status") == "completed" else None
+        return 1.0 if meaning(status_word(event.get("status")), {}) is Status.COMPLETED else None
     return share(event.get("percent") if word == "progress" else event.get("progress_percent"), 100)
+
+
+# https://docs.eachlabs.ai/sense/streaming
+# status of the event that ends a stream: ours
+ENDS: Mapping[str, Status] = vocabulary({"ok": Status.COMPLETED, "error": Status.FAILED})
 
 
 def _complete(event: Mapping[str, Any], target: Target) -> Reading:
     """`ok`, `error`, or a question that nobody will answer: https://docs.eachlabs.ai/sense/streaming."""
-    word = text(event.get("status"))
-    if word in NEEDS_INPUT:
+    word = status_word(event.get("status"))
+    if folded(word or "") in NEEDS_INPUT:
         return Reading(status=Status.FAILED, provider_status=word, failure=_needs_input(event, word, "stream"))
-    if word == "error":
-        failure = _stream_failure(event)
-        return Reading(status=Status.FAILED, provider_status=word, failure=failure)
-    found = outputs(list(urls(event.get("generations"))), target.base_url)
-    return Reading(status=Status.COMPLETED if word == "ok" else None, provider_status=word, outputs=found)
+    status = meaning(word, ENDS)
+    if status is Status.FAILED:
+        return Reading(status=status, provider_status=word, failure=_stream_failure(event))
+    found = results(event.get("generations"), target.base_url)
+    return Reading(status=status, provider_status=word, outputs=found)
 
 
 def _error(event: Mapping[str, Any], target: Target) -> Reading:

@@ -25,35 +25,38 @@ from service.providers.base import (
 )
 from service.providers.eachlabs.errors import failed, refused
 from service.providers.limits import note
+from service.providers.results import results_or_words
 from service.providers.shapes import (
     get,
     identifier,
     loose_record,
-    outputs,
     part,
     post,
     price,
     record,
     standing,
+    status_word,
     text,
-    urls,
 )
+from service.providers.tolerance import meaning, vocabulary
 
 MOST_IN_BULK, PUBLIC_STEPS = 10, 3
 NOT_BILLED = frozenset({FailureCode.RATE_LIMITED, FailureCode.CONCURRENCY_LIMITED})
 
 # https://docs.eachlabs.ai/workflows/get-execution (older pages add `pending`)
 # an execution's or step's status: ours
-STATUSES: Mapping[str, Status] = {
-    "queued": Status.SUBMITTED,
-    "pending": Status.SUBMITTED,
-    "running": Status.PROCESSING,
-    "processing": Status.PROCESSING,
-    "completed": Status.COMPLETED,
-    "failed": Status.FAILED,
-    "cancelled": Status.CANCELED,
-    "canceled": Status.CANCELED,
-}
+STATUSES: Mapping[str, Status] = vocabulary(
+    {
+        "queued": Status.SUBMITTED,
+        "pending": Status.SUBMITTED,
+        "running": Status.PROCESSING,
+        "processing": Status.PROCESSING,
+        "completed": Status.COMPLETED,
+        "failed": Status.FAILED,
+        "cancelled": Status.CANCELED,
+        "canceled": Status.CANCELED,
+    }
+)
 
 
 def submit(order: Order, account: Account) -> HttpCall:
@@ -102,7 +105,7 @@ def read_submitted(reply: HttpReply, target: Target) -> Reading:  # noqa: ARG001
     body = _ok(reply, "submit")
     reading = _accepted(body)
     if reading is None:
-        if body.get("error") or body.get("status") == "failed":
+        if body.get("error") or meaning(status_word(body.get("status")), STATUSES) is Status.FAILED:
             raise Refused(refused(reply, "submit"))
         raise Unreadable("an accepted submission without an id")
     return reading
@@ -129,7 +132,7 @@ def whose(body: bytes, given: Sequence[Mapping[str, Any]]) -> int | None:
 
 
 def _accepted(body: Mapping[str, Any]) -> Reading | None:
-    external_id, word = identifier(body.get("execution_id")), text(body.get("status"))
+    external_id, word = identifier(body.get("execution_id")), status_word(body.get("status"))
     if external_id is None:
         return None
     return Reading(status=Status.SUBMITTED, provider_status=word, external_id=external_id)
@@ -157,7 +160,7 @@ def _ok(reply: HttpReply, origin: str) -> dict[str, Any]:
 
 
 def _execution(body: Mapping[str, Any], target: Target, origin: str) -> Reading:
-    word = text(body.get("status"))
+    word = status_word(body.get("status"))
     status = standing(word, STATUSES, origin)
     return Reading(
         status=status,
@@ -174,7 +177,8 @@ def _execution(body: Mapping[str, Any], target: Target, origin: str) -> Reading:
 def _progress(body: Mapping[str, Any]) -> float | None:
     """The share of the steps told so far that are completed."""
     steps = part(body, "step_outputs")
-    done = [part(steps, name).get("status") == "completed" for name in steps]
+    words = (status_word(part(steps, name).get("status")) for name in steps)
+    done = [meaning(word, STATUSES) is Status.COMPLETED for word in words]
     return sum(done) / len(done) if done else None
 
 
@@ -190,7 +194,8 @@ def _notes(body: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _outputs(body: Mapping[str, Any], target: Target) -> tuple[Output, ...]:
-    return outputs(list(urls(body.get("output"))) or list(urls(body.get("workflow_output"))), target.base_url)
+    told = (results_or_words(body.get(name), target.base_url) for name in ("output", "workflow_output"))
+    return next((found for found in told if found), ())
 
 
 def _failure(body: Mapping[str, Any], origin: str) -> Failure:
@@ -218,6 +223,7 @@ WORKFLOWS = Route(
     ),
     usual_s=120,
     ceiling_s=900,
+    answer_s=300,  # https://docs.eachlabs.ai/sense/edge-cases (HTTP request)
     trust=Trust.BODY,
     limits=(note("inputs", f"1-{MOST_IN_BULK} in bulk"),),
 )

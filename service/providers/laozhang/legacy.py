@@ -8,7 +8,7 @@ from service.core.observation import Reading
 from service.providers.base import Account, Dialect, Order, Question, Refused, Route, Target, Unreadable
 from service.providers.laozhang.errors import STATUSES, failed, refused
 from service.providers.limits import characters, count, https_urls, media
-from service.providers.shapes import get, identifier, outputs, part, post, record, share, standing, text
+from service.providers.shapes import get, identifier, outputs, part, post, record, share, standing, status_word, text
 
 
 def submit(order: Order, account: Account) -> HttpCall:
@@ -37,7 +37,7 @@ def read_polled(reply: HttpReply, target: Target) -> Reading:
 def _read(reply: HttpReply, target: Target, origin: str) -> Reading:
     body = record(reply.body) if reply.ok else {}
     work = part(body, "data")
-    external_id, word = identifier(work.get("taskId")), text(work.get("status"))
+    external_id, word = identifier(work.get("taskId")), status_word(work.get("status"))
     unnamed = (external_id if origin == "submit" else word) is None
     if not reply.ok or body.get("success") is False or (body.get("error") and unnamed):
         raise Refused(refused(reply, origin))
@@ -50,7 +50,7 @@ def _read(reply: HttpReply, target: Target, origin: str) -> Reading:
         external_id=external_id,
         progress=None if isinstance(progress, dict) else share(progress, 100),
         outputs=outputs([video], target.base_url, "video") if status is Status.COMPLETED else (),
-        failure=failed(work, origin) if status is Status.FAILED else None,
+        failure=failed({**body, **work}, origin) if status is Status.FAILED else None,
     )
 
 

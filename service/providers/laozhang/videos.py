@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 from service.core.generation import Output, Status
 from service.core.http import HttpCall, HttpReply
-from service.core.media import media_type
 from service.core.moments import moment
 from service.core.observation import Reading
 from service.core.wire import SECOND, Micros
@@ -19,9 +18,11 @@ from service.providers.base import Account, Dialect, Order, Question, Refused, R
 from service.providers.forms import file_urls, multipart
 from service.providers.laozhang.errors import STATUSES, failed, refused
 from service.providers.limits import Limit, between, count, media, note, one_of
-from service.providers.shapes import get, identifier, outputs, post, record, share, standing, text
+from service.providers.shapes import get, identifier, outputs, post, record, share, standing, status_word, text
+from service.providers.tolerance import file_in, meaning
 
 KEPT_S = 24 * 3600  # tasks and files: https://docs.laozhang.ai/en/api-capabilities/sora2/async-api
+KIND = "video"
 FILE_FIELDS = ("input_reference",)
 ALWAYS_FORMS = ("sora-forward", "veo-forward")  # the other routes take JSON, and a form only to carry a file
 NEVER_FORMS = ("seedance",)
@@ -67,7 +68,7 @@ def read_polled(reply: HttpReply, target: Target) -> Reading:
 
 def _read(reply: HttpReply, target: Target, origin: str) -> Reading:
     body = record(reply.body) if reply.ok else {}
-    word, external_id = text(body.get("status")), identifier(body.get("id"))
+    word, external_id = status_word(body.get("status")), identifier(body.get("id"))
     unnamed = (external_id if origin == "submit" else word) is None
     if not reply.ok or body.get("success") is False or (body.get("error") and unnamed):
         raise Refused(refused(reply, origin))
@@ -101,20 +102,19 @@ def read_content(reply: HttpReply, target: Target) -> Reading:
     content = f"{target.base_url}/v1/videos/{quote(target.known_id, safe='')}/content"
     if not reply.ok:
         raise Refused(refused(reply, "poll"))
-    told = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if told.endswith("json"):
-        return _told_content(reply, target, content)
-    if not told or told.startswith("video/") or told == "application/octet-stream":
-        file = Output(kind="video", url=content, content_type=media_type(told), needs_key=True)
+    media = file_in(reply)
+    if media is not None:
+        told = media if media.startswith(KIND) else None  # some call every file binary/octet-stream
+        file = Output(kind=KIND, url=content, content_type=told, needs_key=True)
         return Reading(status=Status.COMPLETED, outputs=(file,))
-    raise Unreadable(f"neither a file nor JSON but {told}")
+    return _told_content(reply, target, content)
 
 
 def _told_content(reply: HttpReply, target: Target, content: str) -> Reading:
     """Where the file is; or, like a poll, that it is not there."""
     body = record(reply.body)
-    word, url = text(body.get("status")), text(body.get("url")) or text(body.get("video_url"))
-    if word is not None and STATUSES.get(word) is not Status.COMPLETED:
+    word, url = status_word(body.get("status")), text(body.get("url")) or text(body.get("video_url"))
+    if word is not None and meaning(word, STATUSES) is not Status.COMPLETED:
         return _read(reply, target, "poll")
     found = outputs([url], target.base_url, "video", expires_at=moment(body.get("expires_at")))
     if not found or found[0].url == content:

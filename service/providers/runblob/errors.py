@@ -7,34 +7,39 @@ from typing import Any
 from msgspec.structs import replace
 
 from service.core.failure import Failure, FailureCode
+from service.core.generation import Status
 from service.core.http import HttpReply
 from service.core.moments import retry_after_s
 from service.providers.explain import Said, explain, validation
-from service.providers.shapes import identifier, loose_record, part, text
+from service.providers.shapes import identifier, loose_record, part, status_word, text
+from service.providers.tolerance import meaning, vocabulary
 
 # https://docs.runblob.io/api-reference/kling/o3-photo-errors (and the error pages of its sibling families)
 # RunBlob's code: ours
-CODES: Mapping[str, FailureCode] = {
-    "INSUFFICIENT_CREDITS": FailureCode.INSUFFICIENT_FUNDS,
-    "TASK_NOT_FOUND": FailureCode.RESULT_LOST,
-    "INVALID_TASK_ID": FailureCode.RESULT_LOST,
-    "INVALID_IMAGE": FailureCode.INVALID_INPUT,
-    "IMAGE_INACCESSIBLE": FailureCode.INPUT_UNREACHABLE,
-    "IMAGE_TOO_LARGE": FailureCode.INVALID_INPUT,
-    "UNSUPPORTED_IMAGE_FORMAT": FailureCode.INVALID_INPUT,
-    "CONTENT_POLICY_VIOLATION": FailureCode.CONTENT_POLICY,
-    "MODERATION_FAILED": FailureCode.CONTENT_POLICY,
-    "UNSAFE_CONTENT": FailureCode.CONTENT_POLICY,
-    "PROMINENT_PEOPLE_UPLOAD": FailureCode.CONTENT_POLICY,
-    "PHOTOREAL_UPLOAD": FailureCode.CONTENT_POLICY,
-    "GOOGLE_DECLINED": FailureCode.CONTENT_POLICY,
-    "OPENAI_DECLINED": FailureCode.CONTENT_POLICY,
-    "NON_ENGLISH_PROMPT": FailureCode.INVALID_REQUEST,
-    "TIMEOUT": FailureCode.PROVIDER_TIMEOUT,
-    "TASK_FAILED": FailureCode.PROVIDER_ERROR,
-    "API_ERROR": FailureCode.PROVIDER_ERROR,
-    "MAINTENANCE": FailureCode.PROVIDER_UNAVAILABLE,
-}
+CODES: Mapping[str, FailureCode] = vocabulary(
+    {
+        "INSUFFICIENT_CREDITS": FailureCode.INSUFFICIENT_FUNDS,
+        "TASK_NOT_FOUND": FailureCode.RESULT_LOST,
+        "INVALID_TASK_ID": FailureCode.RESULT_LOST,
+        "INVALID_IMAGE": FailureCode.INVALID_INPUT,
+        "IMAGE_INACCESSIBLE": FailureCode.INPUT_UNREACHABLE,
+        "IMAGE_TOO_LARGE": FailureCode.INVALID_INPUT,
+        "UNSUPPORTED_IMAGE_FORMAT": FailureCode.INVALID_INPUT,
+        "CONTENT_POLICY_VIOLATION": FailureCode.CONTENT_POLICY,
+        "MODERATION_FAILED": FailureCode.CONTENT_POLICY,
+        "UNSAFE_CONTENT": FailureCode.CONTENT_POLICY,
+        "PROMINENT_PEOPLE_UPLOAD": FailureCode.CONTENT_POLICY,
+        "PHOTOREAL_UPLOAD": FailureCode.CONTENT_POLICY,
+        # The page lists these two among the system's errors, not among those of content.
+        "GOOGLE_DECLINED": FailureCode.PROVIDER_ERROR,
+        "OPENAI_DECLINED": FailureCode.PROVIDER_ERROR,
+        "NON_ENGLISH_PROMPT": FailureCode.INVALID_REQUEST,
+        "TIMEOUT": FailureCode.PROVIDER_TIMEOUT,
+        "TASK_FAILED": FailureCode.PROVIDER_ERROR,
+        "API_ERROR": FailureCode.PROVIDER_ERROR,
+        "MAINTENANCE": FailureCode.PROVIDER_UNAVAILABLE,
+    }
+)
 # Sora's failures are sentences: https://docs.runblob.io/api-reference/sora/webhooks
 WORDS = (
     (r"^(generation|task) not found", FailureCode.RESULT_LOST),
@@ -48,7 +53,9 @@ _CODE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
 def failure(reply: HttpReply, origin: str) -> Failure:
     """Failed generations are refunded: https://docs.runblob.io/api-reference/kling/o3-photo-errors. So is a 500."""
     body = loose_record(reply.body)
-    failed = body.get("status") == "failed" or (body.get("success") is False and bool(body.get("task_id")))
+    failed = meaning(status_word(body.get("status")), {}) is Status.FAILED or (
+        body.get("success") is False and bool(body.get("task_id"))
+    )
     refunded = failed or (origin == "submit" and reply.http_status == SERVER_ERROR)
     said = replace(_said(body), retry_after_s=retry_after_s(reply), billed=False if refunded else None)
     return explain(said, reply.http_status, origin, codes=CODES, words=WORDS)
@@ -73,5 +80,6 @@ def _said(body: Mapping[str, Any]) -> Said:
         or text(nested.get("message"))
         or text(body.get("error"))
     )
-    code = identifier(nested.get("code")) or (message if message and _CODE.fullmatch(message) else None)
+    named = message.strip() if message else ""
+    code = identifier(nested.get("code")) or (named if _CODE.fullmatch(named) else None)
     return Said(message=message or code, provider_code=code, param=param)

@@ -26,17 +26,21 @@ from service.providers.shapes import (
     record,
     share,
     standing,
+    status_word,
     text,
 )
+from service.providers.tolerance import vocabulary
 
 # https://docs.runblob.io/api-reference/kling/o3-photo-status
 # RunBlob's status: ours
-STATUSES: Mapping[str, Status] = {
-    "pending": Status.SUBMITTED,
-    "processing": Status.PROCESSING,
-    "completed": Status.COMPLETED,
-    "failed": Status.FAILED,
-}
+STATUSES: Mapping[str, Status] = vocabulary(
+    {
+        "pending": Status.SUBMITTED,
+        "processing": Status.PROCESSING,
+        "completed": Status.COMPLETED,
+        "failed": Status.FAILED,
+    }
+)
 OLD = "legacy"  # the older brand's host: https://docs.runblob.com
 
 
@@ -107,7 +111,7 @@ def _named(body: Mapping[str, Any]) -> str | None:
 
 def _read(reply: HttpReply, target: Target, origin: str) -> Reading:
     body = record(reply.body) if reply.ok else {}
-    word, external_id = text(body.get("status")), _named(body)
+    word, external_id = status_word(body.get("status")), _named(body)
     unnamed = origin == "submit" and external_id is None
     if not reply.ok or body.get("success") is False or (unnamed and (body.get("message") or body.get("detail"))):
         raise Refused(failure(reply, origin))
@@ -131,10 +135,10 @@ def _outputs(body: Mapping[str, Any], target: Target) -> tuple[Output, ...]:
     videos = several.get("video_urls")
     listed = [text(video) for video in videos] if isinstance(videos, list) else []
     images = "image" if body.get("image_url") or body.get("result_image_url") else "video"
-    return (
-        *outputs([one, *listed], target.base_url, images),
-        *outputs([text(several.get("last_frame_url"))], target.base_url, "image"),
-    )
+    found = outputs([one, *listed], target.base_url, images)
+    if not found:  # a last frame alone is no video: the rest is not told yet
+        return ()
+    return (*found, *outputs([text(several.get("last_frame_url"))], target.base_url, "image"))
 
 
 FAMILY = Dialect(

@@ -11,31 +11,34 @@ from service.core.http import HttpReply
 from service.core.moments import retry_after_s
 from service.providers.explain import Said, explain
 from service.providers.shapes import identifier, loose_record, part, text
+from service.providers.tolerance import vocabulary
 
 # https://doc.vtrix.ai/docs/api/qwen/wan26-t2i
 # Vtrix' code: ours
-CODES: Mapping[str, FailureCode] = {
-    "001015001": FailureCode.INVALID_REQUEST,  # input is missing
-    "001015002": FailureCode.INVALID_REQUEST,  # not one message
-    "001015003": FailureCode.INVALID_REQUEST,  # role is not user
-    "001015004": FailureCode.INVALID_REQUEST,  # not one text object
-    "001015005": FailureCode.INVALID_REQUEST,  # no text field
-    "001015006": FailureCode.PROMPT_TOO_LONG,  # 1-2100 characters
-    "001015007": FailureCode.PROMPT_TOO_LONG,  # negative prompt over 500
-    "001015008": FailureCode.INVALID_REQUEST,  # n
-    "001015009": FailureCode.INVALID_REQUEST,  # seed
-    "001015010": FailureCode.INVALID_REQUEST,  # size format
-    "001015011": FailureCode.INVALID_REQUEST,  # size range
-    "001015012": FailureCode.INVALID_REQUEST,  # aspect ratio
-    "001015013": FailureCode.INVALID_REQUEST,  # size not in integers
-    "001015095": FailureCode.PROVIDER_ERROR,  # internal generation error
-    "001015096": FailureCode.PROVIDER_ERROR,  # result parsing error
-    "001015097": FailureCode.PROVIDER_ERROR,  # HTTP error response
-    "001015098": FailureCode.PROVIDER_ERROR,  # status check error
-    "001015099": FailureCode.PROVIDER_ERROR,  # task creation error
-    "002014001": FailureCode.PROVIDER_ERROR,  # Veo: video generation failed
-    **{str(code): FailureCode.INSUFFICIENT_FUNDS for code in range(40201, 40209)},  # the gateway's balance family
-}
+CODES: Mapping[str, FailureCode] = vocabulary(
+    {
+        "001015001": FailureCode.INVALID_REQUEST,  # input is missing
+        "001015002": FailureCode.INVALID_REQUEST,  # not one message
+        "001015003": FailureCode.INVALID_REQUEST,  # role is not user
+        "001015004": FailureCode.INVALID_REQUEST,  # not one text object
+        "001015005": FailureCode.INVALID_REQUEST,  # no text field
+        "001015006": FailureCode.PROMPT_TOO_LONG,  # 1-2100 characters
+        "001015007": FailureCode.PROMPT_TOO_LONG,  # negative prompt over 500
+        "001015008": FailureCode.INVALID_REQUEST,  # n
+        "001015009": FailureCode.INVALID_REQUEST,  # seed
+        "001015010": FailureCode.INVALID_REQUEST,  # size format
+        "001015011": FailureCode.INVALID_REQUEST,  # size range
+        "001015012": FailureCode.INVALID_REQUEST,  # aspect ratio
+        "001015013": FailureCode.INVALID_REQUEST,  # size not in integers
+        "001015095": FailureCode.PROVIDER_ERROR,  # internal generation error
+        "001015096": FailureCode.PROVIDER_ERROR,  # result parsing error
+        "001015097": FailureCode.PROVIDER_ERROR,  # HTTP error response
+        "001015098": FailureCode.PROVIDER_ERROR,  # status check error
+        "001015099": FailureCode.PROVIDER_ERROR,  # task creation error
+        "002014001": FailureCode.PROVIDER_ERROR,  # Veo: video generation failed
+        **{str(code): FailureCode.INSUFFICIENT_FUNDS for code in range(40201, 40209)},  # the gateway's balance family
+    }
+)
 # 403 is a missing balance or a missing permission: https://doc.vtrix.ai/docs/api/qwen/wan26-t2i
 WORDS = ((r"insufficient (balance|credit|fund)|balance", FailureCode.INSUFFICIENT_FUNDS),)
 

@@ -11,18 +11,22 @@ from service.core.http import HttpCall, InboundWebhook
 from service.core.observation import Reading
 from service.providers.base import Account, Dialect, Order, Question, Route, Target, Trust
 from service.providers.limits import at_most, media, one_of
-from service.providers.shapes import identifier, outputs, part, post, record, standing, text
+from service.providers.results import results
+from service.providers.shapes import identifier, part, post, record, standing, status_word, text
+from service.providers.tolerance import vocabulary
 from service.providers.vtrix.errors import failed
 from service.providers.vtrix.tasks import poll, read_polled, read_submitted, read_task
 
 # https://app.klingai.com/global/dev/document-api (the upstream's callback)
 # Kling's task_status: ours
-KLING_STATUSES: Mapping[str, Status] = {
-    "submitted": Status.SUBMITTED,
-    "processing": Status.PROCESSING,
-    "succeed": Status.COMPLETED,
-    "failed": Status.FAILED,
-}
+KLING_STATUSES: Mapping[str, Status] = vocabulary(
+    {
+        "submitted": Status.SUBMITTED,
+        "processing": Status.PROCESSING,
+        "succeed": Status.COMPLETED,
+        "failed": Status.FAILED,
+    }
+)
 
 
 def submit(order: Order, account: Account) -> HttpCall:
@@ -40,7 +44,7 @@ def read_webhook(webhook: InboundWebhook, target: Target) -> Reading:
     body = record(webhook.body)
     if "task_status" not in body and "task_id" not in body:
         return read_task(body, target, "webhook")
-    word = text(body.get("task_status"))
+    word = status_word(body.get("task_status"))
     status = standing(word, KLING_STATUSES, "webhook")
     return Reading(
         status=status,
@@ -56,12 +60,8 @@ def _outputs(body: Mapping[str, Any], target: Target) -> tuple[Output, ...]:
     return tuple(
         output
         for name, kind in (("images", "image"), ("videos", "video"))
-        for output in outputs(_urls(result.get(name)), target.base_url, kind)
+        for output in results(result.get(name), target.base_url, kind)
     )
-
-
-def _urls(items: Any) -> list[str | None]:
-    return [text(part({"one": item}, "one").get("url")) for item in items] if isinstance(items, list) else []
 
 
 KIRIN = Route(

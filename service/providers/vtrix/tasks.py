@@ -4,39 +4,39 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from msgspec.structs import replace
-
 from service.core.generation import Output, Status
 from service.core.http import HttpCall, HttpReply
 from service.core.observation import Reading
 from service.providers.base import Account, Dialect, Order, Question, Refused, Target, Unreadable
+from service.providers.results import typed_outputs
 from service.providers.shapes import (
-    OWN_KINDS,
     get,
     identifier,
-    outputs,
     part,
     post,
     price,
     record,
     share,
     standing,
-    text,
+    status_word,
 )
+from service.providers.tolerance import meaning, vocabulary
 from service.providers.vtrix.errors import failed, refused
 
 # https://doc.vtrix.ai/docs/api/qwen/wan26-t2i, https://doc.vtrix.ai/docs/api/anthropic/model_api_documentation_extra
 # Vtrix' status: ours
-STATUSES: Mapping[str, Status] = {
-    "in_queue": Status.SUBMITTED,
-    "pending": Status.SUBMITTED,
-    "queued": Status.SUBMITTED,
-    "in_progress": Status.PROCESSING,
-    "processing": Status.PROCESSING,
-    "completed": Status.COMPLETED,
-    "success": Status.COMPLETED,
-    "failed": Status.FAILED,
-}
+STATUSES: Mapping[str, Status] = vocabulary(
+    {
+        "in_queue": Status.SUBMITTED,
+        "pending": Status.SUBMITTED,
+        "queued": Status.SUBMITTED,
+        "in_progress": Status.PROCESSING,
+        "processing": Status.PROCESSING,
+        "completed": Status.COMPLETED,
+        "success": Status.COMPLETED,
+        "failed": Status.FAILED,
+    }
+)
 
 
 def submit(order: Order, account: Account) -> HttpCall:
@@ -78,7 +78,7 @@ def _read(reply: HttpReply, target: Target, origin: str) -> Reading:
         raise Refused(refused(reply, origin))
     body = record(reply.body)
     work = part(body, "data") if isinstance(body.get("status"), dict) else body
-    named = identifier(work.get("id")) if origin == "submit" else text(work.get("status"))
+    named = identifier(work.get("id")) if origin == "submit" else status_word(work.get("status"))
     if _spoke_of_error(body, work) and named is None:
         raise Refused(refused(reply, origin))
     return read_task(work, target, origin)
@@ -86,7 +86,7 @@ def _read(reply: HttpReply, target: Target, origin: str) -> Reading:
 
 def read_task(work: Mapping[str, Any], target: Target, origin: str) -> Reading:
     """A task object, whichever envelope it came in."""
-    word = text(work.get("status"))
+    word = status_word(work.get("status"))
     status = standing(word, STATUSES, origin)
     return Reading(
         status=status,
@@ -100,7 +100,8 @@ def read_task(work: Mapping[str, Any], target: Target, origin: str) -> Reading:
 
 
 def _spoke_of_error(body: Mapping[str, Any], work: Mapping[str, Any]) -> bool:
-    named = part(body, "status").get("error_code") or work.get("status") == "failed"
+    failed = meaning(status_word(work.get("status")), STATUSES) is Status.FAILED
+    named = part(body, "status").get("error_code") or failed
     return bool(named or any(level.get(name) for level in (body, work) for name in ("error", "message")))
 
 
@@ -111,12 +112,7 @@ def _outputs(work: Mapping[str, Any], target: Target) -> tuple[Output, ...]:
     for item in items if isinstance(items, list) else []:
         content = item.get("content") if isinstance(item, dict) else None
         flat += content if isinstance(content, list) else [item]
-    return tuple(
-        replace(output, kind=word if (word := str(item.get("type"))) in OWN_KINDS else output.kind)
-        for item in flat
-        if isinstance(item, dict)
-        for output in outputs([text(item.get("url"))], target.base_url)
-    )
+    return typed_outputs(flat, target.base_url)
 
 
 FLAT = Dialect(submit=submit, read_submitted=read_submitted, poll=Question(ask=poll, read=read_polled))

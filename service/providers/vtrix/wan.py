@@ -1,16 +1,14 @@
 """What `wan26_t2i` refuses, with its own thirteen codes: https://doc.vtrix.ai/docs/api/qwen/wan26-t2i.
 
-The page says both that a longer text is cut and that it is refused with a code. It is refused here: nobody wants to pay
-for a prompt that was cut. It gives two ranges of pixels, from 1280*1280 or 768*768 to 1440*1440: what either allows is
-let through.
+The page says both that a longer text is cut and that it is refused with a code, so it is let through. It gives two
+ranges of pixels, from 1280*1280 or 768*768 to 1440*1440: what either allows is let through.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from service.core.failure import FailureCode
-from service.providers.limits import Broken, Limit, at
+from service.providers.limits import Broken, Limit, at, note
 
 MODELS = ("wan26_t2i", "enveloped/wan26_t2i")
 MOST_CHARACTERS, MOST_NEGATIVE_CHARACTERS, MOST_IMAGES, MOST_SEED = 2100, 500, 4, 2147483647
@@ -25,7 +23,6 @@ SENTENCES: Mapping[str, str] = {
     "004": "message.content must contain one text object",
     "005": "content[0] must contain text field",
     "006": "Text length must be between 1-2100 characters",
-    "007": "negative_prompt cannot exceed 500 characters",
     "008": "n must be an integer between 1 and 4",
     "009": "seed must be an integer between 0 and 2147483647",
     "010": "size format must be ‘width*height’",  # noqa: RUF001 - its own words
@@ -34,12 +31,10 @@ SENTENCES: Mapping[str, str] = {
     "013": "Invalid size format, must be ‘width*height’ with integers",  # noqa: RUF001 - its own words
 }
 TEXT = "input.messages.0.content.0.text"
-TOO_LONG = frozenset({"006", "007"})
 
 
 def _broken(digits: str, where: str | None = None) -> Broken:
-    code = FailureCode.PROMPT_TOO_LONG if digits in TOO_LONG else FailureCode.INVALID_REQUEST
-    return Broken(message=SENTENCES[digits], code=code, provider_code=f"001015{digits}", param=where)
+    return Broken(message=SENTENCES[digits], provider_code=f"001015{digits}", param=where)
 
 
 def _input(given: Mapping[str, Any]) -> Broken | None:
@@ -58,12 +53,7 @@ def _text(given: Mapping[str, Any]) -> Broken | None:
     text = content[0].get("text")
     if not isinstance(text, str):
         return _broken("005", TEXT)
-    return None if 1 <= len(text) <= MOST_CHARACTERS else _broken("006", TEXT)
-
-
-def _negative(given: Mapping[str, Any]) -> Broken | None:
-    text = at(given, "parameters.negative_prompt")
-    return _broken("007") if isinstance(text, str) and len(text) > MOST_NEGATIVE_CHARACTERS else None
+    return None if text else _broken("006", TEXT)
 
 
 def _whole(param: str, least: int, most: int, digits: str) -> Callable[[Mapping[str, Any]], Broken | None]:
@@ -100,7 +90,7 @@ LIMITS: tuple[Limit, ...] = tuple(
             says=f"one of role user with one text of 1-{MOST_CHARACTERS} characters",
             check=_text,
         ),
-        Limit(param="parameters.negative_prompt", says=f"{MOST_NEGATIVE_CHARACTERS} characters", check=_negative),
+        note("parameters.negative_prompt", f"{MOST_NEGATIVE_CHARACTERS} characters"),
         Limit(param="parameters.n", says=f"1-{MOST_IMAGES}", check=_whole("parameters.n", 1, MOST_IMAGES, "008")),
         Limit(param="parameters.seed", says=f"0-{MOST_SEED}", check=_whole("parameters.seed", 0, MOST_SEED, "009")),
         Limit(

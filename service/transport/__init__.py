@@ -23,12 +23,12 @@ from yarl import URL
 
 from service.core.http import HttpCall, HttpReply, is_good, joined
 from service.destinations import MAX_REMEMBERED_CHARACTERS, Destinations
+from service.transport.bodies import BEGINNING, FAILURES, in_time, in_words, is_whole, pieces, shown
 
 CONNECT_TIMEOUT_S = 10.0
+HEAD_MAX_BYTES = 64 * 1024  # of one line of an answer's head: a policy or a trace may be longer than most allow
 REPLY_MAX_BYTES = 32 * 1024 * 1024  # a provider may inline an image in its answer
-SLOWEST_BYTES_PER_S = 1024  # of a file that is passed on as it comes
 USER_AGENT = "Arrivals"
-FAILURES = (aiohttp.ClientError, httpx.InvalidURL, OSError, ValueError)  # every way a call can go wrong
 
 
 class Reason(StrEnum):
@@ -121,12 +121,24 @@ class Transport:
         return await self._whole(self._submit, call, timeout_s, REPLY_MAX_BYTES)
 
     async def look(self, call: HttpCall, timeout_s: float = 30.0) -> HttpReply:
-        """A question whose answer is JSON or a file; a file is left where it is. Raises NotSent, NoAnswer."""
-        return await self._whole(self._ask, call, timeout_s, REPLY_MAX_BYTES, only_json=True)
+        """A question whose answer is JSON or a file; of a file the beginning is read. Raises NotSent, NoAnswer."""
+        return await self._whole(self._ask, call, timeout_s, REPLY_MAX_BYTES, leaves_files=True)
 
     async def deliver(self, call: HttpCall, timeout_s: float, answer_bytes: int) -> HttpReply:
-        """A call to a destination that a user named; only the first `answer_bytes` of the answer are kept."""
-        return await self._whole(self._guarded(call.url), call, timeout_s, answer_bytes, cut=True)
+        """A call to a destination that a user named. Raises NotSent, NoAnswer.
+
+        Its head is the answer. Of the body, which is for people, the first `answer_bytes` are kept that come in time.
+        """
+        try:
+            with anyio.fail_after(timeout_s):
+                response = await _send(self._guarded(call.url), call, None)
+        except FAILURES as error:
+            raise _in_our_words(error) from error
+        try:
+            body = await shown(response, answer_bytes)
+        finally:
+            response.close()
+        return HttpReply(http_status=response.status, headers=joined(response.headers.items()), body=body)
 
     @asynccontextmanager
     async def fetch(self, call: HttpCall, *, provider: bool, timeout_s: float = 30.0) -> AsyncIterator[Streamed]:
@@ -149,7 +161,7 @@ class Transport:
             with anyio.fail_after(answer_s):
                 response = await _send(session, call, None)
             try:
-                body = _in_time(_pieces(response.content), each_s, drips=drips)
+                body = in_time(pieces(response.content), each_s, drips=drips)
                 yield Streamed(http_status=response.status, headers=joined(response.headers.items()), body=body)
             finally:
                 response.close()
@@ -169,25 +181,24 @@ class Transport:
         timeout_s: float,
         most: int,
         *,
-        cut: bool = False,
-        only_json: bool = False,
+        leaves_files: bool = False,
     ) -> HttpReply:
+        body = bytearray()
         try:
             response = await _send(session, call, timeout_s)
             try:
-                body = bytearray()
-                if not (only_json and is_good(response.status) and not _is_json(response)):
-                    async for chunk in response.content.iter_any():
-                        body += chunk
-                        if len(body) > most:
-                            break
+                async for chunk in pieces(response.content):
+                    body += chunk
+                    if len(body) > most:
+                        raise NoAnswer(Reason.TOO_LARGE, f"the answer is larger than {most} bytes")
+                    if leaves_files and is_good(response.status) and len(body) >= BEGINNING and not in_words(body):
+                        break
             finally:
                 response.close()  # a connection whose answer was read to its end has gone back already
         except FAILURES as error:
-            raise _in_our_words(error) from error
-        if len(body) > most and not cut:
-            raise NoAnswer(Reason.TOO_LARGE, f"the answer is larger than {most} bytes")
-        return HttpReply(http_status=response.status, headers=joined(response.headers.items()), body=bytes(body[:most]))
+            if not (isinstance(error, aiohttp.ClientPayloadError) and is_whole(body)):
+                raise _in_our_words(error) from error
+        return HttpReply(http_status=response.status, headers=joined(response.headers.items()), body=bytes(body))
 
 
 def _session(
@@ -204,6 +215,8 @@ def _session(
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"user-agent": USER_AGENT, "accept": "*/*", **packing},
         skip_auto_headers=("content-type",),
+        max_line_size=HEAD_MAX_BYTES,
+        max_field_size=HEAD_MAX_BYTES,
         auto_decompress=unpack,
     )
 
@@ -237,43 +250,6 @@ def _read_url(text: str) -> URL:
 
 
 _remembered_url = lru_cache(maxsize=1024)(_read_url)
-
-
-async def _pieces(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
-    """To the last byte that came before a break: aiohttp tells of the break first and keeps them to itself.
-
-    They may name what a provider works on, and be all that anybody will ever say of it.
-    """
-    try:
-        async for piece in content.iter_any():
-            yield piece
-    except aiohttp.ClientError:
-        left = content._read_nowait(-1)  # noqa: SLF001 - nothing public gives them
-        if left:
-            yield left
-        raise
-
-
-async def _in_time(chunks: AsyncIterator[bytes], each_s: float, *, drips: bool) -> AsyncIterator[bytes]:
-    """The chunks, each within the time; a host that stalls does not hold a connection for ever.
-
-    Nor does one that lets a byte fall now and then, unless it `drips` rightly: a stream is silent between its events.
-    """
-    left_s = each_s  # to wait; what comes earns more of it
-    while True:
-        began = anyio.current_time()
-        with anyio.fail_after(each_s if drips else min(each_s, left_s)):
-            try:
-                chunk = await anext(chunks)
-            except StopAsyncIteration:
-                return
-        left_s += len(chunk) / SLOWEST_BYTES_PER_S - (anyio.current_time() - began)
-        yield chunk
-
-
-def _is_json(response: aiohttp.ClientResponse) -> bool:
-    told = response.headers.get("content-type", "")
-    return told.partition(";")[0].strip().lower().endswith("json")
 
 
 def _in_our_words(error: Exception) -> NotSent | NoAnswer:

@@ -1,0 +1,80 @@
+"""Has a reader read what a provider said, by the rules of `tolerance.py`, and keeps what it said beside our words."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from service.core.details import details_of
+from service.core.failure import Failure
+from service.core.generation import CLOSED, Status
+from service.core.http import HttpReply, InboundWebhook
+from service.core.observation import Reading
+from service.providers.base import Refused, Target
+from service.providers.tolerance import LENIENTLY, mended, said_in
+
+M = TypeVar("M", HttpReply, InboundWebhook)
+
+
+def heard(read: Callable[[M, Target], Reading], message: M, target: Target, *, submitted: bool = False) -> Reading:
+    """What an answer or a webhook says. `submitted`: it answers an order. Raises Refused, Unreadable.
+
+    An answer to an order that says completed and tells no output says only that the order was taken.
+    """
+    mended_body = mended(message.body)
+    if mended_body is not None:
+        message = replace(message, body=mended_body)
+    try:
+        reading = read(message, target)
+    except Refused as refused:
+        raise Refused(_detailed(refused.failure, message.body)) from refused
+    if submitted and reading.status is Status.COMPLETED and not reading.outputs and reading.external_id is not None:
+        reading = replace(reading, status=Status.SUBMITTED)
+    return _whole(reading, message.body, lenient=mended_body is not None, beside=submitted)
+
+
+def heard_each(
+    read: Callable[[HttpReply, Target], Sequence[Reading | Refused]], reply: HttpReply, target: Target
+) -> list[Reading | Refused]:
+    """What one answer says of each of several orders. Raises Refused, Unreadable."""
+    mended_body = mended(reply.body)
+    if mended_body is not None:
+        reply = replace(reply, body=mended_body)
+    notes = () if mended_body is None else (LENIENTLY,)
+    told = read(reply, target)
+    return [said if isinstance(said, Refused) else replace(said, notes=(*said.notes, *notes)) for said in told]
+
+
+def heard_event(read: Callable[[bytes, Target], Reading | None], event: bytes, target: Target) -> Reading | None:
+    """What one event of a stream says. Raises nothing."""
+    mended_event = mended(event)
+    said = event if mended_event is None else mended_event
+    reading = read(said, target)
+    return None if reading is None else _whole(reading, said, lenient=mended_event is not None, beside=False)
+
+
+def _whole(reading: Reading, body: bytes, *, lenient: bool, beside: bool) -> Reading:
+    """The reading with a mark where it was hard to read, and what stands beside our words where it matters.
+
+    What is said on the way, of queues and progress, is overtaken by the next answer.
+    """
+    if lenient:
+        reading = replace(reading, notes=(*reading.notes, LENIENTLY))
+    if reading.failure is not None:
+        return replace(reading, failure=_detailed(reading.failure, body, reading))
+    if not beside and reading.status not in CLOSED:
+        return reading
+    return replace(reading, provider_details=details_of(said_in(body), _told(reading)))
+
+
+def _detailed(failure: Failure, body: bytes, reading: Reading | None = None) -> Failure:
+    told = {failure.message, failure.provider_code, failure.param, failure.trace_id, failure.suggestion}
+    told.update(failure.alternatives or (), _told(reading) if reading else ())
+    return replace(failure, details=details_of(said_in(body), told))
+
+
+def _told(reading: Reading) -> set[str | None]:
+    word = reading.provider_status
+    amount = reading.cost.amount if reading.cost else None
+    told = {reading.external_id, word, word and word.strip(), amount, *(output.url for output in reading.outputs)}
+    return told | {note.partition(": ")[2] for note in reading.notes}
