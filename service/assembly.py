@@ -55,7 +55,7 @@ async def assembled(settings: Settings) -> AsyncIterator[Tools]:
             },
             callbacks=Callbacks(public_url=settings.public_url, keys=settings.secret_keys),
             cadence=settings.cadence,
-            limits=Limits(webhook_max_bytes=settings.webhook_max_bytes),
+            limits=Limits(webhook_max_bytes=settings.webhook_max_bytes, call_keep_bytes=settings.call_keep_bytes),
             now=clock,
             entropy=os.urandom,
             callback_secret=settings.callback_secret or "",

@@ -52,6 +52,7 @@ class Settings:
     log_format: LogFormat = "console"
     log_level: str = "info"
     webhook_max_bytes: int = 1_048_576
+    call_keep_bytes: int = 65_536
     cadence: Cadence = field(default_factory=Cadence)
     retention: Retention = field(default_factory=Retention)
     accounts: Mapping[tuple[str, str], AccountSettings] = field(default_factory=dict)
@@ -114,6 +115,11 @@ FIELDS: Mapping[str, tuple[Callable[[str], Any], str, str]] = {
         "The least important line that is logged.",
     ),
     "WEBHOOK_MAX_BYTES": (values.whole(1024, 2**30), "1048576", "A larger webhook is answered 413."),
+    "CALL_KEEP_BYTES": (
+        values.whole(0, 2**20),
+        "65536",
+        "How much of an answer to a call of ours is kept for the timeline; 0 keeps none.",
+    ),
     "KEEP_GENERATIONS_DAYS": (
         values.days,
         "for ever",
@@ -121,6 +127,7 @@ FIELDS: Mapping[str, tuple[Callable[[str], Any], str, str]] = {
     ),
     "KEEP_EVENTS_DAYS": (values.days, "90", "How long events are kept, with their deliveries and observations."),
     "KEEP_WEBHOOKS_DAYS": (values.days, "30", "How long stored webhooks are kept once they are read."),
+    "KEEP_CALLS_DAYS": (values.days, "30", "How long our calls to providers are kept, with what was answered."),
     "KEEP_QUARANTINE_DAYS": (values.days, "30", "How long refused webhooks are kept to be verified again."),
     "KEEP_IDEMPOTENCY_DAYS": (values.days, "30", "How long an idempotency key stands for its order."),
     "POLL_FIRST_S": (
@@ -159,6 +166,7 @@ RETENTIONS = {
     "KEEP_GENERATIONS_DAYS": "generations_s",
     "KEEP_EVENTS_DAYS": "events_s",
     "KEEP_WEBHOOKS_DAYS": "webhooks_s",
+    "KEEP_CALLS_DAYS": "calls_s",
     "KEEP_QUARANTINE_DAYS": "quarantine_s",
     "KEEP_IDEMPOTENCY_DAYS": "idempotency_s",
 }

@@ -9,15 +9,26 @@ MISSES_TO_OPEN = 5
 FIRST_OPEN_S = 5.0
 LONGEST_OPEN_S = 300.0
 LONGEST_DEBT: Micros = 60 * SECOND  # of the smallest budget, one request a minute
+LONGEST_PAUSE_S = 3600.0  # whoever asks for more is asked again after an hour
 BURST_SHARE = 4  # a quarter of the minute's requests may go at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What a provider allows one account."""
+    """What a provider allows one account.
+
+    `requests_per_poll`: how many a poll may come to, where some answers need a second question. All are set aside
+    before the first is asked, so that no minute sees more than it may.
+    """
 
     max_in_flight: int
     requests_per_minute: int
+    requests_per_poll: int = 1
+
+    @property
+    def per_poll(self) -> int:
+        """What is set aside for a poll; never more than may ever be had at once."""
+        return min(self.requests_per_poll, self.burst)
 
     @property
     def burst(self) -> int:
@@ -62,7 +73,8 @@ class Breaker:
 class Ledger:
     """What one account has used: the generic cell rate algorithm's one number, whose turn it was, and recent misses.
 
-    `spent_until` is the moment at which the budget is whole again.
+    `spent_until` is the moment at which the budget is whole again; until `paused_until` the provider has asked us to
+    wait.
     """
 
     provider: str
@@ -71,9 +83,12 @@ class Ledger:
     last_turn: str | None = None
     misses: int = 0
     open_until: Micros = 0
+    paused_until: Micros = 0
 
     def affordable(self, budget: Budget, now: Micros) -> int:
         """Requests that may be sent now."""
+        if self._paused(now):
+            return 0
         left = budget.burst * budget.interval - debt(self.spent_until, now, LONGEST_DEBT)
         return max(0, left // budget.interval)
 
@@ -88,7 +103,20 @@ class Ledger:
     def wait(self, budget: Budget, now: Micros) -> Micros:
         """How long until one more request is affordable; 0 when it is."""
         left = budget.burst * budget.interval - debt(self.spent_until, now, LONGEST_DEBT)
-        return max(0, budget.interval - left)
+        return max(0, budget.interval - left, self._paused(now))
+
+    def given_back(self, budget: Budget, now: Micros, requests: int) -> "Ledger":
+        """With so many requests that were set aside and not sent."""
+        owed = max(0, debt(self.spent_until, now, LONGEST_DEBT) - requests * budget.interval)
+        return replace(self, spent_until=now + owed)
+
+    def paused(self, now: Micros, wait_s: float) -> "Ledger":
+        """After the provider has asked the account to wait; the longest wait that it asked for counts."""
+        until = now + micros(min(wait_s, LONGEST_PAUSE_S))
+        return replace(self, paused_until=max(until, now + self._paused(now)))
+
+    def _paused(self, now: Micros) -> Micros:
+        return debt(self.paused_until, now, micros(LONGEST_PAUSE_S))
 
     def missed(self, now: Micros) -> "Ledger":
         """After one more request without a usable answer: from the fifth in a row, ever longer silences."""

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from service.core.generation import Generation
 from service.core.http import MAX_REDIRECTS, HttpCall, HttpReply, redirect_of
+from service.flow.exchange import Exchange
 from service.flow.spend import overdraw
 from service.flow.tools import Tools
 from service.providers.base import Unreadable
@@ -20,18 +21,21 @@ POLL_TIMEOUT_S = 15.0
 IDENTITY = {"accept-encoding": "identity"}
 
 
-async def ask(tools: Tools, generation: Generation, call: HttpCall, *, for_file: bool = False) -> HttpReply:
+async def ask(
+    tools: Tools, generation: Generation, call: HttpCall, exchange: Exchange, *, for_file: bool = False
+) -> HttpReply:
     """The answer; `for_file`: which may be a file, of which only the beginning is read.
 
     Raises NotSent, NoAnswer; Unreadable for a redirect that leads elsewhere or nowhere.
     """
     send = tools.transport.look if for_file else tools.transport.ask
     for _ in range(MAX_REDIRECTS + 1):
-        reply = await send(call, POLL_TIMEOUT_S)
+        exchange.sends(call)
+        reply = exchange.reply = await send(call, POLL_TIMEOUT_S)
         place = redirect_of(reply.http_status, reply.headers)
         if place is None or call.method != "GET":
             return reply
-        url = _joined(call.url, place)
+        url = joined_url(call.url, place)
         if not same_origin(url, call.url):
             if for_file:
                 return await _elsewhere(tools, url)
@@ -50,7 +54,8 @@ def redirected(provider: str, url: str) -> str:
     )
 
 
-def _joined(base: str, place: str) -> str:
+def joined_url(base: str, place: str) -> str:
+    """Where a redirect leads. Raises Unreadable."""
     try:
         return urljoin(base, place)
     except ValueError as error:
@@ -74,5 +79,5 @@ async def _elsewhere(tools: Tools, url: str) -> HttpReply:
             if error.reason is Reason.BLOCKED:
                 raise Unreadable(f"the file is where we may not call: {error}") from error
             raise
-        url = _joined(url, place)
+        url = joined_url(url, place)
     raise Unreadable(f"more than {MAX_REDIRECTS} redirects")

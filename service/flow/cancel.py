@@ -11,6 +11,7 @@ from service.core.masking import masked_failure
 from service.core.observation import Observation, Reading
 from service.core.wire import micros
 from service.flow.ask import ask
+from service.flow.exchange import Exchange, keep
 from service.flow.masking import mask_of
 from service.flow.settle import settle_one, settle_within, tell
 from service.flow.spend import spend
@@ -19,6 +20,7 @@ from service.providers.base import Question, Refused, Unreadable
 from service.providers.hearing import heard
 from service.store import generations
 from service.store.base import Missing
+from service.store.calls import CallKind, Outcome
 from service.transport import NoAnswer, NotSent
 
 
@@ -62,15 +64,21 @@ async def _ask(tools: Tools, generation: Generation, question: Question) -> Read
     upstream = tools.upstream(generation)
     target = tools.target(generation)
     await spend(tools, generation)
+    exchange = Exchange(kind=CallKind.CANCELLATION)
     try:
-        reply = await ask(tools, generation, question.ask(target, upstream.account))
-        return heard(question.read, reply, target)
+        reply = await ask(tools, generation, question.ask(target, upstream.account), exchange)
+        reading = heard(question.read, reply, target)
     except Refused as refused:
+        await keep(tools, exchange.came_to(tools, generation, Outcome.REFUSED, failure=refused.failure))
         failure = masked_failure(mask_of(tools, generation), bounded_failure(refused.failure))
         raise NotCancelable(f"{generation.provider} refused: {failure.message or failure.code}") from refused
     except (NotSent, NoAnswer, Unreadable) as error:
+        outcome = Outcome.UNREADABLE if isinstance(error, Unreadable) else Outcome.UNANSWERED
+        await keep(tools, exchange.came_to(tools, generation, outcome, because=str(error)))
         told = mask_of(tools, generation).text(str(error))
         raise NotCancelable(f"{generation.provider} gave no usable answer; try again ({told})") from error
+    await keep(tools, exchange.came_to(tools, generation, Outcome.UNDERSTOOD))
+    return reading
 
 
 def _observation(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
 import structlog
 
 from service.core.failure import Failure, FailureCode, because
@@ -11,8 +12,9 @@ from service.core.wire import Micros, micros
 from service.flow.schedule import GRACE
 from service.flow.settle import settle_each
 from service.flow.tools import Tools
-from service.store import accounts, generations
+from service.store import accounts, calls, generations
 from service.store.base import Tx, Unavailable
+from service.store.calls import Refusal
 
 log = structlog.get_logger()
 
@@ -45,8 +47,10 @@ async def expire(tools: Tools, overdue: Sequence[Generation]) -> None:
             key: await _waited_for(tools, tx, key, now)
             for key in {(one.provider, one.account) for one in overdue if one.status is Status.PENDING}
         }
+        last = await calls.last_refusals(tx, [one.id for one in overdue if one.status is not Status.PENDING])
     words = [
-        nobody_told_us(one, now, waited_for=waited_for.get((one.provider, one.account), NO_TURN)) for one in overdue
+        nobody_told_us(one, now, waited_for=waited_for.get((one.provider, one.account), NO_TURN), last=last.get(one.id))
+        for one in overdue
     ]
     results = await settle_each(tools, words)
     for generation, result in zip(overdue, results, strict=True):
@@ -92,26 +96,54 @@ async def _waited_for(tools: Tools, tx: Tx, key: accounts.AccountKey, now: Micro
 
 
 def nobody_told_us(
-    generation: Generation, now: Micros, *, streamed: bool = False, waited_for: str = NO_TURN
+    generation: Generation,
+    now: Micros,
+    *,
+    streamed: bool = False,
+    waited_for: str = NO_TURN,
+    last: Refusal | None = None,
 ) -> Observation:
     """The clock's word about one generation.
 
-    `streamed`: its stream broke off and nothing can be asked about; `waited_for`: what one in the queue waited for.
+    `streamed`: its stream broke off and nothing can be asked about; `waited_for`: what one in the queue waited for;
+    `last`: what the last answer to a question was, where it was of no use.
     """
     return Observation(
         generation_id=generation.id,
         origin=Origin.CLOCK,
         at=now,
-        reading=Reading(status=Status.EXPIRED, failure=_LOST if streamed else _why(generation, waited_for)),
+        reading=Reading(status=Status.EXPIRED, failure=_LOST if streamed else _why(generation, waited_for, last)),
     )
 
 
-def _why(generation: Generation, waited_for: str) -> Failure:
+def _why(generation: Generation, waited_for: str, last: Refusal | None) -> Failure:
     """How far the submission came decides what is said, and whether it can have cost anything."""
     if generation.status is Status.PENDING:
-        last = generation.failure
-        told = f"never submitted: {(last.message or last.code) if last else waited_for}"
-        return because(FailureCode.DEADLINE_PASSED, told, origin=Origin.CLOCK, billed=False)
+        postponed = generation.failure
+        told = f"never submitted: {(postponed.message or postponed.code) if postponed else waited_for}"
+        return _with_facts(because(FailureCode.DEADLINE_PASSED, told, origin=Origin.CLOCK, billed=False), postponed)
     if generation.status is Status.SUBMITTING and generation.external_id is None:
         return because(FailureCode.SUBMISSION_UNKNOWN, "the submission was never confirmed", origin=Origin.CLOCK)
-    return because(FailureCode.DEADLINE_PASSED, "no closing word came before the deadline", origin=Origin.CLOCK)
+    told = "no closing word came before the deadline"
+    if last is None:
+        return because(FailureCode.DEADLINE_PASSED, told, origin=Origin.CLOCK)
+    said = (last.failure.message or last.failure.code) if last.failure else last.because
+    told = f"{told}; the last question was {last.outcome}: {said or f'HTTP {last.http_status}'}"
+    return _with_facts(because(FailureCode.DEADLINE_PASSED, told, origin=Origin.CLOCK), last.failure)
+
+
+def _with_facts(failure: Failure, said: Failure | None) -> Failure:
+    """With what the provider said when it was last heard."""
+    if said is None:
+        return failure
+    return replace(
+        failure,
+        provider_code=said.provider_code,
+        http_status=said.http_status,
+        param=said.param,
+        trace_id=said.trace_id,
+        retry_after_s=said.retry_after_s,
+        suggestion=said.suggestion,
+        alternatives=said.alternatives,
+        details=said.details,
+    )

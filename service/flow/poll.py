@@ -7,21 +7,24 @@ from msgspec.structs import replace
 import structlog
 
 from service.core.cadence import after_miss_s
-from service.core.failure import FailureCode
+from service.core.details import merged
+from service.core.failure import Failure, FailureCode
 from service.core.generation import Generation, Origin, Status, VerifiedBy
 from service.core.observation import Finding, Observation, Reading
+from service.core.trouble import holds_back, is_miss, is_verdict
 from service.core.wire import SECOND, micros
 from service.flow.aside import aside
 from service.flow.ask import POLL_TIMEOUT_S, ask
-from service.flow.masking import mask_of
+from service.flow.exchange import Exchange, keep
 from service.flow.schedule import ASK_AGAIN, after_miss
 from service.flow.settle import settle_one
-from service.flow.spend import overdraw, spend
+from service.flow.spend import give_back, spend
 from service.flow.tools import NotConfigured, Tools
 from service.providers.base import Question, Refused, Route, Unreadable
 from service.providers.hearing import heard
-from service.store import accounts, generations
+from service.store import accounts, calls, generations
 from service.store.accounts import AccountKey
+from service.store.calls import Call, CallKind, Outcome
 from service.store.generations import Scheduled
 from service.transport import NoAnswer, NotSent
 
@@ -29,10 +32,9 @@ log = structlog.get_logger()
 
 UNKNOWN_EVERY_S = 60.0  # where this version does not know the route
 LEASE_S = 3 * POLL_TIMEOUT_S  # after a crash, the generations that were being asked about wait for so long
-# Answers that say something about us or our pace, not that the provider is failing: the breaker does not count them.
-NOT_THE_PROVIDERS_FAULT = frozenset(
-    {FailureCode.RATE_LIMITED, FailureCode.CONCURRENCY_LIMITED, FailureCode.RESULT_LOST}
-)
+
+STILL_WORKING = frozenset({Status.SUBMITTED, Status.PROCESSING})  # said plainly, it is only counted
+OUTCOMES = {NotSent: Outcome.NOT_SENT, NoAnswer: Outcome.UNANSWERED, Unreadable: Outcome.UNREADABLE}
 
 
 class NotPollable(Exception):
@@ -58,7 +60,7 @@ async def claim_one(tools: Tools, generation_id: str) -> Scheduled:
         raise NotPollable(f"{known.generation.provider} documents no way to ask about it")
     if known.asked_at is not None and 0 <= now - known.asked_at < ASK_AGAIN:
         raise AskedLately
-    await spend(tools, known.generation)
+    await spend(tools, known.generation, polls=True)
     async with tools.store.transaction() as tx:
         return await generations.claim_poll_of(tx, generation_id, micros(LEASE_S))
 
@@ -69,45 +71,62 @@ async def poll(tools: Tools, claimed: Scheduled) -> Finding | None:
     question = tools.dialect(generation).poll
     if question is None:
         raise NotPollable(f"{generation.provider} documents no way to ask about it")
+    exchange = Exchange(kind=CallKind.POLL)
     try:
-        reading = await _asked(tools, generation, question)
+        reading = await _asked(tools, generation, question, exchange)
     except Refused as refused:
         failure = refused.failure
-        if failure.code is not FailureCode.RESULT_LOST or _may_be_lag(tools, claimed):
-            fault = failure.code not in NOT_THE_PROVIDERS_FAULT
-            await _ask_later(tools, claimed, failure.code, failure.retry_after_s, provider_fails=fault)
+        kept = exchange.came_to(tools, generation, Outcome.REFUSED, failure=failure)
+        if not await _is_told_again(tools, claimed, failure):
+            await _ask_later(tools, claimed, kept, wait_s=holds_back(failure), is_miss=is_miss(failure))
             return None
         reading = Reading(status=Status.FAILED, failure=failure)
     except (NotSent, NoAnswer, Unreadable) as error:
-        await _ask_later(tools, claimed, mask_of(tools, generation).text(str(error)), None, provider_fails=True)
+        outcome = next(outcome for kind, outcome in OUTCOMES.items() if isinstance(error, kind))
+        kept = exchange.came_to(tools, generation, outcome, because=str(error))
+        await _ask_later(tools, claimed, kept, is_miss=outcome is not Outcome.UNREADABLE)
         return None
+    else:
+        kept = exchange.came_to(tools, generation, Outcome.UNDERSTOOD)
     await tools.together(_answered, (generation.provider, generation.account))
+    if reading.status not in STILL_WORKING:
+        await keep(tools, kept)
     return await _observe(tools, generation, reading)
 
 
 async def fail(tools: Tools, claimed: Scheduled, because: Exception) -> None:
     """A question that broke here is one that was not answered: it is asked ever more rarely, until its deadline."""
-    await _ask_later(tools, claimed, f"internal: {type(because).__name__}", None, provider_fails=False)
+    exchange = Exchange(kind=CallKind.POLL)
+    told = f"internal: {type(because).__name__}"
+    kept = exchange.came_to(tools, claimed.generation, Outcome.UNANSWERED, because=told)
+    await _ask_later(tools, claimed, kept, is_miss=False)
 
 
-async def _asked(tools: Tools, generation: Generation, question: Question) -> Reading:
+async def _asked(tools: Tools, generation: Generation, question: Question, exchange: Exchange) -> Reading:
     """The answer, and where it tells no output, that of the second question. Raises what both may."""
     upstream, target, dialect = tools.upstream(generation), tools.target(generation), tools.dialect(generation)
-    reply = await ask(tools, generation, question.ask(target, upstream.account))
-    first = await aside(len(reply.body), partial(heard, question.read, reply, target))
-    if dialect.follow is None or first.status is not Status.COMPLETED or first.outputs:
-        return first
-    await overdraw(tools, generation)
+    second_asked = False
     try:
-        reply = await ask(tools, generation, dialect.follow.ask(target, upstream.account), for_file=True)
-        second = await aside(len(reply.body), partial(heard, dialect.follow.read, reply, target))
-    except Unreadable:
-        return first  # it is held for its outputs, and asked again
-    except Refused as refused:
-        if refused.failure.code is FailureCode.RESULT_LOST:
+        reply = await ask(tools, generation, question.ask(target, upstream.account), exchange)
+        first = await aside(len(reply.body), partial(heard, question.read, reply, target))
+        if dialect.follow is None or first.status is not Status.COMPLETED or first.outputs:
             return first
-        raise
-    return _joined(first, second)
+        second_asked = True
+        try:
+            reply = await ask(tools, generation, dialect.follow.ask(target, upstream.account), exchange, for_file=True)
+            second = await aside(len(reply.body), partial(heard, dialect.follow.read, reply, target))
+        except Unreadable as error:
+            await keep(tools, exchange.came_to(tools, generation, Outcome.UNREADABLE, because=str(error)))
+            return first  # it is held for its outputs, and asked again
+        except Refused as refused:
+            if refused.failure.code is not FailureCode.RESULT_LOST:
+                raise
+            await keep(tools, exchange.came_to(tools, generation, Outcome.REFUSED, failure=refused.failure))
+            return first
+        return _joined(first, second)
+    finally:
+        if not second_asked:
+            await give_back(tools, generation)
 
 
 def _joined(first: Reading, second: Reading) -> Reading:
@@ -118,6 +137,8 @@ def _joined(first: Reading, second: Reading) -> Reading:
         provider_status=second.provider_status or first.provider_status,
         external_id=second.external_id or first.external_id,
         cost=second.cost or first.cost,
+        provider_details=merged(first.provider_details, second.provider_details),
+        notes=(*first.notes, *second.notes),
         outputs=tuple(
             replace(output, expires_at=output.expires_at or (kept_until if output.needs_key else None))
             for output in second.outputs
@@ -139,36 +160,52 @@ async def _observe(tools: Tools, generation: Generation, reading: Reading) -> Fi
     return await settle_one(tools, seen)
 
 
-def _may_be_lag(tools: Tools, claimed: Scheduled) -> bool:
-    """Not found so soon after the submission is a provider whose parts have not caught up with each other.
+async def _is_told_again(tools: Tools, claimed: Scheduled, failure: Failure) -> bool:
+    """Whether a refusal is the provider's word about the work, told twice in a row, and no lag of its parts.
 
-    It has to be said twice in a row: a clock that stepped may only say that it is late.
+    A clock that stepped may only say that it is late, and a hint may have named somebody else's work.
     """
     generation = claimed.generation
+    if not is_verdict(failure) or claimed.poll_misses == 0 or generation.external_id_hinted:
+        return False
     since = generation.submitted_at or generation.created_at
-    return claimed.poll_misses == 0 or (tools.now() - since) / SECOND < tools.route(generation).lag_s
+    lagging = (tools.now() - since) / SECOND < tools.route(generation).lag_s
+    if failure.code is FailureCode.RESULT_LOST:
+        return not lagging
+    async with tools.store.glance() as tx:
+        last = await calls.last_of(tx, generation.id)
+    return last is not None and last.failure is not None and last.failure.code is failure.code
 
 
 async def _ask_later(
-    tools: Tools, claimed: Scheduled, because_of: str, retry_after_s: float | None, *, provider_fails: bool
+    tools: Tools, claimed: Scheduled, kept: Call, *, wait_s: float | None = None, is_miss: bool
 ) -> None:
+    """`wait_s`: what the account was asked to wait; `is_miss`: its provider may be failing as a whole."""
     generation = claimed.generation
     route = _route(tools, generation)
-    wait_s = after_miss_s(
+    retry_after_s = kept.failure.retry_after_s if kept.failure else None
+    backoff_s = after_miss_s(
         tools.cadence,
         every_s=route.poll_every_s if route else UNKNOWN_EVERY_S,
         misses=claimed.poll_misses,
         retry_after_s=retry_after_s,
         dice=tools.dice(),
     )
-    again_at = after_miss(generation, route, wait_s, now=tools.now(), dice=tools.dice())
+    again_at = after_miss(generation, route, backoff_s, now=tools.now(), dice=tools.dice())
     async with tools.store.transaction() as tx:
         await generations.poll_later(tx, claimed, again_at)
-    if provider_fails:
-        key = (generation.provider, generation.account)
+        await calls.keep(tx, kept)
+    key = (generation.provider, generation.account)
+    if is_miss or wait_s:
         async with tools.store.transaction() as tx:
-            await accounts.save_ledger(tx, (await accounts.ledger_of(tx, key)).missed(tools.now()))
-    log.info("poll_unanswered", generation_id=generation.id, because=because_of, wait_s=round(wait_s, 3))
+            if is_miss:
+                await accounts.save_ledger(tx, (await accounts.ledger_of(tx, key)).missed(tools.now()))
+            if wait_s:
+                await accounts.pause(tx, key, wait_s)
+    if not is_miss and kept.outcome in (Outcome.REFUSED, Outcome.UNREADABLE):
+        await tools.together(_answered, key)
+    because = kept.failure.code if kept.failure else kept.because
+    log.info("poll_unanswered", generation_id=generation.id, because=because, wait_s=round(backoff_s, 3))
 
 
 def _route(tools: Tools, generation: Generation) -> Route | None:

@@ -28,15 +28,16 @@ BATCHES = {"kept_outputs": 20}  # whole files
 TOGETHER = 100  # events, or generations, whose parts are deleted before them
 
 KINDS = (
-    "webhooks", "quarantined", "events", "deliveries", "attempts", "observations", "idempotency_keys", "generations",
-    "orders", "kept_outputs",
+    "webhooks", "quarantined", "calls", "events", "deliveries", "attempts", "observations", "idempotency_keys",
+    "generations", "orders", "kept_outputs",
 )  # fmt: skip
-ID_PREFIXES = {"webhooks": "whk", "observations": "obs", "events": "evt", "generations": "gen"}
+ID_PREFIXES = {"webhooks": "whk", "calls": "cal", "observations": "obs", "events": "evt", "generations": "gen"}
 # What belongs to it goes first, so that nothing is left without what it belongs to. A query's name: what is counted.
 PARTS: Mapping[str, Mapping[str, str]] = {
     "events": {"attempts": "attempts", "deliveries": "deliveries", "events": "events"},
     "generations": {
         "observations_of": "observations",
+        "calls_of": "calls",
         "kept_outputs": "kept_outputs",
         "orders": "orders",
         "generations": "generations",
@@ -77,6 +78,7 @@ async def prune(tools: Tools, now: Micros) -> dict[str, int]:
     for what, kept_s in (
         ("webhooks", kept.webhooks_s),
         ("quarantined", kept.quarantine_s),
+        ("calls", kept.calls_s),
         ("events", kept.events_s),
         ("observations", kept.events_s),
         ("idempotency_keys", kept.idempotency_s),

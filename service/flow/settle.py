@@ -162,6 +162,7 @@ async def _meet(tools: Tools, tx: Tx, batch: Settled, seen: Observation) -> None
         submit_tries=known.submit_tries,
         asked_at=known.asked_at,
         poll_misses=0 if asked else known.poll_misses,
+        hinted=not after.closed and (not seen.believed or (known.hinted and not asked)),
     )
     if moved != known:
         batch.known[after.id] = batch.changed[after.id] = moved

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 import structlog
 
 from service.core import sse
-from service.core.failure import FailureCode
+from service.core.acceptance import Acceptance, acceptance_of
 from service.core.generation import CLOSED, Generation, Origin, Output, Status, VerifiedBy, in_words
 from service.core.http import HttpCall, HttpReply
 from service.core.observation import Observation, Reading
@@ -29,8 +29,6 @@ from service.transport import REPLY_MAX_BYTES, NoAnswer, NotSent, Reason, Stream
 
 log = structlog.get_logger()
 
-# Refusals that say "not now": the order goes back into the queue until its deadline.
-NOT_NOW = frozenset({FailureCode.RATE_LIMITED, FailureCode.CONCURRENCY_LIMITED})
 EVENT_MAX_BYTES = 1024 * 1024
 FIRST_REFUSAL = 300
 READ_AHEAD = 1000  # events
@@ -152,7 +150,7 @@ async def _hear(tools: Tools, generation: Generation, heard: _Heard, event: byte
     news = heard.news(reading) if reading else None
     if news is None:
         return False
-    if news.failure is not None and news.failure.code in NOT_NOW and nothing_begun:
+    if news.failure is not None and acceptance_of(news.failure) is Acceptance.LATER and nothing_begun:
         raise Refused(news.failure)
     await _observe(tools, generation, news)
     return news.status in CLOSED

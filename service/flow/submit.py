@@ -12,33 +12,34 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from msgspec import structs
 import structlog
 
-from service.core.bounds import bounded_failure
-from service.core.cadence import after_miss_s
-from service.core.failure import Failure, FailureCode, because
+from service.core.acceptance import Acceptance, acceptance_of
+from service.core.failure import FailureCode, because
 from service.core.generation import Generation, Origin, Status, VerifiedBy
-from service.core.http import HttpCall, HttpReply
-from service.core.masking import masked_failure
+from service.core.http import HttpCall, HttpReply, redirect_of
 from service.core.observation import Observation, Reading
 from service.core.wire import SECOND, Micros, from_json, micros
 from service.flow import crowd
 from service.flow.aside import aside
+from service.flow.ask import joined_url, redirected
 from service.flow.bulk import shared_out
 from service.flow.direct import direct
-from service.flow.expire import nobody_told_us
+from service.flow.exchange import Exchange
 from service.flow.fetch import fetch_inputs
-from service.flow.masking import mask_of
 from service.flow.order import LONGEST_DEADLINE_S
 from service.flow.patience import patiently
+from service.flow.postpone import Group, keep_for_each, outcome_unknown, return_unsent, try_again
 from service.flow.settle import settle, settle_one
-from service.flow.stream import NOT_NOW, listen
+from service.flow.stream import listen
 from service.flow.tools import NotConfigured, Tools
 from service.providers.base import Dialect, Order, Refused, Target, Unreadable
 from service.providers.catalog import PROVIDERS
 from service.providers.hearing import heard, heard_each
 from service.store import accounts, generations
 from service.store.base import Unavailable
+from service.store.calls import CallKind, Outcome
 from service.store.generations import Scheduled
 from service.transport import NoAnswer, NotSent
 
@@ -50,10 +51,8 @@ ANSWER_WITHIN_S = USUAL_ANSWER_S + SLACK_S
 LONGEST_ANSWER_S = max(route.answer_s for route in ROUTES) + SLACK_S
 # No lease: what is `submitting` is never claimed again, and every call and stream is bounded by itself.
 TRUST_S = LONGEST_DEADLINE_S + LONGEST_ANSWER_S
-RETRY_EVERY_S = 2.0
 STALE: Micros = 20 * SECOND  # since a claim: much less than what it is given up after
 INPUT_PATIENCE: Micros = 120 * SECOND  # from the order on, for an input that cannot be fetched just now
-GATEWAY_TIMEOUT = 504
 
 
 class _InputLater(Exception):
@@ -62,9 +61,6 @@ class _InputLater(Exception):
 
 class _Withdrawn(Exception):
     """It ended while its inputs were fetched; nothing may be submitted any more."""
-
-
-Group = Sequence[Scheduled]  # what one call orders: one generation, or those of a bulk order
 
 
 async def claim(tools: Tools, limit: int) -> list[Group]:
@@ -82,7 +78,7 @@ async def claim(tools: Tools, limit: int) -> list[Group]:
     except Unavailable:
         # The commit may have been made though its answer was lost; what is surely not sent need not end as unknown.
         if claimed:
-            await patiently(tools, partial(_return_unsent, tools, claimed))
+            await patiently(tools, partial(return_unsent, tools, claimed))
         raise
     groups: dict[str, list[Scheduled]] = {}
     for known in claimed:
@@ -99,19 +95,24 @@ def _answer_s(tools: Tools, generation: Generation) -> float:
 
 async def submit(tools: Tools, group: Group) -> None:
     """Send one claimed group to its provider, once."""
+    exchange = Exchange(kind=CallKind.SUBMISSION)
     try:
-        told = await _send(tools, group)
+        told = await _send(tools, group, exchange)
     except _Withdrawn:
         log.info("submission_withdrawn", generation_id=group[0].generation.id)
     except NotSent as error:
-        await _try_again(tools, group, because(FailureCode.PROVIDER_UNAVAILABLE, str(error), origin=Origin.SUBMIT))
+        await keep_for_each(tools, group, exchange, Outcome.NOT_SENT, str(error))
+        await try_again(tools, group, because(FailureCode.PROVIDER_UNAVAILABLE, str(error), origin=Origin.SUBMIT))
     except (NoAnswer, Unreadable) as error:
-        await _outcome_unknown(tools, group, str(error))
+        outcome = Outcome.UNANSWERED if isinstance(error, NoAnswer) else Outcome.UNREADABLE
+        await keep_for_each(tools, group, exchange, outcome, str(error))
+        await outcome_unknown(tools, group, str(error))
     except _InputLater as error:
-        await _try_again(tools, group, because(FailureCode.INPUT_UNREACHABLE, str(error), origin="preflight"))
+        await try_again(tools, group, because(FailureCode.INPUT_UNREACHABLE, str(error), origin="preflight"))
     except Refused as refused:
-        if refused.failure.http_status == GATEWAY_TIMEOUT:
-            await _outcome_unknown(tools, group, "HTTP 504: the work may go on behind it")
+        await keep_for_each(tools, group, exchange, Outcome.REFUSED, failure=refused.failure)
+        if acceptance_of(refused.failure) is Acceptance.UNKNOWN:
+            await outcome_unknown(tools, group, f"HTTP {refused.failure.http_status}: it may have been accepted")
         else:
             await _settle(tools, group, [refused] * len(group))
     else:
@@ -125,7 +126,7 @@ async def fail(_tools: Tools, group: Group, because: Exception) -> None:
         log.error("submission_broken_off", generation_id=known.generation.id, because=type(because).__name__)
 
 
-async def _send(tools: Tools, group: Group) -> Sequence[Reading | Refused] | None:
+async def _send(tools: Tools, group: Group, exchange: Exchange) -> Sequence[Reading | Refused] | None:
     """What the provider said of each; None if it said so in a stream, which is settled already."""
     first = group[0].generation
     upstream, dialect, target = tools.upstream(first), tools.dialect(first), tools.target(first)
@@ -134,7 +135,7 @@ async def _send(tools: Tools, group: Group) -> Sequence[Reading | Refused] | Non
     if dialect.bulk is not None and first.bulk_id is not None:
         call = await aside(size, partial(dialect.bulk.submit, orders, upstream.account))
         await _still_ours(tools, group)
-        reply = await _ask(tools, first, call)
+        reply = await _ask(tools, first, call, exchange)
         told = await aside(len(reply.body), partial(heard_each, dialect.bulk.read_submitted, reply, target))
         if len(told) != len(group):
             raise Unreadable(f"an answer about {len(told)} of {len(group)} generations")
@@ -142,9 +143,10 @@ async def _send(tools: Tools, group: Group) -> Sequence[Reading | Refused] | Non
     call = await aside(size, partial(dialect.submit, orders[0], upstream.account))
     await _still_ours(tools, group)
     if not call.streamed:
-        return [await _read(dialect, await _ask(tools, first, call), target)]
-    whole = await listen(tools, first, call)
-    return None if whole is None else [await _read(dialect, direct(whole), target)]
+        return [await _read(dialect, await _ask(tools, first, call, exchange), target)]
+    exchange.sends(call)
+    whole = exchange.reply = await listen(tools, first, call)
+    return None if whole is None else [await _read(dialect, _taken(first, call, whole), target)]
 
 
 async def _read(dialect: Dialect, reply: HttpReply, target: Target) -> Reading:
@@ -161,9 +163,20 @@ async def _still_ours(tools: Tools, group: Group) -> None:
                 raise _Withdrawn
 
 
-async def _ask(tools: Tools, generation: Generation, call: HttpCall) -> HttpReply:
-    reply = await tools.transport.submit(call, tools.route(generation).answer_s)
-    return direct(reply)
+async def _ask(tools: Tools, generation: Generation, call: HttpCall, exchange: Exchange) -> HttpReply:
+    exchange.sends(call)
+    reply = exchange.reply = await tools.transport.submit(call, tools.route(generation).answer_s)
+    return _taken(generation, call, reply)
+
+
+def _taken(generation: Generation, call: HttpCall, reply: HttpReply) -> HttpReply:
+    """The provider's own answer. Raises Unreadable; Refused for a redirect: an order is sent to nobody else."""
+    place = redirect_of(reply.http_status, reply.headers)
+    if place is None:
+        return direct(reply)
+    told = redirected(generation.provider, joined_url(call.url, place))
+    failure = because(FailureCode.PROVIDER_ERROR, told, origin=Origin.SUBMIT, billed=False)
+    raise Refused(structs.replace(failure, http_status=reply.http_status, retryable=False))
 
 
 async def _order(tools: Tools, known: Scheduled) -> tuple[Order, int]:
@@ -223,8 +236,8 @@ async def _settle(tools: Tools, group: Group, told: Sequence[Reading | Refused])
     for known, said in zip(group, told, strict=True):
         if isinstance(said, Reading):
             seen.append(_observation(tools, known.generation, said))
-        elif said.failure.code in NOT_NOW:
-            await _try_again(tools, [known], said.failure)
+        elif acceptance_of(said.failure) is Acceptance.LATER:
+            await try_again(tools, [known], said.failure)
         else:
             seen.append(_observation(tools, known.generation, Reading(status=Status.FAILED, failure=said.failure)))
     if len(seen) == 1:
@@ -236,50 +249,6 @@ async def _settle(tools: Tools, group: Group, told: Sequence[Reading | Refused])
 async def _as_they_are(tools: Tools, group: Group) -> dict[str, Generation]:
     async with tools.store.glance() as tx:
         return await generations.by_ids(tx, [known.generation.id for known in group])
-
-
-async def _try_again(tools: Tools, group: Group, failure: Failure) -> None:
-    """Back into the queue; if the deadline comes first, the clock says so."""
-    wait_s = after_miss_s(
-        tools.cadence,
-        every_s=RETRY_EVERY_S,
-        misses=group[0].submit_tries - 1,
-        retry_after_s=failure.retry_after_s,
-        dice=tools.dice(),
-    )
-    returned = await patiently(tools, partial(_return, tools, group, wait_s, failure))
-    if (group[0].generation.provider, group[0].generation.account) in tools.crowded:
-        tools.store.ring("submit")  # its place is free
-    log.info(
-        "submission_postponed",
-        generation_id=group[0].generation.id, code=failure.code, wait_s=round(wait_s, 3), returned=returned,
-    )  # fmt: skip
-
-
-async def _return(tools: Tools, group: Group, wait_s: float, failure: Failure) -> int:
-    """How many went back."""
-    async with tools.store.transaction() as tx:
-        moment = tools.now() + micros(wait_s)
-        kept = masked_failure(mask_of(tools, group[0].generation), bounded_failure(failure))
-        returned = [
-            await generations.return_to_pending(tx, known.generation.id, moment, kept, tries=known.submit_tries)
-            for known in group
-        ]
-    return sum(returned)
-
-
-async def _return_unsent(tools: Tools, claimed: Sequence[Scheduled]) -> None:
-    async with tools.store.transaction() as tx:
-        returned = [await generations.return_unsent(tx, known, tools.now()) for known in claimed]
-    log.info("claim_returned", claimed=len(claimed), returned=sum(returned))
-
-
-async def _outcome_unknown(tools: Tools, group: Group, because_of: str) -> None:
-    """Never sent again. With a webhook to come we wait for it; with none, nobody will ever tell us more."""
-    mask = mask_of(tools, group[0].generation)
-    log.warning("submission_unanswered", generation_id=group[0].generation.id, because=mask.text(because_of))
-    lost = [known.generation for known in group if not known.generation.webhook_expected]
-    await patiently(tools, partial(settle, tools, [nobody_told_us(generation, tools.now()) for generation in lost]))
 
 
 def _observation(tools: Tools, generation: Generation, reading: Reading) -> Observation:

@@ -16,6 +16,7 @@ from service.store.webhook_lists import WebhookFacts
 
 BEGINNING = Place()
 MAX_ENTRIES = 200
+MAX_SHOWN = 2000  # characters of what was answered
 
 
 async def timeline(
@@ -63,6 +64,8 @@ async def _facts(tx: Tx, found: Sequence[Place]) -> dict[tuple[int, str, int], d
         told["webhook", seen.id, 0] = _webhook(seen)
     for row in await store.observations_at(tx, found):
         told["observation", row["id"], 0] = _observation(row)
+    for row in await store.calls_at(tx, found):
+        told[row["kind"], row["id"], 0] = _call(row)
     for row in await store.events_at(tx, found):
         told["event", row["id"], 0] = {"id": row["id"], "type": row["type"]}
     for row in await store.deliveries_at(tx, found):
@@ -99,6 +102,34 @@ def _webhook(stored: WebhookFacts) -> dict[str, Any]:
         "bytes": stored.size,
         "repeats": stored.repeats,
     }
+
+
+def _call(row: Row) -> dict[str, Any]:
+    """`body`: the beginning of what was answered, where it is text."""
+    return {
+        "id": row["id"],
+        "request": row["request"],
+        "http_status": row["http_status"],
+        "outcome": row["outcome"],
+        "because": row["because"],
+        "failure": from_json(row["failure"]) if row["failure"] else None,
+        "bytes": row["size"],
+        "body": _shown(row["body"]),
+        "repeats": row["repeats"],
+        "last_at": rfc3339(row["last_at"]),
+    }
+
+
+def _shown(body: Any) -> str | None:
+    if body is None:
+        return None
+    try:
+        text = bytes(body)[: 4 * MAX_SHOWN].decode()
+    except UnicodeDecodeError as error:
+        if error.end < len(body) and error.end < 4 * MAX_SHOWN:  # no text, and not one that was cut within a character
+            return None
+        text = bytes(body)[: error.start].decode()
+    return None if "\x00" in text else text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
 def _delivery(row: Row) -> dict[str, Any]:

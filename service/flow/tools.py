@@ -1,7 +1,7 @@
 """What a step works with. Steps are handed their tools; they read no settings, clock or entropy of their own."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
@@ -43,6 +43,7 @@ class Limits:
     quarantine_keep: int = 1000
     delivery_timeout_s: float = 15.0
     answer_keep_bytes: int = 2048
+    call_keep_bytes: int = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,4 +139,14 @@ class Tools:
 
     def budgets(self) -> dict[AccountKey, Budget]:
         """What may be sent with each account."""
-        return {key: upstream.budget for key, upstream in self.upstreams.items()}
+        return {key: _budget(upstream) for key, upstream in self.upstreams.items()}
+
+    def budget(self, generation: Asked) -> Budget:
+        """What may be sent with its account. Raises NotConfigured."""
+        return _budget(self.upstream(generation))
+
+
+def _budget(upstream: Upstream) -> Budget:
+    """With what a poll of its provider may come to."""
+    follows = any(route.dialect.follow is not None for route in upstream.provider.ROUTES)
+    return replace(upstream.budget, requests_per_poll=2) if follows else upstream.budget

@@ -30,6 +30,8 @@ BY_HTTP_STATUS: Mapping[int, FailureCode] = {
     502: FailureCode.PROVIDER_UNAVAILABLE,
     503: FailureCode.PROVIDER_UNAVAILABLE,
     504: FailureCode.PROVIDER_UNAVAILABLE,
+    # https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/
+    **dict.fromkeys((521, 522, 523, 530), FailureCode.PROVIDER_UNAVAILABLE),
 }
 FIRST_ERROR = 400
 NOT_FOUND = 404

@@ -49,15 +49,17 @@ class Submissions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Share:
-    """How many requests may be sent as of `now`.
+    """How many submissions or polls may be sent as of `now`.
 
-    `crowded`: orders wait that have no place in flight; `probing`: the breaker lets one through to see if it is over.
+    `crowded`: orders wait that have no place in flight; `probing`: the breaker lets one through to see if it is over;
+    `hinted`: it lets only those through that a hint asks for.
     """
 
     requests: int
     now: Micros
     crowded: bool
     probing: bool
+    hinted: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,10 +121,10 @@ async def claim_polls(tx: Tx, budgets: Mapping[AccountKey, Budget], limit: int, 
         share = await _take(tx, key, budgets[key], Turn.POLL, limit - len(claimed))
         now = share.now
         if share.requests > 0:
+            query = SQL["claim_hinted" if share.hinted else "claim_probe" if share.probing else "claim_polls"]
             rows = await tx.fetch(
-                SQL["claim_probe" if share.probing else "claim_polls"],
-                provider=key[0], account=key[1], now=now, lease_until=now + lease, limit=share.requests,
-            )  # fmt: skip
+                query, provider=key[0], account=key[1], now=now, lease_until=now + lease, limit=share.requests
+            )
             claimed += readable(rows)
     return claimed
 
@@ -143,7 +145,7 @@ async def places_left(tx: Tx, key: AccountKey, budget: Budget) -> int:
 
 
 async def _take(tx: Tx, key: AccountKey, budget: Budget, turn: Turn, limit: int) -> _Share:
-    """How many requests this turn may send, spent at once, in the same transaction as the claim.
+    """How many submissions or polls may be sent now, spent at once, in the same transaction as the claim.
 
     The ledger is locked before the clock is read and anything is counted. The other turn's share is kept for what it
     could send now, not for orders that wait for a place in flight or polls that wait behind the breaker.
@@ -151,14 +153,29 @@ async def _take(tx: Tx, key: AccountKey, budget: Budget, turn: Turn, limit: int)
     ledger = await ledger_of(tx, key)
     now = await tx.now()
     passing = ledger.pollable(now)
-    sendable, crowded = await _sendable(tx, key, budget, passing, now)
+    hinted = 0 if passing is None else await _waiting_hinted(tx, key, now)
+    sendable, crowded = await _sendable(tx, key, budget, hinted or passing, now)
     other = Turn.POLL if turn is Turn.SUBMIT else Turn.SUBMIT
-    mine = min(sendable[turn], limit)
-    share = fair_share(ledger.affordable(budget, now), mine, sendable[other], my_turn=ledger.last_turn != turn)
-    spent = ledger.spend(budget, now, share, turn)
-    probing = turn is Turn.POLL and passing is not None and share > 0
+    each = _requests_each(budget)
+    mine, theirs = min(sendable[turn], limit) * each[turn], sendable[other] * each[other]
+    requests = fair_share(ledger.affordable(budget, now), mine, theirs, my_turn=ledger.last_turn != turn)
+    share = requests // each[turn]
+    spent = ledger.spend(budget, now, share * each[turn], turn)
+    asking = turn is Turn.POLL and passing is not None and share > 0
+    probing = asking and not hinted
     await save_ledger(tx, spent.probed(now) if probing else spent)
-    return _Share(requests=share, now=now, crowded=crowded, probing=probing)
+    return _Share(requests=share, now=now, crowded=crowded, probing=probing, hinted=asking and bool(hinted))
+
+
+def _requests_each(budget: Budget) -> Mapping[Turn, int]:
+    return {Turn.SUBMIT: 1, Turn.POLL: budget.per_poll}
+
+
+async def _waiting_hinted(tx: Tx, key: AccountKey, now: Micros) -> int:
+    waiting: int = (await one(tx, SQL["waiting_hinted"], provider=key[0], account=key[1], now=now, limit=MOST))[
+        "waiting"
+    ]
+    return waiting
 
 
 async def _sendable(
@@ -175,16 +192,30 @@ async def _sendable(
     return sendable, submissions > places
 
 
-async def take_one(tx: Tx, key: AccountKey, budget: Budget) -> Micros:
-    """Spend one request that waits in no queue: 0, or how long to wait for it. It takes turns with the queues."""
+async def take(tx: Tx, key: AccountKey, budget: Budget, requests: int = 1) -> Micros:
+    """Spend requests that wait in no queue: 0, or how long to wait for them. They take turns with the queues."""
     ledger = await ledger_of(tx, key)
     now = await tx.now()
     sendable, _ = await _sendable(tx, key, budget, ledger.pollable(now), now)
     my_turn = ledger.last_turn != Turn.HAND
-    if not fair_share(ledger.affordable(budget, now), 1, sum(sendable.values()), my_turn=my_turn):
+    affordable = ledger.affordable(budget, now)
+    share = fair_share(affordable, requests, sum(sendable.values()), my_turn=my_turn)
+    if not share or affordable < requests:
         return ledger.wait(budget, now) or budget.interval
-    await save_ledger(tx, ledger.spend(budget, now, 1, Turn.HAND))
+    await save_ledger(tx, ledger.spend(budget, now, requests, Turn.HAND))
     return 0
+
+
+async def give_back(tx: Tx, key: AccountKey, budget: Budget, requests: int) -> None:
+    """Requests that were set aside for second questions that were not asked."""
+    ledger = await ledger_of(tx, key)
+    await save_ledger(tx, ledger.given_back(budget, await tx.now(), requests))
+
+
+async def pause(tx: Tx, key: AccountKey, wait_s: float) -> None:
+    """The provider has asked the account to wait."""
+    ledger = await ledger_of(tx, key)
+    await save_ledger(tx, ledger.paused(await tx.now(), wait_s))
 
 
 async def overdraw(tx: Tx, key: AccountKey, budget: Budget) -> None:

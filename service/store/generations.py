@@ -35,12 +35,16 @@ class Schedule(Struct, frozen=True, kw_only=True):
 
 
 class Scheduled(Struct, frozen=True, kw_only=True):
-    """A stored generation with its schedule, how often it was tried and missed, and when it was last asked about."""
+    """A stored generation with its schedule, how often it was tried and missed, and when it was last asked about.
+
+    `hinted`: a hint waits for the question that it asks for.
+    """
 
     generation: Generation
     schedule: Schedule
     submit_tries: int = 0
     poll_misses: int = 0
+    hinted: bool = False
     asked_at: Micros | None = None
 
 
@@ -101,6 +105,7 @@ def from_row(row: Row) -> Scheduled:
         schedule=schedule,
         submit_tries=row["submit_tries"],
         poll_misses=row["poll_misses"],
+        hinted=bool(row["hinted"]),
         asked_at=row["asked_at"],
     )
 
@@ -139,6 +144,7 @@ def _to_row(known: Scheduled) -> dict[str, Any]:
         "poll_at": schedule.poll_at,
         "clock_at": schedule.clock_at,
         "poll_misses": known.poll_misses,
+        "hinted": int(known.hinted),
     }
 
 

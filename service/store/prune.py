@@ -21,12 +21,13 @@ class Retention:
 
     `generations_s` after they closed, with their orders, observations and kept outputs, and never before their
     idempotency keys; `events_s` also holds for deliveries, attempts and observations; `webhooks_s` for read webhooks,
-    `quarantine_s` for refused ones.
+    `quarantine_s` for refused ones, `calls_s` for our calls to providers and their answers.
     """
 
     generations_s: float | None = None
     events_s: float | None = 90 * DAY_S
     webhooks_s: float | None = 30 * DAY_S
+    calls_s: float | None = 30 * DAY_S
     quarantine_s: float | None = 30 * DAY_S
     idempotency_s: float | None = 30 * DAY_S
 

@@ -11,7 +11,8 @@ from service.store.sql import load
 SQL = load("timeline")
 
 # What follows from what, for things that happened at the same microsecond; the numbers stand in the query.
-KINDS = ("webhook", "observation", "event", "delivery", "attempt")
+KINDS = ("webhook", "observation", "event", "delivery", "attempt", "poll", "submission", "cancellation")
+CALLS = KINDS[5:]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,6 +41,12 @@ async def places(tx: Tx, generation_id: str, behind: Place, limit: int) -> Page[
 async def observations_at(tx: Tx, found: Sequence[Place]) -> list[Row]:
     """The observations at these places."""
     return await tx.fetch(SQL["observations"], ids=_ids(found, "observation"))
+
+
+async def calls_at(tx: Tx, found: Sequence[Place]) -> list[Row]:
+    """Our calls at these places, with the beginning of what was answered."""
+    ids = sorted({place.id for place in found if KINDS[place.kind] in CALLS})
+    return await tx.fetch(SQL["calls"], ids=to_json(ids))
 
 
 async def events_at(tx: Tx, found: Sequence[Place]) -> list[Row]:

@@ -426,7 +426,7 @@ async def test_events_are_heard_however_they_are_cut_into_pieces(streamed):
     [
         (422, {"detail": [{"loc": ["body", "messages"], "msg": "field required"}]}, "invalid_request"),
         (401, {"detail": "Invalid API key"}, "authentication"),
-        (503, {"detail": "Service down"}, "provider_unavailable"),
+        (500, {"detail": "Service down"}, "provider_error"),
         (
             200,
             {"type": "error", "error_code": "INSUFFICIENT_BALANCE", "message": "Payment required"},

@@ -256,7 +256,7 @@ async def test_many_submissions_go_out_at_once(tools, upstream, ordered):
     assert 5 == len(upstream.asked)
 
 
-@pytest.mark.parametrize("status", [402, 403, 500, 503])
+@pytest.mark.parametrize("status", [402, 403, 500, 502])
 async def test_a_definite_refusal_closes(tools, upstream, ordered, status):
     generation_id = await ordered()
     upstream.answers.append((status, {"error": "no"}))
@@ -274,12 +274,16 @@ async def test_a_definite_refusal_closes(tools, upstream, ordered, status):
     [
         (524, b"<html>"),
         (520, b""),
-        (503, b"<html>"),
+        (520, {"error": "unknown error"}),
+        (524, {"error": "a timeout occurred"}),
+        (502, b"<html>"),
         (500, b"oops"),
+        (500, {}),
         (504, {"message": "Endpoint request timed out"}),
-        (503, b"[" * 100_000),
+        (500, b"[" * 100_000),
+        (599, b""),
     ],
-    ids=range(6),
+    ids=range(10),
 )
 async def test_an_error_page_of_something_in_between_is_an_unknown_outcome(tools, upstream, ordered, status, body):
     """The provider may have accepted: it is not announced as failed, and not sent again."""
@@ -290,6 +294,84 @@ async def test_an_error_page_of_something_in_between_is_an_unknown_outcome(tools
 
     assert Status.SUBMITTING == (await stored(tools, generation_id)).status
     assert 0 == await run_worker(tools, "submit")
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>", b"", {"error": "no"}, b"[" * 100_000], ids=["page", "empty", "JSON", "deep"]
+)
+@pytest.mark.parametrize("status", [429, 503, 521, 522, 523, 530])
+async def test_who_is_told_not_now_waits_and_is_sent_again(tools, clock, upstream, ordered, status, body):
+    generation_id = await ordered()
+    upstream.answers += [(status, body), (200, ACCEPTED)]
+
+    await run_worker(tools, "submit")
+    assert Status.PENDING == (await stored(tools, generation_id)).status
+    clock.advance(30)
+    await run_worker(tools, "submit")
+
+    assert Status.SUBMITTED == (await stored(tools, generation_id)).status
+    assert 2 == len(upstream.asked)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (503, {"error": "Model not found"}, "model_not_found"),
+        (429, {"error_code": "CONTENT_FILTER", "error": "no"}, "content_policy"),
+        (429, {"error": "insufficient balance"}, "insufficient_funds"),
+    ],
+)
+async def test_final_word_of_the_provider_closes_whatever_its_status(tools, upstream, ordered, status, body, code):
+    generation_id = await ordered()
+    upstream.answers.append((status, body))
+
+    await run_worker(tools, "submit")
+
+    generation = await stored(tools, generation_id)
+    assert (Status.FAILED, code) == (generation.status, generation.failure.code)
+
+
+async def test_wait_that_one_order_is_asked_for_holds_back_the_account(tools, clock, upstream, ordered):
+    first = await ordered()
+    upstream.answers.append((429, {"error": "Too many requests"}, {"retry-after": "60"}))
+    await run_worker(tools, "submit")
+    second = await ordered()
+
+    clock.advance(59)
+    assert 0 == await run_worker(tools, "submit")
+
+    clock.advance(20)
+    upstream.answers += [(200, ACCEPTED), (200, {**ACCEPTED, "predictionID": "el-2"})]
+    assert 2 == await run_worker(tools, "submit")
+    assert {Status.SUBMITTED} == {(await stored(tools, one)).status for one in (first, second)}
+
+
+async def test_redirected_order_fails_and_says_what_to_set(tools, upstream, ordered):
+    generation_id = await ordered()
+    upstream.answers.append((307, b"", {"location": "https://elsewhere.example/v2/prediction?x=1"}))
+
+    await run_worker(tools, "submit")
+
+    failure = (await stored(tools, generation_id)).failure
+    assert (307, False, False) == (failure.http_status, failure.retryable, failure.billed)
+    assert "https://elsewhere.example; set ARRIVALS_EACHLABS_BASE_URL" in failure.message
+    assert 1 == len(upstream.asked)
+
+
+async def test_order_that_expires_while_it_is_postponed_tells_what_the_provider_said(tools, clock, upstream, ordered):
+    generation_id = await ordered(deadline_s=10.0)
+    told = {"error": "too many requests", "request_id": "req-7", "error_code": "RATE_LIMITED", "limit": 60}
+    upstream.answers.append((429, told, {"retry-after": "30"}))
+    await run_worker(tools, "submit")
+    clock.advance(11)
+
+    await run_worker(tools, "expire")
+
+    failure = (await stored(tools, generation_id)).failure
+    assert ("deadline_passed", "RATE_LIMITED", "req-7", 429, 30.0, {"limit": 60}) == (
+        failure.code, failure.provider_code, failure.trace_id, failure.http_status, failure.retry_after_s,
+        failure.details,
+    )  # fmt: skip
 
 
 async def test_a_key_that_the_provider_repeats_is_masked(tools, upstream, ordered):

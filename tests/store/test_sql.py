@@ -17,11 +17,12 @@ QUERIES = [(noun, query) for noun in NOUNS for query in load(noun).values()]
 WHOLE = {
     "after", "again", "answer_by", "at", "attempt_at", "attempts", "believed", "claimed_at", "clock_at", "closed_at",
     "count", "counted", "created_at", "deadline_at", "delivered_at", "disabled_at", "done", "dry_run", "due_at",
-    "ended", "expires_at", "external_id_hinted", "finished_at", "first", "given_up_at", "grace_until", "http_status",
-    "keep", "kind", "last", "late", "lease_until", "limit", "max_in_flight", "misses", "now", "number", "open_until",
-    "outputs_requested", "paused_at", "poll_at", "poll_misses", "polls", "position", "previous_until", "quarantined",
-    "quarantined_at", "queue_position", "read_at", "received_at", "redelivered", "repeats", "since", "sooner",
-    "spent_until", "submit_at", "submitted_at", "through", "total", "tries", "until", "version", "webhook_expected",
+    "ended", "expires_at", "external_id_hinted", "finished_at", "first", "given_up_at", "grace_until", "hinted",
+    "http_status", "keep", "kind", "last", "late", "lease_until", "limit", "max_in_flight", "misses", "now", "number",
+    "open_until", "outputs_requested", "paused_at", "paused_until", "poll_at", "poll_misses", "polls", "position",
+    "previous_until", "quarantined", "quarantined_at", "queue_position", "read_at", "received_at", "redelivered",
+    "repeats", "since", "size", "sooner", "spent_until", "submit_at", "submitted_at", "through", "total", "tries",
+    "until", "version", "webhook_expected",
 }  # fmt: skip
 EXAMPLES = {"body": b"\x00", "bulks": '["blk_1"]', "content": b"\x00", "ids": '["gen_1"]', "keys": '["1"]',
     "generations": '["gen_1"]', "digests": '["a"]'}  # fmt: skip

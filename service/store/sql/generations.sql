@@ -63,7 +63,8 @@ UPDATE generations SET
     learned_from = :learned_from, verified_by = :verified_by, late = :late, held = :held, ended = :ended,
     submitted_at = :submitted_at,
     closed_at = :closed_at, submit_at = :submit_at, poll_at = :poll_at, clock_at = :clock_at,
-    polls = :polls, poll_misses = :poll_misses, external_id_hinted = :external_id_hinted, provider_details = :provider_details
+    polls = :polls, poll_misses = :poll_misses, external_id_hinted = :external_id_hinted, provider_details = :provider_details,
+    hinted = :hinted
  WHERE id = :id AND version = :version;
 
 -- name: list_generations
@@ -188,6 +189,24 @@ WITH due AS (
 UPDATE generations SET poll_at = :lease_until, asked_at = :now WHERE id IN (SELECT id FROM due)
 RETURNING *;
 
+-- name: claim_hinted
+-- Whoever a hint asks for is asked about, also of an account whose breaker is open.
+WITH due AS (
+    SELECT id FROM generations
+     WHERE provider = :provider AND account = :account AND poll_at <= :now AND hinted = 1
+     ORDER BY poll_at, id
+     LIMIT :limit
+     /* pg: FOR UPDATE SKIP LOCKED */
+)
+UPDATE generations SET poll_at = :lease_until, asked_at = :now WHERE id IN (SELECT id FROM due)
+RETURNING *;
+
+-- name: waiting_hinted
+SELECT COUNT(*) AS waiting FROM (
+    SELECT 1 FROM generations
+     WHERE provider = :provider AND account = :account AND poll_at <= :now AND hinted = 1
+     LIMIT :limit) AS counted;
+
 -- name: claim_probe
 -- Whether the provider answers again is found out by somebody it has answered before: whose own trouble opened the breaker, and
 -- who is due first therefore, would keep it open.
@@ -198,7 +217,7 @@ WITH due AS (
      LIMIT :limit
      /* pg: FOR UPDATE SKIP LOCKED */
 )
-UPDATE generations SET poll_at = :lease_until WHERE id IN (SELECT id FROM due)
+UPDATE generations SET poll_at = :lease_until, asked_at = :now WHERE id IN (SELECT id FROM due)
 RETURNING *;
 
 -- name: claim_poll_of
@@ -206,7 +225,7 @@ UPDATE generations SET poll_at = :lease_until, asked_at = :now WHERE id = :id RE
 
 -- name: poll_later
 -- A question that was not answered. Guarded by the claim's own moment: a settled answer has set its own.
-UPDATE generations SET poll_at = :poll_at, poll_misses = poll_misses + 1
+UPDATE generations SET poll_at = :poll_at, poll_misses = poll_misses + 1, hinted = 0
  WHERE id = :id AND poll_at = :lease_until;
 
 -- name: poll_now
@@ -214,7 +233,9 @@ UPDATE generations SET poll_at = :now WHERE id = :id AND external_id IS NOT NULL
 
 -- name: hinted
 -- At once, but not so soon after the last question, and never later than it would be asked about anyway.
-UPDATE generations SET poll_at = CASE WHEN asked_at <= :now AND asked_at + :again > :now THEN asked_at + :again ELSE :now END
+UPDATE generations SET
+    hinted = 1,
+    poll_at = CASE WHEN asked_at <= :now AND asked_at + :again > :now THEN asked_at + :again ELSE :now END
  WHERE id = :id AND external_id IS NOT NULL AND closed_at IS NULL
    AND (poll_at IS NULL
         OR poll_at > CASE WHEN asked_at <= :now AND asked_at + :again > :now THEN asked_at + :again ELSE :now END);
@@ -261,11 +282,11 @@ SELECT * FROM ledgers WHERE provider = :provider AND account = :account /* pg: F
 SELECT * FROM ledgers WHERE provider = :provider AND account = :account;
 
 -- name: save_ledger
-INSERT INTO ledgers (provider, account, spent_until, last_turn, misses, open_until)
-VALUES (:provider, :account, :spent_until, :last_turn, :misses, :open_until)
+INSERT INTO ledgers (provider, account, spent_until, last_turn, misses, open_until, paused_until)
+VALUES (:provider, :account, :spent_until, :last_turn, :misses, :open_until, :paused_until)
 ON CONFLICT (provider, account) DO UPDATE SET
     spent_until = excluded.spent_until, last_turn = excluded.last_turn, misses = excluded.misses,
-    open_until = excluded.open_until;
+    open_until = excluded.open_until, paused_until = excluded.paused_until;
 
 -- name: duration_of
 SELECT count, usual_s, spread_s FROM durations WHERE provider = :provider AND model = :model;

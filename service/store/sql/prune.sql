@@ -51,6 +51,34 @@ WITH old AS (
 DELETE FROM observations WHERE id IN (SELECT id FROM old)
 RETURNING id;
 
+-- name: calls (long)
+WITH old AS (
+    SELECT id FROM calls
+     WHERE id < :before AND last_at < :until
+       AND NOT EXISTS (
+            SELECT 1 FROM generations
+             WHERE generations.id = calls.generation_id
+               AND generations.closed_at IS NULL AND generations.status <> 'expired')
+     ORDER BY id
+     LIMIT :limit
+     /* pg: FOR UPDATE SKIP LOCKED */
+)
+DELETE FROM calls WHERE id IN (SELECT id FROM old)
+RETURNING id;
+
+-- name: calls_of (long)
+WITH old AS (
+    SELECT id FROM calls
+     WHERE generation_id IN (
+            /* sqlite: SELECT value FROM json_each(:ids) */
+            /* pg: SELECT jsonb_array_elements_text(CAST(:ids AS JSONB)) */)
+     ORDER BY id
+     LIMIT :limit
+     /* pg: FOR UPDATE SKIP LOCKED */
+)
+DELETE FROM calls WHERE id IN (SELECT id FROM old)
+RETURNING id;
+
 -- name: old_events (long)
 SELECT id FROM events
  WHERE id > :behind AND id < :before AND at < :until

@@ -14,6 +14,9 @@ SELECT * FROM (
     SELECT attempts.at, 4, attempts.number, attempts.delivery_id, 1000 + COALESCE(LENGTH(attempts.answer), 0)
       FROM deliveries JOIN attempts ON attempts.delivery_id = deliveries.id
      WHERE deliveries.generation_id = :generation_id
+    UNION ALL
+    SELECT at, CASE kind WHEN 'poll' THEN 5 WHEN 'submission' THEN 6 ELSE 7 END, 0, id, 3000 + COALESCE(LENGTH(failure), 0)
+      FROM calls WHERE generation_id = :generation_id
 ) AS happened
  WHERE (at, kind, number, id) > (:at, :kind, :number, :id)
  ORDER BY at, kind, number, id
@@ -21,6 +24,13 @@ SELECT * FROM (
 
 -- name: observations
 SELECT * FROM observations
+ WHERE id IN (
+    /* sqlite: SELECT value FROM json_each(:ids) */
+    /* pg: SELECT jsonb_array_elements_text(CAST(:ids AS JSONB)) */
+ );
+
+-- name: calls
+SELECT * FROM calls
  WHERE id IN (
     /* sqlite: SELECT value FROM json_each(:ids) */
     /* pg: SELECT jsonb_array_elements_text(CAST(:ids AS JSONB)) */

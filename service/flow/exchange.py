@@ -1,0 +1,66 @@
+"""What was asked of a provider and what came back, kept where it is more than that the work goes on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.core.bounds import MAX_TEXT_CHARACTERS, bounded_failure
+from service.core.failure import Failure
+from service.core.generation import Asked
+from service.core.http import HttpCall, HttpReply
+from service.core.masking import masked_failure
+from service.flow.masking import mask_of
+from service.flow.tools import Tools
+from service.store import calls
+from service.store.calls import Call, CallKind, Outcome
+
+MAX_REQUEST_CHARACTERS = 500
+
+
+@dataclass(slots=True)
+class Exchange:
+    """The last call about a generation that went out, and its answer as far as there is one."""
+
+    kind: CallKind
+    request: str = ""
+    reply: HttpReply | None = None
+
+    def sends(self, call: HttpCall) -> None:
+        """Note that this call goes out."""
+        self.request, self.reply = f"{call.method} {call.url}"[:MAX_REQUEST_CHARACTERS], None
+
+    def came_to(
+        self,
+        tools: Tools,
+        generation: Asked,
+        outcome: Outcome,
+        *,
+        because: str | None = None,
+        failure: Failure | None = None,
+    ) -> Call:
+        """What is kept of it, without secrets but for the answer's own bytes."""
+        mask, reply = mask_of(tools, generation), self.reply
+        return Call(
+            id=tools.make_id("cal"),
+            generation_id=generation.id,
+            at=tools.now(),
+            kind=self.kind,
+            request=mask.text(self.request),
+            outcome=outcome,
+            http_status=reply.http_status if reply else None,
+            because=mask.text(because)[:MAX_TEXT_CHARACTERS] if because else None,
+            failure=masked_failure(mask, bounded_failure(failure)) if failure else None,
+            size=len(reply.body) if reply else None,
+            body=reply.body[: tools.limits.call_keep_bytes] if reply else None,
+        )
+
+
+async def keep(tools: Tools, call: Call) -> None:
+    """Keep it, together with what others keep at the same time."""
+    await tools.together(_keep, call)
+
+
+async def _keep(tools: Tools, kept: Sequence[Call]) -> list[None]:
+    async with tools.store.transaction() as tx:
+        for call in kept:
+            await calls.keep(tx, call)
+    return [None] * len(kept)
