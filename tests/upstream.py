@@ -1,5 +1,6 @@
 """The other side of the wire, scripted: answers what it was told to, keeps what it was asked."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 import json
 
@@ -29,17 +30,21 @@ class Asked:
 class Upstream:
     """`answers` are used up in order: (HTTP status, JSON value or bytes, headers), a status, or CUT.
 
-    Without one left, everything is answered 500 with a body that names the request, so that a test fails at the reason.
+    `told_by_path` answers by the path instead. Without one left, everything is answered 500 with a body that names the
+    request, so that a test fails at the reason.
     """
 
     url: str = ""
     answers: list = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
+    told_by_path: Callable | None = None
 
     async def answer(self, request):
         """The one route."""
         body = await request.body()
         self.asked.append(Asked(request.method, request.url.path, dict(request.headers), body))
+        if self.told_by_path is not None:
+            self.answers = [self.told_by_path(request.url.path)]
         if not self.answers:
             return Response(f"unexpected {request.method} {request.url.path}", 500)
         told = self.answers.pop(0)

@@ -3,6 +3,7 @@
 Every reader answers None for what is none, or a value within bounds; nothing that anybody may write makes one raise.
 """
 
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 import math
 from typing import Any
@@ -47,6 +48,17 @@ def http_date(text: str | None) -> Micros | None:
     except (ValueError, TypeError, LookupError, ArithmeticError):  # whichever of them its parts run into
         return None
     return min(max(found, 0), LAST)
+
+
+def rate_limit_wait_s(headers: Mapping[str, str], now: Micros) -> float | None:
+    """Seconds until `X-RateLimit-Reset`, where `X-RateLimit-Remaining` says that nothing is left until then.
+
+    The reset is a moment in seconds since 1970, or what is left in seconds: providers write either.
+    """
+    remaining, reset = number(headers.get("x-ratelimit-remaining")), number(headers.get("x-ratelimit-reset"))
+    if remaining is None or remaining > 0 or reset is None:
+        return None
+    return duration(reset if reset <= MAX_WAIT_S else reset - now / SECOND)
 
 
 def retry_after_s(reply: HttpReply) -> float | None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from service.core.generation import Generation
 from service.core.http import MAX_REDIRECTS, HttpCall, HttpReply, redirect_of
 from service.flow.exchange import Exchange
+from service.flow.pace import note_pace
 from service.flow.spend import overdraw
 from service.flow.tools import Tools
 from service.providers.base import Unreadable
@@ -32,6 +33,7 @@ async def ask(
     for _ in range(MAX_REDIRECTS + 1):
         exchange.sends(call)
         reply = exchange.reply = await send(call, POLL_TIMEOUT_S)
+        await note_pace(tools, generation, reply.headers)
         place = redirect_of(reply.http_status, reply.headers)
         if place is None or call.method != "GET":
             return reply

@@ -4,6 +4,7 @@ The only writer of what a provider's word changes. What is announced is written 
 that caused it, and bells are rung after the commit.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -23,7 +24,7 @@ from service.flow.masking import without_secrets
 from service.flow.schedule import Pace, schedule
 from service.flow.tools import NotConfigured, Tools
 from service.providers.base import Route
-from service.store import accounts, deliveries, events, generations, observations, subscribers
+from service.store import accounts, deliveries, events, generations, metrics, observations, subscribers
 from service.store.base import Collided, Overtaken, Tx, Unavailable
 from service.store.generations import Scheduled
 from service.store.observations import Read
@@ -44,6 +45,7 @@ class Settled:
     found: list[tuple[str, Observation, Finding]] = field(default_factory=list)
     announced: list[tuple[Event, Generation]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    strange_words: Counter[str] = field(default_factory=Counter)  # by provider
 
 
 async def settle_one(tools: Tools, seen: Observation) -> Finding:
@@ -146,6 +148,7 @@ async def _meet(tools: Tools, tx: Tx, batch: Settled, seen: Observation) -> None
     if known is None or verdict is None:
         return
     batch.found.append((tools.make_id("obs"), seen, finding))
+    batch.strange_words[known.generation.provider] += tools.strange_words.counts(known.generation, seen)
     log.info("observation_settled", generation_id=seen.generation_id, origin=seen.origin, finding=finding)
     asked = seen.origin is Origin.POLL
     after = replace(await keep(tools, tx, verdict.generation), polls=known.generation.polls + asked)
@@ -203,6 +206,7 @@ async def _record(tools: Tools, tx: Tx, batch: Settled) -> None:
     await observations.insert(tx, batch.found)
     await observations.mark_read(tx, batch.read)
     await generations.save(tx, list(batch.changed.values()))
+    await metrics.count_words(tx, batch.strange_words)
     for key in sorted(batch.learned):
         await accounts.save_usual(tx, *key, batch.learned[key])
     positions = await events.append(tx, [event for event, _ in batch.announced])

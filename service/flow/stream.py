@@ -19,6 +19,7 @@ from service.core.http import HttpCall, HttpReply
 from service.core.observation import Observation, Reading
 from service.core.wire import SECOND, micros
 from service.flow.expire import nobody_told_us
+from service.flow.pace import note_pace
 from service.flow.patience import patiently
 from service.flow.settle import settle_one
 from service.flow.tools import Tools
@@ -127,6 +128,7 @@ async def _read(
     async with send:
         try:
             async with tools.transport.stream(call, route.answer_s, route.stream_idle_s) as reply:
+                await patiently(tools, partial(note_pace, tools, generation, reply.headers))
                 if reply.http_status >= FIRST_REFUSAL or EVENT_STREAM not in reply.headers.get("content-type", ""):
                     ending.whole = await _whole(reply)
                     return

@@ -29,6 +29,7 @@ from service.flow.direct import direct
 from service.flow.exchange import Exchange
 from service.flow.fetch import fetch_inputs
 from service.flow.order import LONGEST_DEADLINE_S
+from service.flow.pace import note_pace
 from service.flow.patience import patiently
 from service.flow.postpone import Group, keep_for_each, outcome_unknown, return_unsent, try_again
 from service.flow.settle import settle, settle_one
@@ -166,6 +167,7 @@ async def _still_ours(tools: Tools, group: Group) -> None:
 async def _ask(tools: Tools, generation: Generation, call: HttpCall, exchange: Exchange) -> HttpReply:
     exchange.sends(call)
     reply = exchange.reply = await tools.transport.submit(call, tools.route(generation).answer_s)
+    await patiently(tools, partial(note_pace, tools, generation, reply.headers))
     return _taken(generation, call, reply)
 
 

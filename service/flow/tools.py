@@ -17,6 +17,7 @@ from service.flow.callback import Callbacks
 from service.flow.frequency import Frequency
 from service.flow.kept import Kept
 from service.flow.pulse import Pulse
+from service.flow.strange_words import StrangeWords
 from service.flow.waiters import Waiters
 from service.providers.base import Account, Dialect, Provider, Route, Target
 from service.providers.catalog import PROVIDERS
@@ -75,6 +76,7 @@ class Tools:
     retention: Retention = field(default_factory=Retention)
     crowded: set[AccountKey] = field(default_factory=set, init=False, repr=False, compare=False)  # see crowd.py
     frequency: Frequency = field(default_factory=Frequency, init=False, repr=False, compare=False)
+    strange_words: StrangeWords = field(default_factory=StrangeWords, init=False, repr=False, compare=False)
     waiters: Waiters = field(default_factory=Waiters, init=False, repr=False, compare=False)
     behavior: Kept[dict[str, Behavior]] = field(default_factory=Kept, init=False, repr=False, compare=False)
     ending: anyio.Event = field(default_factory=anyio.Event, init=False, repr=False, compare=False)

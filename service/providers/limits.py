@@ -6,14 +6,18 @@ tell (a size behind a URL), it is let through. Characters are Unicode code point
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as dataclass_replace
 from fnmatch import fnmatchcase
+from io import BytesIO
 import re
 from typing import Any
 
+import imagesize
 from msgspec.structs import replace
 
 from service.core.failure import Failure, FailureCode, because
 from service.core.http import split_url
+from service.core.media import is_inline, media_of, read_data_uri
 
 MEGABYTE = 1024 * 1024
 _DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w.+=-]+)*,", re.ASCII)
@@ -199,7 +203,39 @@ def media(
     return Limit(param=names[0], says=", ".join(formats) + size, check=check)
 
 
+def pixels(params: str | Sequence[str], least: int, most: int) -> Limit:
+    """Images whose sides have so many pixels each, where the order itself shows them, as data URIs."""
+    names = [params] if isinstance(params, str) else list(params)
+
+    def check(given: Mapping[str, Any]) -> Broken | None:
+        for name in names:
+            for where, item in _items(name, at(given, name)):
+                broken = wrong_size(item, least, most)
+                if broken is not None:
+                    return dataclass_replace(broken, param=where)
+        return None
+
+    return Limit(param=names[0], says=f"{least} to {most} pixels a side", check=check)
+
+
+def wrong_size(item: Any, least: int, most: int) -> Broken | None:
+    """What is wrong with the sides of an image that a data URI holds; None where it does not tell."""
+    found = read_data_uri(item[:SHOWN_CHARACTERS]) if isinstance(item, str) and is_inline(item) else None
+    if found is None or media_of(found.content) not in MEASURED:
+        return None
+    try:
+        width, height = imagesize.get(BytesIO(found.content))
+    except ValueError:  # its head is broken; the provider says so
+        return None
+    if width <= 0 or height <= 0 or (least <= min(width, height) and max(width, height) <= most):
+        return None
+    told = f"an image of {width} x {height} pixels; each side must have from {least} to {most}"
+    return Broken(message=told, code=FailureCode.INVALID_INPUT)
+
+
 TELLS_NOTHING = frozenset({"", "octet-stream"})
+MEASURED = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+SHOWN_CHARACTERS = 512 * 1024  # an image says how large it is near its beginning
 LONGEST_SCHEME = 16
 # What a URL's end says for certain; anything else may be served as whatever it is.
 IMAGE_ENDINGS = frozenset({"png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "svg", "heic", "avif", "ico"})

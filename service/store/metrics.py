@@ -20,7 +20,7 @@ from service.store.sql import load
 
 SQL = load("metrics")
 LATENESS_S = 24 * 3600
-FORGOTTEN = "forgotten"
+FORGOTTEN, STRANGE_WORDS = "forgotten", "strange_words"
 CLOSED_BY, ACCEPTED, POLLS, ATTEMPTS = "closed", "accepted", "polls", "attempts"
 EXPECTED, UNEXPECTED = "expected", "unexpected"
 OTHER = "other"
@@ -48,6 +48,7 @@ class Measured:
     unknown: Sums = field(default_factory=_sums)  # provider
     polls: Sums = field(default_factory=_sums)  # provider
     poll_misses: Sums = field(default_factory=_sums)  # provider
+    strange_words: Sums = field(default_factory=_sums)  # provider
     queues: Sums = field(default_factory=_sums)  # worker
     deliveries: Sums = field(default_factory=_sums)  # outcome
     attempts: Sums = field(default_factory=_sums)  # outcome
@@ -126,6 +127,14 @@ async def _forgotten(tx: Tx, found: Measured) -> None:
         kind, *what = row["name"].split(":")
         if kind == FORGOTTEN:
             sums[what[0]][tuple(what[1:])] += row["counted"]
+        elif kind == STRANGE_WORDS:
+            found.strange_words[tuple(what)] += row["counted"]
+
+
+async def count_words(tx: Tx, words: Mapping[str, int]) -> None:
+    """Count status words that nobody knows, by provider."""
+    rows = [{"name": f"{STRANGE_WORDS}:{provider}", "counted": words[provider]} for provider in sorted(words)]
+    await tx.run_many(SQL["forget"], [row for row in rows if row["counted"]])
 
 
 async def forget(tx: Tx, what: str, counts: Mapping[Labels, int]) -> None:

@@ -85,6 +85,10 @@ FAMILIES = (
         help="Polls without a usable answer since the last one with it, over all generations that are not closed.",
     ),
     Family(
+        field="strange_words", name="unknown_status_words_total", labels=("provider",),
+        help="Answers and webhooks with a status word that nobody knows, from the third of the same word on.",
+    ),
+    Family(
         field="queues", name="queue_depth", labels=("worker",),
         help="What is due now and nobody has taken: submissions, unread webhooks, polls, ended waits, deliveries.",
     ),
@@ -137,7 +141,7 @@ async def scrape(call: Call) -> Response:
 def _begin_at_zero(found: Measured, accounts: Mapping[AccountKey, object]) -> None:
     """A number that appears only when it is 1 shows no increase: what alerts watch is there from the start."""
     for provider, account in accounts:
-        for numbers in (found.accepted, found.unknown, found.polls, found.poll_misses):
+        for numbers in (found.accepted, found.unknown, found.polls, found.poll_misses, found.strange_words):
             numbers.setdefault((provider,), 0)
         for origin in (Origin.WEBHOOK, Origin.POLL):
             found.closed.setdefault((provider, origin, EXPECTED), 0)

@@ -3,7 +3,8 @@
 Where an event names an execution, that can be polled as a workflow's if the stream breaks off; nothing else can.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace as replace_broken
 from typing import Any
 
 from msgspec.structs import replace
@@ -16,13 +17,13 @@ from service.core.wire import to_json
 from service.providers.base import Account, Dialect, Order, Question, Refused, Route, Target, Unreadable
 from service.providers.eachlabs.errors import refused
 from service.providers.eachlabs.workflows import poll, read_polled
-from service.providers.limits import Broken, Limit, at_most, count, media, note
+from service.providers.limits import Broken, Limit, at_most, count, media, note, pixels, wrong_size
 from service.providers.results import results
 from service.providers.shapes import identifier, loose_record, part, post, record, share, status_word, text, texts
 from service.providers.tolerance import folded, meaning, vocabulary
 
 # https://docs.eachlabs.ai/sense/edge-cases
-PROMPT_CHARACTERS, MOST_IMAGES = 10_000, 4
+PROMPT_CHARACTERS, MOST_IMAGES, FEWEST_PIXELS, MOST_PIXELS = 10_000, 4, 64, 8192
 STREAM_IDLE_S, ANSWER_S = 900.0, 300.0
 
 # Events that show the work going on and tell nothing else: https://docs.eachlabs.ai/sense/streaming
@@ -192,13 +193,38 @@ def _messages(given: Mapping[str, Any]) -> Broken | None:
 
 
 def _long(given: Mapping[str, Any]) -> Broken | None:
+    for place, content in _contents(given):
+        words = content if isinstance(content, str) else "".join(_texts(content))
+        if len(words) > PROMPT_CHARACTERS:
+            told = f"a message of {len(words)} characters; at most {PROMPT_CHARACTERS} are allowed"
+            return Broken(message=told, code=FailureCode.PROMPT_TOO_LONG, param=f"messages.{place}.content")
+    return None
+
+
+def _contents(given: Mapping[str, Any]) -> Iterator[tuple[int, Any]]:
+    """What the user says, by the place of the message: a text, or parts of texts and images."""
     messages = given.get("messages")
     for place, message in enumerate(messages if isinstance(messages, list) else []):
         said = part({"one": message}, "one")
-        content = said.get("content") if said.get("role") == "user" else None
-        if isinstance(content, str) and len(content) > PROMPT_CHARACTERS:
-            told = f"a message of {len(content)} characters; at most {PROMPT_CHARACTERS} are allowed"
-            return Broken(message=told, code=FailureCode.PROMPT_TOO_LONG, param=f"messages.{place}.content")
+        if said.get("role") == "user":
+            yield place, said.get("content")
+
+
+def _texts(content: Any) -> Iterator[str]:
+    for one in content if isinstance(content, list) else []:
+        said = part({"one": one}, "one").get("text")
+        if isinstance(said, str):
+            yield said
+
+
+def _small_or_large(given: Mapping[str, Any]) -> Broken | None:
+    for place, content in _contents(given):
+        for number, one in enumerate(content if isinstance(content, list) else []):
+            shown = part({"one": one}, "one").get("image_url")
+            url = shown.get("url") if isinstance(shown, Mapping) else shown
+            broken = wrong_size(url, FEWEST_PIXELS, MOST_PIXELS)
+            if broken is not None:
+                return replace_broken(broken, param=f"messages.{place}.content.{number}")
     return None
 
 
@@ -218,12 +244,17 @@ SENSE = Route(
     ceiling_s=900,
     answer_s=ANSWER_S,
     stream_idle_s=STREAM_IDLE_S,
+    rate_headers=True,
     limits=(
         Limit(param="messages", says="required, or prompt", check=_messages),
         Limit(param="messages", says=f"{PROMPT_CHARACTERS} characters each", check=_long),
         at_most("prompt", PROMPT_CHARACTERS),
         count("image_urls", MOST_IMAGES, message="Maximum 4 images allowed per request"),
         media("image_urls", ("jpeg", "png", "webp", "gif"), megabytes=20),
+        pixels("image_urls", FEWEST_PIXELS, MOST_PIXELS),
+        Limit(
+            param="messages", says=f"images of {FEWEST_PIXELS} to {MOST_PIXELS} pixels a side", check=_small_or_large
+        ),
         note("session_id", "50 messages; one request at a time; ends after 15 minutes idle"),
     ),
 )

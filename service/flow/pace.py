@@ -1,0 +1,18 @@
+"""What a provider's answers say of the account's pace, where its page documents such headers."""
+
+from collections.abc import Mapping
+
+from service.core.generation import Asked
+from service.core.moments import rate_limit_wait_s
+from service.flow.tools import Tools
+from service.store import accounts
+
+
+async def note_pace(tools: Tools, asked: Asked, headers: Mapping[str, str]) -> None:
+    """Wait until its window ends where nothing is left of it. Raises NotConfigured."""
+    if not tools.route(asked).rate_headers:
+        return
+    wait_s = rate_limit_wait_s(headers, tools.now())
+    if wait_s:
+        async with tools.store.transaction() as tx:
+            await accounts.pause(tx, (asked.provider, asked.account), wait_s)
