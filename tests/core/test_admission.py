@@ -5,7 +5,16 @@ import random
 
 import pytest
 
-from service.core.admission import LONGEST_OPEN_S, MISSES_TO_OPEN, Breaker, Budget, Ledger, deal, fair_share
+from service.core.admission import (
+    LONGEST_OPEN_S,
+    LONGEST_PAUSE_S,
+    MISSES_TO_OPEN,
+    Breaker,
+    Budget,
+    Ledger,
+    deal,
+    fair_share,
+)
 from service.core.wire import SECOND
 
 MINUTE = 60 * SECOND
@@ -256,3 +265,39 @@ def test_what_is_spent_beyond_the_budget_is_owed_and_never_forgotten():
         owing = owing.spend(budget(4), START, 1, "hand")
     assert (0, True) == (owing.affordable(budget(4), START), owing.wait(budget(4), START) > 0)
     assert 1 == owing.affordable(budget(4), START + 60 * SECOND)
+
+
+# ---------------------------------------------------------------- what the provider asks for
+
+
+def test_account_that_was_asked_to_wait_sends_nothing_until_then():
+    paused = FRESH.paused(START, 30.0)
+
+    assert (0, 30 * SECOND) == (paused.affordable(budget(60), START), paused.wait(budget(60), START))
+    assert budget(60).burst == paused.affordable(budget(60), START + 30 * SECOND)
+
+
+def test_longest_wait_that_was_asked_for_counts_and_none_is_endless():
+    paused = FRESH.paused(START, 30.0).paused(START, 5.0)
+    assert START + 30 * SECOND == paused.paused_until
+
+    assert START + LONGEST_PAUSE_S * SECOND == FRESH.paused(START, 1e9).paused_until
+
+
+def test_pause_by_a_clock_that_ran_ahead_silences_nobody():
+    assert FRESH.paused(START + 10**12, 30.0).affordable(budget(60), START) > 0
+
+
+def test_what_was_set_aside_and_not_sent_is_given_back():
+    allowed = budget(60)
+    spent = FRESH.spend(allowed, START, 4, "poll")
+
+    assert spent.given_back(allowed, START, 3).spent_until == FRESH.spend(allowed, START, 1, "poll").spent_until
+    assert START == spent.given_back(allowed, START, 100).spent_until
+
+
+@pytest.mark.parametrize(("rate", "per_poll"), [(1, 1), (4, 1), (8, 2), (100, 2)])
+def test_no_more_is_set_aside_for_a_poll_than_may_ever_be_had(rate, per_poll):
+    allowed = Budget(max_in_flight=10, requests_per_minute=rate, requests_per_poll=2)
+
+    assert per_poll == allowed.per_poll <= FRESH.affordable(allowed, START)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 import pytest
 
 from service.core.http import HttpReply
-from service.core.moments import LAST, MAX_WAIT_S, duration, http_date, moment, number, retry_after_s
+from service.core.moments import LAST, MAX_WAIT_S, duration, http_date, moment, number, rate_limit_wait_s, retry_after_s
 from service.core.wire import rfc3339
 
 JSON = st.recursive(
@@ -120,3 +120,24 @@ def test_whatever_an_answer_asks_us_to_wait_is_nothing_or_at_most_a_day(wanted, 
 
     assert wait_s is None or 0 <= wait_s <= MAX_WAIT_S
     assert when is None or (0 <= when <= LAST and rfc3339(when))
+
+
+NOW = 1_790_000_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait_s"),
+    [
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1790000030"}, 30.0),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "30"}, 30.0),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1789999999"}, 0.0),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1e300"}, MAX_WAIT_S),
+        ({"x-ratelimit-remaining": "1", "x-ratelimit-reset": "30"}, None),
+        ({"x-ratelimit-remaining": "0"}, None),
+        ({"x-ratelimit-remaining": "none", "x-ratelimit-reset": "30"}, None),
+        ({}, None),
+    ],
+    ids=range(8),
+)
+def test_rate_limit_is_waited_for_where_nothing_is_left_of_it(headers, wait_s):
+    assert wait_s == rate_limit_wait_s(headers, NOW)

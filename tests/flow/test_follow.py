@@ -1,7 +1,10 @@
 """Where a poll says completed and tells no output, a second question asks for it; where nobody can be asked, we say."""
 
+from dataclasses import replace
+
 import pytest
 
+from service.core.admission import Budget
 from service.core.generation import Output, Status
 from service.core.wire import SECOND
 from service.flow.order import stored
@@ -314,3 +317,57 @@ async def test_a_second_question_counts_too(tools, clock, queued, asked_about):
         owed = (await accounts.ledger_seen(tx, key)).spent_until - clock.at
     interval = tools.upstreams[key].budget.interval
     assert interval < owed <= 2 * interval
+
+
+async def test_no_minute_sees_more_requests_than_the_account_may_send(tools, clock, upstream, ordered):
+    """Neither by second questions: what they may come to is set aside with the first, and given back."""
+    key = ("laozhang", "default")
+    budget = Budget(max_in_flight=100, requests_per_minute=60)
+    few = replace(tools, upstreams={**tools.upstreams, key: replace(tools.upstreams[key], budget=budget)})
+    for _ in range(40):
+        await ordered(**SORA, deadline_s=10_000)
+    sent = []
+
+    def told(path):
+        sent.append(clock.at)
+        if path.endswith("/content"):
+            return 404, {"error": {"code": "not_found", "message": "no such file"}}
+        named = path.rpartition("/")[2]
+        return (200, {"id": f"lz-{len(sent)}", "status": "queued"}) if named == "videos" else finished(id=named)
+
+    upstream.told_by_path = told
+    for _ in range(400):
+        clock.advance(0.7)
+        await run_worker(few, "submit")
+        await run_worker(few, "poll")
+
+    most = max(sum(begin <= one < begin + 60 * SECOND for one in sent) for begin in sent)
+    assert 50 <= most <= 60
+
+
+async def test_file_behind_a_redirect_to_anywhere_is_there(upstream, listener, filmed, asked_about):
+    """The address that was asked is the output, because where it leads to now may not last."""
+    listener.answers.append((200, b"\x00\x00\x00\x18ftypmp42" + bytes(100), {"content-type": "binary/octet-stream"}))
+    generation_id = await filmed()
+
+    generation = await asked_about(generation_id, finished(), (302, b"", {"location": f"{listener.url}/a.mp4"}))
+
+    assert [f"{upstream.url}/v1/videos/lz-1/content"] == [output.url for output in generation.outputs]
+    assert "authorization" not in listener.asked[0].headers
+
+
+@pytest.mark.parametrize(
+    "answer", [(200, b"", {}), (204, b"", {}), (200, b"<html>soon", {"content-type": "video/mp4"})]
+)
+async def test_nothing_is_no_file(filmed, asked_about, answer):
+    generation = await asked_about(await filmed(), finished(), answer)
+
+    assert (Status.SUBMITTED, Status.COMPLETED) == (generation.status, generation.held.status)
+
+
+async def test_file_behind_a_redirect_to_nothing_is_waited_for(listener, filmed, asked_about):
+    listener.answers.append((403, b"expired", {}))
+
+    generation = await asked_about(await filmed(), finished(), (302, b"", {"location": f"{listener.url}/a.mp4"}))
+
+    assert (Status.SUBMITTED, Status.COMPLETED) == (generation.status, generation.held.status)
