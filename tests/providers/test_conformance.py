@@ -63,8 +63,8 @@ def spoken(piece, **changed):
     return replace(piece.webhook if piece.told["reads"] == "webhook" else piece.reply, **changed)
 
 
-def reader_of(piece):
-    """What reads a message of the piece's channel, about the piece's generation."""
+def parts_of(piece):
+    """What a piece reads, what it speaks of, and the dialect's reader."""
     provider, told = PROVIDERS[piece.provider], piece.told
     route = route_of(provider, told["model"])
     target = Target(
@@ -78,8 +78,16 @@ def reader_of(piece):
         "cancel": lambda: speaks.cancel.read,
         "bulk": lambda: speaks.bulk.read_submitted,
         "webhook": lambda: speaks.read_webhook,
-        "stream": lambda: lambda message, target: [speaks.read_event(event, target) for event in events_of(message)],
+        "stream": lambda: speaks.read_event,
     }[told["reads"]]()
+    return told["reads"], target, reader
+
+
+def reader_of(piece):
+    """What reads a message of the piece's channel, about the piece's generation."""
+    reads, target, reader = parts_of(piece)
+    if reads == "stream":
+        return lambda message: [reader(event, target) for event in events_of(message)]
     return lambda message: reader(message, target)
 
 

@@ -1,0 +1,271 @@
+"""Every rule of how tolerant we are, on every channel of every route: a matrix made from the fixtures.
+
+Each conversation piece is said once more in another way that means the same, and read as the same.
+"""
+
+import base64
+import json
+
+import msgspec
+from msgspec import structs
+from msgspec.structs import replace
+import pytest
+
+from service.core.generation import Status
+from service.core.observation import Reading
+from service.providers.base import Refused, Unreadable
+from service.providers.hearing import heard, heard_each, heard_event
+from service.providers.tolerance import LENIENTLY, SYNONYMS, folded
+from tests.providers.test_conformance import CHANNELS, events_of, parts_of, spoken
+
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(200))).decode()
+STATUS_FIELDS = ("status", "task_status")
+
+# ---------------------------------------------------------------- the rules: other ways of saying the same
+
+
+def other_words(way):
+    """Status words in another case and spacing."""
+    change = {"upper": str.swapcase, "spaced": lambda word: f" {word.replace('_', '-')}\n"}[way]
+
+    def said(value):
+        if isinstance(value, list):
+            return [said(one) for one in value]
+        if not isinstance(value, dict):
+            return value
+        return {
+            name: change(part)
+            if name in STATUS_FIELDS and isinstance(part, str) and folded(part) in SYNONYMS
+            else said(part)
+            for name, part in value.items()
+        }
+
+    return lambda body: encoded(said(decoded(body)))
+
+
+def padded_ids(body):
+    """Ids with white space around them."""
+    ids = {
+        "id",
+        "taskId",
+        "task_id",
+        "predictionID",
+        "exec_id",
+        "execution_id",
+        "generation_id",
+        "task_uuid",
+        "request_id",
+    }
+
+    def said(value):
+        if isinstance(value, list):
+            return [said(one) for one in value]
+        if not isinstance(value, dict):
+            return value
+        return {
+            name: f" {part}\n" if name in ids and isinstance(part, str) and part else said(part)
+            for name, part in value.items()
+        }
+
+    return encoded(said(decoded(body)))
+
+
+def spaced_urls(body):
+    """URLs with white space around them."""
+
+    def said(value):
+        if isinstance(value, list):
+            return [said(one) for one in value]
+        if isinstance(value, dict):
+            return {name: said(part) for name, part in value.items()}
+        return f" {value}\n" if isinstance(value, str) and value.startswith(("https://", "http://")) else value
+
+    return encoded(said(decoded(body)))
+
+
+SAME = {
+    "words in another case": other_words("upper"),
+    "words with spaces": other_words("spaced"),
+    "ids with spaces": padded_ids,
+    "URLs with spaces": spaced_urls,
+}
+HARDLY_JSON = {
+    "half a character": lambda body: with_echo(body, b'"fox \\ud83e"'),
+    "bytes that are no UTF-8": lambda body: with_echo(body, b'"fox \xf0\x9f"'),
+    "NaN": lambda body: with_echo(body, b"NaN"),
+    "a line feed in a string": lambda body: with_echo(body, b'"one\ntwo"'),
+    "a byte order mark": lambda body: b"\xef\xbb\xbf" + body,
+    "UTF-16": lambda body: body.decode().encode("utf-16"),
+}
+
+
+def with_echo(body, raw):
+    """The object with one more field, as these bytes."""
+    return b'{"echo": ' + raw + b", " + body.lstrip()[1:]
+
+
+def decoded(body):
+    return json.loads(body)
+
+
+def encoded(value):
+    return msgspec.json.encode(value)
+
+
+# ---------------------------------------------------------------- the matrix
+
+
+def said(piece, change):
+    """What is made of the piece when it is said in another way."""
+    reads, target, read = parts_of(piece)
+    message = spoken(piece)
+    if reads == "stream":
+        return [told(lambda event=event: heard_event(read, change(event), target)) for event in events_of(message)]
+    message = replace(message, body=change(message.body))
+    if reads == "bulk":
+        return told(lambda: heard_each(read, message, target))
+    return told(lambda: heard(read, message, target, submitted=reads == "submit"))
+
+
+def told(hear):
+    """In plain values: what was read, refused or not understood; apart from the provider's own spelling."""
+    try:
+        found = hear()
+    except Refused as refused:
+        return plain(refused)
+    except Unreadable:
+        return "unreadable"
+    return [plain(one) for one in found] if isinstance(found, list) else plain(found)
+
+
+def plain(found):
+    if isinstance(found, Refused):
+        return "refused", without(found.failure)
+    if not isinstance(found, Reading):
+        return found
+    return {
+        **structs.asdict(found),
+        "provider_status": folded(found.provider_status or ""),
+        "failure": without(found.failure),
+        "notes": [note for note in found.notes if note != LENIENTLY],
+        "provider_details": None,
+        "kept_until": None,
+    }
+
+
+def without(failure):
+    return failure and structs.replace(
+        failure, details=None, message=None, provider_code=folded(failure.provider_code or "")
+    )
+
+
+def json_pieces(channel):
+    """The pieces of a channel whose messages, or events, are JSON objects."""
+    return [piece for piece in CHANNELS[channel] if all(is_object(body) for body in bodies(piece))]
+
+
+def bodies(piece):
+    message = spoken(piece)
+    return events_of(message) if piece.told["reads"] == "stream" else [message.body]
+
+
+def is_object(body):
+    try:
+        return isinstance(decoded(body), dict)
+    except ValueError:
+        return False
+
+
+TOLD = [channel for channel in CHANNELS if json_pieces(channel)]
+
+
+def test_matrix_has_every_channel_of_every_provider():
+    """Where a second question is only ever answered by a file, there are no words to be read."""
+    assert {"follow"} == {reads for _, _, reads in CHANNELS.keys() - {*TOLD}}
+
+
+@pytest.mark.parametrize("change", SAME.values(), ids=SAME)
+@pytest.mark.parametrize("channel", TOLD, ids=" ".join)
+def test_what_is_said_in_another_way_is_read_as_the_same(channel, change):
+    pieces = json_pieces(channel)
+
+    assert [said(piece, lambda body: body) for piece in pieces] == [said(piece, change) for piece in pieces]
+
+
+@pytest.mark.parametrize("change", HARDLY_JSON.values(), ids=HARDLY_JSON)
+@pytest.mark.parametrize("channel", TOLD, ids=" ".join)
+def test_what_is_hardly_json_is_read_as_the_same_and_marked(channel, change):
+    pieces = json_pieces(channel)
+
+    assert [said(piece, lambda body: body) for piece in pieces] == [said(piece, change) for piece in pieces]
+    for piece in pieces:
+        reads, target, read = parts_of(piece)
+        if reads in ("stream", "bulk"):
+            continue
+        try:
+            reading = heard(read, replace(spoken(piece), body=change(spoken(piece).body)), target)
+        except (Refused, Unreadable):
+            continue
+        assert LENIENTLY in reading.notes
+
+
+SYNONYMOUS = {
+    Status.COMPLETED: ("completed", "SUCCEEDED", "success", "Done", "finished"),
+    Status.FAILED: ("failed", "FAILURE", "Error"),
+    Status.PROCESSING: ("processing", "in_progress", "RUNNING", "generating"),
+}
+# Channels that have no status word of their own: what they tell is told otherwise.
+WORDLESS = {"cancel", "stream", "follow", "submit", "bulk"}
+ASKED = [channel for channel in TOLD if channel[2] not in WORDLESS and channel[1] != "sense"]
+
+
+@pytest.mark.parametrize("status", SYNONYMOUS)
+@pytest.mark.parametrize("channel", ASKED, ids=" ".join)
+def test_everybodys_words_are_understood_on_every_channel(channel, status):
+    """Unless the provider's own table says otherwise, and none does of these."""
+    pieces = [piece for piece in json_pieces(channel) if piece.told.get("expect", {}).get("status") == status]
+    for piece in pieces:
+        word = piece.told["expect"]["provider_status"]
+        if word is None or ("error" in decoded(spoken(piece).body) and status is Status.FAILED and word == "COMPLETED"):
+            continue  # the older RunBlob host says success or not; SeaCloud's failure is a completion with an error
+        for synonym in SYNONYMOUS[status]:
+            _, target, read = parts_of(piece)
+            body = spoken(piece).body.replace(json.dumps(word).encode(), json.dumps(synonym).encode())
+            reading = heard(read, replace(spoken(piece), body=body), target)
+            assert (piece.name, synonym, status) == (piece.name, synonym, reading.status)
+
+
+def written_inline(body, written):
+    """The body with every place of an output written as this file instead."""
+
+    def change(value):
+        if isinstance(value, list):
+            return [change(one) for one in value]
+        if isinstance(value, dict):
+            return {name: change(part) for name, part in value.items()}
+        return written if isinstance(value, str) and value.startswith(("https://", "http://")) else value
+
+    return encoded(change(decoded(body)))
+
+
+AS_FILES = {
+    "a data URI": f"data:image/png;base64,{PNG}",
+    "without padding": f"data:image/png;base64,{PNG.rstrip('=')}",
+    "in the alphabet of URLs": f"data:image/png;base64,{PNG.replace('+', '-').replace('/', '_')}",
+    "with line feeds": f"data:image/png;base64,{PNG[:76]}\n{PNG[76:]}",
+    "cut off": f"data:image/png;base64,{PNG[:101]}",
+}
+
+
+@pytest.mark.parametrize("written", AS_FILES.values(), ids=AS_FILES)
+@pytest.mark.parametrize("channel", TOLD, ids=" ".join)
+def test_output_that_comes_along_is_an_output_wherever_a_place_is_one(channel, written):
+    for piece in json_pieces(channel):
+        reads, target, read = parts_of(piece)
+        expected = piece.told.get("expect")
+        if reads in ("stream", "bulk") or not isinstance(expected, dict) or not expected["outputs"]:
+            continue
+        if not any(one["url"].encode() in spoken(piece).body for one in expected["outputs"]):
+            continue  # behind an address of the provider's own
+        reading = heard(read, replace(spoken(piece), body=written_inline(spoken(piece).body, written)), target)
+        assert (piece.name, True) == (piece.name, written in {output.url for output in reading.outputs})
