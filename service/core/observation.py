@@ -21,7 +21,8 @@ class Reading(Struct, frozen=True, kw_only=True):
 
     `status` is None when the provider used a word nobody documented: it is kept in `provider_status` and asked again.
     `progress` runs from 0.0 to 1.0. `words`: a piece of an answer in words, which is the output where nothing was
-    generated. `kept_until`: when the provider deletes what it made. `provider_details`: what it said beside all this.
+    generated. `begun`: of an event of a stream, that work goes on which somebody may have to pay for. `kept_until`:
+    when the provider deletes what it made. `provider_details`: what it said beside all this.
     `awaits_detail`: the same failure's reason is told elsewhere, worth a bounded wait. `notes`: what else people may
     want to know.
     """
@@ -33,6 +34,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     queue_position: int | None = None
     outputs: tuple[Output, ...] = ()
     words: str | None = None
+    begun: bool = False
     failure: Failure | None = None
     cost: Cost | None = None
     kept_until: Micros | None = None

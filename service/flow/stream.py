@@ -44,24 +44,21 @@ class _Heard:
     last: Reading | None = None
     outputs: dict[str, Output] = field(default_factory=dict)
     words: list[str] = field(default_factory=list)
-
-    @property
-    def begun(self) -> bool:
-        """Whether work was done that somebody may have to pay for."""
-        return self.target.external_id is not None or bool(self.outputs)
+    begun: bool = False
 
     def news(self, reading: Reading) -> Reading | None:
         """The reading with what earlier events told; None if it only repeats the last one."""
         self.outputs |= {output.url: output for output in reading.outputs}
+        self.begun |= reading.begun or bool(reading.external_id or reading.outputs)
         if reading.words:
             self.words.append(reading.words)
-            reading = replace(reading, words=None)
+        reading = replace(reading, words=None, begun=False)
         if reading.external_id:
             self.target = replace(self.target, external_id=reading.external_id)
         if reading.status in CLOSED:
             ended = reading.status is Status.COMPLETED and not reading.outputs
             return replace(reading, outputs=self._told()) if ended else reading
-        if reading.status is Status.PROCESSING and not self.begun and reading.progress is None:
+        if reading.status is Status.PROCESSING and not self.begun:
             return None  # talk: whether the work begins is still to be heard
         news = replace(
             reading,
@@ -74,8 +71,8 @@ class _Heard:
         return replace(reading, outputs=news.outputs)
 
     def _told(self) -> tuple[Output, ...]:
-        """What was generated on the way; where that is nothing, what was said."""
-        words = "".join(self.words).strip()
+        """What was generated on the way; where nothing was to be, what was said."""
+        words = "" if self.begun else "".join(self.words).strip()
         return tuple(self.outputs.values()) or ((in_words(words),) if words else ())
 
 

@@ -87,7 +87,9 @@ def compare(accounts: Accounts) -> Summary:
 def _died_with_the_process(order: Ordered, job: Mapping[str, Any] | None, actual: tuple[str, str | None]) -> bool:
     """The answer to a submission that no webhook made up for, or a stream that had named nothing to ask about yet."""
     unanswered = actual == UNKNOWN and not (job and job["webhooks"]["answered_2xx"])
-    return unanswered or (order.route == "sense" and actual[0] == "expired")
+    # The stream had the reason; the execution's poll says only that it failed.
+    reason_lost = actual == ("failed", "ExecutionFailed") and job is not None and job["outcome"] == "failed"
+    return unanswered or (order.route == "sense" and (actual[0] == "expired" or reason_lost))
 
 
 def truth(job: Mapping[str, Any] | None, *, killed: bool = False) -> tuple[str, str | None]:
@@ -123,6 +125,8 @@ def _is_machine_code(job: Mapping[str, Any]) -> bool:
 
 def _code(generation: Mapping[str, Any]) -> str | None:
     failure = generation["failure"] or {}
+    if generation["status"] == "expired":
+        return failure.get("code")  # beside it stands what the provider said last
     return failure.get("provider_code") or failure.get("code")
 
 

@@ -144,6 +144,16 @@ NO_EMPTY = frozenset(
     {("laozhang", route) for route in ("sora-forward", "veo-forward", "seedance", "sora-reverse", "veo-reverse")}
     | {("aihubmix", route) for route in PROVIDERS["aihubmix"].OUTCOMES}
 )
+# Whose answers tell the output's URL, which may be a data URI instead.
+TELLS_URLS = frozenset(
+    {
+        ("eachlabs", "predictions"),
+        ("eachlabs", "workflows"),
+        ("runblob", "gemini"),
+        ("vtrix", "flat"),
+        ("seacloud", "queue"),
+    }
+)
 # Refusals that say "not now", every time: the order waits for its turn until its deadline.
 NEVER_NOW = frozenset(
     {
@@ -153,9 +163,12 @@ NEVER_NOW = frozenset(
         "concurrent_tasks",
         "provider_rate_limited",
         "rate_limit_exceeded",
+        "no_channel_available",
         "request_frequency",
+        "service_unavailable",
         "started_at_once",
         "too_many_requests",
+        "unavailable",
     }
 )
 WEBHOOK_FAULTS = ("lost", "late", "twice", "reordered", "early", "forged", "unreadable", "huge", "contradiction")
@@ -228,11 +241,13 @@ def _faults(dice: random.Random, place: Place) -> Iterator[str]:
 
 
 def _submit_faults(dice: random.Random) -> list[str]:
-    return [f"submit={dice.choice(['503', '500', '402'])}", "submit=429:1", "submit=cut"]
+    return [f"submit={dice.choice(['503', '500', '402'])}", "submit=429:1", "submit=page:1", "submit=cut"]
 
 
 def _poll_faults(dice: random.Random, place: Place) -> list[str]:
     faults = [dice.choice(["poll=fail:2", "poll=lag:1", "poll=fail:1,lag:1"]), "poll=odd:1"]
+    faults += [f"poll={dice.choice(['case', 'mangled'])}", f"poll={dice.choice(['moved:2', 'page:1', 'refused:1'])}"]
+    faults += ["output=inline"] if (place.provider, place.route) in TELLS_URLS else []
     return faults + ([] if (place.provider, place.route) in NO_EMPTY else ["outcome=empty", "outcome=empty:1"])
 
 
@@ -258,7 +273,7 @@ def _order(number: int, place: Place, words: str, *, lose_webhooks: bool, bulk: 
         "metadata": {"ref": ref},
     }
     never_now = any(word.removeprefix("outcome=") in NEVER_NOW for word in words.split())
-    never_now |= place.provider == "aihubmix" and "submit=503" in words  # its own 503 says that it was throttled
+    never_now |= "submit=503" in words.split()
     if "submit=cut" in words or never_now:
         body["deadline_s"] = UNANSWERED_DEADLINE_S
     return Ordered(ref=ref, provider=place.provider, route=place.route, body=body, never_now=never_now, bulk=bulk)

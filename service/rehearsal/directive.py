@@ -44,6 +44,7 @@ class SubmitFault(StrEnum):
     PAYMENT = "402"
     UNAVAILABLE = "503"
     BROKEN = "500"
+    PAGE = "page"  # 503 of a front that has nobody behind it
     CUT = "cut"  # accepted, and the connection dropped in the middle of the answer
 
 
@@ -54,6 +55,11 @@ class PollFault(StrEnum):
     LAG = "lag"  # not found, for now
     ODD = "odd"  # a status word that no page knows
     LIMITED = "limited"  # 429
+    CASE = "case"  # the truth, its words in another case and with spaces
+    MANGLED = "mangled"  # the truth, in JSON that is cut within a character
+    MOVED = "moved"  # a redirect to another address of the same origin
+    PAGE = "page"  # 503 of a front that has nobody behind it
+    REFUSED = "refused"  # in words of its own, about this task alone
     GONE = "gone"  # not found for ever, once the job has ended
 
 
@@ -69,6 +75,7 @@ class Directive:
     submit: tuple[tuple[SubmitFault, float], ...] = ()
     poll: tuple[tuple[PollFault, float], ...] = ()
     gone: bool = False
+    inline: bool = False
     run_s: float | None = None
     dialect: str | None = None
 
@@ -112,6 +119,7 @@ def read(text: str) -> Directive:
         submit=_faults(SubmitFault, "submit", given.pop("submit", "")),
         poll=tuple((fault, times) for fault, times in poll if fault is not PollFault.GONE),
         gone=any(fault is PollFault.GONE for fault, _ in poll),
+        inline=_inline(given.pop("output", "url")),
         run_s=_number("run", given.pop("run", None)),
         dialect=given.pop("dialect", None),
     )
@@ -127,6 +135,12 @@ def _outcome(value: str) -> tuple[str, float]:
     if count:
         raise UnknownFault(f"unknown fault outcome={value}")
     return word, 0
+
+
+def _inline(value: str) -> bool:
+    if value not in ("url", "inline"):
+        raise UnknownFault(f"unknown fault output={value}")
+    return value == "inline"
 
 
 def _webhook(value: str) -> tuple[frozenset[WebhookFault], float]:

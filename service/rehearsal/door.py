@@ -4,6 +4,7 @@ It knows no provider: the words come from the desk. What a fault hides is still 
 need `submit` and `poll` alone; those that answer in their own way ask `admit` or `looked` and write the answer.
 """
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 import hashlib
@@ -15,14 +16,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from service.rehearsal import calls
+from service.rehearsal import calls, odd_answers
 from service.rehearsal import directive as directives
 from service.rehearsal.desk import Desk, filled, strings
 from service.rehearsal.directive import Directive, PollFault, SubmitFault, UnknownFault
-from service.rehearsal.files import MP4
+from service.rehearsal.files import MP4, PNG
 from service.rehearsal.world import Asked, Job, Order, Outcome, Phase, View, Where, World
 
 ODD_WORD = "warming_up"
+INLINE = "data:image/png;base64," + base64.b64encode(PNG).decode().rstrip("=")  # as some write it
 KEY_LETTERS = 6  # AiHubMix quotes the last six of a key
 TID_DIGITS = 31
 
@@ -99,7 +101,7 @@ async def submit(world: World, desk: Desk, request: Request, asked: Asked, *, gi
 def poll(world: World, desks: Mapping[str, Desk], request: Request, external_id: str) -> Response:
     """Answers a poll. `desks` are the provider's, by route; the first of them answers for an id that nobody knows."""
     found = looked(world, desks, request, external_id)
-    return found if isinstance(found, Response) else reply(200, found.desk.state(world, found.job, found.view))
+    return found if isinstance(found, Response) else found.told(200, found.desk.state(world, found.job, found.view))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +111,11 @@ class Looked:
     desk: Desk
     job: Job
     view: View
+    fault: PollFault | None = None
+
+    def told(self, status: int, body: Any) -> Response:
+        """What he is answered, in the words and bytes of the fault."""
+        return odd_answers.spelled(self.fault, status, body)
 
 
 def looked(
@@ -123,8 +130,12 @@ def looked(
         return error(desk, locked, request, None)
     if job is None or job.route not in desks:
         return error(desk, desk.faults["404"], request, None)
-    job.polls += 1
-    fault = job.directive.poll_fault(job.polls)
+    again = odd_answers.MOVED in request.query_params
+    job.polls += not again
+    fault = None if again else job.directive.poll_fault(job.polls)
+    odd = _odd(fault, request)
+    if odd is not None:
+        return odd
     refused = _poll_refused(world, desk, job, fault)
     if refused is not None:
         return error(desk, refused, request, job.asked)
@@ -135,7 +146,15 @@ def looked(
         view = job.view(job.phase(now), job.progress(now))
     else:
         view = View(phase=job.phase(now), progress=job.progress(now), shown=False)
-    return Looked(desk=desk, job=job, view=view)
+    return Looked(desk=desk, job=job, view=view, fault=fault)
+
+
+def _odd(fault: PollFault | None, request: Request) -> Response | None:
+    if fault is PollFault.MOVED:
+        return odd_answers.moved(request)
+    if fault is PollFault.PAGE:
+        return odd_answers.page()
+    return odd_answers.refused() if fault is PollFault.REFUSED else None
 
 
 def content(world: World, desk: Desk, request: Request, external_id: str) -> Response:
@@ -183,6 +202,8 @@ def unauthorized(desk: Desk, given: str | None) -> Outcome | None:
 
 
 def _refused(desk: Desk, asked: Asked, outcome: Outcome | None, fault: SubmitFault | None) -> Outcome | None:
+    if fault is SubmitFault.PAGE:
+        return Outcome(where=Where.SUBMIT, status=503, body=None)
     if fault is not None and fault is not SubmitFault.CUT:
         return desk.faults[fault]
     if outcome is not None and outcome.where is Where.SUBMIT:
@@ -202,7 +223,9 @@ def _poll_refused(world: World, desk: Desk, job: Job, fault: PollFault | None) -
 
 
 def error(desk: Desk, outcome: Outcome, request: Request, asked: Asked | None) -> Response:
-    """The answer that this outcome is, its {placeholders} filled."""
+    """The answer that this outcome is, its {placeholders} filled; one without a body is a page of the front."""
+    if outcome.body is None:
+        return odd_answers.page()
     key = request.headers.get("authorization", "")[-KEY_LETTERS:]
     tid = f"{int(hashlib.sha256(f'{request.url.path} {outcome.body}'.encode()).hexdigest(), 16)}"[:TID_DIGITS]
     words = {"model": asked.model if asked else desk.route, "key": key, "tid": tid}
@@ -225,7 +248,7 @@ def _job(world: World, desk: Desk, order: Order, asked: Asked, directive: Direct
         outcome=outcome,
         accepted_at=world.now(),
         run_s=run_s,
-        files=desk.files(world, asked, external_id, shape),
+        files=(INLINE,) if directive.inline else desk.files(world, asked, external_id, shape),
         tally=order.tally,
         voice=desk.voice if asked.callback_url else None,
         shape=shape,

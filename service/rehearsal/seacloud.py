@@ -166,10 +166,10 @@ def _asked(request: Request, body: Any) -> Asked:
 def _response(found: door.Looked, world: World, request: Request) -> Response:
     """What the job has made; until it has ended, where it stands."""
     if found.view.phase in _WORDS or found.view.odd is not None:
-        return door.reply(202, _state(world, found.job, found.view))
+        return found.told(202, _state(world, found.job, found.view))
     if found.view.phase is not Phase.COMPLETED:
         return door.error(DESK, OUTCOMES_QUEUE["runtime_failed"], request, found.job.asked)
-    return door.reply(200, _result(found.job, found.view))
+    return found.told(200, _result(found.job, found.view))
 
 
 def _cancel(job: Job, now: float) -> Response:
@@ -192,7 +192,7 @@ def routes(world: World) -> list[Route]:
 
     async def status(request: Request) -> Response:
         found = looked(request, shows=False)
-        return found if isinstance(found, Response) else door.reply(200, _state(world, found.job, found.view))
+        return found if isinstance(found, Response) else found.told(200, _state(world, found.job, found.view))
 
     async def response(request: Request) -> Response:
         found = looked(request, shows=True)

@@ -11,7 +11,7 @@ from service.flow.order import Asked, order, stored
 from service.flow.poll import claim_one, poll
 from service.flow.timeline import timeline
 from service.flow.tools import Tools
-from service.store import events
+from service.store import events, outputs
 from tests.conftest import run_worker, tools_over
 from tests.flow.streams import (
     BUSY,
@@ -131,6 +131,7 @@ async def test_what_is_said_twice_is_settled_once(tools, streamed):
 
     assert [
         ("stream", "submitted", None),
+        ("stream", "processing", None),  # a tool is at work
         ("stream", "processing", None),  # the execution has a name now
         ("stream", "processing", 0.5),
         ("stream", None, None),  # kept, because nobody knows what it means
@@ -142,6 +143,46 @@ async def test_what_says_nothing_of_the_work_is_not_settled(tools, streamed):
     generation = await streamed(Stream("no JSON", SAID, COMPLETE))
 
     assert [("stream", "submitted", None), ("stream", "completed", None)] == await observed(tools, generation)
+
+
+async def test_answer_in_words_is_the_output_where_nothing_is_generated(tools, streamed):
+    """As when it is not streamed."""
+    said = [{"type": "text_response", "content": f"{word} "} for word in ("Foxes", "are", "red.")]
+
+    generation = await streamed(Stream(THINKING, *said, {"type": "complete", "status": "ok"}))
+
+    assert (Status.COMPLETED, ["text"]) == (generation.status, [output.kind for output in generation.outputs])
+    async with tools.store.reading() as tx:
+        assert b"Foxes are red." == (await outputs.kept(tx, generation.id, 0)).content
+
+
+async def test_answer_in_pieces_of_openais_is_an_answer_in_words(streamed):
+    pieces = [{"choices": [{"delta": {"content": word}}]} for word in ("A ", "fox.")]
+
+    generation = await streamed(Stream(*pieces, {"type": "complete", "status": "ok"}))
+
+    assert (Status.COMPLETED, ["text"]) == (generation.status, [output.kind for output in generation.outputs])
+
+
+async def test_talk_about_work_that_made_nothing_is_no_output(streamed):
+    said = {"type": "text_response", "content": "I found the perfect model for your picture!"}
+
+    generation = await streamed(Stream(said, {"type": "tool_call"}, {"type": "complete", "status": "ok"}))
+
+    assert (Status.PROCESSING, Status.COMPLETED, ()) == (generation.status, generation.held.status, generation.outputs)
+
+
+async def test_busy_after_talk_waits(tools, clock, upstream, streamed):
+    """Nothing was begun."""
+    status = {"type": "status", "message": "Searching for best model..."}
+    generation = await streamed(Stream(THINKING, status, BUSY))
+    assert Status.PENDING == generation.status
+    clock.advance(30)
+    upstream.answers.append(Stream(STARTED, COMPLETE))
+
+    assert 1 == await run_worker(tools, "submit")
+
+    assert Status.COMPLETED == (await stored(tools, generation.id)).status
 
 
 async def test_outputs_told_before_the_end_are_kept_when_the_end_tells_none(streamed):

@@ -30,7 +30,10 @@ WEBHOOKS = ("lost", "late:0.3", "twice", "early", "reordered", UNREADABLE)
 SIGNED = "eachlabs"  # a forgery is refused there; elsewhere it is a hint like any other
 FORGED = "forged"
 CHUNKED = "chunked"  # by the plain way; small ones whose length is told come in by the fast one
-ALWAYS = ("", "", "", "submit=429:1", "submit=cut", "submit=402", "poll=fail:2", "poll=lag:1", "poll=odd:1")
+ALWAYS = (
+    "", "", "", "submit=429:1", "submit=cut", "submit=402", "submit=page:1", "poll=fail:2", "poll=lag:1", "poll=odd:1",
+    "poll=case", "poll=mangled", "poll=moved:2", "poll=refused:1", "poll=page:1",
+)  # fmt: skip
 RUNS_S = (0.05, 0.6)
 BULK_MODEL = "workflows/fox/v1"
 SEVERAL = 3

@@ -35,7 +35,8 @@ TALK = frozenset(
 )  # fmt: skip
 STREAMED = {"accept": "text/event-stream", "accept-encoding": "identity"}
 NEEDS_INPUT = frozenset(map(folded, ("clarification_needed", "awaiting_input")))
-ANSWERS = frozenset({"text_response", "message"})  # whose `content` is the answer where nothing is generated
+ANSWER = "text_response"  # its `content` is the answer where nothing is generated
+WORK = frozenset({"tool_call", "workflow_created", "workflow_fetched", "workflow_built", "workflow_updated"})
 
 
 def submit(order: Order, account: Account) -> HttpCall:
@@ -111,7 +112,8 @@ def read_event(event: bytes, target: Target) -> Reading | None:
         else None,
         progress=_progress(word, told),
         outputs=results([told.get(name) for name in GOING_ON.get(word, ())], target.base_url),
-        words=text(told.get("content")) if word in ANSWERS else None,
+        words=text(told.get("content")) if word == ANSWER else None,
+        begun=word in GOING_ON or word in WORK,
     )
 
 

@@ -154,7 +154,7 @@ def _refused(world: World, request: Request, asked: Asked, outcome: Outcome) -> 
         limits = {"Limit": PER_MINUTE, "Remaining": 0, "Reset": reset}
         headers = {f"X-RateLimit-{name}": f"{value}" for name, value in limits.items()}
         return door.error(DESK, replace(outcome, headers={**outcome.headers, **headers}), request, asked)
-    if "type" not in outcome.body:
+    if outcome.body is None or "type" not in outcome.body:
         return door.error(DESK, outcome, request, asked)
     if not _streams(asked):
         return door.reply(*_without_stream(outcome))

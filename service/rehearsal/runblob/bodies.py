@@ -48,7 +48,7 @@ def _output(job: Job, view: View) -> Any:
     if view.phase is not Phase.COMPLETED or view.odd is not None:
         return None
     shown = outputs(job, view)
-    frames = [url for url in shown if url.endswith(".png")]
+    frames = [url for url in job.files if url.endswith(".png")]  # the last frame is there before the video
     return {"video_urls": [url for url in shown if url not in frames], "last_frame_url": next(iter(frames), None)}
 
 
