@@ -3,9 +3,11 @@
 from pathlib import Path
 import re
 
+from service.core.acceptance import ANSWERS
 from service.core.generation import CLOSED, Status
 from service.core.observation import Finding
 from service.core.reconcile import MEETINGS
+from service.core.trouble import CONCERNS
 from service.providers.catalog import PROVIDERS
 from service.providers.show import capabilities
 from service.settings import FIELDS, PREFIX, PROVIDER_FIELDS, host_fields
@@ -83,10 +85,27 @@ def state_diagram():
     return "\n".join([*lines, "```"])
 
 
+def answers_table():
+    """What each answer to an order means, from the code."""
+    rows = [
+        f"| {status}{'' if status % 100 else ' and others of its hundred'} | {meant} | {why} |"
+        for status, (meant, why) in ANSWERS.items()
+    ]
+    return "\n".join(["| HTTP status | the order | because |", "| --- | --- | --- |", *rows])
+
+
+def trouble_table():
+    """Whom each failure of a poll concerns, from the code."""
+    rows = [f"| `{code}` | {concern} | {why} |" for code, (concern, why) in CONCERNS.items()]
+    return "\n".join(["| code | concerns | because |", "| --- | --- | --- |", *rows])
+
+
 # (file, mark, what stands between the marks)
 PLACES = (
     ("README.md", "settings", settings_table),
     ("README.md", "providers", providers_table),
+    ("README.md", "answers", answers_table),
+    ("service/README.md", "trouble", trouble_table),
     ("service/README.md", "states", state_diagram),
 )
 
