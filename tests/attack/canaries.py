@@ -25,11 +25,12 @@ CANARIES = {
     "prompt": ("canary-prompt-00005", {PROVIDER}),
     "idempotency key": ("canary-idempotency-00006", set()),
     "metadata": ("canary-metadata-00007", {ANSWERS, DELIVERIES, COMMANDS}),  # the caller's own, carried along
-    "body of a webhook": ("canary-webhook-body-00008", {SHOWN_WEBHOOK, EXPORT}),  # the original is kept, and shown
+    # the original is kept, and shown; what it says beside our words is told to callers
+    "body of a webhook": ("canary-webhook-body-00008", {SHOWN_WEBHOOK, EXPORT, ANSWERS, DELIVERIES, COMMANDS}),
     "body of a forged webhook": ("canary-forged-body-00009", {SHOWN_WEBHOOK}),
     "secret that a forger guessed": ("canary-forgers-guess-00010", set()),
     "cookie of whoever passed a webhook on": ("canary-cookie-00011", set()),
-    "body of a poll that nobody reads": ("canary-poll-body-00012", set()),
+    "body of a poll that nobody reads": ("canary-poll-body-00012", {ANSWERS, COMMANDS}),  # the timeline shows why
     "provider's words of a failure": ("canary-failure-words-00013", {ANSWERS, DELIVERIES, COMMANDS}),  # told to callers
     "API key that is wrong": ("canary-wrong-key-00014", set()),
     "query of a subscriber URL": (

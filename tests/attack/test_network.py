@@ -15,7 +15,7 @@ import pytest
 from service import transport as room
 from service.core.http import HttpReply
 from service.destinations import Destinations
-from service.transport import NoAnswer, NotSent, Reason, Transport
+from service.transport import NoAnswer, NotSent, Reason, Transport, bodies
 from tests.attack.certificates import DAY, Authority
 from tests.peers import OK, call_of, hang_up, ignore
 
@@ -88,7 +88,8 @@ async def listening(peer, context=None, host="127.0.0.1"):
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch):
-    monkeypatch.setattr(room, "SLOWEST_BYTES_PER_S", 10_000)
+    monkeypatch.setattr(bodies, "SLOWEST_BYTES_PER_S", 10_000)
+    monkeypatch.setattr(bodies, "SHOWN_S", IMPATIENCE_S)
     monkeypatch.setattr(room, "REPLY_MAX_BYTES", LARGEST)
 
 
@@ -121,6 +122,8 @@ A_CHUNK = b"10000\r\n" + b"x" * 65536 + b"\r\n"
 TIMEOUT, CUT = ("no answer", Reason.TIMEOUT), ("no answer", Reason.DISCONNECTED)
 TOO_LARGE = ("no answer", Reason.TOO_LARGE)
 REPLY = ("reply", 200)
+# A subscriber has answered with its head.
+BODY_TIMEOUT, BODY_CUT = ({**dict.fromkeys(WAYS, bad), "delivery": REPLY} for bad in (TIMEOUT, CUT))
 
 # what is wrong: (who does it, what comes of it; by way, or for every way)
 FAULTS = {
@@ -128,14 +131,14 @@ FAULTS = {
     "says half a status line": (lambda: Teller(b"HTTP/1.1 2", hangs=True), TIMEOUT),
     "drips its head": (lambda: Teller(b"HTTP/1.1 200 OK\r\n", b"x-a: b\r\n", endless=True, pause_s=0.01), TIMEOUT),
     "says to wait for ever": (lambda: Teller(b"HTTP/1.1 100 Continue\r\n\r\n", endless=True, pause_s=0.01), TIMEOUT),
-    "stops behind its head": (lambda: Teller(HEAD + b"content-length: 5\r\n\r\n", hangs=True), TIMEOUT),
+    "stops behind its head": (lambda: Teller(HEAD + b"content-length: 5\r\n\r\n", hangs=True), BODY_TIMEOUT),
     "drips its body": (
         lambda: Teller(CHUNKED, b"1\r\nx\r\n", endless=True, pause_s=0.01),
-        TIMEOUT,
+        BODY_TIMEOUT,
     ),
-    "stops in its body": (lambda: Teller(HEAD + b"content-length: 5\r\n\r\nab", hangs=True), TIMEOUT),
-    "cuts its body": (lambda: Teller(HEAD + b"content-length: 5\r\n\r\nab"), CUT),
-    "cuts a chunk": (lambda: Teller(CHUNKED + b"5\r\nab"), CUT),
+    "stops in its body": (lambda: Teller(HEAD + b"content-length: 5\r\n\r\nab", hangs=True), BODY_TIMEOUT),
+    "cuts its body": (lambda: Teller(HEAD + b"content-length: 5\r\n\r\nab"), BODY_CUT),
+    "cuts a chunk": (lambda: Teller(CHUNKED + b"5\r\nab"), BODY_CUT),
     "hangs up": (lambda: hang_up, CUT),
     "hangs up when asked": (Teller, CUT),
     "speaks no HTTP": (lambda: Teller(b"SSH-2.0-OpenSSH_9.6\r\n"), CUT),
@@ -170,7 +173,8 @@ async def test_whatever_a_peer_does_it_has_an_outcome_in_our_words(transport, fa
     make, expected = FAULTS[fault]
     peer = make()
     async with listening(peer) as url:
-        found = await outcome(transport, way, url, IMPATIENCE_S if expected == TIMEOUT else PATIENCE_S)
+        impatient = expected in (TIMEOUT, BODY_TIMEOUT)
+        found = await outcome(transport, way, url, IMPATIENCE_S if impatient else PATIENCE_S)
 
     assert (expected[way] if isinstance(expected, dict) else expected) == found
     if isinstance(peer, Teller):
