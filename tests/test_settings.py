@@ -32,9 +32,10 @@ EXAMPLES = {
     "LOG_FORMAT": ("json", "json"),
     "LOG_LEVEL": ("error", "error"),
     "WEBHOOK_MAX_BYTES": ("2048", 2048),
+    "CALL_KEEP_BYTES": ("0", 0),
     **{
         f"KEEP_{what}_DAYS": ("10", 864_000.0)
-        for what in ("GENERATIONS", "EVENTS", "WEBHOOKS", "QUARANTINE", "IDEMPOTENCY")
+        for what in ("GENERATIONS", "EVENTS", "WEBHOOKS", "CALLS", "QUARANTINE", "IDEMPOTENCY")
     },
     "POLL_FIRST_S": ("0.5", 0.5),
     "POLL_MAX_S": ("30", 30.0),
@@ -60,9 +61,10 @@ WRONG = {
     "LOG_FORMAT": (["xml", ""], "one of console, json"),
     "LOG_LEVEL": (["loud"], "one of debug, info, warning, error"),
     "WEBHOOK_MAX_BYTES": (["1023", "1e6"], "a whole number from 1024 to 1073741824"),
+    "CALL_KEEP_BYTES": (["-1", "64k"], "a whole number from 0 to 1048576"),
     **{
         f"KEEP_{what}_DAYS": (["0", "1.5", "never", ""], "a whole number of days")
-        for what in ("GENERATIONS", "EVENTS", "WEBHOOKS", "QUARANTINE", "IDEMPOTENCY")
+        for what in ("GENERATIONS", "EVENTS", "WEBHOOKS", "CALLS", "QUARANTINE", "IDEMPOTENCY")
     },
     "POLL_FIRST_S": (["-1", "soon", "nan", "inf", ""], "a number of seconds, such as 30 or 0.5"),
     "POLL_MAX_S": (["-0.1"], "a number of seconds, such as 30 or 0.5"),

@@ -331,13 +331,13 @@ async def test_a_claim_that_was_not_made_takes_nothing_off_the_wire_of_who_made_
 ):
     """Between the lost commit and its return another process has claimed the order, for a try of the same number."""
     generation_id = await ordered()
-    returned = submit._return_unsent
+    returned = submit.return_unsent
 
     async def later(mine, claimed):
         assert 1 == len(await submit.claim(tools, 9))
         await returned(mine, claimed)
 
-    monkeypatch.setattr(submit, "_return_unsent", later)
+    monkeypatch.setattr(submit, "return_unsent", later)
 
     with pytest.raises(Unavailable):
         await submit.claim(replace(tools, store=Lost(tools.store, made=False)), 9)

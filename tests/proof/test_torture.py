@@ -42,7 +42,8 @@ WAYS, MOMENTS = ("fast", "plain"), ("before keep", "after keep before the answer
 NEVER = {
     "settle.set_aside": "only for a row that our own mistake keeps from being settled",
     "expire._leave": "likewise, from being expired",
-    "submit._return_unsent": "only where the line dies between a claim's commit and its answer",
+    "ask._elsewhere": "only where a stand-in hands a file out from another origin",
+    "postpone.return_unsent": "only where the line dies between a claim's commit and its answer",
     "auth.make_key": "the command line's own process makes keys",
     "auth.rotate_key": "as make_key",
     "auth.revoke_key": "as make_key",

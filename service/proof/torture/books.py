@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 MOST_WORDS = 20
 OTHER = "other"
 TOO_LATE = ("expired", "deadline_passed")
-NOT_NOW = 429
+NOT_NOW = frozenset({429, 503})
 BROKEN = ("500", "502", "504")
 STREAMED = "sense"  # what breaks off before it has named anything cannot be asked about
 
@@ -172,7 +172,7 @@ def _is_unsubmitted(job: Row | None) -> bool:
     if job is None:
         return True
     refused_with = job["refused_with"] or {}
-    return job["submits"] == 0 and refused_with.get("http_status") == NOT_NOW
+    return job["submits"] == 0 and refused_with.get("http_status") in NOT_NOW
 
 
 def _webhooks(accounts: Accounts, found: Found) -> None:

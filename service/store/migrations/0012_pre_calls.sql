@@ -1,7 +1,7 @@
 -- Our calls to a provider about a generation whose answer was more than that it is still worked on.
 CREATE TABLE calls (
-    id TEXT PRIMARY KEY,
-    generation_id TEXT NOT NULL,
+    id TEXT /* pg: COLLATE "C" */ PRIMARY KEY,
+    generation_id TEXT /* pg: COLLATE "C" */ NOT NULL,
     at INT/* pg: 8 */ NOT NULL,
     -- How many more like it followed, and when the last of them did.
     repeats INT/* pg: 8 */ NOT NULL DEFAULT 0,
