@@ -121,15 +121,10 @@ def _call(row: Row) -> dict[str, Any]:
 
 
 def _shown(body: Any) -> str | None:
-    if body is None:
+    text = "" if body is None else bytes(body).decode(errors="replace")
+    if body is None or "\x00" in text:
         return None
-    try:
-        text = bytes(body)[: 4 * MAX_SHOWN].decode()
-    except UnicodeDecodeError as error:
-        if error.end < len(body) and error.end < 4 * MAX_SHOWN:  # no text, and not one that was cut within a character
-            return None
-        text = bytes(body)[: error.start].decode()
-    return None if "\x00" in text else text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
 def _delivery(row: Row) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from service.core.bounds import (
     metadata_objection,
 )
 from service.core.failure import FailureCode, because
-from service.core.generation import Cost, Output, Status
+from service.core.generation import Cost, Output, Status, in_words
 from service.core.http import MAX_URL_CHARACTERS, split_url
 from service.core.observation import Reading
 from tests.store.examples import FULL
@@ -138,3 +138,20 @@ def test_a_url_that_is_too_long_is_not_taken_apart():
     assert "/1" == split_url("https://cdn.example/1").path
     with pytest.raises(ValueError, match="longer than 8192"):
         split_url("https://cdn.example/".ljust(8193, "x"))
+
+
+def test_data_uri_that_holds_nothing_is_dropped_and_said():
+    told = Reading(status=Status.COMPLETED, outputs=(Output(kind="image", url="data:image/png;base64,"),))
+
+    kept = bounded(told)
+
+    assert ((), ("output 0 was dropped: it is empty",)) == (kept.outputs, kept.notes)
+
+
+def test_data_uri_that_is_none_is_an_output_in_words():
+    told = Reading(status=Status.COMPLETED, outputs=(Output(kind="image", url="data:image/png;base64,***"),))
+
+    kept = bounded(told)
+
+    assert (in_words("data:image/png;base64,***"),) == kept.outputs
+    assert ("output 0 is no data URI: it is kept as it was told",) == kept.notes

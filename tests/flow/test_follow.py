@@ -371,3 +371,23 @@ async def test_file_behind_a_redirect_to_nothing_is_waited_for(listener, filmed,
     generation = await asked_about(await filmed(), finished(), (302, b"", {"location": f"{listener.url}/a.mp4"}))
 
     assert (Status.SUBMITTED, Status.COMPLETED) == (generation.status, generation.held.status)
+
+
+async def test_file_where_we_may_not_call_is_waited_for(filmed, asked_about):
+    generation = await asked_about(await filmed(), finished(), (302, b"", {"location": "http://169.254.169.254/a.mp4"}))
+
+    assert (Status.SUBMITTED, Status.COMPLETED) == (generation.status, generation.held.status)
+
+
+async def test_file_that_cannot_be_reached_just_now_is_a_question_without_an_answer(filmed, asked_about):
+    generation = await asked_about(await filmed(), finished(), (302, b"", {"location": "http://127.0.0.1:1/a.mp4"}))
+
+    assert (Status.SUBMITTED, None) == (generation.status, generation.held)
+
+
+async def test_file_behind_redirects_without_end_is_waited_for(listener, filmed, asked_about):
+    listener.answers += [(302, b"", {"location": "/again"})] * 9
+
+    generation = await asked_about(await filmed(), finished(), (302, b"", {"location": f"{listener.url}/a.mp4"}))
+
+    assert (Status.SUBMITTED, Status.COMPLETED) == (generation.status, generation.held.status)

@@ -4,11 +4,15 @@ import random
 
 import pytest
 
+from service.core.generation import Asked, Origin
 from service.core.http import InboundWebhook
+from service.core.observation import Observation, Reading
+from service.flow import strange_words
 from service.flow.order import stored
 from service.flow.receive import receive
+from service.flow.strange_words import StrangeWords
 from service.flow.timeline import timeline
-from service.store import accounts
+from service.store import accounts, metrics
 from tests.conftest import run_worker
 from tests.flow.conftest import ACCEPTED
 
@@ -280,3 +284,62 @@ async def test_refusal_about_an_id_that_a_hint_lent_says_nothing(tools, clock, u
         await asked((404, {"detail": "Task not found"}))
 
     assert "submitting" == (await stored(tools, generation_id)).status
+
+
+@pytest.mark.parametrize("location", ["http://[::1", "//["])
+async def test_redirect_to_no_url_is_unreadable(tools, painted, asked, location):
+    generation_id = await painted()
+
+    await asked((302, b"", {"location": location}))
+
+    assert "a redirect to what is no URL" == (await calls(tools, generation_id))[0]["because"]
+
+
+async def test_word_that_nobody_knows_is_counted_from_its_third_time_on(tools, painted, asked):
+    await painted()
+
+    for word in ("warming_up", "warming_up", "other", "warming_up", "warming_up"):
+        await asked((200, {"task_uuid": "rb-1", "status": word}))
+
+    async with tools.store.reading() as tx:
+        assert {("runblob",): 2} == dict((await metrics.measured(tx, tools.now())).strange_words)
+
+
+def test_words_are_remembered_within_bounds(monkeypatch):
+    monkeypatch.setattr(strange_words, "REMEMBERED", 1)
+    words = StrangeWords()
+    about = Asked(id="gen_1", provider="runblob", account="default", route="gemini", model="gemini")
+
+    def seen(word):
+        reading = Reading(status=None, provider_status=word)
+        return Observation(generation_id="gen_1", origin=Origin.POLL, at=0, reading=reading)
+
+    assert [False, False, True] == [words.counts(about, seen("a")) for _ in range(3)]
+    assert [False] * 4 == [words.counts(about, seen("b")) for _ in range(4)]
+
+
+async def test_window_that_a_page_documents_holds_back_the_account(tools, clock, upstream, ordered):
+    """each::sense tells when its window ends, in every answer."""
+    reset = str(tools.now() // 1_000_000 + 30)
+    headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": reset}
+    upstream.answers.append((200, {"task_id": "t-1", "generations": ["https://cdn.example/1.png"]}, headers))
+    await ordered(provider="eachlabs", model="eachsense/beta")
+    await run_worker(tools, "submit")
+    await ordered()
+    assert 0 == await run_worker(tools, "submit")
+
+    clock.advance(31)
+    upstream.answers.append((200, ACCEPTED))
+
+    assert 1 == await run_worker(tools, "submit")
+
+
+async def test_window_that_is_not_used_up_holds_nobody_back(tools, upstream, ordered):
+    headers = {"x-ratelimit-remaining": "7", "x-ratelimit-reset": "30"}
+    upstream.answers.append((200, {"task_id": "t-1", "generations": ["https://cdn.example/1.png"]}, headers))
+    await ordered(provider="eachlabs", model="eachsense/beta")
+    await run_worker(tools, "submit")
+    await ordered()
+    upstream.answers.append((200, ACCEPTED))
+
+    assert 1 == await run_worker(tools, "submit")

@@ -81,7 +81,7 @@ def test_what_shows_a_part_is_no_output_by_itself(name):
     assert [video, frame] == urls({"video": video, name: frame})
 
 
-@pytest.mark.parametrize("words", ["Foxes are red.", "  A fox.  ", "https://a.test/1 is a fox"])
+@pytest.mark.parametrize("words", ["Foxes are red.", "  A fox.  ", "https://a.test/1 is a fox", "a" * 100])
 def test_answer_in_words_is_an_output(words):
     assert (in_words(words),) == results_or_words(words, OWN)
 
