@@ -32,7 +32,7 @@ class Pace:
 def schedule(before: Scheduled, after: Generation, seen: Observation, finding: Finding, pace: Pace) -> Schedule:
     """The next submission, poll, and end of a bounded wait."""
     if after.closed:
-        return Schedule(poll_at=_cost_at(before, after, seen, pace))
+        return Schedule()
     held = after.held if after.held and after.held.believed else None
     expired = after.status is Status.EXPIRED
     deadline = None if expired else after.deadline_at
@@ -42,16 +42,6 @@ def schedule(before: Scheduled, after: Generation, seen: Observation, finding: F
         poll_at=_poll_at(before, after, seen, finding, pace),
         clock_at=clock_at,
     )
-
-
-def _cost_at(before: Scheduled, after: Generation, seen: Observation, pace: Pace) -> Micros | None:
-    """When what its webhook did not tell is asked for, once; nothing that is announced waits for it."""
-    closing = not before.generation.closed and seen.origin is Origin.WEBHOOK
-    told = after.cost is not None or after.external_id is None
-    if told or not closing or after.status is not Status.COMPLETED:
-        return None
-    route = pace.route
-    return seen.at + micros(route.first_poll_s) if route is not None and route.costs_by_poll and route.polls else None
 
 
 def _poll_at(before: Scheduled, after: Generation, seen: Observation, finding: Finding, pace: Pace) -> Micros | None:
@@ -106,7 +96,7 @@ def after_miss(
 ) -> Micros | None:
     """When a question that was not answered is asked again; None is never."""
     if generation.closed:
-        return None  # it was only to tell the cost
+        return None  # somebody asked by hand for what nobody has told yet
     hinted = generation.held is not None and now < generation.held.until
     if generation.status is not Status.EXPIRED or hinted or route is None:
         return now + micros(wait_s)

@@ -146,7 +146,7 @@ class Route:
     `first_poll_s`: when to ask first if no webhook is expected; `ceiling_s`: what the provider itself gives up after.
     `lag_s`: for how long "not found" may still mean "not yet"; `keeps_s`: for how long results can be had, from the
     submission on, a day where no page says. `rate_headers`: its page documents `X-RateLimit-Remaining` and `-Reset`.
-    `costs_by_poll`: its webhooks tell no cost, which its polls do. `trust` None: this route has no webhooks.
+    `trust` None: this route has no webhooks.
     """
 
     name: str
@@ -163,7 +163,6 @@ class Route:
     lag_s: float = 60.0
     keeps_s: float = 24 * 3600.0
     rate_headers: bool = False
-    costs_by_poll: bool = False
     trust: Trust | None = None
     limits: tuple[Limit, ...] = ()
     slow_models: Mapping[str, float] = field(default_factory=dict)  # pattern: its own ceiling, in seconds

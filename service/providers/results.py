@@ -1,6 +1,7 @@
 """Outputs in whatever shape an answer holds them: places, data URIs, bare base64, words."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 import re
 from typing import Any
 
@@ -24,6 +25,7 @@ SHORTEST_BASE64 = 64
 _BASE64 = re.compile(r"[A-Za-z0-9+/=_\s-]+\Z")
 
 
+@lru_cache(maxsize=1024)  # answers have few names
 def is_aside(name: str) -> bool:
     """Whether a field of this name, or an item of this type, is no output by itself."""
     return _ASIDE.fullmatch(name) is not None
@@ -31,20 +33,23 @@ def is_aside(name: str) -> bool:
 
 def results(value: Any, base_url: str, kind: str | None = None) -> tuple[Output, ...]:
     """Every output anywhere in a value, in order, each once; none where all there is are previews."""
-    found = [*_found(value, base_url, kind, aside=False, depth=0)]
-    if all(aside for aside, _ in found):
-        return ()
-    return tuple({output.url: output for _, output in found}.values())
+    return _without_previews([*_found(value, base_url, kind, aside=False, depth=0)])
 
 
 def results_or_words(value: Any, base_url: str) -> tuple[Output, ...]:
     """The same; and where there is no place and no file in a value that says something, the value itself as text."""
     found = [*_found(value, base_url, None, aside=False, depth=0)]
     if found or not _says_something(value, 0):
-        return results(value, base_url)
+        return _without_previews(found)
     if isinstance(value, str):
         return (in_words(value),)
     return (in_words(to_json(value), "application/json"),)
+
+
+def _without_previews(found: list[tuple[bool, Output]]) -> tuple[Output, ...]:
+    if len(found) == 1:
+        return () if found[0][0] else (found[0][1],)
+    return () if all(aside for aside, _ in found) else tuple({output.url: output for _, output in found}.values())
 
 
 def typed_outputs(items: Any, base_url: str) -> tuple[Output, ...]:
@@ -58,7 +63,7 @@ def typed_outputs(items: Any, base_url: str) -> tuple[Output, ...]:
             kind = word.removesuffix("_url") if word.removesuffix("_url") in OWN_KINDS else output.kind
             told = media_type(media.strip()) if isinstance(media, str) else None
             found.append((is_aside(word), replace(output, kind=kind, content_type=told or output.content_type)))
-    return () if all(aside for aside, _ in found) else tuple({output.url: output for _, output in found}.values())
+    return _without_previews(found)
 
 
 def _relative(url: Any) -> str | None:
@@ -101,7 +106,7 @@ def _in_text(text: str, base_url: str, kind: str | None) -> Iterator[Output]:
     said = text.strip()
     if is_inline(said):
         yield from _data_uri(said, kind)
-    elif said[:8].lower().startswith(("https://", "http://")) and not re.search(r"\s", said):
+    elif said[:8].lower().startswith(("https://", "http://")) and len(said.split(None, 1)) == 1:
         yield from outputs([said], base_url, kind)
     elif len(said) >= SHORTEST_BASE64 and _BASE64.match(said):
         decoded = read_base64(said[:SHORTEST_BASE64].encode())

@@ -180,7 +180,7 @@ async def poll_now(call: Call) -> Response:
         raise Problem(
             409, "not_pollable", "the provider has not named this generation yet; there is nothing to ask about"
         )
-    if not generation.closed:
+    if not generation.closed or generation.cost is None:  # some tell what it cost in polls alone
         with suppress(AskedLately):
             await poll(call.tools, await claim_one(call.tools, generation.id))
     return json_response(public(await stored(call.tools, generation.id)))

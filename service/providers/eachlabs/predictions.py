@@ -147,7 +147,6 @@ PREDICTIONS = Route(
     ),
     usual_s=60,
     ceiling_s=900,
-    costs_by_poll=True,
     answer_s=300,  # https://docs.eachlabs.ai/sense/edge-cases (HTTP request)
     trust=Trust.BODY,
     limits=(note("input", "as the model's page says"),),
