@@ -23,6 +23,7 @@ class Exchange:
     kind: CallKind
     request: str = ""
     reply: HttpReply | None = None
+    kept: bool = False  # what it came to is written down already
 
     def sends(self, call: HttpCall) -> None:
         """Note that this call goes out."""
@@ -38,7 +39,7 @@ class Exchange:
         failure: Failure | None = None,
     ) -> Call:
         """What is kept of it, without secrets but for the answer's own bytes."""
-        mask, reply = mask_of(tools, generation), self.reply
+        mask, reply, self.kept = mask_of(tools, generation), self.reply, True
         return Call(
             id=tools.make_id("cal"),
             generation_id=generation.id,

@@ -80,6 +80,7 @@ async def poll(tools: Tools, claimed: Scheduled) -> Finding | None:
         if not await _is_told_again(tools, claimed, failure):
             await _ask_later(tools, claimed, kept, wait_s=holds_back(failure), is_miss=is_miss(failure))
             return None
+        await keep(tools, kept)
         reading = Reading(status=Status.FAILED, failure=failure)
     except (NotSent, NoAnswer, Unreadable) as error:
         outcome = next(outcome for kind, outcome in OUTCOMES.items() if isinstance(error, kind))
@@ -87,10 +88,9 @@ async def poll(tools: Tools, claimed: Scheduled) -> Finding | None:
         await _ask_later(tools, claimed, kept, is_miss=outcome is not Outcome.UNREADABLE)
         return None
     else:
-        kept = exchange.came_to(tools, generation, Outcome.UNDERSTOOD)
+        if reading.status not in STILL_WORKING and not exchange.kept:
+            await keep(tools, exchange.came_to(tools, generation, Outcome.UNDERSTOOD))
     await tools.together(_answered, (generation.provider, generation.account))
-    if reading.status not in STILL_WORKING:
-        await keep(tools, kept)
     return await _observe(tools, generation, reading)
 
 
