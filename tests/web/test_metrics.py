@@ -150,4 +150,4 @@ def test_alerts_name_labels_and_values_that_there_are():
     labels = {family.name: set(family.labels) for family in FAMILIES}
     for name, chosen in re.findall(rf"{PREFIX}(\w+){{([^}}]+)}}", ALERTS):
         assert set(re.findall(r"(\w+)=", chosen)) <= labels[name]
-    assert 5 == len(re.findall(r"- alert: \w+", ALERTS)) == len(re.findall(r"expr:", ALERTS))
+    assert 6 == len(re.findall(r"- alert: \w+", ALERTS)) == len(re.findall(r"expr:", ALERTS))
