@@ -148,7 +148,8 @@ async def _meet(tools: Tools, tx: Tx, batch: Settled, seen: Observation) -> None
     if known is None or verdict is None:
         return
     batch.found.append((tools.make_id("obs"), seen, finding))
-    batch.strange_words[known.generation.provider] += tools.strange_words.counts(known.generation, seen)
+    if tools.strange_words.counts(known.generation, seen):
+        batch.strange_words[known.generation.provider] += 1
     log.info("observation_settled", generation_id=seen.generation_id, origin=seen.origin, finding=finding)
     asked = seen.origin is Origin.POLL
     after = replace(await keep(tools, tx, verdict.generation), polls=known.generation.polls + asked)
@@ -206,7 +207,8 @@ async def _record(tools: Tools, tx: Tx, batch: Settled) -> None:
     await observations.insert(tx, batch.found)
     await observations.mark_read(tx, batch.read)
     await generations.save(tx, list(batch.changed.values()))
-    await metrics.count_words(tx, batch.strange_words)
+    if batch.strange_words:
+        await metrics.count_words(tx, batch.strange_words)
     for key in sorted(batch.learned):
         await accounts.save_usual(tx, *key, batch.learned[key])
     positions = await events.append(tx, [event for event, _ in batch.announced])

@@ -134,7 +134,7 @@ async def _forgotten(tx: Tx, found: Measured) -> None:
 async def count_words(tx: Tx, words: Mapping[str, int]) -> None:
     """Count status words that nobody knows, by provider."""
     rows = [{"name": f"{STRANGE_WORDS}:{provider}", "counted": words[provider]} for provider in sorted(words)]
-    await tx.run_many(SQL["forget"], [row for row in rows if row["counted"]])
+    await tx.run_many(SQL["forget"], rows)
 
 
 async def forget(tx: Tx, what: str, counts: Mapping[Labels, int]) -> None:
