@@ -458,3 +458,12 @@ async def test_look_does_not_wait_for_ever(transport):
         with pytest.raises(NoAnswer) as caught:
             await transport.look(call_of(url, "GET"), 0.05)
     assert Reason.TIMEOUT == caught.value.reason
+
+
+async def test_json_instead_of_a_stream_is_heard_where_it_is_whole_though_more_was_promised(transport):
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n"
+    async with listening(Peer(head + b'{"task_id": "t-1"}')) as url:
+        assert (200, b'{"task_id": "t-1"}') == await heard(transport, url)
+    async with listening(Peer(head + b'{"task_id": ')) as url:
+        with pytest.raises(NoAnswer):
+            await heard(transport, url)

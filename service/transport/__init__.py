@@ -23,7 +23,7 @@ from yarl import URL
 
 from service.core.http import HttpCall, HttpReply, is_good, joined
 from service.destinations import MAX_REMEMBERED_CHARACTERS, Destinations
-from service.transport.bodies import BEGINNING, FAILURES, in_time, in_words, is_whole, pieces, shown
+from service.transport.bodies import BEGINNING, FAILURES, in_time, in_words, is_whole, pieces, shown, until_whole
 
 CONNECT_TIMEOUT_S = 10.0
 HEAD_MAX_BYTES = 64 * 1024  # of one line of an answer's head: a policy or a trace may be longer than most allow
@@ -162,6 +162,8 @@ class Transport:
                 response = await _send(session, call, None)
             try:
                 body = in_time(pieces(response.content), each_s, drips=drips)
+                if drips and response.content_type.endswith("json"):
+                    body = until_whole(body)
                 yield Streamed(http_status=response.status, headers=joined(response.headers.items()), body=body)
             finally:
                 response.close()

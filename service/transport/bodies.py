@@ -29,6 +29,18 @@ async def pieces(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
         raise
 
 
+async def until_whole(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The chunks of JSON, which ends where it is whole, whatever else was promised."""
+    came = bytearray()
+    try:
+        async for chunk in chunks:
+            came += chunk
+            yield chunk
+    except aiohttp.ClientPayloadError:
+        if not is_whole(came):
+            raise
+
+
 async def in_time(chunks: AsyncIterator[bytes], each_s: float, *, drips: bool) -> AsyncIterator[bytes]:
     """The chunks, each within the time; a host that stalls does not hold a connection for ever.
 
