@@ -196,8 +196,9 @@ async def record_attempts(tx: Tx, made: Sequence[tuple[Attempt, Delivery]]) -> l
 async def _missed(tx: Tx, attempt: Attempt, delivery: Delivery) -> Micros | None:
     rows = await tx.fetch(SQL["subscriber_failed"], id=delivery.subscriber_id, now=attempt.at)
     if rows:
-        breaker = Breaker(misses=rows[0]["misses"], open_until=rows[0]["open_until"]).missed(await tx.now())
-        await tx.fetch(SQL["subscriber_missed"], id=delivery.subscriber_id, **asdict(breaker))
+        breaker, now = Breaker(misses=rows[0]["misses"], open_until=rows[0]["open_until"]), await tx.now()
+        if breaker.passing(now) != 0:  # while it is open, only what was begun before still comes to its end
+            await tx.fetch(SQL["subscriber_missed"], id=delivery.subscriber_id, **asdict(breaker.missed(now)))
     if delivery.given_up_at is not None:
         await tx.fetch(SQL["nothing_left_to_try"], id=delivery.subscriber_id)
     return rows[0]["failing_since"] if rows else None

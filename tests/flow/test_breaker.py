@@ -48,6 +48,19 @@ async def test_from_the_fifth_miss_on_the_silences_grow_to_five_minutes(tools, c
     assert MISSES + 8 == len(listener.asked)
 
 
+async def test_misses_of_one_moment_open_it_for_the_shortest_time(tools, clock, listener, subscribed, completed):
+    """A process that stood still has missed as many as were in flight, and its subscriber is well."""
+    await subscribed()
+    for _ in range(10):
+        await completed()
+    listener.answers += [500] * 10
+    assert 10 == await run_worker(tools, "deliver")
+
+    clock.advance(5.1)
+
+    assert 1 == await run_worker(tools, "deliver")
+
+
 async def test_between_two_silences_there_is_one_try(tools, clock, failing):
     clock.advance(5)
 
