@@ -1,5 +1,6 @@
 """One generation's trouble is its own: what its polls are told is kept, and costs no other a question."""
 
+import json
 import random
 
 import pytest
@@ -9,12 +10,13 @@ from service.core.http import InboundWebhook
 from service.core.observation import Observation, Reading
 from service.flow import strange_words
 from service.flow.order import stored
+from service.flow.poll import claim_one, poll
 from service.flow.receive import receive
 from service.flow.strange_words import StrangeWords
 from service.flow.timeline import timeline
 from service.store import accounts, metrics
 from tests.conftest import run_worker
-from tests.flow.conftest import ACCEPTED
+from tests.flow.conftest import ACCEPTED, POLLED, SUCCEEDED
 
 RUNBLOB = {"provider": "runblob", "model": "gemini"}
 WAITS = (200, {"task_uuid": "rb-1", "status": "processing"})
@@ -343,3 +345,33 @@ async def test_window_that_is_not_used_up_holds_nobody_back(tools, upstream, ord
     upstream.answers.append((200, ACCEPTED))
 
     assert 1 == await run_worker(tools, "submit")
+
+
+@pytest.fixture
+async def closed(tools, submitted, calls_back):
+    """A generation that its webhook closed, which tells no cost."""
+    generation_id = await submitted()
+    await calls_back(generation_id, json.dumps(SUCCEEDED).encode())
+    await run_worker(tools, "read")
+    return generation_id
+
+
+async def test_cost_that_a_webhook_does_not_tell_is_asked_for_by_hand(tools, clock, upstream, closed):
+    clock.advance(3600)
+    assert 0 == await run_worker(tools, "poll")
+    upstream.answers.append((200, {**POLLED, "metrics": {"cost": 0.05}}))
+
+    await poll(tools, await claim_one(tools, closed))
+
+    generation = await stored(tools, closed)
+    assert ("completed", "webhook", "0.05") == (generation.status, generation.learned_from, generation.cost.amount)
+
+
+async def test_question_by_hand_about_what_is_closed_is_not_asked_again(tools, clock, upstream, closed):
+    upstream.answers.append((500, {"error": "no"}))
+
+    await poll(tools, await claim_one(tools, closed))
+    clock.advance(3600)
+
+    assert 0 == await run_worker(tools, "poll")
+    assert "completed" == (await stored(tools, closed)).status
