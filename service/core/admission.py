@@ -57,16 +57,25 @@ class Breaker:
     def missed(self, now: Micros) -> "Breaker":
         """After one more failure."""
         misses = self.misses + 1
-        if misses < MISSES_TO_OPEN:
-            return replace(self, misses=misses)
-        silence = min(FIRST_OPEN_S * 2.0 ** min(misses - MISSES_TO_OPEN, 16), LONGEST_OPEN_S)
-        return Breaker(misses=misses, open_until=now + micros(silence))
+        open_until = self.open_until if misses < MISSES_TO_OPEN else now + _silence(misses)
+        return Breaker(misses=misses, open_until=open_until)
+
+    def opened_after(self, begun_at: Micros, now: Micros) -> bool:
+        """It opened when that was under way already: many that are in flight miss at one moment, and tell no more."""
+        if self.misses < MISSES_TO_OPEN or self.open_until > now + micros(LONGEST_OPEN_S):
+            return False
+        return begun_at < self.open_until - _silence(self.misses)
 
     def passing(self, now: Micros) -> int | None:
         """How many tries it lets through: None is any number, 0 while open, 1 to find out whether it is over."""
         if self.misses < MISSES_TO_OPEN:
             return None
         return 0 if now < self.open_until <= now + micros(LONGEST_OPEN_S) else 1
+
+
+def _silence(misses: int) -> Micros:
+    """How long it is open after so many misses in a row, if so many open it."""
+    return micros(min(FIRST_OPEN_S * 2.0 ** min(misses - MISSES_TO_OPEN, 16), LONGEST_OPEN_S))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +127,10 @@ class Ledger:
     def _paused(self, now: Micros) -> Micros:
         return debt(self.paused_until, now, micros(LONGEST_PAUSE_S))
 
-    def missed(self, now: Micros) -> "Ledger":
+    def missed(self, now: Micros, asked_at: Micros) -> "Ledger":
         """After one more request without a usable answer: from the fifth in a row, ever longer silences."""
+        if self._breaker().opened_after(asked_at, now):
+            return self
         after = self._breaker().missed(now)
         return replace(self, misses=after.misses, open_until=after.open_until)
 

@@ -199,7 +199,9 @@ async def _ask_later(
     if is_miss or wait_s:
         async with tools.store.transaction() as tx:
             if is_miss:
-                await accounts.save_ledger(tx, (await accounts.ledger_of(tx, key)).missed(tools.now()))
+                now = tools.now()
+                ledger = (await accounts.ledger_of(tx, key)).missed(now, claimed.asked_at or now)
+                await accounts.save_ledger(tx, ledger)
             if wait_s:
                 await accounts.pause(tx, key, wait_s)
     if not is_miss and kept.outcome in (Outcome.REFUSED, Outcome.UNREADABLE):

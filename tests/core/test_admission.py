@@ -170,7 +170,7 @@ def test_nothing_affordable_is_nothing_for_anybody():
 def missed(times, now=START):
     ledger = FRESH
     for _ in range(times):
-        ledger = ledger.missed(now)
+        ledger = ledger.missed(now, now)
     return ledger
 
 
@@ -196,6 +196,24 @@ def test_every_further_miss_doubles_the_silence_to_a_cap():
     assert {LONGEST_OPEN_S} == set(silences[6:])
 
 
+def test_what_was_asked_before_it_opened_tells_no_more():
+    """Many in flight miss at one moment: a silence for one, not for each."""
+    opened = missed(MISSES_TO_OPEN)
+    probe_at = START + 5 * SECOND
+    probed = opened.probed(probe_at)
+
+    assert opened == opened.missed(START + 1, START - 1)
+    assert probed == probed.missed(probe_at + 1, START - 1)
+    again = probed.missed(probe_at + 1, probe_at)
+    assert (6, probe_at + 1 + 10 * SECOND) == (again.misses, again.open_until)
+
+
+def test_opening_that_a_clock_ahead_wrote_keeps_no_miss_from_counting():
+    ahead = missed(MISSES_TO_OPEN, START + 60 * MINUTE)
+
+    assert 6 == ahead.missed(START, START).misses
+
+
 def test_answer_closes_it():
     assert missed(40).answered().pollable(START) is None
     assert FRESH == missed(40).answered()
@@ -214,7 +232,7 @@ def test_breaker_of_an_account_is_the_breaker_of_anybody(misses):
 
 
 def test_misses_before_an_answer_do_not_count():
-    ledger = missed(MISSES_TO_OPEN - 1).answered().missed(START)
+    ledger = missed(MISSES_TO_OPEN - 1).answered().missed(START, START)
 
     assert ledger.pollable(START) is None
 

@@ -23,7 +23,12 @@ async def test_a_provider_that_keeps_failing_is_asked_less_and_then_again(tools,
     clock.advance(200)
     upstream.answers += [(503, {"error": "down"})] * 8
     assert 8 == await run_worker(tools, "poll")
-    clock.advance(30)
+    for silence_s in (5, 10, 20):
+        clock.advance(silence_s - 0.001)
+        assert 0 == await run_worker(tools, "poll")
+        clock.advance(0.001)
+        upstream.answers.append((503, {"error": "down"}))
+        assert 1 == await run_worker(tools, "poll")
 
     async with tools.store.reading() as tx:
         ledger = await accounts.ledger_seen(tx, ("eachlabs", "default"))

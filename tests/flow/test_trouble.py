@@ -99,6 +99,17 @@ async def test_trouble_of_all_is_a_miss_of_the_account(tools, painted, asked, an
     assert 1 == await misses(tools)
 
 
+async def test_misses_of_one_moment_open_the_breaker_for_the_shortest_time(tools, painted, asked):
+    """A process that stood still has missed as many as were in flight, and their provider is well."""
+    for number in range(10):
+        await painted(f"rb-{number}")
+    assert 10 == await asked(*[(502, b"<html>")] * 10)
+
+    assert 1 == await asked(WAITS, after_s=5.1)
+
+    assert 0 == await misses(tools)
+
+
 @pytest.mark.parametrize("seed", range(8))
 async def test_who_is_in_trouble_costs_its_neighbors_no_question(tools, clock, upstream, painted, seed):
     """Whatever a dozen others are told, one that is well is asked about as often as if it were alone."""
@@ -119,8 +130,9 @@ async def test_who_is_in_trouble_costs_its_neighbors_no_question(tools, clock, u
 
 async def test_hint_gets_its_question_though_the_breaker_is_open(tools, clock, upstream, painted, asked, hinted):
     ids = [await painted(f"rb-{number}") for number in range(6)]
-    await asked(*[(502, b"<html>")] * 6)
-    assert 6 == await misses(tools)
+    assert 6 == await asked(*[(502, b"<html>")] * 6)
+    assert 1 == await asked((502, b"<html>"), after_s=6)
+    assert 6 == await misses(tools)  # five to open the breaker, and the question whether it is over
     clock.advance(2)
     assert 0 == await run_worker(tools, "poll")
 
