@@ -86,7 +86,7 @@ def state_diagram():
 
 
 def answers_table():
-    """What each answer to an order means, from the code."""
+    """The table of answers to an order, from the code."""
     rows = [
         f"| {status}{'' if status % 100 else ' and others of its hundred'} | {meant} | {why} |"
         for status, (meant, why) in ANSWERS.items()
@@ -95,7 +95,7 @@ def answers_table():
 
 
 def trouble_table():
-    """Whom each failure of a poll concerns, from the code."""
+    """The table of scopes of a refused poll, from the code."""
     rows = [f"| `{code}` | {concern} | {why} |" for code, (concern, why) in CONCERNS.items()]
     return "\n".join(["| code | concerns | because |", "| --- | --- | --- |", *rows])
 

@@ -128,7 +128,7 @@ def test_no_test_waits_for_all_tasks_to_be_blocked():
 
 
 def test_no_test_is_skipped():
-    """What is not there fails: a test that needs more than Python stands in `tests/outside`, where it is brought."""
+    """No test skips for something missing: a test that needs more than Python stands in `tests/outside`."""
     skips = re.compile(r"\b(?:pytest\.|mark\.)(?:skip|skipif|importorskip|xfail)\b")
 
     assert not [name(path) for path in (ROOT / "tests").rglob("*.py") if skips.search(path.read_text())]

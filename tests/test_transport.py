@@ -164,7 +164,7 @@ async def test_half_a_head_delivers_nothing(transport, half):
     "half", [b"content-length: 100\r\n\r\nhalf", b"transfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n"]
 )
 async def test_head_of_a_subscribers_answer_is_its_answer(transport, monkeypatch, half, hangs):
-    """What follows is for people; who said that he has it is not told again."""
+    """The body is for people: a subscriber whose status line said 200 is not told again."""
     monkeypatch.setattr(bodies, "SHOWN_S", 0.05)
     async with listening(Peer(b"HTTP/1.1 200 OK\r\n" + half, hangs=hangs)) as url:
         reply = await say(transport, "deliver", url)

@@ -55,7 +55,7 @@ async def heed_signals(tools: Tools, grace_s: float, watch_for: Watch, stop: Cal
 
 
 def _costs(tools: Tools) -> dict[str, object]:
-    """What is on the wire is paid for, and its answer would be lost."""
+    """The submissions on the wire: each is paid for, and its answer would be lost."""
     submitting = tools.pulses.get("submit")
     return {"submissions_on_the_wire": submitting.busy if submitting else 0}
 

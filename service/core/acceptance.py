@@ -1,4 +1,4 @@
-"""What an answer to an order means: the provider has it, has it not, or nobody knows. One table, with its reasons."""
+"""The meaning of an answer to an order: accepted, refused, for later, or unknown. One table, with its reasons."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -7,7 +7,7 @@ from service.core.failure import Failure, FailureCode
 
 
 class Acceptance(StrEnum):
-    """What became of an order that was not accepted."""
+    """The fate of an order that was not accepted."""
 
     REFUSED = "refused"  # it is not made: the generation fails with the provider's reason
     LATER = "later"  # it is not made, and may be yet: it waits and is sent again, until its deadline
@@ -38,13 +38,13 @@ FIRST_SERVER_ERROR = 500
 
 
 def meaning_of(http_status: int) -> Acceptance:
-    """What an HTTP status says by itself; a server's error that nobody lists leaves it unknown."""
+    """The meaning of an HTTP status by itself; a server's error that is not listed leaves it unknown."""
     listed = ANSWERS.get(http_status) or ANSWERS.get(http_status // 100 * 100)
     return listed[0] if listed else Acceptance.REFUSED
 
 
 def acceptance_of(failure: Failure) -> Acceptance:
-    """What a refusal means for the order. The provider's own words stand before the HTTP status.
+    """The meaning of a refusal for the order. The provider's own words stand before the HTTP status.
 
     A code of its own that says that the order is wrong, or not paid for, is final whatever status it came with; one
     that says that it has no place now is not.

@@ -15,7 +15,7 @@ BURST_SHARE = 4  # a quarter of the minute's requests may go at once
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What a provider allows one account.
+    """The limits that a provider sets for one account.
 
     `requests_per_poll`: how many a poll may come to, where some answers need a second question. All are set aside
     before the first is asked, so that no minute sees more than it may.
@@ -27,7 +27,7 @@ class Budget:
 
     @property
     def per_poll(self) -> int:
-        """What is set aside for a poll; never more than may ever be had at once."""
+        """The requests set aside for a poll; never more than the burst."""
         return min(self.requests_per_poll, self.burst)
 
     @property

@@ -1,4 +1,4 @@
-"""What a provider said beside our words: its own object, as it wrote it, cut down to what is kept with a generation.
+"""Details: the provider's own object beside our words, as it wrote it, cut down to a size that is kept.
 
 Left out are what our own fields tell already, the order's own words, files, and whatever is too long or too deep.
 """
@@ -25,7 +25,7 @@ _NOTHING = object()
 
 
 def details_of(said: Any, told: Collection[str | None]) -> dict[str, Any] | None:
-    """What an object says beside the texts that are told already; None where that is nothing."""
+    """The parts of an object that add to the texts told already; None where none does."""
     kept = _kept(said, frozenset(told), 0)
     if not isinstance(kept, dict):
         return None
@@ -37,7 +37,7 @@ def details_of(said: Any, told: Collection[str | None]) -> dict[str, Any] | None
 
 
 def merged(under: Mapping[str, Any] | None, over: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """What several answers said; the latter's word stands, and all of it is no longer than one may be."""
+    """The details of two answers as one; `over` takes precedence, and the bound of one holds for both."""
     if not under or not over or under == over:
         return over or under
     return _fitting({**over, **{name: value for name, value in under.items() if name not in over}})

@@ -33,7 +33,7 @@ class Mask:
         self._patterns = (TOKEN, DIGEST) if digests else (TOKEN,)
 
     def touches(self, texts: Iterable[str]) -> bool:
-        """Whether any of the texts may have to be masked; most have not, and this is told much sooner."""
+        """True where any of the texts may need masking. Most do not, and this is much faster than masking them."""
         content = "\n".join(texts).encode(errors="surrogatepass")
         return any(
             any(head in one for head in self._heads) or any(pattern.search(one) for pattern in self._patterns)

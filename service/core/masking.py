@@ -1,4 +1,4 @@
-"""What was heard, without the secrets of those who asked: every text that is kept beside our words."""
+"""Masks the secrets of a call in every text that is kept of its answer."""
 
 import base64
 from collections.abc import Iterator

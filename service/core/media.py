@@ -55,7 +55,7 @@ def media_type(text: str | None) -> str | None:
 
 
 def media_of(content: bytes) -> str | None:
-    """What the first bytes of a file say it is; None where they say nothing."""
+    """The media type that the first bytes of a file show; None where they show none."""
     return next((media for first, media in SIGNATURES.items() if re.match(first, content)), None)
 
 

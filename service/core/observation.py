@@ -12,7 +12,7 @@ from service.core.wire import Micros
 
 
 def same_id(one: str, other: str) -> bool:
-    """Whether two spell one id: some gateways change its case on their way, or pad it."""
+    """True where two spell one id: some gateways change its case on the way, or pad it."""
     return one.strip().casefold() == other.strip().casefold()
 
 

@@ -98,7 +98,7 @@ def _unanswerable(known: Generation, seen: Observation) -> bool:
 
 
 def _speaks_of_another(known: Generation, seen: Observation) -> bool:
-    """Whoever calls us must agree with the id that is known; one that only a hint has told is not known."""
+    """A webhook must agree with the known id; an id that only a hint has told is not known."""
     named = seen.reading.external_id
     if seen.origin is not Origin.WEBHOOK or known.external_id is None or known.external_id_hinted:
         return False
@@ -120,7 +120,7 @@ def _not_news(known: Generation, seen: Observation, finding: Finding) -> Verdict
 
 
 def _with_missing(known: Generation, seen: Observation) -> Generation:
-    """What nobody has told yet, from a word that moves nothing."""
+    """The generation with facts that were missing, from an observation that moves nothing."""
     reading = seen.reading
     return replace(
         _with_id(known, seen),

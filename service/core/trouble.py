@@ -1,4 +1,4 @@
-"""Whom a provider's trouble concerns, and what follows from it: one table, with its reasons.
+"""A provider's trouble: the task, the account or the provider it concerns. One table, with its reasons.
 
 * task: this generation is asked about ever more rarely, and nobody else notices;
 * account: `Retry-After` holds back all its requests; trouble with its key or its balance is a miss of the breaker;
@@ -16,7 +16,7 @@ from service.core.failure import Failure, FailureCode
 
 
 class Concern(StrEnum):
-    """Whom it concerns."""
+    """The scope of a trouble."""
 
     TASK = "task"
     ACCOUNT = "account"
@@ -65,7 +65,7 @@ FIRST_SERVER_ERROR = 500
 
 
 def concern_of(failure: Failure) -> Concern:
-    """Whom a refusal concerns. A server's error without a word of the provider's own is its whole service's."""
+    """The scope of a refusal. A server's error without a word of the provider's own concerns the whole provider."""
     wordless = failure.message is None and failure.provider_code is None
     if wordless and (failure.http_status or 0) >= FIRST_SERVER_ERROR:
         return Concern.PROVIDER
@@ -73,12 +73,12 @@ def concern_of(failure: Failure) -> Concern:
 
 
 def is_miss(failure: Failure) -> bool:
-    """Whether a refusal is one more sign that the provider, or the account, fails as a whole."""
+    """True for one more sign that the provider, or the account, fails as a whole."""
     return concern_of(failure) is not Concern.TASK and failure.code not in PACE
 
 
 def is_verdict(failure: Failure) -> bool:
-    """Whether the answer to a question says in the provider's own words that the work has come to nothing."""
+    """True where the provider says, in its own words, that the work has failed."""
     if failure.code is FailureCode.RESULT_LOST:
         return True  # a missing task has no other words than its HTTP status
     own = failure.provider_code is not None

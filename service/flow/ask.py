@@ -48,7 +48,7 @@ async def ask(
 
 
 def redirected(provider: str, url: str) -> str:
-    """What to do about a redirect that is not followed."""
+    """A message about a redirect that is not followed, with the setting to change."""
     parts = urlsplit(url)
     place = f"{parts.scheme}://{parts.netloc}" if parts.netloc else url
     return (

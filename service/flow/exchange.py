@@ -1,4 +1,4 @@
-"""What was asked of a provider and what came back, kept where it is more than that the work goes on."""
+"""A call to a provider and its answer, kept unless it only says that the work goes on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Exchange:
         because: str | None = None,
         failure: Failure | None = None,
     ) -> Call:
-        """What is kept of it, without secrets but for the answer's own bytes."""
+        """The record of it. Everything but the answer's own bytes is masked."""
         mask, reply, self.kept = mask_of(tools, generation), self.reply, True
         return Call(
             id=tools.make_id("cal"),

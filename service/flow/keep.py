@@ -33,5 +33,5 @@ def own_path(generation_id: str, number: int) -> str:
 
 
 def is_own(output: Output, generation_id: str, number: int) -> bool:
-    """Whether the output is one whose bytes were kept."""
+    """True for an output whose bytes were kept."""
     return output.needs_key and output.url.endswith(own_path(generation_id, number))

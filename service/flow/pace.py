@@ -1,4 +1,4 @@
-"""What a provider's answers say of the account's pace, where its page documents such headers."""
+"""The account's pace, from the rate limit headers of answers, where the provider's page documents them."""
 
 from collections.abc import Mapping
 

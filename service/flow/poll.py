@@ -161,7 +161,7 @@ async def _observe(tools: Tools, generation: Generation, reading: Reading) -> Fi
 
 
 async def _is_told_again(tools: Tools, claimed: Scheduled, failure: Failure) -> bool:
-    """Whether a refusal is the provider's word about the work, told twice in a row, and no lag of its parts.
+    """True for a verdict about the work that was told twice in a row and is not mere lag.
 
     A clock that stepped may only say that it is late, and a hint may have named somebody else's work.
     """

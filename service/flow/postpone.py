@@ -1,4 +1,4 @@
-"""What becomes of orders whose call was not accepted: back into the queue, or left as they are because nobody knows."""
+"""Orders whose call was not accepted: back into the queue, or left as they are with an unknown outcome."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -92,7 +92,7 @@ async def keep_for_each(
     told: str | None = None,
     failure: Failure | None = None,
 ) -> None:
-    """What the call came to, for each that it was to order; nothing where none went out."""
+    """Keep the call for each generation that it was to order; nothing where no call went out."""
     for known in group if exchange.request else ():
         kept = exchange.came_to(tools, known.generation, outcome, because=told, failure=failure)
         await patiently(tools, partial(keep, tools, kept))

@@ -37,7 +37,7 @@ async def read(tools: Tools, stored: Sequence[StoredWebhook]) -> None:
 
 
 async def fail(tools: Tools, stored: Sequence[StoredWebhook], _because: Exception) -> None:
-    """What broke for all of them is tried with each alone; whose webhook breaks it is flagged, and read no more."""
+    """Read each alone after all together broke; a webhook that breaks alone is flagged and read no more."""
     for webhook in stored:
         try:
             await read(tools, [webhook])

@@ -18,7 +18,7 @@ class StrangeWords:
         self._seen: dict[tuple[str, str, str, str], int] = {}
 
     def counts(self, about: Asked, seen: Observation) -> bool:
-        """Whether the word of this observation is one that comes again and again; the first time that is logged."""
+        """True from the third time on that this unknown word was seen; the third time is logged."""
         word = seen.reading.provider_status
         if seen.reading.status is not None or word is None:
             return False

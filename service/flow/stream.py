@@ -71,7 +71,7 @@ class _Heard:
         return replace(reading, outputs=news.outputs)
 
     def _told(self) -> tuple[Output, ...]:
-        """What was generated on the way; where nothing was to be, what was said."""
+        """The outputs of earlier events; where no work began, the answer in words."""
         words = "" if self.begun else "".join(self.words).strip()
         return tuple(self.outputs.values()) or ((in_words(words),) if words else ())
 

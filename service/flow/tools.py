@@ -144,7 +144,7 @@ class Tools:
         return {key: _budget(upstream) for key, upstream in self.upstreams.items()}
 
     def budget(self, generation: Asked) -> Budget:
-        """What may be sent with its account. Raises NotConfigured."""
+        """The budget of its account. Raises NotConfigured."""
         return _budget(self.upstream(generation))
 
 

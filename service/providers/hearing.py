@@ -17,7 +17,7 @@ M = TypeVar("M", HttpReply, InboundWebhook)
 
 
 def heard(read: Callable[[M, Target], Reading], message: M, target: Target, *, submitted: bool = False) -> Reading:
-    """What an answer or a webhook says. `submitted`: it answers an order. Raises Refused, Unreadable.
+    """The reading of an answer or a webhook. `submitted`: it answers an order. Raises Refused, Unreadable.
 
     An answer to an order that says completed and tells no output says only that the order was taken.
     """
@@ -36,7 +36,7 @@ def heard(read: Callable[[M, Target], Reading], message: M, target: Target, *, s
 def heard_each(
     read: Callable[[HttpReply, Target], Sequence[Reading | Refused]], reply: HttpReply, target: Target
 ) -> list[Reading | Refused]:
-    """What one answer says of each of several orders. Raises Refused, Unreadable."""
+    """The readings of one answer to several orders, one each. Raises Refused, Unreadable."""
     mended_body = mended(reply.body)
     if mended_body is not None:
         reply = replace(reply, body=mended_body)
@@ -46,7 +46,7 @@ def heard_each(
 
 
 def heard_event(read: Callable[[bytes, Target], Reading | None], event: bytes, target: Target) -> Reading | None:
-    """What one event of a stream says. Raises nothing."""
+    """The reading of one event of a stream; None where it has none. Raises nothing."""
     mended_event = mended(event)
     said = event if mended_event is None else mended_event
     reading = read(said, target)

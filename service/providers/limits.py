@@ -219,7 +219,7 @@ def pixels(params: str | Sequence[str], least: int, most: int) -> Limit:
 
 
 def wrong_size(item: Any, least: int, most: int) -> Broken | None:
-    """What is wrong with the sides of an image that a data URI holds; None where it does not tell."""
+    """The broken limit on the sides of an image in a data URI; None where they fit or cannot be read."""
     found = read_data_uri(item[:SHOWN_CHARACTERS]) if isinstance(item, str) and is_inline(item) else None
     if found is None or media_of(found.content) not in MEASURED:
         return None

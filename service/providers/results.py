@@ -27,7 +27,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/=_\s-]+\Z")
 
 @lru_cache(maxsize=1024)  # answers have few names
 def is_aside(name: str) -> bool:
-    """Whether a field of this name, or an item of this type, is no output by itself."""
+    """True where a field of this name, or an item of this type, is no output by itself."""
     return _ASIDE.fullmatch(name) is not None
 
 

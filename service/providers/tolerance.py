@@ -54,7 +54,7 @@ SYNONYMS: Mapping[str, Status] = vocabulary(
 
 
 def meaning(word: str | None, table: Mapping[str, Status]) -> Status | None:
-    """What a status word means: by the provider's own table, else by everybody's words; None where nobody knows."""
+    """The status that a word means: by the provider's own table, else by `SYNONYMS`; None for an unknown word."""
     if word is None:
         return None
     said = folded(word)
@@ -90,7 +90,7 @@ def mended(body: bytes) -> bytes | None:
 
 
 def _nothing(_word: str) -> None:
-    """What NaN and Infinity are."""
+    """The value of NaN and Infinity: null."""
 
 
 def _looks_like_json(body: bytes) -> bool:

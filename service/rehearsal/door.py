@@ -114,7 +114,7 @@ class Looked:
     fault: PollFault | None = None
 
     def told(self, status: int, body: Any) -> Response:
-        """What he is answered, in the words and bytes of the fault."""
+        """The answer, in the words and bytes of the fault."""
         return odd_answers.spelled(self.fault, status, body)
 
 

@@ -16,7 +16,7 @@ REFUSAL = {"detail": "CONTENT_CHECK_PENDING", "message": "CONTENT_CHECK_PENDING"
 
 
 def page() -> Response:
-    """What a provider's front says while nobody stands behind it."""
+    """The 503 page of a provider's front with nothing behind it."""
     return Response(PAGE, 503, media_type="text/html")
 
 

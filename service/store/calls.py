@@ -16,7 +16,7 @@ MAX_KEPT = 50  # of one generation, the latest; what is said again is counted
 
 
 class CallKind(StrEnum):
-    """What was asked of the provider."""
+    """The purpose of a call."""
 
     POLL = "poll"
     SUBMISSION = "submission"
@@ -24,7 +24,7 @@ class CallKind(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What we made of the answer."""
+    """Our reading of the answer."""
 
     UNDERSTOOD = "understood"
     REFUSED = "refused"  # the provider said no, and why
@@ -50,7 +50,7 @@ class Call(Struct, frozen=True, kw_only=True):
 
 
 class Refusal(Struct, frozen=True, kw_only=True):
-    """What the last answer to a question was, where it was of no use."""
+    """The last call about a generation, with the reason for which it was of no use."""
 
     outcome: Outcome
     because: str | None = None
@@ -70,7 +70,7 @@ async def keep(tx: Tx, call: Call) -> None:
 
 
 async def last_of(tx: Tx, generation_id: str) -> Refusal | None:
-    """What the last call about a generation that is kept came to."""
+    """The last call that is kept about a generation."""
     rows = await tx.fetch(SQL["last_call"], generation_id=generation_id)
     return _refusal(rows[0]) if rows else None
 

@@ -73,12 +73,12 @@ async def shown(response: aiohttp.ClientResponse, most: int) -> bytes:
 
 
 def in_words(body: bytes | bytearray) -> bool:
-    """Whether an answer begins as JSON or a page does, and is no file."""
+    """True for an answer that begins as JSON or a page does, and is no file."""
     return bytes(body[:BEGINNING]).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[", b"<")
 
 
 def is_whole(body: bytes | bytearray) -> bool:
-    """Whether what came before a break is whole: some say that they will send more than they have."""
+    """True for a JSON object that came whole before a break: some promise more than they send."""
     try:
         return isinstance(from_json(bytes(body)), dict)
     except ValueError:

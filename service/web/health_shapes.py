@@ -10,7 +10,7 @@ class LiveShape(Struct):
 
 
 class WorkerShape(Struct):
-    """What a worker does: seconds since its last claim, how many items it has in hand, and how many it may have."""
+    """A worker: seconds since its last claim, how many items it has in hand, and how many it may have."""
 
     name: str
     since_claim_s: float

@@ -1,4 +1,4 @@
-"""What goes wrong again and again is told once, and once more now and then, and when it is over."""
+"""Repeated trouble is logged once, once more now and then, and when it is over."""
 
 import anyio
 import structlog

@@ -1,4 +1,4 @@
-"""What an answer to an order means, by its HTTP status and by the provider's own words."""
+"""The meaning of an answer to an order, by its HTTP status and by the provider's own words."""
 
 from msgspec.structs import replace
 import pytest

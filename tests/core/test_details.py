@@ -1,4 +1,4 @@
-"""What a provider said beside our words: what is kept of it, and what is not."""
+"""Details: the parts of a provider's object that are kept, and those that are not."""
 
 from service.core.details import MAX_BYTES, MAX_DEPTH, MAX_ITEMS, MAX_TEXT_CHARACTERS, details_of, merged
 from service.core.wire import from_json, to_json

@@ -1,4 +1,4 @@
-"""Whom a refusal concerns, and what follows from it."""
+"""The scope of a refusal, and its consequences."""
 
 from msgspec.structs import replace
 import pytest

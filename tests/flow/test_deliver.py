@@ -179,7 +179,7 @@ async def test_an_answer_that_repeats_our_secrets_is_kept_without_them(tools, cl
 
 
 async def test_an_answer_that_repeats_a_signature_is_kept_without_it(tools, listener, subscribed):
-    """Whoever reads it could pass the delivery on as ours for some minutes."""
+    """A reader of the signature could pass the delivery on as ours for some minutes."""
     subscriber_id = await subscribed()
     listener.answers.append(_Repeating())
     event, _ = await ping(tools, subscriber_id)

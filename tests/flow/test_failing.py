@@ -1,4 +1,4 @@
-"""What breaks each time it is handled, by a mistake of ours or a spoiled row: it ends somewhere, and stops nobody."""
+"""Items that break each time they are handled, by our mistake or a spoiled row, end somewhere and stop no other."""
 
 from contextlib import asynccontextmanager
 from dataclasses import replace

@@ -160,7 +160,7 @@ async def test_nothing_is_kept_of_what_the_verdict_did_not_take(tools, submitted
 
 
 async def test_a_closed_generation_keeps_the_bytes_it_was_closed_with(tools, painted):
-    """Whoever has its callback URL may say what he likes."""
+    """An unsigned webhook may say anything."""
     generation = await painted()
     other = base64.b64encode(b"PLANTED").decode()
     word = heard(tools, generation, f"data:image/png;base64,{other}")

@@ -1,4 +1,4 @@
-"""Whatever a provider was given and repeats, on whichever channel and however it writes it, is kept by nobody."""
+"""Secrets that a provider repeats, on any channel and in any encoding, are not kept."""
 
 import base64
 from dataclasses import replace

@@ -112,7 +112,7 @@ async def test_misses_of_one_moment_open_the_breaker_for_the_shortest_time(tools
 
 @pytest.mark.parametrize("seed", range(8))
 async def test_who_is_in_trouble_costs_its_neighbors_no_question(tools, clock, upstream, painted, seed):
-    """Whatever a dozen others are told, one that is well is asked about as often as if it were alone."""
+    """A healthy generation is asked about as often as if it were alone, whatever a dozen others are told."""
     dice = random.Random(seed)
     told = {f"ill-{number}": dice.choice([*OF_ONE.values()]) for number in range(12)} | {"well": WAITS}
     for name in dice.sample([*told], len(told)):

@@ -64,7 +64,7 @@ def spoken(piece, **changed):
 
 
 def parts_of(piece):
-    """What a piece reads, what it speaks of, and the dialect's reader."""
+    """The message of a piece, its target, and the dialect's reader."""
     provider, told = PROVIDERS[piece.provider], piece.told
     route = route_of(provider, told["model"])
     target = Target(
@@ -84,7 +84,7 @@ def parts_of(piece):
 
 
 def reader_of(piece):
-    """What reads a message of the piece's channel, about the piece's generation."""
+    """The reader of the piece's channel, about the piece's generation."""
     reads, target, reader = parts_of(piece)
     if reads == "stream":
         return lambda message: [reader(event, target) for event in events_of(message)]
@@ -168,7 +168,7 @@ def test_error_answer_is_explained_alike_by_whoever_reads_it(piece):
 
 
 def as_told(found, expected):
-    """What was found, with only those facts of an output, and details of a failure, that the piece tells."""
+    """The finding, with only those facts of an output, and details of a failure, that the piece tells."""
     if isinstance(found, dict) and isinstance(expected, dict):
         return {
             name: as_told(value, expected.get(name))

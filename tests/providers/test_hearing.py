@@ -1,4 +1,4 @@
-"""What a reader is given, and what is kept of an answer beside our words."""
+"""The bytes that a reader is given, and the details that are kept of an answer."""
 
 import pytest
 

@@ -116,7 +116,7 @@ def encoded(value):
 
 
 def said(piece, change):
-    """What is made of the piece when it is said in another way."""
+    """The reading of the piece said in another way."""
     reads, target, read = parts_of(piece)
     message = spoken(piece)
     if reads == "stream":

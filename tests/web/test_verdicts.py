@@ -1,4 +1,4 @@
-"""What a verdict did not take changes nothing that anybody can read but its own record."""
+"""An observation that the verdict did not take changes nothing readable but its own record."""
 
 import base64
 

@@ -78,7 +78,7 @@ async def running(worker, store):
 
 @pytest.fixture
 def lines():
-    """What is logged."""
+    """The log lines."""
     configure("json", "info")
     with capture_logs() as told:
         yield told
@@ -171,7 +171,7 @@ async def test_trouble_that_lasts_is_told_again_now_and_then(lines, monkeypatch)
 
 
 async def test_items_that_meet_no_database_make_the_worker_rest(store, monkeypatch):
-    """What is claimed without a lease would be claimed again at once, for as long as nothing can be written."""
+    """An item claimed without a lease would be claimed again at once, for as long as nothing can be written."""
     rests = []
     monkeypatch.setattr(loop, "_spread", lambda seconds: rests.append(seconds) or 0)
     work = Work(["away"], ["away"], ["a"])

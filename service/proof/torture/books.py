@@ -168,7 +168,7 @@ def _trouble(order: Order, job: Row | None, row: Row, excuses: frozenset[Excuse]
 
 
 def _is_unsubmitted(job: Row | None) -> bool:
-    """Whether its provider was never asked, or was and said that it is not the moment."""
+    """True where no submission was sent, or each was answered with "not now"."""
     if job is None:
         return True
     refused_with = job["refused_with"] or {}

@@ -84,7 +84,7 @@ async def _stop_at(point: str, stage: Stage, result: Result, stops: _Stops) -> N
 
 
 async def _more_given_up(stage: Stage, before: set[str]) -> set[str]:
-    """What was given up since, which takes longer where much else is to be done.
+    """The submissions given up since `before`; this takes longer where much else is to be done.
 
     Nothing is given up where who stands still has the lock of a file; then another stop is needed.
     """

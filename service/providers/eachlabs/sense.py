@@ -204,7 +204,7 @@ def _long(given: Mapping[str, Any]) -> Broken | None:
 
 
 def _contents(given: Mapping[str, Any]) -> Iterator[tuple[int, Any]]:
-    """What the user says, by the place of the message: a text, or parts of texts and images."""
+    """The content of the user's messages, by their place: a text, or parts of texts and images."""
     messages = given.get("messages")
     for place, message in enumerate(messages if isinstance(messages, list) else []):
         said = part({"one": message}, "one")
