@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from service.core.failure import Failure, FailureCode
+from service.core.http import is_server_error
 
 
 class Acceptance(StrEnum):
@@ -34,7 +35,6 @@ ANSWERS: Mapping[int, tuple[Acceptance, str]] = {
 # https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/
 OWN_WORD_DECIDES = frozenset({500, 501, 502})  # whoever explains its own error has not made it
 WAITING = frozenset({FailureCode.RATE_LIMITED, FailureCode.CONCURRENCY_LIMITED})
-FIRST_SERVER_ERROR = 500
 
 
 def meaning_of(http_status: int) -> Acceptance:
@@ -59,4 +59,4 @@ def acceptance_of(failure: Failure) -> Acceptance:
     if by_status is Acceptance.UNKNOWN and http_status in OWN_WORD_DECIDES and own:
         return Acceptance.REFUSED
     closed_for_now = failure.code is FailureCode.PROVIDER_UNAVAILABLE and failure.provider_code is not None
-    return Acceptance.LATER if closed_for_now and http_status < FIRST_SERVER_ERROR else by_status
+    return Acceptance.LATER if closed_for_now and not is_server_error(http_status) else by_status

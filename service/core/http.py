@@ -81,3 +81,8 @@ def redirect_of(http_status: int, headers: Mapping[str, str]) -> str | None:
 def is_good(http_status: int) -> bool:
     """2xx: RFC 9110 section 15.3."""
     return http_status // 100 == 2  # noqa: PLR2004
+
+
+def is_server_error(http_status: int | None) -> bool:
+    """5xx, or beyond: RFC 9110 section 15.6."""
+    return http_status is not None and http_status >= 500  # noqa: PLR2004

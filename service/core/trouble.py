@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from service.core.failure import Failure, FailureCode
+from service.core.http import is_server_error
 
 
 class Concern(StrEnum):
@@ -61,13 +62,12 @@ VERDICTS = frozenset(
         FailureCode.RESULT_LOST,
     }
 )
-FIRST_SERVER_ERROR = 500
 
 
 def concern_of(failure: Failure) -> Concern:
     """The scope of a refusal. A server's error without a word of the provider's own concerns the whole provider."""
     wordless = failure.message is None and failure.provider_code is None
-    if wordless and (failure.http_status or 0) >= FIRST_SERVER_ERROR:
+    if wordless and is_server_error(failure.http_status):
         return Concern.PROVIDER
     return CONCERNS[failure.code][0]
 
@@ -84,7 +84,7 @@ def is_verdict(failure: Failure) -> bool:
     own = failure.provider_code is not None
     if failure.code in VERDICTS:
         return own or failure.code is FailureCode.CONTENT_POLICY
-    server_error = (failure.http_status or 0) >= FIRST_SERVER_ERROR
+    server_error = is_server_error(failure.http_status)
     return own and not server_error and concern_of(failure) is Concern.TASK
 
 

@@ -11,7 +11,7 @@ from service.core.masking import masked_failure
 from service.core.observation import Observation, Reading
 from service.core.wire import micros
 from service.flow.ask import ask
-from service.flow.exchange import Exchange, keep
+from service.flow.exchange import Exchange, keep, outcome_of
 from service.flow.masking import mask_of
 from service.flow.settle import settle_one, settle_within, tell
 from service.flow.spend import spend
@@ -73,8 +73,7 @@ async def _ask(tools: Tools, generation: Generation, question: Question) -> Read
         failure = masked_failure(mask_of(tools, generation), bounded_failure(refused.failure))
         raise NotCancelable(f"{generation.provider} refused: {failure.message or failure.code}") from refused
     except (NotSent, NoAnswer, Unreadable) as error:
-        outcome = Outcome.UNREADABLE if isinstance(error, Unreadable) else Outcome.UNANSWERED
-        await keep(tools, exchange.came_to(tools, generation, outcome, because=str(error)))
+        await keep(tools, exchange.came_to(tools, generation, outcome_of(error), because=str(error)))
         told = mask_of(tools, generation).text(str(error))
         raise NotCancelable(f"{generation.provider} gave no usable answer; try again ({told})") from error
     await keep(tools, exchange.came_to(tools, generation, Outcome.UNDERSTOOD))

@@ -10,10 +10,19 @@ from service.core.http import HttpCall, HttpReply
 from service.core.masking import masked_failure
 from service.flow.masking import mask_of
 from service.flow.tools import Tools
+from service.providers.base import Unreadable
 from service.store import calls
 from service.store.calls import Call, CallKind, Outcome
+from service.transport import NoAnswer, NotSent
 
 MAX_REQUEST_CHARACTERS = 500
+
+
+def outcome_of(error: NotSent | NoAnswer | Unreadable) -> Outcome:
+    """The outcome of a call that brought no answer of any use."""
+    if isinstance(error, NotSent):
+        return Outcome.NOT_SENT
+    return Outcome.UNANSWERED if isinstance(error, NoAnswer) else Outcome.UNREADABLE
 
 
 @dataclass(slots=True)

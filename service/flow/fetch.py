@@ -11,7 +11,7 @@ import anyio
 
 from service.core.failure import Failure, FailureCode, because
 from service.core.generation import Generation, Output
-from service.core.http import MAX_REDIRECTS, HttpCall, redirect_of
+from service.core.http import MAX_REDIRECTS, HttpCall, is_server_error, redirect_of
 from service.core.media import UNKNOWN, media_type
 from service.flow.spend import spend
 from service.flow.tools import Tools
@@ -23,7 +23,7 @@ ASKED_ON = ("range", "if-range")  # the caller's headers that concern the bytes
 IDENTITY = {"accept-encoding": "identity"}
 INPUT_MAX_BYTES = 64 * 1024 * 1024
 INPUT_TIMEOUT_S = 20.0
-FIRST_ERROR, FIRST_SERVER_ERROR = 400, 500
+FIRST_ERROR = 400
 
 
 class Unfetchable(Exception):
@@ -76,7 +76,7 @@ async def _fetch_input(tools: Tools, url: str, most: int) -> File:
 
 
 def _usable(url: str, http_status: int) -> None:
-    if http_status >= FIRST_SERVER_ERROR:
+    if is_server_error(http_status):
         raise NotSent(Reason.DISCONNECTED, f"{url} answered HTTP {http_status}")
     if http_status >= FIRST_ERROR:
         raise Refused(_unreachable(f"{url} answered HTTP {http_status}"))

@@ -15,12 +15,12 @@ from service.core.trouble import holds_back, is_miss, is_verdict
 from service.core.wire import SECOND, micros
 from service.flow.aside import aside
 from service.flow.ask import POLL_TIMEOUT_S, ask
-from service.flow.exchange import Exchange, keep
+from service.flow.exchange import Exchange, keep, outcome_of
 from service.flow.schedule import ASK_AGAIN, after_miss
 from service.flow.settle import settle_one
 from service.flow.spend import give_back, spend
-from service.flow.tools import NotConfigured, Tools
-from service.providers.base import Question, Refused, Route, Unreadable
+from service.flow.tools import Tools
+from service.providers.base import Question, Refused, Unreadable
 from service.providers.hearing import heard
 from service.store import accounts, calls, generations
 from service.store.accounts import AccountKey
@@ -34,7 +34,6 @@ UNKNOWN_EVERY_S = 60.0  # where this version does not know the route
 LEASE_S = 3 * POLL_TIMEOUT_S  # after a crash, the generations that were being asked about wait for so long
 
 STILL_WORKING = frozenset({Status.SUBMITTED, Status.PROCESSING})  # said plainly, it is only counted
-OUTCOMES = {NotSent: Outcome.NOT_SENT, NoAnswer: Outcome.UNANSWERED, Unreadable: Outcome.UNREADABLE}
 
 
 class NotPollable(Exception):
@@ -83,7 +82,7 @@ async def poll(tools: Tools, claimed: Scheduled) -> Finding | None:
         await keep(tools, kept)
         reading = Reading(status=Status.FAILED, failure=failure)
     except (NotSent, NoAnswer, Unreadable) as error:
-        outcome = next(outcome for kind, outcome in OUTCOMES.items() if isinstance(error, kind))
+        outcome = outcome_of(error)
         kept = exchange.came_to(tools, generation, outcome, because=str(error))
         await _ask_later(tools, claimed, kept, is_miss=outcome is not Outcome.UNREADABLE)
         return None
@@ -182,7 +181,7 @@ async def _ask_later(
 ) -> None:
     """`wait_s`: what the account was asked to wait; `is_miss`: its provider may be failing as a whole."""
     generation = claimed.generation
-    route = _route(tools, generation)
+    route = tools.known_route(generation)
     retry_after_s = kept.failure.retry_after_s if kept.failure else None
     backoff_s = after_miss_s(
         tools.cadence,
@@ -208,14 +207,6 @@ async def _ask_later(
         await tools.together(_answered, key)
     because = kept.failure.code if kept.failure else kept.because
     log.info("poll_unanswered", generation_id=generation.id, because=because, wait_s=round(backoff_s, 3))
-
-
-def _route(tools: Tools, generation: Generation) -> Route | None:
-    """None is one that this version does not have."""
-    try:
-        return tools.route(generation)
-    except NotConfigured:
-        return None
 
 
 async def _answered(tools: Tools, keys: Sequence[AccountKey]) -> list[None]:

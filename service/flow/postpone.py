@@ -40,11 +40,11 @@ async def try_again(tools: Tools, group: Group, failure: Failure) -> None:
         dice=tools.dice(),
     )
     returned = await patiently(tools, partial(_return, tools, group, wait_s, failure))
+    key = (group[0].generation.provider, group[0].generation.account)
     pause_s = holds_back(failure)
     if pause_s:
-        key = (group[0].generation.provider, group[0].generation.account)
         await patiently(tools, partial(_pause, tools, key, pause_s))
-    if (group[0].generation.provider, group[0].generation.account) in tools.crowded:
+    if key in tools.crowded:
         tools.store.ring("submit")  # its place is free
     log.info(
         "submission_postponed",

@@ -22,8 +22,7 @@ from service.flow.announce import deliveries_for
 from service.flow.keep import keep
 from service.flow.masking import without_secrets
 from service.flow.schedule import Pace, schedule
-from service.flow.tools import NotConfigured, Tools
-from service.providers.base import Route
+from service.flow.tools import Tools
 from service.store import accounts, deliveries, events, generations, metrics, observations, subscribers
 from service.store.base import Collided, Overtaken, Tx, Unavailable
 from service.store.generations import Scheduled
@@ -155,7 +154,7 @@ async def _meet(tools: Tools, tx: Tx, batch: Settled, seen: Observation) -> None
     after = replace(await keep(tools, tx, verdict.generation), polls=known.generation.polls + asked)
     pace = Pace(
         cadence=tools.cadence,
-        route=_route(tools, after),
+        route=tools.known_route(after),
         usual=await _usual(tx, batch, after),
         dice=tools.dice(),
         crowded=(after.provider, after.account) in tools.crowded,
@@ -173,14 +172,6 @@ async def _meet(tools: Tools, tx: Tx, batch: Settled, seen: Observation) -> None
     if verdict.announce:
         batch.announced.append((event_about(after, verdict.announce, tools.make_id("evt"), seen.at), after))
     _learn(batch, pace, verdict)
-
-
-def _route(tools: Tools, generation: Generation) -> Route | None:
-    """None in a version that does not have it: what it has accepted still ends by its deadline."""
-    try:
-        return tools.route(generation)
-    except NotConfigured:
-        return None
 
 
 async def _usual(tx: Tx, batch: Settled, generation: Generation) -> Usual | None:

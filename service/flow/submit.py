@@ -26,7 +26,7 @@ from service.flow.aside import aside
 from service.flow.ask import joined_url, redirected
 from service.flow.bulk import shared_out
 from service.flow.direct import direct
-from service.flow.exchange import Exchange
+from service.flow.exchange import Exchange, outcome_of
 from service.flow.fetch import fetch_inputs
 from service.flow.order import LONGEST_DEADLINE_S
 from service.flow.pace import note_pace
@@ -102,11 +102,10 @@ async def submit(tools: Tools, group: Group) -> None:
     except _Withdrawn:
         log.info("submission_withdrawn", generation_id=group[0].generation.id)
     except NotSent as error:
-        await keep_for_each(tools, group, exchange, Outcome.NOT_SENT, str(error))
+        await keep_for_each(tools, group, exchange, outcome_of(error), str(error))
         await try_again(tools, group, because(FailureCode.PROVIDER_UNAVAILABLE, str(error), origin=Origin.SUBMIT))
     except (NoAnswer, Unreadable) as error:
-        outcome = Outcome.UNANSWERED if isinstance(error, NoAnswer) else Outcome.UNREADABLE
-        await keep_for_each(tools, group, exchange, outcome, str(error))
+        await keep_for_each(tools, group, exchange, outcome_of(error), str(error))
         await outcome_unknown(tools, group, str(error))
     except _InputLater as error:
         await try_again(tools, group, because(FailureCode.INPUT_UNREACHABLE, str(error), origin="preflight"))

@@ -126,6 +126,13 @@ class Tools:
                 return route
         raise NotConfigured(f"{generation.provider} has no route {generation.route!r} in this version")
 
+    def known_route(self, generation: Asked) -> Route | None:
+        """The same; None for a route that this version does not have: what was accepted still ends by its deadline."""
+        try:
+            return self.route(generation)
+        except NotConfigured:
+            return None
+
     def target(self, generation: Asked) -> Target:
         """The generation as its provider knows it."""
         return Target(

@@ -2,7 +2,9 @@
 
 from service.core.wire import Micros
 from service.store.base import Missing, Overtaken, Tx
-from service.store.generations import SQL
+from service.store.sql import load
+
+SQL = load("idempotency")
 
 
 async def remember_order(tx: Tx, owner: str, key: str, digest: str, generation_id: str, now: Micros) -> None:

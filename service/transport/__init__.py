@@ -23,7 +23,7 @@ from yarl import URL
 
 from service.core.http import HttpCall, HttpReply, is_good, joined
 from service.destinations import MAX_REMEMBERED_CHARACTERS, Destinations
-from service.transport.bodies import BEGINNING, FAILURES, in_time, in_words, is_whole, pieces, shown, until_whole
+from service.transport.bodies import BEGINNING, FAILURES, in_time, is_text, is_whole, pieces, shown, until_whole
 
 CONNECT_TIMEOUT_S = 10.0
 HEAD_MAX_BYTES = 64 * 1024  # of one line of an answer's head: a policy or a trace may be longer than most allow
@@ -193,7 +193,7 @@ class Transport:
                     body += chunk
                     if len(body) > most:
                         raise NoAnswer(Reason.TOO_LARGE, f"the answer is larger than {most} bytes")
-                    if leaves_files and is_good(response.status) and len(body) >= BEGINNING and not in_words(body):
+                    if leaves_files and is_good(response.status) and len(body) >= BEGINNING and not is_text(body):
                         break
             finally:
                 response.close()  # a connection whose answer was read to its end has gone back already

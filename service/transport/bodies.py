@@ -72,7 +72,7 @@ async def shown(response: aiohttp.ClientResponse, most: int) -> bytes:
     return bytes(body[:most])
 
 
-def in_words(body: bytes | bytearray) -> bool:
+def is_text(body: bytes | bytearray) -> bool:
     """True for an answer that begins as JSON or a page does, and is no file."""
     return bytes(body[:BEGINNING]).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[", b"<")
 

@@ -12,7 +12,7 @@ VALUES (:id, :generation_id, :at, :at, :kind, :request, :http_status, :outcome, 
 UPDATE calls SET repeats = repeats + 1, last_at = :at WHERE id = :id;
 
 -- name: trim_calls
--- The first ones tell how it began, the last ones how it stands: those between go.
+-- The latest stay: they tell how it stands. SQLite knows no OFFSET without a LIMIT.
 DELETE FROM calls
  WHERE id IN (
     SELECT id FROM calls WHERE generation_id = :generation_id ORDER BY at DESC, id DESC LIMIT :limit OFFSET :keep

@@ -260,15 +260,6 @@ RETURNING *;
 -- name: look_later
 UPDATE generations SET clock_at = :clock_at WHERE id = :id AND clock_at IS NOT NULL AND closed_at IS NULL;
 
--- name: idempotent_order
-SELECT digest, generation_id FROM idempotency_keys WHERE owner = :owner AND idempotency_key = :idempotency_key;
-
--- name: insert_idempotency_key
-INSERT INTO idempotency_keys (owner, idempotency_key, digest, generation_id, created_at)
-VALUES (:owner, :idempotency_key, :digest, :generation_id, :created_at)
-ON CONFLICT (owner, idempotency_key) DO NOTHING
-RETURNING generation_id;
-
 -- name: open_ledger
 -- A row that is not there cannot be locked.
 INSERT INTO ledgers (provider, account, spent_until, last_turn, misses, open_until)
