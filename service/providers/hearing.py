@@ -1,7 +1,7 @@
 """Has a reader read what a provider said, by the rules of `tolerance.py`, and keeps what it said beside our words."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -21,27 +21,26 @@ def heard(read: Callable[[M, Target], Reading], message: M, target: Target, *, s
 
     An answer to an order that says completed and tells no output says only that the order was taken.
     """
-    mended_body = mended(message.body)
-    if mended_body is not None:
-        message = replace(message, body=mended_body)
+    message, lenient = _mended(message)
     try:
         reading = read(message, target)
     except Refused as refused:
-        raise Refused(_detailed(refused.failure, message.body)) from refused
+        raise Refused(detailed(refused.failure, said_in(message.body))) from refused
     if submitted and reading.status is Status.COMPLETED and not reading.outputs and reading.external_id is not None:
         reading = replace(reading, status=Status.SUBMITTED)
-    return _whole(reading, message.body, lenient=mended_body is not None, beside=submitted)
+    return _whole(reading, message.body, lenient=lenient, beside=submitted)
 
 
 def heard_each(
     read: Callable[[HttpReply, Target], Sequence[Reading | Refused]], reply: HttpReply, target: Target
 ) -> list[Reading | Refused]:
     """The readings of one answer to several orders, one each. Raises Refused, Unreadable."""
-    mended_body = mended(reply.body)
-    if mended_body is not None:
-        reply = replace(reply, body=mended_body)
-    notes = () if mended_body is None else (LENIENTLY,)
-    told = read(reply, target)
+    reply, lenient = _mended(reply)
+    notes = (LENIENTLY,) if lenient else ()
+    try:
+        told = read(reply, target)
+    except Refused as refused:
+        raise Refused(detailed(refused.failure, said_in(reply.body))) from refused
     return [said if isinstance(said, Refused) else replace(said, notes=(*said.notes, *notes)) for said in told]
 
 
@@ -53,6 +52,12 @@ def heard_event(read: Callable[[bytes, Target], Reading | None], event: bytes, t
     return None if reading is None else _whole(reading, said, lenient=mended_event is not None, beside=False)
 
 
+def _mended(message: M) -> tuple[M, bool]:
+    """The message as strict JSON, and whether it had to be mended for that."""
+    body = mended(message.body)
+    return (message, False) if body is None else (replace(message, body=body), True)
+
+
 def _whole(reading: Reading, body: bytes, *, lenient: bool, beside: bool) -> Reading:
     """The reading with a mark where it was hard to read, and what stands beside our words where it matters.
 
@@ -61,16 +66,17 @@ def _whole(reading: Reading, body: bytes, *, lenient: bool, beside: bool) -> Rea
     if lenient:
         reading = replace(reading, notes=(*reading.notes, LENIENTLY))
     if reading.failure is not None:
-        return replace(reading, failure=_detailed(reading.failure, body, reading))
+        return replace(reading, failure=detailed(reading.failure, said_in(body), reading))
     if not beside and reading.status not in CLOSED:
         return reading
     return replace(reading, provider_details=details_of(said_in(body), _told(reading)))
 
 
-def _detailed(failure: Failure, body: bytes, reading: Reading | None = None) -> Failure:
+def detailed(failure: Failure, said: Any, reading: Reading | None = None) -> Failure:
+    """The failure with the details of the object that told it."""
     told = {failure.message, failure.provider_code, failure.param, failure.trace_id, failure.suggestion}
     told.update(failure.alternatives or (), _told(reading) if reading else ())
-    return replace(failure, details=details_of(said_in(body), told))
+    return replace(failure, details=details_of(said, told))
 
 
 def _told(reading: Reading) -> set[str | None]:

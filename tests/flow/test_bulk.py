@@ -141,11 +141,13 @@ async def test_a_bulk_order_is_one_call_and_its_answer_tells_of_each_in_order(to
 
 
 async def test_one_that_is_refused_fails_alone(tools, submitted_bulk):
-    ids = await submitted_bulk(queued("ex-1", {"status": "failed", "message": "prompt is missing"}, "ex-3"))
+    one = {"status": "failed", "message": "prompt is missing", "field": "inputs.prompt"}
+    ids = await submitted_bulk(queued("ex-1", one, "ex-3"))
 
     refused = await stored(tools, ids[1])
     assert [("submitted", "ex-1"), ("failed", None), ("submitted", "ex-3")] == await standing(tools, ids)
     assert ("prompt is missing", "submit") == (refused.failure.message, refused.learned_from)
+    assert "inputs.prompt" == refused.failure.details["field"]
 
 
 async def test_one_that_is_refused_for_its_pace_goes_back_alone(tools, upstream, clock, submitted_bulk):

@@ -80,10 +80,11 @@ def test_refusal_keeps_its_details():
     def refuses(message, target):
         raise Refused(because(FailureCode.INSUFFICIENT_FUNDS, "no funds"))
 
-    with pytest.raises(Refused) as caught:
-        heard(refuses, reply({"error": {"message": "no funds", "top_up_url": "https://u"}}, 402), TARGET)
+    for hear in (heard, heard_each):
+        with pytest.raises(Refused) as caught:
+            hear(refuses, reply({"error": {"message": "no funds", "top_up_url": "https://u"}}, 402), TARGET)
 
-    assert {"top_up_url": "https://u"} == caught.value.failure.details
+        assert {"top_up_url": "https://u"} == caught.value.failure.details
 
 
 def test_accepted_order_that_says_completed_and_shows_nothing_has_only_begun():

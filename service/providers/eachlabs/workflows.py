@@ -24,6 +24,7 @@ from service.providers.base import (
     Unreadable,
 )
 from service.providers.eachlabs.errors import failed, refused
+from service.providers.hearing import detailed
 from service.providers.limits import note
 from service.providers.results import results_or_words
 from service.providers.shapes import (
@@ -121,7 +122,7 @@ def read_bulk(reply: HttpReply, target: Target) -> list[Reading | Refused]:  # n
 
 def _refused(execution: Mapping[str, Any]) -> Refused:
     """Only what was rejected for its pace is documented to bill nothing."""
-    failure = failed(execution, "submit")
+    failure = detailed(failed(execution, "submit"), execution)
     return Refused(failure if failure.code in NOT_BILLED else replace(failure, billed=None))
 
 
