@@ -19,8 +19,9 @@ from tests.flow.conftest import SUCCEEDED
 
 DAY_S = 24 * 3600
 NOTHING = dict.fromkeys(room.KINDS, 0)
-AT_ONCE = Retention(generations_s=0, events_s=0, webhooks_s=0, quarantine_s=0, idempotency_s=0)
-FOR_EVER = Retention(generations_s=None, events_s=None, webhooks_s=None, quarantine_s=None, idempotency_s=None)
+FIELDS = ("generations_s", "events_s", "webhooks_s", "calls_s", "quarantine_s", "idempotency_s")
+AT_ONCE = Retention(**dict.fromkeys(FIELDS, 0))
+FOR_EVER = Retention(**dict.fromkeys(FIELDS))
 
 
 @pytest.fixture
@@ -99,6 +100,42 @@ async def test_by_default_generations_stay_and_their_history_goes(tools, clock, 
     clock.advance(60 * DAY_S)
     assert {**NOTHING, "events": 1, "observations": 2} == await prune(keeping(tools, Retention()), clock())
     assert Status.COMPLETED is (await stored(tools, generation_id)).status
+
+
+@pytest.fixture
+def asked_about(tools, clock, upstream, submitted):
+    """A generation whose poll was refused, which leaves a call; its id."""
+
+    async def ask():
+        generation_id = await submitted()
+        clock.advance(300)
+        upstream.answers.append((422, {"message": "not yet"}))
+        assert 1 == await run_worker(tools, "poll")
+        return generation_id
+
+    return ask
+
+
+async def test_calls_go_after_a_month_once_their_generation_has_closed(tools, clock, asked_about, calls_back):
+    generation_id = await asked_about()
+    clock.advance(31 * DAY_S)
+    assert NOTHING == await prune(keeping(tools, Retention()), clock())
+    await calls_back(generation_id, json.dumps(SUCCEEDED).encode())
+    await run_worker(tools, "read")
+
+    assert {**NOTHING, "calls": 1} == await prune(keeping(tools, Retention()), clock())
+    assert "poll" not in await history(tools, generation_id)
+
+
+async def test_calls_go_with_their_generation(tools, clock, asked_about, calls_back):
+    generation_id = await asked_about()
+    await calls_back(generation_id, json.dumps(SUCCEEDED).encode())
+    await run_worker(tools, "read")
+    clock.advance(DAY_S)
+
+    forgotten = await prune(keeping(tools, replace(AT_ONCE, calls_s=None)), clock())
+
+    assert (1, 1) == (forgotten["generations"], forgotten["calls"])
 
 
 async def test_nothing_open_is_forgotten(tools, clock, subscribed, submitted, completed, calls_back):

@@ -1,6 +1,7 @@
 """Documented limits as data: what each kind of limit refuses, what it lets through, and how it is told."""
 
 import base64
+import struct
 
 import pytest
 
@@ -20,6 +21,7 @@ from service.providers.limits import (
     not_both,
     note,
     one_of,
+    pixels,
     refusal,
     required,
 )
@@ -41,6 +43,14 @@ def told(limit, value=LEFT_OUT, **given):
 def lets_through(limit, value=LEFT_OUT, **given):
     """Whether it says nothing."""
     return told(limit, value, **given) is None
+
+
+def image(width, height, media="image/gif"):
+    """A data URI of the head of an image, which says how large it is."""
+    head = b"GIF89a" + struct.pack("<HHBBB", width, height, 0, 0, 0)
+    if media == "image/png":
+        head = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + struct.pack(">II", width, height) + bytes(9)
+    return f"data:{media};base64,{base64.b64encode(head).decode()}"
 
 
 # ---------------------------------------------------------------- a refusal
@@ -459,3 +469,62 @@ def test_route_shows_what_it_can_do(name):
 @pytest.mark.parametrize("name", ROUTES, ids=" ".join)
 def test_every_route_shows_the_same_facts(name):
     assert [*PLAIN, "preflight"] == [*capabilities(ROUTES[name])]
+
+
+# ---------------------------------------------------------------- pixels
+
+SIDES = pixels("images", 64, 8192)
+
+
+@pytest.mark.parametrize("media", ["image/gif", "image/png"])
+@pytest.mark.parametrize(("width", "height"), [(64, 64), (8192, 64), (8192, 8192)])
+def test_image_whose_sides_are_allowed_is_let_through(width, height, media):
+    assert lets_through(SIDES, [image(width, height, media)])
+
+
+@pytest.mark.parametrize("media", ["image/gif", "image/png"])
+@pytest.mark.parametrize(("width", "height"), [(63, 64), (64, 63), (8193, 64), (64, 8193), (1, 9000)])
+def test_image_with_a_side_too_short_or_too_long_is_refused_where_it_stands(width, height, media):
+    message = f"an image of {width} x {height} pixels; each side must have from 64 to 8192"
+
+    found = told(SIDES, ["https://a.test/1.png", image(width, height, media)])
+
+    assert (FailureCode.INVALID_INPUT, message, None, "images.1") == found
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://a.test/1.png",
+        "data:image/png;base64,iVBORw0KGgo=",
+        "data:image/gif;base64,R0lGODlh",
+        "data:,1",
+        7,
+        None,
+    ],
+    ids=repr,
+)
+def test_image_that_does_not_show_its_sides_is_let_through(value):
+    assert lets_through(SIDES, [value])
+
+
+@pytest.mark.parametrize("shown", [image(10, 64), {"url": image(10, 64)}], ids=["text", "object"])
+def test_image_in_a_part_of_a_message_is_measured_too(shown):
+    """https://docs.eachlabs.ai/sense/edge-cases."""
+    content = [{"type": "text", "text": "a fox"}, {"type": "image_url", "image_url": shown}]
+    (sense,) = (route for route in PROVIDERS["eachlabs"].ROUTES if route.name == "sense")
+
+    failure = refusal(sense.limits, "eachsense/beta", {"messages": [{"role": "user", "content": content}]})
+
+    assert (FailureCode.INVALID_INPUT, "messages.0.content.1") == (failure.code, failure.param)
+
+
+@pytest.mark.parametrize(("characters", "code"), [(10_000, None), (10_001, FailureCode.PROMPT_TOO_LONG)])
+def test_text_in_parts_of_a_message_counts_together(characters, code):
+    """https://docs.eachlabs.ai/sense/edge-cases."""
+    content = [{"type": "text", "text": "a" * 5000}, {"type": "text", "text": "b" * (characters - 5000)}]
+    (sense,) = (route for route in PROVIDERS["eachlabs"].ROUTES if route.name == "sense")
+
+    failure = refusal(sense.limits, "eachsense/beta", {"messages": [{"role": "user", "content": content}]})
+
+    assert code == (failure and failure.code)
