@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 import sqlite3
+import time
 from typing import Any, Self, TypeAlias
 
 import aiosqlite
@@ -23,6 +24,7 @@ from service.store.sql import Query, for_sqlite
 READERS = 3
 BUSY_MS = 10_000  # how long a second process on the same file is waited for
 GLANCE_MS = 100  # the same, for a glance; only a file that is being recovered makes one wait
+CREATE_AGAIN_S = 0.01
 # What the writer has in memory: KiB of pages (with SQLite's own 2 MiB it reads most of them again), and pages as they
 # were before a block of a group, by which it is undone alone.
 IN_MEMORY = ("cache_size=-32768", "temp_store=MEMORY")
@@ -183,7 +185,15 @@ class SqliteDatabase(Bells):
 def _create(path: Path) -> sqlite3.Connection:
     """The writer's connection; the file is made if it is not there, readable by its owner only: it holds secrets."""
     path.touch(mode=0o600)
-    return _connect(path, 0, *IN_MEMORY)  # another process's lock is waited for without standing still
+    until = time.monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            return _connect(path, 0, *IN_MEMORY)  # another process's lock is waited for without standing still
+        except sqlite3.OperationalError as error:
+            # Two that turn to the log at once would wait for each other, so SQLite refuses one of them at once.
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(CREATE_AGAIN_S)
 
 
 def _connect(path: Path, busy_ms: int, *more: str) -> sqlite3.Connection:

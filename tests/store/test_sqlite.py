@@ -478,3 +478,19 @@ async def test_other_bell_wakes_nobody(sqlite):
 async def test_waiting_ends_by_itself(sqlite):
     await sqlite.wait("work", sqlite.heard("work"), 0.001)
     assert 0 == sqlite.heard("work")
+
+
+async def test_many_may_open_a_fresh_file_at_once(tmp_path):
+    """Turning to the write-ahead log, SQLite refuses one of two at once, however long it may wait for locks."""
+    for number in range(50):
+        found = []
+
+        async def open_it(path=tmp_path / f"{number}.db", found=found):
+            found.append(await SqliteDatabase.open(path, lambda: 0))
+
+        async with anyio.create_task_group() as group:
+            for _ in range(8):
+                group.start_soon(open_it)
+        assert 8 == len(found)
+        for database in found:
+            await database.close()
