@@ -15,7 +15,7 @@ import psutil
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
 BIN = Path(PYTHON).parent
-WHOLE = "service/core/*,service/providers/*,service/flow/*"
+WHOLE = "service/arrivals/core/*,service/arrivals/providers/*,service/arrivals/flow/*"
 
 GATES = (
     ("format", [PYTHON, "-m", "ruff", "format", "--check", "--no-cache", "."]),
@@ -32,8 +32,8 @@ QUICK = [gate for gate in GATES if "coverage" not in gate[0]]
 
 # Three at once: two halves of what keeps a processor busy, and what mostly waits for processes to live and die; short
 # rooms beside it.
-SHORT = ("tests/rehearsal", "tests/scenarios", "tests/workers")
-WAITING = ("tests/proof/test_torture.py", "tests/proof/test_kill.py", *SHORT)
+SHORT = ("tests/lab/rehearsal", "tests/scenarios", "tests/workers")
+WAITING = ("tests/lab/test_torture.py", "tests/lab/test_kill.py", *SHORT)
 ROOMS = ("attack", "cli", "core", "providers", "web")
 HALF = tuple(f"tests/{room}" for room in ROOMS)
 OUTSIDE = "tests/outside"  # needs more than Python: `.ci/run` brings it and runs this

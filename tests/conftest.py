@@ -5,22 +5,22 @@ import ipaddress
 import os
 import time
 
+from arrivals.core.admission import Budget
+from arrivals.core.cadence import Cadence
+from arrivals.destinations import Destinations
+from arrivals.flow.callback import Callbacks
+from arrivals.flow.sign import make_secret
+from arrivals.flow.tools import Limits, Tools
+from arrivals.flow.tools import Upstream as ToolsUpstream
+from arrivals.logs import configure
+from arrivals.providers.base import Account
+from arrivals.providers.catalog import PROVIDERS
+from arrivals.store.migrate import migrate
+from arrivals.store.postgres import PostgresDatabase
+from arrivals.transport import Transport
+from arrivals.workers.roster import roster
 import pytest
 
-from service.core.admission import Budget
-from service.core.cadence import Cadence
-from service.destinations import Destinations
-from service.flow.callback import Callbacks
-from service.flow.sign import make_secret
-from service.flow.tools import Limits, Tools
-from service.flow.tools import Upstream as ToolsUpstream
-from service.logs import configure
-from service.providers.base import Account
-from service.providers.catalog import PROVIDERS
-from service.store.migrate import migrate
-from service.store.postgres import PostgresDatabase
-from service.transport import Transport
-from service.workers.roster import roster
 from tests.databases import START, empty, opened
 from tests.postgres import fresh_database, server
 from tests.serving import served

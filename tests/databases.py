@@ -5,10 +5,10 @@ from pathlib import Path
 import tempfile
 import time
 
-from service.store.migrate import migrate
-from service.store.postgres import PostgresDatabase
-from service.store.sql import parse
-from service.store.sqlite import SqliteDatabase
+from arrivals.store.migrate import migrate
+from arrivals.store.postgres import PostgresDatabase
+from arrivals.store.sql import parse
+from arrivals.store.sqlite import SqliteDatabase
 
 START = 1_790_000_000_000_000  # 2026-09-21, in microseconds
 _TABLES = parse("""

@@ -54,7 +54,7 @@ def agrees(server_url, seed, way, database):
 
 def _run(arguments):
     ran = subprocess.run(
-        [sys.executable, "-m", "service", *arguments], capture_output=True, text=True, timeout=LONGEST_S, check=False
+        [sys.executable, "-m", "arrivals", *arguments], capture_output=True, text=True, timeout=LONGEST_S, check=False
     )
     try:
         return ran.returncode, json.loads(ran.stdout)["disagreements"]

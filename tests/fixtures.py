@@ -4,8 +4,8 @@ from dataclasses import dataclass
 import json
 from pathlib import Path
 
-from service.core.failure import Failure, FailureCode, Fault
-from service.core.http import HttpReply, InboundWebhook
+from arrivals.core.failure import Failure, FailureCode, Fault
+from arrivals.core.http import HttpReply, InboundWebhook
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "fixtures"

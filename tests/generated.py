@@ -3,14 +3,14 @@
 from pathlib import Path
 import re
 
-from service.core.acceptance import ANSWERS
-from service.core.generation import CLOSED, Status
-from service.core.observation import Finding
-from service.core.reconcile import MEETINGS
-from service.core.trouble import CONCERNS
-from service.providers.catalog import PROVIDERS
-from service.providers.show import capabilities
-from service.settings import FIELDS, PREFIX, PROVIDER_FIELDS, host_fields
+from arrivals.core.acceptance import ANSWERS
+from arrivals.core.generation import CLOSED, Status
+from arrivals.core.observation import Finding
+from arrivals.core.reconcile import MEETINGS
+from arrivals.core.trouble import CONCERNS
+from arrivals.providers.catalog import PROVIDERS
+from arrivals.providers.show import capabilities
+from arrivals.settings import FIELDS, PREFIX, PROVIDER_FIELDS, host_fields
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -3,8 +3,7 @@
 from contextlib import asynccontextmanager
 
 import anyio
-
-from service.core.http import HttpCall
+from arrivals.core.http import HttpCall
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 VERBS = ("ask", "submit", "deliver")

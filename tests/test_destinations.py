@@ -4,11 +4,11 @@ import ipaddress
 import socket
 import tracemalloc
 
+from arrivals.destinations import Destinations
+from arrivals.transport import NotSent, Reason, Transport
+from arrivals.transport import _url as transport_url
 import pytest
 
-from service.destinations import Destinations
-from service.transport import NotSent, Reason, Transport
-from service.transport import _url as transport_url
 from tests.peers import OK, Peer, call_of, listening
 
 BLOCKED = [

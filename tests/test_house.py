@@ -3,22 +3,22 @@
 import ast
 import re
 
+from arrivals.core.generation import Status
+from arrivals.core.reconcile import MEETINGS
+from arrivals.providers.catalog import PROVIDERS
+from arrivals.settings import FIELDS, PREFIX
 import pytest
 
-from service.core.generation import Status
-from service.core.reconcile import MEETINGS
-from service.providers.catalog import PROVIDERS
-from service.settings import FIELDS, PREFIX
 from tests.fixtures import FIXTURES, ROOT
 from tests.generated import PLACES, renewed
 
 LONGEST_FILE = 300
 TABLE = re.compile(r"(?!HOSTS)[A-Z_]+: Mapping\[|BUDGET = |LIMITS\b")
 DEFINED = re.compile(r"^(?:async )?def (test_\w+)", re.MULTILINE)
-SOURCES = sorted((ROOT / "service").rglob("*.py"))
+SOURCES = sorted((ROOT / "service/arrivals").rglob("*.py"))
 # The benchmarks fill and count the database from outside, without the store; one module of theirs holds that SQL.
-KNOW_SQL = [ROOT / "service/proof/bench/database.py"]
-PURE = [path for path in SOURCES if path.relative_to(ROOT).parts[1] in ("core", "providers")]
+KNOW_SQL = [ROOT / "service/arrivals/lab/bench/database.py"]
+PURE = [path for path in SOURCES if path.relative_to(ROOT).parts[2] in ("core", "providers")]
 
 
 def name(path):
@@ -55,8 +55,8 @@ def test_the_table_of_the_machine_is_total():
 
 
 def test_catalog_modules_and_fixtures_agree():
-    rooms = {path.name for path in (ROOT / "service/providers").iterdir() if path.is_dir()} - {"__pycache__"}
-    modules = {path.stem for path in (ROOT / "service/providers").glob("*.py")} | rooms
+    rooms = {path.name for path in (ROOT / "service/arrivals/providers").iterdir() if path.is_dir()} - {"__pycache__"}
+    modules = {path.stem for path in (ROOT / "service/arrivals/providers").glob("*.py")} | rooms
     shared = {"__init__", "base", "catalog", "explain", "forms", "limits", "requested", "shapes", "show", "signing"}
     shared |= {"hearing", "results", "tolerance"}
     folders = {path.name for path in FIXTURES.iterdir() if path.is_dir()}
@@ -90,7 +90,7 @@ def test_what_is_made_from_the_code_is_fresh(path, mark, make):
 
 
 def test_every_setting_of_the_demo_and_the_readme_exists():
-    text = (ROOT / "README.md").read_text() + (ROOT / "service/proof/demo.py").read_text()
+    text = (ROOT / "README.md").read_text() + (ROOT / "service/arrivals/lab/demo/demo.py").read_text()
     named = set(re.findall(rf"{PREFIX}([A-Z_]+)", text))
     providers = {f"{provider.upper()}_" for provider in PROVIDERS} | {""}
 
@@ -102,7 +102,9 @@ def test_every_setting_of_the_demo_and_the_readme_exists():
 
 def test_every_room_has_its_paragraph():
     text = (ROOT / "service/README.md").read_text()
-    rooms = {path.name for path in (ROOT / "service").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    rooms = {
+        path.name for path in (ROOT / "service/arrivals").iterdir() if path.is_dir() and path.name != "__pycache__"
+    }
 
     assert not {room for room in rooms if f"**{room}/**" not in text}
 

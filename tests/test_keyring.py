@@ -4,17 +4,16 @@ import stat
 import subprocess
 import sys
 
+from arrivals import keyring
+from arrivals.flow.sign import key_of, make_secret
+from arrivals.keyring import keyring_path, with_keys
+from arrivals.settings import BadSetting, Settings
 import pytest
-
-from service import keyring
-from service.flow.sign import key_of, make_secret
-from service.keyring import keyring_path, with_keys
-from service.settings import BadSetting, Settings
 
 START = """
 import sys
-from service.keyring import with_keys
-from service.settings import Settings
+from arrivals.keyring import with_keys
+from arrivals.settings import Settings
 
 settings = Settings(database=sys.argv[1])
 sys.stdin.readline()

@@ -3,11 +3,10 @@
 import json
 import logging
 
+from arrivals.logs import HIDDEN, configure, tell_crash
+from arrivals.transport import NoAnswer, Reason
 import pytest
 import structlog
-
-from service.logs import HIDDEN, configure, tell_crash
-from service.transport import NoAnswer, Reason
 
 
 @pytest.fixture

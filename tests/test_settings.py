@@ -5,11 +5,10 @@ import ipaddress
 from pathlib import Path
 import re
 
+from arrivals.core.cadence import RETRY_SCHEDULE_S, Cadence
+from arrivals.providers.catalog import PROVIDERS
+from arrivals.settings import CADENCES, FIELDS, PREFIX, PROVIDER_FIELDS, RETENTIONS, BadSetting, Settings, read_settings
 import pytest
-
-from service.core.cadence import RETRY_SCHEDULE_S, Cadence
-from service.providers.catalog import PROVIDERS
-from service.settings import CADENCES, FIELDS, PREFIX, PROVIDER_FIELDS, RETENTIONS, BadSetting, Settings, read_settings
 
 KEY = "a-key-of-16-chars"
 EXAMPLES = {

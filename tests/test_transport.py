@@ -5,13 +5,13 @@ import ipaddress
 import socket
 
 import anyio
+from arrivals import transport as room
+from arrivals.core.http import HttpReply
+from arrivals.core.wire import from_json
+from arrivals.destinations import Destinations
+from arrivals.transport import NoAnswer, NotSent, Reason, Transport, bodies
 import pytest
 
-from service import transport as room
-from service.core.http import HttpReply
-from service.core.wire import from_json
-from service.destinations import Destinations
-from service.transport import NoAnswer, NotSent, Reason, Transport, bodies
 from tests.peers import OK, VERBS, Peer, call_of, hang_up, ignore, listening, read_and_hang_up, say
 
 LOOPBACK = ipaddress.ip_network("127.0.0.0/8")

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import subprocess
 import sys
 
+from arrivals.lab.processes import Process, free_port
 import httpx
 import pytest
 
-from service.proof.processes import Process, free_port
 from tests.cli.conftest import environment
 from tests.postgres import fresh_database
 
@@ -37,7 +37,7 @@ class Service:
 
     def made_key(self, scope):
         """A further key, made beside it on the same database."""
-        command = [sys.executable, "-m", "service", "keys", "make", "attacker", "--scope", scope]
+        command = [sys.executable, "-m", "arrivals", "keys", "make", "attacker", "--scope", scope]
         ran = subprocess.run(command, env=environment(**self.settings), capture_output=True, text=True, check=True)
         return ran.stdout.strip()
 
@@ -55,7 +55,7 @@ class Service:
 def stand_ins(tmp_path_factory):
     """The providers, as a process; its port."""
     port = free_port()
-    arguments = ["service", "rehearse", "--port", str(port)]
+    arguments = ["arrivals", "rehearse", "--port", str(port)]
     process = Process("rehearse", arguments, environment(), tmp_path_factory.mktemp("stand-ins"))
     process.start(f"http://127.0.0.1:{port}/")
     yield port

@@ -2,11 +2,12 @@
 
 import sys
 
-from service.cli.main import main
-from service.flow import timeline
-from service.providers.base import route_of
-from service.providers.catalog import PROVIDERS
-from service.web import generations
+from arrivals.cli.main import main
+from arrivals.flow import timeline
+from arrivals.providers.base import route_of
+from arrivals.providers.catalog import PROVIDERS
+from arrivals.web import generations
+
 from tests.attack.canaries import PLANTED
 
 HEADER = b"crash"

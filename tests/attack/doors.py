@@ -5,30 +5,30 @@ import re
 import secrets
 import time
 
+from arrivals import transport
+from arrivals.cli.export import exported
+from arrivals.client.stream import blocks_of
+from arrivals.client.verify import TOLERANCE_S, Unverified, verify
+from arrivals.core import sse
+from arrivals.core.http import InboundWebhook, joined
+from arrivals.core.wire import from_json, read_rfc3339
+from arrivals.destinations import Destinations
+from arrivals.flow.callback import Callbacks, UnknownToken
+from arrivals.flow.receive import shown_headers
+from arrivals.flow.sign import BadSecret, make_private_key, make_secret, public_key, signed_headers
+from arrivals.keyring import read_keys
+from arrivals.providers.catalog import PROVIDERS
+from arrivals.settings import FIELDS, PREFIX, PROVIDER_FIELDS, BadSetting, Settings, read_settings
+from arrivals.web import endpoint as web
+from arrivals.web.app import ENDPOINTS
+from arrivals.web.errors import Problem
+from arrivals.web.generations import _PREFERRED_WAIT
+from arrivals.web.ranges import bytes_response
 import httpx
 import msgspec
 from starlette.requests import Request
 from yarl import URL
 
-from service import transport
-from service.cli.export import exported
-from service.client.stream import blocks_of
-from service.client.verify import TOLERANCE_S, Unverified, verify
-from service.core import sse
-from service.core.http import InboundWebhook, joined
-from service.core.wire import from_json, read_rfc3339
-from service.destinations import Destinations
-from service.flow.callback import Callbacks, UnknownToken
-from service.flow.receive import shown_headers
-from service.flow.sign import BadSecret, make_private_key, make_secret, public_key, signed_headers
-from service.keyring import read_keys
-from service.providers.catalog import PROVIDERS
-from service.settings import FIELDS, PREFIX, PROVIDER_FIELDS, BadSetting, Settings, read_settings
-from service.web import endpoint as web
-from service.web.app import ENDPOINTS
-from service.web.errors import Problem
-from service.web.generations import _PREFERRED_WAIT
-from service.web.ranges import bytes_response
 from tests.attack.readers import message_of
 from tests.attack.target import Target, must
 from tests.fixtures import pieces
@@ -91,7 +91,7 @@ def _token(raw):
 
 
 def _challenge(raw):
-    from service.web import callbacks
+    from arrivals.web import callbacks
 
     told = callbacks._challenge(message_of(raw, "webhook").body)
     must(told is None or isinstance(told.challenge, str), f"a challenge {told!r}")

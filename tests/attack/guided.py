@@ -4,7 +4,7 @@ import sys
 
 import atheris
 
-with atheris.instrument_imports(include=["service"], enable_loader_override=False):
+with atheris.instrument_imports(include=["arrivals"], enable_loader_override=False):
     from tests.attack.mutation import worse
     from tests.attack.targets import TARGETS
 

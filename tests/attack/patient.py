@@ -5,8 +5,8 @@ Schemathesis tries a wrong key on every path, and would be told to wait; tests/w
 
 import sys
 
-from service.cli.main import main
-from service.web import failures
+from arrivals.cli.main import main
+from arrivals.web import failures
 
 failures.BURST = 10**9
 sys.exit(main())

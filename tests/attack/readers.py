@@ -5,16 +5,16 @@ from dataclasses import fields
 import json
 import secrets
 
+from arrivals.core.failure import Failure
+from arrivals.core.generation import VerifiedBy
+from arrivals.core.http import HttpCall, HttpReply, InboundWebhook
+from arrivals.core.wire import from_json, to_json
+from arrivals.providers.base import Account, Dialect, Order, Refused, Target, Unreadable, Unverified, route_of
+from arrivals.providers.catalog import PROVIDERS
+from arrivals.providers.limits import refusal
+from arrivals.providers.shapes import same_origin
 from msgspec.structs import replace
 
-from service.core.failure import Failure
-from service.core.generation import VerifiedBy
-from service.core.http import HttpCall, HttpReply, InboundWebhook
-from service.core.wire import from_json, to_json
-from service.providers.base import Account, Dialect, Order, Refused, Target, Unreadable, Unverified, route_of
-from service.providers.catalog import PROVIDERS
-from service.providers.limits import refusal
-from service.providers.shapes import same_origin
 from tests.attack.target import Target as Fuzzed
 from tests.attack.target import must
 from tests.fixtures import FIXTURES, headers_of, pieces, split

@@ -1,16 +1,16 @@
 """Subscribers with every fault at once, and a healthy one beside them that gets everything in order."""
 
 import anyio
+from arrivals.flow.sign import make_secret
+from arrivals.flow.tools import Limits
+from arrivals.store import deliveries, events, subscribers
+from arrivals.store.subscribers import Subscriber
+from arrivals.workers.roster import roster
 import pytest
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from service.flow.sign import make_secret
-from service.flow.tools import Limits
-from service.store import deliveries, events, subscribers
-from service.store.subscribers import Subscriber
-from service.workers.roster import roster
 from tests.attack.test_network import A_CHUNK, CHUNKED, Teller, listening
 from tests.conftest import tools_over
 from tests.peers import hang_up, ignore

@@ -12,13 +12,13 @@ import sys
 from urllib.parse import quote
 
 import anyio
+from arrivals.lab.processes import Process, free_port
 import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from service.proof.processes import Process, free_port
 from tests.attack import canaries
 from tests.attack.canaries import CANARIES, PLANTED, leaks
 from tests.cli.conftest import environment
@@ -275,7 +275,7 @@ async def commanded(life, settings, tmp_path):
         for command in commands:
             ran = await asyncio.to_thread(
                 subprocess.run,
-                [sys.executable, "-m", "service", *map(str, command)],
+                [sys.executable, "-m", "arrivals", *map(str, command)],
                 env={**environment(**settings), "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS", "")},
                 cwd=tmp_path, capture_output=True, text=True, check=False,
             )  # fmt: skip

@@ -10,12 +10,12 @@ import tracemalloc
 
 import anyio
 from anyio.streams.tls import TLSListener
+from arrivals import transport as room
+from arrivals.core.http import HttpReply
+from arrivals.destinations import Destinations
+from arrivals.transport import NoAnswer, NotSent, Reason, Transport, bodies
 import pytest
 
-from service import transport as room
-from service.core.http import HttpReply
-from service.destinations import Destinations
-from service.transport import NoAnswer, NotSent, Reason, Transport, bodies
 from tests.attack.certificates import DAY, Authority
 from tests.peers import OK, call_of, hang_up, ignore
 

@@ -9,12 +9,11 @@ import subprocess
 import sys
 import threading
 
+from arrivals.cli.main import main
+from arrivals.lab.processes import Process, free_port
+from arrivals.logs import configure
 from click.testing import CliRunner
 import pytest
-
-from service.cli.main import main
-from service.logs import configure
-from service.proof.processes import Process, free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 API_KEY = "key-of-the-command-line"
@@ -57,7 +56,7 @@ def rehearsal(tmp_path_factory):
     """The stand-ins, as a real process; their port."""
     port = free_port()
     process = Process(
-        "rehearse", ["service", "rehearse", "--port", str(port)], environment(), tmp_path_factory.mktemp("rehearse")
+        "rehearse", ["arrivals", "rehearse", "--port", str(port)], environment(), tmp_path_factory.mktemp("rehearse")
     )
     process.start(f"http://127.0.0.1:{port}/")
     yield port
@@ -77,7 +76,7 @@ def service(rehearsal, tmp_path_factory):
         "VTRIX_BASE_URL": f"http://127.0.0.1:{rehearsal}/vtrix",
         "POLL_FIRST_S": 0.2,
     }
-    process = Process("serve", ["service", "serve"], environment(**settings), folder)
+    process = Process("serve", ["arrivals", "serve"], environment(**settings), folder)
     process.start(f"http://127.0.0.1:{settings['PORT']}/health/ready")
     yield {name: settings[name] for name in ("DATABASE", "PORT", "API_KEY")}
     process.stop()
@@ -100,7 +99,7 @@ def whole(rehearsal, tmp_path_factory):
         "POLL_FIRST_S": 5,
         "RETRY_SCHEDULE_S": "0,0.2,0.2",
     }
-    process = Process("whole", ["service", "serve"], environment(**settings), folder)
+    process = Process("whole", ["arrivals", "serve"], environment(**settings), folder)
     process.start(f"http://127.0.0.1:{port}/health/ready")
     yield {name: settings[name] for name in ("DATABASE", "PORT", "API_KEY")}
     process.stop()
@@ -174,7 +173,7 @@ class Running:
 
     def __init__(self, arguments, settings, cwd):
         self.child = subprocess.Popen(
-            [sys.executable, "-m", "service", *map(str, arguments)],
+            [sys.executable, "-m", "arrivals", *map(str, arguments)],
             env=environment(**settings), cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 

@@ -2,9 +2,9 @@
 
 import os
 
-from service import assembly
-from service.cli import serve
-from service.cli.main import main
+from arrivals import assembly
+from arrivals.cli import serve
+from arrivals.cli.main import main
 
 assembly.GRACE_S = serve.GRACE_S = float(os.environ["TEST_GRACE_S"])
 assembly.CLOSING_S = assembly.GRACE_S / 2

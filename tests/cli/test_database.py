@@ -2,10 +2,10 @@
 
 import json
 
+from arrivals.store import migrate
+from arrivals.store.migrate import available
 import pytest
 
-from service.store import migrate
-from service.store.migrate import available
 from tests.postgres import fresh_database
 
 pytestmark = pytest.mark.timeout(30)

@@ -4,14 +4,14 @@ import json
 import threading
 from types import SimpleNamespace
 
+from arrivals.cli import outside
+from arrivals.flow.sign import make_secret
+from arrivals.lab.demo.scenario import PATHS
+from arrivals.lab.processes import free_port
+from arrivals.providers.catalog import PROVIDERS
+from arrivals.store.migrate import available
 import pytest
 
-from service.cli import outside
-from service.flow.sign import make_secret
-from service.proof.plan import PATHS
-from service.proof.processes import free_port
-from service.providers.catalog import PROVIDERS
-from service.store.migrate import available
 from tests.cli.conftest import Hook
 from tests.postgres import fresh_database
 
@@ -102,7 +102,7 @@ def test_database_that_cannot_be_used_is_found(doctor, arrivals, tmp_path):
 def test_database_of_a_newer_version_is_found(doctor, arrivals, tmp_path, monkeypatch):
     arrivals("migrate", DATABASE=tmp_path / "new.db")
     known = dict([*available().items()][1:])
-    monkeypatch.setattr("service.store.migrate.available", lambda: known)
+    monkeypatch.setattr("arrivals.store.migrate.available", lambda: known)
     assert "was written by a newer Arrivals" in doctor(DATABASE=tmp_path / "new.db")["database"]["found"]
 
 
@@ -117,7 +117,7 @@ def test_database_on_a_server_is_looked_at_too(doctor, arrivals, postgres_url, m
         arrivals("migrate", DATABASE=url)
         well = doctor(DATABASE=url, **keys)["database"]
         later = {**available(), "9000_post_less": "DROP TABLE ledgers;"}
-        monkeypatch.setattr("service.store.migrate.available", lambda: later)
+        monkeypatch.setattr("arrivals.store.migrate.available", lambda: later)
         waiting = doctor(DATABASE=url, **keys)["database"]
         keyless = doctor(DATABASE=url)["settings"]
 

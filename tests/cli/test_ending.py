@@ -5,11 +5,11 @@ import signal
 import socket
 import threading
 
+from arrivals.flow.sign import make_secret
+from arrivals.lab.processes import Process, free_port
 import httpx
 import pytest
 
-from service.flow.sign import make_secret
-from service.proof.processes import Process, free_port
 from tests.cli.conftest import API_KEY, asking_for, environment
 from tests.postgres import fresh_database
 from tests.silence import proxy

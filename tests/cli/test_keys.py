@@ -3,10 +3,9 @@
 import json
 from types import SimpleNamespace
 
+from arrivals.cli.main import COMMANDS
+from arrivals.web import auth
 import pytest
-
-from service.cli.main import COMMANDS
-from service.web import auth
 
 
 def made(arrivals, *arguments):

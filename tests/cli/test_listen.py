@@ -2,12 +2,12 @@
 
 import json
 
+from arrivals.cli import listen as module
+from arrivals.flow.sign import make_secret
+from arrivals.lab.processes import Process, free_port
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from service.cli import listen as module
-from service.flow.sign import make_secret
-from service.proof.processes import Process, free_port
 from tests.cli.conftest import API_KEY, environment
 
 pytestmark = pytest.mark.timeout(30)
@@ -103,7 +103,7 @@ def test_after_a_restart_of_the_service_it_catches_up_and_says_so(running, arriv
         "DATABASE": tmp_path / "arrivals.db", "PORT": free_port(), "API_KEY": API_KEY, "POLL_FIRST_S": 0.1,
         "VTRIX_API_KEY": "rehearsal-vtrix", "VTRIX_BASE_URL": f"http://127.0.0.1:{rehearsal}/vtrix",
     }  # fmt: skip
-    process = Process("serve", ["service", "serve"], environment(**settings), tmp_path)
+    process = Process("serve", ["arrivals", "serve"], environment(**settings), tmp_path)
     ready = f"http://127.0.0.1:{settings['PORT']}/health/ready"
     process.start(ready)
     try:

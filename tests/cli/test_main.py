@@ -3,13 +3,13 @@
 import subprocess
 import sys
 
+from arrivals import __version__
+from arrivals.cli.main import COMMANDS, main, tells_errors
+from arrivals.settings import BadSetting
+from arrivals.store.base import Unsuitable
 import click
 import pytest
 
-from service import __version__
-from service.cli.main import COMMANDS, main, tells_errors
-from service.settings import BadSetting
-from service.store.base import Unsuitable
 from tests.cli.conftest import ROOT, environment
 
 
@@ -77,7 +77,7 @@ def test_expected_trouble_is_one_line(capsys, error, code):
 @pytest.mark.timeout(30)
 def test_package_is_the_command():
     result = subprocess.run(
-        [sys.executable, "-m", "service", "--version"],
+        [sys.executable, "-m", "arrivals", "--version"],
         env=environment(), cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert f"arrivals, version {__version__}\n" == result.stdout

@@ -7,17 +7,17 @@ import subprocess
 import sys
 
 import anyio
+from arrivals.assembly import GRACE_S
+from arrivals.cli.serve import _listen, _serve
+from arrivals.flow.sign import make_secret
+from arrivals.keyring import with_keys
+from arrivals.lab.processes import Process, free_port
+from arrivals.logs import configure
+from arrivals.settings import read_settings
+from arrivals.workers.roster import NAMES
 import httpx
 import pytest
 
-from service.assembly import GRACE_S
-from service.cli.serve import _listen, _serve
-from service.flow.sign import make_secret
-from service.keyring import with_keys
-from service.logs import configure
-from service.proof.processes import Process, free_port
-from service.settings import read_settings
-from service.workers.roster import NAMES
 from tests.cli.conftest import asking_for, environment
 from tests.postgres import fresh_database
 
@@ -32,7 +32,7 @@ def started(tmp_path):
     def start(*arguments, **settings):
         port = free_port()
         settings = {"DATABASE": tmp_path / "my.db", "PORT": port, "LOG_FORMAT": "json", **settings}
-        process = Process(f"serve{len(running)}", ["service", "serve", *arguments], environment(**settings), tmp_path)
+        process = Process(f"serve{len(running)}", ["arrivals", "serve", *arguments], environment(**settings), tmp_path)
         running.append(process)
         process.start(f"http://127.0.0.1:{port}/health/ready")
         return process, f"http://127.0.0.1:{port}"
@@ -101,7 +101,7 @@ def test_web_only_answers_and_workers_only_works(started, tmp_path, rehearsal, s
     settings = {**provider, **shared, "POLL_FIRST_S": 0.1}
     web, url = started("--web-only", **settings)
     with subprocess.Popen(
-        [sys.executable, "-m", "service", "serve", "--workers-only"],
+        [sys.executable, "-m", "arrivals", "serve", "--workers-only"],
         env=environment(**settings),
         cwd=tmp_path,
         stderr=subprocess.DEVNULL,

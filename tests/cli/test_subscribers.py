@@ -2,9 +2,8 @@
 
 import json
 
+from arrivals.client import verify
 import pytest
-
-from service.client import verify
 
 pytestmark = pytest.mark.timeout(30)
 

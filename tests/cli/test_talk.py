@@ -2,12 +2,12 @@
 
 import json
 
+from arrivals.cli.tables import show_table
+from arrivals.keyring import with_keys
+from arrivals.lab.processes import free_port
+from arrivals.settings import Settings
 import pytest
 
-from service.cli.tables import show_table
-from service.keyring import with_keys
-from service.proof.processes import free_port
-from service.settings import Settings
 from tests.cli.conftest import asking_for
 
 pytestmark = pytest.mark.timeout(30)

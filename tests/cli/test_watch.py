@@ -2,10 +2,9 @@
 
 import json
 
+from arrivals.cli import watch as module
 import pytest
 from rich.console import Console
-
-from service.cli import watch as module
 
 pytestmark = pytest.mark.timeout(30)
 

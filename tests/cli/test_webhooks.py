@@ -4,11 +4,11 @@ import base64
 from datetime import UTC, datetime
 import json
 
+from arrivals.cli.export import exported
+from arrivals.providers.eachlabs import verify
+from arrivals.providers.signing import hex_hmac_matches
 import pytest
 
-from service.cli.export import exported
-from service.providers.eachlabs import verify
-from service.providers.signing import hex_hmac_matches
 from tests.fixtures import FIXTURES, Piece, split
 from tests.providers.test_conformance import OUTCOMES, as_told, heard, pieces
 

@@ -5,13 +5,13 @@ from functools import partial
 
 import anyio
 from anyio.to_thread import run_sync
+from arrivals.client import Client
+from arrivals.core.event import Event, EventType
+from arrivals.core.wire import to_json
+from arrivals.store import events
+from arrivals.web.app import make_app
 import pytest
 
-from service.client import Client
-from service.core.event import Event, EventType
-from service.core.wire import to_json
-from service.store import events
-from service.web.app import make_app
 from tests.conftest import START
 from tests.serving import served
 

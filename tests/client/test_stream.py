@@ -4,11 +4,11 @@ from itertools import islice
 import random
 
 import anyio
+from arrivals.client import Client, Heard, ServiceError, Unreachable
+from arrivals.client.stream import LONGEST_WAIT_S, _wait_s, blocks_of
+from arrivals.core.event import EventType
 import pytest
 
-from service.client import Client, Heard, ServiceError, Unreachable
-from service.client.stream import LONGEST_WAIT_S, _wait_s, blocks_of
-from service.core.event import EventType
 from tests.client.conftest import KEY
 from tests.upstream import Upstream
 

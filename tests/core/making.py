@@ -1,8 +1,8 @@
 """Generations and observations for the tests of the core, each with what a test says about it and the rest plain."""
 
-from service.core.failure import FailureCode, because
-from service.core.generation import Generation, Held, Origin, Output, Status, VerifiedBy
-from service.core.observation import Observation, Reading
+from arrivals.core.failure import FailureCode, because
+from arrivals.core.generation import Generation, Held, Origin, Output, Status, VerifiedBy
+from arrivals.core.observation import Observation, Reading
 
 AT = 1_790_000_100_000_000
 HOLD_UNTIL = AT + 120_000_000

@@ -3,9 +3,7 @@
 from itertools import product
 import random
 
-import pytest
-
-from service.core.admission import (
+from arrivals.core.admission import (
     LONGEST_OPEN_S,
     LONGEST_PAUSE_S,
     MISSES_TO_OPEN,
@@ -15,7 +13,8 @@ from service.core.admission import (
     deal,
     fair_share,
 )
-from service.core.wire import SECOND
+from arrivals.core.wire import SECOND
+import pytest
 
 MINUTE = 60 * SECOND
 START = 1_790_000_000_000_000

@@ -1,9 +1,6 @@
 """What is kept and shown is bounded, whoever wrote it."""
 
-from msgspec.structs import replace
-import pytest
-
-from service.core.bounds import (
+from arrivals.core.bounds import (
     MAX_ALTERNATIVES,
     MAX_METADATA_BYTES,
     MAX_METADATA_KEYS,
@@ -15,10 +12,13 @@ from service.core.bounds import (
     bounded_failure,
     metadata_objection,
 )
-from service.core.failure import FailureCode, because
-from service.core.generation import Cost, Output, Status, in_words
-from service.core.http import MAX_URL_CHARACTERS, split_url
-from service.core.observation import Reading
+from arrivals.core.failure import FailureCode, because
+from arrivals.core.generation import Cost, Output, Status, in_words
+from arrivals.core.http import MAX_URL_CHARACTERS, split_url
+from arrivals.core.observation import Reading
+from msgspec.structs import replace
+import pytest
+
 from tests.store.examples import FULL
 
 LONG = "x" * 1_000_000

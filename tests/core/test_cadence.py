@@ -2,9 +2,7 @@
 
 from itertools import pairwise
 
-import pytest
-
-from service.core.cadence import (
+from arrivals.core.cadence import (
     RETRY_SCHEDULE_S,
     Cadence,
     Usual,
@@ -15,6 +13,7 @@ from service.core.cadence import (
     next_attempt_s,
     next_poll_s,
 )
+import pytest
 
 PLAIN = Cadence()
 EVEN = 0.5  # the die that changes nothing

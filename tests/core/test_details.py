@@ -1,7 +1,7 @@
 """Details: the parts of a provider's object that are kept, and those that are not."""
 
-from service.core.details import MAX_BYTES, MAX_DEPTH, MAX_ITEMS, MAX_TEXT_CHARACTERS, details_of, merged
-from service.core.wire import from_json, to_json
+from arrivals.core.details import MAX_BYTES, MAX_DEPTH, MAX_ITEMS, MAX_TEXT_CHARACTERS, details_of, merged
+from arrivals.core.wire import from_json, to_json
 
 
 def test_what_our_own_fields_tell_is_left_out():

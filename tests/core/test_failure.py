@@ -1,10 +1,9 @@
 """Failures: every code has its fault and its chance, and two accounts of one failure make one."""
 
+from arrivals.core.failure import MEANING, VAGUE, Failure, FailureCode, Fault, because
 from msgspec import structs
 from msgspec.structs import replace
 import pytest
-
-from service.core.failure import MEANING, VAGUE, Failure, FailureCode, Fault, because
 
 PRECISE = Failure(
     code=FailureCode.CONTENT_POLICY,

@@ -1,8 +1,7 @@
 """HTTP messages as values."""
 
+from arrivals.core.http import HttpCall, HttpReply, InboundWebhook, joined
 import pytest
-
-from service.core.http import HttpCall, HttpReply, InboundWebhook, joined
 
 
 @pytest.mark.parametrize(

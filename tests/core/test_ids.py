@@ -1,8 +1,7 @@
 """Identifiers: prefixed, ordered by time, never twice the same."""
 
+from arrivals.core.ids import ALPHABET, ENTROPY_BYTES, make_id
 import pytest
-
-from service.core.ids import ALPHABET, ENTROPY_BYTES, make_id
 
 AT = 1_790_000_000_123_456
 

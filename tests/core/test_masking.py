@@ -2,15 +2,14 @@
 
 import base64
 
+from arrivals.core.failure import FailureCode, because
+from arrivals.core.generation import Cost, Output, Status
+from arrivals.core.mask import Mask
+from arrivals.core.masking import masked_failure, masked_json, masked_reading
+from arrivals.core.media import read_data_uri
+from arrivals.core.observation import Reading
 from msgspec.structs import replace
 import pytest
-
-from service.core.failure import FailureCode, because
-from service.core.generation import Cost, Output, Status
-from service.core.mask import Mask
-from service.core.masking import masked_failure, masked_json, masked_reading
-from service.core.media import read_data_uri
-from service.core.observation import Reading
 
 SECRET = "a-secret-of/somebody"
 MASK = Mask([SECRET])

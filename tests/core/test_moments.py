@@ -2,13 +2,21 @@
 
 import string
 
+from arrivals.core.http import HttpReply
+from arrivals.core.moments import (
+    LAST,
+    MAX_WAIT_S,
+    duration,
+    http_date,
+    moment,
+    number,
+    rate_limit_wait_s,
+    retry_after_s,
+)
+from arrivals.core.wire import rfc3339
 from hypothesis import given
 from hypothesis import strategies as st
 import pytest
-
-from service.core.http import HttpReply
-from service.core.moments import LAST, MAX_WAIT_S, duration, http_date, moment, number, rate_limit_wait_s, retry_after_s
-from service.core.wire import rfc3339
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -2,14 +2,14 @@
 
 from itertools import product
 
+from arrivals.core.event import EventType, public
+from arrivals.core.failure import FailureCode, because
+from arrivals.core.generation import CLOSED, Cost, Origin, Output, Status, VerifiedBy
+from arrivals.core.observation import Finding
+from arrivals.core.reconcile import MEETINGS, Verdict, reconcile
 from msgspec.structs import replace
 import pytest
 
-from service.core.event import EventType, public
-from service.core.failure import FailureCode, because
-from service.core.generation import CLOSED, Cost, Origin, Output, Status, VerifiedBy
-from service.core.observation import Finding
-from service.core.reconcile import MEETINGS, Verdict, reconcile
 from tests.core.making import AT, HOLD_UNTIL, OUTPUT, REASON, clock, generation, held, hinted, seen
 
 LADDER = (Status.PENDING, Status.SUBMITTING, Status.SUBMITTED, Status.PROCESSING)

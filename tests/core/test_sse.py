@@ -1,8 +1,7 @@
 """Server-sent events: the same events in whatever pieces they come, with whatever line endings."""
 
+from arrivals.core import sse
 import pytest
-
-from service.core import sse
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 ENDINGS = {"LF": b"\n", "CRLF": b"\r\n", "CR": b"\r"}

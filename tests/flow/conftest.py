@@ -1,12 +1,12 @@
 """An each::labs generation on its way, and its provider's words."""
 
+from arrivals.core.http import InboundWebhook
+from arrivals.core.wire import SECOND
+from arrivals.flow.order import Asked, order
+from arrivals.flow.receive import receive
+from arrivals.flow.schedule import GRACE
 import pytest
 
-from service.core.http import InboundWebhook
-from service.core.wire import SECOND
-from service.flow.order import Asked, order
-from service.flow.receive import receive
-from service.flow.schedule import GRACE
 from tests.conftest import WEBHOOK_SECRET, run_worker
 
 ACCEPTED = {"status": "success", "message": "Prediction created successfully", "predictionID": "el-1"}

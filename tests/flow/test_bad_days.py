@@ -2,14 +2,14 @@
 
 import json
 
+from arrivals.core.cadence import RETRY_SCHEDULE_S
+from arrivals.core.generation import Status
+from arrivals.flow.order import stored
+from arrivals.flow.sign import make_secret
+from arrivals.store import deliveries, subscribers
+from arrivals.store.subscribers import Subscriber
 import pytest
 
-from service.core.cadence import RETRY_SCHEDULE_S
-from service.core.generation import Status
-from service.flow.order import stored
-from service.flow.sign import make_secret
-from service.store import deliveries, subscribers
-from service.store.subscribers import Subscriber
 from tests.conftest import run_worker, tools_over
 from tests.flow.conftest import ACCEPTED, POLLED, SUCCEEDED
 

@@ -3,10 +3,10 @@
 import asyncio
 
 import anyio
+from arrivals.flow.batch import MOST, Batch
+from arrivals.store.base import Unavailable
 import pytest
 
-from service.flow.batch import MOST, Batch
-from service.store.base import Unavailable
 from tests.waiting import turns
 
 

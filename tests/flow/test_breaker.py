@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
+from arrivals.flow import deliver
 import pytest
 
-from service.flow import deliver
 from tests.conftest import run_worker, tools_over
 from tests.databases import reopened
 from tests.flow import test_deliver

@@ -5,14 +5,14 @@ import json
 import re
 
 import anyio
+from arrivals.core.admission import Budget
+from arrivals.flow import submit
+from arrivals.flow.cancel import cancel
+from arrivals.flow.order import Asked, KeyReused, Unorderable, order_bulk, stored
+from arrivals.providers import eachlabs
+from arrivals.store import observations
 import pytest
 
-from service.core.admission import Budget
-from service.flow import submit
-from service.flow.cancel import cancel
-from service.flow.order import Asked, KeyReused, Unorderable, order_bulk, stored
-from service.providers import eachlabs
-from service.store import observations
 from tests.conftest import run_worker, tools_over
 from tests.upstream import CUT
 

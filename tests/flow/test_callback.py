@@ -1,6 +1,5 @@
+from arrivals.flow.callback import Callbacks, UnknownToken
 import pytest
-
-from service.flow.callback import Callbacks, UnknownToken
 
 OLD, NEW = "the-old-signing-key", "the-new-signing-key"
 

@@ -2,12 +2,12 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import anyio
+from arrivals.flow.cancel import NotCancelable, cancel
+from arrivals.flow.order import stored
+from arrivals.store import events, generations
+from arrivals.store.base import Missing
 import pytest
 
-from service.flow.cancel import NotCancelable, cancel
-from service.flow.order import stored
-from service.store import events, generations
-from service.store.base import Missing
 from tests.conftest import run_worker
 from tests.flow.conftest import ACCEPTED
 

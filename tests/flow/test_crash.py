@@ -3,15 +3,15 @@
 from contextlib import asynccontextmanager
 import json
 
+from arrivals.core.http import InboundWebhook
+from arrivals.flow.order import Asked, order, stored
+from arrivals.flow.receive import receive
+from arrivals.store import deliveries, events, subscribers
+from arrivals.store.base import Missing
+from arrivals.store.subscribers import Subscriber
 import pytest
 from starlette.responses import JSONResponse
 
-from service.core.http import InboundWebhook
-from service.flow.order import Asked, order, stored
-from service.flow.receive import receive
-from service.store import deliveries, events, subscribers
-from service.store.base import Missing
-from service.store.subscribers import Subscriber
 from tests.conftest import WEBHOOK_SECRET, run_worker, tools_over
 from tests.databases import empty, reopened
 from tests.flow.conftest import ACCEPTED, ASKED, POLLED, SUCCEEDED

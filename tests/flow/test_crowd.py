@@ -2,15 +2,15 @@
 
 from dataclasses import replace
 
+from arrivals.core.admission import Budget
+from arrivals.core.cadence import Cadence
+from arrivals.core.wire import SECOND
+from arrivals.flow.order import stored
+from arrivals.flow.submit import claim, submit
+from arrivals.store import generations
 from msgspec import structs
 import pytest
 
-from service.core.admission import Budget
-from service.core.cadence import Cadence
-from service.core.wire import SECOND
-from service.flow.order import stored
-from service.flow.submit import claim, submit
-from service.store import generations
 from tests.conftest import run_worker
 from tests.flow.conftest import ACCEPTED, POLLED
 

@@ -5,18 +5,18 @@ from datetime import UTC, datetime
 import json
 from urllib.parse import quote
 
+from arrivals.core.cadence import RETRY_SCHEDULE_S
+from arrivals.destinations import Destinations
+from arrivals.flow import deliver
+from arrivals.flow.order import stored
+from arrivals.flow.ping import ping
+from arrivals.flow.sign import BadSecret, key_of, make_private_key, make_secret, signed_headers
+from arrivals.store import deliveries, subscribers
+from arrivals.store.subscribers import Subscriber
+from arrivals.transport import Transport
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from service.core.cadence import RETRY_SCHEDULE_S
-from service.destinations import Destinations
-from service.flow import deliver
-from service.flow.order import stored
-from service.flow.ping import ping
-from service.flow.sign import BadSecret, key_of, make_private_key, make_secret, signed_headers
-from service.store import deliveries, subscribers
-from service.store.subscribers import Subscriber
-from service.transport import Transport
 from tests.conftest import run_worker
 from tests.flow.conftest import SUCCEEDED
 from tests.peers import Peer, listening

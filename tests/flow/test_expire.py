@@ -2,19 +2,19 @@
 
 from dataclasses import replace
 
+from arrivals.core.admission import Budget
+from arrivals.core.generation import Status
+from arrivals.core.http import InboundWebhook
+from arrivals.core.wire import SECOND
+from arrivals.flow.order import stored
+from arrivals.flow.poll import claim_one, poll
+from arrivals.flow.receive import receive
+from arrivals.flow.schedule import GRACE, kept_until
+from arrivals.flow.submit import claim, submit
+from arrivals.store import accounts, generations
 import pytest
 from starlette.responses import JSONResponse
 
-from service.core.admission import Budget
-from service.core.generation import Status
-from service.core.http import InboundWebhook
-from service.core.wire import SECOND
-from service.flow.order import stored
-from service.flow.poll import claim_one, poll
-from service.flow.receive import receive
-from service.flow.schedule import GRACE, kept_until
-from service.flow.submit import claim, submit
-from service.store import accounts, generations
 from tests.conftest import run_worker
 from tests.flow.conftest import ACCEPTED, POLLED
 

@@ -4,22 +4,22 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 import json
 
+from arrivals.core.cadence import RETRY_SCHEDULE_S
+from arrivals.core.generation import Status
+from arrivals.core.http import InboundWebhook
+from arrivals.core.wire import SECOND
+from arrivals.flow import deliver, expire, poll, prune, read, submit
+from arrivals.flow.order import stored
+from arrivals.flow.prune import Retention
+from arrivals.flow.replay import start
+from arrivals.flow.schedule import GRACE
+from arrivals.store import deliveries, generations, observations, replays
+from arrivals.store.base import Unavailable
+from arrivals.store.observations import StoredWebhook
+from arrivals.store.replays import Filters, Progress, What
+from arrivals.store.sql import parse
 import pytest
 
-from service.core.cadence import RETRY_SCHEDULE_S
-from service.core.generation import Status
-from service.core.http import InboundWebhook
-from service.core.wire import SECOND
-from service.flow import deliver, expire, poll, prune, read, submit
-from service.flow.order import stored
-from service.flow.prune import Retention
-from service.flow.replay import start
-from service.flow.schedule import GRACE
-from service.store import deliveries, generations, observations, replays
-from service.store.base import Unavailable
-from service.store.observations import StoredWebhook
-from service.store.replays import Filters, Progress, What
-from service.store.sql import parse
 from tests.conftest import run_worker
 from tests.flow import test_deliver
 from tests.flow.conftest import ACCEPTED, SUCCEEDED

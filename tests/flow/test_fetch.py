@@ -2,13 +2,12 @@
 
 from dataclasses import replace
 
+from arrivals.core.generation import Output
+from arrivals.destinations import Destinations
+from arrivals.flow.fetch import Unfetchable, fetch
+from arrivals.flow.order import stored
+from arrivals.transport import NotSent, Transport
 import pytest
-
-from service.core.generation import Output
-from service.destinations import Destinations
-from service.flow.fetch import Unfetchable, fetch
-from service.flow.order import stored
-from service.transport import NotSent, Transport
 
 
 async def fetched(tools, generation, url, asked=None):

@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import anyio
 from anyio.lowlevel import checkpoint
+from arrivals.core.generation import Status
+from arrivals.core.wire import SECOND
+from arrivals.destinations import Destinations
+from arrivals.flow import fetch
+from arrivals.flow.order import stored
+from arrivals.flow.submit import INPUT_PATIENCE
+from arrivals.transport import Transport
 import pytest
 from starlette.responses import JSONResponse, Response
 
-from service.core.generation import Status
-from service.core.wire import SECOND
-from service.destinations import Destinations
-from service.flow import fetch
-from service.flow.order import stored
-from service.flow.submit import INPUT_PATIENCE
-from service.transport import Transport
 from tests.conftest import run_worker
 from tests.upstream import CUT
 

@@ -2,15 +2,15 @@
 
 from dataclasses import replace
 
+from arrivals.core.admission import Budget
+from arrivals.core.generation import Output, Status
+from arrivals.core.wire import SECOND
+from arrivals.flow.order import stored
+from arrivals.flow.poll import NotPollable, claim_one, poll
+from arrivals.flow.timeline import timeline
+from arrivals.store import accounts, generations
 import pytest
 
-from service.core.admission import Budget
-from service.core.generation import Output, Status
-from service.core.wire import SECOND
-from service.flow.order import stored
-from service.flow.poll import NotPollable, claim_one, poll
-from service.flow.timeline import timeline
-from service.store import accounts, generations
 from tests.conftest import START, run_worker
 from tests.flow.streams import silent
 

@@ -4,16 +4,16 @@ import base64
 from dataclasses import replace
 import json
 
+from arrivals.core.generation import Origin, Output, Status
+from arrivals.core.observation import Finding, Observation, Reading
+from arrivals.core.wire import from_json
+from arrivals.flow.order import stored
+from arrivals.flow.settle import settle
+from arrivals.store import events, generations, observations, outputs
+from arrivals.store.outputs import KeptOutput
 from msgspec import structs
 import pytest
 
-from service.core.generation import Origin, Output, Status
-from service.core.observation import Finding, Observation, Reading
-from service.core.wire import from_json
-from service.flow.order import stored
-from service.flow.settle import settle
-from service.store import events, generations, observations, outputs
-from service.store.outputs import KeptOutput
 from tests.conftest import PUBLIC_URL, run_worker
 from tests.flow.streams import SENSE
 

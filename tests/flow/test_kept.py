@@ -1,10 +1,9 @@
 """What takes long is found by one for all who ask, at most once in a while."""
 
 import anyio
+from arrivals.core.wire import SECOND
+from arrivals.flow.kept import Kept
 import pytest
-
-from service.core.wire import SECOND
-from service.flow.kept import Kept
 
 START = 1_790_000_000 * SECOND
 

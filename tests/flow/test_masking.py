@@ -6,14 +6,14 @@ import html
 import json
 from urllib.parse import quote
 
+from arrivals.flow.cancel import NotCancelable, cancel
+from arrivals.flow.masking import mask_about
+from arrivals.flow.order import Asked, order_bulk, stored
+from arrivals.flow.timeline import timeline
+from arrivals.store import outputs
+from arrivals.store.sql import parse
 import pytest
 
-from service.flow.cancel import NotCancelable, cancel
-from service.flow.masking import mask_about
-from service.flow.order import Asked, order_bulk, stored
-from service.flow.timeline import timeline
-from service.store import outputs
-from service.store.sql import parse
 from tests.conftest import PUBLIC_URL, WEBHOOK_SECRET, run_worker, tools_over
 from tests.databases import everything
 from tests.flow.conftest import ACCEPTED

@@ -1,14 +1,14 @@
 from dataclasses import replace
 
 import anyio
+from arrivals.core.generation import Status
+from arrivals.flow.order import Asked, KeyReused, RefusedByPreflight, Unorderable, order, order_bulk
+from arrivals.providers import eachlabs
+from arrivals.providers.limits import required
+from arrivals.store import generations
+from arrivals.store.generations import Listing
 import pytest
 
-from service.core.generation import Status
-from service.flow.order import Asked, KeyReused, RefusedByPreflight, Unorderable, order, order_bulk
-from service.providers import eachlabs
-from service.providers.limits import required
-from service.store import generations
-from service.store.generations import Listing
 from tests.flow.conftest import ASKED
 
 

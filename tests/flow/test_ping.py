@@ -2,13 +2,13 @@
 
 import json
 
+from arrivals.core.event import EventType
+from arrivals.core.wire import rfc3339
+from arrivals.flow.ping import ping
+from arrivals.store import deliveries, events
+from arrivals.store.base import Missing
 import pytest
 
-from service.core.event import EventType
-from service.core.wire import rfc3339
-from service.flow.ping import ping
-from service.store import deliveries, events
-from service.store.base import Missing
 from tests.conftest import run_worker
 from tests.flow import test_deliver
 

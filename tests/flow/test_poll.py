@@ -1,8 +1,9 @@
 from dataclasses import replace
 
-from service.flow.order import stored
-from service.flow.poll import ASK_AGAIN, claim, claim_one, poll
-from service.store import accounts
+from arrivals.flow.order import stored
+from arrivals.flow.poll import ASK_AGAIN, claim, claim_one, poll
+from arrivals.store import accounts
+
 from tests.conftest import run_worker, tools_over
 from tests.flow.conftest import POLLED
 

@@ -4,16 +4,16 @@ from dataclasses import replace
 import json
 
 import anyio
+from arrivals.core.generation import Status
+from arrivals.flow import prune as room
+from arrivals.flow.order import stored
+from arrivals.flow.prune import Retention, claim, handle, prune
+from arrivals.flow.timeline import timeline
+from arrivals.store import deliveries, metrics, observations, subscribers
+from arrivals.store.base import Missing
+from arrivals.store.subscribers import Subscriber
 import pytest
 
-from service.core.generation import Status
-from service.flow import prune as room
-from service.flow.order import stored
-from service.flow.prune import Retention, claim, handle, prune
-from service.flow.timeline import timeline
-from service.store import deliveries, metrics, observations, subscribers
-from service.store.base import Missing
-from service.store.subscribers import Subscriber
 from tests.conftest import run_worker
 from tests.flow.conftest import SUCCEEDED
 

@@ -1,16 +1,16 @@
 from dataclasses import replace
 import json
 
+from arrivals.core.event import EventType
+from arrivals.core.observation import Finding
+from arrivals.flow import read
+from arrivals.flow import tools as module
+from arrivals.flow.order import stored
+from arrivals.providers import eachlabs
+from arrivals.providers.base import Trust
+from arrivals.store import events, observations
 from msgspec import structs
 
-from service.core.event import EventType
-from service.core.observation import Finding
-from service.flow import read
-from service.flow import tools as module
-from service.flow.order import stored
-from service.providers import eachlabs
-from service.providers.base import Trust
-from service.store import events, observations
 from tests.conftest import run_worker
 from tests.flow.conftest import SUCCEEDED
 from tests.flow.streams import SENSE

@@ -1,15 +1,15 @@
 from dataclasses import replace
 import json
 
+from arrivals.core.generation import VerifiedBy
+from arrivals.core.http import InboundWebhook
+from arrivals.flow.receive import receive, shown_headers
+from arrivals.flow.tools import NotConfigured
+from arrivals.providers.base import Unverified
+from arrivals.store import observations, webhook_lists
+from arrivals.store.webhook_lists import WebhookListing
 import pytest
 
-from service.core.generation import VerifiedBy
-from service.core.http import InboundWebhook
-from service.flow.receive import receive, shown_headers
-from service.flow.tools import NotConfigured
-from service.providers.base import Unverified
-from service.store import observations, webhook_lists
-from service.store.webhook_lists import WebhookListing
 from tests.flow.conftest import SUCCEEDED
 
 

@@ -2,15 +2,15 @@
 
 from dataclasses import replace
 
+from arrivals.core.generation import Origin, Status
+from arrivals.core.observation import Observation, Reading
+from arrivals.flow.ping import ping
+from arrivals.flow.redeliver import Delivered, redeliver, retry
+from arrivals.flow.settle import settle
+from arrivals.store import deliveries, events, subscribers
+from arrivals.store.base import Missing
 import pytest
 
-from service.core.generation import Origin, Status
-from service.core.observation import Observation, Reading
-from service.flow.ping import ping
-from service.flow.redeliver import Delivered, redeliver, retry
-from service.flow.settle import settle
-from service.store import deliveries, events, subscribers
-from service.store.base import Missing
 from tests.conftest import run_worker
 from tests.flow import test_deliver
 

@@ -2,20 +2,20 @@
 
 import json
 
+from arrivals.core.http import InboundWebhook
+from arrivals.flow import repeats
+from arrivals.flow.frequency import REMEMBERED, Frequency
+from arrivals.flow.order import stored
+from arrivals.flow.prune import prune
+from arrivals.flow.receive import receive
+from arrivals.flow.repeats import FEW, MAX_HINT_BYTES, MAX_HINTS
+from arrivals.store import metrics, webhook_lists
+from arrivals.store.behavior import of_all
+from arrivals.store.webhook_lists import WebhookListing
 from msgspec.structs import replace
 import pytest
 from starlette.responses import JSONResponse
 
-from service.core.http import InboundWebhook
-from service.flow import repeats
-from service.flow.frequency import REMEMBERED, Frequency
-from service.flow.order import stored
-from service.flow.prune import prune
-from service.flow.receive import receive
-from service.flow.repeats import FEW, MAX_HINT_BYTES, MAX_HINTS
-from service.store import metrics, webhook_lists
-from service.store.behavior import of_all
-from service.store.webhook_lists import WebhookListing
 from tests.conftest import WEBHOOK_SECRET, run_worker
 from tests.flow.conftest import SUCCEEDED
 

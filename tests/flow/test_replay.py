@@ -4,23 +4,23 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 import json
 
+from arrivals.core.generation import VerifiedBy
+from arrivals.core.http import InboundWebhook
+from arrivals.flow import deliver
+from arrivals.flow import replay as replaying
+from arrivals.flow import tools as tools_module
+from arrivals.flow.order import stored
+from arrivals.flow.receive import receive
+from arrivals.flow.replay import NotReplayable, replay_one, start
+from arrivals.providers import eachlabs
+from arrivals.providers.base import Unverified
+from arrivals.store import deliveries, events, generations, observations, replays, subscribers
+from arrivals.store.base import Missing, Unavailable
+from arrivals.store.replays import Filters, Progress, What
+from arrivals.store.sql import parse
 from msgspec import structs
 import pytest
 
-from service.core.generation import VerifiedBy
-from service.core.http import InboundWebhook
-from service.flow import deliver
-from service.flow import replay as replaying
-from service.flow import tools as tools_module
-from service.flow.order import stored
-from service.flow.receive import receive
-from service.flow.replay import NotReplayable, replay_one, start
-from service.providers import eachlabs
-from service.providers.base import Unverified
-from service.store import deliveries, events, generations, observations, replays, subscribers
-from service.store.base import Missing, Unavailable
-from service.store.replays import Filters, Progress, What
-from service.store.sql import parse
 from tests.conftest import run_worker, tools_over
 from tests.databases import empty, everything, reopened
 from tests.flow import test_deliver

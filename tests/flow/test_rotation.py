@@ -4,15 +4,15 @@ import base64
 from dataclasses import replace
 import time
 
+from arrivals.flow.ping import ping
+from arrivals.flow.sign import make_private_key, make_secret, public_key, signed_headers
+from arrivals.store import subscribers
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 from svix import webhooks as svix
 
-from service.flow.ping import ping
-from service.flow.sign import make_private_key, make_secret, public_key, signed_headers
-from service.store import subscribers
 from tests.conftest import run_worker
 from tests.flow import test_deliver
 

@@ -1,16 +1,16 @@
 from dataclasses import replace
 
+from arrivals.core.generation import Origin, Output, Status
+from arrivals.core.observation import Finding, Observation, Reading
+from arrivals.flow import expire, poll, submit
+from arrivals.flow.order import stored
+from arrivals.flow.settle import settle
+from arrivals.store import accounts, deliveries, events, generations, observations
+from arrivals.store.base import Overtaken, Unavailable
 from msgspec import structs
 import pytest
 from starlette.responses import JSONResponse
 
-from service.core.generation import Origin, Output, Status
-from service.core.observation import Finding, Observation, Reading
-from service.flow import expire, poll, submit
-from service.flow.order import stored
-from service.flow.settle import settle
-from service.store import accounts, deliveries, events, generations, observations
-from service.store.base import Overtaken, Unavailable
 from tests.conftest import run_worker
 
 

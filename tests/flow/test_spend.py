@@ -2,16 +2,16 @@
 
 from dataclasses import replace
 
+from arrivals.core.admission import Budget
+from arrivals.core.generation import Generation, Output, Status
+from arrivals.flow.cancel import cancel
+from arrivals.flow.fetch import fetch
+from arrivals.flow.poll import AskedLately, claim_one, poll
+from arrivals.flow.spend import OverBudget, overdraw, spend
+from arrivals.store import accounts
+from arrivals.store.base import Missing
 import pytest
 
-from service.core.admission import Budget
-from service.core.generation import Generation, Output, Status
-from service.flow.cancel import cancel
-from service.flow.fetch import fetch
-from service.flow.poll import AskedLately, claim_one, poll
-from service.flow.spend import OverBudget, overdraw, spend
-from service.store import accounts
-from service.store.base import Missing
 from tests.conftest import run_worker
 from tests.flow.conftest import POLLED
 

@@ -3,15 +3,15 @@
 from dataclasses import replace
 import json
 
+from arrivals.core.generation import Status
+from arrivals.flow import stream
+from arrivals.flow.order import Asked, order, stored
+from arrivals.flow.poll import claim_one, poll
+from arrivals.flow.timeline import timeline
+from arrivals.flow.tools import Tools
+from arrivals.store import events, outputs
 import pytest
 
-from service.core.generation import Status
-from service.flow import stream
-from service.flow.order import Asked, order, stored
-from service.flow.poll import claim_one, poll
-from service.flow.timeline import timeline
-from service.flow.tools import Tools
-from service.store import events, outputs
 from tests.conftest import run_worker, tools_over
 from tests.flow.streams import (
     BUSY,

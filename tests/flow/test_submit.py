@@ -4,16 +4,16 @@ from dataclasses import replace
 import json
 
 import anyio
+from arrivals.core.admission import Budget
+from arrivals.core.generation import Status
+from arrivals.flow.expire import nobody_told_us
+from arrivals.flow.order import Asked, order, stored
+from arrivals.flow.submit import claim, submit
+from arrivals.store import generations
 from msgspec import structs
 import pytest
 from starlette.responses import JSONResponse
 
-from service.core.admission import Budget
-from service.core.generation import Status
-from service.flow.expire import nobody_told_us
-from service.flow.order import Asked, order, stored
-from service.flow.submit import claim, submit
-from service.store import generations
 from tests.conftest import run_worker, tools_over
 from tests.flow.conftest import ACCEPTED, ASKED, SUCCEEDED
 from tests.upstream import CUT

@@ -1,12 +1,12 @@
 import json
 
+from arrivals.flow.timeline import BEGINNING, read_place, timeline
+from arrivals.store import subscribers
+from arrivals.store.pages import PAGE_MAX_BYTES
+from arrivals.store.sql import parse
+from arrivals.store.subscribers import Subscriber
 import pytest
 
-from service.flow.timeline import BEGINNING, read_place, timeline
-from service.store import subscribers
-from service.store.pages import PAGE_MAX_BYTES
-from service.store.sql import parse
-from service.store.subscribers import Subscriber
 from tests.conftest import run_worker
 from tests.flow.conftest import SUCCEEDED
 

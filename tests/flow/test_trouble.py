@@ -3,18 +3,18 @@
 import json
 import random
 
+from arrivals.core.generation import Asked, Origin
+from arrivals.core.http import InboundWebhook
+from arrivals.core.observation import Observation, Reading
+from arrivals.flow import strange_words
+from arrivals.flow.order import stored
+from arrivals.flow.poll import claim_one, poll
+from arrivals.flow.receive import receive
+from arrivals.flow.strange_words import StrangeWords
+from arrivals.flow.timeline import timeline
+from arrivals.store import accounts, metrics
 import pytest
 
-from service.core.generation import Asked, Origin
-from service.core.http import InboundWebhook
-from service.core.observation import Observation, Reading
-from service.flow import strange_words
-from service.flow.order import stored
-from service.flow.poll import claim_one, poll
-from service.flow.receive import receive
-from service.flow.strange_words import StrangeWords
-from service.flow.timeline import timeline
-from service.store import accounts, metrics
 from tests.conftest import run_worker
 from tests.flow.conftest import ACCEPTED, POLLED, SUCCEEDED
 

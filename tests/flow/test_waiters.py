@@ -1,15 +1,15 @@
 """An end wakes who waits for it and nobody else; what ends elsewhere is found by one look for all."""
 
 import anyio
+from arrivals.core.generation import Origin, Status
+from arrivals.core.observation import Observation, Reading
+from arrivals.flow import waiters
+from arrivals.flow.settle import settle
+from arrivals.flow.waiters import Waiters
+from arrivals.store import generations
+from arrivals.store.base import Unavailable
 import pytest
 
-from service.core.generation import Origin, Status
-from service.core.observation import Observation, Reading
-from service.flow import waiters
-from service.flow.settle import settle
-from service.flow.waiters import Waiters
-from service.store import generations
-from service.store.base import Unavailable
 from tests.conftest import tools_over
 from tests.databases import reopened
 

@@ -2,10 +2,9 @@
 
 import json
 
+from arrivals.cli.main import main
 from click.testing import CliRunner
 import pytest
-
-from service.cli.main import main
 
 
 @pytest.mark.timeout(60)

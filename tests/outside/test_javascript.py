@@ -4,9 +4,9 @@ import json
 import subprocess
 
 import anyio
+from arrivals.flow.sign import make_secret
 import pytest
 
-from service.flow.sign import make_secret
 from tests.flow import test_rotation
 from tests.flow.test_rotation import DAY_S, NEW, OLD, PRIVATE_KEY
 

@@ -2,9 +2,9 @@
 
 import hashlib
 
-from service.core.http import HttpCall
-from service.providers.base import Account, Order, Target, route_of
-from service.providers.catalog import PROVIDERS
+from arrivals.core.http import HttpCall
+from arrivals.providers.base import Account, Order, Target, route_of
+from arrivals.providers.catalog import PROVIDERS
 
 ACCOUNT = Account(
     base_url="https://upstream.test/base",

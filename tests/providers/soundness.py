@@ -1,10 +1,9 @@
 """What a reader may answer with, whatever the bytes it was given."""
 
+from arrivals.core.failure import Failure
+from arrivals.core.observation import Reading
+from arrivals.core.wire import rfc3339
 import msgspec
-
-from service.core.failure import Failure
-from service.core.observation import Reading
-from service.core.wire import rfc3339
 
 
 def is_sound(reading):

@@ -2,12 +2,12 @@
 
 from contextlib import suppress
 
+from arrivals.core.failure import FailureCode, Fault
+from arrivals.core.wire import from_json
+from arrivals.providers.base import File, Refused, Target, route_of
+from arrivals.providers.catalog import PROVIDERS
 import pytest
 
-from service.core.failure import FailureCode, Fault
-from service.core.wire import from_json
-from service.providers.base import File, Refused, Target, route_of
-from service.providers.catalog import PROVIDERS
 from tests.providers.asking import ACCOUNT, JSON, asked, field, file, form, order, posted, spoken, submitted, target
 
 CALLBACK = "https://arrivals.test/callbacks/any/token"

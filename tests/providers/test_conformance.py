@@ -1,15 +1,15 @@
 """Catalog and fixtures: every conversation piece is read as it says, and no mangled copy of one breaks a reader."""
 
+from arrivals.core import sse
+from arrivals.core.generation import Status, VerifiedBy
+from arrivals.core.wire import from_json, rfc3339
+from arrivals.providers.base import Refused, Target, Trust, Unreadable, Unverified, route_of
+from arrivals.providers.catalog import PROVIDERS
 import msgspec
 from msgspec import structs
 from msgspec.structs import replace
 import pytest
 
-from service.core import sse
-from service.core.generation import Status, VerifiedBy
-from service.core.wire import from_json, rfc3339
-from service.providers.base import Refused, Target, Trust, Unreadable, Unverified, route_of
-from service.providers.catalog import PROVIDERS
 from tests.fixtures import FIXTURES, pieces
 from tests.providers.soundness import is_sound
 

@@ -1,11 +1,11 @@
 """each::labs: what its fixtures cannot show by one message alone."""
 
+from arrivals.core.generation import Status
+from arrivals.core.http import HttpReply
+from arrivals.core.wire import to_json
+from arrivals.providers.base import Refused
 import pytest
 
-from service.core.generation import Status
-from service.core.http import HttpReply
-from service.core.wire import to_json
-from service.providers.base import Refused
 from tests.providers.asking import spoken, target
 
 WORKFLOW = "workflows/wf-1/ver-1"

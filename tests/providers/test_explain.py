@@ -1,10 +1,9 @@
 """From a provider's words to a failure: its code, then its sentence, then its class, then the HTTP status."""
 
+from arrivals.core.failure import MEANING, FailureCode, Fault
+from arrivals.providers.explain import BY_HTTP_STATUS, Said, explain, validation
+from arrivals.providers.tolerance import vocabulary
 import pytest
-
-from service.core.failure import MEANING, FailureCode, Fault
-from service.providers.explain import BY_HTTP_STATUS, Said, explain, validation
-from service.providers.tolerance import vocabulary
 
 CODES = vocabulary({"NO_FUNDS": FailureCode.INSUFFICIENT_FUNDS})
 WORDS = ((r"no channel", FailureCode.MODEL_UNAVAILABLE), (r"moderation queue", FailureCode.PROVIDER_UNAVAILABLE))

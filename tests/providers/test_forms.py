@@ -2,10 +2,10 @@
 
 import base64
 
+from arrivals.core.failure import FailureCode, Fault
+from arrivals.providers.base import File, Refused
 import pytest
 
-from service.core.failure import FailureCode, Fault
-from service.providers.base import File, Refused
 from tests.providers.asking import field, file, form, order, spoken, submitted
 
 PNG = b"\x89PNG\r\n\x1a\n\x00bytes"

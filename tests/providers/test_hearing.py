@@ -1,15 +1,14 @@
 """The bytes that a reader is given, and the details that are kept of an answer."""
 
+from arrivals.core.failure import FailureCode, because
+from arrivals.core.generation import Cost, Output, Status
+from arrivals.core.http import HttpReply, InboundWebhook
+from arrivals.core.observation import Reading
+from arrivals.core.wire import from_json, to_json
+from arrivals.providers.base import Refused, Target, Unreadable
+from arrivals.providers.hearing import heard, heard_each, heard_event
+from arrivals.providers.tolerance import LENIENTLY
 import pytest
-
-from service.core.failure import FailureCode, because
-from service.core.generation import Cost, Output, Status
-from service.core.http import HttpReply, InboundWebhook
-from service.core.observation import Reading
-from service.core.wire import from_json, to_json
-from service.providers.base import Refused, Target, Unreadable
-from service.providers.hearing import heard, heard_each, heard_event
-from service.providers.tolerance import LENIENTLY
 
 TARGET = Target(model="m", route="r", base_url="https://api.test")
 

@@ -3,11 +3,9 @@
 import base64
 import struct
 
-import pytest
-
-from service.core.failure import MEANING, FailureCode
-from service.providers.catalog import PROVIDERS
-from service.providers.limits import (
+from arrivals.core.failure import MEANING, FailureCode
+from arrivals.providers.catalog import PROVIDERS
+from arrivals.providers.limits import (
     Broken,
     Limit,
     absent,
@@ -25,8 +23,9 @@ from service.providers.limits import (
     refusal,
     required,
 )
-from service.providers.show import capabilities
-from service.providers.show import limits as shown
+from arrivals.providers.show import capabilities
+from arrivals.providers.show import limits as shown
+import pytest
 
 MEGABYTE = 1024 * 1024
 # JSON may hold them, and no float does.

@@ -1,13 +1,13 @@
 """Words of providers that public reports show, wherever they may stand, and what each of them means."""
 
+from arrivals.core.failure import FailureCode, because
+from arrivals.core.generation import Status
+from arrivals.core.http import HttpReply, InboundWebhook
+from arrivals.core.wire import to_json
+from arrivals.providers.base import Refused
+from arrivals.providers.hearing import heard, heard_event
 import pytest
 
-from service.core.failure import FailureCode, because
-from service.core.generation import Status
-from service.core.http import HttpReply, InboundWebhook
-from service.core.wire import to_json
-from service.providers.base import Refused
-from service.providers.hearing import heard, heard_event
 from tests.providers.asking import spoken, target
 
 

@@ -3,12 +3,12 @@
 import base64
 import json
 
+from arrivals.core.failure import MEANING, FailureCode
+from arrivals.providers.base import route_of
+from arrivals.providers.catalog import PROVIDERS
+from arrivals.providers.limits import refusal
 import pytest
 
-from service.core.failure import MEANING, FailureCode
-from service.providers.base import route_of
-from service.providers.catalog import PROVIDERS
-from service.providers.limits import refusal
 from tests.fixtures import FIXTURES
 
 NAMES = [name for name in PROVIDERS if (FIXTURES / name / "preflight.json").exists()]

@@ -1,8 +1,7 @@
 """How many outputs an order asks for."""
 
+from arrivals.providers.requested import outputs_requested
 import pytest
-
-from service.providers.requested import outputs_requested
 
 
 @pytest.mark.parametrize(

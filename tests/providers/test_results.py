@@ -2,11 +2,10 @@
 
 import base64
 
+from arrivals.core.generation import Output, in_words
+from arrivals.core.wire import from_json
+from arrivals.providers.results import inline, results, results_or_words, typed_outputs
 import pytest
-
-from service.core.generation import Output, in_words
-from service.core.wire import from_json
-from service.providers.results import inline, results, results_or_words, typed_outputs
 
 OWN = "https://api.test"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(90))

@@ -2,13 +2,13 @@
 
 from importlib import import_module
 
+from arrivals.core.http import HttpReply
+from arrivals.core.wire import to_json
+from arrivals.providers.base import Refused, Target, route_of
+from arrivals.providers.catalog import PROVIDERS
+from arrivals.providers.tolerance import folded
 import pytest
 
-from service.core.http import HttpReply
-from service.core.wire import to_json
-from service.providers.base import Refused, Target, route_of
-from service.providers.catalog import PROVIDERS
-from service.providers.tolerance import folded
 from tests.fixtures import failure_of, seeds
 
 ROWS = list(seeds())
@@ -57,7 +57,7 @@ def test_every_code_of_a_seed_is_in_the_table(name):
     named = {row["failure"]["provider_code"] for _, provider, row in ROWS if provider == name} - {None}
 
     assert named
-    assert set() == {folded(code) for code in named} - import_module(f"service.providers.{name}.errors").CODES.keys()
+    assert set() == {folded(code) for code in named} - import_module(f"arrivals.providers.{name}.errors").CODES.keys()
 
 
 @pytest.mark.parametrize("name", SEEDED)

@@ -1,11 +1,10 @@
 """Values out of JSON that may hold anything, URLs that may not be any, and the plainest calls."""
 
+from arrivals.core.generation import Cost, Output, Status
+from arrivals.core.http import HttpCall
+from arrivals.providers import shapes
+from arrivals.providers.base import Account, Unreadable
 import pytest
-
-from service.core.generation import Cost, Output, Status
-from service.core.http import HttpCall
-from service.providers import shapes
-from service.providers.base import Account, Unreadable
 
 OWN = "https://api.test"
 ACCOUNT = Account(base_url=OWN, api_key="key-1", hosts={"other": "https://other.test/at"})

@@ -1,11 +1,10 @@
 """The rules by which everything that a provider says is read."""
 
+from arrivals.core.generation import Status
+from arrivals.core.http import HttpReply
+from arrivals.core.wire import from_json
+from arrivals.providers.tolerance import SYNONYMS, code_in, file_in, folded, meaning, mended, said_in, vocabulary
 import pytest
-
-from service.core.generation import Status
-from service.core.http import HttpReply
-from service.core.wire import from_json
-from service.providers.tolerance import SYNONYMS, code_in, file_in, folded, meaning, mended, said_in, vocabulary
 
 TABLE = vocabulary({"success": Status.SUBMITTED, "IN_QUEUE": Status.SUBMITTED})
 MP4 = b"\x00\x00\x00\x18ftypmp42" + bytes(100)

@@ -4,18 +4,18 @@ from contextlib import AsyncExitStack
 import json
 import re
 
+from arrivals.core.http import InboundWebhook
+from arrivals.core.wire import SECOND
+from arrivals.flow.callback import UnknownToken
+from arrivals.flow.order import Asked, order, stored
+from arrivals.flow.receive import receive
+from arrivals.flow.schedule import GRACE
+from arrivals.flow.sign import make_secret
+from arrivals.providers.base import Unverified
+from arrivals.store import events, subscribers
+from arrivals.store.subscribers import Subscriber
 import pytest
 
-from service.core.http import InboundWebhook
-from service.core.wire import SECOND
-from service.flow.callback import UnknownToken
-from service.flow.order import Asked, order, stored
-from service.flow.receive import receive
-from service.flow.schedule import GRACE
-from service.flow.sign import make_secret
-from service.providers.base import Unverified
-from service.store import events, subscribers
-from service.store.subscribers import Subscriber
 from tests.conftest import WEBHOOK_SECRET, run_worker, tools_over
 from tests.databases import reopened
 from tests.fixtures import FIXTURES

@@ -1,16 +1,15 @@
 """Rows with every column filled, to be changed by a test where it matters."""
 
+from arrivals.core.event import Event, EventType
+from arrivals.core.failure import FailureCode, because
+from arrivals.core.generation import Cost, Generation, Held, Origin, Output, Status, VerifiedBy
+from arrivals.core.http import InboundWebhook
+from arrivals.store import deliveries, events, generations, observations, subscribers
+from arrivals.store.deliveries import Delivery
+from arrivals.store.generations import Schedule, Scheduled
+from arrivals.store.observations import Read, StoredWebhook
+from arrivals.store.subscribers import Subscriber
 from msgspec.structs import replace
-
-from service.core.event import Event, EventType
-from service.core.failure import FailureCode, because
-from service.core.generation import Cost, Generation, Held, Origin, Output, Status, VerifiedBy
-from service.core.http import InboundWebhook
-from service.store import deliveries, events, generations, observations, subscribers
-from service.store.deliveries import Delivery
-from service.store.generations import Schedule, Scheduled
-from service.store.observations import Read, StoredWebhook
-from service.store.subscribers import Subscriber
 
 T0 = 1_790_000_000_000_000
 SECOND = 1_000_000

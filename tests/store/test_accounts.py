@@ -1,12 +1,12 @@
 """Claims under a budget: within limits, first in first out, nothing twice; ledgers and durations come back whole."""
 
 import anyio
+from arrivals.core.admission import Budget, Ledger
+from arrivals.core.cadence import Usual
+from arrivals.core.generation import Status
+from arrivals.store import accounts
 import pytest
 
-from service.core.admission import Budget, Ledger
-from service.core.cadence import Usual
-from service.core.generation import Status
-from service.store import accounts
 from tests.store.examples import ACCOUNT, SECOND, T0, keep, scheduled, stored
 
 pytestmark = pytest.mark.timeout(30)

@@ -1,13 +1,13 @@
 """How providers have behaved, counted from what is stored."""
 
+from arrivals.core.failure import FailureCode, because
+from arrivals.core.generation import Origin, Status, VerifiedBy
+from arrivals.core.observation import Finding, Observation, Reading
+from arrivals.store import behavior, observations
+from arrivals.store.behavior import Behavior
 from msgspec.structs import replace
 import pytest
 
-from service.core.failure import FailureCode, because
-from service.core.generation import Origin, Status, VerifiedBy
-from service.core.observation import Finding, Observation, Reading
-from service.store import behavior, observations
-from service.store.behavior import Behavior
 from tests.store.examples import SECOND, T0, keep, scheduled, webhook
 
 pytestmark = pytest.mark.timeout(30)

@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
+from arrivals.store import deliveries, subscribers
+from arrivals.store.base import Missing
+from arrivals.store.deliveries import Attempt
+from arrivals.store.generations import LAST
 from msgspec import structs
 import pytest
 
-from service.store import deliveries, subscribers
-from service.store.base import Missing
-from service.store.deliveries import Attempt
-from service.store.generations import LAST
 from tests.store.examples import SECOND, T0, announce, context_of, delivery, due, event, subscribe, subscriber
 
 pytestmark = pytest.mark.timeout(30)

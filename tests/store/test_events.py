@@ -1,12 +1,12 @@
 """Events: positions without gap or repeat, whoever writes."""
 
 import anyio
+from arrivals.core.event import EventType
+from arrivals.store import events
+from arrivals.store.base import Missing
+from arrivals.store.events import Wanted
 import pytest
 
-from service.core.event import EventType
-from service.store import events
-from service.store.base import Missing
-from service.store.events import Wanted
 from tests.store.examples import T0, announce, event
 
 pytestmark = pytest.mark.timeout(30)

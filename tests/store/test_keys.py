@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
+from arrivals.store import keys
+from arrivals.store.base import Missing
+from arrivals.store.keys import ApiKey
 import pytest
 
-from service.store import keys
-from service.store.base import Missing
-from service.store.keys import ApiKey
 from tests.store.examples import T0
 
 pytestmark = pytest.mark.timeout(30)

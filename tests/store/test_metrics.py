@@ -2,16 +2,16 @@
 
 from dataclasses import replace
 
+from arrivals.core.admission import MISSES_TO_OPEN, Ledger
+from arrivals.core.failure import FailureCode, because
+from arrivals.core.generation import Origin, Status
+from arrivals.core.observation import Finding
+from arrivals.store import accounts, deliveries, generations, metrics, observations, subscribers
+from arrivals.store.deliveries import Attempt
+from arrivals.store.metrics import ACCEPTED, ATTEMPTS, CLOSED_BY, POLLS, Measured
 from msgspec import structs
 import pytest
 
-from service.core.admission import MISSES_TO_OPEN, Ledger
-from service.core.failure import FailureCode, because
-from service.core.generation import Origin, Status
-from service.core.observation import Finding
-from service.store import accounts, deliveries, generations, metrics, observations, subscribers
-from service.store.deliveries import Attempt
-from service.store.metrics import ACCEPTED, ATTEMPTS, CLOSED_BY, POLLS, Measured
 from tests.store.examples import (
     SECOND,
     T0,

@@ -6,14 +6,14 @@ import subprocess
 import sys
 
 import anyio
+from arrivals.store import migrate as room
+from arrivals.store.base import Unsuitable
+from arrivals.store.migrate import available, compare, migrate
+from arrivals.store.postgres import PostgresDatabase
+from arrivals.store.sql import parse
+from arrivals.store.sqlite import SqliteDatabase
 import pytest
 
-from service.store import migrate as room
-from service.store.base import Unsuitable
-from service.store.migrate import available, compare, migrate
-from service.store.postgres import PostgresDatabase
-from service.store.sql import parse
-from service.store.sqlite import SqliteDatabase
 from tests.postgres import fresh_database
 
 NOW = round(datetime(2026, 9, 21, tzinfo=UTC).timestamp() * 1_000_000)
@@ -30,8 +30,8 @@ SELECT /* pg: tablename AS */ name FROM /* sqlite: sqlite_master WHERE type = 't
 MIGRATE = """
 import sys, anyio
 from pathlib import Path
-from service.store.migrate import migrate
-from service.store.sqlite import SqliteDatabase
+from arrivals.store.migrate import migrate
+from arrivals.store.sqlite import SqliteDatabase
 
 async def main():
     database = await SqliteDatabase.open(Path(sys.argv[1]), lambda: 0)

@@ -1,10 +1,9 @@
 """Outputs that came inside an answer: their bytes come back as they are, and the first ones stay."""
 
 import anyio
+from arrivals.store import outputs
+from arrivals.store.outputs import KeptOutput
 import pytest
-
-from service.store import outputs
-from service.store.outputs import KeptOutput
 
 pytestmark = pytest.mark.timeout(30)
 

@@ -1,16 +1,16 @@
 """Pages are bounded in bytes as well as in rows, and nothing is loaded that does not fit."""
 
+from arrivals.core.bounds import MAX_METADATA_BYTES
+from arrivals.core.http import InboundWebhook
+from arrivals.store import events, generations, observations, replays, subscribers, webhook_lists
+from arrivals.store.events import MAX_SEARCHED, Wanted
+from arrivals.store.generations import Listing
+from arrivals.store.pages import PAGE_MAX_BYTES, fitting
+from arrivals.store.replays import Filters, Replay, What
+from arrivals.store.sql import parse
+from arrivals.store.webhook_lists import WebhookListing
 import pytest
 
-from service.core.bounds import MAX_METADATA_BYTES
-from service.core.http import InboundWebhook
-from service.store import events, generations, observations, replays, subscribers, webhook_lists
-from service.store.events import MAX_SEARCHED, Wanted
-from service.store.generations import Listing
-from service.store.pages import PAGE_MAX_BYTES, fitting
-from service.store.replays import Filters, Replay, What
-from service.store.sql import parse
-from service.store.webhook_lists import WebhookListing
 from tests.store.examples import T0, announce, event, keep, scheduled, subscribe, subscriber, webhook
 
 MIB = 1024 * 1024

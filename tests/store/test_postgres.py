@@ -5,19 +5,19 @@ from dataclasses import replace
 from functools import partial
 
 import anyio
+from arrivals.core.admission import Budget
+from arrivals.core.generation import Status
+from arrivals.store import accounts, base, deliveries, events, subscribers
+from arrivals.store import postgres as room
+from arrivals.store.base import Collided, Unavailable, Unsuitable
+from arrivals.store.deliveries import Attempt
+from arrivals.store.migrate import migrate
+from arrivals.store.opening import open_database
+from arrivals.store.postgres import PostgresDatabase, without_password
+from arrivals.store.sql import parse
 import psycopg
 import pytest
 
-from service.core.admission import Budget
-from service.core.generation import Status
-from service.store import accounts, base, deliveries, events, subscribers
-from service.store import postgres as room
-from service.store.base import Collided, Unavailable, Unsuitable
-from service.store.deliveries import Attempt
-from service.store.migrate import migrate
-from service.store.opening import open_database
-from service.store.postgres import PostgresDatabase, without_password
-from service.store.sql import parse
 from tests.databases import START, reopened
 from tests.postgres import fresh_database, server
 from tests.store.examples import delivery, due, event, keep, scheduled, subscribe, subscriber

@@ -1,16 +1,16 @@
 """What may be forgotten, and what may not, on both databases."""
 
+from arrivals.core.generation import Origin, Status
+from arrivals.core.http import InboundWebhook
+from arrivals.core.ids import ENTROPY_BYTES, make_id
+from arrivals.core.observation import Finding, Observation, Reading
+from arrivals.core.wire import to_json
+from arrivals.store import deliveries, generations, idempotency, metrics, observations, outputs, prune
+from arrivals.store.deliveries import Attempt
+from arrivals.store.observations import StoredWebhook
+from arrivals.store.outputs import KeptOutput
 import pytest
 
-from service.core.generation import Origin, Status
-from service.core.http import InboundWebhook
-from service.core.ids import ENTROPY_BYTES, make_id
-from service.core.observation import Finding, Observation, Reading
-from service.core.wire import to_json
-from service.store import deliveries, generations, idempotency, metrics, observations, outputs, prune
-from service.store.deliveries import Attempt
-from service.store.observations import StoredWebhook
-from service.store.outputs import KeptOutput
 from tests.store.examples import SECOND, T0, announce, delivery, due, event, keep, mark_read, scheduled
 
 pytestmark = pytest.mark.timeout(30)

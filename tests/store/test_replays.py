@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
+from arrivals.core.generation import VerifiedBy
+from arrivals.core.observation import Finding
+from arrivals.store import observations, replays
+from arrivals.store.base import Missing
+from arrivals.store.replays import Filters, Progress, Replay, What
 import pytest
 
-from service.core.generation import VerifiedBy
-from service.core.observation import Finding
-from service.store import observations, replays
-from service.store.base import Missing
-from service.store.replays import Filters, Progress, Replay, What
 from tests.store.examples import SECOND, T0, mark_read, webhook
 
 pytestmark = pytest.mark.timeout(30)

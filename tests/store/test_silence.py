@@ -1,18 +1,18 @@
 """A PostgreSQL server that takes every byte and says nothing: every wait for it ends, and what comes after works."""
 
 import anyio
+from arrivals.store import messenger, silence
+from arrivals.store import postgres as room
+from arrivals.store.base import Unavailable, Unsuitable, one
+from arrivals.store.migrate import migrate
+from arrivals.store.postgres import PostgresDatabase
+from arrivals.store.silence import LINE, Silent, with_bounds
+from arrivals.store.sql import parse
+from arrivals.workers.loop import Worker
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 import pytest
 
-from service.store import messenger, silence
-from service.store import postgres as room
-from service.store.base import Unavailable, Unsuitable, one
-from service.store.migrate import migrate
-from service.store.postgres import PostgresDatabase
-from service.store.silence import LINE, Silent, with_bounds
-from service.store.sql import parse
-from service.workers.loop import Worker
 from tests.databases import START
 from tests.postgres import fresh_database
 from tests.silence import proxy

@@ -3,16 +3,16 @@
 import re
 import sqlite3
 
+from arrivals.store.generations import LAST
+from arrivals.store.migrate import available
+from arrivals.store.sql import for_postgres, for_sqlite, load, parse
 import psycopg
 import pytest
 
-from service.store.generations import LAST
-from service.store.migrate import available
-from service.store.sql import for_postgres, for_sqlite, load, parse
 from tests.fixtures import ROOT
 from tests.postgres import fresh_database
 
-NOUNS = sorted(path.stem for path in (ROOT / "service/store/sql").glob("*.sql"))
+NOUNS = sorted(path.stem for path in (ROOT / "service/arrivals/store/sql").glob("*.sql"))
 QUERIES = [(noun, query) for noun in NOUNS for query in load(noun).values()]
 WHOLE = {
     "after", "again", "answer_by", "at", "attempt_at", "attempts", "believed", "claimed_at", "clock_at", "closed_at",

@@ -6,14 +6,14 @@ import stat
 import threading
 
 import anyio
+from arrivals.store import group_commit
+from arrivals.store import sqlite as room
+from arrivals.store.base import Rejected, Unavailable, Unsuitable
+from arrivals.store.group_commit import MOST
+from arrivals.store.sql import parse
+from arrivals.store.sqlite import READERS, SqliteDatabase
 import pytest
 
-from service.store import group_commit
-from service.store import sqlite as room
-from service.store.base import Rejected, Unavailable, Unsuitable
-from service.store.group_commit import MOST
-from service.store.sql import parse
-from service.store.sqlite import READERS, SqliteDatabase
 from tests.databases import opened
 from tests.waiting import turns
 

@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import anyio
+from arrivals.core.event import EventType
+from arrivals.store import deliveries, subscribers
+from arrivals.store.base import Missing
+from arrivals.store.deliveries import Attempt, DeliveryContext
 from msgspec import structs
 import pytest
 
-from service.core.event import EventType
-from service.store import deliveries, subscribers
-from service.store.base import Missing
-from service.store.deliveries import Attempt, DeliveryContext
 from tests.store.examples import SECOND, T0, announce, context_of, delivery, due, event, subscribe, subscriber
 
 pytestmark = pytest.mark.timeout(30)

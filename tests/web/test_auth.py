@@ -3,16 +3,16 @@
 from types import SimpleNamespace
 import uuid
 
+from arrivals.flow import submit
+from arrivals.store import keys
+from arrivals.web import endpoint
+from arrivals.web.app import ENDPOINTS, make_app
+from arrivals.web.auth import Scope, make_key, rotate_key
+from arrivals.web.failures import BURST
+from arrivals.web.server.front_door import front_door
 import httpx
 import pytest
 
-from service.flow import submit
-from service.store import keys
-from service.web import endpoint
-from service.web.app import ENDPOINTS, make_app
-from service.web.auth import Scope, make_key, rotate_key
-from service.web.failures import BURST
-from service.web.server.front_door import front_door
 from tests.databases import everything
 from tests.serving import served
 from tests.web.conftest import KEY

@@ -1,10 +1,10 @@
 """Bulk orders over HTTP: one request, one call, a generation for each input."""
 
 import anyio
+from arrivals.web.app import DOCUMENT
 from jsonschema import Draft202012Validator
 import pytest
 
-from service.web.app import DOCUMENT
 from tests.conftest import run_worker
 
 INPUTS = [{"prompt": "a red fox"}, {"prompt": "a blue fox"}]

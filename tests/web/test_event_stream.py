@@ -5,13 +5,13 @@ from contextlib import asynccontextmanager
 import socket
 
 import anyio
+from arrivals.core.event import EventType
+from arrivals.store import events as stored_events
+from arrivals.web import event_stream as web_events
+from arrivals.web.app import make_app
 import httpx
 import pytest
 
-from service.core.event import EventType
-from service.store import events as stored_events
-from service.web import event_stream as web_events
-from service.web.app import make_app
 from tests.conftest import run_worker, tools_over
 from tests.databases import reopened
 from tests.serving import served

@@ -1,7 +1,7 @@
 import anyio
+from arrivals.store import events
 import pytest
 
-from service.store import events
 from tests.conftest import run_worker
 from tests.waiting import until
 

@@ -1,10 +1,9 @@
 """Guesses by address: a burst is free, then there is one in so long, and what is remembered is bounded."""
 
+from arrivals.core.wire import SECOND
+from arrivals.web import failures
+from arrivals.web.failures import BURST, EVERY, Failures
 import pytest
-
-from service.core.wire import SECOND
-from service.web import failures
-from service.web.failures import BURST, EVERY, Failures
 
 NOW = 1_790_000_000 * SECOND
 HERE = "192.0.2.1"

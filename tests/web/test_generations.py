@@ -4,15 +4,15 @@ import json
 import weakref
 
 import anyio
+from arrivals.core.generation import Origin, Status
+from arrivals.core.observation import Observation, Reading
+from arrivals.flow.settle import settle
+from arrivals.store import accounts, generations
+from arrivals.store.base import Unavailable
+from arrivals.web import endpoint
+from arrivals.web import generations as web_generations
 import pytest
 
-from service.core.generation import Origin, Status
-from service.core.observation import Observation, Reading
-from service.flow.settle import settle
-from service.store import accounts, generations
-from service.store.base import Unavailable
-from service.web import endpoint
-from service.web import generations as web_generations
 from tests.conftest import run_worker
 from tests.waiting import until
 

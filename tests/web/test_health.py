@@ -3,11 +3,10 @@
 from contextlib import asynccontextmanager
 
 import anyio
+from arrivals.flow.pulse import LATE_S, Pulse
+from arrivals.store.base import Unavailable
+from arrivals.web import health
 import pytest
-
-from service.flow.pulse import LATE_S, Pulse
-from service.store.base import Unavailable
-from service.web import health
 
 pytestmark = pytest.mark.timeout(20)
 

@@ -1,13 +1,13 @@
 """Requests that are held open: so many per key, per address and in all, and each gives its place back."""
 
+from arrivals.store.keys import ApiKey
+from arrivals.web import holds
+from arrivals.web.auth import Scope, make_key
+from arrivals.web.errors import Problem
+from arrivals.web.holds import Holds
 import httpx
 import pytest
 
-from service.store.keys import ApiKey
-from service.web import holds
-from service.web.auth import Scope, make_key
-from service.web.errors import Problem
-from service.web.holds import Holds
 from tests.waiting import until
 from tests.web.conftest import KEY
 

@@ -2,10 +2,10 @@
 
 from types import SimpleNamespace
 
+from arrivals.web import generations
 import httpx
 import pytest
 
-from service.web import generations
 from tests.conftest import PUBLIC_URL, WEBHOOK_SECRET, run_worker
 from tests.peers import Peer, listening
 

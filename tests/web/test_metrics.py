@@ -3,13 +3,13 @@
 from dataclasses import replace
 import re
 
+from arrivals.flow.prune import Retention, prune
+from arrivals.web.auth import Scope, make_key
+from arrivals.web.metrics import FAMILIES, PREFIX
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 import pytest
 
-from service.flow.prune import Retention, prune
-from service.web.auth import Scope, make_key
-from service.web.metrics import FAMILIES, PREFIX
 from tests.conftest import run_worker
 from tests.fixtures import ROOT
 

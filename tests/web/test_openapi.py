@@ -1,11 +1,11 @@
 """The OpenAPI document is true: every route is in it, and every answer has the shape it says."""
 
+from arrivals.web import callbacks
+from arrivals.web.app import DOCUMENT, make_app
 from jsonschema import Draft202012Validator
 import pytest
 from starlette.routing import Route
 
-from service.web import callbacks
-from service.web.app import DOCUMENT, make_app
 from tests.conftest import run_worker
 from tests.web.conftest import KEY
 
@@ -99,7 +99,7 @@ async def test_the_document_is_served_and_is_openapi(client):
 
 
 async def test_what_goes_wrong_here_is_told_without_detail(client, tools, monkeypatch):
-    from service.store import events
+    from arrivals.store import events
 
     async def broken(*_args):
         raise RuntimeError("a secret detail")

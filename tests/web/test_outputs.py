@@ -2,11 +2,11 @@
 
 import base64
 
+from arrivals.store import generations, outputs
+from arrivals.store.outputs import KeptOutput
 from msgspec import structs
 import pytest
 
-from service.store import generations, outputs
-from service.store.outputs import KeptOutput
 from tests.conftest import PUBLIC_URL, run_worker
 
 CONTENT = b"\x89PNG\r\n\x1a\n" + bytes(range(92))

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
+from arrivals.providers import eachlabs
+from arrivals.providers.limits import required
+from arrivals.web.app import DOCUMENT
 from jsonschema import Draft202012Validator
 import pytest
 
-from service.providers import eachlabs
-from service.providers.limits import required
-from service.web.app import DOCUMENT
 from tests.conftest import run_worker
 
 VEO = {"provider": "aihubmix", "model": "veo-3.1-generate-preview", "input": {"prompt": "a fox", "seconds": 5}}

@@ -1,7 +1,7 @@
+from arrivals.providers.catalog import PROVIDERS
+from arrivals.store import behavior
 import pytest
 
-from service.providers.catalog import PROVIDERS
-from service.store import behavior
 from tests.conftest import run_worker
 
 
@@ -66,8 +66,8 @@ async def test_every_limit_that_is_checked_is_among_those_that_are_told(client):
 
 async def test_how_a_provider_has_behaved_is_counted(client, tools, clock, upstream, ordered):
     secret = {"x-webhook-secret": "a-secret-of-the-operator"}
-    from service.core.http import InboundWebhook
-    from service.flow.receive import receive
+    from arrivals.core.http import InboundWebhook
+    from arrivals.flow.receive import receive
 
     for number in range(3):
         generation = await ordered()

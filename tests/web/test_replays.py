@@ -2,13 +2,13 @@
 
 import json
 
+from arrivals.core.http import InboundWebhook
+from arrivals.flow.receive import receive
+from arrivals.providers.base import Unverified
+from arrivals.store import replays
+from arrivals.store.replays import Filters, Replay, What
 import pytest
 
-from service.core.http import InboundWebhook
-from service.flow.receive import receive
-from service.providers.base import Unverified
-from service.store import replays
-from service.store.replays import Filters, Replay, What
 from tests.conftest import PUBLIC_URL, WEBHOOK_SECRET, run_worker
 
 SUCCEEDED = {"exec_id": "el-1", "status": "succeeded", "output": {"url": "https://storage.example.com/1.jpg"}}

@@ -2,10 +2,9 @@
 
 from http.cookies import SimpleCookie
 
+from arrivals.core.wire import SECOND
+from arrivals.web.session import LASTS, Sessions
 import pytest
-
-from service.core.wire import SECOND
-from service.web.session import LASTS, Sessions
 
 NOW = 1_790_000_000 * SECOND
 OLD, NEW = "the-older-key-of-the-tests", "the-newer-key-of-the-tests"

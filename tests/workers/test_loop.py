@@ -3,14 +3,14 @@
 from contextlib import asynccontextmanager
 
 import anyio
+from arrivals.flow.pulse import LATE_S
+from arrivals.logs import configure
+from arrivals.store.base import Unavailable
+from arrivals.workers import loop, trouble
+from arrivals.workers.loop import Worker
 import pytest
 from structlog.testing import capture_logs
 
-from service.flow.pulse import LATE_S
-from service.logs import configure
-from service.store.base import Unavailable
-from service.workers import loop, trouble
-from service.workers.loop import Worker
 from tests.waiting import turns, until
 
 SECONDS = 60.0  # a rest that no test waits for: where a loop goes on, something woke it

@@ -1,12 +1,12 @@
 """The table of workers: every step of the flow that goes on by itself has one."""
 
+from arrivals.core.http import InboundWebhook
+from arrivals.flow import deliver, expire, poll, submit
+from arrivals.store import observations
+from arrivals.store.observations import StoredWebhook
+from arrivals.workers.roster import NAMES, roster
 import pytest
 
-from service.core.http import InboundWebhook
-from service.flow import deliver, expire, poll, submit
-from service.store import observations
-from service.store.observations import StoredWebhook
-from service.workers.roster import NAMES, roster
 from tests.conftest import START, run_worker
 
 

@@ -6,17 +6,17 @@ Every bound holds on both ways in.
 from contextlib import suppress
 
 import anyio
+from arrivals.web import intake
+from arrivals.web.callbacks import Door
+from arrivals.web.intake import HELD, body_of
+from arrivals.web.server import limits
+from arrivals.web.server.connection import Connection
+from arrivals.web.server.front_door import front_door
+from arrivals.web.server.places import Places, Standing, max_connections
 import pytest
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from service.web import intake
-from service.web.callbacks import Door
-from service.web.intake import HELD, body_of
-from service.web.server import limits
-from service.web.server.connection import Connection
-from service.web.server.front_door import front_door
-from service.web.server.places import Places, Standing, max_connections
 from tests.serving import served
 from tests.web.conftest import KEY
 from tests.web.server.conftest import all_told, answers

@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 import anyio
+from arrivals.flow import receive
+from arrivals.providers import eachlabs
+from arrivals.web import callbacks
+from arrivals.web.server.connection import Connection
+from arrivals.web.server.tested import is_tested
 import pytest
 
-from service.flow import receive
-from service.providers import eachlabs
-from service.web import callbacks
-from service.web.server.connection import Connection
-from service.web.server.tested import is_tested
 from tests.conftest import PUBLIC_URL, WEBHOOK_SECRET
 from tests.web.conftest import KEY
 from tests.web.server.conftest import DONE, all_told, answers, kept, statuses

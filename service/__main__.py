@@ -1,5 +1,0 @@
-"""`python -m service`."""
-
-from service.cli.main import main
-
-main()

@@ -1,0 +1,5 @@
+"""`python -m arrivals`."""
+
+from arrivals.cli.main import main
+
+main()

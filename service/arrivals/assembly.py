@@ -1,0 +1,101 @@
+"""Puts the parts together; the only one who knows everybody. Tests are built on it too: they test what is wired."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+import os
+import time
+
+import anyio
+import structlog
+
+from arrivals.destinations import Destinations
+from arrivals.flow.callback import Callbacks
+from arrivals.flow.submit import LONGEST_ANSWER_S
+from arrivals.flow.tools import Limits, Tools, Upstream
+from arrivals.providers.catalog import PROVIDERS
+from arrivals.settings import Settings
+from arrivals.store.migrate import compare, migrate
+from arrivals.store.opening import on_server, open_database
+from arrivals.transport import Transport
+from arrivals.workers.roster import roster
+
+log = structlog.get_logger()
+
+GRACE_S = LONGEST_ANSWER_S  # for what has begun, when asked to stop: a submission that is cut off is paid for and lost
+CLOSING_S = 10.0  # the last part of it, for what was cut off to let go of the network and the database
+
+
+def clock() -> int:
+    """Microseconds since 1970 UTC."""
+    return time.time_ns() // 1000
+
+
+@asynccontextmanager
+async def assembled(settings: Settings) -> AsyncIterator[Tools]:
+    """The tools that the settings describe (keys included), over a database that is open and up to date.
+
+    Raises Unsuitable when the database cannot be used.
+    """
+    database = await open_database(settings.database, clock, settings.database_connections)
+    transport = Transport(Destinations(settings.allow_destinations))
+    try:
+        # On a server the older release may still be running somewhere: what it could not bear waits for the operator.
+        applied = await migrate(database, clock(), post=not on_server(settings.database))
+        if applied:
+            log.info("database_migrated", database=database.name, applied=applied)
+        waiting = (await compare(database)).post
+        if waiting:
+            log.warning("migrations_waiting", names=waiting, hint="when no older release runs: arrivals migrate --post")
+        yield Tools(
+            store=database,
+            transport=transport,
+            upstreams={
+                key: Upstream(provider=PROVIDERS[key[0]], account=found.account, budget=found.budget)
+                for key, found in settings.accounts.items()
+            },
+            callbacks=Callbacks(public_url=settings.public_url, keys=settings.secret_keys),
+            cadence=settings.cadence,
+            limits=Limits(webhook_max_bytes=settings.webhook_max_bytes, call_keep_bytes=settings.call_keep_bytes),
+            now=clock,
+            entropy=os.urandom,
+            callback_secret=settings.callback_secret or "",
+            retention=settings.retention,
+        )
+    finally:
+        with anyio.CancelScope(shield=True):
+            await transport.close()
+            await database.close()
+
+
+class CutOff(Exception):
+    """The grace ended before everything that had begun did."""
+
+
+@asynccontextmanager
+async def working(tools: Tools, names: Sequence[str]) -> AsyncIterator[Callable[[], None]]:
+    """The named workers run while the block does; at its end what has begun is finished, within the grace.
+
+    Gives what makes them claim nothing more, for when the end is known before the block is done: from there the grace
+    counts. Raises CutOff.
+    """
+    stop = anyio.Event()
+    async with anyio.create_task_group() as group:
+        for worker in roster(tools):
+            if worker.name in names:
+                tools.pulses[worker.name] = worker.pulse()
+                group.start_soon(worker.run, tools.store, stop, tools.pulses[worker.name])
+
+        def claim_no_more() -> None:
+            if stop.is_set():
+                return
+            stop.set()
+            group.cancel_scope.deadline = anyio.current_time() + GRACE_S - CLOSING_S
+            for name in names:
+                tools.store.ring(name)
+
+        try:
+            yield claim_no_more
+        finally:
+            claim_no_more()
+    if group.cancel_scope.cancelled_caught:
+        raise CutOff(f"not everything that had begun ended within {GRACE_S:.0f} s")

@@ -1,0 +1,63 @@
+"""`arrivals migrate` and `arrivals prune`: the database that the settings name, also beside a running service."""
+
+import anyio
+import click
+
+from arrivals.assembly import assembled, clock
+from arrivals.cli.main import settings_from_environment, tells_errors
+from arrivals.cli.tables import as_json, show_table
+from arrivals.logs import configure
+from arrivals.store.migrate import Standing, compare, migrate
+from arrivals.store.opening import on_server, open_database
+
+
+@click.command("migrate")
+@click.option("--post", is_flag=True, help="Also what only this release runs on; no older one may run any more.")
+@click.option("--json", "as_program", is_flag=True, help="One JSON object.")
+@tells_errors
+def migrate_command(post: bool, as_program: bool) -> None:
+    """Bring the database up to date, and say what was applied. `serve` does this too.
+
+    On PostgreSQL, where older releases may still run beside this one, what they could not bear waits for --post.
+    """
+    settings = settings_from_environment()
+
+    async def run() -> tuple[str, list[str], Standing]:
+        database = await open_database(settings.database, clock, settings.database_connections)
+        try:
+            applied = await migrate(database, clock(), post=post or not on_server(settings.database))
+            return database.name, applied, await compare(database)
+        finally:
+            await database.close()
+
+    name, applied, standing = anyio.run(run)
+    if as_program:
+        as_json({"database": name, "applied": applied, "waiting": standing.post})
+        return
+    if applied:
+        show_table([{"applied": name} for name in applied])
+    if standing.post:
+        click.echo(f"waiting for --post: {', '.join(standing.post)}")
+    elif not applied:
+        click.echo(f"{name} is up to date")
+
+
+@click.command("prune")
+@click.option("--json", "as_program", is_flag=True, help="One JSON object: rows deleted, by table.")
+@tells_errors
+def prune_command(as_program: bool) -> None:
+    """Forget what is older than the settings keep."""
+    from arrivals.flow.prune import prune
+
+    configure("console", "warning")
+    settings = settings_from_environment()
+
+    async def run() -> dict[str, int]:
+        async with assembled(settings) as tools:
+            return dict(await prune(tools, tools.now()))
+
+    deleted = anyio.run(run)
+    if as_program:
+        as_json(deleted)
+    else:
+        show_table([{"table": table, "deleted": count} for table, count in deleted.items()])

@@ -1,0 +1,70 @@
+"""`arrivals events`: what was announced, and sending it again."""
+
+import click
+
+from arrivals.cli.main import tells_errors
+from arrivals.cli.tables import as_json, show_columns, show_table
+from arrivals.cli.talk import given, reaches_service, service_at
+from arrivals.client import Event, path
+
+PAGE = 200
+
+
+@click.group("events")
+def events_command() -> None:
+    """List events, and send one again."""
+
+
+@events_command.command("list")
+@click.option("--after", help="A cursor: the `next` of an earlier page.")
+@click.option("--type", help="Such as generation.completed, or generation.* for all.")
+@click.option("--generation")
+@click.option("--provider")
+@click.option("--model")
+@click.option("--limit", type=click.IntRange(1, PAGE), default=50, show_default=True)
+@click.option("--json", "as_program", is_flag=True, help="The page as one JSON object.")
+@reaches_service
+@tells_errors
+def list_page(limit: int, as_program: bool, url: str | None, key: str | None, **filters: str | None) -> None:
+    """Events by cursor, oldest first."""
+    with service_at(url, key) as service:
+        page = service.get(path("events"), {**filters, "limit": limit})
+    if as_program:
+        as_json(page)
+        return
+    show_table([summary(event) for event in page["data"]])
+    if page["more"]:
+        click.echo(f"go on with --after {page['next']}", err=True)
+
+
+def summary(event: Event) -> dict[str, str | None]:
+    """An event in one row."""
+    about = event["data"].get("generation")
+    failure = about["failure"] if about else None
+    return {
+        "at": event["timestamp"],
+        "id": event["id"],
+        "type": event["type"],
+        "generation": about and about["id"],
+        "provider": about and about["provider"],
+        "model": about and about["model"],
+        "failure": failure and failure["code"],
+    }
+
+
+@events_command.command("redeliver")
+@click.argument("event_id")
+@click.option("--subscriber", help="To this one only; by default to everybody who wants it.")
+@click.option("--json", "as_program", is_flag=True, help="The new deliveries as one JSON object.")
+@reaches_service
+@tells_errors
+def redeliver(event_id: str, subscriber: str | None, as_program: bool, url: str | None, key: str | None) -> None:
+    """Send one event again."""
+    with service_at(url, key) as service:
+        told = service.post(path("events", event_id, "redeliver"), given(subscriber=subscriber))
+    if as_program:
+        as_json(told)
+    elif told["data"]:
+        show_columns(told["data"], ("id", "subscriber_id", "url", "status"))
+    else:
+        click.echo("nobody wants this event")

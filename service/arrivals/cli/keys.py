@@ -1,0 +1,114 @@
+"""`arrivals keys`: API keys with scopes, made beside the running service on the same database."""
+
+import anyio
+import click
+
+from arrivals.assembly import assembled
+from arrivals.cli.main import settings_from_environment, tells_errors
+from arrivals.cli.tables import as_json, show_table
+from arrivals.core.wire import rfc3339
+from arrivals.logs import configure
+from arrivals.store import keys
+from arrivals.store.base import Missing
+from arrivals.store.keys import ApiKey
+from arrivals.web.auth import Scope, make_key, revoke_key, rotate_key
+
+DAY_S = 86_400
+
+
+@click.group("keys")
+def keys_command() -> None:
+    """Make, list, rotate and revoke API keys."""
+    configure("console", "info")
+
+
+@keys_command.command("make")
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, type=click.Choice([scope.value for scope in Scope]), default=["read"])
+@click.option(
+    "--days", type=click.FloatRange(min=0, min_open=True), help="How long it lasts; else until it is revoked."
+)
+@click.option("--json", "as_program", is_flag=True, help="One JSON object.")
+@tells_errors
+def make(name: str, scopes: tuple[str, ...], days: float | None, as_program: bool) -> None:
+    """Make a key; its text is shown once."""
+
+    async def run() -> None:
+        async with assembled(settings_from_environment()) as tools:
+            lasts_s = None if days is None else days * DAY_S
+            _show(*await make_key(tools, name, [Scope(scope) for scope in scopes], lasts_s), as_program=as_program)
+
+    anyio.run(run)
+
+
+def _show(key: ApiKey, text: str, *, as_program: bool) -> None:
+    if as_program:
+        ends = rfc3339(key.expires_at)
+        as_json({"id": key.id, "name": key.name, "scopes": key.scopes, "expires_at": ends, "key": text})
+    else:
+        click.echo(text)
+
+
+@keys_command.command("rotate")
+@click.argument("key_id")
+@click.option(
+    "--hours", type=click.FloatRange(min=0), default=24, show_default=True, help="How long the old one lasts on."
+)
+@click.option("--json", "as_program", is_flag=True, help="One JSON object.")
+@tells_errors
+def rotate(key_id: str, hours: float, as_program: bool) -> None:
+    """Make a key that takes the place of another; its text is shown once, and the other ends soon."""
+
+    async def run() -> None:
+        async with assembled(settings_from_environment()) as tools:
+            try:
+                made = await rotate_key(tools, key_id, hours * 3600)
+            except Missing as error:
+                raise OSError(f"there is no key {key_id} that lasts so long and is not revoked") from error
+            _show(*made, as_program=as_program)
+
+    anyio.run(run)
+
+
+@keys_command.command("list")
+@click.option("--json", "as_program", is_flag=True, help="A JSON list.")
+@tells_errors
+def list_all(as_program: bool) -> None:
+    """Every key, oldest first."""
+
+    async def run() -> None:
+        async with assembled(settings_from_environment()) as tools, tools.store.reading() as tx:
+            found = await keys.listed(tx)
+        rows = [
+            {
+                "id": key.id,
+                "name": key.name,
+                "scopes": key.scopes,
+                "created_at": rfc3339(key.created_at),
+                "expires_at": rfc3339(key.expires_at),
+                "revoked_at": rfc3339(key.revoked_at),
+            }
+            for key in found
+        ]
+        if as_program:
+            as_json(rows)
+        else:
+            show_table(rows)
+
+    anyio.run(run)
+
+
+@keys_command.command("revoke")
+@click.argument("key_id")
+@tells_errors
+def revoke(key_id: str) -> None:
+    """From now on nobody may use the key."""
+
+    async def run() -> None:
+        async with assembled(settings_from_environment()) as tools:
+            try:
+                await revoke_key(tools, key_id)
+            except Missing as error:
+                raise OSError(f"there is no key {key_id} that is not revoked already") from error
+
+    anyio.run(run)

@@ -1,0 +1,160 @@
+"""`arrivals listen`: live events for a program on this machine, as a subscriber would get them."""
+
+from dataclasses import dataclass, field
+import secrets
+import sys
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+import httpx
+import msgspec
+
+from arrivals.cli.main import tells_errors
+from arrivals.cli.tables import as_json
+from arrivals.cli.talk import given, reaches_service, service_at
+from arrivals.client import Client, Heard, ServiceError, Stream, Unreachable, path
+from arrivals.flow.sign import SECRET_BYTES, BadSecret, key_of, make_secret, signed_headers
+
+ANSWER_S = 15.0
+AGAIN_S = (0.5, 1.0, 2.0)  # after a local failure
+COUNTED = 200
+
+
+@dataclass(slots=True)
+class Local:
+    """The local program. `failures`: events that it did not take."""
+
+    url: str
+    secret: str = field(repr=False)
+    failures: int = 0
+
+    def forward(self, client: httpx.Client, heard: Heard) -> tuple[int | None, str | None, int]:
+        """(HTTP status, what went wrong, tries)."""
+        body = msgspec.json.encode(heard.event)
+        tries = 0
+        for pause_s in (*AGAIN_S, None):
+            tries += 1
+            sent = signed_headers([self.secret], heard.event["id"], int(time.time()), body)
+            try:
+                reply = client.post(self.url, content=body, headers={"content-type": "application/json", **sent})
+                status, error = reply.status_code, None if reply.is_success else f"HTTP {reply.status_code}"
+            except (httpx.HTTPError, httpx.InvalidURL) as failed:
+                status, error = None, str(failed) or type(failed).__name__
+            if error is None or pause_s is None:
+                break
+            _say(f"{self.url} failed ({error}); trying again in {pause_s:g} s")
+            time.sleep(pause_s)
+        self.failures += error is not None
+        return status, error, tries
+
+
+@click.command("listen")
+@click.option("--forward-to", "local", required=True, help="Such as http://localhost:3000/hook.")
+@click.option("--secret", help="Signs what is forwarded; by default a new one, which is printed.")
+@click.option("--after", help="A cursor to go on from; 0 is the beginning. By default from now on.")
+@click.option(
+    "--no-follow", is_flag=True, help="Only what there is, by default all of it; exit code 1 if not all was taken."
+)
+@click.option("--type", help="Such as generation.completed, or generation.* for all.")
+@click.option("--generation")
+@click.option("--provider")
+@click.option("--model")
+@click.option("--json", "as_program", is_flag=True, help="One JSON line per event.")
+@reaches_service
+@tells_errors
+def listen_command(
+    local: str,
+    secret: str | None,
+    after: str | None,
+    no_follow: bool,
+    as_program: bool,
+    url: str | None,
+    key: str | None,
+    **filters: Any,
+) -> None:
+    """Forward events to a program on this machine, signed as deliveries are, across disconnections."""
+    secret = secret or make_secret(secrets.token_bytes(SECRET_BYTES))
+    try:
+        key_of(secret)
+    except BadSecret as error:
+        raise click.UsageError(f"--secret is wrong: {BadSecret.__doc__}") from error
+    if not _is_url(local):
+        raise click.UsageError("--forward-to must be a URL such as http://localhost:3000/hook")
+    program = Local(url=local, secret=secret)
+    with service_at(url, key) as service:
+        told = _Told(service, filters)
+        stream = service.events(after, follow=not no_follow, on_lost=told.lost, on_back=told.back, **filters)
+        told.stream = stream
+        _say(f"forwarding to {local}, signed with {secret}")
+        done = stream.cursor  # what was cut off in the middle of its tries comes again
+        try:
+            with stream, httpx.Client(timeout=ANSWER_S, trust_env=False) as client:
+                for heard in stream:
+                    _print(heard, *program.forward(client, heard), as_program=as_program)
+                    done = heard.cursor
+        except KeyboardInterrupt:
+            pass
+        finally:
+            if done is not None:
+                _say(f"go on with --after {done}")
+    sys.exit(1 if no_follow and program.failures else 0)
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+@dataclass(slots=True)
+class _Told:
+    """Says when the connection breaks, and how much there is to catch up when it is back."""
+
+    service: Client
+    filters: dict[str, Any]
+    stream: Stream | None = None
+
+    def lost(self, error: Exception) -> None:
+        """It broke."""
+        _say(f"disconnected ({error}); trying again")
+
+    def back(self) -> None:
+        """It is back."""
+        cursor = self.stream.cursor if self.stream else None
+        try:
+            page = self.service.get(path("events"), {**given(**self.filters), "after": cursor, "limit": COUNTED})
+        except (ServiceError, Unreachable):
+            return  # it is gone again; the stream will tell
+        waiting = len(page["data"])
+        count = f"{waiting}{' or more' if waiting == COUNTED else ''}"
+        _say(f"connected again; catching up {count} event{'' if waiting == 1 else 's'} after {cursor}")
+
+
+def _print(heard: Heard, status: int | None, error: str | None, tries: int, *, as_program: bool) -> None:
+    event = heard.event
+    about = event["data"].get("generation")
+    if as_program:
+        as_json(
+            {
+                "cursor": heard.cursor,
+                "id": event["id"],
+                "type": event["type"],
+                "generation": about and about["id"],
+                "http_status": status,
+                "error": error,
+                "tries": tries,
+            }
+        )
+    else:
+        what = f"{event['type']} {about['id']}" if about else event["type"]
+        answer = click.style(str(status), fg="green") if error is None else click.style(error, fg="red")
+        more = f" (try {tries})" if tries > 1 and error is None else f" given up after {tries} tries" if error else ""
+        click.echo(f"{event['timestamp']}  {heard.cursor}  {what}  → {answer}{more}")
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)

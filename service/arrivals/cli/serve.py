@@ -1,0 +1,157 @@
+"""`arrivals serve`: web and workers in one process, or one of the two."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+import gc
+import socket
+import sys
+from typing import Any
+
+import anyio
+import click
+import structlog
+import uvicorn
+
+from arrivals.assembly import GRACE_S, CutOff, assembled, working
+from arrivals.cli.ending import FAILED, Watch, heed_signals, watch
+from arrivals.cli.main import settings_from_environment, tells_errors
+from arrivals.flow.tools import Tools
+from arrivals.keyring import keyring_path, with_keys
+from arrivals.logs import configure
+from arrivals.settings import Settings
+from arrivals.web.app import make_app
+from arrivals.web.callbacks import Desk
+from arrivals.web.server.limits import KEEP_ALIVE_S
+from arrivals.web.server.tested import TESTED, is_tested
+from arrivals.workers.roster import NAMES
+
+log = structlog.get_logger()
+
+BACKLOG = 2048
+COLLECT_AFTER = 50_000  # new containers
+SWITCH_S = 0.0005  # how long a thread that comes back from the disk waits for its turn
+REQUESTS_GRACE_S = 20  # for HTTP requests under way; what is held is answered at once
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its signal handling: workers end with it, so signals are the service's."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are not captured here."""
+        yield
+
+
+@click.command("serve")
+@click.option("--web-only", is_flag=True, help="Only the HTTP interface; another process works.")
+@click.option("--workers-only", is_flag=True, help="Only the workers; another process answers HTTP.")
+@tells_errors
+def serve_command(*, web_only: bool, workers_only: bool) -> None:
+    """Run the service."""
+    if web_only and workers_only:
+        raise click.UsageError("--web-only and --workers-only leave nothing to run")
+    settings, made = with_keys(settings_from_environment())
+    configure(settings.log_format, settings.log_level, settings.secrets)
+    if made:
+        log.info(
+            "keys_made", path=str(keyring_path(settings)), hint="the API key and the signing keys are in this file"
+        )
+    use_uvloop = sys.platform != "win32"
+    names = () if web_only else NAMES
+    code = anyio.run(_serve, settings, not workers_only, names, watch, backend_options={"use_uvloop": use_uvloop})
+    sys.exit(code)
+
+
+async def _serve(settings: Settings, web: bool, workers: tuple[str, ...], watch_for: Watch) -> int:
+    """The exit code: 0 when everything that had begun was finished."""
+    code = 0
+    with ExitStack() as bound:
+        listening = bound.enter_context(_listen(settings.host, settings.port)) if web else None
+        async with assembled(settings) as tools, anyio.create_task_group() as group:
+            stop = anyio.Event()
+            group.start_soon(heed_signals, tools, GRACE_S, watch_for, stop.set)
+            try:
+                await _run(settings, tools, listening, workers, stop)
+            except CutOff as cut:
+                log.warning("cut_off", because=str(cut))
+                code = FAILED
+            group.cancel_scope.cancel()
+    log.info("stopped")
+    return code
+
+
+async def _run(
+    settings: Settings, tools: Tools, listening: socket.socket | None, workers: tuple[str, ...], stop: anyio.Event
+) -> None:
+    async with working(tools, workers) as claim_no_more:
+        if not settings.accounts:
+            log.warning("no_provider_configured", hint="set ARRIVALS_<PROVIDER>_API_KEY to use a provider")
+        if listening is None:
+            await stop.wait()
+            return
+        app = make_app(tools, settings.api_key or "")
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            # Who calls is whom a trusted proxy names; uvicorn reads the header, from its end to the first who is none.
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
+            lifespan="off",
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=REQUESTS_GRACE_S,
+            http=_front_door(app.desk),
+            ws="none",
+            timeout_keep_alive=KEEP_ALIVE_S,
+        )
+        server = Server(config)
+        # What was made by now stays for ever: the collector need not look at it again, nor after every few requests.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(COLLECT_AFTER)
+        sys.setswitchinterval(SWITCH_S)
+        async with anyio.create_task_group() as group:
+            group.start_soon(_stop_when_told, stop, server, claim_no_more, tools)
+            host, port = listening.getsockname()[:2]
+            log.info("serving", url=f"http://{host}:{port}", public_url=settings.public_url, database=tools.store.name)
+            await server.serve(sockets=[listening])
+            group.cancel_scope.cancel()
+
+
+def _front_door(desk: Desk) -> Any:
+    """The bounds of each connection; where there is no httptools, uvicorn's own.
+
+    Webhooks go the fast way where this uvicorn was tested with it.
+    """
+    if sys.platform == "win32":
+        return "auto"
+    from arrivals.web.server.front_door import front_door
+
+    tested = is_tested()
+    if not tested:
+        log.warning("uvicorn_untested", version=uvicorn.__version__, tested=TESTED, hint="webhooks go the plain way")
+    return front_door(desk if tested else None)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bound here, so that a port in use is one clear line. TCP by name, or asyncio leaves Nagle's delay on."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise OSError(
+            f"cannot listen on {host}:{port} ({error.strerror or error}); set ARRIVALS_PORT to another"
+        ) from error
+    return listening
+
+
+async def _stop_when_told(stop: anyio.Event, server: Server, claim_no_more: Callable[[], None], tools: Tools) -> None:
+    await stop.wait()
+    claim_no_more()
+    tools.end_waits()
+    server.should_exit = True

@@ -1,0 +1,208 @@
+"""`arrivals subscribers`: who is told, what became of it, and what to do about one that fails."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from arrivals.cli.act import json_object
+from arrivals.cli.main import tells_errors
+from arrivals.cli.replays import print_replay
+from arrivals.cli.tables import as_json, show_columns, show_facts, show_table
+from arrivals.cli.talk import given, reaches_service, service_at
+from arrivals.client import Client, path
+
+PAGE = 200
+DELIVERY = ("created_at", "id", "event_type", "event_id", "status", "attempts", "next_attempt_at")
+
+
+@click.group("subscribers")
+def subscribers_command() -> None:
+    """Register who wants events, and look after them."""
+
+
+def _facts(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say what a subscriber wants."""
+    for option in reversed((
+        click.option("--type", "event_types", multiple=True, help="Such as generation.completed; may be repeated."),
+        click.option("--provider", help="Only events about this provider's generations."),
+        click.option("--model", help="Only events about this model's generations."),
+        click.option("--metadata", help="Only events about generations whose metadata holds this JSON object."),
+        click.option("--description"),
+        click.option("--max-in-flight", type=click.IntRange(1, 1000), help="Deliveries at once."),
+        click.option("--rate", "rate_per_s", type=float, help="Deliveries a second at most."),
+        click.option("--signatures", multiple=True, type=click.Choice(["v1", "v1a"]), help="v1a: Ed25519 beside v1."),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _one(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A command about one subscriber."""
+    return click.argument("subscriber_id")(_talking(command))
+
+
+def _talking(command: Callable[..., Any]) -> Callable[..., Any]:
+    command = reaches_service(tells_errors(command))
+    return click.option("--json", "as_program", is_flag=True, help="The service's answer as JSON.")(command)
+
+
+def _wanted(provider: str | None, model: str | None, metadata: str | None, **facts: Any) -> dict[str, Any]:
+    only = given(
+        provider=provider, model=model, metadata=None if metadata is None else json_object("--metadata", metadata)
+    )
+    return given(filter=only or None, **facts)
+
+
+@subscribers_command.command("list")
+@click.option("--limit", type=click.IntRange(1, PAGE), default=50, show_default=True)
+@_talking
+def list_page(limit: int, as_program: bool, url: str | None, key: str | None) -> None:
+    """Subscribers, newest first."""
+    with service_at(url, key) as service:
+        page = service.get(path("subscribers"), {"limit": limit})
+    if as_program:
+        as_json(page)
+        return
+    shown = [row | {"state": _state(row)} for row in page["data"]]
+    show_columns(shown, ("id", "url", "event_types", "state", "disabled_because", "description"))
+
+
+def _state(subscriber: dict[str, Any]) -> str:
+    if subscriber["disabled_at"]:
+        return "disabled"
+    return "paused" if subscriber.get("paused_at") else "active"
+
+
+@subscribers_command.command("add")
+@click.argument("callback")
+@_facts
+@_talking
+def add(callback: str, as_program: bool, url: str | None, key: str | None, **facts: Any) -> None:
+    """Register the URL CALLBACK; its signing secret is shown this once."""
+    with service_at(url, key) as service:
+        made = service.post(path("subscribers"), {"url": callback, **_wanted(**facts)})
+    _print(made, as_program=as_program)
+
+
+@subscribers_command.command("show")
+@_one
+def show(subscriber_id: str, as_program: bool, url: str | None, key: str | None) -> None:
+    """One subscriber."""
+    with service_at(url, key) as service:
+        _print(service.get(path("subscribers", subscriber_id)), as_program=as_program)
+
+
+@subscribers_command.command("update")
+@click.option("--to", "callback", help="Another URL.")
+@click.option("--all-types", is_flag=True, help="Every type of event again.")
+@click.option("--no-filter", is_flag=True, help="Events about every generation again.")
+@_facts
+@_one
+def update(
+    subscriber_id: str,
+    callback: str | None,
+    all_types: bool,
+    no_filter: bool,
+    as_program: bool,
+    url: str | None,
+    key: str | None,
+    **facts: Any,
+) -> None:
+    """Change what is given; the rest stays. A filter is replaced as a whole."""
+    changed = _wanted(url=callback, **facts)
+    if (all_types and "event_types" in changed) or (no_filter and "filter" in changed):
+        raise click.UsageError("--all-types and --no-filter take back what --type and the filters would set")
+    changed |= {"event_types": None} if all_types else {}
+    changed |= {"filter": None} if no_filter else {}
+    if not changed:
+        raise click.UsageError("say what to change; see --help")
+    with service_at(url, key) as service:
+        _patch(service, subscriber_id, changed, as_program=as_program)
+
+
+@subscribers_command.command("pause")
+@_one
+def pause(subscriber_id: str, as_program: bool, url: str | None, key: str | None) -> None:
+    """Hold its deliveries back; they wait."""
+    with service_at(url, key) as service:
+        _patch(service, subscriber_id, {"paused": True}, as_program=as_program)
+
+
+@subscribers_command.command("resume")
+@_one
+def resume(subscriber_id: str, as_program: bool, url: str | None, key: str | None) -> None:
+    """Deliver to it again, whether it was paused or disabled."""
+    with service_at(url, key) as service:
+        _patch(service, subscriber_id, {"paused": False, "disabled": False}, as_program=as_program)
+
+
+@subscribers_command.command("rotate")
+@_one
+def rotate(subscriber_id: str, as_program: bool, url: str | None, key: str | None) -> None:
+    """Give it a new secret, shown this once; the old one signs too for a day."""
+    with service_at(url, key) as service:
+        _print(service.post(path("subscribers", subscriber_id, "rotate-secret")), as_program=as_program)
+
+
+@subscribers_command.command("ping")
+@_one
+def ping(subscriber_id: str, as_program: bool, url: str | None, key: str | None) -> None:
+    """Send it a `ping`, and say which delivery to look at."""
+    with service_at(url, key) as service:
+        told = service.post(path("subscribers", subscriber_id, "ping"))
+    if as_program:
+        as_json(told)
+    else:
+        show_columns([told["delivery"]], ("id", "event_id", "url", "status"))
+
+
+@subscribers_command.command("recover")
+@click.option("--since", required=True, help="A moment, such as 2026-11-20T12:00:00Z.")
+@_one
+def recover(subscriber_id: str, since: str, as_program: bool, url: str | None, key: str | None) -> None:
+    """Send it everything again that it missed; `replays show` tells how far that is."""
+    with service_at(url, key) as service:
+        told = service.post(path("subscribers", subscriber_id, "recover"), {"since": since})
+    print_replay(told, as_program=as_program)
+
+
+@subscribers_command.command("deliveries")
+@click.option("--status", type=click.Choice(["waiting", "delivered", "given_up"]))
+@click.option("--limit", type=click.IntRange(1, PAGE), default=20, show_default=True)
+@_one
+def deliveries(
+    subscriber_id: str, status: str | None, limit: int, as_program: bool, url: str | None, key: str | None
+) -> None:
+    """What was sent to it, newest first."""
+    with service_at(url, key) as service:
+        page = service.get(path("subscribers", subscriber_id, "deliveries"), {"status": status, "limit": limit})
+    if as_program:
+        as_json(page)
+    else:
+        show_columns(page["data"], DELIVERY)
+
+
+@subscribers_command.command("delete")
+@_one
+def delete(subscriber_id: str, as_program: bool, url: str | None, key: str | None) -> None:
+    """Forget it; what was not delivered is given up."""
+    with service_at(url, key) as service:
+        service.delete(path("subscribers", subscriber_id))
+    if as_program:
+        as_json({"id": subscriber_id, "deleted": True})
+    else:
+        show_table([{"id": subscriber_id, "state": "deleted"}])
+
+
+def _patch(service: Client, subscriber_id: str, changed: dict[str, Any], *, as_program: bool) -> None:
+    _print(service.patch(path("subscribers", subscriber_id), changed), as_program=as_program)
+
+
+def _print(subscriber: dict[str, Any], *, as_program: bool) -> None:
+    if as_program:
+        as_json(subscriber)
+        return
+    show_facts(subscriber)
+    if "secret" in subscriber:
+        click.echo("keep the secret: it is not shown again", err=True)

@@ -1,0 +1,118 @@
+"""`arrivals webhooks`: what providers sent, and reading it again."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from arrivals.cli.export import exported
+from arrivals.cli.main import tells_errors
+from arrivals.cli.tables import as_json, show_columns, show_facts
+from arrivals.cli.talk import reaches_service, service_at
+from arrivals.client import path
+
+PAGE = 200
+SHOWN = ("received_at", "id", "provider", "generation_id", "verified_by", "finding", "trouble", "bytes")
+
+
+@click.group("webhooks")
+def webhooks_command() -> None:
+    """Stored webhooks: look at them, replay them, make fixtures of them."""
+
+
+@webhooks_command.command("list")
+@click.option("--provider")
+@click.option("--generation")
+@click.option("--finding", help="Such as advanced, repeated, conflicting.")
+@click.option("--verified/--unverified", default=None, help="Only those that were, or were not, proven.")
+@click.option("--since", help="A moment, such as 2026-11-20T12:00:00Z.")
+@click.option("--until", help="A moment.")
+@click.option("--after", help="A cursor: the `next` of an earlier page.")
+@click.option("--limit", type=click.IntRange(1, PAGE), default=20, show_default=True)
+@click.option("--json", "as_program", is_flag=True, help="The page as one JSON object.")
+@reaches_service
+@tells_errors
+def list_page(
+    verified: bool | None, limit: int, as_program: bool, url: str | None, key: str | None, **filters: str | None
+) -> None:
+    """Stored webhooks, newest first."""
+    with service_at(url, key) as service:
+        page = service.get(path("webhooks"), {**filters, "verified": verified, "limit": limit})
+    if as_program:
+        as_json(page)
+        return
+    show_columns(
+        [row | {"trouble": row["refused_because"] or row["unreadable_because"]} for row in page["data"]], SHOWN
+    )
+    if page["next"]:
+        click.echo(f"go on with --after {page['next']}", err=True)
+
+
+@webhooks_command.command("show")
+@click.argument("webhook_id")
+@click.option("--json", "as_program", is_flag=True, help="The webhook as one JSON object.")
+@reaches_service
+@tells_errors
+def show(webhook_id: str, as_program: bool, url: str | None, key: str | None) -> None:
+    """One webhook with its headers and its body."""
+    with service_at(url, key) as service:
+        stored = service.get(path("webhooks", webhook_id))
+    if as_program:
+        as_json(stored)
+        return
+    show_facts({name: value for name, value in stored.items() if name not in ("headers", "body", "body_base64")})
+    click.echo()
+    for name, value in stored["headers"].items():
+        click.echo(f"{name}: {value}")
+    click.echo()
+    click.echo(stored["body"])
+
+
+@webhooks_command.command("replay")
+@click.argument("webhook_id")
+@click.option("--dry-run", is_flag=True, help="Only tell what would change.")
+@click.option("--json", "as_program", is_flag=True, help="One JSON object.")
+@reaches_service
+@tells_errors
+def replay(webhook_id: str, dry_run: bool, as_program: bool, url: str | None, key: str | None) -> None:
+    """Read one webhook again, now; `replays start webhooks` does it for many."""
+    with service_at(url, key) as service:
+        told = service.post(path("webhooks", webhook_id, "replay"), {"dry_run": dry_run})
+    if as_program:
+        as_json(told)
+    else:
+        show_facts(told)
+
+
+@webhooks_command.command("export")
+@click.argument("webhook_id")
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    help="A folder; by default this one.",
+)
+@click.option("--json", "as_program", is_flag=True, help="The two paths as one JSON object.")
+@reaches_service
+@tells_errors
+def export(webhook_id: str, folder: Path, as_program: bool, url: str | None, key: str | None) -> None:
+    """Write a webhook as a fixture, its secrets removed, with what this version reads in it."""
+    with service_at(url, key) as service:
+        stored = service.get(path("webhooks", webhook_id))
+        generation = service.generation(stored["generation_id"])
+    piece = exported(stored, generation["model"], datetime.now(UTC))
+    paths = {"http": folder / f"{piece.name}.http", "expect": folder / f"{piece.name}.expect.json"}
+    folder.mkdir(parents=True, exist_ok=True)
+    for place, content in ((paths["http"], piece.http), (paths["expect"], piece.expect)):
+        try:
+            with place.open("xb") as file:
+                file.write(content)
+        except FileExistsError as error:  # what somebody has mended by hand is not overwritten
+            raise OSError(f"{place} is there already; remove it, or give another folder by --to") from error
+    if as_program:
+        as_json({name: str(place) for name, place in paths.items()})
+        return
+    for place in paths.values():
+        click.echo(str(place))
+    click.echo("look through it: ids, addresses and prompts are as they came", err=True)

@@ -1,0 +1,137 @@
+"""One call to the service, and the two ways in which it fails."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from arrivals.core.wire import from_json
+
+CONNECT_TIMEOUT_S = 10.0
+
+
+class ServiceError(Exception):
+    """The service answered with an error: its HTTP status, its `code` for programs, its `detail` for people."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail = status, code, detail
+
+
+class Unreachable(Exception):
+    """No answer came: nobody knows whether the call arrived."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"nothing answers at {url} ({reason}); is `arrivals serve` running?")
+        self.url, self.reason = url, reason
+
+
+def path(*parts: str) -> str:
+    """`/v1/…` with each part escaped."""
+    return "/v1/" + "/".join(quote(part, safe="") for part in parts)
+
+
+class Http:
+    """Calls to one service with one key. Redirects are not followed: the key goes nowhere else."""
+
+    def __init__(self, url: str, key: str, timeout_s: float) -> None:
+        self.url = url.rstrip("/")
+        self._timeout_s = timeout_s
+        self._key = f"Bearer {key}".encode()  # bytes, so that a key with odd letters is refused by the service
+        self._client = httpx.Client(trust_env=False)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+    def call(
+        self,
+        method: str,
+        where: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        wait_s: float = 0.0,
+    ) -> Any:
+        """The JSON answer; None where it has no content. Raises ServiceError, Unreachable."""
+        of_body = {"content-type": "application/json"} if body is not None else {}
+        with self._in_our_words():
+            request = self._request(
+                method,
+                where,
+                params=params,
+                headers={**of_body, **(headers or {})},
+                idle_s=self._timeout_s + wait_s,
+                content=None if body is None else msgspec.json.encode(body),
+            )
+            response = self._client.send(request)
+        if response.status_code == httpx.codes.NO_CONTENT:
+            return None
+        told = _json(response)
+        if not response.is_success or told is None:
+            raise _error(response, told)
+        return told
+
+    def stream(
+        self, where: str, params: Mapping[str, Any], headers: Mapping[str, str], idle_s: float
+    ) -> httpx.Response:
+        """An answer whose body is still coming; close it. Raises ServiceError, Unreachable."""
+        with self._in_our_words():
+            request = self._request("GET", where, params=params, headers=headers, idle_s=idle_s)
+            response = self._client.send(request, stream=True)
+        if response.is_success and response.headers.get("content-type", "").startswith("text/event-stream"):
+            return response
+        try:
+            with self._in_our_words():
+                response.read()
+        finally:
+            response.close()
+        raise _error(response, _json(response))
+
+    def _request(
+        self,
+        method: str,
+        where: str,
+        *,
+        params: Mapping[str, Any] | None,
+        headers: Mapping[str, str],
+        idle_s: float,
+        content: bytes | None = None,
+    ) -> httpx.Request:
+        given = {name: value for name, value in (params or {}).items() if value is not None}
+        sent = [(name.encode(), value.encode()) for name, value in headers.items()]
+        return self._client.build_request(
+            method,
+            self.url + where,
+            params=given or None,
+            content=content,
+            headers=[(b"authorization", self._key), *sent],
+            timeout=httpx.Timeout(idle_s, connect=CONNECT_TIMEOUT_S),
+        )
+
+    @contextmanager
+    def _in_our_words(self) -> Iterator[None]:
+        try:
+            yield
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+            raise Unreachable(self.url, str(error) or type(error).__name__) from error
+
+
+def _json(response: httpx.Response) -> Any:
+    """None where the answer is no JSON."""
+    if "json" not in response.headers.get("content-type", ""):
+        return None
+    try:
+        return from_json(response.content)
+    except ValueError:
+        return None
+
+
+def _error(response: httpx.Response, told: Any) -> ServiceError:
+    problem = told if isinstance(told, dict) else {}
+    otherwise = f"HTTP {response.status_code}; is that the address of an Arrivals?"
+    return ServiceError(response.status_code, str(problem.get("code", "")), str(problem.get("detail", otherwise)))

@@ -1,0 +1,174 @@
+"""How many requests an account may send now: budgets, fair turns, and a breaker for a provider that keeps failing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from arrivals.core.wire import SECOND, Micros, micros
+
+MISSES_TO_OPEN = 5
+FIRST_OPEN_S = 5.0
+LONGEST_OPEN_S = 300.0
+LONGEST_DEBT: Micros = 60 * SECOND  # of the smallest budget, one request a minute
+LONGEST_PAUSE_S = 3600.0  # whoever asks for more is asked again after an hour
+BURST_SHARE = 4  # a quarter of the minute's requests may go at once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """The limits that a provider sets for one account.
+
+    `requests_per_poll`: how many a poll may come to, where some answers need a second question. All are set aside
+    before the first is asked, so that no minute sees more than it may.
+    """
+
+    max_in_flight: int
+    requests_per_minute: int
+    requests_per_poll: int = 1
+
+    @property
+    def per_poll(self) -> int:
+        """The requests set aside for a poll; never more than the burst."""
+        return min(self.requests_per_poll, self.burst)
+
+    @property
+    def burst(self) -> int:
+        """How many may go at once when nothing was sent for a while."""
+        return max(1, self.requests_per_minute // BURST_SHARE)
+
+    @property
+    def interval(self) -> Micros:
+        """Between requests in the long run, so that no minute ever sees more than `requests_per_minute`."""
+        return -(-60 * SECOND // max(1, self.requests_per_minute - self.burst))  # rounded up
+
+
+def debt(spent_until: Micros, now: Micros, most: Micros) -> Micros:
+    """What is still owed at `now`; more than `most` was written by a clock that ran ahead, and silences nobody."""
+    owed = max(0, spent_until - now)
+    return owed if owed <= most else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breaker:
+    """Who keeps failing is asked less: from the fifth miss in a row, ever longer silences, and one try between them."""
+
+    misses: int = 0
+    open_until: Micros = 0
+
+    def missed(self, now: Micros) -> "Breaker":
+        """After one more failure."""
+        misses = self.misses + 1
+        open_until = self.open_until if misses < MISSES_TO_OPEN else now + _silence(misses)
+        return Breaker(misses=misses, open_until=open_until)
+
+    def opened_after(self, begun_at: Micros, now: Micros) -> bool:
+        """It opened when that was under way already: many that are in flight miss at one moment, and tell no more."""
+        if self.misses < MISSES_TO_OPEN or self.open_until > now + micros(LONGEST_OPEN_S):
+            return False
+        return begun_at < self.open_until - _silence(self.misses)
+
+    def passing(self, now: Micros) -> int | None:
+        """How many tries it lets through: None is any number, 0 while open, 1 to find out whether it is over."""
+        if self.misses < MISSES_TO_OPEN:
+            return None
+        return 0 if now < self.open_until <= now + micros(LONGEST_OPEN_S) else 1
+
+
+def _silence(misses: int) -> Micros:
+    """How long it is open after so many misses in a row, if so many open it."""
+    return micros(min(FIRST_OPEN_S * 2.0 ** min(misses - MISSES_TO_OPEN, 16), LONGEST_OPEN_S))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """What one account has used: the generic cell rate algorithm's one number, whose turn it was, and recent misses.
+
+    `spent_until` is the moment at which the budget is whole again; until `paused_until` the provider has asked us to
+    wait.
+    """
+
+    provider: str
+    account: str
+    spent_until: Micros = 0
+    last_turn: str | None = None
+    misses: int = 0
+    open_until: Micros = 0
+    paused_until: Micros = 0
+
+    def affordable(self, budget: Budget, now: Micros) -> int:
+        """Requests that may be sent now."""
+        if self._paused(now):
+            return 0
+        left = budget.burst * budget.interval - debt(self.spent_until, now, LONGEST_DEBT)
+        return max(0, left // budget.interval)
+
+    def spend(self, budget: Budget, now: Micros, requests: int, turn: str) -> "Ledger":
+        """With `requests` sent now by `turn` (submit or poll)."""
+        if requests == 0:
+            return self
+        owed = debt(self.spent_until, now, LONGEST_DEBT) + requests * budget.interval
+        # More would be taken for the word of a clock that ran ahead, and forgotten.
+        return replace(self, spent_until=now + min(owed, LONGEST_DEBT), last_turn=turn)
+
+    def wait(self, budget: Budget, now: Micros) -> Micros:
+        """How long until one more request is affordable; 0 when it is."""
+        left = budget.burst * budget.interval - debt(self.spent_until, now, LONGEST_DEBT)
+        return max(0, budget.interval - left, self._paused(now))
+
+    def given_back(self, budget: Budget, now: Micros, requests: int) -> "Ledger":
+        """With so many requests that were set aside and not sent."""
+        owed = max(0, debt(self.spent_until, now, LONGEST_DEBT) - requests * budget.interval)
+        return replace(self, spent_until=now + owed)
+
+    def paused(self, now: Micros, wait_s: float) -> "Ledger":
+        """After the provider has asked the account to wait; the longest wait that it asked for counts."""
+        until = now + micros(min(wait_s, LONGEST_PAUSE_S))
+        return replace(self, paused_until=max(until, now + self._paused(now)))
+
+    def _paused(self, now: Micros) -> Micros:
+        return debt(self.paused_until, now, micros(LONGEST_PAUSE_S))
+
+    def missed(self, now: Micros, asked_at: Micros) -> "Ledger":
+        """After one more request without a usable answer: from the fifth in a row, ever longer silences."""
+        if self._breaker().opened_after(asked_at, now):
+            return self
+        after = self._breaker().missed(now)
+        return replace(self, misses=after.misses, open_until=after.open_until)
+
+    def _breaker(self) -> Breaker:
+        return Breaker(misses=self.misses, open_until=self.open_until)
+
+    def answered(self) -> "Ledger":
+        """After an answer: the breaker is closed again."""
+        return replace(self, misses=0, open_until=0)
+
+    def pollable(self, now: Micros) -> int | None:
+        """How many polls the breaker lets through: None is any number, 0 while open, 1 to try whether it is over."""
+        return self._breaker().passing(now)
+
+    def probed(self, now: Micros) -> "Ledger":
+        """One question went out to find out whether it is over; no second one until it had time to be answered."""
+        return replace(self, open_until=now + micros(FIRST_OPEN_S))
+
+
+def deal(places: int, wants: Sequence[int]) -> list[int]:
+    """Places dealt one by one in turn, so that who wants many takes none from who wants few."""
+    dealt = [0] * len(wants)
+    while places > 0:
+        hungry = [index for index, want in enumerate(wants) if want > dealt[index]]
+        if not hungry:
+            break
+        each = max(1, places // len(hungry))
+        for index in hungry:
+            more = min(each, wants[index] - dealt[index], places)
+            dealt[index] += more
+            places -= more
+    return dealt
+
+
+def fair_share(affordable: int, mine: int, theirs: int, *, my_turn: bool) -> int:
+    """Of what is affordable, how much may I take of my `mine` waiting, so that neither of two kinds starves.
+
+    Half each while both wait; what the other cannot use is mine; a single odd one goes to whose turn it is.
+    """
+    half = affordable // 2 + (affordable % 2 if my_turn else 0)
+    return max(0, min(mine, max(half, affordable - theirs)))

@@ -1,0 +1,231 @@
+"""The reconciliation machine.
+
+Rule 1: everything that decides how a generation moves stands in this file, and as much of it as possible in the table.
+
+Rule 2: this file knows no provider, clock, database or network. It is told what was seen; it answers what that means.
+
+What does not fit the table, in the order in which it is asked:
+* a webhook that names another external id speaks of another piece of work: conflicting. The answer to a question of
+  ours does not, whatever id it names: the address that was asked is the authority;
+* a status word nobody knows is held: it is kept and asked again;
+* a hint (nothing authenticates it) never moves anything: it is held, and what only it knows is kept for the poll,
+  where nobody reads it;
+* a closing word that lacks what it promises is held, until it is whole or a bounded wait ends;
+* a repeated word may still add detail, and one that is stale what nobody has told yet: then it has enriched.
+"""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from arrivals.core.details import merged
+from arrivals.core.event import ANNOUNCED, EventType
+from arrivals.core.failure import Failure, FailureCode, because
+from arrivals.core.generation import CLOSED, Generation, Held, Origin, Status
+from arrivals.core.observation import Finding, Observation, same_id
+
+_ADV, _REP, _OLD, _BAD = Finding.ADVANCED, Finding.REPEATED, Finding.STALE, Finding.CONFLICTING
+_P, _T, _S, _R = Status.PENDING, Status.SUBMITTING, Status.SUBMITTED, Status.PROCESSING
+_OK, _NO, _XX, _EX = Status.COMPLETED, Status.FAILED, Status.CANCELED, Status.EXPIRED
+
+# What is known (row) meets what was seen (column).
+MEETINGS: Mapping[Status, Mapping[Status, Finding]] = {
+    _P: {_P: _REP, _T: _ADV, _S: _ADV, _R: _ADV, _OK: _ADV, _NO: _ADV, _XX: _ADV, _EX: _ADV},
+    _T: {_P: _OLD, _T: _REP, _S: _ADV, _R: _ADV, _OK: _ADV, _NO: _ADV, _XX: _ADV, _EX: _ADV},
+    _S: {_P: _OLD, _T: _OLD, _S: _REP, _R: _ADV, _OK: _ADV, _NO: _ADV, _XX: _ADV, _EX: _ADV},
+    _R: {_P: _OLD, _T: _OLD, _S: _OLD, _R: _REP, _OK: _ADV, _NO: _ADV, _XX: _ADV, _EX: _ADV},
+    _OK: {_P: _OLD, _T: _OLD, _S: _OLD, _R: _OLD, _OK: _REP, _NO: _BAD, _XX: _BAD, _EX: _OLD},
+    _NO: {_P: _OLD, _T: _OLD, _S: _OLD, _R: _OLD, _OK: _BAD, _NO: _REP, _XX: _BAD, _EX: _OLD},
+    _XX: {_P: _OLD, _T: _OLD, _S: _OLD, _R: _OLD, _OK: _BAD, _NO: _BAD, _XX: _REP, _EX: _OLD},
+    _EX: {_P: _OLD, _T: _OLD, _S: _OLD, _R: _OLD, _OK: _ADV, _NO: _ADV, _XX: _ADV, _EX: _REP},
+}
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """What an observation meant: the finding, the generation as it now is, and what to announce (at most one event)."""
+
+    finding: Finding
+    generation: Generation
+    announce: EventType | None = None
+
+
+def reconcile(known: Generation, seen: Observation) -> Verdict:
+    """Total over all generations and observations; raises nothing."""
+    if seen.origin is Origin.CLOCK:
+        return _waited_enough(known, seen)
+    if _speaks_of_another(known, seen):
+        return Verdict(finding=Finding.CONFLICTING, generation=known)
+    reading = seen.reading
+    if reading.status is None:
+        if known.closed:
+            return Verdict(finding=Finding.STALE, generation=known)
+        return Verdict(finding=Finding.HELD, generation=_with_detail(known, seen) if seen.believed else known)
+    finding = MEETINGS[known.status][reading.status]
+    if finding is not Finding.ADVANCED:
+        return _not_news(known, seen, finding)
+    if not seen.believed:
+        return Verdict(finding=Finding.HELD, generation=_with_hint(known, seen))
+    if reading.status in CLOSED:
+        return _closing_word(known, seen)
+    return _moved(_with_detail(known, seen), reading.status)
+
+
+def _waited_enough(known: Generation, seen: Observation) -> Verdict:
+    """A bounded wait ended: testimony that was held is taken as it stands; otherwise nobody told us.
+
+    What is true now counts, not what was true when the clock was asked: a submission may have been answered meanwhile.
+    """
+    overdue = seen.at >= known.deadline_at
+    held = known.held if known.held and known.held.believed and not known.closed else None
+    if held and (overdue or seen.at >= held.until):
+        return _closed_by(known, held, seen, held.failure)
+    if held or not (overdue or _unanswerable(known, seen)):
+        return Verdict(finding=Finding.STALE, generation=known)
+    finding = MEETINGS[known.status][Status.EXPIRED]
+    if finding is not Finding.ADVANCED:
+        return Verdict(finding=finding, generation=known)
+    expired = replace(known, failure=seen.reading.failure, held=None, learned_from=Origin.CLOCK)
+    return _moved(expired, Status.EXPIRED)
+
+
+def _unanswerable(known: Generation, seen: Observation) -> bool:
+    """Under way without a name to ask by: not answered yet, or its stream is lost and nobody can call back."""
+    failure = seen.reading.failure
+    lost = failure is not None and failure.code is FailureCode.RESULT_LOST and not known.webhook_expected
+    streamed = lost and known.status in (Status.SUBMITTED, Status.PROCESSING)
+    return known.external_id is None and (known.status is Status.SUBMITTING or streamed)
+
+
+def _speaks_of_another(known: Generation, seen: Observation) -> bool:
+    """A webhook must agree with the known id; an id that only a hint has told is not known."""
+    named = seen.reading.external_id
+    if seen.origin is not Origin.WEBHOOK or known.external_id is None or known.external_id_hinted:
+        return False
+    return named is not None and not same_id(named, known.external_id)
+
+
+def _not_news(known: Generation, seen: Observation, finding: Finding) -> Verdict:
+    """Nothing moves; detail that was missing may still be added."""
+    if finding is Finding.CONFLICTING:
+        return Verdict(finding=finding, generation=known)
+    if finding is Finding.REPEATED and not known.closed:
+        return Verdict(finding=finding, generation=_with_detail(known, seen) if seen.believed else known)
+    added = _with_missing(known, seen) if seen.believed else known
+    if finding is Finding.REPEATED and known.failure and seen.reading.failure:
+        added = replace(added, failure=known.failure.filled_from(seen.reading.failure))
+    if added == known:
+        return Verdict(finding=finding, generation=known)
+    return Verdict(finding=Finding.ENRICHED, generation=added)
+
+
+def _with_missing(known: Generation, seen: Observation) -> Generation:
+    """The generation with facts that were missing, from an observation that moves nothing."""
+    reading = seen.reading
+    return replace(
+        _with_id(known, seen),
+        cost=known.cost or reading.cost,
+        provider_details=merged(reading.provider_details, known.provider_details),
+    )
+
+
+def _with_id(known: Generation, seen: Observation) -> Generation:
+    """The submit answer is the authority on the id; a believed answer confirms what only a hint had told."""
+    named, submit = seen.reading.external_id, seen.origin is Origin.SUBMIT
+    told_first = known.external_id_hinted and seen.origin is not Origin.POLL  # a poll has asked by that very id
+    external_id = (named or known.external_id) if submit or told_first else (known.external_id or named)
+    hinted = known.external_id_hinted and named is None and seen.origin is not Origin.POLL
+    return replace(known, external_id=external_id, external_id_hinted=hinted)
+
+
+def _with_detail(known: Generation, seen: Observation) -> Generation:
+    """What an observation tells beside the status: never forgets a fact because a later answer leaves it out."""
+    reading = seen.reading
+    return replace(
+        _with_id(known, seen),
+        provider_status=reading.provider_status or known.provider_status,
+        progress=reading.progress if reading.progress is not None else known.progress,
+        queue_position=reading.queue_position,
+        outputs=reading.outputs or known.outputs,
+        cost=reading.cost or known.cost,
+        provider_details=merged(known.provider_details, reading.provider_details),
+    )
+
+
+def _with_hint(known: Generation, seen: Observation) -> Generation:
+    """A hint lends its external id (so that we can ask) and its reason for a failure (which only it may have).
+
+    Nobody is shown either, until an answer to a question of ours has taken them up.
+    """
+    held, reading = known.held, seen.reading
+    lends = reading.external_id is not None and (known.external_id is None or known.external_id_hinted)
+    named = replace(known, external_id=reading.external_id, external_id_hinted=True) if lends else known
+    if reading.status not in CLOSED:
+        return named
+    if held and held.believed:
+        if held.status is not reading.status or reading.failure is None or held.failure is None:
+            return named
+        return replace(named, held=replace(held, failure=held.failure.filled_from(reading.failure)))
+    return replace(named, held=_hold(seen, reading.status, reading.failure))
+
+
+def _closing_word(known: Generation, seen: Observation) -> Verdict:
+    """Believed, and it closes: if it is whole now, or was waited for long enough; else it is held."""
+    reading, held = seen.reading, known.held
+    status = reading.status or Status.FAILED
+    failure = reading.failure
+    agrees = held is not None and held.status is status
+    if agrees and held and held.failure:
+        failure = failure.filled_from(held.failure) if failure else held.failure
+    detailed = replace(_with_detail(known, seen), held=held if agrees else None)
+    whole = reading.whole or (failure is not None and failure.provider_code is not None)
+    waited = bool(agrees and held and held.believed and seen.at >= held.until)
+    if not whole and not waited:
+        first = held if agrees and held and held.believed else _hold(seen, status, failure)
+        origin = held.origin if agrees and held else seen.origin
+        return Verdict(
+            finding=Finding.HELD, generation=replace(detailed, held=replace(first, failure=failure, origin=origin))
+        )
+    return _closed_by(detailed, _hold(seen, status, failure), seen, failure)
+
+
+def _hold(seen: Observation, status: Status, failure: Failure | None) -> Held:
+    return Held(
+        status=status,
+        origin=seen.origin,
+        believed=seen.believed,
+        until=seen.hold_until,
+        failure=failure,
+        verified_by=seen.verified_by,
+    )
+
+
+def _closed_by(known: Generation, word: Held, seen: Observation, failure: Failure | None) -> Verdict:
+    """Close by a believed word. A completion without any output, even after asking, is a failure."""
+    status, outputs = word.status, seen.reading.outputs or known.outputs
+    if status is Status.COMPLETED and not outputs:
+        status, failure = Status.FAILED, because(FailureCode.OUTPUT_MISSING, origin=word.origin)
+    elif status is Status.FAILED and failure is None:
+        failure = because(FailureCode.PROVIDER_ERROR, origin=word.origin)
+    first = known.held.origin if known.held and known.held.status is word.status else word.origin
+    closed = replace(
+        known,
+        outputs=outputs if status is Status.COMPLETED else (),
+        failure=failure if status is Status.FAILED else None,
+        progress=1.0 if status is Status.COMPLETED else known.progress,
+        queue_position=None,
+        learned_from=first,
+        verified_by=word.verified_by,
+        held=None,
+        closed_at=seen.at,
+    )
+    return _moved(closed, status)
+
+
+def _moved(generation: Generation, status: Status) -> Verdict:
+    late = generation.status is Status.EXPIRED
+    return Verdict(
+        finding=Finding.ADVANCED,
+        generation=replace(generation, status=status, late=late),
+        announce=ANNOUNCED.get(status),
+    )

@@ -1,0 +1,75 @@
+"""Where URLs that users name may lead. Nothing here connects to anything."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+import ipaddress
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+import httpx
+
+from arrivals.core.http import MAX_URL_CHARACTERS
+
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+MAX_REMEMBERED_CHARACTERS = 2048  # what is found out about a longer one is not kept: a cache counts URLs, not bytes
+
+
+class Destinations:
+    """Where URLs given by users may lead: public addresses by https, and whatever the operator allows."""
+
+    def __init__(self, allowed: Sequence[Network] = ()) -> None:
+        self._allowed = tuple(allowed)
+        self._remembered = lru_cache(maxsize=1024)(self._objection)  # a subscriber's URL is looked at in every delivery
+
+    def objection(self, url: str) -> str | None:
+        """What is wrong with a URL as it is written, before any name is resolved; None if nothing is."""
+        if len(url) > MAX_URL_CHARACTERS:
+            return f"the URL is longer than {MAX_URL_CHARACTERS} characters"
+        return self._objection(url) if len(url) > MAX_REMEMBERED_CHARACTERS else self._remembered(url)
+
+    def permits(self, address: str, scheme: str) -> bool:
+        """Whether a connection may go to this address."""
+        ip = ipaddress.ip_address(address.partition("%")[0])
+        if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
+            ip = ip.ipv4_mapped
+        if any(ip.version == network.version and ip in network for network in self._allowed):
+            return True
+        return scheme == "https" and ip.is_global and not ip.is_multicast and not _leads_elsewhere(ip)
+
+    def _objection(self, url: str) -> str | None:
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname, parts.port
+            called = httpx.URL(url).raw_host.decode()
+        except (ValueError, httpx.InvalidURL) as error:
+            return f"not a URL: {error}"
+        if parts.scheme not in ("https", "http"):
+            return "only https:// and http:// URLs can be called"
+        if not host:
+            return "the URL names no host"
+        if parts.username is not None or parts.password is not None:
+            return "the URL holds credentials"
+        if parts.scheme == "http" and not self._allowed:
+            return "plain http is not allowed; use https, or list the network in ARRIVALS_ALLOW_DESTINATIONS"
+        # An address goes past the resolver. `127。0。0。1` becomes one on the way out, so it is checked as it is sent.
+        try:
+            literal = ipaddress.ip_address(called)
+        except ValueError:
+            return None
+        if not self.permits(str(literal), parts.scheme):
+            return f"{host} is not a public address; list its network in ARRIVALS_ALLOW_DESTINATIONS to allow it"
+        return None
+
+
+# https://www.iana.org/assignments/ipv6-address-space: only 2000::/3 is global unicast, and parts of it (Teredo and
+# its neighbors, 6to4, documentation) and the 6to4 relay lead to other addresses than they name.
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+_ELSEWHERE = [ipaddress.ip_network(text) for text in ("2001::/23", "2002::/16", "3fff::/20", "192.88.99.0/24")]
+
+
+def _leads_elsewhere(ip: Address) -> bool:
+    return (ip.version == 6 and ip not in _GLOBAL_UNICAST) or any(  # noqa: PLR2004 - the version's number
+        ip.version == network.version and ip in network for network in _ELSEWHERE
+    )

@@ -1,0 +1,51 @@
+"""Answers that take long to find: found by one for all who ask, at most once in a while."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+import structlog
+
+from arrivals.core.wire import SECOND, Micros
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+FRESH: Micros = 60 * SECOND  # for so long nobody looks again
+USABLE: Micros = 600 * SECOND  # for so long the last answer is given while a new one is found
+
+
+class Kept(Generic[T]):
+    """The last answer with its moment. An old one is given while somebody finds the next; one too old is waited for."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Micros, T] | None = None
+        self._finding: asyncio.Task[tuple[Micros, T]] | None = None
+
+    async def get(self, find: Callable[[], Awaitable[T]], now: Micros) -> tuple[Micros, T]:
+        """The answer, and the moment as of which it is true. Raises what `find` raises."""
+        last = self._last
+        age = now - last[0] if last else USABLE
+        if last and 0 <= age < FRESH:
+            return last
+        if self._finding is None:
+            self._finding = asyncio.create_task(self._find(find, now))
+            self._finding.add_done_callback(_said)
+        if last and 0 <= age < USABLE:
+            return last
+        return await asyncio.shield(self._finding)
+
+    async def _find(self, find: Callable[[], Awaitable[T]], now: Micros) -> tuple[Micros, T]:
+        try:
+            found = now, await find()
+            self._last = found
+            return found
+        finally:
+            self._finding = None
+
+
+def _said(finding: "asyncio.Task[tuple[Micros, T]]") -> None:
+    """What goes wrong while nobody waits is said too."""
+    if not finding.cancelled() and finding.exception() is not None:
+        log.warning("answer_not_found", because=type(finding.exception()).__name__)

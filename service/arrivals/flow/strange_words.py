@@ -1,0 +1,33 @@
+"""Status words that nobody knows: one may be a slip, one that comes again is a gap in a table."""
+
+import structlog
+
+from arrivals.core.generation import Asked
+from arrivals.core.observation import Observation
+
+log = structlog.get_logger()
+
+TOLD_AT = 3  # times that a word was seen by this process
+REMEMBERED = 1000  # words; who invents more is not listened to
+
+
+class StrangeWords:
+    """How often each was seen, by provider, route and channel."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str, str, str], int] = {}
+
+    def counts(self, about: Asked, seen: Observation) -> bool:
+        """True from the third time on that this unknown word was seen; the third time is logged."""
+        word = seen.reading.provider_status
+        if seen.reading.status is not None or word is None:
+            return False
+        key = (about.provider, about.route, seen.origin, word)
+        if key not in self._seen and len(self._seen) == REMEMBERED:
+            return False
+        times = self._seen[key] = self._seen.get(key, 0) + 1
+        if times == TOLD_AT:
+            log.warning(
+                "status_word_unknown", provider=about.provider, route=about.route, origin=seen.origin, word=word
+            )
+        return times >= TOLD_AT

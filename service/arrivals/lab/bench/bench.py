@@ -1,0 +1,36 @@
+"""What every benchmark is: sizes, and a way to measure itself where it is told to."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from arrivals.lab.bench.figures import Case
+from arrivals.lab.bench.place import Place
+from arrivals.lab.bench.screen import Screen
+from arrivals.lab.bench.stage import SETTINGS, Stage
+from arrivals.lab.bench.tree import HERE, Tree
+
+
+@dataclass(slots=True)
+class Bench:
+    """Where a benchmark works: its folder, its database, and the screen; and on which tree."""
+
+    folder: Path
+    place: Place
+    screen: Screen
+    tree: Tree = HERE
+    settings: dict[str, str] = field(default_factory=lambda: dict(SETTINGS))  # those that figures depend on
+
+    def stage(self, services: int = 1, **settings: str) -> Stage:
+        """The service over an empty database, as so many processes; `settings` without their prefix, in capitals."""
+        given = {f"ARRIVALS_{name}": text for name, text in settings.items()}
+        self.settings |= given
+        return Stage(self.folder, self.place, given, services, self.tree)
+
+
+class Measurable(Protocol):
+    """A benchmark: a frozen dataclass of its sizes, which can measure itself."""
+
+    async def measure(self, bench: Bench) -> list[Case]:
+        """Every case, round by round."""
+        ...

@@ -1,0 +1,51 @@
+"""The fastest that this machine could do in a benchmark's place, measured in the same run."""
+
+import asyncio
+from collections.abc import AsyncIterator
+import contextlib
+import os
+from pathlib import Path
+import sys
+
+import msgspec
+
+from arrivals.lab.bench import wire
+from arrivals.lab.bench.doors import Door, Receiver
+from arrivals.lab.bench.figures import Figures
+from arrivals.lab.bench.stage import whole
+from arrivals.lab.processes import Process, free_port
+
+CLIENT = "the bare HTTP client (httpx over aiohttp's connections, uvloop) to the same receiver"
+SERVER = "bare uvicorn (uvloop, httptools), which reads the body and answers 200"
+
+
+async def bare_client(count: int, concurrency: int, size: int, pool: str = "aiohttp") -> Figures:
+    """So many posts of that size, so many under way at once."""
+    door = Door(Receiver(wire.NO_CONTENT).answer)
+    await door.open()
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "arrivals.lab.bench.bare_client"),
+        *(door.url + "/hook", str(count), str(concurrency), str(size), pool),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        told, _ = await child.communicate()
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+        await door.close()
+    found: Figures = msgspec.json.decode(told)
+    return {"what": CLIENT, **found}
+
+
+@contextlib.asynccontextmanager
+async def bare_server(folder: Path) -> AsyncIterator[int]:
+    """The port of a bare server in a process of its own."""
+    port = free_port()
+    process = Process("bare-server", ["arrivals.lab.bench.bare_server", str(port)], os.environ, folder)
+    try:
+        await whole(process.start, f"http://127.0.0.1:{port}/")
+        yield port
+    finally:
+        process.kill()

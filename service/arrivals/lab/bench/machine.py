@@ -1,0 +1,107 @@
+"""What the machine is, and what a process of it has used; null where the system does not tell.
+
+For POSIX systems; memory and CPU of others' processes are told by Linux alone.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+import os
+from pathlib import Path
+import platform
+import re
+import resource
+
+import uvloop
+
+from arrivals.lab.bench.figures import Figures
+
+KIB_PER_MB = 1024.0
+USER_TICKS, SYSTEM_TICKS = 11, 12  # of the fields behind the name in /proc/PID/stat, see proc(5)
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """The event loop of every generator of load: the one the service runs on."""
+    return uvloop.new_event_loop
+
+
+def facts(database: str) -> Figures:
+    """Everything that figures depend on besides the code."""
+    return {
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "database": database,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "load_average": os.getloadavg()[0],
+    }
+
+
+def cpu_s(pid: int | None) -> float | None:
+    """Seconds of CPU that a process has used, its threads included."""
+    try:
+        told = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    fields = told.rpartition(")")[2].split()
+    return (int(fields[USER_TICKS]) + int(fields[SYSTEM_TICKS])) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_rss_mb(pid: int | None) -> float | None:
+    """The most memory it ever had resident."""
+    return _mb(_told(pid, "status", "VmHWM"))
+
+
+def rss_mb(pid: int | None) -> float | None:
+    """The memory it has resident now."""
+    return _mb(_told(pid, "status", "VmRSS"))
+
+
+def pss_mb(pid: int | None) -> float | None:
+    """The memory it has resident now, with its share of what it shares with other processes."""
+    return _mb(_told(pid, "smaps_rollup", "Pss"))
+
+
+def threads(pid: int | None) -> float | None:
+    """How many threads it has."""
+    return _told(pid, "status", "Threads")
+
+
+def descriptors(pid: int | None) -> float | None:
+    """How many files and sockets it has open."""
+    try:
+        return float(sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir()))
+    except OSError:
+        return None
+
+
+def _told(pid: int | None, page: str, name: str) -> float | None:
+    try:
+        found = re.search(rf"^{name}:\s+(\d+)", Path(f"/proc/{pid}/{page}").read_text(), re.MULTILINE)
+    except OSError:
+        return None
+    return float(found[1]) if found else None
+
+
+def _mb(kib: float | None) -> float | None:
+    return None if kib is None else kib / KIB_PER_MB
+
+
+def has_ended(pid: int | None) -> bool:
+    """Whether a child has ended; whoever waits for it still can."""
+    if pid is None:
+        return True
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
+
+
+def allow_files(wanted: int) -> int:
+    """Raise this process' limit of open files, which its children inherit; the limit as it is then."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+        return limit
+    return soft

@@ -1,0 +1,55 @@
+"""Where a run keeps its database: a new SQLite file, or an empty PostgreSQL database; empty again afterwards."""
+
+from collections.abc import Mapping
+from pathlib import Path
+import sqlite3
+from urllib.parse import urlsplit
+
+from arrivals.lab.bench.database import Books, PostgresBooks, SqliteBooks
+
+POSTGRESQL = ("postgresql", "postgres")
+SUFFIXES = ("", "-wal", "-shm", ".keys")
+
+
+class NotEmpty(Exception):
+    """What is there already is not the benchmark's to change."""
+
+
+class Place:
+    """One place, by what `ARRIVALS_DATABASE` is set to."""
+
+    def __init__(self, database: str) -> None:
+        """Raises NotEmpty."""
+        self.setting = database
+        self.is_postgresql = urlsplit(database).scheme in POSTGRESQL
+        if self.is_postgresql:
+            books = self.open()
+            found = books.tables()
+            books.close()
+            if found:
+                raise NotEmpty(f"the database is not empty: it has {', '.join(sorted(found)[:3])} …")
+        elif Path(database).exists():
+            raise NotEmpty(f"{database} exists already")
+
+    def open(self) -> Books:
+        """A connection."""
+        return PostgresBooks(self.setting) if self.is_postgresql else SqliteBooks(Path(self.setting))
+
+    def clear(self) -> None:
+        """Forget everything; nobody else may be connected."""
+        if self.is_postgresql:
+            books = PostgresBooks(self.setting)
+            books.clear()
+            books.close()
+            return
+        for suffix in SUFFIXES:
+            Path(self.setting + suffix).unlink(missing_ok=True)
+
+    def version(self) -> str:
+        """The database's name and version."""
+        if not self.is_postgresql:
+            return f"SQLite {sqlite3.sqlite_version}"
+        books = self.open()
+        told: Mapping[str, str] = books.rows("SHOW server_version")[0]
+        books.close()
+        return f"PostgreSQL {told['server_version']}"

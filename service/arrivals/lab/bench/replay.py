@@ -1,0 +1,68 @@
+"""Webhooks replayed a second: all read again, and nothing announced again."""
+
+import asyncio
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from arrivals.lab.bench.bench import Bench
+from arrivals.lab.bench.eachlabs import COMPLETED
+from arrivals.lab.bench.figures import Case, Figures, between, ratio
+from arrivals.lab.bench.prepared import multiplied, one_told
+from arrivals.lab.bench.raw_writes import raw_writes
+from arrivals.lab.bench.stage import Stage
+
+ASK_EVERY_S = 0.1
+STALLED_S = 30.0
+RUNNING = "running"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """`count` stored webhooks, each the closing one of a generation of its own, all read before."""
+
+    rounds: int = 3
+    count: int = 10_000
+
+    async def measure(self, bench: Bench) -> list[Case]:
+        """From the request to the moment that the service calls it finished."""
+        case = Case("replay")
+        for number in range(self.rounds):
+            at = f"round {number + 1} of {self.rounds}"
+            bench.screen.phase(f"{at}: preparing {self.count} webhooks")
+            async with bench.stage() as stage:
+                await stage.start()
+                await one_told(stage, COMPLETED)
+                await stage.stop()
+                multiplied(stage, self.count)
+                await stage.start()
+                bench.screen.phase(f"{at}: replaying")
+                figures = await self._round(stage, bench)
+                await stage.stop()
+                bench.screen.phase(f"{at}: raw transactions")
+                ceiling = await raw_writes(stage)
+            case.add(figures, ceiling)
+        return [case]
+
+    async def _round(self, stage: Stage, bench: Bench) -> Figures:
+        with stage.books() as books:
+            before, spent, began = books.count("events"), stage.cpu_s(), perf_counter()
+            told: Any = await stage.call("POST", "/v1/replays", {"what": "webhooks"})
+            with bench.screen.following(lambda: f"{told['done']} of {self.count}"):
+                done, moved_at = 0, perf_counter()
+                while told["status"] == RUNNING and perf_counter() - moved_at < STALLED_S:
+                    stage.check()
+                    await asyncio.sleep(ASK_EVERY_S)
+                    told = await stage.call("GET", f"/v1/replays/{told['id']}")
+                    if told["done"] != done:
+                        done, moved_at = told["done"], perf_counter()
+            took, now = perf_counter() - began, stage.cpu_s()
+            return {
+                "per_second": ratio(told["done"], took),
+                "cpu_s_per_item": ratio(between(spent, now), told["done"]),
+                "peak_rss_mb": stage.peak_rss_mb(),
+                "lost": self.count - told["done"],
+                "doubled": books.count("events") - before,
+                "items": told["done"],
+                "findings": told["findings"],
+            }

@@ -1,0 +1,39 @@
+"""A benchmark of two trees in turns, so that whatever else the machine does meets both alike."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from arrivals.lab.bench.bench import Bench
+from arrivals.lab.bench.figures import TOTALS, Case, Figures, ratio
+from arrivals.lab.bench.tree import HERE, Tree
+
+
+async def in_turns(sizes: Any, bench: Bench, baseline: Tree) -> tuple[list[Case], list[Case]]:
+    """(the baseline's cases, this tree's), round by round the one and then the other, each on an empty database."""
+    one = replace(sizes, rounds=1)
+    both: tuple[dict[str, Case], dict[str, Case]] = ({}, {})
+    for number in range(sizes.rounds):
+        for cases, tree, whose in zip(both, (baseline, HERE), ("the baseline", "this tree"), strict=True):
+            bench.screen.phase(f"turn {number + 1} of {sizes.rounds}: {whose}")
+            for case in await one.measure(replace(bench, tree=tree)):
+                cases.setdefault(case.name, Case(case.name)).rounds.extend(case.rounds)
+    theirs, ours = both
+    return list(theirs.values()), list(ours.values())
+
+
+def beside(case: Case, baseline: Case) -> Figures:
+    """Figure by figure, what the median has of the baseline's median; and the throughput so, turn by turn."""
+    turns = zip(case.rounds, baseline.rounds, strict=True)
+    by_turn = [ratio(ours.get("per_second"), theirs.get("per_second")) for ours, theirs in turns]
+    return {**_ratios(case.median, baseline.median), "per_second_by_turn": by_turn}
+
+
+def _ratios(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Figures:
+    numbers = {name: value for name, value in ours.items() if _is_number(value) and _is_number(theirs.get(name))}
+    found = {name: ratio(value, theirs[name]) for name, value in numbers.items() if name not in TOTALS}
+    return {name: told for name, told in found.items() if told is not None}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

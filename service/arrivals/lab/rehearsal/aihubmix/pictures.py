@@ -1,0 +1,137 @@
+"""Pictures, made while the caller waits: `/v1/models/{model}/predictions` and OpenAI's `/v1/images/generations`.
+
+The answer comes when the job's run is over, and is the only one there is.
+"""
+
+from base64 import b64encode
+from collections.abc import Mapping
+import re
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from arrivals.lab.rehearsal import calls, door
+from arrivals.lab.rehearsal.aihubmix import errors
+from arrivals.lab.rehearsal.aihubmix.videos import FAULTS, PROVIDER, unauthorized
+from arrivals.lab.rehearsal.desk import Desk, outputs, read_json, text, token
+from arrivals.lab.rehearsal.directive import UnknownFault
+from arrivals.lab.rehearsal.files import PNG
+from arrivals.lab.rehearsal.world import Asked, Job, Outcome, Phase, World
+
+MOST_PICTURES = 10
+MOST_PROMPT = {"dall-e-3": 4000}
+MOST_PROMPT_ELSE = 32_000
+AS_URLS, AS_BYTES = 0, 1  # the job's shape, for predictions: the place and the form; else as OpenAI answers
+_SIZE = re.compile(r"auto|[1-9]\d{2,3}x[1-9]\d{2,3}")
+
+# https://docs.aihubmix.com/en/FAQs/HTTP-Codes; most 400 are passed on from the vendor as they are
+_OUTCOMES_PICTURES: Mapping[str, Outcome] = {
+    **errors.OUTCOMES,
+    "moderation_blocked": errors.error(
+        400, "Your request was rejected as a result of our safety system.", "moderation_blocked"
+    ),
+    "input_missing": errors.error(400, "input is required"),
+}
+OUTCOMES: Mapping[str, Mapping[str, Outcome]] = {"predictions": _OUTCOMES_PICTURES, "images": _OUTCOMES_PICTURES}
+
+
+def _check(asked: Asked) -> Outcome | None:
+    """`asked.body` is what the model itself gets."""
+    given = asked.body
+    if not isinstance(given, dict):
+        return _OUTCOMES_PICTURES["input_missing"]
+    if not asked.prompt:
+        return _OUTCOMES_PICTURES["prompt_missing"]
+    if len(asked.prompt) > MOST_PROMPT.get(asked.model, MOST_PROMPT_ELSE):
+        return _OUTCOMES_PICTURES["prompt_too_long"]
+    count = given.get("n", 1)
+    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST_PICTURES:
+        return _OUTCOMES_PICTURES["n_not_within_range"]
+    size = given.get("size", "auto")
+    sound = isinstance(size, str) and _SIZE.fullmatch(size)
+    return None if sound else _OUTCOMES_PICTURES["size_not_supported"]
+
+
+def _files(world: World, asked: Asked, external_id: str, _shape: int) -> tuple[str, ...]:
+    return tuple(f"{world.cdn_origin}/cdn/aihubmix/{external_id}-{number}.png" for number in range(asked.count))
+
+
+def _in_bytes(job: Job) -> bool:
+    """Whether the pictures themselves are in the answer, as base64."""
+    said = job.directive.dialects
+    if said:
+        return "base64" in said
+    return job.shape == AS_BYTES if job.route == "predictions" and job.shape in {AS_URLS, AS_BYTES} else job.coins[0]
+
+
+def _made(_world: World, job: Job) -> Any:
+    shown = outputs(job, job.view(Phase.COMPLETED))
+    picture = b64encode(PNG).decode()
+    if job.route == "predictions" and job.shape in {AS_URLS, AS_BYTES}:
+        if _in_bytes(job):
+            return {"output": {"b64_json": [{"bytesBase64": picture} for _ in shown]}}
+        return {"output": [{"url": url} for url in shown]}
+    items = [{"b64_json": picture} if _in_bytes(job) else {"url": url} for url in shown]
+    return {"created": int(job.ends_at), "data": items}
+
+
+DESKS: Mapping[str, Desk] = {
+    route: Desk(
+        provider=PROVIDER,
+        route=route,
+        outcomes=known,
+        faults=FAULTS,
+        unauthorized=unauthorized,
+        identity=lambda _, dice: f"img_{token(dice, 24)}",
+        files=_files,
+        accepted=_made,
+        state=lambda world, job, _: _made(world, job),
+        check=_check,
+        dialects=frozenset({"url", "base64"}),
+        answers_once=True,
+    )
+    for route, known in OUTCOMES.items()
+}
+
+
+async def _answer(world: World, desk: Desk, request: Request, model: str, given: Any) -> Response:
+    fields = given if isinstance(given, dict) else {}
+    count = fields.get("n", 1)
+    asked = Asked(
+        prompt=text(fields.get("prompt")),
+        model=model,
+        body=given,
+        count=count if isinstance(count, int) and 1 <= count <= MOST_PICTURES else 1,
+    )
+    try:
+        admitted = door.admit(world, desk, asked, request.headers.get("authorization"))
+    except UnknownFault as unknown:
+        return door.misspelled(unknown)
+    if isinstance(admitted, Outcome):
+        return door.error(desk, admitted, request, asked)
+    job = admitted.job
+    if _in_bytes(job):
+        job.files = (f"data:image/png;base64,{b64encode(PNG).decode()}",) * len(job.files)
+    await calls.rest(world, job.ends_at)
+    return door.reply(200, desk.accepted(world, job), kind=door.CutShort if admitted.cut else Response)
+
+
+def routes(world: World) -> list[Route]:
+    """The paths of pictures."""
+
+    async def predictions(request: Request) -> Response:
+        body = read_json(await request.body())
+        given = body.get("input") if isinstance(body, dict) else None
+        return await _answer(world, DESKS["predictions"], request, request.path_params["model"], given)
+
+    async def images(request: Request) -> Response:
+        body = read_json(await request.body())
+        given = body if isinstance(body, dict) else {}
+        return await _answer(world, DESKS["images"], request, text(given.get("model")), given)
+
+    return [
+        Route("/v1/models/{model:path}/predictions", predictions, methods=["POST"]),
+        Route("/v1/images/generations", images, methods=["POST"]),
+    ]

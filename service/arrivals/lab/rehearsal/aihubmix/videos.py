@@ -1,0 +1,158 @@
+"""`/v1/videos` in JSON: one path for all vendors, each of which has a route of its own in the record.
+
+A finished film stands in one of three places, as the job's dice have it.
+"""
+
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from random import Random
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from arrivals.lab.rehearsal import door
+from arrivals.lab.rehearsal.aihubmix import errors, vendors
+from arrivals.lab.rehearsal.desk import Desk, failure, outputs, read_json, text, token, vanished
+from arrivals.lab.rehearsal.world import Asked, Job, Outcome, Phase, View, World
+
+PROVIDER = "aihubmix"
+INLINE, ELSEWHERE = 0, 1  # the job's shape: `video_url` behind the key, `url` on the CDN; else nothing but /content
+EXPIRES_S = 24 * 3600
+
+
+_OUTCOMES_SHARED: Mapping[str, Outcome] = {
+    **errors.OUTCOMES,
+    "task_not_found": vanished(
+        404, {"error": {"message": "video not found (tid: {tid})", "type": "Aihubmix_api_error", "param": ""}}
+    ),
+    # The four places its own client reads a failed video's reason from: github.com/AIhubmix/aihubmix-media-adapters
+    "generation_failed": failure(
+        {"error": {"code": "generation_failed", "message": "The generation failed"}}, "generation_failed"
+    ),
+    "moderation_blocked": failure(
+        {"error": {"code": "moderation_blocked", "message": "Blocked by moderation"}}, "moderation_blocked"
+    ),
+    "failed_in_words": failure({"error": "The generation failed"}),
+    "failed_with_reason": failure({"failure_reason": "The generation failed"}),
+    "failed_with_message": failure({"message": "The generation failed"}),
+}
+OUTCOMES: Mapping[str, Mapping[str, Outcome]] = {
+    route: {**_OUTCOMES_SHARED, **own} for route, own in vendors.OUTCOMES.items()
+}
+_WORDS = {Phase.QUEUED: "queued", Phase.RUNNING: "in_progress", Phase.COMPLETED: "completed", Phase.FAILED: "failed"}
+
+
+def _identity(asked: Asked, dice: Random) -> str:
+    inner = msgspec.json.encode({"model": asked.model, "id": f"video_{token(dice, 48)}", "provider": "rehearsal"})
+    return f"{urlsafe_b64encode(inner).decode().rstrip('=')}channel{dice.randrange(1000, 9999)}"
+
+
+def _files(world: World, _asked: Asked, external_id: str, shape: int) -> tuple[str, ...]:
+    if shape == ELSEWHERE:
+        return (f"{world.cdn_origin}/cdn/aihubmix/{external_id[-16:]}.mp4",)
+    return (f"{world.origin}/aihubmix/v1/videos/{external_id}/content",)
+
+
+def _accepted(_world: World, job: Job) -> Any:
+    if job.asked.model.startswith("wan"):
+        size = {"duration": 5, "width": 1280, "height": 720}
+        return {"id": job.external_id, "object": "video", "status": "in_progress", "model": job.asked.model, **size}
+    return _head(job, "queued", 0)
+
+
+def _head(job: Job, word: str, progress: int) -> dict[str, Any]:
+    return {
+        "id": job.external_id,
+        "object": "video",
+        "model": job.asked.model,
+        "status": word,
+        "progress": progress,
+        "created_at": int(job.accepted_at),
+        "prompt": job.asked.prompt,
+    }
+
+
+def _state(_world: World, job: Job, view: View) -> Any:
+    if view.odd is not None:
+        return _head(job, view.odd, 0)
+    told = _head(job, _WORDS[view.phase], int(view.progress * 100))
+    if view.phase is Phase.FAILED and job.outcome is not None:
+        return {**told, **job.outcome.body}
+    if view.phase is Phase.COMPLETED:
+        told |= {"completed_at": int(job.ends_at), "expires_at": int(job.ends_at) + EXPIRES_S}
+        name = {INLINE: "video_url", ELSEWHERE: "url"}.get(job.shape)
+        if name is not None and outputs(job, view):
+            told[name] = job.files[0]
+    return told
+
+
+def _check(asked: Asked) -> Outcome | None:
+    route = vendors.route(asked.model)
+    name = vendors.broken(route, asked.body)
+    if name is not None:
+        return OUTCOMES[route][name]
+    return None if asked.prompt else errors.OUTCOMES["prompt_missing"]
+
+
+def unauthorized(given: str | None) -> Outcome:
+    """What is said to whoever brings no key, or a wrong one."""
+    return errors.OUTCOMES["no_token" if given is None else "token_invalid"]
+
+
+FAULTS: Mapping[str, Outcome] = {
+    "402": errors.OUTCOMES["insufficient_user_quota"],
+    "404": _OUTCOMES_SHARED["task_not_found"],
+    "429": errors.OUTCOMES["too_many_requests"],
+    "500": errors.OUTCOMES["no_valid_channel_error"],
+    "503": errors.OUTCOMES["provider_rate_limited"],
+}
+DESKS: Mapping[str, Desk] = {
+    route: Desk(
+        provider=PROVIDER,
+        route=route,
+        outcomes=known,
+        faults=FAULTS,
+        unauthorized=unauthorized,
+        identity=_identity,
+        files=_files,
+        accepted=_accepted,
+        state=_state,
+        check=_check,
+    )
+    for route, known in OUTCOMES.items()
+}
+
+
+def routes(world: World) -> list[Route]:
+    """The paths of `/v1/videos`."""
+
+    async def submit(request: Request) -> Response:
+        body = read_json(await request.body())
+        body = body if isinstance(body, dict) else {}
+        asked = Asked(prompt=vendors.prompt(body), model=text(body.get("model")), body=body)
+        return await door.submit(world, DESKS[vendors.route(asked.model)], request, asked)
+
+    async def poll(request: Request) -> Response:
+        return door.poll(world, DESKS, request, request.path_params["id"])
+
+    async def content(request: Request) -> Response:
+        job = world.jobs.get((PROVIDER, request.path_params["id"]))
+        desk = DESKS["videos" if job is None else job.route]
+        return door.content(world, desk, request, request.path_params["id"])
+
+    async def delete(request: Request) -> Response:
+        held = door.held(world, DESKS["videos"], request, request.path_params["id"])
+        if isinstance(held, Response):
+            return held
+        held.deleted = True
+        return door.reply(200, {"id": held.external_id, "object": "video.deleted", "deleted": True})
+
+    return [
+        Route("/v1/videos", submit, methods=["POST"]),
+        Route("/v1/videos/{id}", poll),
+        Route("/v1/videos/{id}", delete, methods=["DELETE"]),
+        Route("/v1/videos/{id}/content", content),
+    ]

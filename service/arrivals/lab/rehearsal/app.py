@@ -1,0 +1,95 @@
+"""The rehearsal as one ASGI app: six providers under their own prefixes, a CDN, and the record of what truly happened.
+
+It is written from the providers' public pages alone and imports nothing of the service that it rehearses.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+import time
+
+import anyio
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from arrivals.lab.rehearsal import aihubmix, eachlabs, files, laozhang, record, runblob, seacloud, vtrix
+from arrivals.lab.rehearsal.world import TEMPO, Tempo, World
+
+__all__ = ["PROVIDERS", "Tempo", "make_app"]
+
+PROVIDERS = {
+    "laozhang": laozhang,
+    "runblob": runblob,
+    "aihubmix": aihubmix,
+    "eachlabs": eachlabs,
+    "vtrix": vtrix,
+    "seacloud": seacloud,
+}
+# What has a host of its own in reality has a prefix of its own here, and the key of its provider.
+HOSTS = {"eachlabs-sense": eachlabs.sense.routes}
+PAGE = """The rehearsal: stand-ins for six AI media providers, with faults on demand.
+
+  /laozhang /runblob /aihubmix /eachlabs /vtrix /seacloud
+                                                   each provider's own paths; key: Bearer rehearsal-<provider>
+  /eachlabs-sense                                  each::sense, a host of its own in reality; key: each::labs'
+  /cdn/{anything}                                  outputs, for whoever brings no key
+  GET  /rehearsal/record                           what truly happened; …/{provider}/{ref} for one order
+  POST /rehearsal/record/forget                    {"orders": [[provider, ref], …]}: tells them a last time
+  POST /rehearsal/webhooks/{provider}/{ref}        sends an order's closing webhook again
+
+Faults stand in the prompt, as  [rehearse ref=g17 outcome=CODE webhook=twice,late submit=429:2 poll=lag:2 run=1.5]
+
+  ref=NAME        names the order in the record
+  outcome=        completed | empty | empty:N | a code or name of the provider's table of errors (below)
+  webhook=        lost late late:N twice reordered early forged unreadable huge chunked contradiction
+  submit=         429 402 503 500 cut; with :N only the first N times
+  poll=           fail lag odd limited, with :N only the first N times; gone
+  run=SECONDS     how long the job runs
+  dialect=        predictions: hmac | secret; sense: raw | chunk, execution | plain;
+                  pictures of aihubmix: url | base64; kirin: own | kling
+
+"""
+
+
+def make_app(
+    *,
+    origin: str,
+    cdn_origin: str,
+    seed: int = 1,
+    tempo: Tempo = TEMPO,
+    now: Callable[[], float] = time.time,
+) -> Starlette:
+    """The app, told under which origins it is reached. While it stands, it sends webhooks; when it ends, they stop."""
+    world = World(origin=origin, cdn_origin=cdn_origin, seed=seed, tempo=tempo, now=now)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        app.state.world = world
+        async with world.open_client(), anyio.create_task_group() as world.tasks:
+            yield
+            world.tasks.cancel_scope.cancel()
+
+    async def unknown(request: Request, _error: Exception) -> Response:
+        world.unknown_paths.append(f"{request.method} {request.url.path}")
+        return JSONResponse({"rehearsal": "no provider's page knows this path"}, 404)
+
+    hosts = {name: module.routes for name, module in PROVIDERS.items()} | HOSTS
+    providers = [Mount(f"/{name}", routes=host(world)) for name, host in hosts.items()]
+    routes: list[BaseRoute] = [
+        Route("/", front),
+        *record.routes(world),
+        *providers,
+        Mount("/cdn", routes=files.routes(world)),
+    ]
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={404: unknown, 405: unknown})
+
+
+async def front(_request: Request) -> Response:
+    """What this is, in plain text."""
+    tables = [
+        f"  {name} {route}: {' '.join(known)}\n"
+        for name, module in PROVIDERS.items()
+        for route, known in module.OUTCOMES.items()
+    ]
+    return PlainTextResponse(PAGE + "".join(tables))

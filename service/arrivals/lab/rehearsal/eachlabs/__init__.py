@@ -1,0 +1,19 @@
+"""each::labs' side of the wire: predictions, workflows, and each::sense, which has a host of its own."""
+
+from collections.abc import Mapping
+
+from starlette.routing import Route
+
+from arrivals.lab.rehearsal.eachlabs import predictions, sense, workflows
+from arrivals.lab.rehearsal.world import Outcome, World
+
+OUTCOMES: Mapping[str, Mapping[str, Outcome]] = {
+    "predictions": predictions.OUTCOMES,
+    "workflows": workflows.OUTCOMES,
+    "sense": sense.OUTCOMES,
+}
+
+
+def routes(world: World) -> list[Route]:
+    """The paths of api.eachlabs.ai; what sense has started is polled there too."""
+    return [*predictions.routes(world), *workflows.routes(world, {"sense": sense.EXECUTIONS})]

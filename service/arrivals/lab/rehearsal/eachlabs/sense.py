@@ -1,0 +1,210 @@
+"""each::sense: a chat that makes media, told as it goes in a stream, or at once where the caller wants no stream."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+import math
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from arrivals.lab.rehearsal import calls, door
+from arrivals.lab.rehearsal.desk import Desk, outputs, read_json, text, token, uuid
+from arrivals.lab.rehearsal.directive import UnknownFault
+from arrivals.lab.rehearsal.eachlabs import execution, sense_events, workflows
+from arrivals.lab.rehearsal.eachlabs.sense_outcomes import (
+    MOST_IMAGES,
+    MOST_PROMPT,
+    OUTCOMES,
+    WITHOUT_STREAM,
+    rate_limited,
+)
+from arrivals.lab.rehearsal.eachlabs.stream import EventStream
+from arrivals.lab.rehearsal.world import Asked, Job, Outcome, Phase, Where, World
+
+__all__ = ["DESK", "EXECUTIONS", "OUTCOMES", "routes"]
+
+MODEL = "eachsense/beta"
+GIVES_UP = 0.5  # the share of a run after which a stream that gives up does so
+PER_MINUTE = 60
+
+
+def _files(world: World, asked: Asked, external_id: str, shape: int) -> tuple[str, ...]:
+    ending = "mp4" if "video" in asked.prompt else "png"
+    return tuple(f"{world.cdn_origin}/cdn/eachlabs/{external_id}-{number}.{ending}" for number in range(1 + shape % 2))
+
+
+def _check(asked: Asked) -> Outcome | None:
+    messages, images = asked.body.get("messages"), asked.body.get("image_urls")
+    if not isinstance(messages, list) or not messages or not asked.prompt:
+        return OUTCOMES["messages_missing"]
+    if len(asked.prompt) > MOST_PROMPT:
+        return OUTCOMES["prompt_too_long"]
+    return OUTCOMES["too_many_images"] if isinstance(images, list) and len(images) > MOST_IMAGES else None
+
+
+DESK = Desk(
+    provider="eachlabs",
+    route="sense",
+    outcomes=OUTCOMES,
+    faults={
+        "402": OUTCOMES["INSUFFICIENT_BALANCE"],
+        "404": OUTCOMES["not_found"],
+        "429": rate_limited(1),
+        "500": OUTCOMES["server_error"],
+        "503": OUTCOMES["unavailable"],
+    },
+    unauthorized=lambda given: OUTCOMES["key_required" if given is None else "invalid_key"],
+    identity=lambda asked, dice: f"{'chat' if _streams(asked) else 'task'}_{token(dice, 12)}",
+    files=_files,
+    accepted=lambda _, job: _completion(job),
+    state=lambda _, job, view: execution.told(job, view),
+    check=_check,
+    dialects=frozenset({"raw", "chunk", "execution", "plain"}),
+)
+# An execution that sense has started is polled on the other host, and refused there in its words.
+EXECUTIONS = replace(DESK, faults=workflows.DESK.faults, unauthorized=workflows.DESK.unauthorized)
+
+
+def _streams(asked: Asked) -> bool:
+    return asked.body.get("stream", True) is not False
+
+
+def _gives_up(job: Job) -> bool:
+    return job.outcome is not None and job.outcome.where is Where.STREAM
+
+
+def _stream(world: World, job: Job, *, cut: bool) -> Response:
+    shown = outputs(job, job.view(Phase.COMPLETED)) if job.end is Phase.COMPLETED else ()
+    events = list(sense_events.sequence(job, shown))
+    lasts = job.run_s * (GIVES_UP if _gives_up(job) else 1.0)
+    pause = lasts / max(1, len(events) - 1)
+    started = [number for number, event in enumerate(events) if event["type"] == "execution_started"]
+    timed = [(job.accepted_at + pause * number, _wrapped(job, event)) for number, event in enumerate(events)]
+    middle = started[0] + 1 if started else len(events) // 2
+    return EventStream(world, timed, cut_after=middle if cut else None, headers=_named(job))
+
+
+def _wrapped(job: Job, event: dict[str, Any]) -> Any:
+    """As it is, or as an OpenAI chunk with the event beside it."""
+    said = job.directive.dialects & {"raw", "chunk"}
+    if "raw" in said or (not said and job.coins[1]):
+        return event
+    words = event["type"] == "text_response"
+    delta = {"content": event["content"]} if words else {}
+    last = event["type"] in {"complete", "error"}
+    return {
+        "id": f"chatcmpl-{job.external_id[-8:]}",
+        "object": "chat.completion.chunk",
+        "model": MODEL,
+        "choices": [{"index": 0, "delta": delta, "finish_reason": "stop" if last else None}],
+        "eachlabs": {"type": "text_response"} if words else event,
+    }
+
+
+def _named(job: Job) -> dict[str, str]:
+    return {"x-request-id": f"req_{job.external_id[-8:]}"}
+
+
+def _completion(job: Job, **more: Any) -> dict[str, Any]:
+    return {
+        "id": f"chatcmpl-{job.external_id[-8:]}",
+        "object": "chat.completion",
+        "created": int(job.accepted_at),
+        "model": MODEL,
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": more.pop("content", "Here's your generated picture!")},
+                "finish_reason": "stop",
+            }
+        ],
+        "usage": {"prompt_tokens": 15, "completion_tokens": 25, "total_tokens": 40},
+        "generations": [],
+        "task_id": sense_events.task_id(job),
+        "session_id": text(job.asked.body.get("session_id"), "session_abc123"),
+        **more,
+    }
+
+
+def _whole(job: Job) -> tuple[int, Any]:
+    """The answer without a stream: HTTP status and body."""
+    if job.outcome is None:
+        shown = outputs(job, job.view(Phase.COMPLETED))
+        return 200, _completion(job, generations=list(shown))
+    event = job.outcome.body
+    status = event.get("status")
+    if event["type"] == "clarification_needed":
+        session = {"session_id": text(job.asked.body.get("session_id"), "session_abc123")}
+        asks = {name: event[name] for name in ("question", "options")}
+        if job.coins[1]:
+            return 200, {"success": True, "clarification_needed": True, **asks, **session}
+        return 200, _completion(job, content=event["question"], status="clarification_needed", **asks)
+    if event["type"] == "complete" and status != "error":
+        return 200, _completion(job, content="What style would you like?", status=status)
+    started = {"execution_id": job.external_id} if _gives_up(job) else {}
+    return _without_stream(job.outcome, **started)
+
+
+def _without_stream(outcome: Outcome, **more: str) -> tuple[int, Any]:
+    """What an event would say, as an HTTP answer."""
+    event = {name: said for name, said in outcome.body.items() if name not in {"type", "status", "message"}}
+    status = WITHOUT_STREAM.get(outcome.code or "", 500 if outcome.body["type"] == "complete" else 400)
+    return status, {"detail": outcome.body.get("message", "Task failed"), **event, **more}
+
+
+def _refused(world: World, request: Request, asked: Asked, outcome: Outcome) -> Response:
+    if outcome.status == OUTCOMES["RATE_LIMITED"].status:
+        reset = int(world.now()) + outcome.body["retry_after"]
+        limits = {"Limit": PER_MINUTE, "Remaining": 0, "Reset": reset}
+        headers = {f"X-RateLimit-{name}": f"{value}" for name, value in limits.items()}
+        return door.error(DESK, replace(outcome, headers={**outcome.headers, **headers}), request, asked)
+    if outcome.body is None or "type" not in outcome.body:
+        return door.error(DESK, outcome, request, asked)
+    if not _streams(asked):
+        return door.reply(*_without_stream(outcome))
+    before = [] if outcome.code == "SESSION_BUSY" else [{"type": "status", "message": "Generating image..."}]
+    return EventStream(world, [(0.0, event) for event in (*before, outcome.body)])
+
+
+def _asked(body: Mapping[str, Any]) -> Asked:
+    messages = body.get("messages")
+    said = [one for one in messages if isinstance(one, dict)] if isinstance(messages, list) else []
+    spoken = [text(one.get("content")) for one in said if one.get("role") == "user"]
+    return Asked(prompt=spoken[-1] if spoken else "", model=text(body.get("model"), MODEL), body=body)
+
+
+def routes(world: World) -> list[Route]:
+    """The path of the sense host."""
+    answered: dict[str, Job] = {}  # by X-Idempotency-Key, which only those who want no stream may send
+
+    async def chat(request: Request) -> Response:
+        body = read_json(await request.body())
+        asked = _asked(body if isinstance(body, dict) else {})
+        given = request.headers.get("authorization")
+        name = None if _streams(asked) else request.headers.get("x-idempotency-key")
+        known = answered.get(name) if name is not None and door.unauthorized(DESK, given) is None else None
+        if known is not None:
+            return await whole(known, cut=False)
+        try:
+            admitted = door.admit(world, DESK, asked, given)
+        except UnknownFault as unknown:
+            return door.misspelled(unknown)
+        if isinstance(admitted, Outcome):
+            return _refused(world, request, asked, admitted)
+        job = admitted.job
+        if sense_events.runs_workflow(job) and (_streams(asked) or _gives_up(job)):
+            world.rename(job, uuid(world.order(DESK.provider, DESK.route, job.directive.ref).dice))
+        elif job.directive.empty:
+            job.directive = replace(job.directive, empty=math.inf)  # nobody can ask again
+        if name is not None:
+            answered[name] = job
+        return _stream(world, job, cut=admitted.cut) if _streams(asked) else await whole(job, cut=admitted.cut)
+
+    async def whole(job: Job, *, cut: bool) -> Response:
+        await calls.rest(world, job.ends_at)
+        status, told = _whole(job)
+        return door.reply(status, told, _named(job), door.CutShort if cut else Response)
+
+    return [Route("/v1/chat/completions", chat, methods=["POST"])]

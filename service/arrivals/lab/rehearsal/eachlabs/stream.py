@@ -1,0 +1,46 @@
+"""A stream of server-sent events over a job's run. It may end well, with [DONE], or break off in its middle."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from arrivals.lab.rehearsal import calls
+from arrivals.lab.rehearsal.world import World
+
+DONE = b"data: [DONE]\n\n"
+
+
+class EventStream(Response):
+    """Sends the events at their moments."""
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self,
+        world: World,
+        events: list[tuple[float, Any]],
+        *,
+        cut_after: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(headers={"cache-control": "no-cache", **(headers or {})})
+        del self.headers["content-length"]
+        self.world = world
+        self.events = events
+        self.cut_after = cut_after
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends event after event; of the one at which it breaks off, half."""
+        del scope, receive
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        for number, (moment, event) in enumerate(self.events):
+            await calls.rest(self.world, moment)
+            frame = b"data: " + msgspec.json.encode(event) + b"\n\n"
+            if number == self.cut_after:
+                await send({"type": "http.response.body", "body": frame[: len(frame) // 2], "more_body": True})
+                return  # the server sees that it was never finished, and hangs up
+            await send({"type": "http.response.body", "body": frame, "more_body": True})
+        await send({"type": "http.response.body", "body": DONE})

@@ -1,0 +1,44 @@
+"""The bytes that stand-ins hand out: a very small picture and film, served by the CDN to whoever brings no key."""
+
+import re
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from arrivals.lab.rehearsal.world import World
+
+# One grey pixel. https://www.w3.org/TR/png-3/
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a4944415478da6368000000"
+    "820081da45083b0000000049454e44ae426082"
+)
+# An ftyp box and an empty mdat box: enough to be known as a film. ISO/IEC 14496-12
+_RANGE = re.compile(r"bytes=(\d{1,9})-(\d{0,9})")
+MP4 = bytes.fromhex("000000186674797069736f6d0000020069736f6d6d703432") + bytes.fromhex("000000086d646174")
+
+
+def _part(content: bytes, media_type: str, asked: str) -> Response:
+    """The bytes, or one range of them: https://www.rfc-editor.org/rfc/rfc9110#section-14."""
+    found = _RANGE.fullmatch(asked)
+    headers = {"accept-ranges": "bytes"}
+    if found is None:
+        return Response(content, headers=headers, media_type=media_type)
+    first, last = int(found[1]), min(int(found[2] or len(content)), len(content) - 1)
+    if first > last:
+        return Response(status_code=416, headers=headers | {"content-range": f"bytes */{len(content)}"})
+    headers["content-range"] = f"bytes {first}-{last}/{len(content)}"
+    return Response(content[first : last + 1], 206, headers, media_type)
+
+
+def routes(world: World) -> list[Route]:
+    """`/cdn/{anything}`."""
+
+    async def fetch(request: Request) -> Response:
+        if "authorization" in request.headers:
+            world.keys_leaked += 1
+            return JSONResponse({"rehearsal": "a provider's key was sent to another origin"}, 400)
+        film = request.url.path.endswith(".mp4")
+        return _part(MP4 if film else PNG, "video/mp4" if film else "image/png", request.headers.get("range", ""))
+
+    return [Route("/{name:path}", fetch)]

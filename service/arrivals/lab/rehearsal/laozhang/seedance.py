@@ -1,0 +1,92 @@
+"""Seedance 2.0 at LaoZhang: JSON in, and the film's temporary URL in the poll's answer, under one of two names."""
+
+from collections.abc import Mapping
+from random import Random
+from string import ascii_lowercase, digits
+from typing import Any
+
+from arrivals.lab.rehearsal.desk import outputs, strings, token
+from arrivals.lab.rehearsal.laozhang import errors
+from arrivals.lab.rehearsal.laozhang.errors import REFUSALS, bad_parameter
+from arrivals.lab.rehearsal.world import Asked, Job, Outcome, Phase, View, World
+
+MODELS = frozenset({"doubao-seedance-2-0-260128", "doubao-seedance-2-0-fast-260128"})
+TYPES = ("text", "image_url", "video_url", "audio_url")
+ROLES = ("reference_image", "reference_video", "reference_audio")
+SHORTEST_S, LONGEST_S = 4, 15
+_TAKEN_SHARE = 0.1  # `submitted` is said until here, and `queued` after
+_WORDS = {Phase.QUEUED: "queued", Phase.RUNNING: "in_progress", Phase.COMPLETED: "completed", Phase.FAILED: "failed"}
+
+# https://docs.laozhang.ai/en/api-capabilities/seedance2-video-generation
+OUTCOMES: Mapping[str, Outcome] = {
+    **REFUSALS,
+    "generation_failed": errors.GENERATION_FAILED,
+    "failed_in_words": errors.FAILED_IN_WORDS,
+}
+
+
+def _head(job: Job, word: str) -> dict[str, Any]:
+    told = {"id": job.external_id, "object": "video", "model": job.asked.model, "status": word}
+    return {**told, "created_at": int(job.accepted_at)}
+
+
+def _accepted(_world: World, job: Job) -> Any:
+    told = _head(job, "submitted")
+    if job.coins[0]:  # the page names it, and shows nothing of it
+        told["billing_detail"] = {"estimated": True, "duration": job.asked.body.get("duration", 5)}
+    return told
+
+
+def _state(world: World, job: Job, view: View) -> Any:
+    word = "submitted" if view.phase is Phase.QUEUED and view.progress < _TAKEN_SHARE else _WORDS.get(view.phase)
+    told = _head(job, view.odd or word or "failed")
+    if view.odd is None and view.phase is Phase.FAILED and job.outcome is not None:
+        return {**told, "error": job.outcome.body}
+    told["updated_at"] = int(min(world.now(), job.ends_at))
+    for url in outputs(job, view):
+        told["video_url" if job.coins[1] else "url"] = url
+    return told
+
+
+def _broken(item: Any) -> bool:
+    return (
+        not isinstance(item, dict) or item.get("type") not in TYPES or item.get("role", "reference_image") not in ROLES
+    )
+
+
+def _check(asked: Asked) -> Outcome | None:
+    body = asked.body
+    if not asked.prompt:
+        return REFUSALS["invalid_request_error"]
+    content, duration = body.get("content", []), body.get("duration", 5)
+    if not isinstance(content, list) or any(map(_broken, content)):
+        return bad_parameter("content")
+    if type(duration) is not int or not SHORTEST_S <= duration <= LONGEST_S:
+        return bad_parameter("duration")
+    if not isinstance(body.get("ratio", ""), str):
+        return bad_parameter("ratio")
+    wrong = [name for name in ("watermark", "generate_audio") if type(body.get(name, True)) is not bool]
+    return bad_parameter(wrong[0]) if wrong else None
+
+
+def prompt(body: Mapping[str, Any]) -> str:
+    """The order's words: `prompt`, or the text among its `content`."""
+    content = body.get("content")
+    items = [item for item in content if isinstance(item, dict)] if isinstance(content, list) else []
+    return next(iter(strings([body.get("prompt"), *(item.get("text") for item in items)])), "")
+
+
+def _identity(_asked: Asked, dice: Random) -> str:
+    return f"cgt-20260410{token(dice, 6, '012345')}-{token(dice, 5, ascii_lowercase + digits)}"
+
+
+DESK = errors.desk(
+    route="seedance",
+    outcomes=OUTCOMES,
+    identity=_identity,
+    # It is a signed URL: what is cut from its end does not open it.
+    files=lambda world, _asked, external_id, _shape: (f"{world.cdn_origin}/cdn/laozhang/{external_id}.mp4?sign=6f1e",),
+    accepted=_accepted,
+    state=_state,
+    check=_check,
+)

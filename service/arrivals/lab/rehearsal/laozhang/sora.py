@@ -1,0 +1,147 @@
+"""Sora 2 at LaoZhang: the official forward, which speaks as OpenAI does, and the older reverse queue.
+
+Both make one film, and keep its bytes behind the key.
+"""
+
+from collections.abc import Mapping
+from random import Random
+from typing import Any
+
+from arrivals.lab.rehearsal.desk import Desk, outputs, token
+from arrivals.lab.rehearsal.laozhang import errors
+from arrivals.lab.rehearsal.laozhang.errors import REFUSALS, bad_parameter
+from arrivals.lab.rehearsal.laozhang.form import picture_fault
+from arrivals.lab.rehearsal.world import Asked, Job, Outcome, Phase, View, World
+
+MODELS = frozenset({"sora-2", "sora-2-pro"})
+SIZES = ("720x1280", "1280x720")
+PRO_SIZES = (*SIZES, "1024x1792", "1792x1024")
+SECONDS = ("4", "8", "12")
+REVERSE_SECONDS = ("10", "15")
+LENGTHS = ("seconds", "duration")
+DAY_S = 24 * 60 * 60
+
+# https://docs.laozhang.ai/en/api-capabilities/sora2/official-forward
+OUTCOMES: Mapping[str, Outcome] = {
+    **REFUSALS,
+    "generation_failed": errors.GENERATION_FAILED,
+    "moderation_blocked": errors.MODERATION_BLOCKED,
+    "failed_in_words": errors.FAILED_IN_WORDS,
+}
+# https://docs.laozhang.ai/en/api-capabilities/sora2/async-api
+REVERSE_OUTCOMES: Mapping[str, Outcome] = {
+    **REFUSALS,
+    "generation_failed": errors.GENERATION_FAILED,
+    "queue_timeout": errors.QUEUE_TIMEOUT,
+    "failed_in_words": errors.FAILED_IN_WORDS,
+}
+
+
+def head(job: Job, word: str, progress: int) -> dict[str, Any]:
+    """What stands in every answer about a job."""
+    return {
+        "id": job.external_id,
+        "object": "video",
+        "status": word,
+        "progress": progress,
+        "created_at": int(job.accepted_at),
+    }
+
+
+def accepted(_world: World, job: Job) -> Any:
+    """The official forward's answer to an order."""
+    asked = job.asked.body
+    more = {"size": asked.get("size", "720x1280"), "seconds": asked.get("seconds", "4")}
+    return {**head(job, "queued", 0), "model": job.asked.model, **more}
+
+
+def state(_world: World, job: Job, view: View) -> Any:
+    """The official forward's answer to a poll: it never says where the film is."""
+    if view.odd is not None:
+        return head(job, view.odd, 0)
+    if view.phase is Phase.COMPLETED:
+        return {**head(job, "completed", 100), "completed_at": int(job.ends_at)}
+    if view.phase is Phase.FAILED and job.outcome is not None:
+        return {**head(job, "failed", 0), "error": job.outcome.body}
+    return head(job, "queued" if view.phase is Phase.QUEUED else "in_progress", int(view.progress * 100))
+
+
+def identity(_asked: Asked, dice: Random) -> str:
+    """A job's name."""
+    return f"video_{token(dice, 32)}"
+
+
+def behind_the_key(world: World, _asked: Asked, external_id: str, _shape: int) -> tuple[str, ...]:
+    """Where the film is to be had."""
+    return (f"{world.origin}/laozhang/v1/videos/{external_id}/content",)
+
+
+def _check(asked: Asked) -> Outcome | None:
+    if not asked.prompt:
+        return REFUSALS["invalid_request_error"]
+    if asked.model not in MODELS:
+        return REFUSALS["model_not_found"]
+    if asked.body.get("seconds") not in SECONDS:
+        return bad_parameter("seconds")
+    if asked.body.get("size", "720x1280") not in (PRO_SIZES if asked.model == "sora-2-pro" else SIZES):
+        return bad_parameter("size")
+    return picture_fault(asked.body.get("input_reference"))
+
+
+def _reverse_accepted(_world: World, job: Job) -> Any:
+    created_at = int(job.accepted_at)
+    return {
+        "id": job.external_id,
+        "object": "task",
+        "model": job.asked.model,
+        "status": "submitted",
+        "created_at": created_at,
+        "expires_at": created_at + DAY_S,
+    }
+
+
+def _reverse_state(world: World, job: Job, view: View) -> Any:
+    told = {**state(world, job, view), "model": job.asked.model}
+    if view.phase is Phase.QUEUED and view.odd is None:
+        told |= {"status": "submitted", "progress": 0}
+    if outputs(job, view):
+        told["url"] = f"/v1/videos/{job.external_id}/content"
+    return told
+
+
+def _reverse_check(asked: Asked) -> Outcome | None:
+    if not asked.prompt:
+        return REFUSALS["invalid_request_error"]
+    wrong = [name for name in LENGTHS if asked.body.get(name, "10") not in REVERSE_SECONDS]
+    if asked.body.get("size", "720x1280") not in SIZES:
+        wrong.append("size")
+    return bad_parameter(wrong[0]) if wrong else picture_fault(asked.body.get("input_reference"))
+
+
+FORWARD = errors.desk(
+    route="sora-forward",
+    outcomes=OUTCOMES,
+    identity=identity,
+    files=behind_the_key,
+    accepted=accepted,
+    state=state,
+    check=_check,
+)
+REVERSE = errors.desk(
+    route="sora-reverse",
+    outcomes=REVERSE_OUTCOMES,
+    identity=identity,
+    files=behind_the_key,
+    accepted=_reverse_accepted,
+    state=_reverse_state,
+    check=_reverse_check,
+)
+
+
+def chosen(body: Mapping[str, Any], *, form: bool) -> Desk:
+    """The route of an order of Sora, which its body tells: the reverse queue makes 10 and 15 seconds, the forward less.
+
+    In reality the group of the caller's token decides, and one that is wrong for the body is refused.
+    """
+    long = any(body.get(name) in REVERSE_SECONDS for name in LENGTHS)
+    return FORWARD if form and "seconds" in body and not long else REVERSE

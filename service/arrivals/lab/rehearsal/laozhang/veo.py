@@ -1,0 +1,107 @@
+"""Veo 3.1 at LaoZhang: the official forward, and the older reverse queue, whose `/content` is JSON that names the film.
+
+Of the forward only the paths and the form are documented; its words are those of Sora's forward.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from arrivals.lab.rehearsal import door
+from arrivals.lab.rehearsal.laozhang import errors, sora
+from arrivals.lab.rehearsal.laozhang.errors import REFUSALS
+from arrivals.lab.rehearsal.laozhang.form import picture_fault
+from arrivals.lab.rehearsal.world import Asked, Job, Outcome, Phase, View, World
+
+MODELS = frozenset({"veo-3.1-generate-preview", "veo-3.1-fast-generate-preview"})
+REVERSE_MODELS = frozenset(
+    f"veo-3.1{turned}{pace}{frames}"
+    for turned in ("", "-landscape")
+    for pace in ("", "-fast")
+    for frames in ("", "-fl")
+)
+_WORDS = {Phase.QUEUED: "queued", Phase.RUNNING: "processing", Phase.COMPLETED: "completed", Phase.FAILED: "failed"}
+
+# https://docs.laozhang.ai/en/api-capabilities/veo/official-forward
+OUTCOMES: Mapping[str, Outcome] = {
+    **REFUSALS,
+    "generation_failed": errors.GENERATION_FAILED,
+    "moderation_blocked": errors.MODERATION_BLOCKED,
+    "failed_in_words": errors.FAILED_IN_WORDS,
+}
+# https://docs.laozhang.ai/en/api-capabilities/veo/veo-31-async-api
+REVERSE_OUTCOMES: Mapping[str, Outcome] = {
+    **REFUSALS,
+    "no_channel_available": errors.error(503, "no channel available", "server_error"),
+    "generation_failed": errors.GENERATION_FAILED,
+    "queue_timeout": errors.QUEUE_TIMEOUT,
+    "failed_in_words": errors.FAILED_IN_WORDS,
+}
+
+
+def _check(asked: Asked) -> Outcome | None:
+    return picture_fault(asked.body.get("input_reference")) if asked.prompt else REFUSALS["invalid_request_error"]
+
+
+def _reverse_check(asked: Asked) -> Outcome | None:
+    given = asked.body.get("input_reference")
+    if asked.prompt and given is not None and not asked.model.endswith("-fl"):
+        return REFUSALS["model_not_support_image"]
+    return _check(asked)
+
+
+def _head(job: Job, word: str) -> dict[str, Any]:
+    return {
+        "id": job.external_id,
+        "object": "video",
+        "created": int(job.accepted_at),
+        "status": word,
+        "model": job.asked.model,
+    }
+
+
+def _reverse_state(_world: World, job: Job, view: View) -> Any:
+    told = _head(job, view.odd or _WORDS.get(view.phase, "failed"))
+    if view.odd is None and view.phase is Phase.COMPLETED:
+        told["prompt"] = job.asked.prompt
+    if view.odd is None and view.phase is Phase.FAILED and job.outcome is not None:
+        told["error"] = job.outcome.body
+    return told
+
+
+FORWARD = errors.desk(
+    route="veo-forward",
+    outcomes=OUTCOMES,
+    identity=sora.identity,
+    files=sora.behind_the_key,
+    accepted=lambda _, job: {**sora.head(job, "queued", 0), "model": job.asked.model},
+    state=sora.state,
+    check=_check,
+)
+REVERSE = errors.desk(
+    route="veo-reverse",
+    outcomes=REVERSE_OUTCOMES,
+    identity=sora.identity,
+    files=lambda world, _asked, external_id, _shape: (f"{world.cdn_origin}/cdn/laozhang/{external_id}.mp4",),
+    accepted=lambda _, job: _head(job, "queued"),
+    state=_reverse_state,
+    check=_reverse_check,
+)
+
+
+def content(world: World, request: Request, external_id: str) -> Response:
+    """The reverse queue's `/content`: not the film, but where it is."""
+    job = door.held(world, REVERSE, request, external_id)
+    if isinstance(job, Response):
+        return job
+    now = world.now()
+    if job.directive.gone or job.phase(now) is not Phase.COMPLETED:
+        return door.error(REVERSE, REVERSE.faults["404"], request, None)
+    wide = "landscape" in job.asked.model
+    told = {**_head(job, "completed"), "prompt": job.asked.prompt}
+    told |= {"duration": 8, "resolution": "1280x720" if wide else "720x1280"}
+    if job.has_output(now):
+        told["url"] = job.files[0]
+    return door.reply(200, told)

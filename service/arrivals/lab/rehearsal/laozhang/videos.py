@@ -1,0 +1,68 @@
+"""LaoZhang's `/v1/videos`: the order's model and body choose the route, the job's route answers for it from then on."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from arrivals.lab.rehearsal import door
+from arrivals.lab.rehearsal.desk import Desk, text
+from arrivals.lab.rehearsal.laozhang import form, seedance, sora, veo
+from arrivals.lab.rehearsal.laozhang.errors import PROVIDER, REFUSALS
+from arrivals.lab.rehearsal.world import Asked, World
+
+DESKS: Mapping[str, Desk] = {
+    desk.route: desk for desk in (sora.FORWARD, veo.FORWARD, seedance.DESK, sora.REVERSE, veo.REVERSE)
+}
+BY_MODEL: Mapping[str, Desk] = {
+    **dict.fromkeys(veo.MODELS, veo.FORWARD),
+    **dict.fromkeys(veo.REVERSE_MODELS, veo.REVERSE),
+    **dict.fromkeys(seedance.MODELS, seedance.DESK),
+}
+FORMS_ONLY = frozenset({veo.FORWARD.route})
+JSON_ONLY = frozenset({seedance.DESK.route})
+FILMS = frozenset({sora.FORWARD.route, sora.REVERSE.route, veo.FORWARD.route})  # their bytes are behind `/content`
+
+
+def chosen(model: str, body: Mapping[str, Any], *, a_form: bool) -> Desk:
+    """The desk that an order comes to; one of a model that nobody knows is refused by the first."""
+    if model in sora.MODELS:
+        return sora.chosen(body, form=a_form)
+    desk = BY_MODEL.get(model, sora.FORWARD)
+    if desk.route in (JSON_ONLY if a_form else FORMS_ONLY):
+        return replace(desk, check=lambda _: REFUSALS["invalid_request_error"])
+    return desk
+
+
+def routes(world: World) -> list[Route]:
+    """The paths of `/v1/videos`."""
+
+    async def submit(request: Request) -> Response:
+        body, a_form = await form.read(request)
+        asked = Asked(prompt=seedance.prompt(body), model=text(body.get("model")), body=body)
+        return await door.submit(world, chosen(asked.model, body, a_form=a_form), request, asked)
+
+    async def poll(request: Request) -> Response:
+        return door.poll(world, DESKS, request, request.path_params["id"])
+
+    async def poll_veo(request: Request) -> Response:
+        return door.poll(world, {veo.FORWARD.route: veo.FORWARD}, request, request.path_params["id"])
+
+    async def content(request: Request) -> Response:
+        external_id = request.path_params["id"]
+        job = world.jobs.get((PROVIDER, external_id))
+        if job is not None and job.route == veo.REVERSE.route:
+            return veo.content(world, request, external_id)
+        return door.content(
+            world, DESKS[job.route] if job and job.route in FILMS else sora.FORWARD, request, external_id
+        )
+
+    return [
+        Route("/v1/videos", submit, methods=["POST"]),
+        Route("/v1/videos/{id}", poll),
+        Route("/v1/videos/{id}/content", content),
+        Route("/v1/video/generations/{id}", poll_veo),
+    ]

@@ -1,0 +1,109 @@
+"""The record: what truly happened to every order, for whoever wants to compare. It reads the world and changes nothing,
+but for two things: a closing webhook can be asked for again, and orders that were compared can be forgotten.
+"""
+
+import math
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from arrivals.lab.rehearsal import calls
+from arrivals.lab.rehearsal.directive import WebhookFault
+from arrivals.lab.rehearsal.world import Job, Order, Phase, World
+
+
+class Named(msgspec.Struct):
+    """Orders by their provider and ref."""
+
+    orders: list[tuple[str, str]]
+
+
+def entry(order: Order, now: float) -> dict[str, Any]:
+    """One order's truth. Of several accepted jobs the latest one speaks; polls and webhooks are counted for all."""
+    job = order.jobs[-1] if order.jobs else None
+    refused = order.refused_with if job is None else None
+    webhooks = {
+        "answers": dict(order.tally.answers),
+        "sent": order.tally.sent,
+        "answered_2xx": order.tally.answered_2xx,
+        "refused_4xx": order.tally.refused_4xx,
+        "lost": job is not None and job.voice is not None and WebhookFault.LOST in job.directive.webhook,
+        "forged_sent": order.tally.forged_sent,
+        "forged_refused": order.tally.forged_refused,
+        "huge_refused": order.tally.huge_refused,
+    }
+    return {
+        "provider": order.provider,
+        "route": order.route,
+        "ref": order.ref,
+        "external_id": None if job is None else job.external_id,
+        "submits": len(order.jobs),
+        "refused": order.refused,
+        "accepted_at": None if job is None else job.accepted_at,
+        "outcome": "failed" if job is None else _outcome(job, now),
+        "code": _code(order, job, now),
+        "outputs": list(job.files) if job is not None and _has_output(job, now) else [],
+        "has_output": job is not None and _has_output(job, now),
+        "refused_with": None if refused is None else {"http_status": refused.status, "code": refused.code},
+        "answer_cut": order.answer_cut,
+        "polls": sum(one.polls for one in order.jobs),
+        "webhooks": webhooks,
+    }
+
+
+def _outcome(job: Job, now: float) -> str:
+    phase = job.phase(now)
+    return "running" if phase in {Phase.QUEUED, Phase.RUNNING} else phase.value
+
+
+def _code(order: Order, job: Job | None, now: float) -> str | None:
+    if job is None:
+        return None if order.refused_with is None else order.refused_with.code
+    return job.outcome.code if job.outcome is not None and job.phase(now) is Phase.FAILED else None
+
+
+def _has_output(job: Job, now: float) -> bool:
+    return job.phase(now) is Phase.COMPLETED and job.directive.empty != math.inf
+
+
+def routes(world: World) -> list[Route]:
+    """The record's paths."""
+
+    async def whole(_request: Request) -> Response:
+        now = world.now()
+        jobs = [entry(order, now) for order in world.orders.values()]
+        return JSONResponse({"jobs": jobs, "keys_leaked": world.keys_leaked, "unknown_paths": world.unknown_paths})
+
+    def found(request: Request) -> Order | None:
+        return world.orders.get((request.path_params["provider"], request.path_params["ref"]))
+
+    async def one(request: Request) -> Response:
+        order = found(request)
+        if order is None:
+            return JSONResponse({"rehearsal": "no such order"}, 404)
+        return JSONResponse(entry(order, world.now()))
+
+    async def forgotten(request: Request) -> Response:
+        named = msgspec.json.decode(await request.body(), type=Named).orders
+        orders = [world.forget(provider, ref) for provider, ref in named]
+        now = world.now()
+        return JSONResponse({"jobs": [entry(order, now) for order in orders if order is not None]})
+
+    async def again(request: Request) -> Response:
+        order = found(request)
+        job = order.jobs[-1] if order is not None and order.jobs else None
+        if job is None or job.voice is None:
+            return JSONResponse({"rehearsal": "no such order, or none that is called back"}, 404)
+        if job.phase(world.now()) is not job.end:
+            return JSONResponse({"rehearsal": "the job has not ended, or was canceled"}, 409)
+        return JSONResponse({"answered": await calls.again(world, job)})
+
+    return [
+        Route("/rehearsal/record", whole),
+        Route("/rehearsal/record/forget", forgotten, methods=["POST"]),
+        Route("/rehearsal/record/{provider}/{ref}", one),
+        Route("/rehearsal/webhooks/{provider}/{ref}", again, methods=["POST"]),
+    ]

@@ -1,0 +1,68 @@
+"""RunBlob's side of the wire: one pair of paths for each family, and the older Veo host's.
+
+Its webhooks are not signed, and some of its families fail in a poll without saying why.
+"""
+
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from arrivals.lab.rehearsal import door
+from arrivals.lab.rehearsal.desk import Desk, read_json, text, uuid
+from arrivals.lab.rehearsal.runblob import bodies, errors, legacy
+from arrivals.lab.rehearsal.runblob.errors import OUTCOMES
+from arrivals.lab.rehearsal.runblob.families import FAMILIES
+from arrivals.lab.rehearsal.runblob.rules import broken
+from arrivals.lab.rehearsal.world import Asked, Voice, World
+
+__all__ = ["OUTCOMES", "routes"]
+
+
+def _files(route: str, world: World, _asked: Asked, external_id: str, shape: int) -> tuple[str, ...]:
+    stem = f"{world.cdn_origin}/cdn/runblob/{external_id}"
+    frame = (f"{stem}-last.png",) if route == "seedance" and not shape else ()
+    return (f"{stem}{FAMILIES[route].ending}", *frame)
+
+
+def _desk(route: str) -> Desk:
+    family = FAMILIES[route]
+    return Desk(
+        provider="runblob",
+        route=route,
+        outcomes=OUTCOMES[route],
+        faults=errors.faults(route, family.not_found),
+        unauthorized=errors.unauthorized,
+        identity=lambda _, dice: f"{family.prefix}{uuid(dice)}",
+        files=partial(_files, route),
+        accepted=bodies.accepted,
+        accepted_status=201,
+        state=bodies.state,
+        check=lambda asked: broken(asked, family.rules, family.apart),
+        voice=Voice(write=bodies.call, tries=family.tries, tells_running=True),
+    )
+
+
+def _paths(world: World, desk: Desk) -> list[Route]:
+    async def generate(request: Request) -> Response:
+        body = read_json(await request.body())
+        body = body if isinstance(body, dict) else {}
+        callback_url = text(body.get("callback_url")) or None
+        model = text(body.get("model"), desk.route)
+        asked = Asked(prompt=text(body.get("prompt")), model=model, body=body, callback_url=callback_url)
+        return await door.submit(world, desk, request, asked)
+
+    async def look(request: Request) -> Response:
+        return door.poll(world, {desk.route: desk}, request, request.path_params["id"])
+
+    return [
+        Route(f"/v1/{desk.route}/generate", generate, methods=["POST"]),
+        Route(f"/v1/{desk.route}/generations/{{id}}", look),
+        Route(f"/v1/{desk.route}/generations/{{id}}/", look),  # as the examples of Sora write it
+    ]
+
+
+def routes(world: World) -> list[Route]:
+    """RunBlob's paths."""
+    return [*(path for route in FAMILIES for path in _paths(world, _desk(route))), *legacy.routes(world)]

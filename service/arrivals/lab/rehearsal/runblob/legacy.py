@@ -1,0 +1,60 @@
+"""RunBlob's older Veo API, in reality on a host of its own (api.runblob.com): other paths, other bodies, same keys."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from arrivals.lab.rehearsal import door
+from arrivals.lab.rehearsal.desk import Desk, outputs, read_json, text, uuid
+from arrivals.lab.rehearsal.runblob import bodies, errors
+from arrivals.lab.rehearsal.runblob.rules import broken
+from arrivals.lab.rehearsal.world import Asked, Job, Phase, View, Voice, World
+
+ROUTE = "legacy/veo"
+_MESSAGES = {Phase.COMPLETED: "Task completed successfully", Phase.RUNNING: "Task is processing"}
+
+
+def _told(job: Job, view: View) -> dict[str, Any]:
+    message = bodies.reason(job, view) or _MESSAGES.get(view.phase, "Task is pending")
+    return {"task_id": job.external_id, "message": message, "video_url": next(iter(outputs(job, view)), None)}
+
+
+def _state(_world: World, job: Job, view: View) -> Any:
+    return {"status": bodies.word(view), **_told(job, view)}
+
+
+def _call(job: Job, view: View) -> Any:
+    return {"success": view.phase is Phase.COMPLETED, **_told(job, view)}
+
+
+DESK = Desk(
+    provider="runblob",
+    route=ROUTE,
+    outcomes=errors.OUTCOMES[ROUTE],
+    faults=errors.faults(ROUTE, "task_not_found"),
+    unauthorized=errors.unauthorized,
+    identity=lambda _, dice: uuid(dice),
+    files=lambda world, _asked, external_id, _shape: (f"{world.cdn_origin}/cdn/runblob/{external_id}.mp4",),
+    accepted=lambda world, job: _state(world, job, View(phase=Phase.QUEUED)),
+    state=_state,
+    check=lambda asked: broken(asked, (), {}),
+    voice=Voice(write=_call, tries=5),
+)
+
+
+def routes(world: World) -> list[Route]:
+    """The older host's paths."""
+
+    async def generate(request: Request) -> Response:
+        body = read_json(await request.body())
+        body = body if isinstance(body, dict) else {}
+        callback_url = text(body.get("callback_url")) or None
+        asked = Asked(prompt=text(body.get("prompt")), model="veo", body=body, callback_url=callback_url)
+        return await door.submit(world, DESK, request, asked)
+
+    async def look(request: Request) -> Response:
+        return door.poll(world, {ROUTE: DESK}, request, request.path_params["id"])
+
+    return [Route("/api/veo/generate", generate, methods=["POST"]), Route("/api/veo/status/{id}", look)]

@@ -1,0 +1,214 @@
+"""SeaCloud's side of the wire: the queue. It sends no webhooks and refuses whoever asks for one.
+
+A job that is `COMPLETED` has ended, well only if no `error` stands beside it; what it made is told by another path.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from random import Random
+from string import ascii_lowercase, digits
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from arrivals.lab.rehearsal import door
+from arrivals.lab.rehearsal.desk import Desk, failure, outputs, read_json, refusal, strings, text, token, vanished
+from arrivals.lab.rehearsal.files import MP4, PNG
+from arrivals.lab.rehearsal.world import Asked, Job, Outcome, Phase, View, Where, World
+
+PROVIDER = "seacloud"
+ROUTE = "queue"
+FILM_WORDS = ("video", "veo", "kling", "sora", "wan", "t2v", "i2v", "seedance", "hailuo")
+CALLBACK_WORDS = ("webhook", "callback")
+MOST_FILES = 4
+PLAIN, TOLD, CODED = 0, 1, 2  # the job's shape: what `error` is; a sentence, an object beside `error_type`, or alone
+
+
+def _enveloped(status: int, code: str, message: str) -> Outcome:
+    return refusal(status, {"error": {"code": code, "message": message}, "request_id": "{tid}"}, code)
+
+
+def _balance(code: int) -> Outcome:
+    body = {"status": {"code": 402, "message": "Insufficient credits", "error_code": code}, "data": None}
+    return refusal(402, body, str(code))
+
+
+# https://cloud.seaart.ai/docs/model-api/multimodal/errors, …/poll, …/submit; github.com/SeaCloudAI/seacloud-cli
+OUTCOMES_QUEUE: Mapping[str, Outcome] = {
+    # `error_type` of a job that has ended badly
+    "INFERENCE_FAILURE": failure("Task execution failed", "INFERENCE_FAILURE"),
+    "INFERENCE_TIMEOUT": failure("Task execution timed out", "INFERENCE_TIMEOUT"),
+    "REQUEST_INVALID": failure("Provider rejected request", "REQUEST_INVALID"),
+    "CONTENT_BLOCKED": failure("Content was blocked by the safety system", "CONTENT_BLOCKED"),
+    "CANCELED": Outcome(where=Where.CANCELED, body="Task was canceled", code="CANCELED"),
+    "INTERNAL_SERVER_ERROR": failure("Internal server error", "INTERNAL_SERVER_ERROR"),
+    # refused at submit
+    "UNAUTHORIZED": _enveloped(401, "UNAUTHORIZED", "Invalid API key"),
+    "RATE_LIMIT_EXCEEDED": _enveloped(429, "RATE_LIMIT_EXCEEDED", "Rate limit exceeded"),
+    "app_not_found": refusal(404, {"detail": "App not found: {model}"}),
+    "model_not_allowed": refusal(403, {"detail": "Model not allowed for this user"}),
+    "runtime_failed": refusal(500, {"detail": "Runtime execution failed"}),
+    "unavailable": refusal(503, {"detail": "Service temporarily unavailable"}),
+    "webhook_not_supported": refusal(400, {"detail": "webhook not supported"}),
+    "sse_not_supported": refusal(400, {"detail": "SSE streaming not supported"}),
+    "invalid_body": refusal(422, {"detail": "Request body must be a JSON object"}),
+    **{str(code): _balance(code) for code in range(40201, 40209)},
+    "NOT_FOUND": vanished(404, {"error": {"code": "NOT_FOUND", "message": "Request not found"}, "request_id": "{tid}"}),
+}
+OUTCOMES: Mapping[str, Mapping[str, Outcome]] = {ROUTE: OUTCOMES_QUEUE}
+_WORDS = {Phase.QUEUED: "IN_QUEUE", Phase.RUNNING: "IN_PROGRESS"}
+
+
+def _urls(world: World, job: Job) -> dict[str, str]:
+    own = f"{world.origin}/seacloud/model/v1/queue/{job.asked.model}/requests/{job.external_id}"
+    return {"response_url": f"{own}/response", "status_url": f"{own}/status", "cancel_url": f"{own}/cancel"}
+
+
+def _accepted(world: World, job: Job) -> Any:
+    return {"request_id": job.external_id, **_urls(world, job), "queue_position": 0}
+
+
+def _state(world: World, job: Job, view: View) -> Any:
+    told = {
+        "status": view.odd or _WORDS.get(view.phase, "COMPLETED"),
+        "request_id": job.external_id,
+        "response_url": _urls(world, job)["response_url"],
+    }
+    if view.odd is not None:
+        return told
+    if view.phase is Phase.QUEUED:
+        return {**told, "queue_position": 0}
+    if view.phase is Phase.COMPLETED:
+        return {**told, "metrics": {"inference_time": round(job.run_s, 2)}}
+    if view.phase is Phase.CANCELED:
+        return {**told, **_error(job, OUTCOMES_QUEUE["CANCELED"])}
+    if view.phase is Phase.FAILED and job.outcome is not None:
+        return {**told, **_error(job, job.outcome)}
+    return told
+
+
+def _error(job: Job, outcome: Outcome) -> dict[str, Any]:
+    message, kind = outcome.body, outcome.code
+    if job.shape == PLAIN:
+        return {"error": message, "error_type": kind}
+    told = {
+        "error": {"code": kind, "message": message},
+        "provider_error": {"code": "InvalidParameter", "message": message, "task_status": "FAILED"},
+        "logs": [{"message": message, "timestamp": "2026-06-27T10:12:27Z"}],
+    }
+    return told if job.shape == CODED else {**told, "error_type": kind}
+
+
+def _result(job: Job, view: View) -> Any:
+    films = job.files[0].endswith(".mp4")
+    kind = {"type": "video", "content_type": "video/mp4"} if films else {"type": "image", "content_type": "image/png"}
+    more = {"file_size": len(MP4), "duration": 5} if films else {"file_size": len(PNG)}
+    items = [{**kind, "url": url, "file_name": url.rpartition("/")[2], **more} for url in outputs(job, view)]
+    return {"request_id": job.external_id, "outputs": items, "metadata": {"prompt": job.asked.prompt}}
+
+
+def _check(asked: Asked) -> Outcome | None:
+    return None if isinstance(asked.body, dict) and asked.body else OUTCOMES_QUEUE["invalid_body"]
+
+
+def _forbidden(request: Request, body: Any) -> Outcome | None:
+    """Nobody may ask to be called back or streamed to: not in the body, nor the query, nor the headers."""
+    names = [*(body if isinstance(body, dict) else ()), *request.query_params, *request.headers]
+    if any(word in name.lower() for name in names for word in CALLBACK_WORDS):
+        return OUTCOMES_QUEUE["webhook_not_supported"]
+    streams = "text/event-stream" in request.headers.get("accept", "")
+    return OUTCOMES_QUEUE["sse_not_supported"] if streams else None
+
+
+def _files(world: World, asked: Asked, external_id: str, _shape: int) -> tuple[str, ...]:
+    ending = "mp4" if any(word in asked.model for word in FILM_WORDS) else "png"
+    return tuple(f"{world.cdn_origin}/cdn/seacloud/{external_id}-{number}.{ending}" for number in range(asked.count))
+
+
+def _identity(_asked: Asked, dice: Random) -> str:
+    return f"mmsu_{token(dice, 26, ascii_lowercase + digits)}"
+
+
+DESK = Desk(
+    provider=PROVIDER,
+    route=ROUTE,
+    outcomes=OUTCOMES_QUEUE,
+    faults={
+        "402": OUTCOMES_QUEUE["40201"],
+        "404": OUTCOMES_QUEUE["NOT_FOUND"],
+        "429": OUTCOMES_QUEUE["RATE_LIMIT_EXCEEDED"],
+        "500": OUTCOMES_QUEUE["runtime_failed"],
+        "503": OUTCOMES_QUEUE["unavailable"],
+    },
+    unauthorized=lambda _: OUTCOMES_QUEUE["UNAUTHORIZED"],
+    identity=_identity,
+    files=_files,
+    accepted=_accepted,
+    state=_state,
+    check=_check,
+    schemes=("Bearer", "Key"),
+)
+
+
+def _asked(request: Request, body: Any) -> Asked:
+    given = body if isinstance(body, dict) else {}
+    count = given.get("num_images", given.get("n", 1))
+    return Asked(
+        prompt=text(given.get("prompt")) or next(iter(strings(given)), ""),
+        model=request.path_params["model"],
+        body=body,
+        count=count if isinstance(count, int) and 1 <= count <= MOST_FILES else 1,
+    )
+
+
+def _response(found: door.Looked, world: World, request: Request) -> Response:
+    """What the job has made; until it has ended, where it stands."""
+    if found.view.phase in _WORDS or found.view.odd is not None:
+        return found.told(202, _state(world, found.job, found.view))
+    if found.view.phase is not Phase.COMPLETED:
+        return door.error(DESK, OUTCOMES_QUEUE["runtime_failed"], request, found.job.asked)
+    return found.told(200, _result(found.job, found.view))
+
+
+def _cancel(job: Job, now: float) -> Response:
+    if job.phase(now) not in _WORDS:
+        return door.reply(400, {"status": "ALREADY_COMPLETED"})
+    job.canceled_at = now
+    return door.reply(202, {"status": "CANCELLATION_REQUESTED"})
+
+
+def routes(world: World) -> list[Route]:
+    """SeaCloud's paths."""
+
+    async def submit(request: Request) -> Response:
+        body = read_json(await request.body())
+        desk = replace(DESK, check=lambda asked: _forbidden(request, body) or _check(asked))
+        return await door.submit(world, desk, request, _asked(request, body))
+
+    def looked(request: Request, *, shows: bool) -> door.Looked | Response:
+        return door.looked(world, {ROUTE: DESK}, request, request.path_params["id"], shows=shows)
+
+    async def status(request: Request) -> Response:
+        found = looked(request, shows=False)
+        return found if isinstance(found, Response) else found.told(200, _state(world, found.job, found.view))
+
+    async def response(request: Request) -> Response:
+        found = looked(request, shows=True)
+        return found if isinstance(found, Response) else _response(found, world, request)
+
+    async def cancel(request: Request) -> Response:
+        held = door.held(world, DESK, request, request.path_params["id"])
+        if isinstance(held, Job):
+            return _cancel(held, world.now())
+        unknown = held.status_code == DESK.faults["404"].status
+        return door.reply(404, {"status": "NOT_FOUND"}) if unknown else held
+
+    own = "/model/v1/queue/{model:path}"
+    return [
+        Route(f"{own}/requests/{{id}}/status", status),
+        Route(f"{own}/requests/{{id}}/response", response),
+        Route(f"{own}/requests/{{id}}/cancel", cancel, methods=["PUT"]),
+        Route(own, submit, methods=["POST"]),
+    ]

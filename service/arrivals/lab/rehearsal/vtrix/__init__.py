@@ -1,0 +1,111 @@
+"""Vtrix's side of the wire: `input` as an object is answered flat, a list in the older envelope; Kirin calls back."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from arrivals.lab.rehearsal import door
+from arrivals.lab.rehearsal.desk import Desk, read_json, text
+from arrivals.lab.rehearsal.vtrix import enveloped, flat, kirin
+from arrivals.lab.rehearsal.vtrix.outcomes import FAULTS
+from arrivals.lab.rehearsal.vtrix.outcomes import OUTCOMES as OUTCOMES_MODELS
+from arrivals.lab.rehearsal.vtrix.rule import MOST_IMAGES, broken
+from arrivals.lab.rehearsal.world import Asked, Outcome, World
+
+PROVIDER = "vtrix"
+CHECKED_MODEL = "wan26_t2i"
+PROMPTED_MODEL = "vtrix-veo-3.1-generate-preview"  # its fields stand on top: prompt, seconds, size
+OUTCOMES: Mapping[str, Mapping[str, Outcome]] = {
+    "flat": OUTCOMES_MODELS,
+    "enveloped": OUTCOMES_MODELS,
+    "kirin": kirin.OUTCOMES,
+}
+
+
+def _params(body: dict[str, Any]) -> Any:
+    """The model's own fields, out of whichever wrapper they came in."""
+    given = body.get("input")
+    if not isinstance(given, list):
+        return body
+    first = given[0] if given and isinstance(given[0], dict) else {}
+    return first.get("params")
+
+
+def _prompt(params: Any) -> str:
+    given = params.get("input") if isinstance(params, dict) else None
+    if isinstance(given, dict):
+        try:
+            return text(given["messages"][0]["content"][0]["text"])
+        except (KeyError, IndexError, TypeError):
+            return text(given.get("prompt"))
+    return text(params.get("prompt")) if isinstance(params, dict) else ""
+
+
+def _count(params: Any) -> int:
+    parameters = params.get("parameters") if isinstance(params, dict) else None
+    given = parameters.get("n", MOST_IMAGES) if isinstance(parameters, dict) else MOST_IMAGES
+    return given if isinstance(given, int) and 1 <= given <= MOST_IMAGES else MOST_IMAGES
+
+
+def _check(asked: Asked) -> Outcome | None:
+    params = _params(asked.body)
+    if asked.model == CHECKED_MODEL:
+        code = broken(params)
+        return None if code is None else OUTCOMES_MODELS[code]
+    if asked.model == PROMPTED_MODEL and not (isinstance(params, dict) and text(params.get("prompt"))):
+        return OUTCOMES_MODELS["prompt_required"]
+    return None
+
+
+def _desk(route: str, dialect: Any) -> Desk:
+    return Desk(
+        provider=PROVIDER,
+        route=route,
+        outcomes=OUTCOMES_MODELS,
+        faults=FAULTS,
+        unauthorized=lambda _: OUTCOMES_MODELS["invalid_key"],
+        identity=flat.identity,
+        files=flat.files,
+        accepted=dialect.accepted,
+        state=dialect.state,
+        check=_check,
+    )
+
+
+DESKS: Mapping[str, Desk] = {"flat": _desk("flat", flat), "enveloped": _desk("enveloped", enveloped)}
+
+
+def routes(world: World) -> list[Route]:
+    """Vtrix's paths; an order of any dialect is polled on either of them."""
+    desks = {**DESKS, "kirin": kirin.desk(world)}
+
+    async def submit(request: Request) -> Response:
+        body = read_json(await request.body())
+        body = body if isinstance(body, dict) else {}
+        model = text(body.get("model"))
+        if isinstance(body.get("input"), list):
+            desk = desks["enveloped"]
+        else:
+            desk = desks["kirin" if model.startswith(kirin.BEGINNING) else "flat"]
+        params = _params(body)
+        asked = Asked(
+            prompt=_prompt(params),
+            model=model,
+            body=body,
+            callback_url=text(body.get("callback_url")) or None,
+            count=_count(params) if model == CHECKED_MODEL else 1,
+        )
+        return await door.submit(world, desk, request, asked)
+
+    async def poll(request: Request) -> Response:
+        external_id = kirin.known(world, request.path_params["id"])
+        return door.poll(world, desks, request, external_id)
+
+    return [
+        Route("/model/v1/generation", submit, methods=["POST"]),
+        Route("/model/v1/generation/task/{id}", poll),
+        Route("/api/v1/multi-models-generate/{id}", poll),
+    ]

@@ -1,0 +1,39 @@
+"""The older, enveloped dialect of Vtrix: an order whose `input` is a list is answered so. It says nothing of HTTP."""
+
+from typing import Any
+
+from arrivals.lab.rehearsal.vtrix.flat import head, items
+from arrivals.lab.rehearsal.world import Job, Phase, View, World
+
+_WORDS = {
+    Phase.QUEUED: "in_queue",
+    Phase.RUNNING: "processing",
+    Phase.COMPLETED: "success",
+    Phase.FAILED: "failed",
+}
+
+
+def _enveloped(told: dict[str, Any]) -> Any:
+    return {"data": told, "status": {"code": 200, "message": "success"}}
+
+
+def accepted(_world: World, job: Job) -> Any:
+    """The answer to an order."""
+    return _enveloped(head(job, "in_queue"))
+
+
+def state(_world: World, job: Job, view: View) -> Any:
+    """The answer to a poll."""
+    told = head(job, view.odd or _WORDS[view.phase])
+    if view.odd is not None:
+        return _enveloped(told)
+    if view.phase is Phase.COMPLETED:
+        usage = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+        told |= {"updated_at": int(job.ends_at * 1000), "output": items(job, view), "usage": usage}
+    elif view.phase is Phase.FAILED and job.outcome is not None:
+        reason = job.outcome.body
+        known = isinstance(reason, dict) and "message" in reason
+        told["error"] = {"code": reason["code"], "error_message": reason["message"]} if known else reason
+    elif view.phase is Phase.RUNNING:
+        told["progress"] = round(view.progress, 2)
+    return _enveloped(told)

@@ -1,0 +1,74 @@
+"""The flat task object of Vtrix, as a submission, a poll and a webhook show it. It says nothing of HTTP."""
+
+from random import Random
+from string import ascii_lowercase, digits
+from typing import Any
+
+from arrivals.lab.rehearsal.desk import outputs, token
+from arrivals.lab.rehearsal.world import Asked, Job, Phase, View, World
+
+FILM_WORDS = ("video", "veo", "t2v", "i2v", "kirin", "motion")
+PRICE = 0.03
+_WORDS = {
+    Phase.QUEUED: "in_progress",
+    Phase.RUNNING: "in_progress",
+    Phase.COMPLETED: "completed",
+    Phase.FAILED: "failed",
+}
+
+
+def head(job: Job, word: str) -> dict[str, Any]:
+    """What every form of the task begins with."""
+    return {
+        "id": job.external_id,
+        "created_at": int(job.accepted_at * 1000),
+        "status": word,
+        "model": job.asked.model,
+    }
+
+
+def items(job: Job, view: View) -> list[dict[str, str]]:
+    """The outputs that this view shows."""
+    return [
+        {
+            "type": "video" if url.endswith(".mp4") else "image",
+            "url": url,
+            "jobId": f"remote_{job.external_id}_{number}",
+        }
+        for number, url in enumerate(outputs(job, view))
+    ]
+
+
+def accepted(_world: World, job: Job) -> Any:
+    """The answer to an order."""
+    return head(job, "in_progress")
+
+
+def state(_world: World, job: Job, view: View) -> Any:
+    """The answer to a poll."""
+    return state_of(job, view)
+
+
+def state_of(job: Job, view: View) -> dict[str, Any]:
+    """The task as it stands."""
+    told = head(job, view.odd or _WORDS[view.phase])
+    if view.odd is not None:
+        return told
+    if view.phase is Phase.COMPLETED:
+        shown = items(job, view)
+        usage = {"cost": f"{PRICE * len(job.files):.2f}", "discount": 1, "image_count": len(job.files)}
+        return {**told, "output": [{"content": shown}] if shown else [], "usage": usage, "metadata": {}}
+    if view.phase is Phase.FAILED and job.outcome is not None:
+        return {**told, "error": job.outcome.body}
+    return {**told, "progress": round(view.progress, 2)}
+
+
+def identity(_asked: Asked, dice: Random) -> str:
+    """The name of a task."""
+    return token(dice, 20, ascii_lowercase + digits)
+
+
+def files(world: World, asked: Asked, external_id: str, _shape: int) -> tuple[str, ...]:
+    """What it makes."""
+    ending = "mp4" if any(word in asked.model for word in FILM_WORDS) else "png"
+    return tuple(f"{world.cdn_origin}/cdn/vtrix/{external_id}-{number}.{ending}" for number in range(asked.count))

@@ -1,0 +1,136 @@
+"""The books, compared as the soak goes on: what has come to rest is audited, then forgotten but by the service.
+
+So neither the stand-ins nor this process grow with the length of a soak.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
+from time import monotonic
+
+import httpx
+
+from arrivals.lab.bench.database import Row
+from arrivals.lab.bench.figures import Figures
+from arrivals.lab.bench.stage import Died, Stage
+from arrivals.lab.demo.audit import CLOSING
+from arrivals.lab.soak.subscribers import Healthy
+from arrivals.lab.torture.application import Application
+from arrivals.lab.torture.books import NO_EXCUSE, Accepted, Accounts, Found, at_rest
+
+RESTED_S = 8.0  # an order this old has had its late webhooks, and was not read again lately
+ORDERS_AT_ONCE = 200  # so that no question to the database is long
+ENDED = frozenset({"completed", "failed", "canceled", "expired"})
+UNREAD = "read_at IS NULL AND quarantined_at IS NULL"
+STANDING = "id, status, failure_code, submit_at, poll_at"
+
+
+class Audit:
+    """What waits for its audit, and what was found. What is not at rest after `patience_s` is audited as it is."""
+
+    def __init__(
+        self, stage: Stage, rehearsal: str, application: Application, healthy: Healthy, *, patience_s: float
+    ) -> None:
+        self.found, self.generations = Found(), 0
+        self._stage, self._patience_s = stage, patience_s
+        self._application, self._healthy = application, healthy
+        self._waiting: dict[str, tuple[float, list[Accepted]]] = {}  # by order: since when, its generations
+        self._client = httpx.AsyncClient(base_url=rehearsal, timeout=30.0, trust_env=False)
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._client.aclose()
+
+    async def look(self, *, rested_s: float = RESTED_S) -> int:
+        """Audit what is at rest and at least so old; how many orders wait still. Raises Died."""
+        now = monotonic()
+        for one in self._application.taken():
+            self._waiting.setdefault(one.order.key, (now, []))[1].append(one)
+        old = [key for key, (since, _) in self._waiting.items() if now - since >= rested_s]
+        keys = iter(old)
+        while some := list(islice(keys, ORDERS_AT_ONCE)):
+            rested = await self._at_rest(some)
+            await self._audit([key for key in some if key in rested])
+        return len(self._waiting)
+
+    def figures(self) -> Figures:
+        """What was lost or doubled, and the first of the words."""
+        told = self.found.as_dict()
+        with self._stage.books() as books:
+            closing = ", ".join(f"'{name}'" for name in CLOSING)
+            closed_again = books.repeated("events", "generation_id", f"type IN ({closing})")
+        lost = ("acknowledged_webhooks_lost", "generations_lost", "deliveries_lost")
+        return {
+            "lost": sum(told[name] for name in lost) + told.get("other", 0),
+            "doubled": told["provider_jobs_doubled"] + max(told["closing_events_doubled"], closed_again),
+            "disagreements": told["disagreements"],
+        }
+
+    async def _at_rest(self, keys: Sequence[str]) -> set[str]:
+        """Of these orders, those that nothing more will happen to, or that were waited for long enough."""
+        accepted = self._generations_of(keys)
+        rows, unread, events = await asyncio.to_thread(self._standing, _ids(accepted))
+        by_id = {row["id"]: row for row in rows}
+        moving = {
+            one.order.key
+            for one in accepted
+            if not _rests(by_id.get(one.id)) or one.id in unread or events[one.id] > len(self._healthy.told(one.id))
+        }
+        late = monotonic() - self._patience_s
+        return {key for key in keys if key not in moving or self._waiting[key][0] < late}
+
+    async def _audit(self, keys: Sequence[str]) -> None:
+        """The stand-ins tell theirs first, so that whatever they were answered is in the database."""
+        accepted = self._generations_of(keys)
+        if not accepted:
+            return
+        orders = [(one.order.provider, one.ref) for one in accepted]
+        try:
+            answer = await self._client.post("/rehearsal/record/forget", json={"orders": orders})
+            answer.raise_for_status()
+        except httpx.HTTPError as error:
+            raise Died(f"the stand-ins do not answer: {str(error) or type(error).__name__}") from error
+        accounts = await asyncio.to_thread(self._accounts, accepted, answer.json()["jobs"])
+        self.found.join(at_rest(accounts, NO_EXCUSE))
+        self.generations += len(accepted)
+        for one in accepted:
+            self._healthy.forget(one.id)
+        for key in keys:
+            del self._waiting[key]
+
+    def _generations_of(self, keys: Sequence[str]) -> list[Accepted]:
+        return [one for key in keys for one in self._waiting[key][1]]
+
+    def _standing(self, ids: str) -> tuple[list[Row], set[str], Counter[str]]:
+        """Where they stand, which have webhooks that nobody has read, and how many events each has."""
+        with self._stage.books() as books:
+            unread = books.pick("webhooks", "generation_id", f"{UNREAD} AND generation_id IN ({ids})")
+            events = books.pick("events", "generation_id", f"generation_id IN ({ids})")
+            rows = books.pick("generations", STANDING, f"id IN ({ids})")
+        return rows, {row["generation_id"] for row in unread}, Counter(row["generation_id"] for row in events)
+
+    def _accounts(self, accepted: Sequence[Accepted], jobs: Sequence[Row]) -> Accounts:
+        ids = _ids(accepted)
+        with self._stage.books() as books:
+            stored = books.pick("webhooks", "generation_id", f"quarantined_at IS NULL AND generation_id IN ({ids})")
+            return Accounts(
+                accepted=accepted,
+                jobs=jobs,
+                generations=books.pick("generations", "id, status, failure_code", f"id IN ({ids})"),
+                webhooks=Counter(row["generation_id"] for row in stored),
+                events=books.pick("events", "id, type, generation_id", f"generation_id IN ({ids})"),
+                delivered=[
+                    {"id": event, "type": kind, "generation_id": one.id}
+                    for one in accepted
+                    for event, kind in self._healthy.told(one.id).items()
+                ],
+            )
+
+
+def _ids(accepted: Sequence[Accepted]) -> str:
+    return ", ".join(f"'{one.id}'" for one in accepted) or "''"
+
+
+def _rests(row: Row | None) -> bool:
+    return row is not None and row["status"] in ENDED and row["submit_at"] is None and row["poll_at"] is None

@@ -1,0 +1,70 @@
+"""How a process fared over time: samples, their medians by quarter, and whether its memory levelled off. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any, TypeAlias
+
+from arrivals.lab.bench.figures import Figures, ratio
+
+QUARTERS = 4
+SECOND, LAST = 1, 3  # of the quarters: in the first, caches fill and code is loaded
+LEVEL = 1.05  # the most that the last quarter may have of the second
+CURVE_POINTS = 120  # of a report
+FOLLOWED = ("rss_mb", "pss_mb", "descriptors", "threads", "database_mb", "log_mb", "live_ms")
+
+Quarters: TypeAlias = list[float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One look at the service; null where the system does not tell.
+
+    `live_ms` is the median answer of `/health/live` since the sample before, `live_max_ms` the slowest: one loop
+    answers it and does everything else, so it tells how long that loop was busy with something.
+    """
+
+    at_s: float
+    rss_mb: float | None
+    pss_mb: float | None
+    descriptors: float | None
+    threads: float | None
+    database_mb: float
+    log_mb: float
+    live_ms: float | None
+    live_max_ms: float | None
+    events: int
+
+
+def quarters(samples: Sequence[Sample], name: str, seconds: float) -> Quarters:
+    """The median of a figure in each quarter of the time."""
+    return [_median(samples, name, number, seconds) for number in range(QUARTERS)]
+
+
+def growth(found: Quarters) -> float | None:
+    """What the last quarter has of the second; None where either says nothing."""
+    return ratio(found[LAST], found[SECOND])
+
+
+def thinned(samples: Sequence[Sample]) -> list[dict[str, Any]]:
+    """At most so many as a report holds, evenly chosen, the last among them."""
+    step = -(-len(samples) // CURVE_POINTS) or 1
+    return [asdict(sample) for sample in samples[::-1][::step][::-1]]
+
+
+def figures(samples: Sequence[Sample], seconds: float) -> Figures:
+    """The curve, and what it comes to. `levelled_off` is null when it cannot be told."""
+    found = {name: quarters(samples, name, seconds) for name in FOLLOWED}
+    grown = growth(found["rss_mb"])
+    return {
+        "last_quarter_of_second": grown,
+        "levelled_off": None if grown is None else grown <= LEVEL,
+        "quarters": found,
+        "samples": thinned(samples),
+    }
+
+
+def _median(samples: Sequence[Sample], name: str, number: int, seconds: float) -> float | None:
+    begin, end = number * seconds / QUARTERS, (number + 1) * seconds / QUARTERS
+    told = [value for sample in samples if begin <= sample.at_s < end and (value := getattr(sample, name)) is not None]
+    return float(median(told)) if told else None

@@ -1,0 +1,140 @@
+"""Who events are delivered to: one who answers at once and keeps books, one who is slow, one who fails in every way."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+import contextlib
+import random
+from typing import Self
+
+import msgspec
+
+from arrivals.lab.bench import wire
+from arrivals.lab.bench.doors import Door
+
+SLOW_S = (0.2, 3.0)
+HANGS_S = 20.0  # longer than anybody waits for an answer
+TOO_MANY = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 2\r\ncontent-length: 0\r\n\r\n"
+HALF = b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nhal"
+NOISE = b"\x00\xff no answer at all \r\n\r\n"
+CHUNK = 65536
+
+Answered = Callable[[], Awaitable[bytes]]  # an empty answer: it hangs up
+
+
+class _Generation(msgspec.Struct):
+    id: str
+
+
+class _Data(msgspec.Struct):
+    generation: _Generation
+
+
+class Told(msgspec.Struct):
+    """One event as it was delivered."""
+
+    id: str
+    type: str
+    data: _Data
+
+
+class Healthy:
+    """Takes every delivery at once; what was told of a generation is kept until somebody takes it."""
+
+    def __init__(self) -> None:
+        self.door = Door(self._answer)
+        self.count = self.repeated = 0
+        self._told: defaultdict[str, dict[str, str]] = defaultdict(dict)  # generation: event id, type
+
+    def told(self, generation: str) -> dict[str, str]:
+        """The events that came of a generation: id and type."""
+        return dict(self._told.get(generation, {}))
+
+    def forget(self, generation: str) -> None:
+        """The books about it are closed."""
+        self._told.pop(generation, None)
+
+    def _answer(self, _head: bytes, body: bytes) -> bytes:
+        event = msgspec.json.decode(body, type=Told)
+        told = self._told[event.data.generation.id]
+        self.count += 1
+        self.repeated += event.id in told
+        told[event.id] = event.type
+        return wire.NO_CONTENT
+
+
+class Ill:
+    """A subscriber over plain streams that answers as it is told to, in its own time."""
+
+    def __init__(self, answered: Answered) -> None:
+        self.port, self.count = 0, 0
+        self._answered = answered
+        self._server: asyncio.Server | None = None
+        self._callers: set[asyncio.Task[None]] = set()
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def __aenter__(self) -> Self:
+        """Listen on a port that is free."""
+        self._server = await asyncio.start_server(self._came, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Hang up on everybody."""
+        if self._server is not None:
+            self._server.close()
+        for caller in self._callers:
+            caller.cancel()
+        await asyncio.gather(*self._callers, return_exceptions=True)
+
+    def _came(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """A task of our own: one that asyncio makes is an error in the log when it is cancelled."""
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._callers.add(task)
+        task.add_done_callback(self._callers.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            with contextlib.suppress(OSError):
+                await self._answer_all(reader, writer)
+        finally:
+            writer.close()
+
+    async def _answer_all(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        rest = b""
+        while data := await reader.read(CHUNK):
+            messages, rest = wire.split(rest + data)
+            for _ in messages:
+                self.count += 1
+                answer = await self._answered()
+                if answer:
+                    writer.write(answer)
+                    await writer.drain()
+                if answer != wire.NO_CONTENT:
+                    return
+
+
+def slow(dice: random.Random) -> Answered:
+    """Answers well, after a while."""
+
+    async def answered() -> bytes:
+        await asyncio.sleep(dice.uniform(*SLOW_S))
+        return wire.NO_CONTENT
+
+    return answered
+
+
+def failing(dice: random.Random) -> Answered:
+    """Answers well now and then; otherwise an error, half an answer, none, or something that is no answer."""
+
+    async def answered() -> bytes:
+        answer = dice.choice((wire.NO_CONTENT, wire.FAILED, wire.FAILED, TOO_MANY, HALF, NOISE, b"", None))
+        if answer is None:
+            await asyncio.sleep(HANGS_S)
+        return answer or b""
+
+    return answered

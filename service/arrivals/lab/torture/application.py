@@ -1,0 +1,242 @@
+"""The application that uses the service while it dies: it orders until it is answered, and does everything else too.
+
+An order is sent again with the same key until the service has answered for it; anything else is tried once and its
+failure is what an application sees of a death. What was answered is kept, for the books.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+import contextlib
+from datetime import UTC, datetime, timedelta
+import itertools
+from typing import Any
+
+import httpx
+
+from arrivals.lab.torture.books import Accepted
+from arrivals.lab.torture.loopback import request
+from arrivals.lab.torture.mixture import Mixture, Order
+
+AGAIN_S = 0.05
+ANSWER_S = 20.0
+RECENT = 60  # the latest orders, which the audit after a restart looks at
+SERVER_ERROR, UNAVAILABLE = 500, 503
+NOBODY = "http://127.0.0.1:9/nobody"  # the port of a service that no machine runs any more: nobody listens
+LATELY_S = 3.0
+SUBMITTED_LOOKS = 40
+
+Errand = Callable[[], Awaitable[None]]
+
+
+class Application:
+    """So many who order, each once in `pace_s`, and one who runs errands, resting `errand_s` between two.
+
+    `urls`: the services, taken in turn.
+    """
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        key: str,
+        mixture: Mixture,
+        *,
+        cdn: str,
+        pace_s: float = 0.25,
+        errand_s: float = AGAIN_S,
+    ) -> None:
+        self.accepted: list[Accepted] = []
+        self.recent: deque[Accepted] = deque(maxlen=RECENT)
+        self.statuses: Counter[int] = Counter()
+        self.unexpected: Counter[str] = Counter()
+        self._urls = itertools.cycle(urls)
+        self._mixture, self._cdn, self._pace_s, self._errand_s = mixture, cdn, pace_s, errand_s
+        self._orders: Iterator[Order] = iter(mixture)
+        headers = {"authorization": f"Bearer {key}"}
+        self._client = httpx.AsyncClient(headers=headers, timeout=ANSWER_S, trust_env=False)
+        self._stopping = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, those_who_order: int = 4) -> None:
+        """Begin, or go on."""
+        self._stopping.clear()
+        apart_s = self._pace_s / those_who_order
+        self._tasks = [asyncio.create_task(self._order_on(number * apart_s)) for number in range(those_who_order)]
+        self._tasks.append(asyncio.create_task(self._run_errands()))
+
+    async def stop(self) -> None:
+        """Order nothing more; what was begun is answered for, so the service must be up."""
+        self._stopping.set()
+        await asyncio.gather(*self._tasks)
+        self._tasks.clear()
+
+    async def close(self) -> None:
+        """Hang up, at once."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._client.aclose()
+
+    def taken(self) -> list[Accepted]:
+        """Those that were answered for since somebody last took them."""
+        found, self.accepted = self.accepted, []
+        return found
+
+    def use(self, urls: Sequence[str]) -> None:
+        """From here on only these services are asked, in turn."""
+        self._urls = itertools.cycle(urls)
+
+    def recently(self) -> list[Accepted]:
+        """The latest that were answered for."""
+        return list(self.recent)
+
+    async def call(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
+        """One request, to the next service. Raises httpx.HTTPError."""
+        answer = await request(self._client, method, next(self._urls) + path, json=body, headers=headers)
+        self.statuses[answer.status_code] += 1
+        if answer.status_code >= SERVER_ERROR and answer.status_code != UNAVAILABLE:
+            self.unexpected[f"{method} {path.partition('?')[0]}: {answer.status_code} {answer.text[:200]}"] += 1
+        return answer
+
+    async def order(self, order: Order) -> list[str]:
+        """Order until it is answered for; the ids."""
+        headers = {"idempotency-key": order.key}
+        while True:
+            with contextlib.suppress(httpx.HTTPError):
+                answer = await self.call("POST", order.path, order.body, **headers)
+                if answer.is_success:
+                    made = answer.json()
+                    ids = [one["id"] for one in made["data"]] if "data" in made else [made["id"]]
+                    told = [
+                        Accepted(id=one, ref=ref, order=order) for one, ref in zip(ids, order.refs, strict=True)
+                    ]  # fmt: skip
+                    self.accepted += told
+                    self.recent.extend(told)
+                    return ids
+                if answer.status_code < SERVER_ERROR:
+                    self.unexpected[f"order {order.key}: {answer.status_code} {answer.text[:300]}"] += 1
+                    return []
+            await asyncio.sleep(AGAIN_S)
+
+    async def at_work(self, run_s: float) -> str:
+        """Order one that takes so long, until its provider is at work on it; its id. Raises LookupError, HTTPError."""
+        made = await self._one(run_s)
+        for _ in range(SUBMITTED_LOOKS):
+            found = await self.call("GET", f"/v1/generations/{made}")
+            if found.is_success and found.json()["external_id"]:
+                return made
+            await self._rest(AGAIN_S)
+        raise LookupError(made)
+
+    async def _one(self, run_s: float) -> str:
+        for made in await self.order(self._mixture.of("flux-1-1-pro", run_s=run_s)):
+            return made
+        raise LookupError("it was refused")
+
+    async def _order_on(self, first_s: float) -> None:
+        await self._rest(first_s)
+        while not self._stopping.is_set():
+            await self.order(next(self._orders))
+            await self._rest(self._pace_s)
+
+    async def _run_errands(self) -> None:
+        errands: tuple[Errand, ...] = (
+            self._order_several,
+            self._withdraw,
+            self._cancel,
+            self._fetch,
+            self._ask_now,
+            self._read_again,
+            self._send_again,
+            self._replay,
+            self._serve_a_subscriber,
+            self._send_a_file,
+            self._break_a_stream,
+            self._look_at_its_health,
+        )
+        for errand in itertools.cycle(errands):
+            if self._stopping.is_set():
+                return
+            with contextlib.suppress(httpx.HTTPError, LookupError):  # the service died, or has nothing of the kind yet
+                await errand()
+            await self._rest(self._errand_s)
+
+    async def _rest(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+
+    # ------------------------------------------------------------------ errands
+
+    async def _data(self, path: str) -> list[dict[str, Any]]:
+        """The items of a list. Raises LookupError when there are none."""
+        answer = await self.call("GET", path)
+        found: list[dict[str, Any]] = answer.json()["data"] if answer.is_success else []
+        if not found:
+            raise LookupError(path)
+        return found
+
+    async def _order_several(self) -> None:
+        await self.order(self._mixture.bulk())
+
+    async def _send_a_file(self) -> None:
+        """An order whose input has to be fetched first."""
+        await self.order(self._mixture.of("sora-2", input_reference=f"{self._cdn}/cdn/laozhang/frame.png"))
+
+    async def _break_a_stream(self) -> None:
+        """It has named what it started by then, which can be asked about."""
+        await self.order(self._mixture.of("eachsense/beta", words="submit=cut dialect=execution"))
+
+    async def _look_at_its_health(self) -> None:
+        await self.call("GET", "/health/ready")
+
+    async def _withdraw(self) -> None:
+        """One that is waiting for its turn still, if the service is not quicker."""
+        made = await self._one(2.0)
+        await self.call("POST", f"/v1/generations/{made}/cancel")
+
+    async def _cancel(self) -> None:
+        """One that its provider is at work on."""
+        await self.call("POST", f"/v1/generations/{await self.at_work(4.0)}/cancel")
+
+    async def _ask_now(self) -> None:
+        found = await self._data("/v1/generations?status=submitted&limit=1")
+        await self.call("POST", f"/v1/generations/{found[0]['id']}/poll")
+
+    async def _fetch(self) -> None:
+        found = await self._data("/v1/generations?status=completed&limit=5")
+        await self.call("GET", f"/v1/generations/{found[0]['id']}/outputs/0")
+
+    async def _read_again(self) -> None:
+        found = await self._data("/v1/webhooks?limit=1")
+        await self.call("POST", f"/v1/webhooks/{found[0]['id']}/replay", {})
+
+    async def _send_again(self) -> None:
+        generation = (await self._data("/v1/generations?status=completed&limit=1"))[0]["id"]
+        found = await self._data(f"/v1/events?after=0&generation={generation}&limit=1")
+        await self.call("POST", f"/v1/events/{found[0]['id']}/redeliver", {})
+
+    async def _replay(self) -> None:
+        """Each kind, of what came lately; one that would take long is canceled."""
+        for what in ("webhooks", "quarantine", "events"):
+            await self.call("POST", "/v1/replays", {"what": what, "filters": {"since": _lately()}})
+        slow = await self.call("POST", "/v1/replays", {"what": "webhooks", "rate_per_s": 1})
+        if slow.is_success:
+            await self.call("POST", f"/v1/replays/{slow.json()['id']}/cancel")
+
+    async def _serve_a_subscriber(self) -> None:
+        """Its whole life, at an address where nobody is."""
+        made = await self.call("POST", "/v1/subscribers", {"url": NOBODY, "event_types": ["ping"]})
+        path = f"/v1/subscribers/{made.json()['id']}" if made.is_success else ""
+        if not path:
+            return
+        await self.call("POST", f"{path}/ping")
+        waiting = (await self._data(f"{path}/deliveries?limit=1"))[0]["id"]
+        await self.call("POST", f"/v1/deliveries/{waiting}/retry")
+        await self.call("PATCH", path, {"description": "of the torture"})
+        await self.call("POST", f"{path}/rotate-secret")
+        await self.call("POST", f"{path}/recover", {"since": _lately()})
+        await self.call("DELETE", path)
+
+
+def _lately() -> str:
+    return (datetime.now(UTC) - timedelta(seconds=LATELY_S)).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,136 @@
+"""structlog: one past-tense fact per outcome, on standard error, for people or for programs. Never payloads.
+
+Nothing secret comes out: what is known to be a secret, or looks like one of ours, is hidden in the finished line,
+whoever wrote it; and a crash is told without local variables and without words that may hold what was sent.
+"""
+
+from collections.abc import Iterable, Iterator
+import json
+import logging
+import re
+import sys
+import traceback
+from types import TracebackType
+from typing import Any, Literal
+
+import structlog
+from structlog.typing import Processor, WrappedLogger
+
+LogFormat = Literal["console", "json"]
+
+HIDDEN = "********"
+SHORTEST = 8  # a shorter secret would hide words that everybody uses
+# What the service makes and hands out, wherever it stands: (what is looked for first, because it costs next to nothing,
+# and what is hidden behind it).
+_OURS = [
+    (mark, re.compile(pattern))
+    for mark, pattern in (
+        ("whsec_", r"(?<=whsec_)[A-Za-z0-9+/=_-]{8,}"),
+        ("whsk_", r"(?<=whsk_)[A-Za-z0-9+/=_-]{8,}"),
+        ("arr_", r"(?<=\barr_)[A-Za-z0-9_-]{16,}"),
+        ("earer ", r"(?<=[Bb]earer )[^\s\"'\\]{8,}"),
+        ("/callbacks/", r"(?<=/callbacks/)[\w%.-]+/[\w%.~-]+"),
+        ("~", r"(?<=~)[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])"),
+        ("://", r"(?<=://)[^\s/@:\"']*:[^\s/@\"']+(?=@)"),
+    )
+]
+# Where exceptions are whose words are ours and safe; any other's may hold a part of what was sent.
+_SPEAKING = frozenset({"arrivals.store.base", "arrivals.transport", "arrivals.flow.tools"})
+_Error = tuple[type[BaseException], BaseException, TracebackType | None]
+
+
+def configure(log_format: LogFormat, level: str = "info", secrets: Iterable[str] = ()) -> None:
+    """Set up logging for this process. `secrets` stand in no line, whatever anybody logs."""
+    renderer: Processor = structlog.processors.JSONRenderer()
+    crash: Processor = structlog.processors.ExceptionRenderer(_as_values)
+    if log_format == "console":
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        crash = structlog.processors.ExceptionRenderer(_as_text)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            crash,
+            renderer,
+            _Hiding(secrets),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(handlers=[_Passing()], level=logging.WARNING, force=True)
+
+
+def tell_crash(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
+    """What to do with an exception that ends the process, in the place of `sys.excepthook`."""
+    sys.stderr.write(f"arrivals crashed; that is a mistake of ours:\n{_as_text((type(error), error, None))}\n")
+
+
+class _Hiding:
+    """The last processor: hides in a finished line what must not stand there."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        long = [secret for secret in secrets if len(secret) >= SHORTEST]
+        known = {form for one in long for form in (one, json.dumps(one)[1:-1], repr(one)[1:-1])}  # as lines quote it
+        self._known = sorted(known, key=len, reverse=True)
+
+    def __call__(self, _logger: WrappedLogger, _method: str, line: Any) -> str:
+        text = str(line)
+        for secret in self._known:
+            if secret in text:
+                text = text.replace(secret, HIDDEN)
+        for mark, pattern in _OURS:
+            if mark in text:
+                text = pattern.sub(HIDDEN, text)
+        return text
+
+
+class _Passing(logging.Handler):
+    """Passes on what libraries log: their troubles as ours; what strangers' requests make them say, when debugging."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line of a library's: its own words. What it fills in may hold what was sent; a database's does not."""
+        log = structlog.get_logger()
+        said = record.getMessage() if record.name.startswith("psycopg") else str(record.msg)
+        told = {"library": record.name, "said": said.strip().partition("\n")[0]}
+        if record.exc_info and record.exc_info[1] is not None:
+            log.error("library_failed", exc_info=record.exc_info, **told)
+        elif record.name.startswith("uvicorn"):
+            log.debug("library_said", **told)
+        else:
+            log.warning("library_said", **told)
+
+
+def _as_values(exc_info: _Error) -> list[dict[str, Any]]:
+    return list(_crash(exc_info[1]))
+
+
+def _as_text(exc_info: _Error) -> str:
+    lines = []
+    for told in _crash(exc_info[1]):
+        lines += [f"  {frame}" for frame in told["frames"]]
+        lines.append(f"{told['type']}: {told['says']}" if told["says"] else told["type"])
+    return "\n".join(lines)
+
+
+def _crash(error: BaseException | None) -> Iterator[dict[str, Any]]:
+    """What led to it, oldest first; of each, its type, where it was raised, and its words where they are ours."""
+    chain: list[BaseException] = []
+    while error is not None and error not in chain:
+        chain.append(error)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    for one in reversed(chain):
+        frames = [
+            f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in traceback.extract_tb(one.__traceback__)
+        ]
+        yield {"type": type(one).__qualname__, "says": _words(one), "frames": frames}
+        if isinstance(one, BaseExceptionGroup):
+            for inner in one.exceptions:
+                yield from _crash(inner)
+
+
+def _words(error: BaseException) -> str | None:
+    if type(error).__module__ in _SPEAKING:
+        return str(error)
+    return error.strerror if isinstance(error, OSError) else None

@@ -1,0 +1,15 @@
+"""The one table: name → module. A line here makes a provider known to everything."""
+
+from collections.abc import Mapping
+
+from arrivals.providers import aihubmix, eachlabs, laozhang, runblob, seacloud, vtrix
+from arrivals.providers.base import Provider
+
+PROVIDERS: Mapping[str, Provider] = {
+    "aihubmix": aihubmix,
+    "eachlabs": eachlabs,
+    "laozhang": laozhang,
+    "runblob": runblob,
+    "seacloud": seacloud,
+    "vtrix": vtrix,
+}

@@ -1,0 +1,125 @@
+"""LaoZhang's ways of saying what went wrong."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from arrivals.core.failure import Failure, FailureCode
+from arrivals.core.generation import Status
+from arrivals.core.http import HttpReply
+from arrivals.core.moments import retry_after_s
+from arrivals.providers.explain import Said, explain
+from arrivals.providers.shapes import identifier, loose_record, part, status_word, text
+from arrivals.providers.tolerance import code_in, folded, meaning, vocabulary
+
+# https://docs.laozhang.ai/en/api-capabilities/veo/api-reference
+# https://docs.laozhang.ai/en/api-capabilities/sora2/official-forward
+# https://docs.laozhang.ai/en/api-capabilities/veo/veo-31-async-api
+# LaoZhang's status: ours
+STATUSES: Mapping[str, Status] = vocabulary(
+    {
+        "submitted": Status.SUBMITTED,
+        "queued": Status.SUBMITTED,
+        "processing": Status.PROCESSING,
+        "in_progress": Status.PROCESSING,
+        "completed": Status.COMPLETED,
+        "failed": Status.FAILED,
+    }
+)
+
+# https://docs.laozhang.ai/en/api-capabilities/veo/troubleshooting (upper case)
+# https://docs.laozhang.ai/en/api-capabilities/sora2/async-api (lower case)
+# LaoZhang's error code: ours
+CODES: Mapping[str, FailureCode] = vocabulary(
+    {
+        "INVALID_PROMPT": FailureCode.INVALID_REQUEST,
+        "INVALID_MODEL": FailureCode.MODEL_NOT_FOUND,
+        "QUOTA_EXCEEDED": FailureCode.INSUFFICIENT_FUNDS,
+        "TASK_NOT_FOUND": FailureCode.RESULT_LOST,
+        "INVALID_IMAGE_URL": FailureCode.INPUT_UNREACHABLE,
+        "IMAGE_TOO_LARGE": FailureCode.INVALID_INPUT,
+        "TASK_TIMEOUT": FailureCode.PROVIDER_TIMEOUT,
+        "INSUFFICIENT_BALANCE": FailureCode.INSUFFICIENT_FUNDS,
+        "invalid_api_key": FailureCode.AUTHENTICATION,
+        "authentication_error": FailureCode.AUTHENTICATION,
+        "insufficient_quota": FailureCode.INSUFFICIENT_FUNDS,
+        "insufficient_balance": FailureCode.INSUFFICIENT_FUNDS,
+        "model_not_found": FailureCode.MODEL_NOT_FOUND,
+        "invalid_request_error": FailureCode.INVALID_REQUEST,
+        "invalid_parameter": FailureCode.INVALID_REQUEST,
+        "rate_limit_exceeded": FailureCode.RATE_LIMITED,
+        "server_error": FailureCode.PROVIDER_ERROR,
+        "image_fetch_failed": FailureCode.INPUT_UNREACHABLE,
+        "invalid_image_format": FailureCode.INVALID_INPUT,
+        "image_too_large": FailureCode.INVALID_INPUT,
+        "model_not_support_image": FailureCode.INVALID_REQUEST,
+        "content_policy_violation": FailureCode.CONTENT_POLICY,
+        "moderation_blocked": FailureCode.CONTENT_POLICY,
+    }
+)
+
+# https://docs.laozhang.ai/en/api-capabilities/sora2/async-api (error.type is a class and no code; this one alone says
+# more than the HTTP status beside it)
+# LaoZhang's error.type: ours
+TYPES: Mapping[str, FailureCode] = vocabulary(
+    {"insufficient_quota": FailureCode.INSUFFICIENT_FUNDS, "TASK_TIMEOUT": FailureCode.PROVIDER_TIMEOUT}
+)
+
+# Ended after 30 minutes and not charged: https://docs.laozhang.ai/en/api-capabilities/veo/troubleshooting
+UNBILLED = frozenset({FailureCode.PROVIDER_TIMEOUT})
+WORDS = (
+    (r"insufficient (balance|quota|credit)", FailureCode.INSUFFICIENT_FUNDS),
+    (r"no (available channel|channel available)", FailureCode.MODEL_UNAVAILABLE),
+)
+
+
+def refused(reply: HttpReply, origin: str) -> Failure:
+    """An error answer."""
+    body = loose_record(reply.body)
+    said = _said(part(body, "data") | body, retry_after_s(reply))
+    failure = explain(said, reply.http_status, origin, codes=CODES, words=WORDS)
+    # An HTTP status alone does not say that a task was ended after its 30 minutes.
+    told = failure.provider_code is not None or said.category is not None
+    return replace(failure, billed=False) if told and failure.code in UNBILLED else failure
+
+
+def failed(work: Mapping[str, Any], origin: str) -> Failure:
+    """A failed task, which is not charged on any route: …/veo/models-pricing, …/sora2/async-api."""
+    return explain(replace(_said(work), billed=False), None, origin, codes=CODES, words=WORDS)
+
+
+def read_failure(http_status: int | None, body: bytes, origin: str) -> Failure:
+    """https://docs.laozhang.ai/en/api-capabilities/veo/troubleshooting, …/sora2/async-api."""
+    found = loose_record(body)
+    for work in (part(found, "data"), found):
+        if meaning(status_word(work.get("status")), STATUSES) is Status.FAILED:
+            return failed({**found, **work}, origin)
+    return refused(HttpReply(http_status=http_status or 200, body=body), origin)
+
+
+def _said(body: Mapping[str, Any], retry_after: float | None = None) -> Said:
+    """`{"message", "error_code", "details"}`, `{"error": {"message", "type", "code", "param"}}`, `{"error": text}`.
+
+    No page shows a failed task, so an error object may name its code as either does, and a code may stand wherever a
+    sentence may.
+    """
+    error, details = part(body, "error"), part(body, "details")
+    named = text(body.get("error_code")) or text(error.get("error_code")) or identifier(error.get("code"))
+    sentences = (
+        error.get("message"),
+        body.get("error"),
+        body.get("message"),
+        details.get("reason"),
+        body.get("status"),
+    )
+    code = named or next((word for said in sentences if (word := code_in(said, CODES))), None)
+    message = text(error.get("message")) or text(body.get("error")) or text(body.get("message"))
+    return Said(
+        message=message or code,
+        provider_code=code,
+        param=text(error.get("param")) or text(details.get("field")),
+        suggestion=text(details.get("suggestion")),
+        category=TYPES.get(folded(text(error.get("type")) or "")),
+        retry_after_s=retry_after,
+    )

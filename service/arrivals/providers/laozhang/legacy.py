@@ -1,0 +1,75 @@
+"""LaoZhang's legacy VEO interface: https://docs.laozhang.ai/en/api-capabilities/veo/api-reference."""
+
+from urllib.parse import quote
+
+from arrivals.core.generation import Status
+from arrivals.core.http import HttpCall, HttpReply
+from arrivals.core.observation import Reading
+from arrivals.providers.base import Account, Dialect, Order, Question, Refused, Route, Target, Unreadable
+from arrivals.providers.laozhang.errors import STATUSES, failed, refused
+from arrivals.providers.limits import characters, count, https_urls, media
+from arrivals.providers.shapes import get, identifier, outputs, part, post, record, share, standing, status_word, text
+
+
+def submit(order: Order, account: Account) -> HttpCall:
+    """`prompt`, `model`, `images`, `enhance_prompt`."""
+    return post(account, "/veo/v1/api/video/submit", {**order.input, "model": order.model})
+
+
+def poll(target: Target, account: Account) -> HttpCall:
+    """The id holds a colon, which the pages send as it is."""
+    return get(account, "/veo/v1/api/video/status/" + quote(target.known_id, safe=":"))
+
+
+def read_submitted(reply: HttpReply, target: Target) -> Reading:
+    """`{"success", "data": {"taskId", "status"}}`."""
+    reading = _read(reply, target, "submit")
+    if reading.external_id is None:
+        raise Unreadable("an accepted submission without an id")
+    return reading
+
+
+def read_polled(reply: HttpReply, target: Target) -> Reading:
+    """`progress` is an object without a percentage."""
+    return _read(reply, target, "poll")
+
+
+def _read(reply: HttpReply, target: Target, origin: str) -> Reading:
+    body = record(reply.body) if reply.ok else {}
+    work = part(body, "data")
+    external_id, word = identifier(work.get("taskId")), status_word(work.get("status"))
+    unnamed = (external_id if origin == "submit" else word) is None
+    if not reply.ok or body.get("success") is False or (body.get("error") and unnamed):
+        raise Refused(refused(reply, origin))
+    status = standing(word, STATUSES, origin)
+    progress = work.get("progress")
+    video = text(part(work, "result").get("video_url"))
+    return Reading(
+        status=status,
+        provider_status=word,
+        external_id=external_id,
+        progress=None if isinstance(progress, dict) else share(progress, 100),
+        outputs=outputs([video], target.base_url, "video") if status is Status.COMPLETED else (),
+        failure=failed({**body, **work}, origin) if status is Status.FAILED else None,
+    )
+
+
+LEGACY = Route(
+    name="legacy",
+    models=("veo3", "veo3-fast", "veo3-pro", "veo3-pro-frames"),
+    # poll every 10-15 s, 1-15 min by model, the task is ended after 30 min
+    documentation="https://docs.laozhang.ai/en/api-capabilities/veo/api-reference",
+    kind="video",
+    dialect=Dialect(submit=submit, read_submitted=read_submitted, poll=Question(ask=poll, read=read_polled)),
+    first_poll_s=15,
+    poll_every_s=10,
+    usual_s=240,
+    ceiling_s=1800,
+    # https://docs.laozhang.ai/en/api-capabilities/veo/troubleshooting
+    limits=(
+        characters("prompt", 1, 2000, long="INVALID_PROMPT", missing="INVALID_PROMPT"),
+        count("images", 5),
+        https_urls("images", code="INVALID_IMAGE_URL"),
+        media("images", ("jpeg", "png", "webp"), megabytes=10),
+    ),
+)

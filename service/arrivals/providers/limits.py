@@ -1,0 +1,297 @@
+"""Documented hard limits, as data: how each is told, and which orders certainly break it.
+
+An order that breaks one is refused before it costs anything. Where pages contradict each other, or an order does not
+tell (a size behind a URL), it is let through. Characters are Unicode code points.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import replace as dataclass_replace
+from fnmatch import fnmatchcase
+from io import BytesIO
+import re
+from typing import Any
+
+import imagesize
+from msgspec.structs import replace
+
+from arrivals.core.failure import Failure, FailureCode, because
+from arrivals.core.http import split_url
+from arrivals.core.media import is_inline, media_of, read_data_uri
+
+MEGABYTE = 1024 * 1024
+_DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w.+=-]+)*,", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """What is wrong with an order. `param` None: the limit's own."""
+
+    message: str
+    code: FailureCode = FailureCode.INVALID_REQUEST
+    provider_code: str | None = None
+    param: str | None = None
+
+
+Check = Callable[[Mapping[str, Any]], Broken | None]
+
+
+def tells_nothing(given: Mapping[str, Any]) -> Broken | None:  # noqa: ARG001 - the form of a check
+    """For limits that an order does not show."""
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """One limit: where in the input (in dots), how it is told, what breaks it, and of which of the route's models."""
+
+    param: str
+    says: str
+    check: Check = tells_nothing
+    models: tuple[str, ...] = ("*",)  # patterns, as in fnmatch
+
+
+def refusal(limits: Iterable[Limit], model: str, given: Mapping[str, Any]) -> Failure | None:
+    """The first limit that an order's input breaks, as a failure of origin `preflight`; nothing was billed."""
+    for limit in limits:
+        concerned = any(fnmatchcase(model, pattern) for pattern in limit.models)
+        broken = limit.check(given) if concerned else None
+        if broken is not None:
+            failure = because(broken.code, broken.message, origin="preflight", billed=False)
+            return replace(failure, provider_code=broken.provider_code, param=broken.param or limit.param)
+    return None
+
+
+def at(given: Any, path: str) -> Any:
+    """The value at a path in dots; None where there is none."""
+    for key in path.split("."):
+        given = given.get(key) if isinstance(given, Mapping) else None
+    return given
+
+
+def characters(
+    param: str,
+    least: int,
+    most: int,
+    *,
+    long: str | None = None,
+    missing: str | None = None,
+    message: str | None = None,
+) -> Limit:
+    """A required text of so many characters. `long`, `missing`: the provider's codes; `message`: for a missing one."""
+
+    def check(given: Mapping[str, Any]) -> Broken | None:
+        value = at(given, param)
+        if value is None or (isinstance(value, str) and len(value) < least):
+            return Broken(message=message or f"{param} is required", provider_code=missing)
+        return _too_long(param, value, most, long)
+
+    return Limit(param=param, says=f"{least}-{most} characters", check=check)
+
+
+def at_most(param: str, most: int, *, long: str | None = None) -> Limit:
+    """A text that may be left out, of so many characters at most."""
+    return Limit(
+        param=param, says=f"{most} characters", check=lambda given: _too_long(param, at(given, param), most, long)
+    )
+
+
+def _too_long(param: str, value: Any, most: int, code: str | None) -> Broken | None:
+    if not isinstance(value, str) or len(value) <= most:
+        return None
+    message = f"{param} has {len(value)} characters; at most {most} are allowed"
+    return Broken(message=message, code=FailureCode.PROMPT_TOO_LONG, provider_code=code)
+
+
+def required(param: str, *, code: str | None = None, message: str | None = None) -> Limit:
+    """Something that may not be left out."""
+
+    def check(given: Mapping[str, Any]) -> Broken | None:
+        absent = at(given, param) in (None, "", [])
+        return Broken(message=message or f"{param} is required", provider_code=code) if absent else None
+
+    return Limit(param=param, says="required", check=check)
+
+
+def one_of(param: str, *choices: Any, message: str | None = None, code: str | None = None) -> Limit:
+    """A word or number of a list, if it is given. Numbers may be written as text and the other way round."""
+    written = {str(choice) for choice in choices}
+    listed = ", ".join(str(choice) for choice in choices)
+
+    def check(given: Mapping[str, Any]) -> Broken | None:
+        value = at(given, param)
+        if value is None or (not isinstance(value, bool) and _written(value) in written):
+            return None
+        return Broken(message=message or f"{param} must be one of {listed}", provider_code=code)
+
+    return Limit(param=param, says=listed, check=check)
+
+
+def _written(value: Any) -> str:
+    """As a page writes it: in JSON 8.0 is 8."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def between(param: str, least: float, most: float) -> Limit:
+    """A number of a range, if it is given, also one written as text."""
+
+    def check(given: Mapping[str, Any]) -> Broken | None:
+        value = at(given, param)
+        if value is None:
+            return None
+        try:
+            fits = not isinstance(value, bool | list | dict) and least <= float(value) <= most
+        except (ValueError, OverflowError):
+            fits = False
+        return None if fits else Broken(message=f"{param} must be from {least:g} to {most:g}")
+
+    return Limit(param=param, says=f"{least:g} to {most:g}", check=check)
+
+
+def count(params: str | Sequence[str], most: int, *, message: str | None = None) -> Limit:
+    """So many items at most, in one list or in several together."""
+    names = [params] if isinstance(params, str) else list(params)
+
+    def check(given: Mapping[str, Any]) -> Broken | None:
+        sizes = {name: len(value) for name in names if isinstance(value := at(given, name), list)}
+        total = sum(sizes.values())
+        if total <= most:
+            return None
+        return Broken(
+            message=message or f"{total} items; at most {most} are allowed", param=max(sizes, key=sizes.__getitem__)
+        )
+
+    return Limit(param=names[0], says=f"at most {most}" + (" together" if len(names) > 1 else ""), check=check)
+
+
+def not_both(one: str, other: str, *, message: str | None = None) -> Limit:
+    """Two ways of giving the same thing, of which an order may use one."""
+
+    def check(given: Mapping[str, Any]) -> Broken | None:
+        both = at(given, one) and at(given, other)
+        return Broken(message=message or f"{one} and {other} cannot be given together") if both else None
+
+    return Limit(param=one, says=f"not together with {other}", check=check)
+
+
+def media(
+    params: str | Sequence[str],
+    formats: Sequence[str],
+    *,
+    megabytes: float | None = None,
+    large: str | None = None,
+    unsupported: str | None = None,
+) -> Limit:
+    """Images or other files of certain formats (`jpeg`, `png` …), as far as a URL's extension or a data URI tells.
+
+    `large`, `unsupported`: the provider's own codes.
+    """
+    names = [params] if isinstance(params, str) else list(params)
+    known = {*formats, *(["jpg"] if "jpeg" in formats else [])}
+    size = f", {megabytes:g} MB each" if megabytes else ""
+
+    def check(given: Mapping[str, Any]) -> Broken | None:
+        for name in names:
+            for where, item in _items(name, at(given, name)):
+                wrong = _wrong_format(item, known)
+                told = wrong or _too_large(item, megabytes)
+                if told:
+                    code = unsupported if wrong else large
+                    return Broken(message=told, code=FailureCode.INVALID_INPUT, provider_code=code, param=where)
+        return None
+
+    return Limit(param=names[0], says=", ".join(formats) + size, check=check)
+
+
+def pixels(params: str | Sequence[str], least: int, most: int) -> Limit:
+    """Images whose sides have so many pixels each, where the order itself shows them, as data URIs."""
+    names = [params] if isinstance(params, str) else list(params)
+
+    def check(given: Mapping[str, Any]) -> Broken | None:
+        for name in names:
+            for where, item in _items(name, at(given, name)):
+                broken = wrong_size(item, least, most)
+                if broken is not None:
+                    return dataclass_replace(broken, param=where)
+        return None
+
+    return Limit(param=names[0], says=f"{least} to {most} pixels a side", check=check)
+
+
+def wrong_size(item: Any, least: int, most: int) -> Broken | None:
+    """The broken limit on the sides of an image in a data URI; None where they fit or cannot be read."""
+    found = read_data_uri(item[:SHOWN_CHARACTERS]) if isinstance(item, str) and is_inline(item) else None
+    if found is None or media_of(found.content) not in MEASURED:
+        return None
+    width, height = imagesize.get(BytesIO(found.content))  # -1 each, where its head is broken
+    if width <= 0 or height <= 0 or (least <= min(width, height) and max(width, height) <= most):
+        return None
+    told = f"an image of {width} x {height} pixels; each side must have from {least} to {most}"
+    return Broken(message=told, code=FailureCode.INVALID_INPUT)
+
+
+TELLS_NOTHING = frozenset({"", "octet-stream"})
+MEASURED = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+SHOWN_CHARACTERS = 512 * 1024  # an image says how large it is near its beginning
+LONGEST_SCHEME = 16
+# What a URL's end says for certain; anything else may be served as whatever it is.
+IMAGE_ENDINGS = frozenset({"png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "svg", "heic", "avif", "ico"})
+
+
+def _items(name: str, value: Any) -> list[tuple[str, Any]]:
+    """A value, or each item of a list, with where it stands."""
+    return (
+        [(f"{name}.{place}", item) for place, item in enumerate(value)] if isinstance(value, list) else [(name, value)]
+    )
+
+
+def _wrong_format(item: Any, known: set[str]) -> str | None:
+    if not isinstance(item, str):
+        return None
+    found = _DATA_URI.match(item)
+    told = (found[1] or "").partition("/")[2].lower().removeprefix("x-") if found else _ending(item)
+    return None if told in known | TELLS_NOTHING else f"{told} is not among the formats {', '.join(sorted(known))}"
+
+
+def _too_large(item: Any, megabytes: float | None) -> str | None:
+    if not isinstance(item, str) or megabytes is None or "://" in item[:LONGEST_SCHEME]:
+        return None
+    found = _DATA_URI.match(item)  # some take base64 without anything before it
+    held = (len(item) - (found.end() if found else 0)) * 3 // 4 - item[-2:].count("=")
+    return f"an input of {held} bytes; at most {megabytes:g} MB are allowed" if held > megabytes * MEGABYTE else None
+
+
+def _ending(url: str) -> str:
+    try:
+        ending = split_url(url).path.rpartition(".")[2].lower()
+    except ValueError:
+        return ""
+    return ending if ending in IMAGE_ENDINGS else ""
+
+
+def https_urls(param: str, *, code: str | None = None) -> Limit:
+    """URLs that the provider itself fetches, so they must be public https ones."""
+
+    def check(given: Mapping[str, Any]) -> Broken | None:
+        for where, item in _items(param, at(given, param)):
+            if isinstance(item, str) and not item.lower().startswith("https://"):
+                told = f"{param} must be public https URLs"
+                return Broken(message=told, code=FailureCode.INPUT_UNREACHABLE, provider_code=code, param=where)
+        return None
+
+    return Limit(param=param, says="public https URLs", check=check)
+
+
+def absent(*params: str, message: str, says: str) -> Limit:
+    """What an order may not hold at all."""
+
+    def check(given: Mapping[str, Any]) -> Broken | None:
+        name = next((name for name in params if at(given, name) is not None), None)
+        return Broken(message=message, param=name) if name else None
+
+    return Limit(param=params[0], says=says, check=check)
+
+
+def note(param: str, says: str) -> Limit:
+    """A limit that an order does not show."""
+    return Limit(param=param, says=says)

@@ -1,0 +1,155 @@
+"""How RunBlob's families are spoken: one form, with the field names of each family accepted in all.
+
+Nothing signs its webhooks, so they are hints and the poll decides. Some polls never say why a generation failed; only
+the webhook does. Such a failure awaits its detail.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from msgspec.structs import replace
+
+from arrivals.core.generation import Output, Status
+from arrivals.core.http import HttpCall, HttpReply, InboundWebhook
+from arrivals.core.observation import Reading
+from arrivals.providers.base import Account, Dialect, Order, Question, Refused, Target, Unreadable
+from arrivals.providers.runblob.errors import failure
+from arrivals.providers.shapes import (
+    get,
+    identifier,
+    outputs,
+    part,
+    position,
+    post,
+    price,
+    record,
+    share,
+    standing,
+    status_word,
+    text,
+)
+from arrivals.providers.tolerance import vocabulary
+
+# https://docs.runblob.io/api-reference/kling/o3-photo-status
+# RunBlob's status: ours
+STATUSES: Mapping[str, Status] = vocabulary(
+    {
+        "pending": Status.SUBMITTED,
+        "processing": Status.PROCESSING,
+        "completed": Status.COMPLETED,
+        "failed": Status.FAILED,
+    }
+)
+OLD = "legacy"  # the older brand's host: https://docs.runblob.com
+
+
+def submit(order: Order, account: Account) -> HttpCall:
+    """https://docs.runblob.io/api-reference/kling/o3-photo-generate and its siblings."""
+    return post(account, f"/v1/{order.route}/generate", _body(order))
+
+
+def submit_old(order: Order, account: Account) -> HttpCall:
+    """https://docs.runblob.com (the older brand's Veo API)."""
+    return post(account, "/api/veo/generate", _body(order), host=OLD)
+
+
+def _body(order: Order) -> dict[str, Any]:
+    return {**order.input, **({"callback_url": order.callback_url} if order.callback_url else {})}
+
+
+def read_submitted(reply: HttpReply, target: Target) -> Reading:
+    """201 with the id under a name of the family's own; the price is told here and nowhere else."""
+    reading = _read(reply, target, "submit")
+    if reading.external_id is None:
+        raise Unreadable("an accepted submission without an id")
+    return reading
+
+
+def poll(target: Target, account: Account) -> HttpCall:
+    """https://docs.runblob.io/api-reference/kling/o3-photo-status; Sora's page has a slash at the end."""
+    slash = "/" if target.route == "sora" else ""
+    return get(account, f"/v1/{target.route}/generations/{quote(target.known_id, safe='')}{slash}")
+
+
+def poll_old(target: Target, account: Account) -> HttpCall:
+    """https://docs.runblob.com."""
+    return get(account, f"/api/veo/status/{quote(target.known_id, safe='')}", host=OLD)
+
+
+def read_polled(reply: HttpReply, target: Target) -> Reading:
+    """A failure without its reason, which some families tell only in the webhook, awaits it."""
+    reading = _read(reply, target, "poll")
+    return replace(reading, awaits_detail=reading.failure is not None and reading.failure.message is None)
+
+
+def read_webhook(webhook: InboundWebhook, target: Target) -> Reading:
+    """The poll body, plus the reason of a failure."""
+    return _read(HttpReply(http_status=200, body=webhook.body), target, "webhook")
+
+
+def read_old_webhook(webhook: InboundWebhook, target: Target) -> Reading:
+    """`{"success", "message", "task_id", "video_url"}`: https://docs.runblob.com."""
+    body = record(webhook.body)
+    succeeded = body.get("success")
+    if not isinstance(succeeded, bool):
+        raise Unreadable("it says neither success nor failure")
+    reply = HttpReply(http_status=200, body=webhook.body)
+    return Reading(
+        status=Status.COMPLETED if succeeded else Status.FAILED,
+        external_id=_named(body),
+        outputs=_outputs(body, target) if succeeded else (),
+        failure=None if succeeded else failure(reply, "webhook"),
+    )
+
+
+def _named(body: Mapping[str, Any]) -> str | None:
+    return next(
+        (found for name in ("generation_id", "task_uuid", "task_id") if (found := identifier(body.get(name)))), None
+    )
+
+
+def _read(reply: HttpReply, target: Target, origin: str) -> Reading:
+    body = record(reply.body) if reply.ok else {}
+    word, external_id = status_word(body.get("status")), _named(body)
+    unnamed = origin == "submit" and external_id is None
+    if not reply.ok or body.get("success") is False or (unnamed and (body.get("message") or body.get("detail"))):
+        raise Refused(failure(reply, origin))
+    status = standing(word, STATUSES, origin)
+    return Reading(
+        status=status,
+        provider_status=word,
+        external_id=external_id,
+        progress=share(body.get("progress_pct"), 100),
+        queue_position=position(body.get("progress_pos_in_queue")),
+        outputs=_outputs(body, target) if status is Status.COMPLETED else (),
+        failure=failure(reply, origin) if status is Status.FAILED else None,
+        cost=price(body.get("price")),
+    )
+
+
+def _outputs(body: Mapping[str, Any], target: Target) -> tuple[Output, ...]:
+    """One URL under the family's own name; Seedance lists videos, and the last frame beside them."""
+    one = text(body.get("image_url")) or text(body.get("video_url")) or text(body.get("result_image_url"))
+    several = part(body, "output")
+    videos = several.get("video_urls")
+    listed = [text(video) for video in videos] if isinstance(videos, list) else []
+    images = "image" if body.get("image_url") or body.get("result_image_url") else "video"
+    found = outputs([one, *listed], target.base_url, images)
+    if not found:  # a last frame alone is no video: the rest is not told yet
+        return ()
+    return (*found, *outputs([text(several.get("last_frame_url"))], target.base_url, "image"))
+
+
+FAMILY = Dialect(
+    submit=submit,
+    read_submitted=read_submitted,
+    poll=Question(ask=poll, read=read_polled),
+    read_webhook=read_webhook,
+)
+OLD_HOST = Dialect(
+    submit=submit_old,
+    read_submitted=read_submitted,
+    poll=Question(ask=poll_old, read=read_polled),
+    read_webhook=read_old_webhook,
+)

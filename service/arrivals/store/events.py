@@ -1,0 +1,128 @@
+"""Events ↔ rows. Their position is the cursor of every list and stream: it never skips one that commits late."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from arrivals.core.event import Event, EventType
+from arrivals.core.wire import Micros
+from arrivals.store.base import Row, Tx, one
+from arrivals.store.generations import NEVER
+from arrivals.store.pages import Loading
+from arrivals.store.sql import load
+
+SQL = load("events")
+LIST = Loading(measure=SQL["list_events"], load=SQL["events_listed"], key="position")
+MAX_SEARCHED = 5000  # events that one look passes by: it may be made where others wait for it
+
+
+async def append(tx: Tx, events: Sequence[Event]) -> dict[str, int]:
+    """Write events in order; their positions by event id."""
+    if not events:
+        return {}
+    last = (await one(tx, SQL["take_positions"], count=len(events)))["counted"]
+    positions = {event.id: last - len(events) + 1 + index for index, event in enumerate(events)}
+    await tx.run_many(
+        SQL["insert_event"],
+        [
+            {
+                "id": event.id,
+                "position": positions[event.id],
+                "type": event.type,
+                "generation_id": event.generation_id,
+                "at": event.at,
+                "body": event.body,
+            }
+            for event in events
+        ],
+    )
+    return positions
+
+
+async def by_id(tx: Tx, event_id: str) -> Event:
+    """One event. Raises Missing."""
+    return _from_row(await one(tx, SQL["event_by_id"], id=event_id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which events; None is any. `type` may be a family, `generation.*`."""
+
+    type: str | None = None
+    generation: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    since: Micros = 0
+    until: Micros = NEVER
+
+    def values(self) -> dict[str, Any]:
+        """As the queries take it: a type, or what the types of a family begin with."""
+        family = self.type.removesuffix("*") if self.type and self.type.endswith("*") else None
+        return {
+            "type": self.type if family is None else None,
+            "family": family,
+            "generation_id": self.generation,
+            "provider": self.provider,
+            "model": self.model,
+            "since": self.since,
+            "until": self.until,
+        }
+
+
+EVERY = Wanted()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """What was found behind a position, each with its own, and the position up to which was looked.
+
+    `more`: behind that there is something that was not looked at.
+    """
+
+    found: Sequence[tuple[int, Event]]
+    position: int
+    more: bool
+
+
+async def behind(tx: Tx, position: int, limit: int, wanted: Wanted = EVERY) -> Behind:
+    """The events behind a position, oldest first.
+
+    One look is bounded, in the events that it passes by too: who wants what is rare goes on from where it stopped.
+    """
+    newest = await last_position(tx)
+    through = min(newest, position + MAX_SEARCHED)
+    page = await LIST.page(tx, limit, {"after": position, "through": through, **wanted.values()})
+    reached = page.items[-1]["position"] if page.more else max(position, through)
+    return Behind(
+        found=[(row["position"], _from_row(row)) for row in page.items],
+        position=reached,
+        more=page.more or through < newest,
+    )
+
+
+async def count(tx: Tx, wanted: Wanted) -> int:
+    """How many there are."""
+    counted: int = (await one(tx, SQL["count_events"], **wanted.values()))["counted"]
+    return counted
+
+
+async def last_position(tx: Tx) -> int:
+    """The position of the newest event; behind it stands what is announced from now on."""
+    counted: int = (await one(tx, SQL["last_position"]))["counted"]
+    return counted
+
+
+async def position_of(tx: Tx, event_id: str) -> int:
+    """Where an event stands. Raises Missing."""
+    position: int = (await one(tx, SQL["position_of"], id=event_id))["position"]
+    return position
+
+
+async def events_of(tx: Tx, generation_id: str) -> list[Event]:
+    """A generation's events in order."""
+    return [_from_row(row) for row in await tx.fetch(SQL["events_of"], generation_id=generation_id)]
+
+
+def _from_row(row: Row) -> Event:
+    at: Micros = row["at"]
+    return Event(id=row["id"], type=EventType(row["type"]), generation_id=row["generation_id"], at=at, body=row["body"])

@@ -1,0 +1,295 @@
+"""Generations ↔ rows: insert, load, save, claim. Functions take the transaction first, so that they compose."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+import structlog
+
+from arrivals.core.failure import Failure
+from arrivals.core.generation import Asked, Cost, Generation, Held, Origin, Output, Status, VerifiedBy
+from arrivals.core.wire import Micros, from_json, to_json
+from arrivals.store.base import Overtaken, Row, Tx, one
+from arrivals.store.pages import Loading, Page, of_rows
+from arrivals.store.sql import load
+
+log = structlog.get_logger()
+
+SQL = load("generations")
+LIST = Loading(measure=SQL["list_generations"], load=SQL["generations_listed"])
+LAST = "zzz"  # sorts after every id, also where a locale sorts signs before letters
+NEVER: Micros = 2**62
+MUCH_BYTES = 256 * 1024  # of an order: takes about a millisecond to write
+
+T = TypeVar("T")
+
+
+class Schedule(Struct, frozen=True, kw_only=True):
+    """When the next submission, poll and end of a bounded wait are due; None is never."""
+
+    submit_at: Micros | None = None
+    poll_at: Micros | None = None
+    clock_at: Micros | None = None
+
+
+class Scheduled(Struct, frozen=True, kw_only=True):
+    """A stored generation with its schedule, how often it was tried and missed, and when it was last asked about.
+
+    `hinted`: a hint waits for the question that it asks for.
+    """
+
+    generation: Generation
+    schedule: Schedule
+    submit_tries: int = 0
+    poll_misses: int = 0
+    hinted: bool = False
+    asked_at: Micros | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """Which generations a list shows; None is any. Newest first, from before the id `before`.
+
+    `not_before` is an id too: ids sort by their moment, so that it bounds what `since` has to look at.
+    """
+
+    status: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    since: Micros = 0
+    until: Micros = NEVER
+    before: str = LAST
+    not_before: str = ""
+    limit: int = 50
+
+
+def from_row(row: Row) -> Scheduled:
+    """A row as values."""
+    generation = Generation(
+        id=row["id"],
+        provider=row["provider"],
+        account=row["account"],
+        route=row["route"],
+        model=row["model"],
+        bulk_id=row["bulk_id"],
+        status=Status(row["status"]),
+        version=row["version"],
+        external_id=row["external_id"],
+        external_id_hinted=bool(row["external_id_hinted"]),
+        provider_status=row["provider_status"],
+        progress=row["progress"],
+        queue_position=row["queue_position"],
+        outputs=msgspec.json.decode(row["outputs"], type=tuple[Output, ...]),
+        outputs_requested=row["outputs_requested"],
+        failure=_optional(row["failure"], Failure),
+        cost=_optional(row["cost"], Cost),
+        provider_details=_optional(row["provider_details"], dict[str, Any]),
+        metadata=from_json(row["metadata"]),
+        callback_url=row["callback_url"],
+        webhook_expected=bool(row["webhook_expected"]),
+        learned_from=Origin(row["learned_from"]) if row["learned_from"] else None,
+        verified_by=VerifiedBy(row["verified_by"]) if row["verified_by"] else None,
+        late=bool(row["late"]),
+        held=_optional(row["held"], Held),
+        created_at=row["created_at"],
+        submitted_at=row["submitted_at"],
+        closed_at=row["closed_at"],
+        deadline_at=row["deadline_at"],
+        polls=row["polls"],
+    )
+    schedule = Schedule(submit_at=row["submit_at"], poll_at=row["poll_at"], clock_at=row["clock_at"])
+    return Scheduled(
+        generation=generation,
+        schedule=schedule,
+        submit_tries=row["submit_tries"],
+        poll_misses=row["poll_misses"],
+        hinted=bool(row["hinted"]),
+        asked_at=row["asked_at"],
+    )
+
+
+def readable(rows: Sequence[Row]) -> list[Scheduled]:
+    """Those of claimed rows that can be read: one that is spoiled, or holds a newer version's word, stops no other."""
+    found = []
+    for row in rows:
+        try:
+            found.append(from_row(row))
+        except (ValueError, msgspec.MsgspecError):
+            log.exception("generation_unreadable", generation_id=row["id"])
+    return found
+
+
+def _optional(text: str | None, kind: type[T]) -> T | None:
+    return None if text is None else msgspec.json.decode(text, type=kind)
+
+
+def _to_row(known: Scheduled) -> dict[str, Any]:
+    generation, schedule = known.generation, known.schedule
+    return {
+        **{name: getattr(generation, name) for name in PLAIN},
+        "outputs": to_json(generation.outputs),
+        "metadata": to_json(generation.metadata),
+        "failure": to_json(generation.failure) if generation.failure else None,
+        "failure_code": generation.failure.code if generation.failure else None,
+        "cost": to_json(generation.cost) if generation.cost else None,
+        "provider_details": to_json(generation.provider_details) if generation.provider_details else None,
+        "external_id_hinted": int(generation.external_id_hinted),
+        "held": to_json(generation.held) if generation.held else None,
+        "webhook_expected": int(generation.webhook_expected),
+        "late": int(generation.late),
+        "ended": int(generation.held is not None and generation.held.believed),
+        "submit_at": schedule.submit_at,
+        "poll_at": schedule.poll_at,
+        "clock_at": schedule.clock_at,
+        "poll_misses": known.poll_misses,
+        "hinted": int(known.hinted),
+    }
+
+
+# Columns that hold a field as it is.
+PLAIN = (
+    "id", "provider", "account", "route", "model", "bulk_id", "status", "version", "external_id", "provider_status",
+    "progress", "queue_position", "outputs_requested", "callback_url", "learned_from", "verified_by", "created_at",
+    "submitted_at", "closed_at", "deadline_at", "polls",
+)  # fmt: skip
+
+
+async def insert(tx: Tx, known: Scheduled, order_input: str) -> None:
+    """A new generation and what was asked for (JSON text)."""
+    await tx.fetch(SQL["insert_generation"], **_to_row(known))
+    query = SQL["insert_order" if len(order_input) <= MUCH_BYTES else "insert_large_order"]
+    await tx.fetch(query, generation_id=known.generation.id, input=order_input)
+
+
+async def order_text(tx: Tx, generation_id: str) -> str:
+    """What the caller asked for, as JSON."""
+    text: str = (await one(tx, SQL["order_of"], generation_id=generation_id))["input"]
+    return text
+
+
+async def order_input(tx: Tx, generation_id: str) -> dict[str, Any]:
+    """What the caller asked for."""
+    found: dict[str, Any] = from_json(await order_text(tx, generation_id))
+    return found
+
+
+async def by_id(tx: Tx, generation_id: str) -> Scheduled:
+    """One generation. Raises Missing."""
+    return from_row(await one(tx, SQL["generation_by_id"], id=generation_id))
+
+
+async def to_settle(tx: Tx, ids: Sequence[str]) -> dict[str, Scheduled]:
+    """The generations among `ids` that exist, locked until the commit where several may write."""
+    rows = await tx.fetch(SQL["generations_to_settle"], ids=to_json(sorted(set(ids))))
+    return {row["id"]: from_row(row) for row in rows}
+
+
+async def by_ids(tx: Tx, ids: Sequence[str]) -> dict[str, Generation]:
+    """The generations among `ids` that exist."""
+    rows = await tx.fetch(SQL["generations_by_ids"], ids=to_json(sorted(set(ids))))
+    return {row["id"]: from_row(row).generation for row in rows}
+
+
+async def ended(tx: Tx, ids: Sequence[str]) -> list[str]:
+    """Those among `ids` that have closed or expired."""
+    return [row["id"] for row in await tx.fetch(SQL["ended_of"], ids=to_json(ids))]
+
+
+async def asked_by_ids(tx: Tx, ids: Sequence[str]) -> dict[str, Asked]:
+    """Whom the generations among `ids` that exist were asked of."""
+    rows = await tx.fetch(SQL["asked_by_ids"], ids=to_json(sorted(set(ids))))
+    return {row["id"]: Asked(**row) for row in rows}
+
+
+async def save(tx: Tx, changed: Sequence[Scheduled]) -> None:
+    """Write what the machine decided. Raises Overtaken when any of them was saved by somebody else meanwhile."""
+    written = await tx.run_many(SQL["save_generation"], [_to_row(known) for known in changed])
+    if written != len(changed):
+        raise Overtaken(f"{len(changed) - written} of {len(changed)} generations were saved by somebody else")
+
+
+async def listed(tx: Tx, listing: Listing) -> Page[Generation]:
+    """One page, newest first."""
+    values = {name: getattr(listing, name) for name in Listing.__slots__ if name != "limit"}
+    return of_rows(await LIST.page(tx, listing.limit, values), lambda row: from_row(row).generation)
+
+
+async def return_to_pending(
+    tx: Tx, generation_id: str, submit_at: Micros, failure: Failure | None, *, tries: int
+) -> bool:
+    """Back into the queue after try number `tries`, which was surely not accepted.
+
+    False when a witness spoke first, or it went back already.
+    """
+    text = to_json(failure) if failure else None
+    query = SQL["return_to_pending"]
+    return bool(await tx.fetch(query, id=generation_id, submit_at=submit_at, failure=text, tries=tries))
+
+
+async def ask_once_more(tx: Tx, grace: Micros) -> bool:
+    """Give whoever can be asked about a grace beyond its deadline, and ask now; whether there was anybody."""
+    now = await tx.now()
+    return bool(await tx.fetch(SQL["ask_once_more"], now=now, grace_until=now + grace))
+
+
+async def return_unsent(tx: Tx, claimed: Scheduled, submit_at: Micros) -> bool:
+    """Back into the queue after a claim that nobody acted on; False when that claim was not made, or is over."""
+    moment = claimed.generation.submitted_at
+    query = SQL["return_unsent"]
+    rows = await tx.fetch(
+        query, id=claimed.generation.id, submit_at=submit_at, tries=claimed.submit_tries, claimed_at=moment
+    )
+    return bool(rows)
+
+
+async def claim_overdue(tx: Tx, limit: int, lease: Micros) -> list[Generation]:
+    """Generations whose bounded wait has ended, for the length of a lease."""
+    now = await tx.now()
+    rows = await tx.fetch(SQL["claim_overdue"], now=now, limit=limit, lease_until=now + lease)
+    return [known.generation for known in readable(rows)]
+
+
+async def look_later(tx: Tx, generation_id: str, clock_at: Micros) -> None:
+    """Its bounded wait has ended, but it cannot be settled: let it be until `clock_at`."""
+    await tx.fetch(SQL["look_later"], id=generation_id, clock_at=clock_at)
+
+
+async def claim_poll_of(tx: Tx, generation_id: str, lease: Micros) -> Scheduled:
+    """One generation to be asked about now, whatever its schedule. Raises Missing."""
+    now = await tx.now()
+    return from_row(await one(tx, SQL["claim_poll_of"], id=generation_id, now=now, lease_until=now + lease))
+
+
+async def of_bulks(tx: Tx, bulk_ids: Sequence[str]) -> dict[str, list[Scheduled]]:
+    """The generations of bulk orders, in the order in which they were asked for."""
+    found: dict[str, list[Scheduled]] = {}
+    for row in await tx.fetch(SQL["generations_of_bulks"], bulks=to_json(bulk_ids)) if bulk_ids else ():
+        found.setdefault(row["bulk_id"], []).append(from_row(row))
+    return found
+
+
+async def answer_by(tx: Tx, generation_id: str, moment: Micros) -> None:
+    """A submission that nobody can call us back about is given up at `moment`, not at the usual one."""
+    await tx.fetch(SQL["answer_by"], id=generation_id, answer_by=moment)
+
+
+async def still_submitting(tx: Tx, generation_id: str, moment: Micros) -> bool:
+    """Whether nobody ended it meanwhile; if so, its answer is waited for until `moment`."""
+    return bool(await tx.fetch(SQL["still_submitting"], id=generation_id, answer_by=moment))
+
+
+async def poll_now(tx: Tx, generation_id: str, now: Micros) -> None:
+    """Ask as soon as there is a place, if there is anything to ask about."""
+    await tx.fetch(SQL["poll_now"], id=generation_id, now=now)
+
+
+async def hinted(tx: Tx, ids: Sequence[str], now: Micros, again: Micros) -> None:
+    """Ask about each as soon as there is a place, but not before `again` has passed since the last question."""
+    await tx.run_many(SQL["hinted"], [{"id": one, "now": now, "again": again} for one in ids])
+
+
+async def poll_later(tx: Tx, claimed: Scheduled, poll_at: Micros | None) -> None:
+    """The question was not answered; ask again at `poll_at`, or never."""
+    await tx.fetch(SQL["poll_later"], id=claimed.generation.id, poll_at=poll_at, lease_until=claimed.schedule.poll_at)

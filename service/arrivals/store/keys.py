@@ -1,0 +1,70 @@
+"""API keys ↔ rows. Only a digest is kept; the key itself is shown once, when it is made."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from arrivals.core.wire import Micros, from_json, to_json
+from arrivals.store.base import Row, Tx, one
+from arrivals.store.sql import load
+
+SQL = load("keys")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """Who may do what. `lineage`: the first key of its line, where this one took the place of another."""
+
+    id: str
+    name: str
+    scopes: tuple[str, ...]
+    created_at: Micros
+    expires_at: Micros | None = None
+    revoked_at: Micros | None = None
+    lineage: str | None = None
+
+    @property
+    def owner(self) -> str:
+        """The caller whom it speaks for, who stays the same when the key is rotated."""
+        return self.lineage or self.id
+
+
+async def insert(tx: Tx, key: ApiKey, digest: str) -> None:
+    """Keep a new key by its digest."""
+    await tx.fetch(
+        SQL["insert_key"],
+        id=key.id, name=key.name, digest=digest, scopes=to_json(key.scopes), created_at=key.created_at,
+        expires_at=key.expires_at, lineage=key.lineage,
+    )  # fmt: skip
+
+
+async def by_digest(tx: Tx, digest: str, now: Micros) -> ApiKey | None:
+    """The key with this digest that is not revoked and has not ended."""
+    rows = await tx.fetch(SQL["key_by_digest"], digest=digest, now=now)
+    return _from_row(rows[0]) if rows else None
+
+
+async def listed(tx: Tx) -> Sequence[ApiKey]:
+    """Every key, oldest first."""
+    return [_from_row(row) for row in await tx.fetch(SQL["list_keys"])]
+
+
+async def expire(tx: Tx, key_id: str, at: Micros) -> ApiKey:
+    """It ends then, and is given as it is now. Raises Missing for one that is revoked, or ends before."""
+    return _from_row(await one(tx, SQL["expire_key"], id=key_id, expires_at=at))
+
+
+async def revoke(tx: Tx, key_id: str, now: Micros) -> None:
+    """From now on nobody may use it. Raises Missing."""
+    await one(tx, SQL["revoke_key"], id=key_id, now=now)
+
+
+def _from_row(row: Row) -> ApiKey:
+    return ApiKey(
+        id=row["id"],
+        name=row["name"],
+        scopes=tuple(from_json(row["scopes"])),
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        revoked_at=row["revoked_at"],
+        lineage=row["lineage"],
+    )

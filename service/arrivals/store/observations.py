@@ -1,0 +1,164 @@
+"""Stored webhooks and observations ↔ rows."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct, structs
+
+from arrivals.core.event import public_failure
+from arrivals.core.generation import VerifiedBy
+from arrivals.core.http import InboundWebhook
+from arrivals.core.observation import Finding, Observation
+from arrivals.core.wire import Micros, from_json, to_json
+from arrivals.store.base import Row, Tx, one
+from arrivals.store.pages import Loading
+from arrivals.store.sql import load
+
+SQL = load("observations")
+TO_READ = Loading(measure=SQL["unread_webhooks"], load=SQL["webhooks_measured"])
+
+
+class StoredWebhook(Struct, frozen=True, kw_only=True):
+    """A provider's call as received, and what became of it.
+
+    `quarantined_at`: it was refused (401) and is kept so that it can be verified again after a secret is mended.
+    `digest`: of what it says, where it was compared with others; `repeats`: how many more are counted here, not kept.
+    """
+
+    id: str
+    provider: str
+    account: str
+    generation_id: str
+    received_at: Micros
+    webhook: InboundWebhook
+    verified_by: VerifiedBy | None = None
+    quarantined_at: Micros | None = None
+    refused_because: str | None = None
+    read_at: Micros | None = None
+    finding: Finding | None = None
+    unreadable_because: str | None = None
+    digest: str | None = None
+    repeats: int = 0
+
+
+def webhook_from_row(row: Row) -> StoredWebhook:
+    """A row as values."""
+    return StoredWebhook(
+        id=row["id"],
+        provider=row["provider"],
+        account=row["account"],
+        generation_id=row["generation_id"],
+        received_at=row["received_at"],
+        webhook=InboundWebhook(headers=from_json(row["headers"]), body=bytes(row["body"])),
+        verified_by=VerifiedBy(row["verified_by"]) if row["verified_by"] else None,
+        quarantined_at=row["quarantined_at"],
+        refused_because=row["refused_because"],
+        read_at=row["read_at"],
+        finding=Finding(row["finding"]) if row["finding"] else None,
+        unreadable_because=row["unreadable_because"],
+        digest=row["digest"],
+        repeats=row["repeats"],
+    )
+
+
+async def insert_webhooks(tx: Tx, stored: Sequence[StoredWebhook]) -> None:
+    """Keep webhooks as they came."""
+    await tx.run_many(
+        SQL["insert_webhook"],
+        [
+            {
+                "id": one.id,
+                "provider": one.provider,
+                "account": one.account,
+                "generation_id": one.generation_id,
+                "received_at": one.received_at,
+                "headers": to_json(one.webhook.headers),
+                "body": one.webhook.body,
+                "verified_by": one.verified_by,
+                "quarantined_at": one.quarantined_at,
+                "refused_because": one.refused_because,
+                "digest": one.digest,
+            }
+            for one in stored
+        ],
+    )
+
+
+async def trim_quarantine(tx: Tx, keep: int) -> None:
+    """Keep only the newest refused webhooks."""
+    await tx.fetch(SQL["trim_quarantine"], keep=keep)
+
+
+async def unread(tx: Tx, limit: int) -> list[StoredWebhook]:
+    """Accepted webhooks nobody has read yet, oldest first, as many as are loaded at once."""
+    return [webhook_from_row(row) for row in (await TO_READ.page(tx, limit, {})).items]
+
+
+async def webhook_by_id(tx: Tx, webhook_id: str) -> StoredWebhook:
+    """One stored webhook. Raises Missing."""
+    return webhook_from_row(await one(tx, SQL["webhook_by_id"], id=webhook_id))
+
+
+async def webhooks_of(tx: Tx, generation_id: str) -> list[StoredWebhook]:
+    """A generation's webhooks in the order of their arrival."""
+    return [webhook_from_row(row) for row in await tx.fetch(SQL["webhooks_of"], generation_id=generation_id)]
+
+
+class Read(Struct, frozen=True, kw_only=True):
+    """What a stored webhook turned out to be, or why it cannot be understood."""
+
+    id: str
+    read_at: Micros
+    finding: Finding
+    unreadable_because: str | None = None
+
+
+async def read_already(tx: Tx, webhook_ids: Sequence[str]) -> set[str]:
+    """Those that were read before; all are locked until the commit where several may read them."""
+    if not webhook_ids:
+        return set()
+    return {row["id"] for row in await tx.fetch(SQL["webhooks_being_read"], ids=to_json(webhook_ids)) if row["read_at"]}
+
+
+async def mark_read(tx: Tx, read: Sequence[Read]) -> None:
+    """Keep what they turned out to be; for one that is replayed, what it is this time."""
+    await tx.run_many(SQL["webhook_read"], [structs.asdict(one) for one in read])
+
+
+async def insert(tx: Tx, found: Sequence[tuple[str, Observation, Finding]]) -> None:
+    """Keep observations under their new ids with what they turned out to be."""
+    await tx.run_many(
+        SQL["insert_observation"],
+        [
+            {
+                "id": observation_id,
+                "generation_id": seen.generation_id,
+                "origin": seen.origin,
+                "at": seen.at,
+                "status": seen.reading.status,
+                "provider_status": seen.reading.provider_status,
+                "finding": finding,
+                "believed": int(seen.believed),
+                "webhook_id": seen.webhook_id,
+                "reading": to_json(_reading(seen)),
+            }
+            for observation_id, seen, finding in found
+        ],
+    )
+
+
+def _reading(seen: Observation) -> dict[str, Any]:
+    reading = seen.reading
+    return {
+        "external_id": reading.external_id,
+        "progress": reading.progress,
+        "queue_position": reading.queue_position,
+        "outputs": len(reading.outputs),
+        "notes": reading.notes,
+        "failure": public_failure(reading.failure),
+    }
+
+
+async def observations_of(tx: Tx, generation_id: str) -> list[Row]:
+    """A generation's observations in the order in which they were heard."""
+    return await tx.fetch(SQL["observations_of"], generation_id=generation_id)

@@ -1,0 +1,30 @@
+"""Outputs that came inside a provider's answer: their bytes, which we serve ourselves."""
+
+from dataclasses import dataclass, field
+
+from arrivals.store.base import Tx
+from arrivals.store.sql import load
+
+SQL = load("outputs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptOutput:
+    """The bytes of one output and what they are."""
+
+    content_type: str
+    content: bytes = field(repr=False)
+
+
+async def keep(tx: Tx, generation_id: str, number: int, output: KeptOutput) -> None:
+    """Keep the bytes of a generation's output number `number`, in the place of any others."""
+    await tx.fetch(
+        SQL["keep_output"],
+        generation_id=generation_id, number=number, content_type=output.content_type, content=output.content,
+    )  # fmt: skip
+
+
+async def kept(tx: Tx, generation_id: str, number: int) -> KeptOutput | None:
+    """What is kept of this output; None if the provider hands it out."""
+    rows = await tx.fetch(SQL["kept_output"], generation_id=generation_id, number=number)
+    return KeptOutput(content_type=rows[0]["content_type"], content=bytes(rows[0]["content"])) if rows else None

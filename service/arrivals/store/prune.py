@@ -1,0 +1,73 @@
+"""Deletes what may be forgotten, a bounded number of rows at a time, and keeps the numbers of it that are measured."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from arrivals.core.wire import Micros
+from arrivals.store import metrics
+from arrivals.store.base import Row, Tx
+from arrivals.store.metrics import Labels, closed_by, outcome_of
+from arrivals.store.sql import load
+
+SQL = load("prune")
+DAY_S = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long what is done with is kept, in seconds; None is for ever.
+
+    `generations_s` after they closed, with their orders, observations and kept outputs, and never before their
+    idempotency keys; `events_s` also holds for deliveries, attempts and observations; `webhooks_s` for read webhooks,
+    `quarantine_s` for refused ones, `calls_s` for our calls to providers and their answers.
+    """
+
+    generations_s: float | None = None
+    events_s: float | None = 90 * DAY_S
+    webhooks_s: float | None = 30 * DAY_S
+    calls_s: float | None = 30 * DAY_S
+    quarantine_s: float | None = 30 * DAY_S
+    idempotency_s: float | None = 30 * DAY_S
+
+
+async def last_pruned(tx: Tx) -> Micros | None:
+    """When somebody last began to prune."""
+    rows = await tx.fetch(SQL["last_pruned"])
+    return rows[0]["counted"] if rows else None
+
+
+async def claim(tx: Tx, now: Micros, until: Micros) -> bool:
+    """The right to prune now, if nobody took it since `until`."""
+    await tx.fetch(SQL["begin_to_prune"], now=now)
+    return bool(await tx.fetch(SQL["claim_pruning"], now=now, until=until))
+
+
+async def old(tx: Tx, what: str, limit: int, **values: Any) -> list[str]:
+    """The ids of what may be deleted with all that belongs to it, in their order."""
+    return [row["id"] for row in await tx.fetch(SQL[what], limit=limit, **values)]
+
+
+async def delete(tx: Tx, what: str, limit: int, **values: Any) -> int:
+    """Delete at most `limit` rows; how many there were."""
+    rows = await tx.fetch(SQL[what], limit=limit, **values)
+    if what == "webhooks":
+        accepted: Counter[Labels] = Counter()
+        for row in rows:
+            accepted[row["provider"],] += 1 + row["repeats"]
+        await metrics.forget(tx, metrics.ACCEPTED, accepted)
+    elif what == "attempts":
+        await metrics.forget(tx, metrics.ATTEMPTS, Counter((outcome_of(**row),) for row in rows))
+    elif what == "generations":
+        await _forget_generations(tx, rows)
+    return len(rows)
+
+
+async def _forget_generations(tx: Tx, rows: Sequence[Row]) -> None:
+    polls: Counter[Labels] = Counter()
+    for row in rows:
+        polls[row["provider"],] += row["polls"]
+    closed = Counter(closed_by(row["provider"], row["learned_from"], row["webhook_expected"]) for row in rows)
+    await metrics.forget(tx, metrics.CLOSED_BY, closed)
+    await metrics.forget(tx, metrics.POLLS, polls)

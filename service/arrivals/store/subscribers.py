@@ -1,0 +1,167 @@
+"""Subscribers ↔ rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from arrivals.core.event import EventType
+from arrivals.core.wire import Micros, from_json, to_json
+from arrivals.store.base import Row, Tx, one
+from arrivals.store.generations import LAST
+from arrivals.store.pages import Loading, Page, of_rows
+from arrivals.store.sql import load
+
+SQL = load("subscribers")
+LIST = Loading(measure=SQL["list_subscribers"], load=SQL["subscribers_listed"])
+MAX_IN_FLIGHT = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscriber:
+    """Who wants events. `event_types` None is all; `filter` names the provider, model or metadata wanted.
+
+    `max_in_flight` deliveries at once, `rate_per_s` new ones a second at most. `secret` is `whsec_` + base64.
+    """
+
+    id: str
+    url: str
+    secret: str = field(repr=False)
+    created_at: Micros
+    event_types: tuple[str, ...] | None = None
+    filter: Mapping[str, Any] | None = None
+    description: str | None = None
+    max_in_flight: int = MAX_IN_FLIGHT
+    rate_per_s: float | None = None
+    disabled_at: Micros | None = None
+    disabled_because: str | None = None
+    previous_secret: str | None = field(default=None, repr=False)
+    previous_until: Micros | None = None
+    private_key: str | None = field(default=None, repr=False)
+    previous_private_key: str | None = field(default=None, repr=False)
+    paused_at: Micros | None = None
+
+    def wants(self, event_type: EventType, provider: str, model: str, metadata: Mapping[str, Any]) -> bool:
+        """Whether an event about such a generation is for this subscriber; `generation.*` is every generation event."""
+        if self.event_types is not None and event_type not in self.event_types:
+            family = event_type.split(".")[0] + ".*"
+            if family not in self.event_types:
+                return False
+        wanted = self.filter or {}
+        named = {"provider": provider, "model": model}
+        return all(wanted.get(name) in (None, value) for name, value in named.items()) and all(
+            metadata.get(name) == value for name, value in (wanted.get("metadata") or {}).items()
+        )
+
+
+async def insert(tx: Tx, subscriber: Subscriber) -> None:
+    """A new subscriber."""
+    await tx.fetch(
+        SQL["insert_subscriber"],
+        id=subscriber.id,
+        kind="registered",
+        url=subscriber.url,
+        secret=subscriber.secret,
+        event_types=to_json(subscriber.event_types) if subscriber.event_types is not None else None,
+        filter=to_json(subscriber.filter) if subscriber.filter is not None else None,
+        description=subscriber.description,
+        max_in_flight=subscriber.max_in_flight,
+        rate_per_s=subscriber.rate_per_s,
+        private_key=subscriber.private_key,
+        created_at=subscriber.created_at,
+    )
+
+
+async def update(tx: Tx, subscriber: Subscriber) -> None:
+    """Write what can be changed of a subscriber. Raises Missing."""
+    await one(
+        tx,
+        SQL["update_subscriber"],
+        id=subscriber.id,
+        url=subscriber.url,
+        secret=subscriber.secret,
+        previous_secret=subscriber.previous_secret,
+        previous_until=subscriber.previous_until,
+        private_key=subscriber.private_key,
+        previous_private_key=subscriber.previous_private_key,
+        event_types=to_json(subscriber.event_types) if subscriber.event_types is not None else None,
+        filter=to_json(subscriber.filter) if subscriber.filter is not None else None,
+        description=subscriber.description,
+        max_in_flight=subscriber.max_in_flight,
+        rate_per_s=subscriber.rate_per_s,
+        paused_at=subscriber.paused_at,
+        disabled_at=subscriber.disabled_at,
+        disabled_because=subscriber.disabled_because,
+    )
+
+
+async def by_id(tx: Tx, subscriber_id: str) -> Subscriber:
+    """One registered subscriber. Raises Missing."""
+    return _from_row(await one(tx, SQL["subscriber_by_id"], id=subscriber_id))
+
+
+async def listed(tx: Tx, limit: int, before: str = LAST) -> Page[Subscriber]:
+    """One page, newest first."""
+    return of_rows(await LIST.page(tx, limit, {"before": before}), _from_row)
+
+
+async def active(tx: Tx) -> list[Subscriber]:
+    """Everybody registered who is served."""
+    return [_from_row(row) for row in await tx.fetch(SQL["active_subscribers"])]
+
+
+async def delete(tx: Tx, subscriber_id: str, now: Micros) -> None:
+    """Forget a subscriber; what was not delivered to it is given up. Raises Missing."""
+    await _give_up(tx, subscriber_id, now)
+    await one(tx, SQL["delete_subscriber"], id=subscriber_id)
+    await _give_up(tx, subscriber_id, now)
+
+
+async def disable(tx: Tx, subscriber_id: str, now: Micros, because: str) -> bool:
+    """Stop serving a subscriber; False when it was disabled before."""
+    await _give_up(tx, subscriber_id, now)
+    disabled = await tx.fetch(SQL["disable_subscriber"], id=subscriber_id, now=now, because=because)
+    await _give_up(tx, subscriber_id, now)
+    return bool(disabled)
+
+
+async def _give_up(tx: Tx, subscriber_id: str, now: Micros) -> None:
+    """Before its row is taken, as every recorded attempt does, or two wait for each other; and once more behind it, for
+    what was announced meanwhile.
+    """
+    await tx.fetch(SQL["give_up_deliveries_of"], subscriber_id=subscriber_id, now=now)
+
+
+async def forgive(tx: Tx, subscriber_id: str) -> None:
+    """It is served again as if it had never failed."""
+    await tx.fetch(SQL["subscriber_answered"], id=subscriber_id)
+
+
+async def callback_subscriber(tx: Tx, fresh: Subscriber) -> str:
+    """The id that stands for all orders' callback URLs at one origin, made at its first use as `fresh` describes it."""
+    await tx.fetch(
+        SQL["insert_callback_subscriber"],
+        id=fresh.id, url=fresh.url, secret=fresh.secret, max_in_flight=fresh.max_in_flight, created_at=fresh.created_at,
+    )  # fmt: skip
+    found: str = (await one(tx, SQL["callback_subscriber"], url=fresh.url))["id"]
+    return found
+
+
+def _from_row(row: Row) -> Subscriber:
+    return Subscriber(
+        id=row["id"],
+        url=row["url"],
+        secret=row["secret"],
+        created_at=row["created_at"],
+        event_types=tuple(from_json(row["event_types"])) if row["event_types"] is not None else None,
+        filter=from_json(row["filter"]) if row["filter"] is not None else None,
+        description=row["description"],
+        max_in_flight=row["max_in_flight"],
+        rate_per_s=row["rate_per_s"],
+        disabled_at=row["disabled_at"],
+        disabled_because=row["disabled_because"],
+        previous_secret=row["previous_secret"],
+        previous_until=row["previous_until"],
+        private_key=row["private_key"],
+        previous_private_key=row["previous_private_key"],
+        paused_at=row["paused_at"],
+    )

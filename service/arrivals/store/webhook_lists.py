@@ -1,0 +1,67 @@
+"""Stored webhooks as lists and timelines show them: everything but the headers and the body, which may be large."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from msgspec import Struct
+
+from arrivals.core.generation import VerifiedBy
+from arrivals.core.observation import Finding
+from arrivals.core.wire import Micros, to_json
+from arrivals.store.base import Row, Tx
+from arrivals.store.generations import LAST, NEVER
+from arrivals.store.observations import SQL
+from arrivals.store.pages import Page
+
+
+class WebhookFacts(Struct, frozen=True, kw_only=True):
+    """What is known of a stored webhook; `size` is the number of bytes of its body."""
+
+    id: str
+    provider: str
+    account: str
+    generation_id: str
+    received_at: Micros
+    size: int
+    verified_by: VerifiedBy | None = None
+    quarantined_at: Micros | None = None
+    refused_because: str | None = None
+    read_at: Micros | None = None
+    finding: Finding | None = None
+    unreadable_because: str | None = None
+    repeats: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookListing:
+    """Which stored webhooks a list shows; None is any. Newest first, from before the id `before`."""
+
+    provider: str | None = None
+    generation_id: str | None = None
+    finding: str | None = None
+    verification: str | None = None  # yes | no
+    since: Micros = 0
+    until: Micros = NEVER
+    before: str = LAST
+    limit: int = 50
+
+
+async def listed(tx: Tx, listing: WebhookListing) -> Page[WebhookFacts]:
+    """One page, newest first."""
+    values = {name: getattr(listing, name) for name in WebhookListing.__slots__} | {"limit": listing.limit + 1}
+    return Page.of([_facts(row) for row in await tx.fetch(SQL["list_webhooks"], **values)], listing.limit)
+
+
+async def facts_of(tx: Tx, webhook_ids: Sequence[str]) -> list[WebhookFacts]:
+    """What is known of these."""
+    return [_facts(row) for row in await tx.fetch(SQL["webhook_facts"], ids=to_json(webhook_ids))]
+
+
+def _facts(row: Row) -> WebhookFacts:
+    return WebhookFacts(
+        **{
+            **row,
+            "verified_by": VerifiedBy(row["verified_by"]) if row["verified_by"] else None,
+            "finding": Finding(row["finding"]) if row["finding"] else None,
+        }
+    )

@@ -1,0 +1,65 @@
+"""The application: every route, and what answers when there is none."""
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from arrivals.flow.tools import Tools
+from arrivals.web import (
+    callbacks,
+    deliveries,
+    events,
+    generations,
+    health,
+    metrics,
+    providers,
+    replays,
+    subscribers,
+    webhooks,
+)
+from arrivals.web.auth import Gate
+from arrivals.web.endpoint import Call, Endpoint, routes
+from arrivals.web.errors import Problem
+from arrivals.web.openapi import document
+
+
+async def openapi(_call: Call) -> Response:
+    """The document of this very interface: made once, so that many who ask for it cost no more memory than one."""
+    return Response(_DOCUMENT, media_type="application/json")
+
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *generations.ENDPOINTS,
+    *webhooks.ENDPOINTS,
+    *events.ENDPOINTS,
+    *subscribers.ENDPOINTS,
+    *deliveries.ENDPOINTS,
+    *replays.ENDPOINTS,
+    *providers.ENDPOINTS,
+    *health.ENDPOINTS,
+    *metrics.ENDPOINTS,
+    Endpoint(method="GET", path="/openapi.json", handle=openapi, summary="This document", answers={200: None}),
+)
+DOCUMENT = msgspec.to_builtins(document(ENDPOINTS))
+_DOCUMENT = msgspec.json.encode(DOCUMENT)
+
+
+def make_app(tools: Tools, api_key: str) -> callbacks.Door:
+    """The ASGI application over these tools; `api_key` is the settings' own, with every scope."""
+    gate = Gate(tools=tools, api_key=api_key)
+    app = Starlette(routes=[*callbacks.routes(), *routes(ENDPOINTS, gate)])
+    app.add_exception_handler(HTTPException, _no_route)
+    app.router.redirect_slashes = False  # a redirect loses a webhook
+    return callbacks.Door(callbacks.Desk(tools), app)
+
+
+async def _no_route(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):  # Starlette types every handler for any exception
+        raise error
+    code = {404: "no_such_path", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+    detail = {404: "there is nothing at this path; see /openapi.json", 405: "this path does not take this method"}
+    return Problem(
+        error.status_code, code, detail.get(error.status_code, error.detail), headers=error.headers
+    ).response()

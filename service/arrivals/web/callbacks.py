@@ -1,0 +1,211 @@
+"""POST /callbacks/{provider}/{token}: how webhooks come in. Token, size, verification, commit, exactly 200.
+
+There are two ways to the one desk: the fast one, by which a connection hands over small webhooks as they were parsed
+(`server/connection.py`), and the plain one, an ASGI application in front of all others.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+import re
+from typing import Literal, TypeAlias
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from arrivals.core.http import InboundWebhook, joined
+from arrivals.core.wire import from_json
+from arrivals.flow.callback import UnknownToken
+from arrivals.flow.receive import receive_soon
+from arrivals.flow.tools import Tools
+from arrivals.providers.catalog import PROVIDERS
+from arrivals.store.observations import StoredWebhook
+from arrivals.web.errors import CLOSES, problem_of
+from arrivals.web.intake import body_of, too_large
+from arrivals.web.server.current import CURRENT, telling
+
+PREFIX = "/callbacks/"
+KEPT = Response()
+_CHALLENGE = re.compile(rb'\s*{\s*"challenge"')
+
+Answer: TypeAlias = Callable[[Response], None]
+
+
+class _Challenge(msgspec.Struct, forbid_unknown_fields=True):
+    """A provider that tests the address sends this alone and wants it back."""
+
+    challenge: str
+
+
+class Addressee(msgspec.Struct, frozen=True):
+    """The generation that a webhook is about, by its token."""
+
+    provider: str
+    generation_id: str
+    account: str
+
+
+class Webhook(msgspec.Struct, frozen=True):
+    """A whole webhook, the way it came in by, and who is called with what to answer: 200 when it is kept."""
+
+    addressee: Addressee
+    headers: Sequence[tuple[bytes, bytes]]
+    body: bytes
+    answer: Answer
+    way: Literal["fast", "plain"]
+
+
+def addressed(url: bytes) -> tuple[str, str] | None:
+    """(provider, token) of the URL of a callback as we hand it out; None for any other."""
+    address = url.decode("latin-1")
+    provider, _, token = address[len(PREFIX) :].partition("/")
+    if not address.startswith(PREFIX) or not provider or not token or "/" in token or "?" in token or "%" in address:
+        return None
+    return provider, token
+
+
+class Desk:
+    """Where every webhook is accepted, whatever way it came in by.
+
+    Those that come at one moment are accepted in a row: the same few steps for each cost half as much.
+    """
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._waiting: list[Webhook] = []
+
+    @property
+    def max_bytes(self) -> int:
+        """The largest body that is accepted."""
+        return self._tools.limits.webhook_max_bytes
+
+    def addressee(self, provider: str, token: str) -> Addressee:
+        """The generation of this address, which is known before any body is waited for. Raises UnknownToken."""
+        if provider not in PROVIDERS:
+            raise UnknownToken
+        return Addressee(provider, *self._tools.callbacks.open(provider, token))
+
+    def put(self, webhook: Webhook) -> None:
+        """Accept it soon, together with others of this moment."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._accept_all)
+        self._waiting.append(webhook)
+
+    def _accept_all(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for webhook in waiting:
+            self.accept(webhook)
+
+    def accept(self, webhook: Webhook) -> None:
+        """Keep it and answer, or answer why not. Raises nothing: an error is an answer too."""
+        try:
+            self._accept(webhook)
+        except Exception as error:  # noqa: BLE001 - one of the places where errors become answers
+            _tell(webhook.answer, error)
+
+    def _accept(self, webhook: Webhook) -> None:
+        if len(webhook.body) > self.max_bytes:
+            raise too_large(self.max_bytes)
+        challenge = _challenge(webhook.body)
+        if challenge is not None:
+            webhook.answer(_echo(challenge))
+            return
+        whose = webhook.addressee
+        inbound = InboundWebhook(headers=_headers(webhook.headers), body=webhook.body)
+        told = partial(_tell, webhook.answer)
+        receive_soon(self._tools, whose.provider, whose.generation_id, whose.account, inbound, told)
+
+
+class Door:
+    """An ASGI application in front of the others: a webhook costs what it must, and passes by all they would add."""
+
+    def __init__(self, desk: Desk, others: ASGIApp) -> None:
+        self.desk, self.others = desk, others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take a webhook; anything else goes to the others."""
+        connection = CURRENT.get()
+        if connection is not None and scope["type"] == "http":
+            scope = {**scope, "headers": [*scope["headers"]]}  # uvicorn adds what comes behind a body to its own list
+            connection.begins()
+            send = telling(connection, send)
+        address = _address(scope)
+        if address is None:
+            await self.others(scope, receive, send)
+            return
+        try:
+            answer = await self._take(*address, scope, receive)
+        except Exception as error:  # noqa: BLE001 - one of the places where errors become answers
+            answer = problem_of(error).response()
+        await answer(scope, receive, send)
+
+    async def _take(self, provider: str, token: str, scope: Scope, receive: Receive) -> Response:
+        addressee = self.desk.addressee(provider, token)
+        declared = next(
+            (value.decode("latin-1") for name, value in scope["headers"] if name == b"content-length"), None
+        )
+        body = await body_of(declared, receive, self.desk.max_bytes)
+        answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+
+        def answer(response: Response) -> None:
+            if not answered.done():  # else nobody waits for it any more
+                answered.set_result(response)
+
+        self.desk.accept(Webhook(addressee, scope["headers"], body, answer, "plain"))
+        return await answered
+
+
+def _address(scope: Scope) -> tuple[str, str] | None:
+    """(provider, token) of a webhook."""
+    if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].startswith(PREFIX):
+        return None
+    provider, _, token = scope["path"][len(PREFIX) :].partition("/")
+    return (provider, token) if provider and token and "/" not in token else None
+
+
+def _tell(answer: Answer, result: StoredWebhook | BaseException) -> None:
+    try:
+        told = problem_of(result).response() if isinstance(result, BaseException) else KEPT
+    except Exception:  # noqa: BLE001 - the log cannot be written; whoever waits is answered nonetheless
+        told = Response(status_code=500, headers=CLOSES)
+    answer(told)
+
+
+def _echo(challenge: _Challenge) -> Response:
+    return Response(msgspec.json.encode(challenge), media_type="application/json")
+
+
+async def probe(request: Request) -> Response:
+    """Some providers ask first; CloudEvents senders want to be allowed by name.
+
+    Source: https://github.com/cloudevents/spec/blob/main/cloudevents/http-webhook.md
+    """
+    origin = request.headers.get("webhook-request-origin")
+    allowed = {"webhook-allowed-origin": origin, "webhook-allowed-rate": "*"} if origin else {}
+    return Response(status_code=200, headers={"allow": "POST, OPTIONS", **allowed})
+
+
+def routes() -> list[Route]:
+    """What the path takes besides webhooks."""
+    return [Route(PREFIX + "{provider}/{token}", probe, methods=["OPTIONS", "POST"])]
+
+
+def _headers(told: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    """By name, which comes in lower case."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in told}
+    if len(headers) == len(told):
+        return headers
+    return joined((name.decode("latin-1"), value.decode("latin-1")) for name, value in told)
+
+
+def _challenge(body: bytes) -> _Challenge | None:
+    if not _CHALLENGE.match(body):
+        return None
+    try:
+        told: _Challenge = from_json(body, _Challenge)
+    except ValueError:
+        return None
+    return told

@@ -1,0 +1,215 @@
+"""An endpoint as data: method, path, scope, what it takes and answers. Routes and OpenAPI are both made from it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+import structlog
+
+from arrivals.core.json_shape import shape_of
+from arrivals.core.wire import from_json
+from arrivals.flow.aside import aside
+from arrivals.flow.tools import Tools
+from arrivals.store.keys import ApiKey
+from arrivals.store.pages import Page
+from arrivals.web.auth import Gate, Scope
+from arrivals.web.errors import Problem, from_validation, invalid, problem_of
+from arrivals.web.holds import Holds
+from arrivals.web.intake import FILES_MAX_BYTES, PLAIN_MAX_BYTES, body_of, too_large
+
+log = structlog.get_logger()
+
+S = TypeVar("S")
+
+
+class Streaming(StreamingResponse):
+    """An answer that comes in parts; `drop` gives back what it would come from, where it is not sent after all."""
+
+    def __init__(self, parts: AsyncIterator[bytes], drop: Callable[[], Awaitable[None]], **how: Any) -> None:
+        super().__init__(parts, **how)
+        self.drop = drop
+
+
+KEY_OF_NOBODY = ApiKey(id="key_none", name="nobody", scopes=(), created_at=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request as a handler sees it: already admitted, its query and body already validated."""
+
+    tools: Tools
+    key: ApiKey
+    request: Request
+    query: Any
+    body: Any
+    holds: Holds
+
+    def hold(self) -> Callable[[], None]:
+        """Hold the request open; to be called when that is over. Raises Problem (429)."""
+        return self.holds.hold(self.key.owner, address_of(self.request), admin=Scope.ADMIN in self.key.scopes)
+
+    def path(self, name: str) -> str:
+        """A value of the path."""
+        value: str = self.request.path_params[name]
+        return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """`query` and `body` are msgspec structs; `answers` maps a status to the type of its body (None: no JSON body).
+
+    In a path, `{id}` is of something that must be there.
+    """
+
+    method: str
+    path: str
+    summary: str
+    handle: Callable[[Call], Awaitable[Response]]
+    answers: Mapping[int, Any]
+    scope: Scope | None = None
+    query: type[msgspec.Struct] | None = None
+    body: type[msgspec.Struct] | None = None
+    files: bool = False  # its body may carry some, in long strings
+    headers: Mapping[str, str] = field(default_factory=dict)  # request headers it heeds: what for
+    refuses: tuple[
+        int, ...
+    ] = ()  # how it may answer besides; what follows from its scope, path, query and body is known
+
+    @property
+    def name(self) -> str:
+        """As the document and the log call it."""
+        return self.handle.__module__.rpartition(".")[2] + "_" + self.handle.__name__
+
+    @property
+    def administrative(self) -> bool:
+        """It changes how the service works, so the log says who did it."""
+        return self.scope is Scope.ADMIN and self.method != "GET"
+
+
+def address_of(request: Request) -> str:
+    """The caller's address; a trusted proxy says so of others."""
+    return request.client.host if request.client else ""
+
+
+def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON answer."""
+    return Response(msgspec.json.encode(value), status, headers=dict(headers or {}), media_type="application/json")
+
+
+def page_response(page: Page[Any], show: Callable[[Any], Any]) -> Response:
+    """A page of things with an `id`: `next` is null on the last page."""
+    following = page.items[-1].id if page.more else None
+    return json_response({"data": [show(one) for one in page.items], "next": following})
+
+
+def routes(endpoints: Sequence[Endpoint], gate: Gate) -> list[Route]:
+    """The endpoints as Starlette serves them: one route a path, so that a wrong method is told all the right ones."""
+    by_path: dict[str, dict[str, Endpoint]] = {}
+    for endpoint in endpoints:
+        by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
+    return [_route(path, methods, gate) for path, methods in by_path.items()]
+
+
+def _route(path: str, methods: Mapping[str, Endpoint], gate: Gate) -> Route:
+    async def serve(request: Request) -> Response:
+        answer = await answered(request)
+        return await headers_alone(answer) if request.method == "HEAD" else answer
+
+    async def answered(request: Request) -> Response:
+        endpoint = methods["GET" if request.method == "HEAD" else request.method]
+        try:
+            key = KEY_OF_NOBODY
+            if endpoint.scope is not None:
+                key = await gate.admit(request.headers.get("authorization"), endpoint.scope, address_of(request))
+            call = Call(
+                tools=gate.tools,
+                key=key,
+                request=request,
+                query=_query(request, endpoint.query),
+                body=await _body(request, endpoint),
+                holds=gate.holds,
+            )
+            answer = await endpoint.handle(call)
+        except Exception as error:  # noqa: BLE001 - the one place where errors become answers
+            return problem_of(error).response()
+        if endpoint.administrative:
+            _told(endpoint, call, answer)
+        return answer
+
+    return Route(path, serve, methods=list(methods))
+
+
+async def headers_alone(answer: Response) -> Response:
+    """As a HEAD is answered: what would be sent behind them is not even begun, or a stream would have no end."""
+    if isinstance(answer, Streaming):
+        await answer.drop()
+    alone = Response(status_code=answer.status_code)
+    alone.raw_headers = answer.raw_headers
+    return alone
+
+
+def _told(endpoint: Endpoint, call: Call, answer: Response) -> None:
+    """Who did what to what."""
+    made = answer.headers.get("location", "").rpartition("/")[2]
+    log.info(
+        "administered",
+        act=endpoint.name,
+        key_id=call.key.id,
+        subject=call.request.path_params.get("id") or made or None,
+    )
+
+
+def _query(request: Request, shape: type[S] | None) -> S | None:
+    if shape is None:
+        return None
+    given = request.query_params.multi_items()
+    try:
+        read = msgspec.convert(dict(given), shape, strict=False)
+    except msgspec.ValidationError as error:
+        raise from_validation(error) from error
+    names = [name for name, _ in given]
+    for name in names:
+        if names.count(name) > 1:
+            raise invalid(name, "is given several times")
+        if getattr(read, name) is None:
+            raise invalid(name, "null is no value; leave it out")
+    return read
+
+
+async def _body(request: Request, endpoint: Endpoint) -> Any:
+    if endpoint.body is None:
+        return None
+    most = FILES_MAX_BYTES if endpoint.files else PLAIN_MAX_BYTES
+    content = await body_of(request.headers.get("content-length"), request.receive, most)
+    read = await aside(len(content), partial(_read_or_why_not, content, endpoint.body))
+    if isinstance(read, Problem):
+        # An error and the frame that raised it keep each other until somebody collects garbage, which is seldom here:
+        # whatever else stands in that frame stays as long.
+        del content
+        raise read
+    return read
+
+
+def _read_or_why_not(content: bytes, shape: type[S]) -> S | Problem:
+    """As `read_body`, whose error is a value here: it goes from one thread to another."""
+    try:
+        return read_body(content, shape)
+    except Problem as problem:
+        problem.__cause__ = problem.__context__ = None  # whose frames hold the content
+        return problem.with_traceback(None)
+
+
+def read_body(content: bytes, shape: type[S]) -> S:
+    """What a body says; an empty one is `{}`. Raises Problem (400, 413, 422)."""
+    try:
+        if shape_of(content).rest > PLAIN_MAX_BYTES:
+            raise too_large(PLAIN_MAX_BYTES, "without the files that it carries in long strings ")
+        read: S = from_json(content or b"{}", shape)
+    except ValueError as error:
+        raise from_validation(error) from error
+    return read

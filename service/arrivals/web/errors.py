@@ -1,0 +1,159 @@
+"""The one table exception → status, and the one shape of an error: RFC 9457 problem details.
+
+Source: https://www.rfc-editor.org/rfc/rfc9457
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+import math
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+import structlog
+
+from arrivals.core.event import public_failure
+from arrivals.core.failure import Failure
+from arrivals.flow.callback import UnknownToken
+from arrivals.flow.cancel import NotCancelable
+from arrivals.flow.fetch import Unfetchable
+from arrivals.flow.order import KeyReused, RefusedByPreflight, Unorderable
+from arrivals.flow.poll import NotPollable
+from arrivals.flow.redeliver import Delivered, NotServed
+from arrivals.flow.replay import NotReplayable
+from arrivals.flow.spend import OverBudget
+from arrivals.flow.tools import NotConfigured
+from arrivals.providers.base import Unverified
+from arrivals.store.base import Missing, Unavailable
+from arrivals.transport import NoAnswer, NotSent
+from arrivals.web.shapes import FailureShape
+
+log = structlog.get_logger()
+
+MEDIA_TYPE = "application/problem+json"
+CHALLENGE = {"www-authenticate": "Webhook"}
+SOON = {"retry-after": "5"}
+CLOSES = {"connection": "close"}  # what was not read cannot be told from the next request
+
+
+class FieldError(msgspec.Struct):
+    """What is wrong with one field; `field` is its path, `$` the whole body."""
+
+    field: str
+    detail: str
+
+
+class ProblemShape(msgspec.Struct):
+    """The shape of every error (RFC 9457). `failure` is there where the provider would refuse the order."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[FieldError]
+    failure: FailureShape | UnsetType = UNSET
+
+
+class Problem(Exception):
+    """An answer that is an error. `code` is for programs, `detail` for people: it says what to do."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+        failure: Failure | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.shape = ProblemShape(
+            type=f"urn:arrivals:problem:{code}",
+            title=HTTPStatus(status).phrase,
+            status=status,
+            detail=detail,
+            code=code,
+            errors=list(errors),
+            failure=msgspec.convert(public_failure(failure), FailureShape) if failure else UNSET,
+        )
+        self.headers = dict(headers or {})
+
+    def response(self) -> Response:
+        """As it goes out."""
+        body = msgspec.json.encode(self.shape)
+        return Response(body, self.shape.status, headers=self.headers, media_type=MEDIA_TYPE)
+
+
+def invalid(field: str, detail: str) -> Problem:
+    """One field of the request cannot be used."""
+    return Problem(422, "invalid_request", f"{field}: {detail}", [FieldError(field, detail)])
+
+
+def _preflight(error: RefusedByPreflight) -> Problem:
+    told = f"{error.where}: {error}"
+    return Problem(422, "refused_by_preflight", told, [FieldError(error.where, str(error))], failure=error.failure)
+
+
+def _no_output(error: Exception) -> Problem:
+    return Problem(502, "output_unavailable", f"the provider did not hand the output out: {error}")
+
+
+# exception: what it means outside
+MEANINGS: Mapping[type[BaseException], Callable[[Any], Problem]] = {
+    Problem: lambda error: error,
+    Missing: lambda _: Problem(404, "not_found", "there is nothing with this id"),
+    Unorderable: lambda error: invalid(error.field, str(error)),
+    RefusedByPreflight: _preflight,
+    KeyReused: lambda _: Problem(
+        422, "idempotency_key_reused", str(KeyReused.__doc__), [FieldError("Idempotency-Key", "in use")]
+    ),
+    NotCancelable: lambda error: Problem(409, "not_cancelable", str(error)),
+    NotReplayable: lambda error: Problem(409, "not_replayable", str(error)),
+    NotServed: lambda _: Problem(409, "disabled", str(NotServed.__doc__)),
+    Delivered: lambda _: Problem(409, "delivered", str(Delivered.__doc__)),
+    NotPollable: lambda error: Problem(409, "not_pollable", str(error)),
+    OverBudget: lambda error: Problem(
+        429, "over_budget", str(error), headers={"retry-after": f"{math.ceil(error.wait_s)}"}
+    ),
+    NotConfigured: lambda error: Problem(503, "account_not_configured", str(error), headers=SOON),
+    Unavailable: lambda _: Problem(503, "store_unavailable", "nothing can be stored just now; try again", headers=SOON),
+    ClientDisconnect: lambda _: Problem(400, "disconnected", "the request ended before its body did"),
+    UnknownToken: lambda _: Problem(404, "unknown_token", "this is not a callback URL of ours", headers=CLOSES),
+    Unverified: lambda _: Problem(401, "unverified", "this webhook is not authenticated", headers=CHALLENGE),
+    Unfetchable: _no_output,
+    NotSent: _no_output,
+    NoAnswer: _no_output,
+}
+
+
+def problem_of(error: BaseException) -> Problem:
+    """What an exception means outside. What is not in the table is ours to mend: logged, told without detail."""
+    for kind in type(error).__mro__:  # a kind of what stands in the table means what that means
+        if kind in MEANINGS:
+            return MEANINGS[kind](error)
+    log.error("request_failed", exc_info=error)
+    return Problem(500, "internal", "something went wrong here; the log says what")
+
+
+def from_validation(error: msgspec.MsgspecError | ValueError) -> Problem:
+    """What the decoder says. The message ends in the path of the field: "Expected `int`, got `str` - at `$.limit`"."""
+    if not isinstance(error, msgspec.ValidationError):
+        return Problem(400, "invalid_json", f"the body is not JSON: {error}", [FieldError("$", str(error))])
+    detail, _, path = str(error).partition(" - at `")
+    steps = (path.removesuffix("`").removeprefix("$").removeprefix("."), _named_in(detail))
+    return invalid(".".join(step for step in steps if step) or "$", detail)
+
+
+def _named_in(detail: str) -> str:
+    """A missing or unknown field is named in the sentence: "Object missing required field `provider`"."""
+    parts = detail.split("`")
+    return parts[1] if "field" in detail and len(parts) > 1 else ""
+
+
+def shape_of(status: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer with this shape, for the OpenAPI document."""
+    phrase = HTTPStatus(int(status)).phrase if status.isdecimal() else "Something went wrong here, or at the provider"
+    return {"description": f"{phrase} (RFC 9457).", "content": {MEDIA_TYPE: {"schema": dict(schema)}}}

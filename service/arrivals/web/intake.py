@@ -1,0 +1,87 @@
+"""Bodies of requests as they come in: bounded in bytes, in what all hold at once, in what they unfold into.
+
+How long one may take is for the connection to bound (`connections.py`).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive
+
+from arrivals.web.errors import CLOSES, SOON, Problem
+
+MEGABYTE = 1024 * 1024
+PLAIN_MAX_BYTES = MEGABYTE  # of a body, what it carries in long strings apart
+FILES_MAX_BYTES = 32 * MEGABYTE  # of an order, which may carry images and other files
+TOGETHER_MAX_BYTES = 256 * MEGABYTE  # of all bodies that are being read at one moment
+
+
+class Held:
+    """How many bytes this process holds of what is still coming, by whatever way."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    @contextmanager
+    def reading(self) -> Iterator[bytearray]:
+        """What has come of one body; `grow` adds to it."""
+        body = bytearray()
+        try:
+            yield body
+        finally:
+            self.change(-len(body))
+
+    def grow(self, body: bytearray, chunk: bytes) -> None:
+        """Raises Problem (503) when all of them together become too many."""
+        self.change(len(chunk))
+        body += chunk
+
+    def change(self, more: int) -> None:
+        """So many more, or fewer. Raises Problem (503)."""
+        self.has_room(more)
+        self.bytes += more
+
+    def has_room(self, more: int) -> None:
+        """Raises Problem (503)."""
+        if more > 0 and self.bytes + more > TOGETHER_MAX_BYTES:
+            raise Problem(503, "busy", "too much is being sent at once; try again", headers=SOON | CLOSES)
+
+
+HELD = Held()
+
+
+async def body_of(declared: str | None, receive: Receive, most: int) -> bytes:
+    """The body; one larger than `most` bytes is refused before it is read, or once it shows.
+
+    `declared`: the content-length it came with. Raises Problem (413, 503), ClientDisconnect.
+    """
+    if declared is not None and declared.isdecimal() and int(declared) > most:
+        raise too_large(most)
+    message = await receive()
+    if not message.get("more_body", False):
+        whole = _part(message)
+        HELD.has_room(len(whole))
+        if len(whole) > most:
+            raise too_large(most)
+        return whole
+    with HELD.reading() as body:
+        while True:
+            HELD.grow(body, _part(message))
+            if len(body) > most:
+                raise too_large(most)
+            if not message.get("more_body", False):
+                return bytes(body)
+            message = await receive()
+
+
+def _part(message: Message) -> bytes:
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    part: bytes = message.get("body", b"")
+    return part
+
+
+def too_large(most: int, what: str = "") -> Problem:
+    """A body of more than `most` bytes is not taken."""
+    return Problem(413, "too_large", f"{what}the body is larger than {most} bytes", headers=CLOSES)

@@ -1,0 +1,101 @@
+"""OpenAPI 3.1, made from the same endpoints that make the routes."""
+
+from collections.abc import Sequence
+import re
+from typing import Any
+
+import msgspec
+
+from arrivals import __version__
+from arrivals.web.endpoint import Endpoint
+from arrivals.web.errors import ProblemShape, shape_of
+
+REF = "#/components/schemas/{name}"
+_IN_PATH = re.compile(r"{(\w+)}")
+
+
+def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
+    """The whole document."""
+    shapes = {
+        shape
+        for endpoint in endpoints
+        for shape in (endpoint.query, endpoint.body, *endpoint.answers.values())
+        if shape
+    }
+    ordered = [*sorted(shapes, key=lambda shape: str(shape.__name__)), ProblemShape]
+    schemas, components = msgspec.json.schema_components(ordered, ref_template=REF)
+    by_shape = dict(zip(ordered, schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, by_shape, components)
+    for query in {endpoint.query for endpoint in endpoints if endpoint.query}:
+        components.pop(query.__name__, None)  # its fields stand as parameters
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Arrivals", "version": __version__},
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _operation(endpoint: Endpoint, by_shape: dict[Any, Any], components: dict[str, Any]) -> dict[str, Any]:
+    parameters = [
+        *(
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in _IN_PATH.findall(endpoint.path)
+        ),
+        *_query_parameters(endpoint, components),
+        *(
+            {"name": name, "in": "header", "schema": {"type": "string"}, "description": what}
+            for name, what in endpoint.headers.items()
+        ),
+    ]
+    operation: dict[str, Any] = {
+        "summary": endpoint.summary,
+        "operationId": endpoint.name,
+        "parameters": parameters,
+        "responses": {str(status): _answer(shape, by_shape) for status, shape in endpoint.answers.items()}
+        | {status: shape_of(status, by_shape[ProblemShape]) for status in _refusals(endpoint)},
+    }
+    if endpoint.body:
+        operation["requestBody"] = {
+            "required": any(one.required for one in msgspec.structs.fields(endpoint.body)),
+            "content": {"application/json": {"schema": by_shape[endpoint.body]}},
+        }
+    if endpoint.scope:
+        operation["security"] = [{"key": []}]
+        operation["description"] = f"Needs a key with the scope `{endpoint.scope}`."
+    return operation
+
+
+def _refusals(endpoint: Endpoint) -> list[str]:
+    """Every status of an error it may answer with."""
+    found = set(endpoint.refuses)
+    found |= {401, 403, 429} if endpoint.scope else set()
+    found |= {404} if "{" in endpoint.path else set()
+    found |= {422} if endpoint.query or endpoint.body else set()
+    found |= {400, 408, 413} if endpoint.body else set()
+    return [*(str(status) for status in sorted(found)), "5XX"]
+
+
+def _query_parameters(endpoint: Endpoint, components: dict[str, Any]) -> list[dict[str, Any]]:
+    if endpoint.query is None:
+        return []
+    properties = components[endpoint.query.__name__]["properties"]
+    return [{"name": name, "in": "query", "schema": _sent(schema)} for name, schema in properties.items()]
+
+
+def _sent(schema: dict[str, Any]) -> dict[str, Any]:
+    """As a parameter: it can be left out, and never be null."""
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    return kinds[0] if kinds else schema
+
+
+def _answer(shape: Any, by_shape: dict[Any, Any]) -> dict[str, Any]:
+    if shape is None:
+        return {"description": "No JSON body."}
+    what = (shape.__doc__ or "").partition("\n")[0]
+    return {"description": what, "content": {"application/json": {"schema": by_shape[shape]}}}

@@ -1,0 +1,41 @@
+"""How much of a request's body is still to come. Pure: it is shown bytes and says which of them are the body's."""
+
+from httptools import HttpParserError, HttpRequestParser
+
+from arrivals.web.server.head import END
+
+
+class Body:
+    """A body of so many bytes, or (None) one that comes in chunks and ends where it says so: always at a blank line."""
+
+    def __init__(self, length: int | None) -> None:
+        self._left = length or 0
+        self._chunks: HttpRequestParser | None = None
+        self.whole = length == 0
+        if length is None:
+            self._chunks = HttpRequestParser(self)
+            self._chunks.feed_data(b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n")
+
+    def piece_of(self, data: bytes) -> int:
+        """How many of these bytes are surely the body's; they count as come."""
+        if self._chunks is None:
+            size = min(self._left, len(data))
+            self._left -= size
+            self.whole = self._left == 0
+            return size
+        end = data.find(END)
+        size = end + len(END) if end >= 0 else len(data) - _begun(data)
+        try:
+            self._chunks.feed_data(data[:size])
+        except HttpParserError:
+            self.whole = True  # uvicorn says what is wrong with it, and closes
+        return size
+
+    def on_message_complete(self) -> None:
+        """The last chunk came."""
+        self.whole = True
+
+
+def _begun(data: bytes) -> int:
+    """How many of the last bytes may be the beginning of a blank line."""
+    return next((size for size in (3, 2, 1) if data.endswith(END[:size])), 0)

@@ -1,0 +1,300 @@
+"""One connection: whole heads, one request at a time, bounds on all that comes and on all that is not taken.
+
+It stands between the socket and uvicorn's protocol and passes bytes on as they came; of uvicorn it uses the protocol's
+class, its three arguments, and what asyncio asks of any protocol. Whoever answers a request tells it when the answer is
+given (`current.py`), so it always knows what it waits for. Small webhooks go to the desk instead, where there is one.
+"""
+
+import asyncio
+from math import inf
+from typing import Any
+
+from starlette.responses import Response
+
+from arrivals.web.callbacks import Desk, Webhook
+from arrivals.web.errors import Problem, problem_of
+from arrivals.web.intake import HELD
+from arrivals.web.server import limits
+from arrivals.web.server.answer import CLOSE, written
+from arrivals.web.server.body import Body
+from arrivals.web.server.head import BLANK, END, Head, read_head
+from arrivals.web.server.inner import Inner
+from arrivals.web.server.places import Places, Standing
+from arrivals.web.server.relay import Relay
+
+
+class Connection(asyncio.Protocol):
+    """One connection of a server. It waits for a head, for a body, for an answer, or for one to be taken."""
+
+    places: Places  # both of a class that is made for one server
+    desk: Desk | None = None
+
+    def __init__(self, config: Any, server_state: Any, app_state: Any, _loop: Any = None) -> None:
+        self._loop: asyncio.AbstractEventLoop = _loop or asyncio.get_running_loop()
+        self._inner = Inner(config, server_state, app_state)
+        self._data = b""  # what nobody has taken yet
+        self._counted = 0  # of it, towards what all connections may hold
+        self._head: Head | None = None  # of the request under way
+        self._body = Body(0)  # what of it is still to come
+        self._begun = self._started = False  # work on it, and its answer
+        self._paused = False  # uvicorn has enough of a body that nobody reads
+        self._unread = self._sending = 0  # bytes of answers that its peer does not take, here and on their way here
+        self._last = False  # there are no further requests after this one
+        self.ending = False  # nothing is taken any more
+        self._since, self._came = 0.0, 0  # when a wait began, and what has come of it
+        self.standing, self.deadline = Standing.WAITING, inf
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn itself
+        """Take a place, and wait for a head."""
+        self._transport = transport
+        transport.set_write_buffer_limits(high=0)  # so that we hear of every answer that is not taken at once
+        self._inner.made(Relay(transport, self))
+        self._wait(limits.HEAD_S)
+        self.places.enter(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Leave the place."""
+        self.ending = True
+        self._keep(b"")
+        self._forget_unread()
+        self.places.leave(self)
+        self._inner.lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take whatever came, as far as it can be taken now."""
+        served = self._head is not None and self._body.whole
+        if not self.ending and not (self._last and served):
+            self._came += len(data)
+            self._data = self._data + data if self._data else data
+            self._go_on()
+
+    def pause_writing(self) -> None:
+        """An answer is not taken at once."""
+        self._unread = self._transport.get_write_buffer_size()
+        self._wait(limits.GRACE_S + self._unread / limits.SLOWEST_BYTES_PER_S, Standing.UNREAD)
+        self._inner.pause()
+        self.places.unread(self, self._unread)
+
+    def resume_writing(self) -> None:
+        """All that was written is taken."""
+        lying, self._unread = self._unread, 0
+        self.places.unread(self, -lying)
+        self._stand()
+        self._inner.resume()
+        self._loop.call_soon(self._go_on)
+
+    def pause_inner(self) -> None:
+        """See Relayed."""
+        self._paused = True
+        self._stand()
+
+    def resume_inner(self) -> None:
+        """See Relayed. Not at once: it is in the midst of something."""
+        if self._paused:
+            self._paused = False
+            self._stand()
+            self._loop.call_soon(self._go_on)
+
+    def close(self) -> None:
+        """See Relayed. What uvicorn does not know of is answered first: a webhook, or what has begun to come."""
+        if self._data if self._head is None else self._head.webhook is not None:
+            self._last = True
+        else:
+            self._hang_up()
+
+    def begins(self) -> None:
+        """See Answering: what comes behind a body in chunks could be taken for headers until somebody has those."""
+        if not self._begun:
+            self._begun = True
+            self._loop.call_soon(self._go_on)
+
+    def starts(self) -> list[tuple[bytes, bytes]]:
+        """See Answering: an answer before all of a body came is the last."""
+        self._started = True
+        return [] if self._body.whole and not self._last else [CLOSE]
+
+    def sends(self, size: int) -> None:
+        """See Answering: what waits to be sent to a peer that takes nothing counts as unread."""
+        more, self._sending = size - self._sending, size
+        self.places.unread(self, more)
+
+    def answered(self) -> None:
+        """See Answering."""
+        if self.ending:
+            return
+        if self._last or not self._body.whole:
+            self._hang_up()
+            return
+        self._head, self._started = None, False
+        self._stand()
+        if self._data:
+            self._loop.call_soon(self._go_on)
+
+    def make_room(self) -> None:
+        """See Placed."""
+        if self._unread or self._sending:
+            self._forget_unread()
+            self._transport.abort()
+        else:
+            self._hang_up()
+
+    def overdue(self) -> None:
+        """See Placed."""
+        if self._unread or self.ending:
+            self._transport.abort()
+        elif self.standing is Standing.IDLE:
+            self._hang_up()
+        else:
+            self._refuse(limits.TOO_SLOW)
+
+    # taking what came
+
+    def _go_on(self) -> None:
+        while self._data and not self.ending and self._step():
+            pass
+        if self.ending:
+            return
+        waits = self._head is not None and self._serves
+        if waits and self._body.whole and len(self._data) > limits.HEAD_MAX_BYTES:
+            self._data, self._last = b"", True  # who sends so much ahead of its answers is served no further
+        enough = bool(self._data) and (waits or self._unread > 0)
+        if enough and self._transport.is_reading():
+            self._transport.pause_reading()
+        elif not enough and not self._transport.is_reading():
+            self._transport.resume_reading()
+        self._keep(self._data)
+
+    def _step(self) -> bool:
+        """Take a head, or more of a body; whether there may be more to take."""
+        if self._head is None:
+            return not self._unread and self._take_head()
+        if self._serves:
+            return False  # what came is of the next request, or of a body that nobody reads yet
+        if self._head.webhook is not None:
+            return self._take_webhook(self._head)
+        return self._feed(self._body.piece_of(self._data))
+
+    def _take_head(self) -> bool:
+        if self._data[0] in BLANK:
+            self._data = self._data.lstrip(BLANK)  # as RFC 9112 section 2.2 would have it
+        end = self._data.find(END, 0, limits.HEAD_MAX_BYTES)
+        if end < 0:
+            if len(self._data) >= limits.HEAD_MAX_BYTES:
+                self._refuse(limits.TOO_LARGE)
+            elif self._data and self.standing is Standing.IDLE:
+                self._wait(limits.HEAD_S)
+            return False
+        head = read_head(self._data[: end + len(END)])
+        if head is None:
+            self._wait(limits.GRACE_S)
+            self._feed(len(self._data))  # uvicorn says what is wrong with it, and closes
+            self.ending = True
+            return False
+        self._head, self._body, self._started, self._begun = head, Body(head.length), False, head.length is not None
+        self._since, self._came = self._loop.time(), 0
+        if head.webhook is not None and self.desk is not None and (head.length or 0) <= self.desk.max_bytes:
+            self._data = self._data[end + len(END) :]
+            return self._expect_webhook(self.desk, head, head.webhook)
+        head.webhook = None
+        return self._feed(end + len(END))
+
+    def _feed(self, size: int) -> bool:
+        """Let uvicorn have so many bytes; whether there were any."""
+        piece, self._data = self._data[:size], self._data[size:]
+        if size:
+            self._inner.take(piece, self, offers=self._head is not None and self._head.offers)
+            self._stand()
+        return size > 0
+
+    def _expect_webhook(self, desk: Desk, head: Head, address: tuple[str, str]) -> bool:
+        """Open its token before its body is waited for: whoever calls an address of nobody's is not listened to."""
+        try:
+            self._addressee = desk.addressee(*address)
+        except Exception as error:  # noqa: BLE001 - one of the places where errors become answers
+            self._answer(problem_of(error).response())
+            return False
+        return self._take_webhook(head)
+
+    def _take_webhook(self, head: Head) -> bool:
+        size = head.length or 0
+        if len(self._data) >= size and self.desk is not None:
+            body, self._data = self._data[:size], self._data[size:]
+            self._body = Body(0)
+            self.desk.put(Webhook(self._addressee, head.headers, body, self._answer, "fast"))
+        self._stand()
+        return False
+
+    @property
+    def _serves(self) -> bool:
+        """There is nothing to wait for of the request under way, or nobody who would take it just now."""
+        return self._body.whole or self._paused or not self._begun
+
+    # answering, waiting and ending
+
+    def _answer(self, answer: Response) -> None:
+        """To the webhook under way."""
+        if self.ending or self._head is None:
+            return
+        closes = self._last or not self._body.whole
+        self._transport.write(written(answer, closes=closes))
+        self._last = closes or CLOSE in answer.raw_headers
+        self.answered()
+
+    def _refuse(self, why: Problem) -> None:
+        """Hang up; with words where no answer has begun that they would fall into."""
+        if not self.ending and not self._started and not (self._head is not None and self._body.whole):
+            self._transport.write(written(why.response()))
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Say no more. What a peer still sends is read for a moment, or it would not see what it was told."""
+        if self.ending:
+            return
+        self.ending = True
+        lingers = self._head is not None and not self._body.whole
+        self._keep(b"")
+        if not lingers:
+            self._transport.close()
+        elif self._transport.can_write_eof():
+            self._transport.write_eof()
+        if not self._unread:
+            self._wait(limits.LINGER_S if lingers else limits.GRACE_S)
+        if not self._transport.is_reading() and lingers:
+            self._transport.resume_reading()
+
+    def _stand(self) -> None:
+        """Find out what is waited for now."""
+        if self._unread or self.ending:
+            return
+        if self._head is None:
+            if self.standing is not Standing.IDLE and not (self._data and self.standing is Standing.WAITING):
+                self._wait(limits.KEEP_ALIVE_S, Standing.IDLE)
+        elif self._serves:  # where nobody reads a body, it is we who are slow
+            self._since, self._came = self._loop.time(), 0
+            self._move(inf, Standing.WORKING)
+        else:
+            self._move(self._since + limits.GRACE_S + self._came / limits.SLOWEST_BYTES_PER_S, Standing.WAITING)
+
+    def _wait(self, seconds: float, standing: Standing = Standing.WAITING) -> None:
+        self._since, self._came = self._loop.time(), 0
+        self._move(self._since + seconds, standing)
+
+    def _move(self, deadline: float, standing: Standing) -> None:
+        self.deadline = deadline
+        if standing is not self.standing:
+            self.places.move(self, standing)
+
+    def _keep(self, data: bytes) -> None:
+        """Count the kept bytes towards what all connections may hold; where that is too much, refuse."""
+        self._data = data
+        if len(data) == self._counted:
+            return
+        try:
+            HELD.change(len(data) - self._counted)
+            self._counted = len(data)
+        except Problem as busy:
+            self._refuse(busy)
+
+    def _forget_unread(self) -> None:
+        lying, self._unread, self._sending = self._unread + self._sending, 0, 0
+        self.places.unread(self, -lying)

@@ -1,0 +1,109 @@
+"""The places that connections take: so many and no more, and what all of them may leave unread together.
+
+A new connection takes the place of the one that costs its peer least: kept open between requests, then waiting for the
+rest of a head or a body, then leaving answers unread. Who is being answered makes no room. One look a second over all
+of them is what bounds each in time; a timer for each request would cost more than the request's own bounds.
+"""
+
+import asyncio
+from enum import IntEnum
+import resource
+from typing import Protocol
+
+from arrivals.web.server import limits
+
+
+class Standing(IntEnum):
+    """The states of a connection, in the order in which connections make room."""
+
+    IDLE = 0  # kept open between two requests
+    WAITING = 1  # for the rest of a head or of a body
+    UNREAD = 2  # for its peer to take an answer
+    WORKING = 3  # on a request
+
+
+class Placed(Protocol):
+    """A connection as its place sees it. `deadline`: when its time is over, on the loop's clock; infinite is never."""
+
+    standing: Standing
+    deadline: float
+
+    def make_room(self) -> None:
+        """Close it: somebody else needs the place."""
+        ...
+
+    def overdue(self) -> None:
+        """Its deadline has passed."""
+        ...
+
+
+def max_connections() -> int:
+    """Half of the files that this process may have open; the others are for the store and for calls outward."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * limits.MAX_CONNECTIONS
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return limits.MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else min(limits.MAX_CONNECTIONS, soft // 2)
+
+
+class Places:
+    """The connections of one server by standing, each the one that has stood so for longest first."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._standing: dict[Standing, dict[Placed, None]] = {standing: {} for standing in Standing}
+        self._unread_bytes = 0
+        self._looking: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return sum(map(len, self._standing.values()))
+
+    def enter(self, connection: Placed) -> None:
+        """Give it a place; where everybody is busy, it is closed again."""
+        self._standing[connection.standing][connection] = None
+        if len(self) > self.most:
+            leaving = self._who_makes_room() or connection
+            self.leave(leaving)
+            leaving.make_room()
+        if self._looking is None:
+            self._look_again()
+
+    def move(self, connection: Placed, standing: Standing) -> None:
+        """It stands otherwise from now on, or anew."""
+        if self._standing[connection.standing].pop(connection, self) is None:
+            self._standing[standing][connection] = None
+        connection.standing = standing
+
+    def leave(self, connection: Placed) -> None:
+        """It is gone."""
+        self._standing[connection.standing].pop(connection, None)
+
+    def unread(self, connection: Placed, more: int) -> None:
+        """So much more (or less) of its answers lies here unread; of too much, the oldest is cut off."""
+        self._unread_bytes += more
+        while self._unread_bytes > limits.UNREAD_MAX_BYTES and self._standing[Standing.UNREAD]:
+            leaving = next(iter(self._standing[Standing.UNREAD]))
+            self.leave(leaving)
+            leaving.make_room()
+            if leaving is connection:
+                return
+
+    def _who_makes_room(self) -> Placed | None:
+        for standing in (Standing.IDLE, Standing.WAITING, Standing.UNREAD):
+            found = next(iter(self._standing[standing]), None)
+            if found is not None:
+                return found
+        return None
+
+    def _look_again(self) -> None:
+        self._looking = asyncio.get_running_loop().call_later(limits.LOOK_EVERY_S, self._look)
+
+    def _look(self) -> None:
+        now = asyncio.get_running_loop().time()
+        late = [one for standing in self._standing.values() for one in standing if one.deadline <= now]
+        for connection in late:
+            connection.overdue()
+        self._looking = None
+        if len(self):
+            self._look_again()

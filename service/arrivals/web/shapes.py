@@ -1,0 +1,295 @@
+"""The shapes of the HTTP interface, as OpenAPI shows them and requests are validated by."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from arrivals.core.bounds import MAX_METADATA_BYTES, MAX_METADATA_KEYS
+from arrivals.core.event import EventType
+from arrivals.core.generation import Status
+from arrivals.core.observation import Finding
+from arrivals.providers.catalog import PROVIDERS
+
+Moment = Annotated[
+    str,
+    Meta(description="RFC 3339, UTC", examples=["2026-11-20T12:00:00.000Z"], extra_json_schema={"format": "date-time"}),
+]
+Limit = Annotated[int, Meta(ge=1, le=200, description="how many at most")]
+WaitS = Annotated[float, Meta(ge=0, le=300, description="seconds to wait at most")]
+# No control characters: nothing needs them, and PostgreSQL keeps no NUL.
+PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=PRINTABLE)]
+Url = Annotated[str, Meta(min_length=1, max_length=2048, extra_json_schema={"format": "uri"})]
+Metadata = Annotated[
+    dict[str, Any],
+    Meta(
+        description=f"yours: kept, shown, and matched by filters; at most {MAX_METADATA_BYTES} bytes of JSON",
+        max_length=MAX_METADATA_KEYS,
+    ),
+]
+Cursor = Annotated[str, Meta(description="the `next` of an earlier page")]
+Entry = Annotated[
+    str,
+    Meta(description="as Cursor", extra_json_schema={"pattern": r"^([0-9]{1,18}\.){3}[A-Za-z0-9_]{1,64}$"}),
+]
+Position = Annotated[
+    str,
+    Meta(description="as Cursor, or the id of an event in a stream", extra_json_schema={"pattern": "^[0-9]{1,18}$"}),
+]
+
+
+def one_of(words: Iterable[str]) -> Meta:
+    """The words that are taken; who sends another is told them all by whoever takes it."""
+    return Meta(extra_json_schema={"enum": [*words]})
+
+
+ProviderName = Annotated[Name, one_of(PROVIDERS)]
+StatusWord = Annotated[str, one_of(Status)]
+FindingWord = Annotated[str, one_of(Finding)]
+WANTABLE = (*EventType, "generation.*")
+EventWord = Annotated[str, one_of(WANTABLE)]
+
+
+class OrderBody(Struct, forbid_unknown_fields=True):
+    """What to generate, with whom."""
+
+    provider: ProviderName
+    model: Name
+    input: Annotated[dict[str, Any], Meta(description="the model's own fields, as the provider documents them")]
+    account: Name = "default"
+    callback_url: Url | None = None
+    metadata: Metadata = {}
+    deadline_s: Annotated[float, Meta(gt=0, description="how long to wait at most, in seconds")] | None = None
+
+
+class BulkBody(Struct, forbid_unknown_fields=True):
+    """Several generations of one model, ordered in one call where the provider takes that."""
+
+    provider: ProviderName
+    model: Name
+    inputs: Annotated[list[dict[str, Any]], Meta(min_length=1, max_length=100, description="one for each generation")]
+    account: Name = "default"
+    callback_url: Url | None = None
+    metadata: Metadata = {}
+    deadline_s: Annotated[float, Meta(gt=0, description="how long to wait at most, in seconds")] | None = None
+
+
+class GenerationsQuery(Struct, forbid_unknown_fields=True):
+    """Newest first; `after` is the cursor of the page before."""
+
+    status: StatusWord | None = None
+    provider: Name | None = None
+    model: Name | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+    after: Cursor | None = None
+    limit: Limit = 50
+
+
+class WaitQuery(Struct, forbid_unknown_fields=True):
+    """`wait` holds the answer until the generation closes."""
+
+    wait: WaitS = 0
+
+
+class WebhooksQuery(Struct, forbid_unknown_fields=True):
+    """Newest first; `after` is the cursor of the page before."""
+
+    provider: Name | None = None
+    generation: Name | None = None
+    finding: FindingWord | None = None
+    verified: bool | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+    after: Cursor | None = None
+    limit: Limit = 50
+
+
+class EventsQuery(Struct, forbid_unknown_fields=True):
+    """Oldest first, from behind the cursor `after`; `wait` holds an empty page until there is an event."""
+
+    after: Position | None = None
+    type: EventWord | None = None
+    generation: Name | None = None
+    provider: Name | None = None
+    model: Name | None = None
+    limit: Limit = 50
+    wait: WaitS = 0
+
+
+class StreamQuery(Struct, forbid_unknown_fields=True):
+    """From behind the cursor `after`, or behind `Last-Event-ID`; without either from now on."""
+
+    after: Position | None = None
+    type: EventWord | None = None
+    generation: Name | None = None
+    provider: Name | None = None
+    model: Name | None = None
+
+
+class PageQuery(Struct, forbid_unknown_fields=True):
+    """`after` is the cursor of the page before."""
+
+    after: Cursor | None = None
+    limit: Limit = 50
+
+
+class OutputShape(Struct):
+    """One result. `needs_key`: fetch it through `/v1/generations/{id}/outputs/{index}`."""
+
+    index: int
+    kind: str
+    url: str
+    content_type: str | None
+    expires_at: Moment | None
+    needs_key: bool
+
+
+class FailureShape(Struct):
+    """Why it failed: our word and the provider's own. An absent fact is null; `details`: what else it said."""
+
+    code: str
+    fault: str
+    retryable: bool
+    billed: bool | None
+    message: str | None
+    provider_code: str | None
+    http_status: int | None
+    param: str | None
+    trace_id: str | None
+    retry_after_s: float | None
+    suggestion: str | None
+    alternatives: list[str] | None
+    details: dict[str, Any] | None
+    origin: str | None
+
+
+class CostShape(Struct):
+    """What the provider says it charges."""
+
+    amount: str
+    currency: str
+
+
+class GenerationShape(Struct):
+    """One piece of work.
+
+    `outputs_requested`: how many the order asks for, where it says so. `provider_details`: what the provider said
+    beside our words, as it said it.
+    """
+
+    id: str
+    provider: str
+    account: str
+    model: str
+    status: str
+    external_id: str | None
+    bulk_id: str | None
+    provider_status: str | None
+    progress: float | None
+    queue_position: int | None
+    outputs: list[OutputShape]
+    outputs_requested: int | None
+    failure: FailureShape | None
+    cost: CostShape | None
+    provider_details: dict[str, Any] | None
+    metadata: dict[str, Any]
+    learned_from: str | None
+    verified_by: str | None
+    late: bool
+    created_at: Moment
+    submitted_at: Moment | None
+    closed_at: Moment | None
+    deadline_at: Moment
+
+
+class GenerationPage(Struct):
+    """A page of generations."""
+
+    data: list[GenerationShape]
+    next: str | None
+
+
+class EventData(Struct):
+    """What an event is about."""
+
+    generation: GenerationShape | UnsetType = UNSET
+
+
+class EventShape(Struct):
+    """An event, as delivered, streamed and listed (Standard Webhooks)."""
+
+    id: str
+    type: str
+    timestamp: Moment
+    data: EventData
+
+
+class EventPage(Struct):
+    """A page of events; `next` is where to go on, also when there is nothing new yet; `more`: there is something."""
+
+    data: list[EventShape]
+    next: str
+    more: bool
+
+
+class WebhookShape(Struct):
+    """A stored webhook. `body` is text, or base64 where `body_base64` says so; both only when shown alone.
+
+    `repeats`: how many more came that are counted here and not kept, because they said the same or were too many.
+    """
+
+    id: str
+    provider: str
+    account: str
+    generation_id: str
+    received_at: Moment
+    verified_by: str | None
+    quarantined_at: Moment | None
+    refused_because: str | None
+    read_at: Moment | None
+    finding: str | None
+    unreadable_because: str | None
+    bytes: int
+    repeats: int
+    headers: dict[str, str] | UnsetType = UNSET
+    body: str | UnsetType = UNSET
+    body_base64: bool | UnsetType = UNSET
+
+
+class WebhookPage(Struct):
+    """A page of stored webhooks."""
+
+    data: list[WebhookShape]
+    next: str | None
+
+
+class TimelineEntry(Struct):
+    """Something that happened: `what` is webhook, observation, event, delivery or attempt; the rest tells of it."""
+
+    at: Moment
+    what: str
+    facts: dict[str, Any]
+
+
+class TimelineQuery(Struct, forbid_unknown_fields=True):
+    """In the order of what happened; `after` is the cursor of the page before."""
+
+    after: Entry | None = None
+    limit: Limit = 200
+
+
+class TimelineShape(Struct):
+    """A page of what happened to a generation, in order."""
+
+    generation: GenerationShape
+    data: list[TimelineEntry]
+    next: str | None
+
+
+class ProvidersShape(Struct):
+    """Every provider, what it can do, and how it has behaved until `as_of`."""
+
+    data: list[dict[str, Any]]
+    as_of: Moment

@@ -1,0 +1,94 @@
+"""Ten thousand stored webhooks, replayed twice, once with a death in the middle: nothing is announced again."""
+
+from collections import Counter
+import json
+
+from arrivals.core.generation import Status, VerifiedBy
+from arrivals.core.http import InboundWebhook
+from arrivals.flow import replay as replaying
+from arrivals.flow.replay import start
+from arrivals.store import events, observations, replays
+from arrivals.store.replays import Filters, Progress, What
+import pytest
+
+from tests.conftest import START, run_worker, tools_over
+from tests.databases import reopened
+from tests.store.examples import keep, scheduled, webhook
+
+GENERATIONS, WORDS = 2500, 4
+WEBHOOKS = GENERATIONS * WORDS
+LEASE_S = 60
+OUTPUT = {"url": "https://storage.example.com/1.jpg"}
+# What one provider says about each of its generations: the closing word twice, a lie after it, and nonsense.
+SAID = (
+    {"exec_id": "el-1", "status": "succeeded", "output": OUTPUT},
+    {"exec_id": "el-1", "status": "succeeded", "output": OUTPUT},
+    {"exec_id": "el-1", "status": "failed", "error": "changed our mind"},
+    "nonsense",
+)
+FOUND = {"repeated": 2 * GENERATIONS, "conflicting": GENERATIONS, "unreadable": GENERATIONS}
+
+
+@pytest.fixture
+async def full(tools, store):
+    """A database in which all of them were read and settled."""
+    facts = {
+        "provider": "eachlabs", "route": "predictions", "model": "flux-1-1-pro", "status": Status.SUBMITTED,
+        "external_id": "el-1", "deadline_at": START * 2,
+    }  # fmt: skip
+    await keep(store, *(scheduled(f"{number:04}", **facts) for number in range(GENERATIONS)))
+    async with store.transaction() as tx:
+        for number in range(WEBHOOKS):
+            said = SAID[number // GENERATIONS]
+            came = webhook(
+                f"{number:05}",
+                provider="eachlabs",
+                generation_id=f"gen_{number % GENERATIONS:04}",
+                verified_by=VerifiedBy.SECRET,
+                received_at=START + number,
+                webhook=InboundWebhook(body=json.dumps(said).encode()),
+            )
+            await observations.insert_webhooks(tx, [came])
+    while await run_worker(tools, "read"):
+        pass
+    return store
+
+
+async def announced(tools):
+    """Every event's generation and type, in order."""
+    async with tools.store.reading() as tx:
+        return [(one.generation_id, one.type) for _, one in (await events.behind(tx, 0, 10 * WEBHOOKS)).found]
+
+
+async def stands(tools, replay):
+    async with tools.store.reading() as tx:
+        return await replays.by_id(tx, replay.id)
+
+
+@pytest.mark.timeout(120)
+async def test_ten_thousand_webhooks_replayed_twice_announce_nothing_again(full, tools, clock, transport, upstream):
+    clock.advance(60)
+    before = await announced(tools)
+
+    first = await start(tools, What.WEBHOOKS, Filters())
+    while await run_worker(tools, "replay"):
+        pass
+    second = await start(tools, What.WEBHOOKS, Filters())
+    for _ in range(20):
+        await run_worker(tools, "replay")
+    (under_way,) = await replaying.claim(tools, 1)  # and here the process ends
+
+    async with reopened(full, clock) as again:
+        restarted = tools_over(again, transport, clock, upstream.url)
+        assert 0 == await run_worker(restarted, "replay")
+        clock.advance(LEASE_S)
+        while await run_worker(restarted, "replay"):
+            pass
+        finished = [await stands(restarted, one) for one in (first, second)]
+        after = await announced(restarted)
+
+    assert 20 * replaying.BATCH == under_way.done
+    assert [(Progress.FINISHED, WEBHOOKS, WEBHOOKS)] * 2 == [(one.status, one.total, one.done) for one in finished]
+    assert [FOUND] * 2 == [one.findings for one in finished]
+    assert {"generation.completed": GENERATIONS} == Counter(word for _, word in before)
+    assert before == after
