@@ -40,7 +40,7 @@ OUTSIDE = "tests/outside"  # needs more than Python: `.ci/run` brings it and run
 PARTS = (HALF, WAITING, ("tests", *(f"--ignore={path}" for path in (*HALF, *WAITING, OUTSIDE))))
 # On SQLite alone, without processes to start, deaths to play through and connections to play in two ways: nearly every
 # mistake shows here, in under a minute.
-SLOW = ("tests/store/test_silence.py", "tests/web/server")
+SLOW = ("tests/store/engine/test_silence.py", "tests/web/server")
 QUICKEST = ("-k", "not postgres and not death_at_any_point", *(f"--ignore={path}" for path in SLOW))
 FAST = (
     (*QUICKEST, "tests/core", "tests/flow", "tests/store", "tests/workers", "tests/test_house.py"),

@@ -5,28 +5,28 @@ import ipaddress
 import os
 import time
 
-from arrivals.core.admission import Budget
-from arrivals.core.cadence import Cadence
-from arrivals.destinations import Destinations
-from arrivals.flow.callback import Callbacks
-from arrivals.flow.sign import make_secret
-from arrivals.flow.tools import Limits, Tools
-from arrivals.flow.tools import Upstream as ToolsUpstream
-from arrivals.logs import configure
-from arrivals.providers.base import Account
-from arrivals.providers.catalog import PROVIDERS
-from arrivals.store.migrate import migrate
-from arrivals.store.postgres import PostgresDatabase
-from arrivals.transport import Transport
-from arrivals.workers.roster import roster
 import pytest
 
-from tests.databases import START, empty, opened
-from tests.postgres import fresh_database, server
-from tests.serving import served
-from tests.upstream import Upstream
+from arrivals.core.admission import Budget
+from arrivals.core.cadence import Cadence
+from arrivals.flow.callback_url import Callbacks
+from arrivals.flow.context import Limits, Tools
+from arrivals.flow.context import Upstream as ToolsUpstream
+from arrivals.flow.delivery.sign import make_secret
+from arrivals.logs import configure
+from arrivals.outbound.policy import Destinations
+from arrivals.outbound.transport import Transport
+from arrivals.providers.catalog import PROVIDERS
+from arrivals.providers.contract import Account
+from arrivals.store.engine.migrate import migrate
+from arrivals.store.engine.postgres import PostgresDatabase
+from arrivals.workers.roster import roster
+from tests.support.databases import START, empty, opened
+from tests.support.postgres import fresh_database, server
+from tests.support.serving import served
+from tests.support.upstream import Upstream
 
-pytest_plugins = ["tests.hanging"]
+pytest_plugins = ["tests.support.hanging"]
 
 PUBLIC_URL = "https://arrivals.example.com"
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.fixtures import ROOT
+from tests.support.fixtures import ROOT
 
 CONFTEST = """
 import anyio
@@ -13,7 +13,7 @@ import pytest
 from tests import hanging
 
 hanging.GRACE_S = 0.1
-pytest_plugins = ["tests.hanging"]
+pytest_plugins = ["tests.support.hanging"]
 
 @pytest.fixture(scope="session")
 def anyio_backend():

@@ -3,14 +3,14 @@
 import ast
 import re
 
+import pytest
+
+from arrivals.config.settings import FIELDS, PREFIX
 from arrivals.core.generation import Status
 from arrivals.core.reconcile import MEETINGS
 from arrivals.providers.catalog import PROVIDERS
-from arrivals.settings import FIELDS, PREFIX
-import pytest
-
-from tests.fixtures import FIXTURES, ROOT
-from tests.generated import PLACES, renewed
+from tests.support.fixtures import FIXTURES, ROOT
+from tests.support.generated import PLACES, renewed
 
 LONGEST_FILE = 300
 TABLE = re.compile(r"(?!HOSTS)[A-Z_]+: Mapping\[|BUDGET = |LIMITS\b")
@@ -57,8 +57,7 @@ def test_the_table_of_the_machine_is_total():
 def test_catalog_modules_and_fixtures_agree():
     rooms = {path.name for path in (ROOT / "service/arrivals/providers").iterdir() if path.is_dir()} - {"__pycache__"}
     modules = {path.stem for path in (ROOT / "service/arrivals/providers").glob("*.py")} | rooms
-    shared = {"__init__", "base", "catalog", "explain", "forms", "limits", "requested", "shapes", "show", "signing"}
-    shared |= {"hearing", "results", "tolerance"}
+    shared = {"__init__", "_shared", "catalog", "contract", "describe"}
     folders = {path.name for path in FIXTURES.iterdir() if path.is_dir()}
 
     assert set(PROVIDERS) == modules - shared
@@ -82,7 +81,7 @@ def test_every_mapping_table_has_its_source_above_it(provider):
 
 @pytest.mark.parametrize(("path", "mark", "make"), PLACES, ids=[mark for _, mark, _ in PLACES])
 def test_what_is_made_from_the_code_is_fresh(path, mark, make):
-    """If not: python -m tests.generated."""
+    """If not: python -m tests.support.generated."""
     text = (ROOT / path).read_text()
 
     assert f"<!-- {mark}: " in text

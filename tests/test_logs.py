@@ -3,10 +3,11 @@
 import json
 import logging
 
-from arrivals.logs import HIDDEN, configure, tell_crash
-from arrivals.transport import NoAnswer, Reason
 import pytest
 import structlog
+
+from arrivals.logs import HIDDEN, configure, tell_crash
+from arrivals.outbound.transport import NoAnswer, Reason
 
 
 @pytest.fixture

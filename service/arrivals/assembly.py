@@ -8,15 +8,15 @@ import time
 import anyio
 import structlog
 
-from arrivals.destinations import Destinations
-from arrivals.flow.callback import Callbacks
-from arrivals.flow.submit import LONGEST_ANSWER_S
-from arrivals.flow.tools import Limits, Tools, Upstream
+from arrivals.config.settings import Settings
+from arrivals.flow.callback_url import Callbacks
+from arrivals.flow.context import Limits, Tools, Upstream
+from arrivals.flow.submission.submit import LONGEST_ANSWER_S
+from arrivals.outbound.policy import Destinations
+from arrivals.outbound.transport import Transport
 from arrivals.providers.catalog import PROVIDERS
-from arrivals.settings import Settings
-from arrivals.store.migrate import compare, migrate
-from arrivals.store.opening import on_server, open_database
-from arrivals.transport import Transport
+from arrivals.store.engine.connect import on_server, open_database
+from arrivals.store.engine.migrate import compare, migrate
 from arrivals.workers.roster import roster
 
 log = structlog.get_logger()

@@ -35,7 +35,7 @@ _OURS = [
     )
 ]
 # Where exceptions are whose words are ours and safe; any other's may hold a part of what was sent.
-_SPEAKING = frozenset({"arrivals.store.base", "arrivals.transport", "arrivals.flow.tools"})
+_SPEAKING = frozenset({"arrivals.store.engine.base", "arrivals.outbound.transport", "arrivals.flow.context"})
 _Error = tuple[type[BaseException], BaseException, TracebackType | None]
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import subprocess
 import sys
 
-from arrivals.lab.processes import Process, free_port
 import httpx
 import pytest
 
+from arrivals.lab.processes import Process, free_port
 from tests.cli.conftest import environment
-from tests.postgres import fresh_database
+from tests.support.postgres import fresh_database
 
 KEY = "the-admin-key-of-the-attacks"
 
@@ -80,7 +80,7 @@ def running(folder, stand_ins, **settings):
         "LOG_LEVEL": "debug",
         **settings,
     }
-    process = Process("serve", ["tests.attack.patient", "serve"], environment(**settings), folder)
+    process = Process("serve", ["tests.attack.eventually", "serve"], environment(**settings), folder)
     process.start(f"http://127.0.0.1:{port}/health/ready")
     try:
         yield Service(f"http://127.0.0.1:{port}", process, settings, {})

@@ -3,11 +3,10 @@
 import sys
 
 from arrivals.cli.main import main
-from arrivals.flow import timeline
-from arrivals.providers.base import route_of
+from arrivals.flow.admin import timeline
 from arrivals.providers.catalog import PROVIDERS
-from arrivals.web import generations
-
+from arrivals.providers.contract import route_of
+from arrivals.web.api import generations
 from tests.attack.canaries import PLANTED
 
 HEADER = b"crash"

@@ -5,33 +5,33 @@ import re
 import secrets
 import time
 
-from arrivals import transport
-from arrivals.cli.export import exported
-from arrivals.client.stream import blocks_of
-from arrivals.client.verify import TOLERANCE_S, Unverified, verify
-from arrivals.core import sse
-from arrivals.core.http import InboundWebhook, joined
-from arrivals.core.wire import from_json, read_rfc3339
-from arrivals.destinations import Destinations
-from arrivals.flow.callback import Callbacks, UnknownToken
-from arrivals.flow.receive import shown_headers
-from arrivals.flow.sign import BadSecret, make_private_key, make_secret, public_key, signed_headers
-from arrivals.keyring import read_keys
-from arrivals.providers.catalog import PROVIDERS
-from arrivals.settings import FIELDS, PREFIX, PROVIDER_FIELDS, BadSetting, Settings, read_settings
-from arrivals.web import endpoint as web
-from arrivals.web.app import ENDPOINTS
-from arrivals.web.errors import Problem
-from arrivals.web.generations import _PREFERRED_WAIT
-from arrivals.web.ranges import bytes_response
 import httpx
 import msgspec
 from starlette.requests import Request
 from yarl import URL
 
+from arrivals.cli.save_fixture import exported
+from arrivals.client.stream import blocks_of
+from arrivals.client.verify import TOLERANCE_S, Unverified, verify
+from arrivals.config.key_file import read_keys
+from arrivals.config.settings import FIELDS, PREFIX, PROVIDER_FIELDS, BadSetting, Settings, read_settings
+from arrivals.core import sse
+from arrivals.core.http import InboundWebhook, joined
+from arrivals.core.wire import from_json, read_rfc3339
+from arrivals.flow.callback_url import Callbacks, UnknownToken
+from arrivals.flow.delivery.sign import BadSecret, make_private_key, make_secret, public_key, signed_headers
+from arrivals.flow.observation.receive import shown_headers
+from arrivals.outbound import transport
+from arrivals.outbound.policy import Destinations
+from arrivals.providers.catalog import PROVIDERS
+from arrivals.web import endpoint as web
+from arrivals.web.api.generations import _PREFERRED_WAIT
+from arrivals.web.api.ranges import bytes_response
+from arrivals.web.app import ENDPOINTS
+from arrivals.web.errors import Problem
 from tests.attack.readers import message_of
 from tests.attack.target import Target, must
-from tests.fixtures import pieces
+from tests.support.fixtures import pieces
 
 WEBHOOKS = tuple(
     piece.raw for name in PROVIDERS for piece in pieces(name) if piece.told["reads"] == "webhook"

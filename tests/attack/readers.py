@@ -5,20 +5,20 @@ from dataclasses import fields
 import json
 import secrets
 
+from msgspec.structs import replace
+
 from arrivals.core.failure import Failure
 from arrivals.core.generation import VerifiedBy
 from arrivals.core.http import HttpCall, HttpReply, InboundWebhook
 from arrivals.core.wire import from_json, to_json
-from arrivals.providers.base import Account, Dialect, Order, Refused, Target, Unreadable, Unverified, route_of
+from arrivals.providers._shared.json_fields import same_origin
+from arrivals.providers._shared.limits import refusal
 from arrivals.providers.catalog import PROVIDERS
-from arrivals.providers.limits import refusal
-from arrivals.providers.shapes import same_origin
-from msgspec.structs import replace
-
+from arrivals.providers.contract import Account, Dialect, Order, Refused, Target, Unreadable, Unverified, route_of
 from tests.attack.target import Target as Fuzzed
 from tests.attack.target import must
-from tests.fixtures import FIXTURES, headers_of, pieces, split
-from tests.providers.soundness import is_sound
+from tests.support.fixtures import FIXTURES, headers_of, pieces, split
+from tests.support.schemas import is_sound
 
 KEY = "the-key-of-the-account"
 # What is read of each field of a dialect. A field that is missing here fails tests/attack/test_readers.py.

@@ -6,9 +6,9 @@ from pathlib import Path
 import subprocess
 import sys
 
-from arrivals.web.app import DOCUMENT
 import pytest
 
+from arrivals.web.app import DOCUMENT
 from tests.attack.conftest import KEY
 
 pytestmark = pytest.mark.timeout(1200 if "ATTACK_EXAMPLES" in os.environ else 120)

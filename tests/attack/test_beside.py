@@ -1,21 +1,21 @@
 """Subscribers with every fault at once, and a healthy one beside them that gets everything in order."""
 
 import anyio
-from arrivals.flow.sign import make_secret
-from arrivals.flow.tools import Limits
-from arrivals.store import deliveries, events, subscribers
-from arrivals.store.subscribers import Subscriber
-from arrivals.workers.roster import roster
 import pytest
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
+from arrivals.flow.context import Limits
+from arrivals.flow.delivery.sign import make_secret
+from arrivals.store import deliveries, events, subscribers
+from arrivals.store.subscribers import Subscriber
+from arrivals.workers.roster import roster
 from tests.attack.test_network import A_CHUNK, CHUNKED, Teller, listening
 from tests.conftest import tools_over
-from tests.peers import hang_up, ignore
-from tests.serving import served
-from tests.store.examples import event, generation, keep, scheduled
+from tests.support.examples import event, generation, keep, scheduled
+from tests.support.processes import hang_up, ignore
+from tests.support.serving import served
 
 EVENTS = 30
 FAULTY = {

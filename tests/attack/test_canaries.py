@@ -12,17 +12,17 @@ import sys
 from urllib.parse import quote
 
 import anyio
-from arrivals.lab.processes import Process, free_port
 import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
+from arrivals.lab.processes import Process, free_port
 from tests.attack import canaries
 from tests.attack.canaries import CANARIES, PLANTED, leaks
 from tests.cli.conftest import environment
-from tests.serving import served
+from tests.support.serving import served
 
 pytestmark = pytest.mark.timeout(90)
 

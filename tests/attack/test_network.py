@@ -10,14 +10,15 @@ import tracemalloc
 
 import anyio
 from anyio.streams.tls import TLSListener
-from arrivals import transport as room
-from arrivals.core.http import HttpReply
-from arrivals.destinations import Destinations
-from arrivals.transport import NoAnswer, NotSent, Reason, Transport, bodies
 import pytest
 
+from arrivals.core.http import HttpReply
+from arrivals.outbound import bodies
+from arrivals.outbound import transport as room
+from arrivals.outbound.policy import Destinations
+from arrivals.outbound.transport import NoAnswer, NotSent, Reason, Transport
 from tests.attack.certificates import DAY, Authority
-from tests.peers import OK, call_of, hang_up, ignore
+from tests.support.processes import OK, call_of, hang_up, ignore
 
 LOOPBACK = [ipaddress.ip_network("127.0.0.0/8")]
 PATIENCE_S, IMPATIENCE_S, LARGEST = 20.0, 0.15, 200_000  # only who waits in vain is impatient

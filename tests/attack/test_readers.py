@@ -1,10 +1,10 @@
 """Whatever the bytes, a reader answers within its contract. `python -m tests.attack` goes on where this ends."""
 
-from arrivals.providers.catalog import PROVIDERS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 import pytest
 
+from arrivals.providers.catalog import PROVIDERS
 from tests.attack.readers import ASKING, READINGS, dialect_fields
 from tests.attack.strategies import hostile
 from tests.attack.targets import TARGETS

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from arrivals.providers.base import Account
 import httpx
 import pytest
 
+from arrivals.providers.contract import Account
 from tests.conftest import PUBLIC_URL, run_worker
 from tests.web.conftest import base_url, client, ordered, places, way  # noqa: F401 - fixtures
 

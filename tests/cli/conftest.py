@@ -9,11 +9,12 @@ import subprocess
 import sys
 import threading
 
+from click.testing import CliRunner
+import pytest
+
 from arrivals.cli.main import main
 from arrivals.lab.processes import Process, free_port
 from arrivals.logs import configure
-from click.testing import CliRunner
-import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 API_KEY = "key-of-the-command-line"

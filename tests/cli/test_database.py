@@ -2,11 +2,11 @@
 
 import json
 
-from arrivals.store import migrate
-from arrivals.store.migrate import available
 import pytest
 
-from tests.postgres import fresh_database
+from arrivals.store.engine import migrate
+from arrivals.store.engine.migrate import available
+from tests.support.postgres import fresh_database
 
 pytestmark = pytest.mark.timeout(30)
 

@@ -4,16 +4,16 @@ import json
 import threading
 from types import SimpleNamespace
 
-from arrivals.cli import outside
-from arrivals.flow.sign import make_secret
+import pytest
+
+from arrivals.cli.doctor import network
+from arrivals.flow.delivery.sign import make_secret
 from arrivals.lab.demo.scenario import PATHS
 from arrivals.lab.processes import free_port
 from arrivals.providers.catalog import PROVIDERS
-from arrivals.store.migrate import available
-import pytest
-
+from arrivals.store.engine.migrate import available
 from tests.cli.conftest import Hook
-from tests.postgres import fresh_database
+from tests.support.postgres import fresh_database
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -102,7 +102,7 @@ def test_database_that_cannot_be_used_is_found(doctor, arrivals, tmp_path):
 def test_database_of_a_newer_version_is_found(doctor, arrivals, tmp_path, monkeypatch):
     arrivals("migrate", DATABASE=tmp_path / "new.db")
     known = dict([*available().items()][1:])
-    monkeypatch.setattr("arrivals.store.migrate.available", lambda: known)
+    monkeypatch.setattr("arrivals.store.engine.migrate.available", lambda: known)
     assert "was written by a newer Arrivals" in doctor(DATABASE=tmp_path / "new.db")["database"]["found"]
 
 
@@ -117,7 +117,7 @@ def test_database_on_a_server_is_looked_at_too(doctor, arrivals, postgres_url, m
         arrivals("migrate", DATABASE=url)
         well = doctor(DATABASE=url, **keys)["database"]
         later = {**available(), "9000_post_less": "DROP TABLE ledgers;"}
-        monkeypatch.setattr("arrivals.store.migrate.available", lambda: later)
+        monkeypatch.setattr("arrivals.store.engine.migrate.available", lambda: later)
         waiting = doctor(DATABASE=url, **keys)["database"]
         keyless = doctor(DATABASE=url)["settings"]
 
@@ -156,7 +156,7 @@ def test_public_url_that_is_missing_where_webhooks_would_come_is_found(doctor, r
     ],
 )
 def test_public_url_that_is_not_public_is_found(doctor, monkeypatch, url, words):
-    monkeypatch.setattr(outside, "TIMEOUT_S", 0.2)
+    monkeypatch.setattr(network, "TIMEOUT_S", 0.2)
     found = doctor(PUBLIC_URL=url)
     assert words in found["public URL"]["found"]
     assert "cannot be reached from here" in found["public URL answers"]["found"]
@@ -213,10 +213,10 @@ def test_key_that_the_provider_refuses_is_found(doctor, rehearsal, provider):
 
 
 def test_provider_without_a_free_question_is_not_asked(doctor, web, monkeypatch):
-    monkeypatch.setattr(outside, "_free_question", lambda *_: None)
+    monkeypatch.setattr(network, "_free_question", lambda *_: None)
     assert "not asked" in doctor(**account(web.url))["key of vtrix/default"]["found"]
     monkeypatch.undo()
-    assert outside._free_question(SimpleNamespace(ROUTES=()), None) is None
+    assert network._free_question(SimpleNamespace(ROUTES=()), None) is None
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,10 @@
 import json
 from types import SimpleNamespace
 
+import pytest
+
 from arrivals.cli.main import COMMANDS
 from arrivals.web import auth
-import pytest
 
 
 def made(arrivals, *arguments):

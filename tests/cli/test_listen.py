@@ -2,12 +2,12 @@
 
 import json
 
-from arrivals.cli import listen as module
-from arrivals.flow.sign import make_secret
-from arrivals.lab.processes import Process, free_port
 import pytest
 from standardwebhooks.webhooks import Webhook
 
+from arrivals.cli import listen as module
+from arrivals.flow.delivery.sign import make_secret
+from arrivals.lab.processes import Process, free_port
 from tests.cli.conftest import API_KEY, environment
 
 pytestmark = pytest.mark.timeout(30)

@@ -3,13 +3,13 @@
 import subprocess
 import sys
 
-from arrivals import __version__
-from arrivals.cli.main import COMMANDS, main, tells_errors
-from arrivals.settings import BadSetting
-from arrivals.store.base import Unsuitable
 import click
 import pytest
 
+from arrivals import __version__
+from arrivals.cli.main import COMMANDS, main, tells_errors
+from arrivals.config.settings import BadSetting
+from arrivals.store.engine.base import Unsuitable
 from tests.cli.conftest import ROOT, environment
 
 

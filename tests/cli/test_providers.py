@@ -1,7 +1,8 @@
 """`arrivals providers`: what each can do, and how it has behaved."""
 
-from arrivals.providers.catalog import PROVIDERS
 import pytest
+
+from arrivals.providers.catalog import PROVIDERS
 
 pytestmark = pytest.mark.timeout(30)
 

@@ -1,7 +1,8 @@
 """`arrivals replays`: start, wait for, look at and cancel what is done again."""
 
-from arrivals.cli import replays as module
 import pytest
+
+from arrivals.cli import replays as module
 
 pytestmark = pytest.mark.timeout(30)
 

@@ -7,19 +7,19 @@ import subprocess
 import sys
 
 import anyio
-from arrivals.assembly import GRACE_S
-from arrivals.cli.serve import _listen, _serve
-from arrivals.flow.sign import make_secret
-from arrivals.keyring import with_keys
-from arrivals.lab.processes import Process, free_port
-from arrivals.logs import configure
-from arrivals.settings import read_settings
-from arrivals.workers.roster import NAMES
 import httpx
 import pytest
 
+from arrivals.assembly import GRACE_S
+from arrivals.cli.serve import _listen, _serve
+from arrivals.config.key_file import with_keys
+from arrivals.config.settings import read_settings
+from arrivals.flow.delivery.sign import make_secret
+from arrivals.lab.processes import Process, free_port
+from arrivals.logs import configure
+from arrivals.workers.roster import NAMES
 from tests.cli.conftest import asking_for, environment
-from tests.postgres import fresh_database
+from tests.support.postgres import fresh_database
 
 pytestmark = pytest.mark.timeout(30)
 

@@ -2,8 +2,9 @@
 
 import json
 
-from arrivals.client import verify
 import pytest
+
+from arrivals.client import verify
 
 pytestmark = pytest.mark.timeout(30)
 

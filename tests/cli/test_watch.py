@@ -2,9 +2,10 @@
 
 import json
 
-from arrivals.cli import watch as module
 import pytest
 from rich.console import Console
+
+from arrivals.cli import watch as module
 
 pytestmark = pytest.mark.timeout(30)
 

@@ -4,13 +4,13 @@ import base64
 from datetime import UTC, datetime
 import json
 
-from arrivals.cli.export import exported
-from arrivals.providers.eachlabs import verify
-from arrivals.providers.signing import hex_hmac_matches
 import pytest
 
-from tests.fixtures import FIXTURES, Piece, split
+from arrivals.cli.save_fixture import exported
+from arrivals.providers._shared.signatures import hex_hmac_matches
+from arrivals.providers.eachlabs import verify
 from tests.providers.test_conformance import OUTCOMES, as_told, heard, pieces
+from tests.support.fixtures import FIXTURES, Piece, split
 
 pytestmark = pytest.mark.timeout(30)
 

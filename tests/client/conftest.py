@@ -5,15 +5,15 @@ from functools import partial
 
 import anyio
 from anyio.to_thread import run_sync
+import pytest
+
 from arrivals.client import Client
 from arrivals.core.event import Event, EventType
 from arrivals.core.wire import to_json
 from arrivals.store import events
 from arrivals.web.app import make_app
-import pytest
-
 from tests.conftest import START
-from tests.serving import served
+from tests.support.serving import served
 
 KEY = "the-key-of-the-tests"
 

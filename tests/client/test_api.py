@@ -1,10 +1,10 @@
 """The client's calls, against the real service and against one that says what a test tells it to."""
 
 import anyio
-from arrivals.client import Client, ServiceError, Unreachable, path
-from arrivals.client import api as module
 import pytest
 
+from arrivals.client import Client, ServiceError, Unreachable, path
+from arrivals.client import api as module
 from tests.client.conftest import KEY, wired
 from tests.conftest import run_worker
 

@@ -4,13 +4,13 @@ from itertools import islice
 import random
 
 import anyio
+import pytest
+
 from arrivals.client import Client, Heard, ServiceError, Unreachable
 from arrivals.client.stream import LONGEST_WAIT_S, _wait_s, blocks_of
 from arrivals.core.event import EventType
-import pytest
-
 from tests.client.conftest import KEY
-from tests.upstream import Upstream
+from tests.support.upstream import Upstream
 
 
 def read(stream, count):

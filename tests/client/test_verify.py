@@ -4,10 +4,11 @@ import base64
 from datetime import UTC, datetime
 import json
 
-from arrivals.client import Unverified, verify
-from arrivals.flow.sign import BadSecret, make_private_key, make_secret, public_key, signed_headers
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from arrivals.client import Unverified, verify
+from arrivals.flow.delivery.sign import BadSecret, make_private_key, make_secret, public_key, signed_headers
 
 SECRET, OTHER = make_secret(bytes(range(32))), make_secret(bytes(32))
 PRIVATE = make_private_key(bytes(range(32)))

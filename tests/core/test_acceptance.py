@@ -1,9 +1,10 @@
 """The meaning of an answer to an order, by its HTTP status and by the provider's own words."""
 
-from arrivals.core.acceptance import ANSWERS, Acceptance, acceptance_of, meaning_of
-from arrivals.core.failure import FailureCode, because
 from msgspec.structs import replace
 import pytest
+
+from arrivals.core.acceptance import ANSWERS, Acceptance, acceptance_of, meaning_of
+from arrivals.core.failure import FailureCode, because
 
 LATER, UNKNOWN, REFUSED = Acceptance.LATER, Acceptance.UNKNOWN, Acceptance.REFUSED
 

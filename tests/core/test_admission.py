@@ -3,6 +3,8 @@
 from itertools import product
 import random
 
+import pytest
+
 from arrivals.core.admission import (
     LONGEST_OPEN_S,
     LONGEST_PAUSE_S,
@@ -14,7 +16,6 @@ from arrivals.core.admission import (
     fair_share,
 )
 from arrivals.core.wire import SECOND
-import pytest
 
 MINUTE = 60 * SECOND
 START = 1_790_000_000_000_000

@@ -1,5 +1,8 @@
 """What is kept and shown is bounded, whoever wrote it."""
 
+from msgspec.structs import replace
+import pytest
+
 from arrivals.core.bounds import (
     MAX_ALTERNATIVES,
     MAX_METADATA_BYTES,
@@ -16,10 +19,7 @@ from arrivals.core.failure import FailureCode, because
 from arrivals.core.generation import Cost, Output, Status, in_words
 from arrivals.core.http import MAX_URL_CHARACTERS, split_url
 from arrivals.core.observation import Reading
-from msgspec.structs import replace
-import pytest
-
-from tests.store.examples import FULL
+from tests.support.examples import FULL
 
 LONG = "x" * 1_000_000
 SHORT = Reading(

@@ -2,6 +2,8 @@
 
 from itertools import pairwise
 
+import pytest
+
 from arrivals.core.cadence import (
     RETRY_SCHEDULE_S,
     Cadence,
@@ -13,7 +15,6 @@ from arrivals.core.cadence import (
     next_attempt_s,
     next_poll_s,
 )
-import pytest
 
 PLAIN = Cadence()
 EVEN = 0.5  # the die that changes nothing

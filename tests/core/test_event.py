@@ -1,12 +1,12 @@
 """What is announced, and the one public shape."""
 
-from arrivals.core.event import ANNOUNCED, EventType, event_about, public, public_failure
-from arrivals.core.generation import Cost, Origin, Output, Status, VerifiedBy
-from arrivals.core.wire import from_json
 from msgspec.structs import replace
 import pytest
 
-from tests.core.making import AT, REASON, generation, held
+from arrivals.core.event import ANNOUNCED, EventType, event_about, public, public_failure
+from arrivals.core.generation import Cost, Origin, Output, Status, VerifiedBy
+from arrivals.core.wire import from_json
+from tests.support.factories import AT, REASON, generation, held
 
 COMPLETED = generation(
     Status.COMPLETED,

@@ -1,9 +1,10 @@
 """Failures: every code has its fault and its chance, and two accounts of one failure make one."""
 
-from arrivals.core.failure import MEANING, VAGUE, Failure, FailureCode, Fault, because
 from msgspec import structs
 from msgspec.structs import replace
 import pytest
+
+from arrivals.core.failure import MEANING, VAGUE, Failure, FailureCode, Fault, because
 
 PRECISE = Failure(
     code=FailureCode.CONTENT_POLICY,

@@ -1,7 +1,8 @@
 """HTTP messages as values."""
 
-from arrivals.core.http import HttpCall, HttpReply, InboundWebhook, joined
 import pytest
+
+from arrivals.core.http import HttpCall, HttpReply, InboundWebhook, joined
 
 
 @pytest.mark.parametrize(

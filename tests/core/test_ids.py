@@ -1,7 +1,8 @@
 """Identifiers: prefixed, ordered by time, never twice the same."""
 
-from arrivals.core.ids import ALPHABET, ENTROPY_BYTES, make_id
 import pytest
+
+from arrivals.core.ids import ALPHABET, ENTROPY_BYTES, make_id
 
 AT = 1_790_000_000_123_456
 

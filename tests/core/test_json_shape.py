@@ -2,11 +2,12 @@
 
 import json
 
-from arrivals.core import json_shape
-from arrivals.core.json_shape import MAX_DEPTH, MAX_QUOTES, MAX_VALUES, TooMuch, shape_of
 from hypothesis import given
 from hypothesis import strategies as st
 import pytest
+
+from arrivals.core import json_shape
+from arrivals.core.json_shape import MAX_DEPTH, MAX_QUOTES, MAX_VALUES, TooMuch, shape_of
 
 MANY = 2 * MAX_VALUES + 10
 SCALARS = st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8")) | st.just('a \\" [,{ "')

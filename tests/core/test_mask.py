@@ -5,10 +5,11 @@ import html
 import json
 from urllib.parse import quote, quote_plus
 
-from arrivals.core.mask import HIDDEN, MAX_UNESCAPED_BYTES, Mask
 from hypothesis import given
 from hypothesis import strategies as st
 import pytest
+
+from arrivals.core.mask import HIDDEN, MAX_UNESCAPED_BYTES, Mask
 
 TOKEN = "gen_06bfzdm9f00ctmeqj2h00n5h81.team_b~" + "aB3_-" * 8 + "xyz"
 SECRETS = ["sk-0123/45+67=89", "a secret & more ☂", 'with"quote\\and<tag>', TOKEN[-43:], "percent%25and%2Fmore"]

@@ -2,14 +2,15 @@
 
 import base64
 
+from msgspec.structs import replace
+import pytest
+
 from arrivals.core.failure import FailureCode, because
 from arrivals.core.generation import Cost, Output, Status
 from arrivals.core.mask import Mask
 from arrivals.core.masking import masked_failure, masked_json, masked_reading
 from arrivals.core.media import read_data_uri
 from arrivals.core.observation import Reading
-from msgspec.structs import replace
-import pytest
 
 SECRET = "a-secret-of/somebody"
 MASK = Mask([SECRET])

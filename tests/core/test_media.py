@@ -2,10 +2,11 @@
 
 import base64
 
-from arrivals.core.media import UNKNOWN, Inline, media_type, output_objection, read_data_uri
 from hypothesis import given
 from hypothesis import strategies as st
 import pytest
+
+from arrivals.core.media import UNKNOWN, Inline, media_type, output_objection, read_data_uri
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,10 @@
 
 import string
 
+from hypothesis import given
+from hypothesis import strategies as st
+import pytest
+
 from arrivals.core.http import HttpReply
 from arrivals.core.moments import (
     LAST,
@@ -14,9 +18,6 @@ from arrivals.core.moments import (
     retry_after_s,
 )
 from arrivals.core.wire import rfc3339
-from hypothesis import given
-from hypothesis import strategies as st
-import pytest
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -2,15 +2,15 @@
 
 from itertools import product
 
+from msgspec.structs import replace
+import pytest
+
 from arrivals.core.event import EventType, public
 from arrivals.core.failure import FailureCode, because
 from arrivals.core.generation import CLOSED, Cost, Origin, Output, Status, VerifiedBy
 from arrivals.core.observation import Finding
 from arrivals.core.reconcile import MEETINGS, Verdict, reconcile
-from msgspec.structs import replace
-import pytest
-
-from tests.core.making import AT, HOLD_UNTIL, OUTPUT, REASON, clock, generation, held, hinted, seen
+from tests.support.factories import AT, HOLD_UNTIL, OUTPUT, REASON, clock, generation, held, hinted, seen
 
 LADDER = (Status.PENDING, Status.SUBMITTING, Status.SUBMITTED, Status.PROCESSING)
 PROVIDERS_WORDS = [status for status in Status if status is not Status.EXPIRED]

@@ -1,7 +1,8 @@
 """Server-sent events: the same events in whatever pieces they come, with whatever line endings."""
 
-from arrivals.core import sse
 import pytest
+
+from arrivals.core import sse
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 ENDINGS = {"LF": b"\n", "CRLF": b"\r\n", "CR": b"\r"}

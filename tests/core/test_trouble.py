@@ -1,9 +1,10 @@
 """The scope of a refusal, and its consequences."""
 
-from arrivals.core.failure import FailureCode, because
-from arrivals.core.trouble import CONCERNS, PACE, Concern, concern_of, holds_back, is_miss, is_verdict
 from msgspec.structs import replace
 import pytest
+
+from arrivals.core.failure import FailureCode, because
+from arrivals.core.trouble import CONCERNS, PACE, Concern, concern_of, holds_back, is_miss, is_verdict
 
 
 def refusal(code, message="words", **facts):

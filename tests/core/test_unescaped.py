@@ -1,9 +1,10 @@
 """Escapes are undone for looking, and every place is known in the original."""
 
-from arrivals.core.unescaped import unescaped
 from hypothesis import given
 from hypothesis import strategies as st
 import pytest
+
+from arrivals.core.unescaped import unescaped
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Moments and JSON on the wire."""
 
-from arrivals.core.wire import canonical_json, from_json, micros, read_rfc3339, rfc3339, to_json
 import pytest
+
+from arrivals.core.wire import canonical_json, from_json, micros, read_rfc3339, rfc3339, to_json
 
 NOON = 1_795_176_000_000_000
 

@@ -1,12 +1,12 @@
 """An each::labs generation on its way, and its provider's words."""
 
-from arrivals.core.http import InboundWebhook
-from arrivals.core.wire import SECOND
-from arrivals.flow.order import Asked, order
-from arrivals.flow.receive import receive
-from arrivals.flow.schedule import GRACE
 import pytest
 
+from arrivals.core.http import InboundWebhook
+from arrivals.core.wire import SECOND
+from arrivals.flow.observation.receive import receive
+from arrivals.flow.settlement.schedule import GRACE
+from arrivals.flow.submission.order import Asked, order
 from tests.conftest import WEBHOOK_SECRET, run_worker
 
 ACCEPTED = {"status": "success", "message": "Prediction created successfully", "predictionID": "el-1"}

@@ -3,11 +3,11 @@
 import asyncio
 
 import anyio
-from arrivals.flow.batch import MOST, Batch
-from arrivals.store.base import Unavailable
 import pytest
 
-from tests.waiting import turns
+from arrivals.flow.batch import MOST, Batch
+from arrivals.store.engine.base import Unavailable
+from tests.support.eventually import turns
 
 
 class Ledger:

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from arrivals.flow import deliver
 import pytest
 
+from arrivals.flow.delivery import deliver
 from tests.conftest import run_worker, tools_over
-from tests.databases import reopened
-from tests.flow import test_deliver
+from tests.flow.delivery import test_deliver
+from tests.support.databases import reopened
 
 subscribed, completed = test_deliver.subscribed, test_deliver.completed
 

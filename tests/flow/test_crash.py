@@ -3,18 +3,18 @@
 from contextlib import asynccontextmanager
 import json
 
-from arrivals.core.http import InboundWebhook
-from arrivals.flow.order import Asked, order, stored
-from arrivals.flow.receive import receive
-from arrivals.store import deliveries, events, subscribers
-from arrivals.store.base import Missing
-from arrivals.store.subscribers import Subscriber
 import pytest
 from starlette.responses import JSONResponse
 
+from arrivals.core.http import InboundWebhook
+from arrivals.flow.observation.receive import receive
+from arrivals.flow.submission.order import Asked, order, stored
+from arrivals.store import deliveries, events, subscribers
+from arrivals.store.engine.base import Missing
+from arrivals.store.subscribers import Subscriber
 from tests.conftest import WEBHOOK_SECRET, run_worker, tools_over
-from tests.databases import empty, reopened
 from tests.flow.conftest import ACCEPTED, ASKED, POLLED, SUCCEEDED
+from tests.support.databases import empty, reopened
 
 CLOSING = {"generation.completed", "generation.failed", "generation.canceled"}
 

@@ -4,26 +4,29 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 import json
 
+import pytest
+
 from arrivals.core.cadence import RETRY_SCHEDULE_S
 from arrivals.core.generation import Status
 from arrivals.core.http import InboundWebhook
 from arrivals.core.wire import SECOND
-from arrivals.flow import deliver, expire, poll, prune, read, submit
-from arrivals.flow.order import stored
-from arrivals.flow.prune import Retention
-from arrivals.flow.replay import start
-from arrivals.flow.schedule import GRACE
+from arrivals.flow.admin import prune
+from arrivals.flow.admin.prune import Retention
+from arrivals.flow.admin.replay import start
+from arrivals.flow.delivery import deliver
+from arrivals.flow.observation import expire, poll, read
+from arrivals.flow.settlement.schedule import GRACE
+from arrivals.flow.submission import submit
+from arrivals.flow.submission.order import stored
 from arrivals.store import deliveries, generations, observations, replays
-from arrivals.store.base import Unavailable
+from arrivals.store.engine.base import Unavailable
+from arrivals.store.engine.queries import parse
 from arrivals.store.observations import StoredWebhook
 from arrivals.store.replays import Filters, Progress, What
-from arrivals.store.sql import parse
-import pytest
-
 from tests.conftest import run_worker
-from tests.flow import test_deliver
 from tests.flow.conftest import ACCEPTED, SUCCEEDED
-from tests.store.examples import keep, scheduled
+from tests.flow.delivery import test_deliver
+from tests.support.examples import keep, scheduled
 
 subscribed, completed = test_deliver.subscribed, test_deliver.completed
 

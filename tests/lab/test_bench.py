@@ -5,16 +5,20 @@ import json
 import sqlite3
 
 import anyio
+from click.testing import CliRunner
+import psycopg
+import pytest
+
 from arrivals.cli.main import main
-from arrivals.lab.bench import polls, tree, wire
+from arrivals.lab.bench import polls, source_tree, wire
 from arrivals.lab.bench.clone import clone, renamed
 from arrivals.lab.bench.database import SqliteBooks
+from arrivals.lab.bench.database_target import NotEmpty, Place
 from arrivals.lab.bench.end_to_end import EndToEnd
 from arrivals.lab.bench.figures import Case, in_ms, over_rounds, percentile, ratio, rounded
 from arrivals.lab.bench.hostile import Hostile
 from arrivals.lab.bench.ingest import Ingest
 from arrivals.lab.bench.isolation import Isolation
-from arrivals.lab.bench.place import NotEmpty, Place
 from arrivals.lab.bench.readers import Reader
 from arrivals.lab.bench.replay import Replay
 from arrivals.lab.bench.running import run
@@ -25,11 +29,7 @@ from arrivals.lab.soak import curve
 from arrivals.lab.soak.curve import Sample
 from arrivals.lab.soak.pace import Pace
 from arrivals.lab.soak.soak import Soak
-from click.testing import CliRunner
-import psycopg
-import pytest
-
-from tests.postgres import fresh_database
+from tests.support.postgres import fresh_database
 
 
 def measured(name, sizes):
@@ -229,15 +229,15 @@ def test_the_package_of_a_baseline_goes_before_the_one_that_is_installed(tmp_pat
     for name in ("__init__.py", "__main__.py"):
         (package / name).touch()
 
-    found = tree.package_of(tmp_path / "baseline", "c0ffee")
+    found = source_tree.package_of(tmp_path / "baseline", "c0ffee")
 
     assert (module, package.parent.resolve()) == (found.module, found.path)
     assert {"A": "1", "PYTHONPATH": str(found.path)} == found.environment({"A": "1"})
 
 
 def test_a_commit_without_a_service_is_no_baseline(tmp_path):
-    with pytest.raises(tree.NoBaseline):
-        tree.package_of(tmp_path, "c0ffee")
+    with pytest.raises(source_tree.NoBaseline):
+        source_tree.package_of(tmp_path, "c0ffee")
 
 
 def test_what_a_case_has_of_its_baseline():

@@ -2,9 +2,10 @@
 
 from copy import deepcopy
 
+import pytest
+
 from arrivals.lab.demo.audit import Accounts, compare
 from arrivals.lab.demo.scenario import Ordered, plan
-import pytest
 
 JOB = {
     "provider": "runblob", "route": "gemini", "ref": "r1", "external_id": "x", "submits": 1, "refused": 0,

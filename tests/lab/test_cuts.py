@@ -4,15 +4,15 @@ from contextlib import asynccontextmanager
 import random
 
 import anyio
-from arrivals.store import events
-from arrivals.web.app import make_app
 import httpx
 import pytest
 
+from arrivals.store import events
+from arrivals.web.app import make_app
 from tests.conftest import tools_over
-from tests.databases import reopened
-from tests.serving import served
-from tests.store.examples import event
+from tests.support.databases import reopened
+from tests.support.examples import event
+from tests.support.serving import served
 
 KEY = "the-key-of-the-tests"
 EVENTS, CUTS, WRITERS = 5000, 200, 8

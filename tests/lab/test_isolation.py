@@ -1,21 +1,21 @@
 """One subscriber hangs, one answers 500, one is healthy: the healthy one's events arrive as if it were alone."""
 
 import anyio
-from arrivals.flow.sign import make_secret
-from arrivals.flow.tools import Limits
-from arrivals.store import deliveries, events, subscribers
-from arrivals.store.subscribers import Subscriber
-from arrivals.workers.roster import roster
 import pytest
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
+from arrivals.flow.context import Limits
+from arrivals.flow.delivery.sign import make_secret
+from arrivals.store import deliveries, events, subscribers
+from arrivals.store.subscribers import Subscriber
+from arrivals.workers.roster import roster
 from tests.conftest import tools_over
-from tests.databases import empty
-from tests.serving import served
-from tests.store.examples import event, generation, scheduled
-from tests.store.examples import keep as keep_generations
+from tests.support.databases import empty
+from tests.support.examples import event, generation, scheduled
+from tests.support.examples import keep as keep_generations
+from tests.support.serving import served
 
 EVENTS, GENERATIONS = 300, 100
 

@@ -1,9 +1,9 @@
 """The main job with real processes, and one of two services killed in the middle; alone it is killed by `.ci/run`."""
 
-from arrivals.lab.demo.demo import Options, demo
 import pytest
 
-from tests.postgres import fresh_database
+from arrivals.lab.demo.demo import Options, demo
+from tests.support.postgres import fresh_database
 
 
 @pytest.mark.timeout(150)

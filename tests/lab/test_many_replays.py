@@ -3,17 +3,17 @@
 from collections import Counter
 import json
 
-from arrivals.core.generation import Status, VerifiedBy
-from arrivals.core.http import InboundWebhook
-from arrivals.flow import replay as replaying
-from arrivals.flow.replay import start
-from arrivals.store import events, observations, replays
-from arrivals.store.replays import Filters, Progress, What
 import pytest
 
+from arrivals.core.generation import Status, VerifiedBy
+from arrivals.core.http import InboundWebhook
+from arrivals.flow.admin import replay as replaying
+from arrivals.flow.admin.replay import start
+from arrivals.store import events, observations, replays
+from arrivals.store.replays import Filters, Progress, What
 from tests.conftest import START, run_worker, tools_over
-from tests.databases import reopened
-from tests.store.examples import keep, scheduled, webhook
+from tests.support.databases import reopened
+from tests.support.examples import keep, scheduled, webhook
 
 GENERATIONS, WORDS = 2500, 4
 WEBHOOKS = GENERATIONS * WORDS

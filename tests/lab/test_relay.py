@@ -4,8 +4,9 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import anyio
-from arrivals.lab.torture.relay import Relay
 import pytest
+
+from arrivals.lab.torture.relay import Relay
 
 SILENCE_S = 0.1
 GONE = (anyio.EndOfStream, anyio.BrokenResourceError)

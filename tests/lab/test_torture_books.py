@@ -2,9 +2,10 @@
 
 import dataclasses
 
-from arrivals.lab.torture.books import COUNTS, NO_EXCUSE, Accepted, Accounts, Excuse, Found, at_once, at_rest
-from arrivals.lab.torture.mixture import Order
 import pytest
+
+from arrivals.lab.torture.audit import COUNTS, NO_EXCUSE, Accepted, Accounts, Excuse, Found, at_once, at_rest
+from arrivals.lab.torture.workload import Order
 
 ORDER = Order(key="a", provider="eachlabs", route="predictions", body={}, refs=("a",))
 JOB = {

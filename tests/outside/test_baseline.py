@@ -2,9 +2,10 @@
 
 import json
 
-from arrivals.cli.main import main
 from click.testing import CliRunner
 import pytest
+
+from arrivals.cli.main import main
 
 
 @pytest.mark.timeout(60)

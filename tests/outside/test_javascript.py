@@ -4,11 +4,11 @@ import json
 import subprocess
 
 import anyio
-from arrivals.flow.sign import make_secret
 import pytest
 
-from tests.flow import test_rotation
-from tests.flow.test_rotation import DAY_S, NEW, OLD, PRIVATE_KEY
+from arrivals.flow.delivery.sign import make_secret
+from tests.flow.delivery import test_rotation
+from tests.flow.delivery.test_rotation import DAY_S, NEW, OLD, PRIVATE_KEY
 
 clock, delivered, subscribed = test_rotation.clock, test_rotation.delivered, test_rotation.subscribed
 

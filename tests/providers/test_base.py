@@ -2,12 +2,13 @@
 
 from dataclasses import fields
 
+import pytest
+
 from arrivals.core.failure import FailureCode, because
 from arrivals.core.http import InboundWebhook
 from arrivals.providers import aihubmix, eachlabs, laozhang, runblob, seacloud, vtrix
-from arrivals.providers.base import Account, Dialect, File, Order, Refused, Target, Trust, Unverified, route_of
 from arrivals.providers.catalog import PROVIDERS
-import pytest
+from arrivals.providers.contract import Account, Dialect, File, Order, Refused, Target, Trust, Unverified, route_of
 
 ACCOUNT = Account(base_url="https://upstream.test", api_key="key-1", webhook_secrets=("s3cret",))
 TARGET = Target(model="a-model", route="a-route", base_url="https://upstream.test", external_id="an-id")

@@ -2,13 +2,13 @@
 
 from contextlib import suppress
 
-from arrivals.core.failure import FailureCode, Fault
-from arrivals.core.wire import from_json
-from arrivals.providers.base import File, Refused, Target, route_of
-from arrivals.providers.catalog import PROVIDERS
 import pytest
 
-from tests.providers.asking import ACCOUNT, JSON, asked, field, file, form, order, posted, spoken, submitted, target
+from arrivals.core.failure import FailureCode, Fault
+from arrivals.core.wire import from_json
+from arrivals.providers.catalog import PROVIDERS
+from arrivals.providers.contract import File, Refused, Target, route_of
+from tests.support.requests import ACCOUNT, JSON, asked, field, file, form, order, posted, spoken, submitted, target
 
 CALLBACK = "https://arrivals.test/callbacks/any/token"
 CALLED_BACK = {"callback_url": CALLBACK, "webhook_secret": "s3cret"}

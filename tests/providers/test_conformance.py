@@ -1,17 +1,17 @@
 """Catalog and fixtures: every conversation piece is read as it says, and no mangled copy of one breaks a reader."""
 
-from arrivals.core import sse
-from arrivals.core.generation import Status, VerifiedBy
-from arrivals.core.wire import from_json, rfc3339
-from arrivals.providers.base import Refused, Target, Trust, Unreadable, Unverified, route_of
-from arrivals.providers.catalog import PROVIDERS
 import msgspec
 from msgspec import structs
 from msgspec.structs import replace
 import pytest
 
-from tests.fixtures import FIXTURES, pieces
-from tests.providers.soundness import is_sound
+from arrivals.core import sse
+from arrivals.core.generation import Status, VerifiedBy
+from arrivals.core.wire import from_json, rfc3339
+from arrivals.providers.catalog import PROVIDERS
+from arrivals.providers.contract import Refused, Target, Trust, Unreadable, Unverified, route_of
+from tests.support.fixtures import FIXTURES, pieces
+from tests.support.schemas import is_sound
 
 
 def expected_of(piece):

@@ -1,12 +1,12 @@
 """each::labs: what its fixtures cannot show by one message alone."""
 
+import pytest
+
 from arrivals.core.generation import Status
 from arrivals.core.http import HttpReply
 from arrivals.core.wire import to_json
-from arrivals.providers.base import Refused
-import pytest
-
-from tests.providers.asking import spoken, target
+from arrivals.providers.contract import Refused
+from tests.support.requests import spoken, target
 
 WORKFLOW = "workflows/wf-1/ver-1"
 SENSE = "eachsense/beta"

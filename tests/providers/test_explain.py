@@ -1,9 +1,10 @@
 """From a provider's words to a failure: its code, then its sentence, then its class, then the HTTP status."""
 
-from arrivals.core.failure import MEANING, FailureCode, Fault
-from arrivals.providers.explain import BY_HTTP_STATUS, Said, explain, validation
-from arrivals.providers.tolerance import vocabulary
 import pytest
+
+from arrivals.core.failure import MEANING, FailureCode, Fault
+from arrivals.providers._shared.errors import BY_HTTP_STATUS, Said, explain, validation
+from arrivals.providers._shared.tolerance import vocabulary
 
 CODES = vocabulary({"NO_FUNDS": FailureCode.INSUFFICIENT_FUNDS})
 WORDS = ((r"no channel", FailureCode.MODEL_UNAVAILABLE), (r"moderation queue", FailureCode.PROVIDER_UNAVAILABLE))

@@ -2,11 +2,11 @@
 
 import base64
 
-from arrivals.core.failure import FailureCode, Fault
-from arrivals.providers.base import File, Refused
 import pytest
 
-from tests.providers.asking import field, file, form, order, spoken, submitted
+from arrivals.core.failure import FailureCode, Fault
+from arrivals.providers.contract import File, Refused
+from tests.support.requests import field, file, form, order, spoken, submitted
 
 PNG = b"\x89PNG\r\n\x1a\n\x00bytes"
 PNG_URI = "data:image/png;base64," + base64.b64encode(PNG).decode()

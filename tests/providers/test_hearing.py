@@ -1,14 +1,15 @@
 """The bytes that a reader is given, and the details that are kept of an answer."""
 
+import pytest
+
 from arrivals.core.failure import FailureCode, because
 from arrivals.core.generation import Cost, Output, Status
 from arrivals.core.http import HttpReply, InboundWebhook
 from arrivals.core.observation import Reading
 from arrivals.core.wire import from_json, to_json
-from arrivals.providers.base import Refused, Target, Unreadable
-from arrivals.providers.hearing import heard, heard_each, heard_event
-from arrivals.providers.tolerance import LENIENTLY
-import pytest
+from arrivals.providers._shared.reading import heard, heard_each, heard_event
+from arrivals.providers._shared.tolerance import LENIENTLY
+from arrivals.providers.contract import Refused, Target, Unreadable
 
 TARGET = Target(model="m", route="r", base_url="https://api.test")
 

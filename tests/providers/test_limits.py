@@ -3,9 +3,10 @@
 import base64
 import struct
 
+import pytest
+
 from arrivals.core.failure import MEANING, FailureCode
-from arrivals.providers.catalog import PROVIDERS
-from arrivals.providers.limits import (
+from arrivals.providers._shared.limits import (
     Broken,
     Limit,
     absent,
@@ -23,9 +24,9 @@ from arrivals.providers.limits import (
     refusal,
     required,
 )
-from arrivals.providers.show import capabilities
-from arrivals.providers.show import limits as shown
-import pytest
+from arrivals.providers.catalog import PROVIDERS
+from arrivals.providers.describe import capabilities
+from arrivals.providers.describe import limits as shown
 
 MEGABYTE = 1024 * 1024
 # JSON may hold them, and no float does.

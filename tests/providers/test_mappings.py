@@ -1,14 +1,14 @@
 """Words of providers that public reports show, wherever they may stand, and what each of them means."""
 
+import pytest
+
 from arrivals.core.failure import FailureCode, because
 from arrivals.core.generation import Status
 from arrivals.core.http import HttpReply, InboundWebhook
 from arrivals.core.wire import to_json
-from arrivals.providers.base import Refused
-from arrivals.providers.hearing import heard, heard_event
-import pytest
-
-from tests.providers.asking import spoken, target
+from arrivals.providers._shared.reading import heard, heard_event
+from arrivals.providers.contract import Refused
+from tests.support.requests import spoken, target
 
 
 def told(provider, model, reads, body, http_status=200):

@@ -3,13 +3,13 @@
 import base64
 import json
 
-from arrivals.core.failure import MEANING, FailureCode
-from arrivals.providers.base import route_of
-from arrivals.providers.catalog import PROVIDERS
-from arrivals.providers.limits import refusal
 import pytest
 
-from tests.fixtures import FIXTURES
+from arrivals.core.failure import MEANING, FailureCode
+from arrivals.providers._shared.limits import refusal
+from arrivals.providers.catalog import PROVIDERS
+from arrivals.providers.contract import route_of
+from tests.support.fixtures import FIXTURES
 
 NAMES = [name for name in PROVIDERS if (FIXTURES / name / "preflight.json").exists()]
 ROWS = [

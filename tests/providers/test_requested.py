@@ -1,7 +1,8 @@
 """How many outputs an order asks for."""
 
-from arrivals.providers.requested import outputs_requested
 import pytest
+
+from arrivals.providers._shared.requested import outputs_requested
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@
 
 import base64
 
+import pytest
+
 from arrivals.core.generation import Output, in_words
 from arrivals.core.wire import from_json
-from arrivals.providers.results import inline, results, results_or_words, typed_outputs
-import pytest
+from arrivals.providers._shared.results import inline, results, results_or_words, typed_outputs
 
 OWN = "https://api.test"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(90))

@@ -6,16 +6,16 @@ Each conversation piece is said once more in another way that means the same, an
 import base64
 import json
 
-from arrivals.core.generation import Status
-from arrivals.core.observation import Reading
-from arrivals.providers.base import Refused, Unreadable
-from arrivals.providers.hearing import heard, heard_each, heard_event
-from arrivals.providers.tolerance import LENIENTLY, SYNONYMS, folded
 import msgspec
 from msgspec import structs
 from msgspec.structs import replace
 import pytest
 
+from arrivals.core.generation import Status
+from arrivals.core.observation import Reading
+from arrivals.providers._shared.reading import heard, heard_each, heard_event
+from arrivals.providers._shared.tolerance import LENIENTLY, SYNONYMS, folded
+from arrivals.providers.contract import Refused, Unreadable
 from tests.providers.test_conformance import CHANNELS, events_of, parts_of, spoken
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(200))).decode()

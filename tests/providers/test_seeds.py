@@ -2,14 +2,14 @@
 
 from importlib import import_module
 
-from arrivals.core.http import HttpReply
-from arrivals.core.wire import to_json
-from arrivals.providers.base import Refused, Target, route_of
-from arrivals.providers.catalog import PROVIDERS
-from arrivals.providers.tolerance import folded
 import pytest
 
-from tests.fixtures import failure_of, seeds
+from arrivals.core.http import HttpReply
+from arrivals.core.wire import to_json
+from arrivals.providers._shared.tolerance import folded
+from arrivals.providers.catalog import PROVIDERS
+from arrivals.providers.contract import Refused, Target, route_of
+from tests.support.fixtures import failure_of, seeds
 
 ROWS = list(seeds())
 # What only a header says is read from the whole answer; everything else from the body alone as well.

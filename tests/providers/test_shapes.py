@@ -1,10 +1,11 @@
 """Values out of JSON that may hold anything, URLs that may not be any, and the plainest calls."""
 
+import pytest
+
 from arrivals.core.generation import Cost, Output, Status
 from arrivals.core.http import HttpCall
-from arrivals.providers import shapes
-from arrivals.providers.base import Account, Unreadable
-import pytest
+from arrivals.providers._shared import json_fields
+from arrivals.providers.contract import Account, Unreadable
 
 OWN = "https://api.test"
 ACCOUNT = Account(base_url=OWN, api_key="key-1", hosts={"other": "https://other.test/at"})
@@ -13,12 +14,12 @@ ACCOUNT = Account(base_url=OWN, api_key="key-1", hosts={"other": "https://other.
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"null", b"\xff", b"[" * 100_000])
 def test_body_that_is_no_object_is_unreadable(body):
     with pytest.raises(Unreadable):
-        shapes.record(body)
-    assert {} == shapes.loose_record(body)
+        json_fields.record(body)
+    assert {} == json_fields.loose_record(body)
 
 
 def test_body_that_is_an_object_is_itself():
-    assert {"a": [1]} == shapes.record(b'{"a": [1]}') == shapes.loose_record(b'{"a": [1]}')
+    assert {"a": [1]} == json_fields.record(b'{"a": [1]}') == json_fields.loose_record(b'{"a": [1]}')
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,7 @@ def test_body_that_is_an_object_is_itself():
     ],
 )
 def test_part_is_the_object_at_the_path_or_an_empty_one(value, path, found):
-    assert found == shapes.part(value, *path)
+    assert found == json_fields.part(value, *path)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_part_is_the_object_at_the_path_or_an_empty_one(value, path, found):
     ],
 )
 def test_text_says_something_and_an_id_may_be_a_number(value, as_text, as_identifier):
-    assert (as_text, as_identifier) == (shapes.text(value), shapes.identifier(value))
+    assert (as_text, as_identifier) == (json_fields.text(value), json_fields.identifier(value))
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_text_says_something_and_an_id_may_be_a_number(value, as_text, as_identi
     [(45, 100, 0.45), (0.45, 1.0, 0.45), (0, 100, 0.0), (123, 100, 1.0), (-1, 100, 0.0), ({"step": 1}, 100, None)],
 )
 def test_share_stays_between_nothing_and_all(value, full, found):
-    assert found == shapes.share(value, full)
+    assert found == json_fields.share(value, full)
 
 
 @pytest.mark.parametrize(
@@ -68,21 +69,21 @@ def test_share_stays_between_nothing_and_all(value, full, found):
 )
 def test_position_is_a_place_in_a_queue(value, found):
     """Whole, from none before it on, and never so far back that no database holds it."""
-    assert found == shapes.position(value)
+    assert found == json_fields.position(value)
 
 
 def test_status_word_means_what_the_table_says():
     words = {"done": Status.COMPLETED}
 
-    assert Status.COMPLETED is shapes.standing("done", words, "poll")
-    assert shapes.standing("novel", words, "submit") is None
+    assert Status.COMPLETED is json_fields.standing("done", words, "poll")
+    assert json_fields.standing("novel", words, "submit") is None
 
 
 def test_accepted_submission_needs_no_status_word():
-    assert Status.SUBMITTED is shapes.standing(None, {}, "submit")
+    assert Status.SUBMITTED is json_fields.standing(None, {}, "submit")
     for origin in ("poll", "webhook"):
         with pytest.raises(Unreadable):
-            shapes.standing(None, {}, origin)
+            json_fields.standing(None, {}, origin)
 
 
 @pytest.mark.parametrize(
@@ -90,19 +91,19 @@ def test_accepted_submission_needs_no_status_word():
     [("0.0500", "0.0500"), (" 0.03 ", "0.03"), (0.05, "0.05"), (1, "1"), (1e-7, "0.0000001"), (0, "0")],
 )
 def test_price_is_the_decimal_that_was_written(value, amount):
-    assert Cost(amount=amount, currency="USD") == shapes.price(value)
+    assert Cost(amount=amount, currency="USD") == json_fields.price(value)
 
 
 @pytest.mark.parametrize("value", ["calculating", "", None, {}, True, float("nan")])
 def test_price_that_is_none_yet(value):
-    assert shapes.price(value) is None
+    assert json_fields.price(value) is None
 
 
 @pytest.mark.parametrize(
     ("value", "found"), [(["a", 1, "b"], ("a", "b")), ([], None), ([1], None), ("a", None), (None, None)]
 )
 def test_texts_are_the_strings_of_a_list(value, found):
-    assert found == shapes.texts(value)
+    assert found == json_fields.texts(value)
 
 
 @pytest.mark.parametrize(
@@ -117,11 +118,11 @@ def test_texts_are_the_strings_of_a_list(value, found):
     ],
 )
 def test_kind_is_told_by_the_extension(url, kind):
-    assert kind == shapes.kind_of(url)
+    assert kind == json_fields.kind_of(url)
 
 
 def test_outputs_come_once_whole_and_in_order():
-    found = shapes.outputs(
+    found = json_fields.outputs(
         ["/v1/x.mp4", None, "", "https://[", "https://cdn.test/y.png", "https://api.test/v1/x.mp4"], OWN
     )
 
@@ -133,7 +134,7 @@ def test_outputs_come_once_whole_and_in_order():
 
 @pytest.mark.parametrize("expires_at", [None, 1_769_594_992_000_000])
 def test_outputs_are_kept_until_the_moment_that_was_told(expires_at):
-    found = shapes.outputs(["https://cdn.test/x", "/v1/y"], OWN, "video", expires_at=expires_at)
+    found = json_fields.outputs(["https://cdn.test/x", "/v1/y"], OWN, "video", expires_at=expires_at)
 
     assert [("video", expires_at), ("video", expires_at)] == [(one.kind, one.expires_at) for one in found]
 
@@ -141,18 +142,18 @@ def test_outputs_are_kept_until_the_moment_that_was_told(expires_at):
 def test_key_goes_with_a_question_and_with_a_call():
     bearer = {"authorization": "Bearer key-1"}
 
-    assert HttpCall(method="GET", url="https://api.test/v1/x", headers=bearer) == shapes.get(ACCOUNT, "/v1/x")
+    assert HttpCall(method="GET", url="https://api.test/v1/x", headers=bearer) == json_fields.get(ACCOUNT, "/v1/x")
     assert HttpCall(
         method="POST",
         url="https://api.test/v1/x",
         headers={**bearer, "content-type": "application/json"},
         body=b'{"a":1}',
-    ) == shapes.post(ACCOUNT, "/v1/x", {"a": 1})
+    ) == json_fields.post(ACCOUNT, "/v1/x", {"a": 1})
 
 
 def test_call_goes_to_a_further_host_of_the_account():
-    assert "https://other.test/at/v1/x" == shapes.get(ACCOUNT, "/v1/x", host="other").url
-    assert "https://other.test/at/v1/x" == shapes.post(ACCOUNT, "/v1/x", {}, host="other").url
+    assert "https://other.test/at/v1/x" == json_fields.get(ACCOUNT, "/v1/x", host="other").url
+    assert "https://other.test/at/v1/x" == json_fields.post(ACCOUNT, "/v1/x", {}, host="other").url
 
 
 @pytest.mark.parametrize(
@@ -173,15 +174,15 @@ def test_call_goes_to_a_further_host_of_the_account():
 )
 def test_key_is_for_its_own_origin_only(url, same):
     """Scheme, host and port agree, or the key stays here."""
-    assert same == shapes.same_origin(url, OWN)
+    assert same == json_fields.same_origin(url, OWN)
 
 
 def test_origin_that_cannot_be_read_is_no_origin():
-    assert not shapes.same_origin("https://[", "https://[")
+    assert not json_fields.same_origin("https://[", "https://[")
 
 
 def test_a_url_that_is_too_long_to_be_kept_is_handed_on_unread():
     """What was read of it would be remembered for ever, and it is dropped before it is kept."""
     long = f"{OWN}/".ljust(9000, "x") + ".png"
 
-    assert (Output(kind="file", url=long),) == shapes.outputs([long], OWN)
+    assert (Output(kind="file", url=long),) == json_fields.outputs([long], OWN)

@@ -3,8 +3,9 @@
 import hashlib
 import hmac
 
-from arrivals.providers.signing import hex_hmac_matches, secret_matches
 import pytest
+
+from arrivals.providers._shared.signatures import hex_hmac_matches, secret_matches
 
 BODY = b'{"id": "1"}'
 MALFORMED = [None, "", " ", "\x00", "é", "sha256=", "sha256=" * 50, "g" * 64, "0" * 63, "0" * 65, "x" * 100_000]

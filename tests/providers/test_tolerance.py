@@ -1,10 +1,20 @@
 """The rules by which everything that a provider says is read."""
 
+import pytest
+
 from arrivals.core.generation import Status
 from arrivals.core.http import HttpReply
 from arrivals.core.wire import from_json
-from arrivals.providers.tolerance import SYNONYMS, code_in, file_in, folded, meaning, mended, said_in, vocabulary
-import pytest
+from arrivals.providers._shared.tolerance import (
+    SYNONYMS,
+    code_in,
+    file_in,
+    folded,
+    meaning,
+    mended,
+    said_in,
+    vocabulary,
+)
 
 TABLE = vocabulary({"success": Status.SUBMITTED, "IN_QUEUE": Status.SUBMITTED})
 MP4 = b"\x00\x00\x00\x18ftypmp42" + bytes(100)

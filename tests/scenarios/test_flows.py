@@ -4,23 +4,23 @@ from contextlib import AsyncExitStack
 import json
 import re
 
-from arrivals.core.http import InboundWebhook
-from arrivals.core.wire import SECOND
-from arrivals.flow.callback import UnknownToken
-from arrivals.flow.order import Asked, order, stored
-from arrivals.flow.receive import receive
-from arrivals.flow.schedule import GRACE
-from arrivals.flow.sign import make_secret
-from arrivals.providers.base import Unverified
-from arrivals.store import events, subscribers
-from arrivals.store.subscribers import Subscriber
 import pytest
 
+from arrivals.core.http import InboundWebhook
+from arrivals.core.wire import SECOND
+from arrivals.flow.callback_url import UnknownToken
+from arrivals.flow.delivery.sign import make_secret
+from arrivals.flow.observation.receive import receive
+from arrivals.flow.settlement.schedule import GRACE
+from arrivals.flow.submission.order import Asked, order, stored
+from arrivals.providers.contract import Unverified
+from arrivals.store import events, subscribers
+from arrivals.store.subscribers import Subscriber
 from tests.conftest import WEBHOOK_SECRET, run_worker, tools_over
-from tests.databases import reopened
-from tests.fixtures import FIXTURES
-from tests.flow.streams import HEARD, Stream
-from tests.upstream import CUT
+from tests.support.databases import reopened
+from tests.support.fixtures import FIXTURES
+from tests.support.streams import HEARD, Stream
+from tests.support.upstream import CUT
 
 STORIES = sorted((FIXTURES / "flows").glob("*.json"))
 SECONDS = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)")

@@ -1,13 +1,13 @@
 """Claims under a budget: within limits, first in first out, nothing twice; ledgers and durations come back whole."""
 
 import anyio
+import pytest
+
 from arrivals.core.admission import Budget, Ledger
 from arrivals.core.cadence import Usual
 from arrivals.core.generation import Status
 from arrivals.store import accounts
-import pytest
-
-from tests.store.examples import ACCOUNT, SECOND, T0, keep, scheduled, stored
+from tests.support.examples import ACCOUNT, SECOND, T0, keep, scheduled, stored
 
 pytestmark = pytest.mark.timeout(30)
 

@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from arrivals.store import deliveries, subscribers
-from arrivals.store.base import Missing
-from arrivals.store.deliveries import Attempt
-from arrivals.store.generations import LAST
 from msgspec import structs
 import pytest
 
-from tests.store.examples import SECOND, T0, announce, context_of, delivery, due, event, subscribe, subscriber
+from arrivals.store import deliveries, subscribers
+from arrivals.store.deliveries import Attempt
+from arrivals.store.engine.base import Missing
+from arrivals.store.generations import LAST
+from tests.support.examples import SECOND, T0, announce, context_of, delivery, due, event, subscribe, subscriber
 
 pytestmark = pytest.mark.timeout(30)
 

@@ -1,13 +1,13 @@
 """Events: positions without gap or repeat, whoever writes."""
 
 import anyio
-from arrivals.core.event import EventType
-from arrivals.store import events
-from arrivals.store.base import Missing
-from arrivals.store.events import Wanted
 import pytest
 
-from tests.store.examples import T0, announce, event
+from arrivals.core.event import EventType
+from arrivals.store import events
+from arrivals.store.engine.base import Missing
+from arrivals.store.events import Wanted
+from tests.support.examples import T0, announce, event
 
 pytestmark = pytest.mark.timeout(30)
 

@@ -1,17 +1,17 @@
 """Generations: every field comes back, lost races are noticed, and what is claimed is claimed by one alone."""
 
 import anyio
-from arrivals.core.admission import Budget
-from arrivals.core.failure import FailureCode, because
-from arrivals.core.generation import Asked, Generation, Status
-from arrivals.store import accounts, generations, idempotency
-from arrivals.store.base import Missing, Overtaken
-from arrivals.store.generations import Listing, Schedule, Scheduled
 from msgspec import structs
 from msgspec.structs import replace
 import pytest
 
-from tests.store.examples import FAILURE, FULL, SECOND, T0, generation, keep, scheduled, stored
+from arrivals.core.admission import Budget
+from arrivals.core.failure import FailureCode, because
+from arrivals.core.generation import Asked, Generation, Status
+from arrivals.store import accounts, generations, idempotency
+from arrivals.store.engine.base import Missing, Overtaken
+from arrivals.store.generations import Listing, Schedule, Scheduled
+from tests.support.examples import FAILURE, FULL, SECOND, T0, generation, keep, scheduled, stored
 
 pytestmark = pytest.mark.timeout(30)
 

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from arrivals.store import keys
-from arrivals.store.base import Missing
-from arrivals.store.keys import ApiKey
 import pytest
 
-from tests.store.examples import T0
+from arrivals.store import keys
+from arrivals.store.engine.base import Missing
+from arrivals.store.keys import ApiKey
+from tests.support.examples import T0
 
 pytestmark = pytest.mark.timeout(30)
 

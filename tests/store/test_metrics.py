@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+from msgspec import structs
+import pytest
+
 from arrivals.core.admission import MISSES_TO_OPEN, Ledger
 from arrivals.core.failure import FailureCode, because
 from arrivals.core.generation import Origin, Status
@@ -9,10 +12,7 @@ from arrivals.core.observation import Finding
 from arrivals.store import accounts, deliveries, generations, metrics, observations, subscribers
 from arrivals.store.deliveries import Attempt
 from arrivals.store.metrics import ACCEPTED, ATTEMPTS, CLOSED_BY, POLLS, Measured
-from msgspec import structs
-import pytest
-
-from tests.store.examples import (
+from tests.support.examples import (
     SECOND,
     T0,
     announce,
@@ -25,7 +25,7 @@ from tests.store.examples import (
     subscribe,
     subscriber,
 )
-from tests.store.examples import webhook as example
+from tests.support.examples import webhook as example
 
 pytestmark = pytest.mark.timeout(30)
 

@@ -1,16 +1,16 @@
 """Webhooks as they came, what became of them, and a bounded quarantine; observations in the order they were heard."""
 
+from msgspec.structs import replace
+import pytest
+
 from arrivals.core.generation import Cost, Origin, Status, VerifiedBy
 from arrivals.core.http import InboundWebhook
 from arrivals.core.observation import Finding, Observation, Reading
 from arrivals.core.wire import from_json
 from arrivals.store import observations, webhook_lists
-from arrivals.store.base import Missing
+from arrivals.store.engine.base import Missing
 from arrivals.store.webhook_lists import WebhookListing
-from msgspec.structs import replace
-import pytest
-
-from tests.store.examples import FAILURE, FULL, T0, mark_read, webhook
+from tests.support.examples import FAILURE, FULL, T0, mark_read, webhook
 
 pytestmark = pytest.mark.timeout(30)
 

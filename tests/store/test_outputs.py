@@ -1,9 +1,10 @@
 """Outputs that came inside an answer: their bytes come back as they are, and the first ones stay."""
 
 import anyio
+import pytest
+
 from arrivals.store import outputs
 from arrivals.store.outputs import KeptOutput
-import pytest
 
 pytestmark = pytest.mark.timeout(30)
 

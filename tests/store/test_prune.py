@@ -1,5 +1,7 @@
 """What may be forgotten, and what may not, on both databases."""
 
+import pytest
+
 from arrivals.core.generation import Origin, Status
 from arrivals.core.http import InboundWebhook
 from arrivals.core.ids import ENTROPY_BYTES, make_id
@@ -9,9 +11,7 @@ from arrivals.store import deliveries, generations, idempotency, metrics, observ
 from arrivals.store.deliveries import Attempt
 from arrivals.store.observations import StoredWebhook
 from arrivals.store.outputs import KeptOutput
-import pytest
-
-from tests.store.examples import SECOND, T0, announce, delivery, due, event, keep, mark_read, scheduled
+from tests.support.examples import SECOND, T0, announce, delivery, due, event, keep, mark_read, scheduled
 
 pytestmark = pytest.mark.timeout(30)
 

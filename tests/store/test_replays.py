@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
+import pytest
+
 from arrivals.core.generation import VerifiedBy
 from arrivals.core.observation import Finding
 from arrivals.store import observations, replays
-from arrivals.store.base import Missing
+from arrivals.store.engine.base import Missing
 from arrivals.store.replays import Filters, Progress, Replay, What
-import pytest
-
-from tests.store.examples import SECOND, T0, mark_read, webhook
+from tests.support.examples import SECOND, T0, mark_read, webhook
 
 pytestmark = pytest.mark.timeout(30)
 

@@ -3,14 +3,14 @@
 from dataclasses import replace
 
 import anyio
-from arrivals.core.event import EventType
-from arrivals.store import deliveries, subscribers
-from arrivals.store.base import Missing
-from arrivals.store.deliveries import Attempt, DeliveryContext
 from msgspec import structs
 import pytest
 
-from tests.store.examples import SECOND, T0, announce, context_of, delivery, due, event, subscribe, subscriber
+from arrivals.core.event import EventType
+from arrivals.store import deliveries, subscribers
+from arrivals.store.deliveries import Attempt, DeliveryContext
+from arrivals.store.engine.base import Missing
+from tests.support.examples import SECOND, T0, announce, context_of, delivery, due, event, subscribe, subscriber
 
 pytestmark = pytest.mark.timeout(30)
 

@@ -1,12 +1,12 @@
 """The service over real HTTP, with a client that has every scope."""
 
 import anyio
-from arrivals.web.app import make_app
-from arrivals.web.server.front_door import front_door
 import httpx
 import pytest
 
-from tests.serving import served
+from arrivals.web.app import make_app
+from arrivals.web.server.front_door import front_door
+from tests.support.serving import served
 
 KEY = "the-key-of-the-tests"
 

@@ -3,18 +3,18 @@
 from types import SimpleNamespace
 import uuid
 
-from arrivals.flow import submit
+import httpx
+import pytest
+
+from arrivals.flow.submission import submit
 from arrivals.store import keys
 from arrivals.web import endpoint
 from arrivals.web.app import ENDPOINTS, make_app
 from arrivals.web.auth import Scope, make_key, rotate_key
-from arrivals.web.failures import BURST
+from arrivals.web.auth_throttle import BURST
 from arrivals.web.server.front_door import front_door
-import httpx
-import pytest
-
-from tests.databases import everything
-from tests.serving import served
+from tests.support.databases import everything
+from tests.support.serving import served
 from tests.web.conftest import KEY
 
 OPEN = {"/health/live", "/health/ready", "/openapi.json"}

@@ -2,10 +2,10 @@ import base64
 import json
 from urllib.parse import quote
 
-from arrivals.store import observations
 import httpx
 import pytest
 
+from arrivals.store import observations
 from tests.conftest import PUBLIC_URL, WEBHOOK_SECRET, run_worker
 
 SUCCEEDED = {

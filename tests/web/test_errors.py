@@ -1,8 +1,9 @@
 """Exceptions become answers."""
 
-from arrivals.store.base import Collided, Missing, Overtaken, Unavailable
-from arrivals.web.errors import problem_of
 import pytest
+
+from arrivals.store.engine.base import Collided, Missing, Overtaken, Unavailable
+from arrivals.web.errors import problem_of
 
 
 @pytest.mark.parametrize(("error", "status"), [(Missing, 404), (Unavailable, 503), (Collided, 503), (Overtaken, 500)])

@@ -1,11 +1,11 @@
 """The OpenAPI document is true: every route is in it, and every answer has the shape it says."""
 
-from arrivals.web import callbacks
-from arrivals.web.app import DOCUMENT, make_app
 from jsonschema import Draft202012Validator
 import pytest
 from starlette.routing import Route
 
+from arrivals.web import callbacks
+from arrivals.web.app import DOCUMENT, make_app
 from tests.conftest import run_worker
 from tests.web.conftest import KEY
 

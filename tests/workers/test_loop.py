@@ -3,15 +3,15 @@
 from contextlib import asynccontextmanager
 
 import anyio
-from arrivals.flow.pulse import LATE_S
-from arrivals.logs import configure
-from arrivals.store.base import Unavailable
-from arrivals.workers import loop, trouble
-from arrivals.workers.loop import Worker
 import pytest
 from structlog.testing import capture_logs
 
-from tests.waiting import turns, until
+from arrivals.flow.heartbeat import LATE_S
+from arrivals.logs import configure
+from arrivals.store.engine.base import Unavailable
+from arrivals.workers import failures, loop
+from arrivals.workers.loop import Worker
+from tests.support.eventually import turns, until
 
 SECONDS = 60.0  # a rest that no test waits for: where a loop goes on, something woke it
 
@@ -161,8 +161,8 @@ async def test_claims_that_fail_rest_ever_longer_whatever_rings_and_are_told_onc
 
 
 async def test_trouble_that_lasts_is_told_again_now_and_then(lines, monkeypatch):
-    monkeypatch.setattr(trouble, "TELL_EVERY_S", 0)
-    lasting = trouble.Trouble("work")
+    monkeypatch.setattr(failures, "TELL_EVERY_S", 0)
+    lasting = failures.Trouble("work")
     for _ in range(2):
         lasting.happened(Unavailable("away"))
     assert [("database_unavailable", "work", "away")] * 2 == [

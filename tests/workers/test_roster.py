@@ -1,12 +1,14 @@
 """The table of workers: every step of the flow that goes on by itself has one."""
 
+import pytest
+
 from arrivals.core.http import InboundWebhook
-from arrivals.flow import deliver, expire, poll, submit
+from arrivals.flow.delivery import deliver
+from arrivals.flow.observation import expire, poll
+from arrivals.flow.submission import submit
 from arrivals.store import observations
 from arrivals.store.observations import StoredWebhook
 from arrivals.workers.roster import NAMES, roster
-import pytest
-
 from tests.conftest import START, run_worker
 
 

@@ -5,10 +5,10 @@ import click
 
 from arrivals.assembly import assembled, clock
 from arrivals.cli.main import settings_from_environment, tells_errors
-from arrivals.cli.tables import as_json, show_table
+from arrivals.cli.output import as_json, show_table
 from arrivals.logs import configure
-from arrivals.store.migrate import Standing, compare, migrate
-from arrivals.store.opening import on_server, open_database
+from arrivals.store.engine.connect import on_server, open_database
+from arrivals.store.engine.migrate import Standing, compare, migrate
 
 
 @click.command("migrate")
@@ -47,7 +47,7 @@ def migrate_command(post: bool, as_program: bool) -> None:
 @tells_errors
 def prune_command(as_program: bool) -> None:
     """Forget what is older than the settings keep."""
-    from arrivals.flow.prune import prune
+    from arrivals.flow.admin.prune import prune
 
     configure("console", "warning")
     settings = settings_from_environment()

@@ -2,9 +2,9 @@
 
 import click
 
+from arrivals.cli.connection import given, reaches_service, service_at
 from arrivals.cli.main import tells_errors
-from arrivals.cli.tables import as_json, show_columns, show_table
-from arrivals.cli.talk import given, reaches_service, service_at
+from arrivals.cli.output import as_json, show_columns, show_table
 from arrivals.client import Event, path
 
 PAGE = 200

@@ -5,11 +5,11 @@ import click
 
 from arrivals.assembly import assembled
 from arrivals.cli.main import settings_from_environment, tells_errors
-from arrivals.cli.tables import as_json, show_table
+from arrivals.cli.output import as_json, show_table
 from arrivals.core.wire import rfc3339
 from arrivals.logs import configure
 from arrivals.store import keys
-from arrivals.store.base import Missing
+from arrivals.store.engine.base import Missing
 from arrivals.store.keys import ApiKey
 from arrivals.web.auth import Scope, make_key, revoke_key, rotate_key
 

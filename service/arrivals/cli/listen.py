@@ -11,11 +11,11 @@ import click
 import httpx
 import msgspec
 
+from arrivals.cli.connection import given, reaches_service, service_at
 from arrivals.cli.main import tells_errors
-from arrivals.cli.tables import as_json
-from arrivals.cli.talk import given, reaches_service, service_at
+from arrivals.cli.output import as_json
 from arrivals.client import Client, Heard, ServiceError, Stream, Unreachable, path
-from arrivals.flow.sign import SECRET_BYTES, BadSecret, key_of, make_secret, signed_headers
+from arrivals.flow.delivery.sign import SECRET_BYTES, BadSecret, key_of, make_secret, signed_headers
 
 ANSWER_S = 15.0
 AGAIN_S = (0.5, 1.0, 2.0)  # after a local failure

@@ -11,29 +11,29 @@ import click
 
 from arrivals import __version__
 from arrivals.client import ServiceError, Unreachable
+from arrivals.config.settings import BadSetting, Settings, read_settings
 from arrivals.logs import tell_crash
-from arrivals.settings import BadSetting, Settings, read_settings
-from arrivals.store.base import StoreError
+from arrivals.store.engine.base import StoreError
 
 # command: the module that holds it
 COMMANDS = {
-    "bench": "arrivals.cli.bench",
-    "demo": "arrivals.cli.show_off",
-    "doctor": "arrivals.cli.doctor",
+    "bench": "arrivals.lab.commands.bench",
+    "demo": "arrivals.lab.commands.demo",
+    "doctor": "arrivals.cli.doctor.command",
     "events": "arrivals.cli.events",
     "keys": "arrivals.cli.keys",
-    "list": "arrivals.cli.look",
+    "list": "arrivals.cli.generations",
     "listen": "arrivals.cli.listen",
     "migrate": "arrivals.cli.database",
     "providers": "arrivals.cli.providers",
     "prune": "arrivals.cli.database",
-    "rehearse": "arrivals.cli.rehearse",
+    "rehearse": "arrivals.lab.commands.rehearse",
     "replays": "arrivals.cli.replays",
     "serve": "arrivals.cli.serve",
-    "show": "arrivals.cli.look",
-    "submit": "arrivals.cli.act",
+    "show": "arrivals.cli.generations",
+    "submit": "arrivals.cli.submit",
     "subscribers": "arrivals.cli.subscribers",
-    "torture": "arrivals.cli.torture",
+    "torture": "arrivals.lab.commands.torture",
     "watch": "arrivals.cli.watch",
     "webhooks": "arrivals.cli.webhooks",
 }

@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
+from arrivals.cli.connection import reaches_service, service_at
 from arrivals.cli.main import tells_errors
-from arrivals.cli.tables import as_json, brief, show_table
-from arrivals.cli.talk import reaches_service, service_at
+from arrivals.cli.output import as_json, brief, show_table
 from arrivals.client import path
 
 MODELS = 2  # of a route, in a table

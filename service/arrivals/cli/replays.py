@@ -9,9 +9,9 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from arrivals.cli.connection import given, reaches_service, service_at
 from arrivals.cli.main import tells_errors
-from arrivals.cli.tables import as_json, brief, show_columns, show_facts
-from arrivals.cli.talk import given, reaches_service, service_at
+from arrivals.cli.output import as_json, brief, show_columns, show_facts
 from arrivals.client import Client, path
 
 PAGE = 200

@@ -13,16 +13,16 @@ import structlog
 import uvicorn
 
 from arrivals.assembly import GRACE_S, CutOff, assembled, working
-from arrivals.cli.ending import FAILED, Watch, heed_signals, watch
 from arrivals.cli.main import settings_from_environment, tells_errors
-from arrivals.flow.tools import Tools
-from arrivals.keyring import keyring_path, with_keys
+from arrivals.cli.shutdown import FAILED, Watch, heed_signals, watch
+from arrivals.config.key_file import keyring_path, with_keys
+from arrivals.config.settings import Settings
+from arrivals.flow.context import Tools
 from arrivals.logs import configure
-from arrivals.settings import Settings
 from arrivals.web.app import make_app
 from arrivals.web.callbacks import Desk
 from arrivals.web.server.limits import KEEP_ALIVE_S
-from arrivals.web.server.tested import TESTED, is_tested
+from arrivals.web.server.tested_versions import TESTED, is_tested
 from arrivals.workers.roster import NAMES
 
 log = structlog.get_logger()

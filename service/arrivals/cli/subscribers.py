@@ -5,11 +5,11 @@ from typing import Any
 
 import click
 
-from arrivals.cli.act import json_object
+from arrivals.cli.connection import given, reaches_service, service_at
 from arrivals.cli.main import tells_errors
+from arrivals.cli.output import as_json, show_columns, show_facts, show_table
 from arrivals.cli.replays import print_replay
-from arrivals.cli.tables import as_json, show_columns, show_facts, show_table
-from arrivals.cli.talk import given, reaches_service, service_at
+from arrivals.cli.submit import json_object
 from arrivals.client import Client, path
 
 PAGE = 200

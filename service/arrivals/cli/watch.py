@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from arrivals.cli.connection import reaches_service, service_at
 from arrivals.cli.events import summary
 from arrivals.cli.main import tells_errors
-from arrivals.cli.tables import as_json, cell, table_of
-from arrivals.cli.talk import reaches_service, service_at
+from arrivals.cli.output import as_json, cell, table_of
 from arrivals.client import Client, Event, Generation, Heard, path
 from arrivals.core.wire import SECOND, read_rfc3339
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from arrivals.cli.export import exported
+from arrivals.cli.connection import reaches_service, service_at
 from arrivals.cli.main import tells_errors
-from arrivals.cli.tables import as_json, show_columns, show_facts
-from arrivals.cli.talk import reaches_service, service_at
+from arrivals.cli.output import as_json, show_columns, show_facts
+from arrivals.cli.save_fixture import exported
 from arrivals.client import path
 
 PAGE = 200

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from arrivals.client.shapes import Event
 from arrivals.core.wire import from_json
-from arrivals.flow.sign import BadSecret, key_of
+from arrivals.flow.delivery.sign import BadSecret, key_of
 
 PUBLIC_PREFIX = "whpk_"
 TOLERANCE_S = 300.0

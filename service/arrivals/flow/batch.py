@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
-from arrivals.store.base import Unavailable
+from arrivals.store.engine.base import Unavailable
 
 T = TypeVar("T")
 R = TypeVar("R")

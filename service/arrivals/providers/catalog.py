@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from arrivals.providers import aihubmix, eachlabs, laozhang, runblob, seacloud, vtrix
-from arrivals.providers.base import Provider
+from arrivals.providers.contract import Provider
 
 PROVIDERS: Mapping[str, Provider] = {
     "aihubmix": aihubmix,

@@ -15,11 +15,8 @@ from arrivals.core.generation import Output, Status
 from arrivals.core.http import HttpCall, HttpReply
 from arrivals.core.moments import retry_after_s
 from arrivals.core.observation import Reading
-from arrivals.providers.base import Account, Dialect, Order, Question, Refused, Route, Target, Unreadable, no_webhooks
-from arrivals.providers.explain import Said, explain
-from arrivals.providers.limits import absent
-from arrivals.providers.results import typed_outputs
-from arrivals.providers.shapes import (
+from arrivals.providers._shared.errors import Said, explain
+from arrivals.providers._shared.json_fields import (
     get,
     identifier,
     loose_record,
@@ -31,7 +28,20 @@ from arrivals.providers.shapes import (
     status_word,
     text,
 )
-from arrivals.providers.tolerance import folded, meaning, vocabulary
+from arrivals.providers._shared.limits import absent
+from arrivals.providers._shared.results import typed_outputs
+from arrivals.providers._shared.tolerance import folded, meaning, vocabulary
+from arrivals.providers.contract import (
+    Account,
+    Dialect,
+    Order,
+    Question,
+    Refused,
+    Route,
+    Target,
+    Unreadable,
+    no_webhooks,
+)
 
 NAME = "seacloud"
 BASE_URL = "https://cloud.seaart.ai/model"

@@ -7,7 +7,7 @@ from enum import StrEnum
 from arrivals.core.admission import Budget, Ledger, fair_share
 from arrivals.core.cadence import Usual
 from arrivals.core.wire import Micros
-from arrivals.store.base import Tx, one
+from arrivals.store.engine.base import Tx, one
 from arrivals.store.generations import SQL, Scheduled, readable
 
 AccountKey = tuple[str, str]  # provider, account

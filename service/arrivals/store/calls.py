@@ -8,8 +8,8 @@ from msgspec import Struct, field
 
 from arrivals.core.failure import Failure
 from arrivals.core.wire import Micros, from_json, to_json
-from arrivals.store.base import Row, Tx
-from arrivals.store.sql import load
+from arrivals.store.engine.base import Row, Tx
+from arrivals.store.engine.queries import load
 
 SQL = load("calls")
 MAX_KEPT = 50  # of one generation, the latest; what is said again is counted

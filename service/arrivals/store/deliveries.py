@@ -8,9 +8,9 @@ from msgspec import Struct, structs
 from arrivals.core.admission import Breaker, deal, debt
 from arrivals.core.wire import SECOND, Micros, to_json
 from arrivals.store import subscribers
-from arrivals.store.base import Row, Tx, one
-from arrivals.store.pages import Page
-from arrivals.store.sql import load
+from arrivals.store.engine.base import Row, Tx, one
+from arrivals.store.engine.pages import Page
+from arrivals.store.engine.queries import load
 
 SQL = load("deliveries")
 MAX_TRIES = 200  # of one delivery, as it is shown; the schedule makes ten, people may ask for any number

@@ -6,10 +6,10 @@ from typing import Any
 
 from arrivals.core.event import Event, EventType
 from arrivals.core.wire import Micros
-from arrivals.store.base import Row, Tx, one
+from arrivals.store.engine.base import Row, Tx, one
+from arrivals.store.engine.pages import Loading
+from arrivals.store.engine.queries import load
 from arrivals.store.generations import NEVER
-from arrivals.store.pages import Loading
-from arrivals.store.sql import load
 
 SQL = load("events")
 LIST = Loading(measure=SQL["list_events"], load=SQL["events_listed"], key="position")

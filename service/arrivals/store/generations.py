@@ -11,9 +11,9 @@ import structlog
 from arrivals.core.failure import Failure
 from arrivals.core.generation import Asked, Cost, Generation, Held, Origin, Output, Status, VerifiedBy
 from arrivals.core.wire import Micros, from_json, to_json
-from arrivals.store.base import Overtaken, Row, Tx, one
-from arrivals.store.pages import Loading, Page, of_rows
-from arrivals.store.sql import load
+from arrivals.store.engine.base import Overtaken, Row, Tx, one
+from arrivals.store.engine.pages import Loading, Page, of_rows
+from arrivals.store.engine.queries import load
 
 log = structlog.get_logger()
 

@@ -1,8 +1,8 @@
 """Idempotency keys ↔ rows: the same key of the same owner is the same order."""
 
 from arrivals.core.wire import Micros
-from arrivals.store.base import Missing, Overtaken, Tx
-from arrivals.store.sql import load
+from arrivals.store.engine.base import Missing, Overtaken, Tx
+from arrivals.store.engine.queries import load
 
 SQL = load("idempotency")
 

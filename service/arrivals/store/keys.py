@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from arrivals.core.wire import Micros, from_json, to_json
-from arrivals.store.base import Row, Tx, one
-from arrivals.store.sql import load
+from arrivals.store.engine.base import Row, Tx, one
+from arrivals.store.engine.queries import load
 
 SQL = load("keys")
 

@@ -15,8 +15,8 @@ from arrivals.core.admission import Ledger
 from arrivals.core.generation import CLOSED
 from arrivals.core.observation import Finding
 from arrivals.core.wire import SECOND, Micros
-from arrivals.store.base import Tx, one
-from arrivals.store.sql import load
+from arrivals.store.engine.base import Tx, one
+from arrivals.store.engine.queries import load
 
 SQL = load("metrics")
 LATENESS_S = 24 * 3600

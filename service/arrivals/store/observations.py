@@ -10,9 +10,9 @@ from arrivals.core.generation import VerifiedBy
 from arrivals.core.http import InboundWebhook
 from arrivals.core.observation import Finding, Observation
 from arrivals.core.wire import Micros, from_json, to_json
-from arrivals.store.base import Row, Tx, one
-from arrivals.store.pages import Loading
-from arrivals.store.sql import load
+from arrivals.store.engine.base import Row, Tx, one
+from arrivals.store.engine.pages import Loading
+from arrivals.store.engine.queries import load
 
 SQL = load("observations")
 TO_READ = Loading(measure=SQL["unread_webhooks"], load=SQL["webhooks_measured"])

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from arrivals.store.base import Tx
-from arrivals.store.sql import load
+from arrivals.store.engine.base import Tx
+from arrivals.store.engine.queries import load
 
 SQL = load("outputs")
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from arrivals.core.wire import Micros
 from arrivals.store import metrics
-from arrivals.store.base import Row, Tx
+from arrivals.store.engine.base import Row, Tx
+from arrivals.store.engine.queries import load
 from arrivals.store.metrics import Labels, closed_by, outcome_of
-from arrivals.store.sql import load
 
 SQL = load("prune")
 DAY_S = 24 * 3600.0

@@ -7,12 +7,12 @@ from typing import Any
 
 from arrivals.core.generation import VerifiedBy
 from arrivals.core.wire import Micros, from_json, to_json
-from arrivals.store.base import Row, Tx, one
+from arrivals.store.engine.base import Row, Tx, one
+from arrivals.store.engine.pages import Loading, Page, of_rows
+from arrivals.store.engine.queries import load
 from arrivals.store.generations import LAST, NEVER
 from arrivals.store.observations import SQL as WEBHOOKS
 from arrivals.store.observations import StoredWebhook, webhook_from_row
-from arrivals.store.pages import Loading, Page, of_rows
-from arrivals.store.sql import load
 
 SQL = load("replays")
 TO_REPLAY = Loading(measure=SQL["webhooks_to_replay"], load=WEBHOOKS["webhooks_measured"])

@@ -6,10 +6,10 @@ from typing import Any
 
 from arrivals.core.event import EventType
 from arrivals.core.wire import Micros, from_json, to_json
-from arrivals.store.base import Row, Tx, one
+from arrivals.store.engine.base import Row, Tx, one
+from arrivals.store.engine.pages import Loading, Page, of_rows
+from arrivals.store.engine.queries import load
 from arrivals.store.generations import LAST
-from arrivals.store.pages import Loading, Page, of_rows
-from arrivals.store.sql import load
 
 SQL = load("subscribers")
 LIST = Loading(measure=SQL["list_subscribers"], load=SQL["subscribers_listed"])

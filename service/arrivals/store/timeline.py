@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from arrivals.core.wire import to_json
-from arrivals.store.base import Row, Tx
-from arrivals.store.pages import Page, fitting, of_rows
-from arrivals.store.sql import load
+from arrivals.store.engine.base import Row, Tx
+from arrivals.store.engine.pages import Page, fitting, of_rows
+from arrivals.store.engine.queries import load
 
 SQL = load("timeline")
 

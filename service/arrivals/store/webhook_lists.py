@@ -8,10 +8,10 @@ from msgspec import Struct
 from arrivals.core.generation import VerifiedBy
 from arrivals.core.observation import Finding
 from arrivals.core.wire import Micros, to_json
-from arrivals.store.base import Row, Tx
+from arrivals.store.engine.base import Row, Tx
+from arrivals.store.engine.pages import Page
 from arrivals.store.generations import LAST, NEVER
 from arrivals.store.observations import SQL
-from arrivals.store.pages import Page
 
 
 class WebhookFacts(Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from arrivals.core.wire import Micros, to_json
-from arrivals.store.base import Tx
+from arrivals.store.engine.base import Tx
 from arrivals.store.observations import SQL, StoredWebhook
 
 

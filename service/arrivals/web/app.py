@@ -6,19 +6,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from arrivals.flow.tools import Tools
-from arrivals.web import (
-    callbacks,
-    deliveries,
-    events,
-    generations,
-    health,
-    metrics,
-    providers,
-    replays,
-    subscribers,
-    webhooks,
-)
+from arrivals.flow.context import Tools
+from arrivals.web import callbacks
+from arrivals.web.api import deliveries, events, generations, health, metrics, providers, replays, subscribers, webhooks
 from arrivals.web.auth import Gate
 from arrivals.web.endpoint import Call, Endpoint, routes
 from arrivals.web.errors import Problem

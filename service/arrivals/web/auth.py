@@ -10,13 +10,13 @@ import secrets
 import structlog
 
 from arrivals.core.wire import SECOND, Micros, micros, rfc3339
-from arrivals.flow.tools import Tools
+from arrivals.flow.context import Tools
 from arrivals.store import keys
-from arrivals.store.base import Tx
+from arrivals.store.engine.base import Tx
 from arrivals.store.keys import ApiKey
+from arrivals.web.auth_throttle import Failures
 from arrivals.web.errors import Problem
-from arrivals.web.failures import Failures
-from arrivals.web.holds import Holds
+from arrivals.web.held_requests import Holds
 
 log = structlog.get_logger()
 

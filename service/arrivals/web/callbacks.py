@@ -18,13 +18,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from arrivals.core.http import InboundWebhook, joined
 from arrivals.core.wire import from_json
-from arrivals.flow.callback import UnknownToken
-from arrivals.flow.receive import receive_soon
-from arrivals.flow.tools import Tools
+from arrivals.flow.callback_url import UnknownToken
+from arrivals.flow.context import Tools
+from arrivals.flow.observation.receive import receive_soon
 from arrivals.providers.catalog import PROVIDERS
 from arrivals.store.observations import StoredWebhook
 from arrivals.web.errors import CLOSES, problem_of
-from arrivals.web.intake import body_of, too_large
+from arrivals.web.request_body import body_of, too_large
 from arrivals.web.server.current import CURRENT, telling
 
 PREFIX = "/callbacks/"

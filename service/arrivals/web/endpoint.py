@@ -13,14 +13,14 @@ import structlog
 
 from arrivals.core.json_shape import shape_of
 from arrivals.core.wire import from_json
-from arrivals.flow.aside import aside
-from arrivals.flow.tools import Tools
+from arrivals.flow.context import Tools
+from arrivals.flow.off_loop import aside
+from arrivals.store.engine.pages import Page
 from arrivals.store.keys import ApiKey
-from arrivals.store.pages import Page
 from arrivals.web.auth import Gate, Scope
 from arrivals.web.errors import Problem, from_validation, invalid, problem_of
-from arrivals.web.holds import Holds
-from arrivals.web.intake import FILES_MAX_BYTES, PLAIN_MAX_BYTES, body_of, too_large
+from arrivals.web.held_requests import Holds
+from arrivals.web.request_body import FILES_MAX_BYTES, PLAIN_MAX_BYTES, body_of, too_large
 
 log = structlog.get_logger()
 

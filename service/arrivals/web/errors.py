@@ -16,19 +16,19 @@ import structlog
 
 from arrivals.core.event import public_failure
 from arrivals.core.failure import Failure
-from arrivals.flow.callback import UnknownToken
-from arrivals.flow.cancel import NotCancelable
-from arrivals.flow.fetch import Unfetchable
-from arrivals.flow.order import KeyReused, RefusedByPreflight, Unorderable
-from arrivals.flow.poll import NotPollable
-from arrivals.flow.redeliver import Delivered, NotServed
-from arrivals.flow.replay import NotReplayable
-from arrivals.flow.spend import OverBudget
-from arrivals.flow.tools import NotConfigured
-from arrivals.providers.base import Unverified
-from arrivals.store.base import Missing, Unavailable
-from arrivals.transport import NoAnswer, NotSent
-from arrivals.web.shapes import FailureShape
+from arrivals.flow.admin.replay import NotReplayable
+from arrivals.flow.callback_url import UnknownToken
+from arrivals.flow.context import NotConfigured
+from arrivals.flow.delivery.redeliver import Delivered, NotServed
+from arrivals.flow.exchange.fetch import Unfetchable
+from arrivals.flow.exchange.spend import OverBudget
+from arrivals.flow.observation.poll import NotPollable
+from arrivals.flow.submission.cancel import NotCancelable
+from arrivals.flow.submission.order import KeyReused, RefusedByPreflight, Unorderable
+from arrivals.outbound.transport import NoAnswer, NotSent
+from arrivals.providers.contract import Unverified
+from arrivals.store.engine.base import Missing, Unavailable
+from arrivals.web.api.schemas import FailureShape
 
 log = structlog.get_logger()
 

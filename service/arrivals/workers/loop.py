@@ -12,9 +12,9 @@ from typing import Generic, TypeVar
 import anyio
 import structlog
 
-from arrivals.flow.pulse import Pulse
-from arrivals.store.base import Database, Unavailable
-from arrivals.workers.trouble import Trouble
+from arrivals.flow.heartbeat import Pulse
+from arrivals.store.engine.base import Database, Unavailable
+from arrivals.workers.failures import Trouble
 
 log = structlog.get_logger()
 

@@ -4,8 +4,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from arrivals.flow import deliver, expire, poll, prune, read, replay, submit
-from arrivals.flow.tools import Tools
+from arrivals.flow.admin import prune, replay
+from arrivals.flow.context import Tools
+from arrivals.flow.delivery import deliver
+from arrivals.flow.observation import expire, poll, read
+from arrivals.flow.submission import submit
 from arrivals.workers.loop import Worker
 
 T = TypeVar("T")

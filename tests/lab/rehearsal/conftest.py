@@ -1,15 +1,15 @@
 """The rehearsal and a receiver of webhooks, each a real server on loopback, in the test's own event loop."""
 
 import anyio
-from arrivals.lab.rehearsal.app import make_app
-from arrivals.lab.rehearsal.world import Tempo
 import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tests.serving import served
+from arrivals.lab.rehearsal.app import make_app
+from arrivals.lab.rehearsal.state import Tempo
+from tests.support.serving import served
 
 MOST_BYTES = 1024 * 1024
 SECRET = "s3cret-of-the-test"

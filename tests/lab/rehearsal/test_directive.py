@@ -2,8 +2,9 @@
 
 import math
 
-from arrivals.lab.rehearsal.directive import Directive, PollFault, SubmitFault, UnknownFault, WebhookFault, read
 import pytest
+
+from arrivals.lab.rehearsal.faults import Directive, PollFault, SubmitFault, UnknownFault, WebhookFault, read
 
 
 def test_a_plain_prompt_is_named_by_its_hash():

@@ -1,8 +1,8 @@
 """LaoZhang's `/v1/videos`: one path, five routes, and no two that answer alike."""
 
-from arrivals.lab.rehearsal.files import PNG
 import pytest
 
+from arrivals.lab.rehearsal.files import PNG
 from tests.lab.rehearsal.conftest import FORWARDS
 
 KEY = {"authorization": "Bearer rehearsal-laozhang"}

@@ -1,10 +1,10 @@
 """Every row of every provider's table of errors shows where the table says, and its code where the provider puts it."""
 
-from arrivals.lab.rehearsal.app import PROVIDERS
-from arrivals.lab.rehearsal.vtrix.rule import RULES, broken
-from arrivals.lab.rehearsal.world import Where
 import pytest
 
+from arrivals.lab.rehearsal.app import PROVIDERS
+from arrivals.lab.rehearsal.state import Where
+from arrivals.lab.rehearsal.vtrix.rule import RULES, broken
 from tests.lab.rehearsal.conftest import FAMILIES
 
 ROWS = [

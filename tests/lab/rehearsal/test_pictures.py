@@ -2,9 +2,10 @@
 
 from base64 import b64decode
 
-from arrivals.lab.rehearsal.files import PNG
 import httpx
 import pytest
+
+from arrivals.lab.rehearsal.files import PNG
 
 ROUTES = [("aihubmix", "predictions"), ("aihubmix", "images")]
 HEADERS = {"authorization": "Bearer rehearsal-aihubmix"}

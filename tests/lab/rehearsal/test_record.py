@@ -1,6 +1,6 @@
 """The record says what truly happened, whatever was said on the wire."""
 
-from arrivals.lab.rehearsal.world import TEMPO, World
+from arrivals.lab.rehearsal.state import TEMPO, World
 
 ROUTE = ("vtrix", "flat")
 EMPTY_HANDS = {

@@ -1,8 +1,9 @@
 """SeaCloud's queue: COMPLETED may be a failure, what was made stands elsewhere, and nobody is called back."""
 
-from arrivals.lab.rehearsal.app import PROVIDERS
-from arrivals.lab.rehearsal.world import Where
 import pytest
+
+from arrivals.lab.rehearsal.app import PROVIDERS
+from arrivals.lab.rehearsal.state import Where
 
 QUEUE = ("seacloud", "queue")
 HEADERS = {"authorization": "Bearer rehearsal-seacloud"}

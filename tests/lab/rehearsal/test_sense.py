@@ -2,10 +2,11 @@
 
 import json
 
-from arrivals.lab.rehearsal.app import PROVIDERS
-from arrivals.lab.rehearsal.world import Where
 import httpx
 import pytest
+
+from arrivals.lab.rehearsal.app import PROVIDERS
+from arrivals.lab.rehearsal.state import Where
 
 SENSE = ("eachlabs", "sense")
 WORKFLOWS = ("eachlabs", "workflows")

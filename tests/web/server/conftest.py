@@ -3,9 +3,9 @@
 import re
 
 import anyio
-from arrivals.web.server.connection import Connection
 import pytest
 
+from arrivals.web.server.connection import Connection
 from tests.conftest import PUBLIC_URL, WEBHOOK_SECRET
 
 DONE = (

@@ -6,18 +6,18 @@ Every bound holds on both ways in.
 from contextlib import suppress
 
 import anyio
-from arrivals.web import intake
-from arrivals.web.callbacks import Door
-from arrivals.web.intake import HELD, body_of
-from arrivals.web.server import limits
-from arrivals.web.server.connection import Connection
-from arrivals.web.server.front_door import front_door
-from arrivals.web.server.places import Places, Standing, max_connections
 import pytest
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from tests.serving import served
+from arrivals.web import request_body
+from arrivals.web.callbacks import Door
+from arrivals.web.request_body import HELD, body_of
+from arrivals.web.server import limits
+from arrivals.web.server.connection import Connection
+from arrivals.web.server.connection_limit import Places, Standing, max_connections
+from arrivals.web.server.front_door import front_door
+from tests.support.serving import served
 from tests.web.conftest import KEY
 from tests.web.server.conftest import all_told, answers
 
@@ -364,7 +364,7 @@ async def test_who_asks_without_end_and_awaits_no_answer_is_served_no_further(co
 
 
 async def test_bodies_that_are_too_much_together_are_refused_one_by_one(connected, client, monkeypatch):
-    monkeypatch.setattr(intake, "TOGETHER_MAX_BYTES", 1000)
+    monkeypatch.setattr(request_body, "TOGETHER_MAX_BYTES", 1000)
     slow = await connected(ORDER + b"Content-Length: 900\r\n\r\n" + b"{" * 600)
     while HELD.bytes < 600:
         await anyio.lowlevel.checkpoint()
@@ -380,7 +380,7 @@ async def test_bodies_that_are_too_much_together_are_refused_one_by_one(connecte
 
 
 async def test_what_has_come_of_webhooks_counts_too(connected, webhook, monkeypatch, heard):
-    monkeypatch.setattr(intake, "TOGETHER_MAX_BYTES", 1000)
+    monkeypatch.setattr(request_body, "TOGETHER_MAX_BYTES", 1000)
     said = webhook(b"x" * 2000)
     stream = await connected(said[:-1])
 

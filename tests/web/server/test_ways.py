@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 import anyio
-from arrivals.flow import receive
+import pytest
+
+from arrivals.flow.observation import receive
 from arrivals.providers import eachlabs
 from arrivals.web import callbacks
 from arrivals.web.server.connection import Connection
-from arrivals.web.server.tested import is_tested
-import pytest
-
+from arrivals.web.server.tested_versions import is_tested
 from tests.conftest import PUBLIC_URL, WEBHOOK_SECRET
 from tests.web.conftest import KEY
 from tests.web.server.conftest import DONE, all_told, answers, kept, statuses

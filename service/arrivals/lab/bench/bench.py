@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from arrivals.lab.bench.database_target import Place
+from arrivals.lab.bench.environment import SETTINGS, Stage
 from arrivals.lab.bench.figures import Case
-from arrivals.lab.bench.place import Place
-from arrivals.lab.bench.screen import Screen
-from arrivals.lab.bench.stage import SETTINGS, Stage
-from arrivals.lab.bench.tree import HERE, Tree
+from arrivals.lab.bench.progress import Screen
+from arrivals.lab.bench.source_tree import HERE, Tree
 
 
 @dataclass(slots=True)

@@ -10,9 +10,9 @@ import sys
 import msgspec
 
 from arrivals.lab.bench import wire
-from arrivals.lab.bench.doors import Door, Receiver
+from arrivals.lab.bench.environment import whole
 from arrivals.lab.bench.figures import Figures
-from arrivals.lab.bench.stage import whole
+from arrivals.lab.bench.raw_servers import Door, Receiver
 from arrivals.lab.processes import Process, free_port
 
 CLIENT = "the bare HTTP client (httpx over aiohttp's connections, uvloop) to the same receiver"

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from arrivals.lab.bench.bench import Bench
 from arrivals.lab.bench.ceilings import bare_client
-from arrivals.lab.bench.doors import Door, Receiver
 from arrivals.lab.bench.eachlabs import COMPLETED
+from arrivals.lab.bench.environment import STORED_S, Stage
 from arrivals.lab.bench.figures import Case, Figures, between, ratio
-from arrivals.lab.bench.prepared import Wanted, multiplied, one_told, pause, sample, subscribe
-from arrivals.lab.bench.stage import STORED_S, Stage
+from arrivals.lab.bench.raw_servers import Door, Receiver
+from arrivals.lab.bench.seed_data import Wanted, multiplied, one_told, pause, sample, subscribe
 
 STALLED_S = 30.0
 POOL_SHARE = 10  # httpx' own pool is given a tenth of the posts: its rate shows as well

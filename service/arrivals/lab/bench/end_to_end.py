@@ -7,12 +7,12 @@ from time import perf_counter
 
 from arrivals.lab.bench.bench import Bench
 from arrivals.lab.bench.ceilings import bare_client
-from arrivals.lab.bench.doors import Door
+from arrivals.lab.bench.environment import LOOK_EVERY_S, Stage
 from arrivals.lab.bench.figures import Case, Figures, between, in_ms, ratio
 from arrivals.lab.bench.flow import Traffic
 from arrivals.lab.bench.load import Load
-from arrivals.lab.bench.prepared import Wanted, sample, subscribe
-from arrivals.lab.bench.stage import LOOK_EVERY_S, Stage
+from arrivals.lab.bench.raw_servers import Door
+from arrivals.lab.bench.seed_data import Wanted, sample, subscribe
 
 STALLED_S = 30.0
 CALIBRATION_S = 3.0

@@ -4,10 +4,10 @@ from collections import Counter, deque
 from collections.abc import Callable
 from time import perf_counter
 
-from arrivals.lab.bench.doors import Receiver
 from arrivals.lab.bench.eachlabs import COMPLETED, PROCESSING
+from arrivals.lab.bench.environment import Stage
 from arrivals.lab.bench.load import OK, Job
-from arrivals.lab.bench.stage import Stage
+from arrivals.lab.bench.raw_servers import Receiver
 
 ANNOUNCED = {b"generation.processing": PROCESSING, b"generation.completed": COMPLETED}  # type of an event: webhook
 

@@ -13,8 +13,8 @@ import anyio
 import httpx
 
 from arrivals.lab.bench.bench import Bench
+from arrivals.lab.bench.environment import Stage
 from arrivals.lab.bench.figures import MS, Case, Figures
-from arrivals.lab.bench.stage import Stage
 
 MEGABYTE = 1024 * 1024
 LARGEST = 32 * MEGABYTE - 1000

@@ -6,9 +6,9 @@ from itertools import count, cycle
 
 from arrivals.lab.bench.bench import Bench
 from arrivals.lab.bench.ceilings import SERVER, bare_server
+from arrivals.lab.bench.environment import Stage
 from arrivals.lab.bench.figures import Case, Figures, between, ratio
 from arrivals.lab.bench.load import Tally, send_all
-from arrivals.lab.bench.stage import Stage
 
 WARM_SHARE = 0.1  # of the seconds, not counted: both have their code in memory then
 SLOT = "serial-000000000000"

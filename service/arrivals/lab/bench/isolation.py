@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from arrivals.lab.bench import wire
 from arrivals.lab.bench.bench import Bench
 from arrivals.lab.bench.delivery import STALLED_S
-from arrivals.lab.bench.doors import Door, Receiver
 from arrivals.lab.bench.eachlabs import COMPLETED
+from arrivals.lab.bench.environment import Stage
 from arrivals.lab.bench.figures import Case, Figures
-from arrivals.lab.bench.prepared import Wanted, multiplied, one_told, pause, subscribe
-from arrivals.lab.bench.stage import Stage
+from arrivals.lab.bench.raw_servers import Door, Receiver
+from arrivals.lab.bench.seed_data import Wanted, multiplied, one_told, pause, subscribe
 
 ALONE = "the healthy subscriber alone, in the same run"
 

@@ -9,9 +9,9 @@ from arrivals.lab.bench.bench import Bench
 from arrivals.lab.bench.ceilings import bare_client
 from arrivals.lab.bench.database import Row
 from arrivals.lab.bench.eachlabs import PROCESSING
+from arrivals.lab.bench.environment import LOOK_EVERY_S, Stage
 from arrivals.lab.bench.figures import Case, Figures, between, in_ms, ratio
-from arrivals.lab.bench.prepared import multiplied, one_told
-from arrivals.lab.bench.stage import LOOK_EVERY_S, Stage
+from arrivals.lab.bench.seed_data import multiplied, one_told
 
 Micros: TypeAlias = int
 

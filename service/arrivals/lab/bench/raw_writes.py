@@ -6,8 +6,8 @@ from time import perf_counter
 
 from arrivals.lab.bench.clone import renamed
 from arrivals.lab.bench.database import Books, Row
+from arrivals.lab.bench.environment import Stage
 from arrivals.lab.bench.figures import Figures, in_ms
-from arrivals.lab.bench.stage import Stage
 
 BATCH = 256  # webhooks in a transaction
 WHAT = (

@@ -7,10 +7,10 @@ from typing import Any
 
 from arrivals.lab.bench.bench import Bench
 from arrivals.lab.bench.eachlabs import COMPLETED
+from arrivals.lab.bench.environment import Stage
 from arrivals.lab.bench.figures import Case, Figures, between, ratio
-from arrivals.lab.bench.prepared import multiplied, one_told
 from arrivals.lab.bench.raw_writes import raw_writes
-from arrivals.lab.bench.stage import Stage
+from arrivals.lab.bench.seed_data import multiplied, one_told
 
 ASK_EVERY_S = 0.1
 STALLED_S = 30.0

@@ -11,11 +11,11 @@ import tempfile
 from typing import Any, TypeVar
 
 from arrivals.lab.bench.bench import Bench
+from arrivals.lab.bench.database_target import Place
 from arrivals.lab.bench.figures import Case, Figures, rounded
 from arrivals.lab.bench.machine import facts, loop_factory
-from arrivals.lab.bench.place import Place
-from arrivals.lab.bench.screen import Screen
-from arrivals.lab.bench.tree import exported
+from arrivals.lab.bench.progress import Screen
+from arrivals.lab.bench.source_tree import exported
 from arrivals.lab.bench.turns import beside, in_turns
 
 Measured = TypeVar("Measured")

@@ -6,10 +6,10 @@ from time import perf_counter
 
 from arrivals.lab.bench.bench import Bench
 from arrivals.lab.bench.eachlabs import COMPLETED
+from arrivals.lab.bench.environment import LOOK_EVERY_S, Stage
 from arrivals.lab.bench.figures import Case, Figures, between, ratio
-from arrivals.lab.bench.prepared import multiplied, post_webhook
 from arrivals.lab.bench.raw_writes import raw_writes
-from arrivals.lab.bench.stage import LOOK_EVERY_S, Stage
+from arrivals.lab.bench.seed_data import multiplied, post_webhook
 
 STALLED_S = 30.0
 UNREAD = "read_at IS NULL"

@@ -9,12 +9,12 @@ from time import perf_counter, process_time
 from arrivals.lab.bench import machine
 from arrivals.lab.bench.bench import Bench
 from arrivals.lab.bench.ceilings import bare_server
+from arrivals.lab.bench.environment import Stage
 from arrivals.lab.bench.figures import Case, Figures, between, in_ms, ratio
 from arrivals.lab.bench.flow import ANNOUNCED, Key
 from arrivals.lab.bench.load import Job, Load, Tally
-from arrivals.lab.bench.prepared import sample
 from arrivals.lab.bench.readers import Reader, opened
-from arrivals.lab.bench.stage import Stage
+from arrivals.lab.bench.seed_data import sample
 
 CONNECTIONS = 8
 SAMPLED = 50  # one reader in so many tells how late each event is

@@ -6,7 +6,7 @@ from typing import Any
 
 from arrivals.lab.bench.bench import Bench
 from arrivals.lab.bench.figures import TOTALS, Case, Figures, ratio
-from arrivals.lab.bench.tree import HERE, Tree
+from arrivals.lab.bench.source_tree import HERE, Tree
 
 
 async def in_turns(sizes: Any, bench: Bench, baseline: Tree) -> tuple[list[Case], list[Case]]:

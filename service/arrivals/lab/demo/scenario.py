@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 from arrivals.lab.rehearsal.app import PROVIDERS
-from arrivals.lab.rehearsal.world import Where
+from arrivals.lab.rehearsal.state import Where
 
 Input = Callable[[str], dict[str, Any]]
 

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from arrivals.lab.rehearsal import aihubmix, eachlabs, files, laozhang, record, runblob, seacloud, vtrix
-from arrivals.lab.rehearsal.world import TEMPO, Tempo, World
+from arrivals.lab.rehearsal.state import TEMPO, Tempo, World
 
 __all__ = ["PROVIDERS", "Tempo", "make_app"]
 

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from arrivals.lab.rehearsal.world import World
+from arrivals.lab.rehearsal.state import World
 
 # One grey pixel. https://www.w3.org/TR/png-3/
 PNG = bytes.fromhex(

@@ -6,7 +6,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from arrivals.lab.rehearsal.directive import PollFault
+from arrivals.lab.rehearsal.faults import PollFault
 
 STATUS_FIELDS = ("status", "task_status")
 CUT_EMOJI = b'"echo": "a fox \\ud83e", '  # a prompt that was cut within a character

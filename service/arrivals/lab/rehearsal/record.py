@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from arrivals.lab.rehearsal import calls
-from arrivals.lab.rehearsal.directive import WebhookFault
-from arrivals.lab.rehearsal.world import Job, Order, Phase, World
+from arrivals.lab.rehearsal import callbacks
+from arrivals.lab.rehearsal.faults import WebhookFault
+from arrivals.lab.rehearsal.state import Job, Order, Phase, World
 
 
 class Named(msgspec.Struct):
@@ -99,7 +99,7 @@ def routes(world: World) -> list[Route]:
             return JSONResponse({"rehearsal": "no such order, or none that is called back"}, 404)
         if job.phase(world.now()) is not job.end:
             return JSONResponse({"rehearsal": "the job has not ended, or was canceled"}, 409)
-        return JSONResponse({"answered": await calls.again(world, job)})
+        return JSONResponse({"answered": await callbacks.again(world, job)})
 
     return [
         Route("/rehearsal/record", whole),

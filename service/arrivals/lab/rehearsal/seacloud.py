@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arrivals.lab.rehearsal import door
-from arrivals.lab.rehearsal.desk import Desk, failure, outputs, read_json, refusal, strings, text, token, vanished
+from arrivals.lab.rehearsal import requests
 from arrivals.lab.rehearsal.files import MP4, PNG
-from arrivals.lab.rehearsal.world import Asked, Job, Outcome, Phase, View, Where, World
+from arrivals.lab.rehearsal.stand_in import Desk, failure, outputs, read_json, refusal, strings, text, token, vanished
+from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, View, Where, World
 
 PROVIDER = "seacloud"
 ROUTE = "queue"
@@ -163,20 +163,20 @@ def _asked(request: Request, body: Any) -> Asked:
     )
 
 
-def _response(found: door.Looked, world: World, request: Request) -> Response:
+def _response(found: requests.Looked, world: World, request: Request) -> Response:
     """What the job has made; until it has ended, where it stands."""
     if found.view.phase in _WORDS or found.view.odd is not None:
         return found.told(202, _state(world, found.job, found.view))
     if found.view.phase is not Phase.COMPLETED:
-        return door.error(DESK, OUTCOMES_QUEUE["runtime_failed"], request, found.job.asked)
+        return requests.error(DESK, OUTCOMES_QUEUE["runtime_failed"], request, found.job.asked)
     return found.told(200, _result(found.job, found.view))
 
 
 def _cancel(job: Job, now: float) -> Response:
     if job.phase(now) not in _WORDS:
-        return door.reply(400, {"status": "ALREADY_COMPLETED"})
+        return requests.reply(400, {"status": "ALREADY_COMPLETED"})
     job.canceled_at = now
-    return door.reply(202, {"status": "CANCELLATION_REQUESTED"})
+    return requests.reply(202, {"status": "CANCELLATION_REQUESTED"})
 
 
 def routes(world: World) -> list[Route]:
@@ -185,10 +185,10 @@ def routes(world: World) -> list[Route]:
     async def submit(request: Request) -> Response:
         body = read_json(await request.body())
         desk = replace(DESK, check=lambda asked: _forbidden(request, body) or _check(asked))
-        return await door.submit(world, desk, request, _asked(request, body))
+        return await requests.submit(world, desk, request, _asked(request, body))
 
-    def looked(request: Request, *, shows: bool) -> door.Looked | Response:
-        return door.looked(world, {ROUTE: DESK}, request, request.path_params["id"], shows=shows)
+    def looked(request: Request, *, shows: bool) -> requests.Looked | Response:
+        return requests.looked(world, {ROUTE: DESK}, request, request.path_params["id"], shows=shows)
 
     async def status(request: Request) -> Response:
         found = looked(request, shows=False)
@@ -199,11 +199,11 @@ def routes(world: World) -> list[Route]:
         return found if isinstance(found, Response) else _response(found, world, request)
 
     async def cancel(request: Request) -> Response:
-        held = door.held(world, DESK, request, request.path_params["id"])
+        held = requests.held(world, DESK, request, request.path_params["id"])
         if isinstance(held, Job):
             return _cancel(held, world.now())
         unknown = held.status_code == DESK.faults["404"].status
-        return door.reply(404, {"status": "NOT_FOUND"}) if unknown else held
+        return requests.reply(404, {"status": "NOT_FOUND"}) if unknown else held
 
     own = "/model/v1/queue/{model:path}"
     return [

@@ -3,7 +3,7 @@
 import uvicorn
 
 from arrivals.lab.rehearsal.app import make_app
-from arrivals.lab.rehearsal.world import TEMPO, Tempo
+from arrivals.lab.rehearsal.state import TEMPO, Tempo
 
 
 async def serve(host: str, port: int, *, seed: int = 1, tempo: Tempo = TEMPO) -> None:

@@ -12,12 +12,12 @@ from time import monotonic
 import httpx
 
 from arrivals.lab.bench.database import Row
+from arrivals.lab.bench.environment import Died, Stage
 from arrivals.lab.bench.figures import Figures
-from arrivals.lab.bench.stage import Died, Stage
 from arrivals.lab.demo.audit import CLOSING
 from arrivals.lab.soak.subscribers import Healthy
 from arrivals.lab.torture.application import Application
-from arrivals.lab.torture.books import NO_EXCUSE, Accepted, Accounts, Found, at_rest
+from arrivals.lab.torture.audit import NO_EXCUSE, Accepted, Accounts, Found, at_rest
 
 RESTED_S = 8.0  # an order this old has had its late webhooks, and was not read again lately
 ORDERS_AT_ONCE = 200  # so that no question to the database is long

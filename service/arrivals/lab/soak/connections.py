@@ -13,7 +13,7 @@ import struct
 from typing import TypeAlias
 
 from arrivals.lab.bench import wire
-from arrivals.lab.bench.stage import Stage
+from arrivals.lab.bench.environment import Stage
 
 HELD_S = 25.0  # longer than the service waits for the rest of a head or a body
 UNREAD_S = 40.0  # longer than it waits for a reader to take a page

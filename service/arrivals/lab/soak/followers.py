@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 from typing import Any
 
+from arrivals.lab.bench.environment import Died, Stage
 from arrivals.lab.bench.readers import Reader, opened
-from arrivals.lab.bench.stage import Died, Stage
 
 PAGE, WAIT_S = 200, 10
 AGAIN_S = 0.5

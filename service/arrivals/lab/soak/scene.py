@@ -7,8 +7,8 @@ import os
 import random
 
 from arrivals.lab.bench.bench import Bench
+from arrivals.lab.bench.environment import Stage, whole
 from arrivals.lab.bench.figures import Figures
-from arrivals.lab.bench.stage import Stage, whole
 from arrivals.lab.demo.scenario import upstream_settings
 from arrivals.lab.processes import Process, free_port
 from arrivals.lab.soak.audit import Audit
@@ -19,7 +19,7 @@ from arrivals.lab.soak.subscribers import Healthy, Ill, failing, slow
 from arrivals.lab.soak.visitors import Visitors
 from arrivals.lab.soak.watch import Watch
 from arrivals.lab.torture.application import Application
-from arrivals.lab.torture.mixture import KINDS, Mixture
+from arrivals.lab.torture.workload import KINDS, Mixture
 
 PACE_S = 1.0  # of each who orders
 ERRANDS_S = 0.5

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from arrivals.lab.bench.bench import Bench
+from arrivals.lab.bench.environment import Died
 from arrivals.lab.bench.figures import Case, Figures
-from arrivals.lab.bench.stage import Died
 from arrivals.lab.soak import curve
 from arrivals.lab.soak.pace import Pace
 from arrivals.lab.soak.scene import Load, Scene, on_stage

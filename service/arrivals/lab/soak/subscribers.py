@@ -10,7 +10,7 @@ from typing import Self
 import msgspec
 
 from arrivals.lab.bench import wire
-from arrivals.lab.bench.doors import Door
+from arrivals.lab.bench.raw_servers import Door
 
 SLOW_S = (0.2, 3.0)
 HANGS_S = 20.0  # longer than anybody waits for an answer

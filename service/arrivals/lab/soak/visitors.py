@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from arrivals.lab.bench.stage import Stage
+from arrivals.lab.bench.environment import Stage
 from arrivals.lab.torture.application import Application
 
 UNAVAILABLE, SERVER_ERROR = 503, 500

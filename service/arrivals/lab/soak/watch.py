@@ -7,8 +7,8 @@ from time import perf_counter
 
 import httpx
 
+from arrivals.lab.bench.environment import Stage
 from arrivals.lab.bench.figures import MS
-from arrivals.lab.bench.stage import Stage
 from arrivals.lab.soak.curve import Sample
 
 BYTES_PER_MB = 1024.0**2

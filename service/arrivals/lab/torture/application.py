@@ -14,9 +14,9 @@ from typing import Any
 
 import httpx
 
-from arrivals.lab.torture.books import Accepted
+from arrivals.lab.torture.audit import Accepted
 from arrivals.lab.torture.loopback import request
-from arrivals.lab.torture.mixture import Mixture, Order
+from arrivals.lab.torture.workload import Mixture, Order
 
 AGAIN_S = 0.05
 ANSWER_S = 20.0

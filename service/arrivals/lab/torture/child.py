@@ -17,8 +17,8 @@ import signal
 import sys
 from typing import Any
 
-from arrivals.lab.torture.seams import fasten, hasten
-from arrivals.lab.torture.tripwire import Tripwire
+from arrivals.lab.torture.kill_points import fasten, hasten
+from arrivals.lab.torture.kill_switch import Tripwire
 
 COMMAND = ("arrivals", "serve")
 IMPORTED = ("arrivals.cli.main", "arrivals.cli.serve")

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from arrivals.lab.torture.books import Excuse
-from arrivals.lab.torture.kills import Result, again, at_rest
-from arrivals.lab.torture.screen import Screen
-from arrivals.lab.torture.stage import Stage
+from arrivals.lab.torture.audit import Excuse
+from arrivals.lab.torture.crash_cases import Result, again, at_rest
+from arrivals.lab.torture.environment import Stage
+from arrivals.lab.torture.report import Screen
 
 DEADLINE_S = 5.0
 RUNS_S = (1.0, 3.0)
@@ -15,7 +15,7 @@ UNDER_LOAD_S, LAST_S = 3.0, 0.3
 HARD_TO_ASK = ("wan2.6-t2v", "nano_banana_2", "gemini")
 WORDS = "webhook=lost poll=limited:4"
 SHORTER = (
-    ("arrivals.flow.expire", "GRACE", 2_000_000),  # microseconds
+    ("arrivals.flow.observation.expire", "GRACE", 2_000_000),  # microseconds
     ("arrivals.core.cadence", "LATE_FIRST_S", 1.0),
 )
 UNDER_WAY = "external_id IS NOT NULL AND closed_at IS NULL AND status <> 'expired'"

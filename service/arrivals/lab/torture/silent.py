@@ -4,14 +4,14 @@ import asyncio
 import contextlib
 import random
 
-from arrivals.lab.torture.books import Excuse
-from arrivals.lab.torture.kills import LONGEST_LIFE_S, Result, at_rest
+from arrivals.lab.torture.audit import Excuse
+from arrivals.lab.torture.crash_cases import LONGEST_LIFE_S, Result, at_rest
+from arrivals.lab.torture.environment import Stage
 from arrivals.lab.torture.relay import Relay
-from arrivals.lab.torture.screen import Screen
-from arrivals.lab.torture.stage import Stage
+from arrivals.lab.torture.report import Screen
 
 # How long the first word on a connection, and any later one, is waited for.
-SHORTER = (("arrivals.store.postgres", "BEGIN_S", 2.0), ("arrivals.store.postgres", "STATEMENT_S", 3.0))
+SHORTER = (("arrivals.store.engine.postgres", "BEGIN_S", 2.0), ("arrivals.store.engine.postgres", "STATEMENT_S", 3.0))
 SILENT_S = 8.0  # longer than either, and than a question whether it is ready
 BACK_S = 20.0
 UNAVAILABLE = 503

@@ -8,10 +8,10 @@ import math
 import signal
 import time
 
-from arrivals.lab.torture.books import Excuse
-from arrivals.lab.torture.kills import PATIENCE, REACHED_S, Result, at_rest
-from arrivals.lab.torture.screen import Screen
-from arrivals.lab.torture.stage import Stage
+from arrivals.lab.torture.audit import Excuse
+from arrivals.lab.torture.crash_cases import PATIENCE, REACHED_S, Result, at_rest
+from arrivals.lab.torture.environment import Stage
+from arrivals.lab.torture.report import Screen
 
 # Without webhooks it is given up while its process stands still, because nobody would ever tell more.
 CLAIMED = "an order without webhooks is claimed"
@@ -25,7 +25,7 @@ POINTS = (
     "deliver._send after transport.deliver",
 )
 ANSWER_WITHIN_S = 4.0
-SHORTER = (("arrivals.flow.submit", "ANSWER_WITHIN_S", ANSWER_WITHIN_S),)
+SHORTER = (("arrivals.flow.submission.submit", "ANSWER_WITHIN_S", ANSWER_WITHIN_S),)
 STANDS_S = 6.0  # the longest lease is 4 s
 BACK_S, LOOK_EVERY_S = 20.0, 0.2
 UNAVAILABLE = 503

@@ -11,17 +11,17 @@ import tempfile
 import time
 from typing import Any
 
+from arrivals.lab.bench.database_target import Place
 from arrivals.lab.bench.machine import facts, loop_factory
-from arrivals.lab.bench.place import Place
 from arrivals.lab.processes import NotReady
-from arrivals.lab.torture import kills, outage, silent, stopped, trouble
+from arrivals.lab.torture import crash_cases, infrastructure_cases, outage, silent, stopped
+from arrivals.lab.torture.crash_cases import WAYS, Result
+from arrivals.lab.torture.environment import Stage
 from arrivals.lab.torture.faults import Faults, Unavailable
-from arrivals.lab.torture.kills import WAYS, Result
+from arrivals.lab.torture.postgres_server import Server
 from arrivals.lab.torture.relay import Relay
-from arrivals.lab.torture.scene import Scene
-from arrivals.lab.torture.screen import Screen
-from arrivals.lab.torture.server import Server
-from arrivals.lab.torture.stage import Stage
+from arrivals.lab.torture.report import Screen
+from arrivals.lab.torture.scenario import Scene
 
 CASES = (
     "points",
@@ -155,21 +155,23 @@ class _Run:
 
     async def _points(self, folder: Path) -> Result:
         async with self._stage("points", folder) as stage:
-            return await kills.points(stage, self._screen, only=self._options.points)
+            return await crash_cases.points(stage, self._screen, only=self._options.points)
 
     async def _random(self, folder: Path) -> Result:
         async with self._stage("random", folder) as stage:
-            return await kills.at_random(stage, self._screen, rounds=self._options.rounds, seed=self._options.seed)
+            return await crash_cases.at_random(
+                stage, self._screen, rounds=self._options.rounds, seed=self._options.seed
+            )
 
     async def _terminate(self, folder: Path) -> Result:
         rounds = self._options.some(50, 3)
         async with self._stage("terminate", folder) as stage:
-            return await kills.terminate(stage, self._screen, rounds=rounds, seed=self._options.seed)
+            return await crash_cases.terminate(stage, self._screen, rounds=rounds, seed=self._options.seed)
 
     async def _two(self, folder: Path) -> Result:
         rounds = self._options.some(20, 3)
         async with self._stage("two", folder, services=2) as stage:
-            return await kills.two(stage, self._screen, rounds=rounds, seed=self._options.seed)
+            return await crash_cases.two(stage, self._screen, rounds=rounds, seed=self._options.seed)
 
     async def _stopped(self, folder: Path) -> Result:
         rounds = self._options.some(50, len(stopped.POINTS))
@@ -200,25 +202,27 @@ class _Run:
         with Server(folder) as server:
             async with self._stage("database", folder, Place(server.url)) as stage:
                 rounds = self._options.some(50, 2)
-                return await trouble.database(
+                return await infrastructure_cases.database(
                     stage, self._screen, server=server, rounds=rounds, seed=self._options.seed
                 )  # fmt: skip
 
     async def _disk_full(self, folder: Path) -> Result:
         async with self._spoiled("disk-full", folder) as (stage, faults, server):
             rounds, seed = self._options.some(50, 2), self._options.seed
-            return await trouble.disk_full(stage, self._screen, faults, server=server, rounds=rounds, seed=seed)
+            return await infrastructure_cases.disk_full(
+                stage, self._screen, faults, server=server, rounds=rounds, seed=seed
+            )
 
     async def _disk_slow(self, folder: Path) -> Result:
         async with self._spoiled("disk-slow", folder) as (stage, faults, _):
             rounds, seed = self._options.some(25, 2), self._options.seed
-            return await trouble.disk_slow(stage, self._screen, faults, rounds=rounds, seed=seed)
+            return await infrastructure_cases.disk_slow(stage, self._screen, faults, rounds=rounds, seed=seed)
 
     async def _clock(self, folder: Path) -> Result:
-        more = {"deadline_s": trouble.BEYOND_S, "rest_s": CLOCK_REST_S, "subscriber_feels": True}
+        more = {"deadline_s": infrastructure_cases.BEYOND_S, "rest_s": CLOCK_REST_S, "subscriber_feels": True}
         async with self._spoiled("clock", folder, **more) as (stage, faults, _):
             rounds, seed = self._options.some(25, 4), self._options.seed
-            return await trouble.clock(stage, self._screen, faults, rounds=rounds, seed=seed)
+            return await infrastructure_cases.clock(stage, self._screen, faults, rounds=rounds, seed=seed)
 
     @contextlib.asynccontextmanager
     async def _spoiled(self, name: str, folder: Path, **more: Any) -> Any:

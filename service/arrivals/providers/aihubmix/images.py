@@ -8,13 +8,13 @@ from arrivals.core.failure import FailureCode, because
 from arrivals.core.generation import Output, Status
 from arrivals.core.http import HttpCall, HttpReply
 from arrivals.core.observation import Reading
+from arrivals.providers._shared.json_fields import identifier, part, post, record, status_word
+from arrivals.providers._shared.limits import required
+from arrivals.providers._shared.results import results
+from arrivals.providers._shared.tolerance import meaning
 from arrivals.providers.aihubmix.errors import failed, refused
 from arrivals.providers.aihubmix.videos import STATUSES
-from arrivals.providers.base import Account, Dialect, Order, Refused, Route, Target, Unreadable
-from arrivals.providers.limits import required
-from arrivals.providers.results import results
-from arrivals.providers.shapes import identifier, part, post, record, status_word
-from arrivals.providers.tolerance import meaning
+from arrivals.providers.contract import Account, Dialect, Order, Refused, Route, Target, Unreadable
 
 # https://docs.aihubmix.com/en/FAQs/HTTP-Codes
 PROMPT = required("prompt", code="prompt_missing", message="prompt is required")

@@ -9,13 +9,24 @@ from arrivals.core.http import HttpCall, HttpReply
 from arrivals.core.media import is_inline
 from arrivals.core.moments import moment
 from arrivals.core.observation import Reading
+from arrivals.providers._shared.forms import multipart
+from arrivals.providers._shared.json_fields import (
+    get,
+    identifier,
+    outputs,
+    part,
+    post,
+    record,
+    share,
+    standing,
+    status_word,
+    text,
+)
+from arrivals.providers._shared.limits import Limit, absent, count, note, one_of
+from arrivals.providers._shared.results import inline as inlined
+from arrivals.providers._shared.tolerance import vocabulary
 from arrivals.providers.aihubmix.errors import failed, refused
-from arrivals.providers.base import Account, Dialect, Order, Question, Refused, Route, Target, Unreadable
-from arrivals.providers.forms import multipart
-from arrivals.providers.limits import Limit, absent, count, note, one_of
-from arrivals.providers.results import inline as inlined
-from arrivals.providers.shapes import get, identifier, outputs, part, post, record, share, standing, status_word, text
-from arrivals.providers.tolerance import vocabulary
+from arrivals.providers.contract import Account, Dialect, Order, Question, Refused, Route, Target, Unreadable
 
 PAGE = "https://docs.aihubmix.com/en/api/Video-Gen"
 

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from arrivals.core.failure import Failure, FailureCode
 from arrivals.core.http import HttpReply
 from arrivals.core.moments import duration, retry_after_s
-from arrivals.providers.explain import Said, explain, validation
-from arrivals.providers.shapes import identifier, loose_record, part, text, texts
-from arrivals.providers.tolerance import folded, vocabulary
+from arrivals.providers._shared.errors import Said, explain, validation
+from arrivals.providers._shared.json_fields import identifier, loose_record, part, text, texts
+from arrivals.providers._shared.tolerance import folded, vocabulary
 
 # https://docs.eachlabs.ai/api/predictions (error_code of the failure envelope), https://docs.eachlabs.ai/sense/edge-cases
 # each::labs' code: ours

@@ -8,12 +8,22 @@ from arrivals.core.failure import Failure
 from arrivals.core.generation import Status
 from arrivals.core.http import HttpCall, HttpReply, InboundWebhook
 from arrivals.core.observation import Reading
-from arrivals.providers.base import Account, Dialect, Order, Question, Refused, Route, Target, Trust, Unreadable
+from arrivals.providers._shared.json_fields import (
+    get,
+    identifier,
+    part,
+    post,
+    price,
+    record,
+    standing,
+    status_word,
+    text,
+)
+from arrivals.providers._shared.limits import note
+from arrivals.providers._shared.results import results_or_words
+from arrivals.providers._shared.tolerance import folded, meaning, vocabulary
+from arrivals.providers.contract import Account, Dialect, Order, Question, Refused, Route, Target, Trust, Unreadable
 from arrivals.providers.eachlabs.errors import failed, refused
-from arrivals.providers.limits import note
-from arrivals.providers.results import results_or_words
-from arrivals.providers.shapes import get, identifier, part, post, price, record, standing, status_word, text
-from arrivals.providers.tolerance import folded, meaning, vocabulary
 
 # https://docs.eachlabs.ai/api/predictions (the OpenAPI file beside it still lists `failed`)
 # https://docs.eachlabs.ai/api/webhooks (`succeeded`, `failed`; `success` is the older payload's word)

@@ -14,13 +14,23 @@ from arrivals.core.generation import Output, Status, in_words
 from arrivals.core.http import HttpCall, HttpReply
 from arrivals.core.observation import Reading
 from arrivals.core.wire import to_json
-from arrivals.providers.base import Account, Dialect, Order, Question, Refused, Route, Target, Unreadable
+from arrivals.providers._shared.json_fields import (
+    identifier,
+    loose_record,
+    part,
+    post,
+    record,
+    share,
+    status_word,
+    text,
+    texts,
+)
+from arrivals.providers._shared.limits import Broken, Limit, at_most, count, media, note, pixels, wrong_size
+from arrivals.providers._shared.results import results
+from arrivals.providers._shared.tolerance import folded, meaning, vocabulary
+from arrivals.providers.contract import Account, Dialect, Order, Question, Refused, Route, Target, Unreadable
 from arrivals.providers.eachlabs.errors import refused
 from arrivals.providers.eachlabs.workflows import poll, read_polled
-from arrivals.providers.limits import Broken, Limit, at_most, count, media, note, pixels, wrong_size
-from arrivals.providers.results import results
-from arrivals.providers.shapes import identifier, loose_record, part, post, record, share, status_word, text, texts
-from arrivals.providers.tolerance import folded, meaning, vocabulary
 
 # https://docs.eachlabs.ai/sense/edge-cases
 PROMPT_CHARACTERS, MOST_IMAGES, FEWEST_PIXELS, MOST_PIXELS = 10_000, 4, 64, 8192

@@ -11,12 +11,7 @@ from arrivals.core.generation import Output, Status
 from arrivals.core.http import HttpCall, HttpReply, InboundWebhook
 from arrivals.core.observation import Reading
 from arrivals.core.wire import to_json
-from arrivals.providers.base import Account, Bulk, Dialect, Order, Question, Refused, Route, Target, Trust, Unreadable
-from arrivals.providers.eachlabs.errors import failed, refused
-from arrivals.providers.hearing import detailed
-from arrivals.providers.limits import note
-from arrivals.providers.results import results_or_words
-from arrivals.providers.shapes import (
+from arrivals.providers._shared.json_fields import (
     get,
     identifier,
     loose_record,
@@ -28,7 +23,23 @@ from arrivals.providers.shapes import (
     status_word,
     text,
 )
-from arrivals.providers.tolerance import meaning, vocabulary
+from arrivals.providers._shared.limits import note
+from arrivals.providers._shared.reading import detailed
+from arrivals.providers._shared.results import results_or_words
+from arrivals.providers._shared.tolerance import meaning, vocabulary
+from arrivals.providers.contract import (
+    Account,
+    Bulk,
+    Dialect,
+    Order,
+    Question,
+    Refused,
+    Route,
+    Target,
+    Trust,
+    Unreadable,
+)
+from arrivals.providers.eachlabs.errors import failed, refused
 
 MOST_IN_BULK, PUBLIC_STEPS = 10, 3
 NOT_BILLED = frozenset({FailureCode.RATE_LIMITED, FailureCode.CONCURRENCY_LIMITED})

@@ -9,9 +9,9 @@ from arrivals.core.failure import Failure, FailureCode
 from arrivals.core.generation import Status
 from arrivals.core.http import HttpReply
 from arrivals.core.moments import retry_after_s
-from arrivals.providers.explain import Said, explain
-from arrivals.providers.shapes import identifier, loose_record, part, status_word, text
-from arrivals.providers.tolerance import code_in, folded, meaning, vocabulary
+from arrivals.providers._shared.errors import Said, explain
+from arrivals.providers._shared.json_fields import identifier, loose_record, part, status_word, text
+from arrivals.providers._shared.tolerance import code_in, folded, meaning, vocabulary
 
 # https://docs.laozhang.ai/en/api-capabilities/veo/api-reference
 # https://docs.laozhang.ai/en/api-capabilities/sora2/official-forward

@@ -5,10 +5,21 @@ from urllib.parse import quote
 from arrivals.core.generation import Status
 from arrivals.core.http import HttpCall, HttpReply
 from arrivals.core.observation import Reading
-from arrivals.providers.base import Account, Dialect, Order, Question, Refused, Route, Target, Unreadable
+from arrivals.providers._shared.json_fields import (
+    get,
+    identifier,
+    outputs,
+    part,
+    post,
+    record,
+    share,
+    standing,
+    status_word,
+    text,
+)
+from arrivals.providers._shared.limits import characters, count, https_urls, media
+from arrivals.providers.contract import Account, Dialect, Order, Question, Refused, Route, Target, Unreadable
 from arrivals.providers.laozhang.errors import STATUSES, failed, refused
-from arrivals.providers.limits import characters, count, https_urls, media
-from arrivals.providers.shapes import get, identifier, outputs, part, post, record, share, standing, status_word, text
 
 
 def submit(order: Order, account: Account) -> HttpCall:

@@ -14,12 +14,22 @@ from arrivals.core.http import HttpCall, HttpReply
 from arrivals.core.moments import moment
 from arrivals.core.observation import Reading
 from arrivals.core.wire import SECOND, Micros
-from arrivals.providers.base import Account, Dialect, Order, Question, Refused, Route, Target, Unreadable
-from arrivals.providers.forms import file_urls, multipart
+from arrivals.providers._shared.forms import file_urls, multipart
+from arrivals.providers._shared.json_fields import (
+    get,
+    identifier,
+    outputs,
+    post,
+    record,
+    share,
+    standing,
+    status_word,
+    text,
+)
+from arrivals.providers._shared.limits import Limit, between, count, media, note, one_of
+from arrivals.providers._shared.tolerance import file_in, meaning
+from arrivals.providers.contract import Account, Dialect, Order, Question, Refused, Route, Target, Unreadable
 from arrivals.providers.laozhang.errors import STATUSES, failed, refused
-from arrivals.providers.limits import Limit, between, count, media, note, one_of
-from arrivals.providers.shapes import get, identifier, outputs, post, record, share, standing, status_word, text
-from arrivals.providers.tolerance import file_in, meaning
 
 KEPT_S = 24 * 3600  # tasks and files: https://docs.laozhang.ai/en/api-capabilities/sora2/async-api
 KIND = "video"

@@ -10,9 +10,9 @@ from arrivals.core.failure import Failure, FailureCode
 from arrivals.core.generation import Status
 from arrivals.core.http import HttpReply
 from arrivals.core.moments import retry_after_s
-from arrivals.providers.explain import Said, explain, validation
-from arrivals.providers.shapes import identifier, loose_record, part, status_word, text
-from arrivals.providers.tolerance import meaning, vocabulary
+from arrivals.providers._shared.errors import Said, explain, validation
+from arrivals.providers._shared.json_fields import identifier, loose_record, part, status_word, text
+from arrivals.providers._shared.tolerance import meaning, vocabulary
 
 # https://docs.runblob.io/api-reference/kling/o3-photo-errors (and the error pages of its sibling families)
 # RunBlob's code: ours

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from arrivals.providers.base import Dialect, Route, Trust
-from arrivals.providers.limits import Broken, Limit, between, characters, count, media, not_both, note, one_of
+from arrivals.providers._shared.limits import Broken, Limit, between, characters, count, media, not_both, note, one_of
+from arrivals.providers.contract import Dialect, Route, Trust
 from arrivals.providers.runblob.wire import FAMILY, OLD_HOST
 
 PAGES = "https://docs.runblob.io/api-reference"

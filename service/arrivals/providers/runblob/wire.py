@@ -13,9 +13,7 @@ from msgspec.structs import replace
 from arrivals.core.generation import Output, Status
 from arrivals.core.http import HttpCall, HttpReply, InboundWebhook
 from arrivals.core.observation import Reading
-from arrivals.providers.base import Account, Dialect, Order, Question, Refused, Target, Unreadable
-from arrivals.providers.runblob.errors import failure
-from arrivals.providers.shapes import (
+from arrivals.providers._shared.json_fields import (
     get,
     identifier,
     outputs,
@@ -29,7 +27,9 @@ from arrivals.providers.shapes import (
     status_word,
     text,
 )
-from arrivals.providers.tolerance import vocabulary
+from arrivals.providers._shared.tolerance import vocabulary
+from arrivals.providers.contract import Account, Dialect, Order, Question, Refused, Target, Unreadable
+from arrivals.providers.runblob.errors import failure
 
 # https://docs.runblob.io/api-reference/kling/o3-photo-status
 # RunBlob's status: ours

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from arrivals.core.admission import Budget
-from arrivals.providers.base import Dialect, Route, unsigned
-from arrivals.providers.limits import between
+from arrivals.providers._shared.limits import between
+from arrivals.providers.contract import Dialect, Route, unsigned
 from arrivals.providers.vtrix.errors import read_failure
 from arrivals.providers.vtrix.kirin import KIRIN
 from arrivals.providers.vtrix.tasks import ENVELOPED, FLAT

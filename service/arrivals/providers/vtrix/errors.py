@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from arrivals.core.failure import Failure, FailureCode
 from arrivals.core.http import HttpReply
 from arrivals.core.moments import retry_after_s
-from arrivals.providers.explain import Said, explain
-from arrivals.providers.shapes import identifier, loose_record, part, text
-from arrivals.providers.tolerance import vocabulary
+from arrivals.providers._shared.errors import Said, explain
+from arrivals.providers._shared.json_fields import identifier, loose_record, part, text
+from arrivals.providers._shared.tolerance import vocabulary
 
 # https://doc.vtrix.ai/docs/api/qwen/wan26-t2i
 # Vtrix' code: ours

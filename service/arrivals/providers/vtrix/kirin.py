@@ -9,11 +9,11 @@ from typing import Any
 from arrivals.core.generation import Output, Status
 from arrivals.core.http import HttpCall, InboundWebhook
 from arrivals.core.observation import Reading
-from arrivals.providers.base import Account, Dialect, Order, Question, Route, Target, Trust
-from arrivals.providers.limits import at_most, media, one_of
-from arrivals.providers.results import results
-from arrivals.providers.shapes import identifier, part, post, record, standing, status_word, text
-from arrivals.providers.tolerance import vocabulary
+from arrivals.providers._shared.json_fields import identifier, part, post, record, standing, status_word, text
+from arrivals.providers._shared.limits import at_most, media, one_of
+from arrivals.providers._shared.results import results
+from arrivals.providers._shared.tolerance import vocabulary
+from arrivals.providers.contract import Account, Dialect, Order, Question, Route, Target, Trust
 from arrivals.providers.vtrix.errors import failed
 from arrivals.providers.vtrix.tasks import poll, read_polled, read_submitted, read_task
 

@@ -7,10 +7,20 @@ from urllib.parse import quote
 from arrivals.core.generation import Output, Status
 from arrivals.core.http import HttpCall, HttpReply
 from arrivals.core.observation import Reading
-from arrivals.providers.base import Account, Dialect, Order, Question, Refused, Target, Unreadable
-from arrivals.providers.results import typed_outputs
-from arrivals.providers.shapes import get, identifier, part, post, price, record, share, standing, status_word
-from arrivals.providers.tolerance import meaning, vocabulary
+from arrivals.providers._shared.json_fields import (
+    get,
+    identifier,
+    part,
+    post,
+    price,
+    record,
+    share,
+    standing,
+    status_word,
+)
+from arrivals.providers._shared.results import typed_outputs
+from arrivals.providers._shared.tolerance import meaning, vocabulary
+from arrivals.providers.contract import Account, Dialect, Order, Question, Refused, Target, Unreadable
 from arrivals.providers.vtrix.errors import failed, refused
 
 # https://doc.vtrix.ai/docs/api/qwen/wan26-t2i, https://doc.vtrix.ai/docs/api/anthropic/model_api_documentation_extra

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from arrivals.providers.limits import Broken, Limit, at, note
+from arrivals.providers._shared.limits import Broken, Limit, at, note
 
 MODELS = ("wan26_t2i", "enveloped/wan26_t2i")
 MOST_CHARACTERS, MOST_NEGATIVE_CHARACTERS, MOST_IMAGES, MOST_SEED = 2100, 500, 4, 2147483647

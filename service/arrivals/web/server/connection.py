@@ -13,13 +13,13 @@ from starlette.responses import Response
 
 from arrivals.web.callbacks import Desk, Webhook
 from arrivals.web.errors import Problem, problem_of
-from arrivals.web.intake import HELD
+from arrivals.web.request_body import HELD
 from arrivals.web.server import limits
 from arrivals.web.server.answer import CLOSE, written
 from arrivals.web.server.body import Body
+from arrivals.web.server.connection_limit import Places, Standing
 from arrivals.web.server.head import BLANK, END, Head, read_head
 from arrivals.web.server.inner import Inner
-from arrivals.web.server.places import Places, Standing
 from arrivals.web.server.relay import Relay
 
 

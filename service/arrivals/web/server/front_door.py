@@ -2,7 +2,7 @@
 
 from arrivals.web.callbacks import Desk
 from arrivals.web.server.connection import Connection
-from arrivals.web.server.places import Places, max_connections
+from arrivals.web.server.connection_limit import Places, max_connections
 
 
 def front_door(desk: Desk | None, most: int | None = None) -> type[Connection]:

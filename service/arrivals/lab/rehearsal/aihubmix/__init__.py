@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from starlette.routing import Route
 
 from arrivals.lab.rehearsal.aihubmix import pictures, videos
-from arrivals.lab.rehearsal.world import Outcome, World
+from arrivals.lab.rehearsal.state import Outcome, World
 
 OUTCOMES: Mapping[str, Mapping[str, Outcome]] = {**videos.OUTCOMES, **pictures.OUTCOMES}
 

@@ -4,8 +4,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from arrivals.lab.rehearsal.desk import refusal
-from arrivals.lab.rehearsal.world import Outcome
+from arrivals.lab.rehearsal.stand_in import refusal
+from arrivals.lab.rehearsal.state import Outcome
 
 
 def error(status: int, message: str, code: str | None = None) -> Outcome:

@@ -12,13 +12,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arrivals.lab.rehearsal import calls, door
+from arrivals.lab.rehearsal import callbacks, requests
 from arrivals.lab.rehearsal.aihubmix import errors
 from arrivals.lab.rehearsal.aihubmix.videos import FAULTS, PROVIDER, unauthorized
-from arrivals.lab.rehearsal.desk import Desk, outputs, read_json, text, token
-from arrivals.lab.rehearsal.directive import UnknownFault
+from arrivals.lab.rehearsal.faults import UnknownFault
 from arrivals.lab.rehearsal.files import PNG
-from arrivals.lab.rehearsal.world import Asked, Job, Outcome, Phase, World
+from arrivals.lab.rehearsal.stand_in import Desk, outputs, read_json, text, token
+from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, World
 
 MOST_PICTURES = 10
 MOST_PROMPT = {"dall-e-3": 4000}
@@ -106,16 +106,16 @@ async def _answer(world: World, desk: Desk, request: Request, model: str, given:
         count=count if isinstance(count, int) and 1 <= count <= MOST_PICTURES else 1,
     )
     try:
-        admitted = door.admit(world, desk, asked, request.headers.get("authorization"))
+        admitted = requests.admit(world, desk, asked, request.headers.get("authorization"))
     except UnknownFault as unknown:
-        return door.misspelled(unknown)
+        return requests.misspelled(unknown)
     if isinstance(admitted, Outcome):
-        return door.error(desk, admitted, request, asked)
+        return requests.error(desk, admitted, request, asked)
     job = admitted.job
     if _in_bytes(job):
         job.files = (f"data:image/png;base64,{b64encode(PNG).decode()}",) * len(job.files)
-    await calls.rest(world, job.ends_at)
-    return door.reply(200, desk.accepted(world, job), kind=door.CutShort if admitted.cut else Response)
+    await callbacks.rest(world, job.ends_at)
+    return requests.reply(200, desk.accepted(world, job), kind=requests.CutShort if admitted.cut else Response)
 
 
 def routes(world: World) -> list[Route]:

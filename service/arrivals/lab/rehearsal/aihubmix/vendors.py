@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from arrivals.lab.rehearsal.aihubmix.errors import error
-from arrivals.lab.rehearsal.desk import text
-from arrivals.lab.rehearsal.world import Outcome
+from arrivals.lab.rehearsal.stand_in import text
+from arrivals.lab.rehearsal.state import Outcome
 
 MOST_IMAGES = 4
 VEO_SECONDS = (4, 6, 8)

@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arrivals.lab.rehearsal import door
+from arrivals.lab.rehearsal import requests
 from arrivals.lab.rehearsal.aihubmix import errors, vendors
-from arrivals.lab.rehearsal.desk import Desk, failure, outputs, read_json, text, token, vanished
-from arrivals.lab.rehearsal.world import Asked, Job, Outcome, Phase, View, World
+from arrivals.lab.rehearsal.stand_in import Desk, failure, outputs, read_json, text, token, vanished
+from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, View, World
 
 PROVIDER = "aihubmix"
 INLINE, ELSEWHERE = 0, 1  # the job's shape: `video_url` behind the key, `url` on the CDN; else nothing but /content
@@ -133,22 +133,22 @@ def routes(world: World) -> list[Route]:
         body = read_json(await request.body())
         body = body if isinstance(body, dict) else {}
         asked = Asked(prompt=vendors.prompt(body), model=text(body.get("model")), body=body)
-        return await door.submit(world, DESKS[vendors.route(asked.model)], request, asked)
+        return await requests.submit(world, DESKS[vendors.route(asked.model)], request, asked)
 
     async def poll(request: Request) -> Response:
-        return door.poll(world, DESKS, request, request.path_params["id"])
+        return requests.poll(world, DESKS, request, request.path_params["id"])
 
     async def content(request: Request) -> Response:
         job = world.jobs.get((PROVIDER, request.path_params["id"]))
         desk = DESKS["videos" if job is None else job.route]
-        return door.content(world, desk, request, request.path_params["id"])
+        return requests.content(world, desk, request, request.path_params["id"])
 
     async def delete(request: Request) -> Response:
-        held = door.held(world, DESKS["videos"], request, request.path_params["id"])
+        held = requests.held(world, DESKS["videos"], request, request.path_params["id"])
         if isinstance(held, Response):
             return held
         held.deleted = True
-        return door.reply(200, {"id": held.external_id, "object": "video.deleted", "deleted": True})
+        return requests.reply(200, {"id": held.external_id, "object": "video.deleted", "deleted": True})
 
     return [
         Route("/v1/videos", submit, methods=["POST"]),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from starlette.routing import Route
 
 from arrivals.lab.rehearsal.eachlabs import predictions, sense, workflows
-from arrivals.lab.rehearsal.world import Outcome, World
+from arrivals.lab.rehearsal.state import Outcome, World
 
 OUTCOMES: Mapping[str, Mapping[str, Outcome]] = {
     "predictions": predictions.OUTCOMES,

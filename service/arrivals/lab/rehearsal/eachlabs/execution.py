@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from arrivals.lab.rehearsal.desk import outputs, text
-from arrivals.lab.rehearsal.world import Job, Phase, View
+from arrivals.lab.rehearsal.stand_in import outputs, text
+from arrivals.lab.rehearsal.state import Job, Phase, View
 
 MAPPED = 1  # the job's shape: the definition declares its own output as well
 STEP_PRICE = 0.014

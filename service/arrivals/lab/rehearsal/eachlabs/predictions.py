@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arrivals.lab.rehearsal import door
-from arrivals.lab.rehearsal.desk import Desk, failure, outputs, read_json, refusal, strings, text, uuid, vanished
-from arrivals.lab.rehearsal.world import Asked, Job, Outcome, Phase, View, Voice, World
+from arrivals.lab.rehearsal import requests
+from arrivals.lab.rehearsal.stand_in import Desk, failure, outputs, read_json, refusal, strings, text, uuid, vanished
+from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, View, Voice, World
 
 PROVIDER = "eachlabs"
 ROUTE = "predictions"
@@ -226,13 +226,13 @@ def routes(world: World) -> list[Route]:
             callback_url=text(body.get("webhook_url")) or None,
             secret=text(body.get("webhook_secret")) or None,
         )
-        return await door.submit(world, DESK, request, asked)
+        return await requests.submit(world, DESK, request, asked)
 
     async def poll(request: Request) -> Response:
-        return door.poll(world, {ROUTE: DESK}, request, request.path_params["id"])
+        return requests.poll(world, {ROUTE: DESK}, request, request.path_params["id"])
 
     async def cancel(request: Request) -> Response:
-        held = door.held(world, DESK, request, request.path_params["id"])
+        held = requests.held(world, DESK, request, request.path_params["id"])
         if isinstance(held, Response):
             return held
         ended = held.phase(world.now()) in {Phase.COMPLETED, Phase.FAILED}
@@ -240,7 +240,7 @@ def routes(world: World) -> list[Route]:
             held.canceled_at = world.now()
         told = {"message": "Prediction canceled successfully", "predictionID": held.external_id}
         # Best effort: the pages show both words, and a prediction that has ended stays as it is.
-        return door.reply(200, {"status": "success" if ended else "cancelled", **told})
+        return requests.reply(200, {"status": "success" if ended else "cancelled", **told})
 
     return [
         Route("/v1/prediction", submit, methods=["POST"]),

@@ -9,9 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arrivals.lab.rehearsal import calls, door
-from arrivals.lab.rehearsal.desk import Desk, outputs, read_json, text, token, uuid
-from arrivals.lab.rehearsal.directive import UnknownFault
+from arrivals.lab.rehearsal import callbacks, requests
 from arrivals.lab.rehearsal.eachlabs import execution, sense_events, workflows
 from arrivals.lab.rehearsal.eachlabs.sense_outcomes import (
     MOST_IMAGES,
@@ -21,7 +19,9 @@ from arrivals.lab.rehearsal.eachlabs.sense_outcomes import (
     rate_limited,
 )
 from arrivals.lab.rehearsal.eachlabs.stream import EventStream
-from arrivals.lab.rehearsal.world import Asked, Job, Outcome, Phase, Where, World
+from arrivals.lab.rehearsal.faults import UnknownFault
+from arrivals.lab.rehearsal.stand_in import Desk, outputs, read_json, text, token, uuid
+from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, Where, World
 
 __all__ = ["DESK", "EXECUTIONS", "OUTCOMES", "routes"]
 
@@ -159,11 +159,11 @@ def _refused(world: World, request: Request, asked: Asked, outcome: Outcome) -> 
         reset = int(world.now()) + outcome.body["retry_after"]
         limits = {"Limit": PER_MINUTE, "Remaining": 0, "Reset": reset}
         headers = {f"X-RateLimit-{name}": f"{value}" for name, value in limits.items()}
-        return door.error(DESK, replace(outcome, headers={**outcome.headers, **headers}), request, asked)
+        return requests.error(DESK, replace(outcome, headers={**outcome.headers, **headers}), request, asked)
     if outcome.body is None or "type" not in outcome.body:
-        return door.error(DESK, outcome, request, asked)
+        return requests.error(DESK, outcome, request, asked)
     if not _streams(asked):
-        return door.reply(*_without_stream(outcome))
+        return requests.reply(*_without_stream(outcome))
     before = [] if outcome.code == "SESSION_BUSY" else [{"type": "status", "message": "Generating image..."}]
     return EventStream(world, [(0.0, event) for event in (*before, outcome.body)])
 
@@ -184,13 +184,13 @@ def routes(world: World) -> list[Route]:
         asked = _asked(body if isinstance(body, dict) else {})
         given = request.headers.get("authorization")
         name = None if _streams(asked) else request.headers.get("x-idempotency-key")
-        known = answered.get(name) if name is not None and door.unauthorized(DESK, given) is None else None
+        known = answered.get(name) if name is not None and requests.unauthorized(DESK, given) is None else None
         if known is not None:
             return await whole(known, cut=False)
         try:
-            admitted = door.admit(world, DESK, asked, given)
+            admitted = requests.admit(world, DESK, asked, given)
         except UnknownFault as unknown:
-            return door.misspelled(unknown)
+            return requests.misspelled(unknown)
         if isinstance(admitted, Outcome):
             return _refused(world, request, asked, admitted)
         job = admitted.job
@@ -203,8 +203,8 @@ def routes(world: World) -> list[Route]:
         return _stream(world, job, cut=admitted.cut) if _streams(asked) else await whole(job, cut=admitted.cut)
 
     async def whole(job: Job, *, cut: bool) -> Response:
-        await calls.rest(world, job.ends_at)
+        await callbacks.rest(world, job.ends_at)
         status, told = _whole(job)
-        return door.reply(status, told, _named(job), door.CutShort if cut else Response)
+        return requests.reply(status, told, _named(job), requests.CutShort if cut else Response)
 
     return [Route("/v1/chat/completions", chat, methods=["POST"])]

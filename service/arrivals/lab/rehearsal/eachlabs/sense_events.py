@@ -5,7 +5,7 @@ from typing import Any
 
 from arrivals.lab.rehearsal.eachlabs import execution
 from arrivals.lab.rehearsal.eachlabs.sense_outcomes import MAY_HAVE_RUN, OUTCOMES
-from arrivals.lab.rehearsal.world import Job, Where
+from arrivals.lab.rehearsal.state import Job, Where
 
 Event = dict[str, Any]
 SEARCHES, BUILDS = 1, 2  # the job's shape: the agent searches the web, or builds a workflow; else it just makes

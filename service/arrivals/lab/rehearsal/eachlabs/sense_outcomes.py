@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from arrivals.lab.rehearsal.desk import failure, refusal
-from arrivals.lab.rehearsal.world import Outcome, Where
+from arrivals.lab.rehearsal.stand_in import failure, refusal
+from arrivals.lab.rehearsal.state import Outcome, Where
 
 MOST_IMAGES = 4
 MOST_PROMPT = 10_000

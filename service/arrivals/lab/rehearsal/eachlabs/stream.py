@@ -7,8 +7,8 @@ import msgspec
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from arrivals.lab.rehearsal import calls
-from arrivals.lab.rehearsal.world import World
+from arrivals.lab.rehearsal import callbacks
+from arrivals.lab.rehearsal.state import World
 
 DONE = b"data: [DONE]\n\n"
 
@@ -37,7 +37,7 @@ class EventStream(Response):
         del scope, receive
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         for number, (moment, event) in enumerate(self.events):
-            await calls.rest(self.world, moment)
+            await callbacks.rest(self.world, moment)
             frame = b"data: " + msgspec.json.encode(event) + b"\n\n"
             if number == self.cut_after:
                 await send({"type": "http.response.body", "body": frame[: len(frame) // 2], "more_body": True})

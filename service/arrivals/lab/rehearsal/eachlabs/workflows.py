@@ -8,11 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arrivals.lab.rehearsal import calls, door
-from arrivals.lab.rehearsal.desk import Desk, failure, read_json, refusal, strings, text, uuid, vanished
-from arrivals.lab.rehearsal.directive import UnknownFault
+from arrivals.lab.rehearsal import callbacks, requests
 from arrivals.lab.rehearsal.eachlabs import execution
-from arrivals.lab.rehearsal.world import Asked, Job, Outcome, View, Voice, World
+from arrivals.lab.rehearsal.faults import UnknownFault
+from arrivals.lab.rehearsal.stand_in import Desk, failure, read_json, refusal, strings, text, uuid, vanished
+from arrivals.lab.rehearsal.state import Asked, Job, Outcome, View, Voice, World
 
 PROVIDER = "eachlabs"
 ROUTE = "workflows"
@@ -114,31 +114,31 @@ def _asked(request: Request, body: dict[str, Any], inputs: Any, **more: str) -> 
 
 
 async def _bulk(world: World, request: Request, body: dict[str, Any], given: str | None) -> Response:
-    locked = door.unauthorized(DESK, given)
+    locked = requests.unauthorized(DESK, given)
     inputs = body.get("inputs")
     if not isinstance(inputs, list) or not 1 <= len(inputs) <= MOST_INPUTS:
         locked = locked or OUTCOMES["bulk_inputs"]
     elif not all(isinstance(item, dict) for item in inputs):
         locked = locked or OUTCOMES["bulk_inputs"]  # one such entry refuses them all
     if locked is not None:
-        return door.error(DESK, locked, request, None)
+        return requests.error(DESK, locked, request, None)
     bulk_id = uuid(Random(f"{world.seed}:bulk:{len(world.jobs)}"))
     each = [_asked(request, body, item, bulk_id=bulk_id) for item in inputs or ()]
     try:
         for asked in each:
-            door.meant(DESK, asked)  # a slip in one of them refuses them all, before any is accepted
+            requests.meant(DESK, asked)  # a slip in one of them refuses them all, before any is accepted
     except UnknownFault as unknown:
-        return door.misspelled(unknown)
-    admitted = [door.admit(world, DESK, asked, given) for asked in each]
+        return requests.misspelled(unknown)
+    admitted = [requests.admit(world, DESK, asked, given) for asked in each]
     for one in admitted:
-        if isinstance(one, door.Admitted):
-            await calls.begin(world, one.job)
-    cut = any(isinstance(one, door.Admitted) and one.cut for one in admitted)
+        if isinstance(one, requests.Admitted):
+            await callbacks.begin(world, one.job)
+    cut = any(isinstance(one, requests.Admitted) and one.cut for one in admitted)
     told = {"bulk_id": bulk_id, "executions": list(_executions(world, admitted))}
-    return door.reply(202, told, kind=door.CutShort if cut else Response)
+    return requests.reply(202, told, kind=requests.CutShort if cut else Response)
 
 
-def _executions(world: World, admitted: list[door.Admitted | Outcome]) -> Iterator[Any]:
+def _executions(world: World, admitted: list[requests.Admitted | Outcome]) -> Iterator[Any]:
     """In the order of the inputs."""
     for one in admitted:
         if isinstance(one, Outcome):
@@ -156,18 +156,18 @@ def routes(world: World, guests: Mapping[str, Desk]) -> list[Route]:
 
     async def trigger(request: Request) -> Response:
         body = await read(request)
-        return await door.submit(world, DESK, request, _asked(request, body, body.get("inputs")))
+        return await requests.submit(world, DESK, request, _asked(request, body, body.get("inputs")))
 
     async def public(request: Request) -> Response:
         body = await read(request)
         asked = _asked(request, body, body.get("inputs"))
-        return await door.submit(world, DESK, request, asked, given=f"Bearer {text(body.get('api_key'))}")
+        return await requests.submit(world, DESK, request, asked, given=f"Bearer {text(body.get('api_key'))}")
 
     async def bulk(request: Request) -> Response:
         return await _bulk(world, request, await read(request), request.headers.get("authorization"))
 
     async def poll(request: Request) -> Response:
-        return door.poll(world, {ROUTE: DESK, **guests}, request, request.path_params["id"])
+        return requests.poll(world, {ROUTE: DESK, **guests}, request, request.path_params["id"])
 
     return [
         Route("/v1/workflows/trigger/{workflow}/{version}", trigger, methods=["POST"]),

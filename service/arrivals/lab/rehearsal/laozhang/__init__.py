@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from starlette.routing import Route
 
 from arrivals.lab.rehearsal.laozhang import legacy, videos
-from arrivals.lab.rehearsal.world import Outcome, World
+from arrivals.lab.rehearsal.state import Outcome, World
 
 OUTCOMES: Mapping[str, Mapping[str, Outcome]] = {
     "legacy": legacy.OUTCOMES,

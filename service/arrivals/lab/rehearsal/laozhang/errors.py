@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from functools import partial
 
-from arrivals.lab.rehearsal.desk import Desk, failure, refusal, vanished
-from arrivals.lab.rehearsal.world import Outcome
+from arrivals.lab.rehearsal.stand_in import Desk, failure, refusal, vanished
+from arrivals.lab.rehearsal.state import Outcome
 
 PROVIDER = "laozhang"
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from starlette.requests import Request
 
-from arrivals.lab.rehearsal.desk import read_json
 from arrivals.lab.rehearsal.laozhang.errors import REFUSALS
-from arrivals.lab.rehearsal.world import Outcome
+from arrivals.lab.rehearsal.stand_in import read_json
+from arrivals.lab.rehearsal.state import Outcome
 
 FORM = "multipart/form-data"
 _HEAD_BYTES = 12

@@ -7,9 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arrivals.lab.rehearsal import door
-from arrivals.lab.rehearsal.desk import Desk, failure, outputs, read_json, refusal, text, uuid, vanished
-from arrivals.lab.rehearsal.world import Asked, Job, Outcome, Phase, View, World
+from arrivals.lab.rehearsal import requests
+from arrivals.lab.rehearsal.stand_in import Desk, failure, outputs, read_json, refusal, text, uuid, vanished
+from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, View, World
 
 PROVIDER = "laozhang"
 MODELS = frozenset({"veo3", "veo3-fast", "veo3-pro", "veo3-pro-frames"})
@@ -156,10 +156,10 @@ def routes(world: World) -> list[Route]:
         body = read_json(await request.body())
         body = body if isinstance(body, dict) else {}
         asked = Asked(prompt=text(body.get("prompt")), model=text(body.get("model"), "veo3"), body=body)
-        return await door.submit(world, DESK, request, asked)
+        return await requests.submit(world, DESK, request, asked)
 
     async def poll(request: Request) -> Response:
-        return door.poll(world, {"legacy": DESK}, request, request.path_params["id"])
+        return requests.poll(world, {"legacy": DESK}, request, request.path_params["id"])
 
     return [
         Route("/veo/v1/api/video/submit", submit, methods=["POST"]),

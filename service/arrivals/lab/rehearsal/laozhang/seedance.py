@@ -5,10 +5,10 @@ from random import Random
 from string import ascii_lowercase, digits
 from typing import Any
 
-from arrivals.lab.rehearsal.desk import outputs, strings, token
 from arrivals.lab.rehearsal.laozhang import errors
 from arrivals.lab.rehearsal.laozhang.errors import REFUSALS, bad_parameter
-from arrivals.lab.rehearsal.world import Asked, Job, Outcome, Phase, View, World
+from arrivals.lab.rehearsal.stand_in import outputs, strings, token
+from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, View, World
 
 MODELS = frozenset({"doubao-seedance-2-0-260128", "doubao-seedance-2-0-fast-260128"})
 TYPES = ("text", "image_url", "video_url", "audio_url")

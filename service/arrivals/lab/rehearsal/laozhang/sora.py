@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from arrivals.lab.rehearsal.desk import Desk, outputs, token
 from arrivals.lab.rehearsal.laozhang import errors
 from arrivals.lab.rehearsal.laozhang.errors import REFUSALS, bad_parameter
 from arrivals.lab.rehearsal.laozhang.form import picture_fault
-from arrivals.lab.rehearsal.world import Asked, Job, Outcome, Phase, View, World
+from arrivals.lab.rehearsal.stand_in import Desk, outputs, token
+from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, View, World
 
 MODELS = frozenset({"sora-2", "sora-2-pro"})
 SIZES = ("720x1280", "1280x720")

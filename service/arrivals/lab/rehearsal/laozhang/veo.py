@@ -9,11 +9,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from arrivals.lab.rehearsal import door
+from arrivals.lab.rehearsal import requests
 from arrivals.lab.rehearsal.laozhang import errors, sora
 from arrivals.lab.rehearsal.laozhang.errors import REFUSALS
 from arrivals.lab.rehearsal.laozhang.form import picture_fault
-from arrivals.lab.rehearsal.world import Asked, Job, Outcome, Phase, View, World
+from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, View, World
 
 MODELS = frozenset({"veo-3.1-generate-preview", "veo-3.1-fast-generate-preview"})
 REVERSE_MODELS = frozenset(
@@ -93,15 +93,15 @@ REVERSE = errors.desk(
 
 def content(world: World, request: Request, external_id: str) -> Response:
     """The reverse queue's `/content`: not the film, but where it is."""
-    job = door.held(world, REVERSE, request, external_id)
+    job = requests.held(world, REVERSE, request, external_id)
     if isinstance(job, Response):
         return job
     now = world.now()
     if job.directive.gone or job.phase(now) is not Phase.COMPLETED:
-        return door.error(REVERSE, REVERSE.faults["404"], request, None)
+        return requests.error(REVERSE, REVERSE.faults["404"], request, None)
     wide = "landscape" in job.asked.model
     told = {**_head(job, "completed"), "prompt": job.asked.prompt}
     told |= {"duration": 8, "resolution": "1280x720" if wide else "720x1280"}
     if job.has_output(now):
         told["url"] = job.files[0]
-    return door.reply(200, told)
+    return requests.reply(200, told)

@@ -8,11 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arrivals.lab.rehearsal import door
-from arrivals.lab.rehearsal.desk import Desk, text
+from arrivals.lab.rehearsal import requests
 from arrivals.lab.rehearsal.laozhang import form, seedance, sora, veo
 from arrivals.lab.rehearsal.laozhang.errors import PROVIDER, REFUSALS
-from arrivals.lab.rehearsal.world import Asked, World
+from arrivals.lab.rehearsal.stand_in import Desk, text
+from arrivals.lab.rehearsal.state import Asked, World
 
 DESKS: Mapping[str, Desk] = {
     desk.route: desk for desk in (sora.FORWARD, veo.FORWARD, seedance.DESK, sora.REVERSE, veo.REVERSE)
@@ -43,20 +43,20 @@ def routes(world: World) -> list[Route]:
     async def submit(request: Request) -> Response:
         body, a_form = await form.read(request)
         asked = Asked(prompt=seedance.prompt(body), model=text(body.get("model")), body=body)
-        return await door.submit(world, chosen(asked.model, body, a_form=a_form), request, asked)
+        return await requests.submit(world, chosen(asked.model, body, a_form=a_form), request, asked)
 
     async def poll(request: Request) -> Response:
-        return door.poll(world, DESKS, request, request.path_params["id"])
+        return requests.poll(world, DESKS, request, request.path_params["id"])
 
     async def poll_veo(request: Request) -> Response:
-        return door.poll(world, {veo.FORWARD.route: veo.FORWARD}, request, request.path_params["id"])
+        return requests.poll(world, {veo.FORWARD.route: veo.FORWARD}, request, request.path_params["id"])
 
     async def content(request: Request) -> Response:
         external_id = request.path_params["id"]
         job = world.jobs.get((PROVIDER, external_id))
         if job is not None and job.route == veo.REVERSE.route:
             return veo.content(world, request, external_id)
-        return door.content(
+        return requests.content(
             world, DESKS[job.route] if job and job.route in FILMS else sora.FORWARD, request, external_id
         )
 

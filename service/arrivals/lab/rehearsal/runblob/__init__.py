@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arrivals.lab.rehearsal import door
-from arrivals.lab.rehearsal.desk import Desk, read_json, text, uuid
+from arrivals.lab.rehearsal import requests
 from arrivals.lab.rehearsal.runblob import bodies, errors, legacy
 from arrivals.lab.rehearsal.runblob.errors import OUTCOMES
 from arrivals.lab.rehearsal.runblob.families import FAMILIES
 from arrivals.lab.rehearsal.runblob.rules import broken
-from arrivals.lab.rehearsal.world import Asked, Voice, World
+from arrivals.lab.rehearsal.stand_in import Desk, read_json, text, uuid
+from arrivals.lab.rehearsal.state import Asked, Voice, World
 
 __all__ = ["OUTCOMES", "routes"]
 
@@ -51,10 +51,10 @@ def _paths(world: World, desk: Desk) -> list[Route]:
         callback_url = text(body.get("callback_url")) or None
         model = text(body.get("model"), desk.route)
         asked = Asked(prompt=text(body.get("prompt")), model=model, body=body, callback_url=callback_url)
-        return await door.submit(world, desk, request, asked)
+        return await requests.submit(world, desk, request, asked)
 
     async def look(request: Request) -> Response:
-        return door.poll(world, {desk.route: desk}, request, request.path_params["id"])
+        return requests.poll(world, {desk.route: desk}, request, request.path_params["id"])
 
     return [
         Route(f"/v1/{desk.route}/generate", generate, methods=["POST"]),

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from arrivals.lab.rehearsal.desk import outputs, text
 from arrivals.lab.rehearsal.runblob.errors import LIE
 from arrivals.lab.rehearsal.runblob.families import FAMILIES
-from arrivals.lab.rehearsal.world import Job, Phase, View, World
+from arrivals.lab.rehearsal.stand_in import outputs, text
+from arrivals.lab.rehearsal.state import Job, Phase, View, World
 
 MOMENT = "%Y-%m-%dT%H:%M:%S.%f"
 SECOND = "%Y-%m-%dT%H:%M:%SZ"

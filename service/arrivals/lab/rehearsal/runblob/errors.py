@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from arrivals.lab.rehearsal.desk import failure, refusal, vanished
-from arrivals.lab.rehearsal.world import Outcome
+from arrivals.lab.rehearsal.stand_in import failure, refusal, vanished
+from arrivals.lab.rehearsal.state import Outcome
 
 # https://docs.runblob.io/api-reference/kling/o3-photo-errors: the codes of `message`, in a failed generation
 MESSAGES = (

@@ -6,11 +6,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arrivals.lab.rehearsal import door
-from arrivals.lab.rehearsal.desk import Desk, outputs, read_json, text, uuid
+from arrivals.lab.rehearsal import requests
 from arrivals.lab.rehearsal.runblob import bodies, errors
 from arrivals.lab.rehearsal.runblob.rules import broken
-from arrivals.lab.rehearsal.world import Asked, Job, Phase, View, Voice, World
+from arrivals.lab.rehearsal.stand_in import Desk, outputs, read_json, text, uuid
+from arrivals.lab.rehearsal.state import Asked, Job, Phase, View, Voice, World
 
 ROUTE = "legacy/veo"
 _MESSAGES = {Phase.COMPLETED: "Task completed successfully", Phase.RUNNING: "Task is processing"}
@@ -52,9 +52,9 @@ def routes(world: World) -> list[Route]:
         body = body if isinstance(body, dict) else {}
         callback_url = text(body.get("callback_url")) or None
         asked = Asked(prompt=text(body.get("prompt")), model="veo", body=body, callback_url=callback_url)
-        return await door.submit(world, DESK, request, asked)
+        return await requests.submit(world, DESK, request, asked)
 
     async def look(request: Request) -> Response:
-        return door.poll(world, {ROUTE: DESK}, request, request.path_params["id"])
+        return requests.poll(world, {ROUTE: DESK}, request, request.path_params["id"])
 
     return [Route("/api/veo/generate", generate, methods=["POST"]), Route("/api/veo/status/{id}", look)]

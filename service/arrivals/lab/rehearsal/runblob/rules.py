@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from arrivals.lab.rehearsal.desk import refusal
 from arrivals.lab.rehearsal.runblob.errors import EVERYWHERE
-from arrivals.lab.rehearsal.world import Asked, Outcome
+from arrivals.lab.rehearsal.stand_in import refusal
+from arrivals.lab.rehearsal.state import Asked, Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,13 +7,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arrivals.lab.rehearsal import door
-from arrivals.lab.rehearsal.desk import Desk, read_json, text
+from arrivals.lab.rehearsal import requests
+from arrivals.lab.rehearsal.stand_in import Desk, read_json, text
+from arrivals.lab.rehearsal.state import Asked, Outcome, World
 from arrivals.lab.rehearsal.vtrix import enveloped, flat, kirin
 from arrivals.lab.rehearsal.vtrix.outcomes import FAULTS
 from arrivals.lab.rehearsal.vtrix.outcomes import OUTCOMES as OUTCOMES_MODELS
 from arrivals.lab.rehearsal.vtrix.rule import MOST_IMAGES, broken
-from arrivals.lab.rehearsal.world import Asked, Outcome, World
 
 PROVIDER = "vtrix"
 CHECKED_MODEL = "wan26_t2i"
@@ -98,11 +98,11 @@ def routes(world: World) -> list[Route]:
             callback_url=text(body.get("callback_url")) or None,
             count=_count(params) if model == CHECKED_MODEL else 1,
         )
-        return await door.submit(world, desk, request, asked)
+        return await requests.submit(world, desk, request, asked)
 
     async def poll(request: Request) -> Response:
         external_id = kirin.known(world, request.path_params["id"])
-        return door.poll(world, desks, request, external_id)
+        return requests.poll(world, desks, request, external_id)
 
     return [
         Route("/model/v1/generation", submit, methods=["POST"]),

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from arrivals.lab.rehearsal.state import Job, Phase, View, World
 from arrivals.lab.rehearsal.vtrix.flat import head, items
-from arrivals.lab.rehearsal.world import Job, Phase, View, World
 
 _WORDS = {
     Phase.QUEUED: "in_queue",

@@ -4,8 +4,8 @@ from random import Random
 from string import ascii_lowercase, digits
 from typing import Any
 
-from arrivals.lab.rehearsal.desk import outputs, token
-from arrivals.lab.rehearsal.world import Asked, Job, Phase, View, World
+from arrivals.lab.rehearsal.stand_in import outputs, token
+from arrivals.lab.rehearsal.state import Asked, Job, Phase, View, World
 
 FILM_WORDS = ("video", "veo", "t2v", "i2v", "kirin", "motion")
 PRICE = 0.03

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from arrivals.lab.rehearsal.desk import Desk, outputs, refusal, text
+from arrivals.lab.rehearsal.stand_in import Desk, outputs, refusal, text
+from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, View, Voice, World
 from arrivals.lab.rehearsal.vtrix import flat
 from arrivals.lab.rehearsal.vtrix.outcomes import FAULTS, SHARED
-from arrivals.lab.rehearsal.world import Asked, Job, Outcome, Phase, View, Voice, World
 
 PROVIDER = "vtrix"
 ROUTE = "kirin"

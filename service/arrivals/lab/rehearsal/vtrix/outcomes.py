@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from arrivals.lab.rehearsal.desk import failure, refusal, vanished
+from arrivals.lab.rehearsal.stand_in import failure, refusal, vanished
+from arrivals.lab.rehearsal.state import Outcome
 from arrivals.lab.rehearsal.vtrix.rule import RULES
-from arrivals.lab.rehearsal.world import Outcome
 
 
 def error(code: str, message: str) -> dict[str, str]:

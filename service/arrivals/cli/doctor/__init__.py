@@ -1,0 +1,1 @@
+"""`arrivals doctor`: finds the usual mistakes, and says what to do about each."""

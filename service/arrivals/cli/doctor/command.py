@@ -1,0 +1,48 @@
+"""`arrivals doctor`: finds the usual mistakes, and says what to do about each."""
+
+from collections.abc import Iterator
+import os
+import sys
+
+import click
+
+from arrivals.cli.connection import reaches_service
+from arrivals.cli.doctor.local import Check, database, settings_readable
+from arrivals.cli.doctor.network import providers, public_url
+from arrivals.cli.doctor.service import service_and_subscribers
+from arrivals.cli.output import as_json, show_table
+from arrivals.logs import configure
+
+
+@click.command("doctor")
+@click.option("--json", "as_program", is_flag=True, help="One JSON object.")
+@reaches_service
+def doctor_command(as_program: bool, url: str | None, key: str | None) -> None:
+    """Check settings, database, service, public URL, clock, keys and subscribers; exit code 1 if anything is wrong.
+
+    Nothing is changed, and nothing is asked that costs money.
+    """
+    configure("console", "error")
+    found = list(_checks(url, key))
+    well = all(check.ok for check in found)
+    if as_program:
+        as_json({"ok": well, "checks": found})
+    else:
+        show_table(
+            [
+                {"check": one.name, "": "ok" if one.ok else "wrong", "found": one.found, "what to do": one.advice}
+                for one in found
+            ]
+        )
+    sys.exit(0 if well else 1)
+
+
+def _checks(url: str | None, key: str | None) -> Iterator[Check]:
+    settings, check = settings_readable(os.environ)
+    yield check
+    if settings is None:
+        return
+    yield from database(settings)
+    yield from service_and_subscribers(settings, url, key)
+    yield from public_url(settings)
+    yield from providers(settings)

@@ -1,0 +1,83 @@
+"""What `arrivals doctor` checks on this machine: settings and database. Nothing is changed."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+import os
+
+import anyio
+
+from arrivals.assembly import clock
+from arrivals.config.key_file import has_keys, keyring_path, read_keys
+from arrivals.config.settings import BadSetting, Settings, read_settings
+from arrivals.store.engine.base import StoreError
+from arrivals.store.engine.connect import open_database
+from arrivals.store.engine.migrate import Standing, compare
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was looked at: what was found, and what to do if that is wrong."""
+
+    name: str
+    ok: bool
+    found: str
+    advice: str | None = None
+
+
+def settings_readable(environment: Mapping[str, str]) -> tuple[Settings | None, Check]:
+    """The settings, if they can be read."""
+    try:
+        settings = read_settings(environment)
+        if not has_keys(settings):
+            read_keys(keyring_path(settings))
+    except BadSetting as error:
+        return None, Check(
+            name="settings", ok=False, found=str(error), advice="mend or unset it; README lists them all"
+        )
+    accounts = ", ".join(sorted(f"{provider}/{account}" for provider, account in settings.accounts))
+    if not accounts:
+        advice = "set ARRIVALS_<PROVIDER>_API_KEY"
+        return settings, Check(name="settings", ok=False, found="no provider is configured", advice=advice)
+    return settings, Check(name="settings", ok=True, found=f"configured: {accounts}")
+
+
+def database(settings: Settings) -> Iterator[Check]:
+    """It can be written, and is of this version."""
+    path = settings.database_path
+    if path is not None and not path.exists():
+        if path.parent.is_dir() and os.access(path.parent, os.W_OK):
+            yield Check(name="database", ok=True, found=f"{path} is not there yet; the first start makes it")
+        else:
+            advice = "make the folder writable for this user, or set ARRIVALS_DATABASE to another"
+            yield Check(name="database", ok=False, found=f"nothing can be written to {path.parent}", advice=advice)
+        return
+    try:
+        name, standing = anyio.run(_compared, settings)
+    except (StoreError, OSError) as error:
+        advice = "check the file's owner, permissions and disk; or the server's address, and this user's rights"
+        yield Check(name="database", ok=False, found=words(error), advice=advice)
+        return
+    if standing.pre:
+        advice = "run `arrivals migrate`, or start `arrivals serve`"
+        yield Check(name="database", ok=False, found=f"{name} lacks {', '.join(standing.pre)}", advice=advice)
+    elif standing.post:
+        waiting = f"{', '.join(standing.post)} waits for `arrivals migrate --post`, when no older release runs"
+        yield Check(name="database", ok=True, found=f"{name} can be written; {waiting}")
+    else:
+        yield Check(name="database", ok=True, found=f"{name} can be written and is up to date")
+
+
+async def _compared(settings: Settings) -> tuple[str, Standing]:
+    """Its name, and how it compares with this version. Raises StoreError."""
+    database = await open_database(settings.database, clock, settings.database_connections)
+    try:
+        async with database.transaction() as tx:  # taken to write, though nothing is written
+            await tx.now()
+        return database.name, await compare(database)
+    finally:
+        await database.close()
+
+
+def words(error: Exception) -> str:
+    """What it says, or at least its name."""
+    return str(error) or type(error).__name__

@@ -1,0 +1,66 @@
+"""How the service is told to end, and what happens when it does not.
+
+The first signal lets everything finish, for as long as the grace. The second says what ending at once would cost, the
+third does it. The grace is absolute: a thread that waits for nothing of the service's ends the process after it.
+"""
+
+from collections.abc import Callable
+import os
+import signal
+import sys
+import threading
+
+import anyio
+import structlog
+
+from arrivals.flow.context import Tools
+
+log = structlog.get_logger()
+
+FAILED = 1  # the exit code of what was cut off
+AT_ONCE = 3  # signals
+
+
+Watch = Callable[[float], None]
+
+
+def watch(seconds: float) -> None:
+    """Let a watchdog loose: so many seconds from now it ends the process, if that has not ended by itself."""
+    watchdog = threading.Timer(seconds, _grace_ended, [seconds])
+    watchdog.daemon = True
+    watchdog.start()
+
+
+def _grace_ended(seconds: float) -> None:
+    log.error("grace_ended", grace_s=seconds, hint="something hung and was cut off")
+    _end_at_once()
+
+
+async def heed_signals(tools: Tools, grace_s: float, watch_for: Watch, stop: Callable[[], None]) -> None:
+    """Calls `stop` at the first signal; goes on to listen, until it is cancelled."""
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        times = 0
+        async for number in signals:
+            times += 1
+            name = signal.Signals(number).name
+            if times == 1:
+                log.info("stopping", signal=name, grace_s=grace_s)
+                watch_for(grace_s)
+                stop()
+            elif times < AT_ONCE:
+                log.warning("stopping_already", signal=name, hint="once more ends at once", **_costs(tools))
+            else:
+                log.error("ended_at_once", signal=name, **_costs(tools))
+                _end_at_once()
+
+
+def _costs(tools: Tools) -> dict[str, object]:
+    """The submissions on the wire: each is paid for, and its answer would be lost."""
+    submitting = tools.pulses.get("submit")
+    return {"submissions_on_the_wire": submitting.busy if submitting else 0}
+
+
+def _end_at_once() -> None:
+    """Without a word to anybody; what is logged is out."""
+    sys.stderr.flush()
+    os._exit(FAILED)

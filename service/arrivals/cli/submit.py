@@ -1,0 +1,56 @@
+"""`arrivals submit`: order a generation."""
+
+from typing import Any
+
+import click
+
+from arrivals.cli.connection import given, reaches_service, service_at
+from arrivals.cli.generations import print_generation
+from arrivals.cli.main import tells_errors
+from arrivals.core.wire import from_json
+
+
+@click.command("submit")
+@click.argument("provider")
+@click.argument("model")
+@click.option("--prompt", help="Put into the input as `prompt`.")
+@click.option("--input", "more", default="{}", help="The model's fields as JSON.")
+@click.option("--account", help="Which of the provider's accounts; by default `default`.")
+@click.option("--metadata", help="Yours, as JSON: kept, shown, and matched by filters.")
+@click.option("--idempotency-key", help="The same key is the same order, however often it is sent.")
+@click.option("--callback-url", help="Where to send this generation's events.")
+@click.option("--wait", "wait_s", type=click.IntRange(0, 300), default=0, help="Seconds to wait for its end.")
+@click.option("--json", "as_program", is_flag=True, help="One JSON object.")
+@reaches_service
+@tells_errors
+def submit_command(
+    provider: str,
+    model: str,
+    prompt: str | None,
+    more: str,
+    metadata: str | None,
+    wait_s: int,
+    as_program: bool,
+    url: str | None,
+    key: str | None,
+    **more_options: str | None,
+) -> None:
+    """Order one generation of MODEL from PROVIDER."""
+    order_input = json_object("--input", more)
+    if prompt is not None:
+        order_input["prompt"] = prompt
+    with service_at(url, key) as service:
+        options: dict[str, Any] = given(**more_options)
+        if metadata is not None:
+            options["metadata"] = json_object("--metadata", metadata)
+        generation = service.submit(provider, model, order_input, wait_s=wait_s, **options)
+    print_generation(generation, as_program=as_program)
+
+
+def json_object(option: str, text: str) -> dict[str, Any]:
+    """What an option gives as a JSON object."""
+    try:
+        found: dict[str, Any] = from_json(text, dict[str, Any])
+    except ValueError as error:
+        raise click.UsageError(f"{option} must be a JSON object: {error}") from error
+    return found

@@ -1,0 +1,105 @@
+"""Keys that nobody set are made at the first start and kept beside the database, readable by its owner only."""
+
+from dataclasses import replace
+import os
+from pathlib import Path
+import secrets
+
+import msgspec
+
+from arrivals.config.settings import BadSetting, Settings
+from arrivals.core.wire import from_json
+from arrivals.flow.delivery.sign import SECRET_BYTES, BadSecret, key_of, make_secret
+
+
+class Keyring(msgspec.Struct):
+    """What the file holds."""
+
+    secret_keys: list[str]
+    api_key: str
+    callback_secret: str
+
+
+SHARED = (
+    "with PostgreSQL, ARRIVALS_SECRET_KEYS, ARRIVALS_API_KEY and ARRIVALS_CALLBACK_SECRET must be set, the same on "
+    "every machine; for instance the first two to what `openssl rand -hex 32` prints, and the last to whsec_ and what "
+    "`openssl rand -base64 32` prints"
+)
+
+
+def has_keys(settings: Settings) -> bool:
+    """Whether every key is set. Raises BadSetting where one that is not would have nowhere to be kept."""
+    if settings.secret_keys and settings.api_key and settings.callback_secret:
+        return True
+    if settings.database_path is None:
+        raise BadSetting(SHARED)
+    return False
+
+
+def keyring_path(settings: Settings) -> Path | None:
+    """`arrivals.db.keys` for `arrivals.db`; None where a server keeps everything, because machines share it."""
+    path = settings.database_path
+    return None if path is None else path.with_name(path.name + ".keys")
+
+
+def with_keys(settings: Settings) -> tuple[Settings, bool]:
+    """The settings with every key, and whether the file was made now. Raises BadSetting."""
+    made = False
+    path = keyring_path(settings)
+    if not has_keys(settings) and path is not None:
+        keyring, made = _kept(path)
+        settings = replace(
+            settings,
+            secret_keys=settings.secret_keys or tuple(keyring.secret_keys),
+            api_key=settings.api_key or keyring.api_key,
+            callback_secret=settings.callback_secret or keyring.callback_secret,
+        )
+    try:
+        key_of(settings.callback_secret or "")
+    except BadSecret as error:
+        raise BadSetting(f"ARRIVALS_CALLBACK_SECRET is wrong: {BadSecret.__doc__}") from error
+    return settings, made
+
+
+def read_keys(path: Path | None) -> Keyring | None:
+    """What the file holds; None when there is none, or none yet. Raises BadSetting."""
+    if path is None:
+        return None
+    try:
+        found: Keyring = from_json(path.read_bytes(), Keyring)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise BadSetting(f"cannot read the keys in {path}: {error}") from error
+    return found
+
+
+def _kept(path: Path) -> tuple[Keyring, bool]:
+    kept = read_keys(path)
+    if kept is not None:
+        return kept, False
+    keyring = Keyring(
+        secret_keys=[secrets.token_urlsafe(32)],
+        api_key="arr_" + secrets.token_urlsafe(32),
+        callback_secret=make_secret(secrets.token_bytes(SECRET_BYTES)),
+    )
+    try:
+        _write_once(path, msgspec.json.format(msgspec.json.encode(keyring)))
+    except FileExistsError:
+        return _kept(path)
+    except OSError as error:
+        raise BadSetting(f"cannot keep the keys in {path}: {error}") from error
+    return keyring, True
+
+
+def _write_once(path: Path, text: bytes) -> None:
+    """Of two processes that start together, one makes the file; the other finds it whole. Raises FileExistsError."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        path.hardlink_to(draft)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,121 @@
+"""Reads the text of one setting: each reader gives its value, or raises ValueError with what to write instead."""
+
+from collections.abc import Callable
+import ipaddress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from arrivals.outbound.policy import Network
+from arrivals.store.engine.connect import on_server
+
+SHORTEST_KEY = 16
+DAY_S, LONGEST_DAYS = 86_400.0, 36_500
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """One of these words."""
+
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"one of {', '.join(choices)}")
+        return text
+
+    return read
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """A whole number within bounds."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise ValueError(f"a whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def seconds(text: str) -> float:
+    """A number of seconds."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < 10**9:
+        raise ValueError("a number of seconds, such as 30 or 0.5")
+    return found
+
+
+def days(text: str) -> float | None:
+    """In seconds; None is for ever."""
+    if text.strip() == "for ever":
+        return None
+    if not text.isdecimal() or not 1 <= int(text) <= LONGEST_DAYS:
+        raise ValueError('a whole number of days, or "for ever"')
+    return int(text) * DAY_S
+
+
+def schedule(text: str) -> tuple[float, ...]:
+    """Seconds, separated by commas."""
+    return tuple(seconds(part.strip()) for part in text.split(","))
+
+
+def url(text: str) -> str:
+    """A base URL without its last slash."""
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.query or parts.fragment:
+        raise ValueError("a URL such as https://arrivals.example.com")
+    return text.rstrip("/")
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Networks, separated by commas."""
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise ValueError(f"networks such as 127.0.0.0/8,10.1.0.0/16 ({error})") from error
+
+
+def keys(text: str) -> tuple[str, ...]:
+    """Keys, separated by commas."""
+    keys = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not keys or any(len(key) < SHORTEST_KEY for key in keys):
+        raise ValueError(f"keys of at least {SHORTEST_KEY} characters, separated by commas, newest first")
+    return keys
+
+
+def key(text: str) -> str:
+    """One key."""
+    if len(text) < SHORTEST_KEY:
+        raise ValueError(f"at least {SHORTEST_KEY} characters")
+    return text
+
+
+def database(text: str) -> str:
+    """The path of a file, or the URL of a server."""
+    if on_server(text):
+        return _server(text)
+    if not Path(text).name or "://" in text or text == ":memory:":
+        raise ValueError("the path of an SQLite file, or postgresql://USER:PASSWORD@HOST/DATABASE")
+    return text
+
+
+def _server(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        named = parts.port != 0 and (parts.path.strip("/") or parts.query)
+    except ValueError:
+        named = False
+    if not named:
+        raise ValueError("postgresql://USER:PASSWORD@HOST/DATABASE")
+    return text
+
+
+def plain(text: str) -> str:
+    """Visible ASCII."""
+    if not text or not all("!" <= letter <= "~" for letter in text):
+        raise ValueError("visible ASCII characters without spaces or line ends")
+    return text

@@ -1,0 +1,1 @@
+"""What people ask for beside the flow: replays, timelines, and forgetting what is old."""

@@ -1,0 +1,151 @@
+"""Everything that is known to have happened to one generation, in order, page by page."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from arrivals.core.event import public
+from arrivals.core.masking import masked_json
+from arrivals.core.wire import from_json, rfc3339
+from arrivals.flow.context import Tools
+from arrivals.flow.exchange.masking import mask_of
+from arrivals.store import generations, webhook_lists
+from arrivals.store import timeline as store
+from arrivals.store.engine.base import Row, Tx
+from arrivals.store.timeline import KINDS, Place
+from arrivals.store.webhook_lists import WebhookFacts
+
+BEGINNING = Place()
+MAX_ENTRIES = 200
+MAX_SHOWN = 2000  # characters of what was answered
+
+
+async def timeline(
+    tools: Tools, generation_id: str, behind: Place = BEGINNING, limit: int = MAX_ENTRIES
+) -> dict[str, Any]:
+    """`{"generation": …, "data": [{"at", "what", "facts"}, …], "next": …}`. Raises Missing."""
+    async with tools.store.reading() as tx:
+        generation = (await generations.by_id(tx, generation_id)).generation
+        page = await store.places(tx, generation_id, behind, limit)
+        facts = await _facts(tx, page.items)
+    mask = mask_of(tools, generation)  # older releases kept more of what they were told
+    entries = [
+        {
+            "at": rfc3339(place.at),
+            "what": KINDS[place.kind],
+            "facts": masked_json(mask, facts[place.kind, place.id, place.number]),
+        }
+        for place in page.items
+    ]
+    return {
+        "generation": public(generation),
+        "data": entries,
+        "next": written(page.items[-1]) if page.more else None,
+    }
+
+
+def written(place: Place) -> str:
+    """A place as a cursor."""
+    return f"{place.at}.{place.kind}.{place.number}.{place.id}"
+
+
+def read_place(cursor: str) -> Place:
+    """The place that a cursor names. Raises ValueError."""
+    at, kind, number, name = cursor.split(".", 3)
+    if not all(part.isdecimal() and part.isascii() and len(part) <= 18 for part in (at, kind, number)):  # noqa: PLR2004 - what fits into 63 bits
+        raise ValueError(cursor)
+    return Place(int(at), int(kind), int(number), name)
+
+
+async def _facts(tx: Tx, found: Sequence[Place]) -> dict[tuple[int, str, int], dict[str, Any]]:
+    """What is told of each entry, by its kind, its id and its number."""
+    told: dict[tuple[str, str, int], dict[str, Any]] = {}
+    webhooks = [place.id for place in found if KINDS[place.kind] == "webhook"]
+    for seen in await webhook_lists.facts_of(tx, webhooks):
+        told["webhook", seen.id, 0] = _webhook(seen)
+    for row in await store.observations_at(tx, found):
+        told["observation", row["id"], 0] = _observation(row)
+    for row in await store.calls_at(tx, found):
+        told[row["kind"], row["id"], 0] = _call(row)
+    for row in await store.events_at(tx, found):
+        told["event", row["id"], 0] = {"id": row["id"], "type": row["type"]}
+    for row in await store.deliveries_at(tx, found):
+        told["delivery", row["id"], 0] = _delivery(row)
+    for row in await store.attempts_at(tx, found):
+        told["attempt", row["delivery_id"], row["number"]] = _attempt(row)
+    return {(place.kind, place.id, place.number): told[KINDS[place.kind], place.id, _number(place)] for place in found}
+
+
+def _number(place: Place) -> int:
+    return place.number if KINDS[place.kind] == "attempt" else 0
+
+
+def _observation(row: Row) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "origin": row["origin"],
+        "status": row["status"],
+        "provider_status": row["provider_status"],
+        "finding": row["finding"],
+        "believed": bool(row["believed"]),
+        "webhook_id": row["webhook_id"],
+        **from_json(row["reading"]),
+    }
+
+
+def _webhook(stored: WebhookFacts) -> dict[str, Any]:
+    return {
+        "id": stored.id,
+        "verified_by": stored.verified_by,
+        "refused_because": stored.refused_because,
+        "finding": stored.finding,
+        "unreadable_because": stored.unreadable_because,
+        "bytes": stored.size,
+        "repeats": stored.repeats,
+    }
+
+
+def _call(row: Row) -> dict[str, Any]:
+    """`body`: the beginning of what was answered, where it is text."""
+    return {
+        "id": row["id"],
+        "request": row["request"],
+        "http_status": row["http_status"],
+        "outcome": row["outcome"],
+        "because": row["because"],
+        "failure": from_json(row["failure"]) if row["failure"] else None,
+        "bytes": row["size"],
+        "body": _shown(row["body"]),
+        "repeats": row["repeats"],
+        "last_at": rfc3339(row["last_at"]),
+    }
+
+
+def _shown(body: Any) -> str | None:
+    text = "" if body is None else bytes(body).decode(errors="replace")
+    if body is None or "\x00" in text:
+        return None
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+
+
+def _delivery(row: Row) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "event_id": row["event_id"],
+        "subscriber_id": row["subscriber_id"],
+        "url": row["url"],
+        "attempts": row["attempts"],
+        "next_attempt_at": rfc3339(row["attempt_at"]),
+        "delivered_at": rfc3339(row["delivered_at"]),
+        "given_up_at": rfc3339(row["given_up_at"]),
+    }
+
+
+def _attempt(row: Row) -> dict[str, Any]:
+    return {
+        "delivery_id": row["delivery_id"],
+        "number": row["number"],
+        "duration_s": row["duration_s"],
+        "http_status": row["http_status"],
+        "error": row["error"],
+        "answer": row["answer"],
+    }

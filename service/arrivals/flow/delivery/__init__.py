@@ -1,0 +1,1 @@
+"""Events to their subscribers: signed, sent, tried again."""

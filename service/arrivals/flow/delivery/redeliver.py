@@ -1,0 +1,90 @@
+"""An event sent again, to everybody who wants it or to one subscriber; a delivery tried again."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from msgspec.structs import replace
+
+from arrivals.core.event import Event
+from arrivals.flow.context import Tools
+from arrivals.flow.settlement.fan_out import deliveries_for
+from arrivals.store import deliveries, events, generations, subscribers
+from arrivals.store.deliveries import Delivery
+from arrivals.store.engine.base import Missing, Tx
+from arrivals.store.subscribers import Subscriber
+
+
+class Outcome(StrEnum):
+    """What became of an event that was to be sent again."""
+
+    REDELIVERED = "redelivered"
+    UNWANTED = "unwanted"  # nobody wants it
+    REACHED = "reached"  # everybody who wants it has it, or will
+
+
+class NotServed(Exception):
+    """The subscriber is disabled; PATCH it with {"disabled": false} first."""
+
+
+class Delivered(Exception):
+    """The delivery was made; to send its event again, redeliver the event."""
+
+
+async def redeliver(tools: Tools, event_id: str, subscriber_id: str | None) -> list[Delivery]:
+    """Send one event again. Raises Missing, NotServed."""
+    async with tools.store.transaction() as tx:
+        event, position = await events.by_id(tx, event_id), await events.position_of(tx, event_id)
+        due = await due_again(tools, tx, event, position, await recipients(tx, subscriber_id))
+        await deliveries.insert(tx, due)
+    tools.store.ring("deliver")
+    return due
+
+
+async def recipients(tx: Tx, subscriber_id: str | None) -> Sequence[Subscriber] | None:
+    """The one subscriber that was asked for; None is everybody, orders' own callback URLs included.
+
+    Raises Missing, NotServed.
+    """
+    if subscriber_id is None:
+        return None
+    known = await subscribers.by_id(tx, subscriber_id)
+    if known.disabled_at is not None:
+        raise NotServed
+    return [known]
+
+
+async def due_again(
+    tools: Tools, tx: Tx, event: Event, position: int, only: Sequence[Subscriber] | None, *, missed: bool = False
+) -> list[Delivery]:
+    """The deliveries of an event, made anew; with `missed`, of those who neither have it nor will."""
+    try:
+        generation = (await generations.by_id(tx, event.generation_id)).generation
+    except Missing:
+        return []  # a ping, or a generation that was pruned
+    if only is not None:
+        generation = replace(generation, callback_url=None)
+    wanting = await subscribers.active(tx) if only is None else only
+    due = await deliveries_for(tools, tx, wanting, [(event, generation, position)])
+    now = tools.now()
+    return [
+        replace(delivery, created_at=now, attempt_at=now, redelivered=True)
+        for delivery in due
+        if not (missed and await deliveries.reached(tx, event.id, delivery.subscriber_id))
+    ]
+
+
+async def retry(tools: Tools, delivery_id: str) -> Delivery:
+    """Try a delivery now, whatever its schedule, also one that was given up. Raises Missing, NotServed, Delivered."""
+    async with tools.store.transaction() as tx:
+        known = await deliveries.by_id(tx, delivery_id)
+        if known.delivered_at is not None:
+            raise Delivered
+        (context,) = await deliveries.contexts_of(tx, [known])
+        if context is None:
+            raise Missing(known.subscriber_id)
+        if context.disabled:
+            raise NotServed
+        await deliveries.attempt_now(tx, delivery_id, tools.now())
+        known = await deliveries.by_id(tx, delivery_id)
+    tools.store.ring("deliver")
+    return known

@@ -1,0 +1,85 @@
+"""One question to a provider about a generation, redirects followed as far as they may be.
+
+The key stays on the origin that was asked. A file may be handed out from anywhere, so there it is looked for without a
+key, as outputs are fetched. Every request to the account counts.
+"""
+
+from urllib.parse import urljoin, urlsplit
+
+from msgspec.structs import replace
+
+from arrivals.core.generation import Generation
+from arrivals.core.http import MAX_REDIRECTS, HttpCall, HttpReply, redirect_of
+from arrivals.flow.context import Tools
+from arrivals.flow.exchange.pace import note_pace
+from arrivals.flow.exchange.record import Exchange
+from arrivals.flow.exchange.spend import overdraw
+from arrivals.outbound.transport import NotSent, Reason
+from arrivals.providers._shared.json_fields import same_origin
+from arrivals.providers.contract import Unreadable
+
+POLL_TIMEOUT_S = 15.0
+IDENTITY = {"accept-encoding": "identity"}
+
+
+async def ask(
+    tools: Tools, generation: Generation, call: HttpCall, exchange: Exchange, *, for_file: bool = False
+) -> HttpReply:
+    """The answer; `for_file`: which may be a file, of which only the beginning is read.
+
+    Raises NotSent, NoAnswer; Unreadable for a redirect that leads elsewhere or nowhere.
+    """
+    send = tools.transport.look if for_file else tools.transport.ask
+    for _ in range(MAX_REDIRECTS + 1):
+        exchange.sends(call)
+        reply = exchange.reply = await send(call, POLL_TIMEOUT_S)
+        await note_pace(tools, generation, reply.headers)
+        place = redirect_of(reply.http_status, reply.headers)
+        if place is None or call.method != "GET":
+            return reply
+        url = joined_url(call.url, place)
+        if not same_origin(url, call.url):
+            if for_file:
+                return await _elsewhere(tools, url)
+            raise Unreadable(redirected(generation.provider, url))
+        await overdraw(tools, generation)
+        call = replace(call, url=url)
+    raise Unreadable(f"more than {MAX_REDIRECTS} redirects")
+
+
+def redirected(provider: str, url: str) -> str:
+    """A message about a redirect that is not followed, with the setting to change."""
+    parts = urlsplit(url)
+    place = f"{parts.scheme}://{parts.netloc}" if parts.netloc else url
+    return (
+        f"the provider answers with a redirect to {place}; set ARRIVALS_{provider.upper()}_BASE_URL to where it is now"
+    )
+
+
+def joined_url(base: str, place: str) -> str:
+    """Where a redirect leads. Raises Unreadable."""
+    try:
+        return urljoin(base, place)
+    except ValueError as error:
+        raise Unreadable("a redirect to what is no URL") from error
+
+
+async def _elsewhere(tools: Tools, url: str) -> HttpReply:
+    """The beginning of a file on an origin that is none of the provider's, without its key."""
+    for _ in range(MAX_REDIRECTS):
+        call = HttpCall(method="GET", url=url, headers=IDENTITY)
+        try:
+            async with tools.transport.fetch(call, provider=False, timeout_s=POLL_TIMEOUT_S) as reply:
+                place = redirect_of(reply.http_status, reply.headers)
+                if place is None:
+                    first = await anext(reply.body, b"")
+                    found = HttpReply(http_status=reply.http_status, headers=reply.headers, body=first)
+                    if not found.ok:
+                        raise Unreadable(f"the place of the file answers HTTP {found.http_status}")
+                    return found
+        except NotSent as error:
+            if error.reason is Reason.BLOCKED:
+                raise Unreadable(f"the file is where we may not call: {error}") from error
+            raise
+        url = joined_url(url, place)
+    raise Unreadable(f"more than {MAX_REDIRECTS} redirects")

@@ -1,0 +1,44 @@
+"""Which secrets went into the calls about a generation; none of them stands in what is kept or shown of the answers."""
+
+from msgspec.structs import replace
+
+from arrivals.core.generation import Asked
+from arrivals.core.mask import Mask
+from arrivals.core.masking import masked_reading
+from arrivals.core.observation import Observation
+from arrivals.flow.context import Tools
+
+
+def mask_of(tools: Tools, generation: Asked) -> Mask:
+    """Hides the account's key, the secrets and the token that its provider was given, and any other callback token.
+
+    What was ordered together was given the secret of one of them, and any of them may be told of it.
+    """
+    return mask_about(
+        tools, generation.provider, generation.account, generation.id, together=generation.bulk_id is not None
+    )
+
+
+def mask_about(tools: Tools, provider: str, account: str, generation_id: str, *, together: bool = False) -> Mask:
+    """The same where no more is known of it; also when its account is no longer in the settings."""
+    upstream = tools.upstreams.get((provider, account))
+    url = tools.callbacks.url(provider, account, generation_id)
+    secrets = [*tools.callbacks.webhook_secrets(generation_id)]
+    if url is not None:
+        secrets.append(url.rpartition("~")[2])  # the rest of its token is the generation's id, which is none
+    if upstream is not None:
+        secrets += [upstream.account.api_key, *upstream.account.webhook_secrets]
+    return Mask(secrets, digests=together)
+
+
+def without_secrets(tools: Tools, seen: Observation, about: Asked | None) -> Observation:
+    """The observation as it may be kept; of what nobody knows any more nothing is."""
+    if about is None:
+        return seen
+    mask = mask_of(tools, about)
+    because = seen.unreadable_because
+    return replace(
+        seen,
+        reading=masked_reading(mask, seen.reading),
+        unreadable_because=None if because is None else mask.text(because),
+    )

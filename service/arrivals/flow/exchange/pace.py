@@ -1,0 +1,18 @@
+"""The account's pace, from the rate limit headers of answers, where the provider's page documents them."""
+
+from collections.abc import Mapping
+
+from arrivals.core.generation import Asked
+from arrivals.core.moments import rate_limit_wait_s
+from arrivals.flow.context import Tools
+from arrivals.store import accounts
+
+
+async def note_pace(tools: Tools, asked: Asked, headers: Mapping[str, str]) -> None:
+    """Wait until its window ends where nothing is left of it. Raises NotConfigured."""
+    if not tools.route(asked).rate_headers:
+        return
+    wait_s = rate_limit_wait_s(headers, tools.now())
+    if wait_s:
+        async with tools.store.transaction() as tx:
+            await accounts.pause(tx, (asked.provider, asked.account), wait_s)

@@ -1,0 +1,76 @@
+"""A call to a provider and its answer, kept unless it only says that the work goes on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from arrivals.core.bounds import MAX_TEXT_CHARACTERS, bounded_failure
+from arrivals.core.failure import Failure
+from arrivals.core.generation import Asked
+from arrivals.core.http import HttpCall, HttpReply
+from arrivals.core.masking import masked_failure
+from arrivals.flow.context import Tools
+from arrivals.flow.exchange.masking import mask_of
+from arrivals.outbound.transport import NoAnswer, NotSent
+from arrivals.providers.contract import Unreadable
+from arrivals.store import calls
+from arrivals.store.calls import Call, CallKind, Outcome
+
+MAX_REQUEST_CHARACTERS = 500
+
+
+def outcome_of(error: NotSent | NoAnswer | Unreadable) -> Outcome:
+    """The outcome of a call that brought no answer of any use."""
+    if isinstance(error, NotSent):
+        return Outcome.NOT_SENT
+    return Outcome.UNANSWERED if isinstance(error, NoAnswer) else Outcome.UNREADABLE
+
+
+@dataclass(slots=True)
+class Exchange:
+    """The last call about a generation that went out, and its answer as far as there is one."""
+
+    kind: CallKind
+    request: str = ""
+    reply: HttpReply | None = None
+    kept: bool = False  # what it came to is written down already
+
+    def sends(self, call: HttpCall) -> None:
+        """Note that this call goes out."""
+        self.request, self.reply = f"{call.method} {call.url}"[:MAX_REQUEST_CHARACTERS], None
+
+    def came_to(
+        self,
+        tools: Tools,
+        generation: Asked,
+        outcome: Outcome,
+        *,
+        because: str | None = None,
+        failure: Failure | None = None,
+    ) -> Call:
+        """The record of it. Everything but the answer's own bytes is masked."""
+        mask, reply, self.kept = mask_of(tools, generation), self.reply, True
+        return Call(
+            id=tools.make_id("cal"),
+            generation_id=generation.id,
+            at=tools.now(),
+            kind=self.kind,
+            request=mask.text(self.request),
+            outcome=outcome,
+            http_status=reply.http_status if reply else None,
+            because=mask.text(because)[:MAX_TEXT_CHARACTERS] if because else None,
+            failure=masked_failure(mask, bounded_failure(failure)) if failure else None,
+            size=len(reply.body) if reply else None,
+            body=reply.body[: tools.limits.call_keep_bytes] if reply else None,
+        )
+
+
+async def keep(tools: Tools, call: Call) -> None:
+    """Keep it, together with what others keep at the same time."""
+    await tools.together(_keep, call)
+
+
+async def _keep(tools: Tools, kept: Sequence[Call]) -> list[None]:
+    async with tools.store.transaction() as tx:
+        for call in kept:
+            await calls.keep(tx, call)
+    return [None] * len(kept)

@@ -1,0 +1,53 @@
+"""Calls to a provider that no worker makes: they count in its account's budget like any other.
+
+What people ask for by hand (a question, a cancellation, an output that only the provider's key opens) takes turns with
+what waits in the queues, and has to come again when nothing is left. What a second question may cost is set aside with
+the first, and given back where none was asked. A redirect is followed in any case, and paid back by later requests.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from arrivals.core.generation import Asked
+from arrivals.core.wire import SECOND
+from arrivals.flow.context import Tools
+from arrivals.store import accounts
+from arrivals.store.accounts import AccountKey
+
+
+class OverBudget(Exception):
+    """The account's requests of this minute are used up, by this one or by those that wait."""
+
+    def __init__(self, provider: str, wait_s: float) -> None:
+        super().__init__(f"the requests that {provider} allows are used up; try again in {wait_s:.1f} s")
+        self.wait_s = wait_s
+
+
+async def spend(tools: Tools, asked: Asked, *, polls: bool = False) -> None:
+    """Count one call, or one poll, about a generation that is about to be made. Raises OverBudget, NotConfigured."""
+    budget = tools.budget(asked)
+    async with tools.store.transaction() as tx:
+        wait = await accounts.take(tx, (asked.provider, asked.account), budget, budget.per_poll if polls else 1)
+    if wait:
+        raise OverBudget(asked.provider, wait / SECOND)
+
+
+async def overdraw(tools: Tools, asked: Asked) -> None:
+    """Count one call that is made in any case. Raises NotConfigured."""
+    budget = tools.budget(asked)
+    async with tools.store.transaction() as tx:
+        await accounts.overdraw(tx, (asked.provider, asked.account), budget)
+
+
+async def give_back(tools: Tools, asked: Asked) -> None:
+    """No second question was asked. Raises NotConfigured."""
+    if tools.budget(asked).per_poll > 1:
+        await tools.together(_given_back, (asked.provider, asked.account))
+
+
+async def _given_back(tools: Tools, keys: Sequence[AccountKey]) -> list[None]:
+    async with tools.store.transaction() as tx:
+        for key, polls in sorted(Counter(keys).items()):
+            budget = tools.budgets()[key]
+            await accounts.give_back(tx, key, budget, polls * (budget.per_poll - 1))
+    return [None] * len(keys)

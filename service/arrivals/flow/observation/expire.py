@@ -1,0 +1,149 @@
+"""A bounded wait ended: the clock is the last witness. It takes held testimony as it stands, or says nobody told us."""
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+import structlog
+
+from arrivals.core.failure import Failure, FailureCode, because
+from arrivals.core.generation import Generation, Origin, Status
+from arrivals.core.observation import Observation, Reading
+from arrivals.core.wire import Micros, micros
+from arrivals.flow.context import Tools
+from arrivals.flow.settlement.schedule import GRACE
+from arrivals.flow.settlement.settle import settle_each
+from arrivals.store import accounts, calls, generations
+from arrivals.store.calls import Refusal
+from arrivals.store.engine.base import Tx, Unavailable
+
+log = structlog.get_logger()
+
+LEASE_S = 30.0
+AGAIN_S = 3600.0  # for one that could not be settled; only a mistake of ours, or a row that was spoiled, comes to that
+NO_TURN = "its turn did not come"
+_LOST = because(
+    FailureCode.RESULT_LOST, "the stream broke off, and it had named nothing to ask about", origin=Origin.CLOCK
+)
+
+
+async def claim(tools: Tools, limit: int) -> list[Generation]:
+    """Generations whose deadline, or whose wait for a missing detail, has passed.
+
+    Nobody is given up who could be asked: a provider may have finished while nobody was there to hear of it.
+    """
+    async with tools.store.transaction() as tx:
+        asking = await generations.ask_once_more(tx, GRACE)
+        overdue = await generations.claim_overdue(tx, limit, micros(LEASE_S))
+    if asking:
+        tools.store.ring("poll")
+    return overdue
+
+
+async def expire(tools: Tools, overdue: Sequence[Generation]) -> None:
+    """Let the clock speak about each of them; one that cannot be settled stops no other, and is left for a while."""
+    now = tools.now()
+    async with tools.store.glance() as tx:
+        waited_for = {
+            key: await _waited_for(tools, tx, key, now)
+            for key in {(one.provider, one.account) for one in overdue if one.status is Status.PENDING}
+        }
+        last = await calls.last_refusals(tx, [one.id for one in overdue if one.status is not Status.PENDING])
+    words = [
+        nobody_told_us(one, now, waited_for=waited_for.get((one.provider, one.account), NO_TURN), last=last.get(one.id))
+        for one in overdue
+    ]
+    results = await settle_each(tools, words)
+    for generation, result in zip(overdue, results, strict=True):
+        if isinstance(result, Exception):
+            await _leave(tools, generation, result)
+
+
+async def fail(tools: Tools, overdue: Sequence[Generation], _because: Exception) -> None:
+    """Try each alone, after all of them together broke."""
+    for generation in overdue:
+        try:
+            await expire(tools, [generation])
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is told
+            await _leave(tools, generation, error)
+
+
+async def _leave(tools: Tools, generation: Generation, error: Exception) -> None:
+    log.error("generation_not_expired", generation_id=generation.id, again_in_s=AGAIN_S, exc_info=error)
+    async with tools.store.transaction() as tx:
+        await generations.look_later(tx, generation.id, tools.now() + micros(AGAIN_S))
+
+
+async def _waited_for(tools: Tools, tx: Tx, key: accounts.AccountKey, now: Micros) -> str:
+    """The reason for which an order with this account waits, in words that say what would help."""
+    name = f"the account {key[1]!r} of {key[0]}"
+    upstream = tools.upstreams.get(key)
+    if upstream is None:
+        return f"{name} is not in the settings"
+    budget = upstream.budget
+    if not await accounts.places_left(tx, key, budget):
+        return (
+            f"all {budget.max_in_flight} places of {name} were taken; "
+            "order with a longer deadline_s, or raise its MAX_IN_FLIGHT if the provider allows more"
+        )
+    if not (await accounts.ledger_seen(tx, key)).affordable(budget, now):
+        return (
+            f"the {budget.requests_per_minute} requests a minute of {name} were used up; "
+            "order with a longer deadline_s, or raise its REQUESTS_PER_MINUTE if the provider allows more"
+        )
+    return NO_TURN
+
+
+def nobody_told_us(
+    generation: Generation,
+    now: Micros,
+    *,
+    streamed: bool = False,
+    waited_for: str = NO_TURN,
+    last: Refusal | None = None,
+) -> Observation:
+    """The clock's word about one generation.
+
+    `streamed`: its stream broke off and nothing can be asked about; `waited_for`: what one in the queue waited for;
+    `last`: what the last answer to a question was, where it was of no use.
+    """
+    return Observation(
+        generation_id=generation.id,
+        origin=Origin.CLOCK,
+        at=now,
+        reading=Reading(status=Status.EXPIRED, failure=_LOST if streamed else _why(generation, waited_for, last)),
+    )
+
+
+def _why(generation: Generation, waited_for: str, last: Refusal | None) -> Failure:
+    """How far the submission came decides what is said, and whether it can have cost anything."""
+    if generation.status is Status.PENDING:
+        postponed = generation.failure
+        told = f"never submitted: {(postponed.message or postponed.code) if postponed else waited_for}"
+        return _with_facts(because(FailureCode.DEADLINE_PASSED, told, origin=Origin.CLOCK, billed=False), postponed)
+    if generation.status is Status.SUBMITTING and generation.external_id is None:
+        return because(FailureCode.SUBMISSION_UNKNOWN, "the submission was never confirmed", origin=Origin.CLOCK)
+    told = "no closing word came before the deadline"
+    if last is None:
+        return because(FailureCode.DEADLINE_PASSED, told, origin=Origin.CLOCK)
+    said = (last.failure.message or last.failure.code) if last.failure else last.because
+    told = f"{told}; the last question was {last.outcome}: {said or f'HTTP {last.http_status}'}"
+    return _with_facts(because(FailureCode.DEADLINE_PASSED, told, origin=Origin.CLOCK), last.failure)
+
+
+def _with_facts(failure: Failure, said: Failure | None) -> Failure:
+    """With what the provider said when it was last heard."""
+    if said is None:
+        return failure
+    return replace(
+        failure,
+        provider_code=said.provider_code,
+        http_status=said.http_status,
+        param=said.param,
+        trace_id=said.trace_id,
+        retry_after_s=said.retry_after_s,
+        suggestion=said.suggestion,
+        alternatives=said.alternatives,
+        details=said.details,
+    )

@@ -1,0 +1,72 @@
+"""Whose webhook it is, where several generations were ordered with one callback URL."""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec.structs import replace
+
+from arrivals.core.generation import Asked, Generation
+from arrivals.core.observation import Reading, same_id
+from arrivals.flow.context import Tools
+from arrivals.providers._shared.reading import heard
+from arrivals.providers._shared.tolerance import mended
+from arrivals.providers.contract import Refused, Unreadable
+from arrivals.store import generations
+from arrivals.store.engine.base import Tx
+from arrivals.store.observations import StoredWebhook
+
+Said = Reading | Refused
+Members = dict[str, list[tuple[Generation, Mapping[str, object]]]]  # by bulk_id: each with its order's input
+
+
+async def members_of(tx: Tx, about: Mapping[str, Asked]) -> Members:
+    """Every bulk order that one of these generations belongs to."""
+    bulks = await generations.of_bulks(tx, sorted({one.bulk_id for one in about.values() if one.bulk_id}))
+    return {
+        bulk_id: [(known.generation, await generations.order_input(tx, known.generation.id)) for known in members]
+        for bulk_id, members in bulks.items()
+    }
+
+
+def addressee(tools: Tools, stored: StoredWebhook, about: Asked, members: Members) -> Asked:
+    """The generation that a webhook speaks of: by its external id, or before that is known, by what was asked for.
+
+    Who is found by what was asked for has that id from here on, also for the next webhook of the same batch.
+    Raises Unreadable when it is none of them.
+    """
+    bulk = tools.dialect(about).bulk
+    bulk_id = about.bulk_id
+    if bulk_id is None or bulk is None:
+        return about
+    read = tools.dialect(about).read_webhook
+    named = heard(read, stored.webhook, tools.target(about)).external_id if read else None
+    siblings = members.get(bulk_id, [])
+    for sibling, _ in siblings:
+        if named is not None and sibling.external_id is not None and same_id(sibling.external_id, named):
+            return sibling
+    nameless = [place for place, (sibling, _) in enumerate(siblings) if sibling.external_id is None]
+    body = mended(stored.webhook.body) or stored.webhook.body
+    found = bulk.whose(body, [siblings[place][1] for place in nameless])
+    if found is None:
+        raise Unreadable(f"no generation of {bulk_id} is known as {named}")
+    sibling, given = siblings[nameless[found]]
+    siblings[nameless[found]] = (replace(sibling, external_id=named), given)
+    return sibling
+
+
+def shared_out(told: Sequence[Said], known: Sequence[Generation]) -> list[Said]:
+    """Each generation's part of the answer: its own place's, unless a webhook came first and gave that id to a twin."""
+    owners = {generation.external_id: place for place, generation in enumerate(known) if generation.external_id}
+    parts: dict[int, Said] = {}
+    free: list[tuple[int, Said]] = []
+    for place, said in enumerate(told):
+        owner = owners.get(said.external_id or "") if isinstance(said, Reading) else None
+        if owner is None:
+            free.append((place, said))
+        else:
+            parts[owner] = said
+    left = [place for place in range(len(told)) if place not in parts]
+    for place, said in free:
+        taken = place if place in left else left[0]
+        left.remove(taken)
+        parts[taken] = said
+    return [parts[place] for place in range(len(told))]

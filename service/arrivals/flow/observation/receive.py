@@ -1,0 +1,135 @@
+"""An inbound webhook: open its token, verify it, keep the bytes, answer. Nothing is read before it is stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from arrivals.core.generation import VerifiedBy
+from arrivals.core.http import InboundWebhook
+from arrivals.flow.batch import Told
+from arrivals.flow.context import NotConfigured, Tools, Upstream, Write
+from arrivals.flow.observation.repeats import keep, sift
+from arrivals.providers.contract import Unverified
+from arrivals.store import observations
+from arrivals.store.observations import StoredWebhook
+
+log = structlog.get_logger()
+
+# Kept as they came, so that a webhook can be verified again; never shown.
+SECRET_HEADERS = frozenset({"authorization", "cookie", "x-webhook-secret"})
+HIDDEN = "********"
+
+
+async def receive(tools: Tools, provider: str, token: str, webhook: InboundWebhook) -> StoredWebhook:
+    """The webhook as it is now kept. Raises UnknownToken (bytes not kept), and what `receive_about` raises."""
+    return await receive_about(tools, provider, *tools.callbacks.open(provider, token), webhook)
+
+
+async def receive_about(
+    tools: Tools, provider: str, generation_id: str, account: str, webhook: InboundWebhook
+) -> StoredWebhook:
+    """The webhook as it is now kept, when its token was opened before its body was read.
+
+    Raises Unverified (kept in the quarantine), and NotConfigured (the provider may repeat it: what it is verified by
+    may be back by then).
+    """
+    keep, stored = _examined(tools, provider, generation_id, account, webhook)
+    return await tools.batch_of(keep, halved=True).add(stored)
+
+
+def receive_soon(
+    tools: Tools, provider: str, generation_id: str, account: str, webhook: InboundWebhook, told: Told[StoredWebhook]
+) -> None:
+    """The same for whoever cannot wait. Raises NotConfigured; `told` is called with what `receive_about` gives."""
+    keep, stored = _examined(tools, provider, generation_id, account, webhook)
+    tools.batch_of(keep, halved=True).put(stored, told)
+
+
+def _examined(
+    tools: Tools, provider: str, generation_id: str, account: str, webhook: InboundWebhook
+) -> tuple[Write[StoredWebhook, StoredWebhook], StoredWebhook]:
+    """How it is kept, and as what."""
+    upstream = tools.upstreams.get((provider, account))
+    if upstream is None:
+        raise NotConfigured(f"{provider} has no account {account!r} in the settings")
+    refusal: Unverified | None = None
+    verified_by: VerifiedBy | None = None
+    try:
+        verified_by = _verified(tools, upstream, generation_id, webhook)
+    except Unverified as error:
+        refusal = error
+    now = tools.now()
+    stored = StoredWebhook(
+        id=tools.make_id("whk"),
+        provider=provider,
+        account=account,
+        generation_id=generation_id,
+        received_at=now,
+        webhook=webhook,
+        verified_by=verified_by,
+        quarantined_at=now if refusal else None,
+        refused_because=str(refusal) if refusal else None,
+    )
+    return _quarantine if refusal else _keep, stored
+
+
+async def _keep(tools: Tools, stored: Sequence[StoredWebhook]) -> Sequence[StoredWebhook]:
+    """One commit for all that came while the one before was at the disk."""
+    async with tools.store.transaction() as tx:
+        sifted = await sift(tools, tx, stored)
+        await observations.insert_webhooks(tx, sifted.kept)
+        if sifted.repeats:
+            await keep(tools, tx, sifted)
+    tools.store.ring("read")
+    if sifted.asked_about:
+        tools.store.ring("poll")
+    log.info("webhooks_stored", count=len(sifted.kept), counted=sifted.repeats.total())
+    return sifted.became
+
+
+async def _quarantine(tools: Tools, stored: Sequence[StoredWebhook]) -> Sequence[Unverified]:
+    """Likewise for those that nobody vouches for, which are refused once they are kept."""
+    async with tools.store.transaction() as tx:
+        await observations.insert_webhooks(tx, stored)
+        await observations.trim_quarantine(tx, tools.limits.quarantine_keep)
+    for one in stored:
+        log.warning("webhook_unverified", webhook_id=one.id, generation_id=one.generation_id, provider=one.provider)
+    return [Unverified(one.refused_because) for one in stored]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vouched:
+    """A webhook is the provider's; `verified_by` None where nothing but its address says so."""
+
+    verified_by: VerifiedBy | None
+
+
+def verify_again(tools: Tools, stored: StoredWebhook) -> Vouched | None:
+    """Whether a refused webhook is vouched for by the secrets of today."""
+    upstream = tools.upstreams.get((stored.provider, stored.account))
+    if upstream is None:
+        return None
+    try:
+        return Vouched(verified_by=_verified(tools, upstream, stored.generation_id, stored.webhook))
+    except Unverified:
+        return None
+
+
+def _verified(tools: Tools, upstream: Upstream, generation_id: str, webhook: InboundWebhook) -> VerifiedBy | None:
+    """By whom. Raises Unverified.
+
+    By the operator's secrets or by those we made up: both, so that setting one later refuses nothing under way.
+    """
+    given = upstream.account.webhook_secrets
+    if given:
+        try:
+            return upstream.provider.verify(webhook, given)
+        except Unverified:  # what we made up is looked up only when it is needed
+            pass
+    return upstream.provider.verify(webhook, (*given, *tools.callbacks.webhook_secrets(generation_id)))
+
+
+def shown_headers(webhook: InboundWebhook) -> dict[str, str]:
+    """Headers as anybody may see them."""
+    return {name: HIDDEN if name in SECRET_HEADERS else value for name, value in webhook.headers.items()}

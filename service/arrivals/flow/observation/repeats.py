@@ -1,0 +1,113 @@
+"""Which webhooks are kept, and which are only counted on one that is.
+
+The first few of a generation are kept whatever they are, which costs nothing to know. From then on one that says the
+same as one that is kept, and is vouched for alike, is counted there. Of those that nobody vouches for so many are kept
+in a day; beyond that they are counted on the last of them, and still make us ask: it is the answer that is believed.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+import hashlib
+
+from msgspec.structs import replace
+
+from arrivals.core.generation import Asked
+from arrivals.core.wire import SECOND, Micros
+from arrivals.flow.context import NotConfigured, Tools
+from arrivals.flow.settlement.schedule import ASK_AGAIN
+from arrivals.store import generations, webhook_repeats
+from arrivals.store.engine.base import Tx
+from arrivals.store.observations import StoredWebhook
+from arrivals.store.webhook_repeats import Hints
+
+FEW = 8  # webhooks of one generation that are not compared with others
+MAX_HINTS = 64  # beyond those few, of one generation in one day
+MAX_HINT_BYTES = 4 * 1024 * 1024
+DAY: Micros = 24 * 3600 * SECOND
+
+
+@dataclass(slots=True, kw_only=True)
+class Sifted:
+    """Those that are to be kept; what each became, in the order in which they came; whom it makes us ask about."""
+
+    kept: list[StoredWebhook]
+    became: list[StoredWebhook]
+    repeats: Counter[str] = field(default_factory=Counter)
+    asked_about: set[str] = field(default_factory=set)
+
+
+async def sift(tools: Tools, tx: Tx, stored: Sequence[StoredWebhook]) -> Sifted:
+    """What is to become of webhooks that came together."""
+    frequent = {one.id for one in stored if tools.frequency.count(one.generation_id) > FEW}
+    if not frequent:
+        return Sifted(kept=[*stored], became=[*stored])
+    compared = [replace(one, digest=_digest(one)) for one in stored if one.id in frequent]
+    marked = {one.id: one for one in compared}
+    alike = await webhook_repeats.same_as(tx, compared)
+    hints = await _hints(tools, tx, compared)
+    sifted = Sifted(kept=[], became=[])
+    for came in stored:
+        one = marked.get(came.id, came)
+        known = _counted_on(one, alike, hints)
+        if known is None:
+            sifted.kept.append(one)
+            if one.digest is not None:
+                alike[one.generation_id, one.digest] = one.id
+        else:
+            sifted.repeats[known] += 1
+            if one.verified_by is None and one.generation_id in hints:
+                sifted.asked_about.add(one.generation_id)
+        sifted.became.append(one if known is None else replace(one, id=known))
+    return sifted
+
+
+async def keep(tools: Tools, tx: Tx, sifted: Sifted) -> None:
+    """Count what is not kept, and ask about whom it hints at.
+
+    Generations before webhooks, as settling takes them, or two wait for each other.
+    """
+    await generations.hinted(tx, sorted(sifted.asked_about), tools.now(), ASK_AGAIN)
+    await webhook_repeats.count(tx, sifted.repeats)
+
+
+def _counted_on(one: StoredWebhook, alike: Mapping[tuple[str, str], str], hints: dict[str, Hints]) -> str | None:
+    """The one that is kept instead; None: it is kept itself."""
+    if one.digest is None:
+        return None
+    known = alike.get((one.generation_id, one.digest))
+    if known is not None or one.verified_by is not None or one.generation_id not in hints:
+        return known
+    today = hints[one.generation_id]
+    if today.count >= MAX_HINTS or (today.count and today.size + len(one.webhook.body) > MAX_HINT_BYTES):
+        return today.last
+    hints[one.generation_id] = today.and_then(one)
+    return None
+
+
+async def _hints(tools: Tools, tx: Tx, compared: Sequence[StoredWebhook]) -> dict[str, Hints]:
+    """What is kept of today's hints, by generation, of those that can be asked about: a hint is no more there.
+
+    Where nothing can be asked, a webhook that nobody vouches for is all there will ever be.
+    """
+    unvouched = {one.generation_id for one in compared if one.verified_by is None}
+    about = await generations.asked_by_ids(tx, sorted(unvouched)) if unvouched else {}
+    askable = {generation_id for generation_id in unvouched if _can_be_asked(tools, about.get(generation_id))}
+    now = tools.now()
+    found = await webhook_repeats.hints_since(tx, askable, now - now % DAY) if askable else {}
+    return {generation_id: found.get(generation_id, Hints()) for generation_id in askable}
+
+
+def _can_be_asked(tools: Tools, about: Asked | None) -> bool:
+    """Nobody asks about what is gone either, and nobody needs to."""
+    try:
+        return about is None or tools.route(about).polls
+    except NotConfigured:
+        return False
+
+
+def _digest(one: StoredWebhook) -> str:
+    """Of the bytes and of who vouches for them: a signature of another moment makes it no other webhook."""
+    told = hashlib.sha256(f"{one.verified_by}\n{one.webhook.headers.get('content-type')}\n".encode())
+    told.update(one.webhook.body)
+    return told.hexdigest()

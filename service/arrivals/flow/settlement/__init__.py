@@ -1,0 +1,1 @@
+"""Observations become state and events, in one transaction, and what follows from it."""

@@ -1,0 +1,54 @@
+"""Events → their deliveries: one for every subscriber that wants one, and one for the order's own callback URL."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+from arrivals.core.event import Event
+from arrivals.core.generation import Generation
+from arrivals.flow.context import Tools
+from arrivals.store import subscribers
+from arrivals.store.deliveries import Delivery
+from arrivals.store.engine.base import Tx
+from arrivals.store.subscribers import Subscriber
+
+Announced: TypeAlias = tuple[Event, Generation, int]  # the event, what it is about, its position
+
+
+async def deliveries_for(
+    tools: Tools, tx: Tx, active: Sequence[Subscriber], announced: Sequence[Announced]
+) -> list[Delivery]:
+    """Due at once. Callback URLs share one subscriber per origin, so that a dead host is limited like any other."""
+    origins: dict[str, str] = {}
+    found: list[Delivery] = []
+    for event, generation, position in announced:
+        wanted = [
+            (subscriber.id, subscriber.url)
+            for subscriber in active
+            if subscriber.wants(event.type, generation.provider, generation.model, generation.metadata)
+        ]
+        if generation.callback_url is not None:
+            origin = _origin(generation.callback_url)
+            if origin not in origins:
+                fresh = Subscriber(id=tools.make_id("sub"), url=origin, secret="", created_at=event.at)
+                origins[origin] = await subscribers.callback_subscriber(tx, fresh)
+            wanted.append((origins[origin], generation.callback_url))
+        found += [
+            Delivery(
+                id=tools.make_id("dlv"),
+                event_id=event.id,
+                event_type=event.type,
+                position=position,
+                generation_id=generation.id,
+                subscriber_id=subscriber_id,
+                url=url,
+                created_at=event.at,
+            )
+            for subscriber_id, url in wanted
+        ]
+    return found
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,69 @@
+"""Who waits in this process for the end of which generation.
+
+A generation that ends here wakes those who wait for it and nobody else. What another process ends is found by one look
+for all that is waited for, when something was settled somewhere, and after the interval in any case.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import anyio
+import structlog
+
+from arrivals.store import generations
+from arrivals.store.engine.base import Database
+
+log = structlog.get_logger()
+
+EVERY_S = 1.0  # the truth: bells may be lost, and SQLite carries none to another process
+PAUSE_S = 0.25  # between two looks, whatever rings
+
+
+class Waiters:
+    """Waits by generation id. One task looks for all of them, for as long as there are any."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, list[anyio.Event]] = {}
+        self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def ids(self) -> list[str]:
+        """The generations that are waited for."""
+        return [*self._waiting]
+
+    def wake(self, ended: Iterable[str]) -> None:
+        """These have ended."""
+        for generation_id in ended:
+            for event in self._waiting.get(generation_id, ()):
+                event.set()
+
+    @contextmanager
+    def waiting_for(self, store: Database, generation_id: str) -> Iterator[anyio.Event]:
+        """Gives what is set when the generation ends from now on; whoever may have missed it looks first."""
+        event = anyio.Event()
+        self._waiting.setdefault(generation_id, []).append(event)
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._watch(store))
+        try:
+            yield event
+        finally:
+            self._waiting[generation_id].remove(event)
+            if not self._waiting[generation_id]:
+                del self._waiting[generation_id]
+            if not self._waiting:
+                self._watching.cancel()
+                self._watching = None
+
+    async def _watch(self, store: Database) -> None:
+        heard = store.heard("settled")
+        while True:
+            await store.wait("settled", heard, EVERY_S)
+            await asyncio.sleep(PAUSE_S)
+            heard = store.heard("settled")
+            try:
+                async with store.reading() as tx:
+                    ended = await generations.ended(tx, self.ids)
+                self.wake(ended)
+            except Exception:  # the next look may find what this one did not
+                log.exception("ends_not_looked_for", waited_for=len(self._waiting))

@@ -1,0 +1,1 @@
+"""An order from its acceptance to its provider's answer."""

@@ -1,0 +1,264 @@
+"""Pending generations → their provider → the first observations.
+
+One call orders one generation, or as many of a bulk order as the account may have in flight.
+
+The step to `submitting` is committed before the call goes out (the claim does it). From then on the outcome is either
+known (accepted, refused, surely not sent) or unknown, and what is unknown is never sent again: it waits for the webhook
+that its token identifies, or for its deadline.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from msgspec import structs
+import structlog
+
+from arrivals.core.acceptance import Acceptance, acceptance_of
+from arrivals.core.failure import FailureCode, because
+from arrivals.core.generation import Generation, Origin, Status, VerifiedBy
+from arrivals.core.http import HttpCall, HttpReply, redirect_of
+from arrivals.core.observation import Observation, Reading
+from arrivals.core.wire import SECOND, Micros, from_json, micros
+from arrivals.flow import contention
+from arrivals.flow.context import NotConfigured, Tools
+from arrivals.flow.exchange.ask import joined_url, redirected
+from arrivals.flow.exchange.fetch import fetch_inputs
+from arrivals.flow.exchange.pace import note_pace
+from arrivals.flow.exchange.record import Exchange, outcome_of
+from arrivals.flow.observation.match import shared_out
+from arrivals.flow.off_loop import aside
+from arrivals.flow.settlement.settle import settle, settle_one
+from arrivals.flow.submission.gateway import direct
+from arrivals.flow.submission.order import LONGEST_DEADLINE_S
+from arrivals.flow.submission.postpone import Group, keep_for_each, outcome_unknown, return_unsent, try_again
+from arrivals.flow.submission.submit_stream import listen
+from arrivals.flow.until_stored import patiently
+from arrivals.outbound.transport import NoAnswer, NotSent
+from arrivals.providers._shared.reading import heard, heard_each
+from arrivals.providers.catalog import PROVIDERS
+from arrivals.providers.contract import Dialect, Order, Refused, Target, Unreadable
+from arrivals.store import accounts, generations
+from arrivals.store.calls import CallKind, Outcome
+from arrivals.store.engine.base import Unavailable
+from arrivals.store.generations import Scheduled
+
+log = structlog.get_logger()
+
+ROUTES = [route for provider in PROVIDERS.values() for route in provider.ROUTES]
+USUAL_ANSWER_S, SLACK_S = 60.0, 30.0
+ANSWER_WITHIN_S = USUAL_ANSWER_S + SLACK_S
+LONGEST_ANSWER_S = max(route.answer_s for route in ROUTES) + SLACK_S
+# No lease: what is `submitting` is never claimed again, and every call and stream is bounded by itself.
+TRUST_S = LONGEST_DEADLINE_S + LONGEST_ANSWER_S
+STALE: Micros = 20 * SECOND  # since a claim: much less than what it is given up after
+INPUT_PATIENCE: Micros = 120 * SECOND  # from the order on, for an input that cannot be fetched just now
+
+
+class _InputLater(Exception):
+    """An input cannot be had just now; nothing was submitted."""
+
+
+class _Withdrawn(Exception):
+    """It ended while its inputs were fetched; nothing may be submitted any more."""
+
+
+async def claim(tools: Tools, limit: int) -> list[Group]:
+    """Generations whose turn has come, already `submitting`, by the call that orders them."""
+    claimed: list[Scheduled] = []
+    try:
+        async with tools.store.transaction() as tx:
+            found = await accounts.claim_submissions(tx, tools.budgets(), limit, micros(ANSWER_WITHIN_S))
+            claimed += found.claimed
+            await contention.note(tools, tx, found.crowded)
+            for known in claimed:
+                answer_s = _answer_s(tools, known.generation)
+                if answer_s > USUAL_ANSWER_S:
+                    await generations.answer_by(tx, known.generation.id, tools.now() + micros(answer_s + SLACK_S))
+    except Unavailable:
+        # The commit may have been made though its answer was lost; what is surely not sent need not end as unknown.
+        if claimed:
+            await patiently(tools, partial(return_unsent, tools, claimed))
+        raise
+    groups: dict[str, list[Scheduled]] = {}
+    for known in claimed:
+        groups.setdefault(known.generation.bulk_id or known.generation.id, []).append(known)
+    return [sorted(group, key=lambda known: known.generation.id) for group in groups.values()]
+
+
+def _answer_s(tools: Tools, generation: Generation) -> float:
+    try:
+        return tools.route(generation).answer_s
+    except NotConfigured:  # it fails alone, when its turn comes
+        return USUAL_ANSWER_S
+
+
+async def submit(tools: Tools, group: Group) -> None:
+    """Send one claimed group to its provider, once."""
+    exchange = Exchange(kind=CallKind.SUBMISSION)
+    try:
+        told = await _send(tools, group, exchange)
+    except _Withdrawn:
+        log.info("submission_withdrawn", generation_id=group[0].generation.id)
+    except NotSent as error:
+        await keep_for_each(tools, group, exchange, outcome_of(error), str(error))
+        await try_again(tools, group, because(FailureCode.PROVIDER_UNAVAILABLE, str(error), origin=Origin.SUBMIT))
+    except (NoAnswer, Unreadable) as error:
+        await keep_for_each(tools, group, exchange, outcome_of(error), str(error))
+        await outcome_unknown(tools, group, str(error))
+    except _InputLater as error:
+        await try_again(tools, group, because(FailureCode.INPUT_UNREACHABLE, str(error), origin="preflight"))
+    except Refused as refused:
+        await keep_for_each(tools, group, exchange, Outcome.REFUSED, failure=refused.failure)
+        if acceptance_of(refused.failure) is Acceptance.UNKNOWN:
+            await outcome_unknown(tools, group, f"HTTP {refused.failure.http_status}: it may have been accepted")
+        else:
+            await _settle(tools, group, [refused] * len(group))
+    else:
+        if told is not None:
+            await _settle(tools, group, told)
+
+
+async def fail(_tools: Tools, group: Group, because: Exception) -> None:
+    """Nobody knows how far it came, so it is never sent again: it ends by its webhook, or by its clock as unknown."""
+    for known in group:
+        log.error("submission_broken_off", generation_id=known.generation.id, because=type(because).__name__)
+
+
+async def _send(tools: Tools, group: Group, exchange: Exchange) -> Sequence[Reading | Refused] | None:
+    """What the provider said of each; None if it said so in a stream, which is settled already."""
+    first = group[0].generation
+    upstream, dialect, target = tools.upstream(first), tools.dialect(first), tools.target(first)
+    ordered = [await _order(tools, known) for known in group]
+    orders, size = [order for order, _ in ordered], sum(size for _, size in ordered)
+    if dialect.bulk is not None and first.bulk_id is not None:
+        call = await aside(size, partial(dialect.bulk.submit, orders, upstream.account))
+        await _still_ours(tools, group)
+        reply = await _ask(tools, first, call, exchange)
+        told = await aside(len(reply.body), partial(heard_each, dialect.bulk.read_submitted, reply, target))
+        if len(told) != len(group):
+            raise Unreadable(f"an answer about {len(told)} of {len(group)} generations")
+        return told
+    call = await aside(size, partial(dialect.submit, orders[0], upstream.account))
+    await _still_ours(tools, group)
+    if not call.streamed:
+        return [await _read(dialect, await _ask(tools, first, call, exchange), target)]
+    exchange.sends(call)
+    whole = exchange.reply = await listen(tools, first, call)
+    return None if whole is None else [await _read(dialect, _taken(first, call, whole), target)]
+
+
+async def _read(dialect: Dialect, reply: HttpReply, target: Target) -> Reading:
+    return await aside(len(reply.body), partial(heard, dialect.read_submitted, reply, target, submitted=True))
+
+
+async def _still_ours(tools: Tools, group: Group) -> None:
+    """Look at the rows once more after standing still since the claim: the clock may have spoken. Raises _Withdrawn."""
+    looked_at = group[0].generation.submitted_at or 0
+    while tools.now() - looked_at > STALE:
+        looked_at = tools.now()
+        for known in group:
+            if not await patiently(tools, partial(_still_wanted, tools, known.generation)):
+                raise _Withdrawn
+
+
+async def _ask(tools: Tools, generation: Generation, call: HttpCall, exchange: Exchange) -> HttpReply:
+    exchange.sends(call)
+    reply = exchange.reply = await tools.transport.submit(call, tools.route(generation).answer_s)
+    await patiently(tools, partial(note_pace, tools, generation, reply.headers))
+    return _taken(generation, call, reply)
+
+
+def _taken(generation: Generation, call: HttpCall, reply: HttpReply) -> HttpReply:
+    """The provider's own answer. Raises Unreadable; Refused for a redirect: an order is sent to nobody else."""
+    place = redirect_of(reply.http_status, reply.headers)
+    if place is None:
+        return direct(reply)
+    told = redirected(generation.provider, joined_url(call.url, place))
+    failure = because(FailureCode.PROVIDER_ERROR, told, origin=Origin.SUBMIT, billed=False)
+    raise Refused(structs.replace(failure, http_status=reply.http_status, retryable=False))
+
+
+async def _order(tools: Tools, known: Scheduled) -> tuple[Order, int]:
+    """The order with everything that its call carries, and about how many bytes that is.
+
+    Raises Refused; _InputLater; _Withdrawn if it ended.
+    """
+    generation = known.generation
+    text = await patiently(tools, partial(_input_of, tools, generation))
+    order_input: dict[str, Any] = await aside(len(text), partial(from_json, text))
+    url = tools.callbacks.url(generation.provider, generation.account, generation.id)
+    secrets = tools.upstream(generation).account.webhook_secrets or tools.callbacks.webhook_secrets(generation.id)
+    order = Order(
+        model=generation.model,
+        route=generation.route,
+        input=order_input,
+        reference=generation.id,
+        callback_url=url if generation.webhook_expected else None,
+        webhook_secret=secrets[0],
+    )
+    return await _with_files(tools, known, order), len(text)
+
+
+async def _input_of(tools: Tools, generation: Generation) -> str:
+    async with tools.store.glance() as tx:
+        return await generations.order_text(tx, generation.id)
+
+
+async def _with_files(tools: Tools, known: Scheduled, order: Order) -> Order:
+    urls = tools.dialect(known.generation).files(order)
+    if not urls:
+        return order
+    try:
+        files = await fetch_inputs(tools, urls)
+    except (NotSent, NoAnswer) as error:
+        told = f"an input cannot be fetched: {error}"
+        if tools.now() - known.generation.created_at > INPUT_PATIENCE:
+            raise Refused(because(FailureCode.INPUT_UNREACHABLE, told, origin="preflight", billed=False)) from error
+        raise _InputLater(told) from error
+    if not await patiently(tools, partial(_still_wanted, tools, known.generation)):
+        raise _Withdrawn
+    return replace(order, files=files)
+
+
+async def _still_wanted(tools: Tools, generation: Generation) -> bool:
+    async with tools.store.transaction() as tx:
+        moment = tools.now() + micros(tools.route(generation).answer_s + SLACK_S)
+        return await generations.still_submitting(tx, generation.id, moment)
+
+
+async def _settle(tools: Tools, group: Group, told: Sequence[Reading | Refused]) -> None:
+    """Observe what was said of each; who is refused for now goes back into the queue."""
+    if len(group) > 1:
+        now = await patiently(tools, partial(_as_they_are, tools, group))
+        told = shared_out(told, [now[known.generation.id] for known in group])
+    seen = []
+    for known, said in zip(group, told, strict=True):
+        if isinstance(said, Reading):
+            seen.append(_observation(tools, known.generation, said))
+        elif acceptance_of(said.failure) is Acceptance.LATER:
+            await try_again(tools, [known], said.failure)
+        else:
+            seen.append(_observation(tools, known.generation, Reading(status=Status.FAILED, failure=said.failure)))
+    if len(seen) == 1:
+        await patiently(tools, partial(settle_one, tools, seen[0]))
+    else:
+        await patiently(tools, partial(settle, tools, seen))
+
+
+async def _as_they_are(tools: Tools, group: Group) -> dict[str, Generation]:
+    async with tools.store.glance() as tx:
+        return await generations.by_ids(tx, [known.generation.id for known in group])
+
+
+def _observation(tools: Tools, generation: Generation, reading: Reading) -> Observation:
+    now = tools.now()
+    return Observation(
+        generation_id=generation.id,
+        origin=Origin.SUBMIT,
+        at=now,
+        reading=reading,
+        verified_by=VerifiedBy.SUBMIT,
+        hold_until=now + micros(tools.cadence.held_s),
+    )

@@ -1,0 +1,223 @@
+"""A submission whose answer is a stream: each event that says something new is observed, until one closes.
+
+A stream that breaks off is picked up by polling, where an event named what can be asked about.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from functools import partial
+
+import anyio
+from anyio.streams.memory import MemoryObjectSendStream
+from msgspec.structs import replace
+import structlog
+
+from arrivals.core import sse
+from arrivals.core.acceptance import Acceptance, acceptance_of
+from arrivals.core.generation import CLOSED, Generation, Origin, Output, Status, VerifiedBy, in_words
+from arrivals.core.http import HttpCall, HttpReply
+from arrivals.core.observation import Observation, Reading
+from arrivals.core.wire import SECOND, micros
+from arrivals.flow.context import Tools
+from arrivals.flow.exchange.pace import note_pace
+from arrivals.flow.observation.expire import nobody_told_us
+from arrivals.flow.settlement.settle import settle_one
+from arrivals.flow.until_stored import patiently
+from arrivals.outbound.transport import REPLY_MAX_BYTES, NoAnswer, NotSent, Reason, Streamed
+from arrivals.providers._shared.reading import heard_event
+from arrivals.providers.contract import Refused, Target
+from arrivals.store import generations
+
+log = structlog.get_logger()
+
+EVENT_MAX_BYTES = 1024 * 1024
+FIRST_REFUSAL = 300
+READ_AHEAD = 1000  # events
+EVENT_STREAM = "text/event-stream"
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What the stream has told so far."""
+
+    target: Target
+    last: Reading | None = None
+    outputs: dict[str, Output] = field(default_factory=dict)
+    words: list[str] = field(default_factory=list)
+    begun: bool = False
+
+    def news(self, reading: Reading) -> Reading | None:
+        """The reading with what earlier events told; None if it only repeats the last one."""
+        self.outputs |= {output.url: output for output in reading.outputs}
+        self.begun |= reading.begun or bool(reading.external_id or reading.outputs)
+        if reading.words:
+            self.words.append(reading.words)
+        reading = replace(reading, words=None, begun=False)
+        if reading.external_id:
+            self.target = replace(self.target, external_id=reading.external_id)
+        if reading.status in CLOSED:
+            ended = reading.status is Status.COMPLETED and not reading.outputs
+            return replace(reading, outputs=self._told()) if ended else reading
+        if reading.status is Status.PROCESSING and not self.begun:
+            return None  # talk: whether the work begins is still to be heard
+        news = replace(
+            reading,
+            outputs=tuple(self.outputs.values()),
+            provider_status=reading.provider_status if reading.status is None else None,
+        )
+        if news == self.last:
+            return None
+        self.last = news
+        return replace(reading, outputs=news.outputs)
+
+    def _told(self) -> tuple[Output, ...]:
+        """The outputs of earlier events; where no work began, the answer in words."""
+        words = "" if self.begun else "".join(self.words).strip()
+        return tuple(self.outputs.values()) or ((in_words(words),) if words else ())
+
+
+@dataclass(slots=True)
+class _Ending:
+    """What the reading side has to say beside events."""
+
+    whole: HttpReply | None = None
+    error: NotSent | NoAnswer | None = None
+    accepted: bool = False
+
+
+async def listen(tools: Tools, generation: Generation, call: HttpCall) -> HttpReply | None:
+    """Follow the stream to its end. An answer that is none comes back whole.
+
+    Raises Refused for a "not now" before anything was begun, NotSent, and NoAnswer while it was not accepted.
+    """
+    heard, ending = _Heard(tools.target(generation)), _Ending()
+    refused: Refused | None = None
+    closed = False
+    # Read in a task of its own: what has arrived when a connection breaks is lost to whoever was busy just then.
+    send, receive = anyio.create_memory_object_stream[bytes | None](READ_AHEAD)
+    async with anyio.create_task_group() as group:
+        group.start_soon(_read, tools, generation, call, send, ending)
+        async with receive:
+            async for event in receive:
+                try:
+                    closed = await _hear(tools, generation, heard, event)
+                except Refused as error:
+                    refused = error
+                if closed or refused:
+                    break
+        group.cancel_scope.cancel()
+    if refused is not None:
+        raise refused
+    if ending.error is not None and not ending.accepted:
+        raise ending.error
+    if ending.whole is None and not closed:
+        log.info("stream_broken", generation_id=generation.id, because=str(ending.error or "it ended"))
+        await _broken_off(tools, generation, heard)
+    return ending.whole
+
+
+async def _read(
+    tools: Tools, generation: Generation, call: HttpCall, send: MemoryObjectSendStream[bytes | None], ending: _Ending
+) -> None:
+    """The reading side: None when the stream has begun, then every event."""
+    route = tools.route(generation)
+    left_s = max(0.0, (generation.deadline_at - tools.now()) / SECOND)
+    async with send:
+        try:
+            async with tools.transport.stream(call, route.answer_s, route.stream_idle_s) as reply:
+                await patiently(tools, partial(note_pace, tools, generation, reply.headers))
+                if reply.http_status >= FIRST_REFUSAL or EVENT_STREAM not in reply.headers.get("content-type", ""):
+                    ending.whole = await _whole(reply)
+                    return
+                ending.accepted = True
+                await send.send(None)
+                with anyio.move_on_after(left_s):
+                    async for event in _events(reply.body):
+                        await send.send(event)
+        except (NotSent, NoAnswer) as error:
+            ending.error = error
+
+
+async def _hear(tools: Tools, generation: Generation, heard: _Heard, event: bytes | None) -> bool:
+    """Whether the event closed the generation. None: it was accepted. Raises Refused for a "not now"."""
+    if event is None:
+        await _observe(tools, generation, Reading(status=Status.SUBMITTED))
+        return False
+    read = tools.dialect(generation).read_event
+    reading = heard_event(read, event, heard.target) if read else None
+    nothing_begun = not heard.begun
+    news = heard.news(reading) if reading else None
+    if news is None:
+        return False
+    if news.failure is not None and acceptance_of(news.failure) is Acceptance.LATER and nothing_begun:
+        raise Refused(news.failure)
+    await _observe(tools, generation, news)
+    return news.status in CLOSED
+
+
+async def _observe(tools: Tools, generation: Generation, reading: Reading) -> None:
+    now = tools.now()
+    seen = Observation(
+        generation_id=generation.id,
+        origin=Origin.STREAM,
+        at=now,
+        reading=reading,
+        verified_by=VerifiedBy.SUBMIT,
+        hold_until=now + micros(tools.cadence.held_s),
+    )
+    await patiently(tools, partial(settle_one, tools, seen))
+
+
+async def _broken_off(tools: Tools, generation: Generation, heard: _Heard) -> None:
+    """The poll goes on where the stream ended; where nothing can be asked about, nobody will tell us."""
+    if heard.target.external_id is None and heard.outputs:
+        # What it told is there; more may have been to come, and nobody can be asked.
+        notes = ("the stream broke off after these outputs",)
+        told = Reading(status=Status.COMPLETED, outputs=tuple(heard.outputs.values()), notes=notes)
+        await _observe(tools, generation, told)
+        return
+    if heard.target.external_id is None:
+        await patiently(tools, partial(settle_one, tools, nobody_told_us(generation, tools.now(), streamed=True)))
+        return
+    await patiently(tools, partial(_ask_now, tools, generation))
+    tools.store.ring("poll")
+
+
+async def _ask_now(tools: Tools, generation: Generation) -> None:
+    async with tools.store.transaction() as tx:
+        await generations.poll_now(tx, generation.id, tools.now())
+
+
+async def _events(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The data of each event, to the end or to what says so.
+
+    Raises NoAnswer for an event that never ends, and for a stream of more than any answer: what is read ahead, and the
+    outputs it tells, stay in memory.
+    """
+    buffer, came = bytearray(), 0
+    async for chunk in body:
+        came += len(chunk)
+        seen = max(0, len(buffer) - 3)
+        buffer += chunk
+        if not sse.MAY_END.search(buffer, seen):
+            found: list[bytes] = []
+        else:
+            found, rest = sse.split(bytes(buffer))
+            buffer = bytearray(rest)
+        for event in found:
+            if event.strip() == sse.DONE:
+                return
+            yield event
+        if came > REPLY_MAX_BYTES:
+            raise NoAnswer(Reason.TOO_LARGE, f"the stream is larger than {REPLY_MAX_BYTES} bytes")
+        if len(buffer) > EVENT_MAX_BYTES:
+            raise NoAnswer(Reason.TOO_LARGE, f"an event is larger than {EVENT_MAX_BYTES} bytes")
+
+
+async def _whole(reply: Streamed) -> HttpReply:
+    body = bytearray()
+    async for chunk in reply.body:
+        body += chunk
+        if len(body) > REPLY_MAX_BYTES:
+            raise NoAnswer(Reason.TOO_LARGE, f"the answer is larger than {REPLY_MAX_BYTES} bytes")
+    return HttpReply(http_status=reply.http_status, headers=reply.headers, body=bytes(body))

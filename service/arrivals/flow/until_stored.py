@@ -1,0 +1,30 @@
+"""What can be had only once is kept in hand until the database takes it: the answer to a submission is paid for."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+
+from arrivals.flow.context import Tools
+from arrivals.store.engine.base import Unavailable
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+AGAIN_S = 1.0
+
+
+async def patiently(tools: Tools, step: Callable[[], Awaitable[T]]) -> T:
+    """What the step comes to, which is done again while the database cannot be used.
+
+    It must bear being done twice: a commit whose answer was lost may have been made. It waits as long as its caller
+    lets it: what stops the process, or bounds the handling of an item, cancels it.
+    """
+    while True:
+        heard = tools.store.heard("settled")  # rung by whoever could use the database again
+        try:
+            return await step()
+        except Unavailable as error:
+            log.warning("kept_in_hand", because=str(error), again_in_s=AGAIN_S)
+        await tools.store.wait("settled", heard, AGAIN_S)

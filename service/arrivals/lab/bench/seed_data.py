@@ -1,0 +1,60 @@
+"""Databases as the benchmarks want to find them, made by the service and multiplied while it is down."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from arrivals.lab.bench.clone import Adjust, clone
+from arrivals.lab.bench.environment import STORED_S, Died, Stage
+from arrivals.lab.bench.load import send_all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """How a subscriber is to be served."""
+
+    url: str
+    max_in_flight: int
+    paused: bool = True
+
+
+async def subscribe(stage: Stage, wanted: Wanted) -> str:
+    """A subscriber's id."""
+    made = await stage.call("POST", "/v1/subscribers", {"url": wanted.url, "max_in_flight": wanted.max_in_flight})
+    if wanted.paused:
+        await pause(stage, made["id"], paused=True)
+    told: str = made["id"]
+    return told
+
+
+async def pause(stage: Stage, subscriber_id: str, *, paused: bool) -> None:
+    """Let deliveries wait, or go."""
+    await stage.call("PATCH", f"/v1/subscribers/{subscriber_id}", {"paused": paused})
+
+
+async def one_told(stage: Stage, word: str) -> None:
+    """One generation, ordered and called back about; waits until the webhook is read. Raises Died."""
+    await stage.order(1)
+    await post_webhook(stage, word)
+    with stage.books() as books:
+        unread = "read_at IS NULL"
+        if not await stage.until(lambda: books.count("webhooks", unread) == 0, lambda: None, STORED_S):
+            raise Died("the webhook of the first generation was never read")
+
+
+async def post_webhook(stage: Stage, word: str) -> None:
+    """The provider calls back about the last generation that was ordered."""
+    tally = await send_all(stage.ports, 1, iter([stage.webhook(*stage.provider.callbacks[-1], word=word)]))
+    if tally.ok != 1:
+        raise Died("the webhook of the first generation was not taken")
+
+
+def multiplied(stage: Stage, count: int, adjust: Adjust | None = None) -> list[str]:
+    """So many generations instead of one; their external ids. The service must be down."""
+    with stage.books() as books:
+        return clone(books, count, adjust) if adjust else clone(books, count)
+
+
+def sample(stage: Stage, table: str) -> dict[str, Any]:
+    """One row."""
+    with stage.books() as books:
+        return books.all(table)[0]

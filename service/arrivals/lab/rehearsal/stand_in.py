@@ -1,0 +1,109 @@
+"""A desk: what one route of one provider says, as values and plain functions. It may not answer HTTP itself."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import msgspec
+
+from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, View, Voice, Where, World
+
+HEX = "0123456789abcdef"
+KEY_PREFIX = "rehearsal-"
+
+
+def accept_anything(_: Asked) -> Outcome | None:
+    """The check of a route that finds fault with no order."""
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """One route: its words, its errors, and how it says where a job stands."""
+
+    provider: str
+    route: str
+    outcomes: Mapping[str, Outcome]
+    faults: Mapping[str, Outcome]  # by HTTP status: 402, 404, 429, 500, 503
+    unauthorized: Callable[[str | None], Outcome]  # given the Authorization header that came
+    identity: Callable[[Asked, Random], str]
+    files: Callable[[World, Asked, str, int], tuple[str, ...]]
+    accepted: Callable[[World, Job], Any]
+    state: Callable[[World, Job, View], Any]
+    check: Callable[[Asked], Outcome | None] = accept_anything
+    accepted_status: int = 200
+    voice: Voice | None = None
+    dialects: frozenset[str] = frozenset()
+    schemes: tuple[str, ...] = ("Bearer",)  # before the key
+    answers_once: bool = False  # the answer to the order is the only one there is
+
+    @property
+    def key(self) -> str:
+        """The key that is right here."""
+        return f"{KEY_PREFIX}{self.provider}"
+
+
+def refusal(status: int, body: Any, code: str | None = None, **headers: str) -> Outcome:
+    """An order refused with this HTTP answer; a header's underscores are its hyphens."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Outcome(where=Where.SUBMIT, status=status, body=body, code=code, headers=named)
+
+
+def failure(body: Any, code: str | None = None) -> Outcome:
+    """A job that is accepted and fails, with this in its error's place."""
+    return Outcome(where=Where.FAILURE, body=body, code=code)
+
+
+def vanished(status: int, body: Any, code: str | None = None) -> Outcome:
+    """A job that is accepted and never heard of again: polls get this HTTP answer."""
+    return Outcome(where=Where.POLL, status=status, body=body, code=code)
+
+
+def token(dice: Random, length: int, letters: str = HEX) -> str:
+    """So many letters from the dice."""
+    return "".join(dice.choices(letters, k=length))
+
+
+def uuid(dice: Random) -> str:
+    """A name in the shape of a UUID."""
+    drawn = token(dice, 32)
+    return f"{drawn[:8]}-{drawn[8:12]}-{drawn[12:16]}-{drawn[16:20]}-{drawn[20:]}"
+
+
+def outputs(job: Job, view: View) -> tuple[str, ...]:
+    """The files, where this view shows them."""
+    return job.files if view.phase is Phase.COMPLETED and view.shown and view.odd is None else ()
+
+
+def read_json(raw: bytes) -> Any:
+    """The JSON value, or an empty object where there is none: the route's own check then says what is missing."""
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+
+
+def text(value: Any, default: str = "") -> str:
+    """The value if it is text."""
+    return value if isinstance(value, str) else default
+
+
+def strings(value: Any) -> list[str]:
+    """Every text inside a JSON value, in order."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        value = list(value.values())
+    return [found for part in value for found in strings(part)] if isinstance(value, list) else []
+
+
+def filled(value: Any, words: Mapping[str, str]) -> Any:
+    """The JSON value with its {placeholders} replaced; braces that are none of the words stay."""
+    if isinstance(value, str):
+        for name, word in words.items():
+            value = value.replace(f"{{{name}}}", word)
+        return value
+    if isinstance(value, dict):
+        return {name: filled(part, words) for name, part in value.items()}
+    return [filled(part, words) for part in value] if isinstance(value, list) else value

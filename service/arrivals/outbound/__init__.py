@@ -1,0 +1,1 @@
+"""The only way out: where calls may lead, and how they are sent."""

@@ -1,0 +1,1 @@
+"""What several providers read or write alike."""

@@ -1,0 +1,119 @@
+"""From a provider's error words to a failure: its own code first, then its sentence, then the HTTP status."""
+
+from collections.abc import Mapping, Sequence
+import re
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from arrivals.core.failure import MEANING, Failure, FailureCode
+from arrivals.providers._shared.json_fields import text
+from arrivals.providers._shared.tolerance import code_in, folded
+
+# RFC 9110 section 15: https://www.rfc-editor.org/rfc/rfc9110#section-15
+# HTTP status: what it means when nothing more specific was said
+BY_HTTP_STATUS: Mapping[int, FailureCode] = {
+    400: FailureCode.INVALID_REQUEST,
+    401: FailureCode.AUTHENTICATION,
+    402: FailureCode.INSUFFICIENT_FUNDS,
+    403: FailureCode.PERMISSION_DENIED,
+    404: FailureCode.INVALID_REQUEST,
+    408: FailureCode.PROVIDER_TIMEOUT,
+    409: FailureCode.INVALID_REQUEST,
+    410: FailureCode.RESULT_LOST,
+    413: FailureCode.INVALID_INPUT,
+    415: FailureCode.INVALID_INPUT,
+    422: FailureCode.INVALID_REQUEST,
+    429: FailureCode.RATE_LIMITED,
+    500: FailureCode.PROVIDER_ERROR,
+    502: FailureCode.PROVIDER_UNAVAILABLE,
+    503: FailureCode.PROVIDER_UNAVAILABLE,
+    504: FailureCode.PROVIDER_UNAVAILABLE,
+    # https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/
+    **dict.fromkeys((521, 522, 523, 530), FailureCode.PROVIDER_UNAVAILABLE),
+}
+FIRST_ERROR = 400
+NOT_FOUND = 404
+
+Words = Sequence[tuple[str, FailureCode]]  # pattern, matched without regard to case: failure code
+# Sentences that mean the same whoever says them; asked after a provider's own.
+EVERYBODYS_WORDS: Words = ((r"content (policy|filter)|moderation|safety system|nsfw", FailureCode.CONTENT_POLICY),)
+WRONG_ADDRESS = r"\b(model|path|workflow)\b"
+
+
+class Said(Struct, frozen=True, kw_only=True):
+    """What a provider said about a failure, taken out of its own shape."""
+
+    message: str | None = None
+    provider_code: str | None = None
+    param: str | None = None
+    trace_id: str | None = None
+    retry_after_s: float | None = None
+    suggestion: str | None = None
+    alternatives: tuple[str, ...] | None = None
+    retryable: bool | None = None
+    billed: bool | None = None
+    category: FailureCode | None = None
+
+
+def explain(
+    said: Said, http_status: int | None, origin: str, *, codes: Mapping[str, FailureCode], words: Words = ()
+) -> Failure:
+    """The failure that a provider's words mean. `codes` is a vocabulary; a message that is one of them is a code."""
+    if said.provider_code is None:
+        said = replace(said, provider_code=code_in(said.message, codes))
+    code = _code(said, http_status, origin, codes, words)
+    fault, retryable = MEANING[code]
+    return Failure(
+        code=code,
+        fault=fault,
+        retryable=retryable if said.retryable is None else said.retryable,
+        billed=said.billed,
+        message=said.message,
+        provider_code=said.provider_code,
+        http_status=http_status if http_status is not None and http_status >= FIRST_ERROR else None,
+        param=said.param,
+        trace_id=said.trace_id,
+        retry_after_s=said.retry_after_s,
+        suggestion=said.suggestion,
+        alternatives=said.alternatives,
+        origin=origin,
+    )
+
+
+def _code(
+    said: Said, http_status: int | None, origin: str, codes: Mapping[str, FailureCode], words: Words
+) -> FailureCode:
+    if said.provider_code is not None and folded(said.provider_code) in codes:
+        return codes[folded(said.provider_code)]
+    sentence = said.message or ""
+    for pattern, code in (*words, *EVERYBODYS_WORDS):
+        if re.search(pattern, sentence, re.IGNORECASE):
+            return code
+    if said.category is not None:
+        return said.category
+    if http_status == NOT_FOUND and origin != "submit":
+        return FailureCode.RESULT_LOST
+    if http_status == NOT_FOUND and re.search(WRONG_ADDRESS, sentence, re.IGNORECASE):
+        return FailureCode.MODEL_NOT_FOUND
+    return _by_http_status(http_status or 0) or (
+        FailureCode.UNKNOWN if said.provider_code else FailureCode.PROVIDER_ERROR
+    )
+
+
+def _by_http_status(http_status: int) -> FailureCode | None:
+    """A status that nobody listed means what the first of its hundred means, as the RFC asks."""
+    return BY_HTTP_STATUS.get(http_status) or BY_HTTP_STATUS.get(http_status // 100 * 100)
+
+
+def validation(detail: Any) -> tuple[str | None, str | None]:
+    """(parameter in dots, message) of FastAPI's `detail`: a sentence, or `[{"loc": ["body", …], "msg"}]`.
+
+    Source: https://fastapi.tiangolo.com/tutorial/handling-errors/
+    """
+    if not isinstance(detail, list) or not detail or not isinstance(detail[0], dict):
+        return None, text(detail)
+    where = detail[0].get("loc")
+    steps = [str(step) for step in where if step != "body"] if isinstance(where, list) else []
+    return ".".join(steps) or None, text(detail[0].get("msg"))

@@ -1,0 +1,215 @@
+"""What a provider is made of: routes, how each is spoken, and three ways to fail."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from arrivals.core.admission import Budget
+from arrivals.core.failure import Failure
+from arrivals.core.generation import VerifiedBy
+from arrivals.core.http import HttpCall, HttpReply, InboundWebhook
+from arrivals.core.observation import Reading
+from arrivals.providers._shared.limits import Limit
+
+# Resolved away by whoever sends the call: https://www.rfc-editor.org/rfc/rfc3986#section-5.2.4
+DOT_SEGMENTS = frozenset({".", ".."})
+
+
+class Refused(Exception):
+    """The provider refused, in words we understand."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message or failure.code)
+        self.failure = failure
+
+
+class Unreadable(Exception):
+    """The provider said something that cannot be understood; its bytes are kept and we must act."""
+
+
+class Unverified(Exception):
+    """Nothing proves that this webhook is the provider's."""
+
+
+class Trust(StrEnum):
+    """How far a provider's webhooks are believed."""
+
+    FULL = "full"  # body and time are signed
+    BODY = "body"  # the body is signed, or a shared secret is sent; nothing guards against replay
+    HINT = "hint"  # nothing signs the body: only the address is unguessable, so we ask before we believe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """The credentials used with a provider. No URL has a slash at its end; `hosts` are its further ones, by name."""
+
+    base_url: str
+    api_key: str = field(repr=False)
+    webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    hosts: Mapping[str, str] = field(default_factory=dict)
+
+    def bearer(self) -> dict[str, str]:
+        """The header that carries the key."""
+        return {"authorization": f"Bearer {self.api_key}"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """An input that the submission carries itself: its bytes and what they are."""
+
+    content: bytes = field(repr=False)
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What the caller wants, and where the provider may call us (None: nowhere).
+
+    `reference` is our name for it, the same on every try. `files` holds what a dialect's `files` asked for, by URL.
+    """
+
+    model: str
+    route: str
+    input: Mapping[str, Any]
+    reference: str = ""
+    callback_url: str | None = None
+    webhook_secret: str | None = field(default=None, repr=False)
+    files: Mapping[str, File] = field(default_factory=dict)
+
+
+class Target(Struct, frozen=True, kw_only=True):
+    """A generation as its provider knows it."""
+
+    model: str
+    route: str
+    base_url: str
+    external_id: str | None = None
+
+    @property
+    def known_id(self) -> str:
+        """The provider's id; who asks without one made a mistake of ours."""
+        if self.external_id is None:
+            raise ValueError(f"a generation of {self.model} has no external id yet")
+        return self.external_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A call about a generation, and how its answer is read."""
+
+    ask: Callable[[Target, Account], HttpCall]
+    read: Callable[[HttpReply, Target], Reading]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bulk:
+    """One call that orders several generations; its answer tells of each, in the order in which they were asked for."""
+
+    most: int
+    submit: Callable[[Sequence[Order], Account], HttpCall]
+    read_submitted: Callable[[HttpReply, Target], "list[Reading | Refused]"]
+    whose: Callable[[bytes, Sequence[Mapping[str, Any]]], int | None]  # which of these inputs a webhook repeats
+
+
+def no_files(order: Order) -> Sequence[str]:  # noqa: ARG001 - the form of `Dialect.files`
+    """For submissions that carry no files of their own."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How a route is spoken. What it cannot do has no function.
+
+    Readings raise only Refused and Unreadable, whatever the bytes.
+    """
+
+    submit: Callable[[Order, Account], HttpCall]  # raises Refused for an order its form cannot hold
+    read_submitted: Callable[[HttpReply, Target], Reading]
+    poll: Question | None = None
+    follow: Question | None = None  # asked when a poll says completed and tells no output
+    cancel: Question | None = None
+    read_webhook: Callable[[InboundWebhook, Target], Reading] | None = None
+    read_event: Callable[[bytes, Target], Reading | None] | None = None  # of a stream; None: it says nothing
+    bulk: Bulk | None = None
+    files: Callable[[Order], Sequence[str]] = no_files  # URLs of inputs that the submission carries as bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One of a provider's ways of working, chosen by the ordered model. Durations in seconds, as documented.
+
+    `answer_s`: how long a submission may take to be answered; `stream_idle_s`: how long its stream may be silent.
+    `first_poll_s`: when to ask first if no webhook is expected; `ceiling_s`: what the provider itself gives up after.
+    `lag_s`: for how long "not found" may still mean "not yet"; `keeps_s`: for how long results can be had, from the
+    submission on, a day where no page says. `rate_headers`: its page documents `X-RateLimit-Remaining` and `-Reset`.
+    `trust` None: this route has no webhooks.
+    """
+
+    name: str
+    models: tuple[str, ...]  # patterns, as in fnmatch
+    documentation: str
+    kind: str  # image | video | audio
+    dialect: Dialect = field(repr=False)
+    usual_s: float
+    ceiling_s: float
+    first_poll_s: float = 5.0
+    poll_every_s: float = 5.0
+    answer_s: float = 60.0
+    stream_idle_s: float = 60.0
+    lag_s: float = 60.0
+    keeps_s: float = 24 * 3600.0
+    rate_headers: bool = False
+    trust: Trust | None = None
+    limits: tuple[Limit, ...] = ()
+    slow_models: Mapping[str, float] = field(default_factory=dict)  # pattern: its own ceiling, in seconds
+
+    def ceiling_of(self, model: str) -> float:
+        """After how long the provider itself gives up on this model."""
+        return next((most for pattern, most in self.slow_models.items() if fnmatchcase(model, pattern)), self.ceiling_s)
+
+    @property
+    def polls(self) -> bool:
+        """Whether it can be asked; if not, an unsigned webhook is believed for its address alone."""
+        return self.dialect.poll is not None
+
+
+class Provider(Protocol):
+    """A provider module."""
+
+    NAME: str
+    BASE_URL: str
+    HOSTS: Mapping[str, str]  # further hosts, by the name that a setting gives them
+    DOCUMENTATION: str
+    BUDGET: Budget
+    ROUTES: tuple[Route, ...]  # a model belongs to the first that knows it
+
+    def verify(self, webhook: InboundWebhook, secrets: Sequence[str]) -> VerifiedBy | None:
+        """Why a webhook is believed; None where nothing vouches for it (trust `hint`). Raises Unverified."""
+        ...
+
+    def read_failure(self, http_status: int | None, body: bytes, origin: str) -> Failure:
+        """What any error body of this provider means, whichever channel it came by."""
+        ...
+
+
+def route_of(provider: Provider, model: str) -> Route | None:
+    """The first route that knows the model. Some put it into a path, so it may not lead anywhere else."""
+    if DOT_SEGMENTS & set(model.split("/")):
+        return None
+    return next(
+        (route for route in provider.ROUTES if any(fnmatchcase(model, pattern) for pattern in route.models)), None
+    )
+
+
+def no_webhooks(webhook: InboundWebhook, secrets: Sequence[str]) -> VerifiedBy | None:  # noqa: ARG001 - the protocol's form
+    """For providers that document no webhooks: whoever calls in their name is not believed."""
+    raise Unverified("this provider documents no webhooks")
+
+
+def unsigned(webhook: InboundWebhook, secrets: Sequence[str]) -> VerifiedBy | None:  # noqa: ARG001 - the protocol's form
+    """For providers whose webhooks nothing signs: they are hints."""
+    return None

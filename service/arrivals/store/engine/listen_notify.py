@@ -1,0 +1,108 @@
+"""Carries bells between processes by PostgreSQL's LISTEN and NOTIFY: hints only, so nothing here is ever waited for.
+
+A server, or a pooler before it, that does not know them is fine: every worker looks by itself after its interval. A
+line that fell silent is found out, by a question on the one that only listens, and made anew.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+import os
+from typing import Any
+
+import anyio
+import psycopg
+import structlog
+
+from arrivals.store.engine.base import Unavailable
+from arrivals.store.engine.silence import answered_within, hang_up
+
+log = structlog.get_logger()
+
+CHANNEL = "arrivals"
+PAUSE_S = 0.02  # what rings meanwhile is told together; a notification takes a lock of the whole server
+AGAIN_S = 5.0
+ASK_EVERY_S, ANSWER_S = 15.0, 5.0  # who only listens would listen for ever to a line that is silent
+OURS_ALONE = "freed:"  # bells about this process's own places
+
+
+class Messenger:
+    """`send` tells the others, `ring` is called for what they tell."""
+
+    def __init__(self, url: str, ring: Callable[[str], None]) -> None:
+        self._url, self._ring = url, ring
+        self._origin = os.urandom(6).hex()
+        self._waiting: set[str] = set()
+        self._wake = asyncio.Event()
+        self._work = anyio.CancelScope()
+        self._lines: set[psycopg.AsyncConnection] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Listen and speak, until `stop`."""
+        self._task = asyncio.create_task(self._both())
+
+    async def stop(self) -> None:
+        """End both, whatever they wait for."""
+        self._work.cancel()
+        for line in self._lines:
+            hang_up(line)
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    def send(self, bell: str) -> None:
+        """Tell every other process, soon."""
+        if not bell.startswith(OURS_ALONE):
+            self._waiting.add(bell)
+            self._wake.set()
+
+    async def _both(self) -> None:
+        with self._work:
+            async with anyio.create_task_group() as group:
+                for work in (self._listen, self._speak):
+                    group.start_soon(self._again_and_again, work)
+
+    async def _again_and_again(self, work: Callable[[psycopg.AsyncConnection], Awaitable[None]]) -> None:
+        while True:
+            try:
+                async with self._line() as line:
+                    await work(line)
+            except (psycopg.Error, OSError, Unavailable) as error:
+                log.info("bells_not_carried", because=str(error), again_in_s=AGAIN_S)
+            await anyio.sleep(AGAIN_S)
+
+    @asynccontextmanager
+    async def _line(self) -> AsyncIterator[psycopg.AsyncConnection]:
+        line = await psycopg.AsyncConnection.connect(self._url, autocommit=True)
+        self._lines.add(line)
+        try:
+            yield line
+        finally:
+            self._lines.discard(line)
+            with anyio.CancelScope(shield=True):
+                await line.close()  # waits for nobody
+
+    async def _listen(self, line: psycopg.AsyncConnection) -> None:
+        await _say(line, f"LISTEN {CHANNEL}")
+        while True:
+            async for notification in line.notifies(timeout=ASK_EVERY_S):
+                origin, _, bells = notification.payload.partition(" ")
+                if origin != self._origin:
+                    for bell in bells.split():
+                        self._ring(bell)
+            await _say(line, "SELECT 1")
+
+    async def _speak(self, line: psycopg.AsyncConnection) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            bells, self._waiting = self._waiting, set()
+            told = " ".join([self._origin, *sorted(bells)])
+            await _say(line, "SELECT pg_notify(%s, %s)", CHANNEL, told)
+            await anyio.sleep(PAUSE_S)
+
+
+async def _say(line: psycopg.AsyncConnection, statement: str, *values: Any) -> None:
+    """Shielded: a statement that is cancelled asks the server to end it. `stop` hangs up on it instead."""
+    with anyio.CancelScope(shield=True), answered_within(ANSWER_S, line):
+        await line.execute(statement, values)

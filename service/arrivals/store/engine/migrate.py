@@ -1,0 +1,100 @@
+"""Forward-only migrations with recorded digests, for deployments that replace one process after the other.
+
+`NNNN_pre_what` is safe before the new code: the old code runs on what it makes, so an unknown one is no reason to stop.
+`NNNN_post_what` is what only the new code runs on; it waits until it is asked for (`arrivals migrate --post`) where
+others may still run the old. A database that holds an unknown one of any other name, or an altered one, is refused.
+"""
+
+from dataclasses import dataclass
+import hashlib
+from importlib import resources
+
+from arrivals.core.wire import Micros
+from arrivals.store.engine.base import Database, Rejected, Unsuitable
+from arrivals.store.engine.queries import parse
+
+_QUERIES = parse("""
+-- name: applied
+SELECT name, digest FROM migrations ORDER BY name;
+-- name: is_there
+SELECT 1 AS found FROM
+    /* sqlite: sqlite_master WHERE type = 'table' AND name = 'migrations' */
+    /* pg: pg_tables WHERE schemaname = CURRENT_SCHEMA() AND tablename = 'migrations' */;
+""")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a database compares with this Arrivals; names in order."""
+
+    pre: tuple[str, ...]  # to be applied before this code runs
+    post: tuple[str, ...]  # to be applied when no older code runs any more
+    newer: tuple[str, ...]  # of a newer Arrivals, on which this one runs too
+
+
+async def migrate(database: Database, now: Micros, *, post: bool = True) -> list[str]:
+    """Bring the schema up to date, `post` migrations only if told; the names applied now. Raises Unsuitable."""
+    standing = await compare(database)
+    wanted = sorted([*standing.pre, *(standing.post if post else ())])
+    known = available()
+    return [name for name in wanted if await _apply(database, name, _script(name, known[name], now))]
+
+
+async def compare(database: Database) -> Standing:
+    """What it lacks and what it has beyond. Raises Unsuitable for what this Arrivals must not run on."""
+    known, there = available(), await applied(database)
+    for name, digest in there.items():
+        if name not in known and not _is(name, "pre"):
+            raise Unsuitable(
+                f"{database.name} was written by a newer Arrivals (it holds migration {name}); upgrade this one"
+            )
+        if name in known and digest != _digest(known[name]):
+            raise Unsuitable(
+                f"migration {name} in {database.name} is not the one this Arrivals carries; restore its release"
+            )
+    missing = [name for name in known if name not in there]
+    return Standing(
+        pre=tuple(name for name in missing if not _is(name, "post")),
+        post=tuple(name for name in missing if _is(name, "post")),
+        newer=tuple(name for name in there if name not in known),
+    )
+
+
+async def applied(database: Database) -> dict[str, str]:
+    """The digests of the migrations that were applied, by name."""
+    async with database.reading() as tx:
+        there = await tx.fetch(_QUERIES["is_there"])
+        return {row["name"]: row["digest"] for row in await tx.fetch(_QUERIES["applied"])} if there else {}
+
+
+async def _apply(database: Database, name: str, script: str) -> bool:
+    """Whether it was applied now; False when another process did it at the same moment. Raises Unsuitable."""
+    try:
+        await database.script(script)
+    except Rejected as error:
+        if name in await applied(database):
+            return False
+        raise Unsuitable(f"migration {name} cannot be applied to {database.name}: {error}") from error
+    return True
+
+
+def available() -> dict[str, str]:
+    """The texts of all migrations by name, in order."""
+    folder = resources.files("arrivals.store").joinpath("migrations")
+    files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
+    return {file.name.removesuffix(".sql"): file.read_text() for file in files}
+
+
+def _is(name: str, kind: str) -> bool:
+    return name.partition("_")[2].startswith(f"{kind}_")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _script(name: str, text: str, now: Micros) -> str:
+    """The name and digest are ours (a file's name and hexadecimal), so they may stand in the text."""
+    record = f"INSERT INTO migrations (name, digest, applied_at) VALUES ('{name}', '{_digest(text)}', {now});"  # noqa: S608
+    columns = "name TEXT PRIMARY KEY, digest TEXT NOT NULL, applied_at INT/* pg: 8 */ NOT NULL"
+    return f"CREATE TABLE IF NOT EXISTS migrations ({columns}) /* sqlite: STRICT */;\n{text}\n{record}"

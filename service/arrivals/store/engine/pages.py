@@ -1,0 +1,62 @@
+"""Pages of lists, bounded in bytes as well as in rows: what is there is measured before any of it is loaded."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from arrivals.core.wire import to_json
+from arrivals.store.engine.base import Row, Tx
+from arrivals.store.engine.queries import Query
+
+T = TypeVar("T")
+
+PAGE_MAX_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[T]):
+    """What a page holds; `more`: there is something behind its last item."""
+
+    items: Sequence[T]
+    more: bool
+
+    @classmethod
+    def of(cls, found: Sequence[T], limit: int) -> "Page[T]":
+        """A page of small things, of which one more than `limit` was looked for."""
+        return cls(items=found[:limit], more=len(found) > limit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loading:
+    """Two statements of one list: `measure` finds keys and sizes in order, `load` the rows of some keys in any order.
+
+    `measure` takes a `limit` beside its own values and answers with `key` and `size`; `load` takes `keys`, as JSON.
+    """
+
+    measure: Query
+    load: Query
+    key: str = "id"
+
+    async def page(self, tx: Tx, limit: int, values: Mapping[str, Any]) -> Page[Row]:
+        """The rows that fit on a page: at most `limit`, of a bounded number of bytes together, and always one."""
+        measured = fitting(await tx.fetch(self.measure, limit=limit + 1, **values), limit)
+        if not measured.items:
+            return measured
+        keys = [row[self.key] for row in measured.items]
+        rows = {row[self.key]: row for row in await tx.fetch(self.load, keys=to_json(keys))}
+        return Page(items=[rows[key] for key in keys if key in rows], more=measured.more)
+
+
+def fitting(measured: Sequence[Row], limit: int, most: int = PAGE_MAX_BYTES) -> Page[Row]:
+    """Those from the first on whose `size` fits, and at most `limit` of them; the first fits whatever its size."""
+    together = 0
+    for place, row in enumerate(measured):
+        together += row["size"]
+        if place == limit or (place and together > most):
+            return Page(items=measured[:place], more=True)
+    return Page(items=measured, more=False)
+
+
+def of_rows(page: Page[Row], read: Callable[[Row], T]) -> Page[T]:
+    """The same page, its rows read."""
+    return Page(items=[read(row) for row in page.items], more=page.more)

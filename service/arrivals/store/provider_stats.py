@@ -1,0 +1,54 @@
+"""How each provider has behaved, counted from what is stored."""
+
+from dataclasses import dataclass, field
+
+from arrivals.core.wire import Micros
+from arrivals.store.engine.base import Tx
+from arrivals.store.engine.queries import load
+
+SQL = load("provider_stats")
+
+
+@dataclass(slots=True, kw_only=True)
+class Behavior:
+    """One provider's record. Lateness is how long after we knew by other means a webhook came; all in microseconds."""
+
+    closed: int = 0
+    webhooks_expected: int = 0
+    webhooks_came: int = 0
+    lateness_p50: Micros | None = None
+    lateness_p95: Micros | None = None
+    learned_from: dict[str, int] = field(default_factory=dict)
+    repeated: int = 0
+    conflicting: int = 0
+    duration_p50: Micros | None = None
+    duration_p95: Micros | None = None
+    failures: dict[str, int] = field(default_factory=dict)
+
+
+async def of_all(tx: Tx, since: Micros) -> dict[str, Behavior]:
+    """By provider, over what happened since."""
+    found: dict[str, Behavior] = {}
+
+    def of(provider: str) -> Behavior:
+        return found.setdefault(provider, Behavior())
+
+    for row in await tx.fetch(SQL["closed"], since=since):
+        behavior = of(row["provider"])
+        behavior.closed += row["counted"]
+        behavior.learned_from[row["learned_from"]] = behavior.learned_from.get(row["learned_from"], 0) + row["counted"]
+    for row in await tx.fetch(SQL["failures"], since=since):
+        of(row["provider"]).failures[row["failure_code"]] = row["counted"]
+    for row in await tx.fetch(SQL["webhooks"], since=since):
+        behavior = of(row["provider"])
+        behavior.webhooks_expected, behavior.webhooks_came = row["expected"], row["came"]
+    for row in await tx.fetch(SQL["findings"], since=since):
+        behavior = of(row["provider"])
+        behavior.repeated, behavior.conflicting = row["repeated"], row["conflicting"]
+    for row in await tx.fetch(SQL["repeats"], since=since):
+        of(row["provider"]).repeated += int(row["repeated"])
+    for row in await tx.fetch(SQL["durations"], since=since):
+        of(row["provider"]).duration_p50, of(row["provider"]).duration_p95 = row["p50"], row["p95"]
+    for row in await tx.fetch(SQL["lateness"], since=since):
+        of(row["provider"]).lateness_p50, of(row["provider"]).lateness_p95 = row["p50"], row["p95"]
+    return found

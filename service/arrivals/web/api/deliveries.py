@@ -1,0 +1,95 @@
+"""Deliveries: list a subscriber's, show one with its tries, try again; send an event again."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from arrivals.core.wire import rfc3339
+from arrivals.flow.delivery.redeliver import redeliver, retry
+from arrivals.store import deliveries, subscribers
+from arrivals.store.deliveries import Attempt, Delivery
+from arrivals.store.generations import LAST
+from arrivals.web.api.delivery_schemas import DeliveriesQuery, DeliveryPage, DeliveryShape, RedeliverBody
+from arrivals.web.auth import Scope
+from arrivals.web.endpoint import Call, Endpoint, json_response, page_response
+
+
+async def list_of_subscriber(call: Call) -> Response:
+    """Newest first."""
+    query: DeliveriesQuery = call.query
+    async with call.tools.store.reading() as tx:
+        await subscribers.by_id(tx, call.path("id"))
+        found = await deliveries.listed(tx, call.path("id"), query.status, query.limit, query.after or LAST)
+    return page_response(found, shown)
+
+
+async def show(call: Call) -> Response:
+    """One delivery with its latest tries."""
+    async with call.tools.store.reading() as tx:
+        delivery = await deliveries.by_id(tx, call.path("id"))
+        tries = await deliveries.attempts_at(tx, delivery.id)
+    return json_response(shown(delivery) | {"tries": [_tried(attempt) for attempt in tries]})
+
+
+async def try_again(call: Call) -> Response:
+    """202: it is due now, also if it was given up."""
+    return json_response(shown(await retry(call.tools, call.path("id"))), 202)
+
+
+async def send_again(call: Call) -> Response:
+    """202 with the new deliveries of the event."""
+    body: RedeliverBody = call.body
+    due = await redeliver(call.tools, call.path("id"), body.subscriber)
+    return json_response({"data": [shown(delivery) for delivery in due], "next": None}, 202)
+
+
+def shown(delivery: Delivery) -> dict[str, Any]:
+    """A delivery as the API shows it."""
+    ended = "delivered" if delivery.delivered_at is not None else "given_up" if delivery.given_up_at else None
+    return {
+        "id": delivery.id,
+        "event_id": delivery.event_id,
+        "event_type": delivery.event_type,
+        # a ping is about nothing
+        "generation_id": delivery.generation_id if delivery.generation_id != delivery.event_id else None,
+        "subscriber_id": delivery.subscriber_id,
+        "url": delivery.url,
+        "status": ended or "waiting",
+        "attempts": delivery.attempts,
+        "redelivered": delivery.redelivered,
+        "created_at": rfc3339(delivery.created_at),
+        "next_attempt_at": rfc3339(delivery.attempt_at),
+        "delivered_at": rfc3339(delivery.delivered_at),
+        "given_up_at": rfc3339(delivery.given_up_at),
+    }
+
+
+def _tried(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "number": attempt.number,
+        "at": rfc3339(attempt.at),
+        "duration_s": attempt.duration_s,
+        "http_status": attempt.http_status,
+        "error": attempt.error,
+        "answer": attempt.answer,
+    }
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET", path="/v1/subscribers/{id}/deliveries", scope=Scope.READ, handle=list_of_subscriber,
+        query=DeliveriesQuery, summary="List a subscriber's deliveries, newest first", answers={200: DeliveryPage},
+    ),
+    Endpoint(
+        method="GET", path="/v1/deliveries/{id}", scope=Scope.READ, handle=show,
+        summary="Show a delivery with its latest tries", answers={200: DeliveryShape},
+    ),
+    Endpoint(
+        method="POST", path="/v1/deliveries/{id}/retry", scope=Scope.ADMIN, handle=try_again,
+        summary="Try a delivery now", refuses=(409,), answers={202: DeliveryShape},
+    ),
+    Endpoint(
+        method="POST", path="/v1/events/{id}/redeliver", scope=Scope.ADMIN, handle=send_again, body=RedeliverBody,
+        summary="Send an event again", refuses=(409,), answers={202: DeliveryPage},
+    ),
+)  # fmt: skip

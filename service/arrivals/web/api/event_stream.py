@@ -1,0 +1,86 @@
+"""Events as they are announced, to any number of readers.
+
+Every reader asks for what comes behind its position when it has taken what it was sent, so nothing is kept for one that
+is slow.
+
+Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
+
+from collections.abc import AsyncIterator, Callable
+
+import anyio
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from arrivals.flow.context import Tools
+from arrivals.store import events
+from arrivals.store.events import Wanted
+from arrivals.web.api.event_pages import Place, page_behind
+from arrivals.web.endpoint import Streaming
+
+PAGE = 100
+HEARTBEAT_S = 15.0
+SLOWEST_S = 30.0  # a reader that takes longer to take one page is dropped; it resumes where it was
+PAUSE_S = 0.05  # between two looks for a reader that has all: what is announced meanwhile goes together
+RETRY_MS = 1000
+HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
+
+
+async def event_stream(tools: Tools, position: int | None, wanted: Wanted, over: Callable[[], None]) -> Response:
+    """A stream from behind the position, or of what is announced from now on; `over` is called at its end."""
+    try:
+        if position is None:
+            async with tools.store.glance() as tx:
+                position = await events.last_position(tx)
+    except BaseException:
+        over()
+        raise
+    return _Stream(_pages(tools, position, wanted), over)
+
+
+async def _pages(tools: Tools, position: int, wanted: Wanted) -> AsyncIterator[bytes]:
+    yield f"retry: {RETRY_MS}\nid: {position}\n\n".encode()
+    spoke_at = anyio.current_time()
+    while not tools.ending.is_set():  # then it ends, and its reader resumes at another process
+        heard = tools.store.heard("settled")
+        page = await page_behind(tools, Place(position, wanted, PAGE))
+        position = page.position
+        if page.found:
+            spoke_at = anyio.current_time()
+            yield page.stream
+        if page.more:
+            continue
+        await anyio.sleep(PAUSE_S)
+        if page.found:
+            continue
+        if anyio.current_time() - spoke_at >= HEARTBEAT_S:
+            spoke_at = anyio.current_time()
+            yield b": nothing new\n\n"
+        # A second process may settle without a ring here; the interval is the truth.
+        await tools.store.wait("settled", heard, 1.0)
+
+
+class _Stream(Streaming):
+    """A stream without an end; a reader that does not take what it is sent is dropped."""
+
+    def __init__(self, pages: AsyncIterator[bytes], over: Callable[[], None]) -> None:
+        super().__init__(pages, self._over, headers=HEADERS, media_type="text/event-stream")
+        self._tell_over = over
+
+    async def _over(self) -> None:
+        self._tell_over()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As any streaming response, but bounded in the time of each page."""
+
+        async def send_in_time(message: object) -> None:
+            with anyio.fail_after(SLOWEST_S):
+                await send(message)  # type: ignore[arg-type]  # passed on as it came
+
+        try:
+            await super().__call__(scope, receive, send_in_time)
+        except (TimeoutError, ClientDisconnect):
+            return
+        finally:
+            self._tell_over()

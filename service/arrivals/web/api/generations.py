@@ -1,0 +1,289 @@
+"""Generations: submit, read, list, timeline, poll, cancel, outputs."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, suppress
+import re
+from typing import Any
+
+import anyio
+from starlette.responses import Response
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
+import structlog
+
+from arrivals.core.event import public
+from arrivals.core.generation import Generation, Status
+from arrivals.core.ids import BEYOND, ENTROPY_BYTES, make_id
+from arrivals.core.mask import Mask
+from arrivals.core.media import UNKNOWN, media_type
+from arrivals.core.wire import SECOND, Micros, read_rfc3339
+from arrivals.flow.admin.timeline import BEGINNING, read_place, timeline
+from arrivals.flow.context import Tools
+from arrivals.flow.exchange.fetch import fetch
+from arrivals.flow.exchange.masking import mask_of
+from arrivals.flow.observation.poll import AskedLately, claim_one, poll
+from arrivals.flow.settlement.inline_outputs import is_own
+from arrivals.flow.submission.cancel import cancel
+from arrivals.flow.submission.order import Asked, order, order_bulk, stored
+from arrivals.outbound.transport import NoAnswer
+from arrivals.store import generations, outputs
+from arrivals.store.generations import LAST, NEVER, Listing
+from arrivals.web.api.ranges import NOT_TO_BE_RUN, bytes_response
+from arrivals.web.api.schemas import (
+    BulkBody,
+    GenerationPage,
+    GenerationShape,
+    GenerationsQuery,
+    OrderBody,
+    TimelineQuery,
+    TimelineShape,
+    WaitQuery,
+)
+from arrivals.web.auth import Scope
+from arrivals.web.endpoint import Call, Endpoint, Streaming, json_response, page_response
+from arrivals.web.errors import Problem, invalid
+from arrivals.web.request_body import FILES_MAX_BYTES
+
+log = structlog.get_logger()
+
+SLACK: Micros = 60 * SECOND  # an id is made a little before its order is stored
+_PREFERRED_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?:$|[,;\s])")  # RFC 7240 section 4.3
+LONGEST_WAIT_S = 300.0
+LONGEST_KEY = 255
+PASSED_ON = (
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "accept-ranges",
+    "etag",
+    "last-modified",
+)
+HANDED_OUT = frozenset({200, 206})
+UNSATISFIABLE_RANGE = 416
+
+
+async def submit_order(call: Call) -> Response:
+    """202 as soon as it is stored; with `Prefer: wait=SECONDS`, 200 if it closed within the wait."""
+    body: OrderBody = call.body
+    generation = await order(call.tools, _asked(call, body, body.input))
+    headers = {"location": f"/v1/generations/{generation.id}"}
+    preferred = _PREFERRED_WAIT.search(call.request.headers.get("prefer", ""))
+    if preferred:
+        wait_s = min(float(preferred[1]), LONGEST_WAIT_S)
+        try:
+            generation = await _held_until_closed(call, generation.id, wait_s)
+            headers["preference-applied"] = f"wait={wait_s:.0f}"
+        except Problem:  # a preference may be passed over; the order is taken
+            log.info("wait_passed_over", generation_id=generation.id, key_id=call.key.id)
+    return json_response(public(generation), 200 if generation.closed else 202, headers)
+
+
+async def submit_bulk(call: Call) -> Response:
+    """202 with the generations, in the order of their inputs, as soon as they are stored."""
+    body: BulkBody = call.body
+    made = await order_bulk(call.tools, _asked(call, body, {}), body.inputs)
+    return json_response({"data": [public(generation) for generation in made], "next": None}, 202)
+
+
+def _asked(call: Call, body: OrderBody | BulkBody, order_input: dict[str, Any]) -> Asked:
+    key = call.request.headers.get("idempotency-key")
+    if key is not None and not 0 < len(key) <= LONGEST_KEY:
+        raise invalid("Idempotency-Key", f"must have 1 to {LONGEST_KEY} characters")
+    return Asked(
+        provider=body.provider,
+        model=body.model,
+        input=order_input,
+        account=body.account,
+        callback_url=body.callback_url,
+        metadata=body.metadata,
+        deadline_s=body.deadline_s,
+        owner=call.key.owner,
+        idempotency_key=key,
+        size=int(call.request.headers.get("content-length") or FILES_MAX_BYTES),
+    )
+
+
+async def read_one(call: Call) -> Response:
+    """The generation as it is now, or as it is when it closes within `wait`."""
+    query: WaitQuery = call.query
+    return json_response(public(await _held_until_closed(call, call.path("id"), query.wait)))
+
+
+async def _held_until_closed(call: Call, generation_id: str, wait_s: float) -> Generation:
+    """As it is when it closes, or when the wait is over. Raises Problem (429) where too many wait."""
+    over = call.hold() if wait_s else None
+    try:
+        return await _until_closed(call.tools, generation_id, wait_s)
+    finally:
+        if over is not None:
+            over()
+
+
+async def _until_closed(tools: Tools, generation_id: str, wait_s: float) -> Generation:
+    if wait_s:
+        with tools.waiters.waiting_for(tools.store, generation_id) as ended, anyio.move_on_after(wait_s):
+            if not (await stored(tools, generation_id)).ended and not tools.ending.is_set():
+                await ended.wait()
+    return await stored(tools, generation_id)
+
+
+async def list_page(call: Call) -> Response:
+    """Newest first."""
+    query: GenerationsQuery = call.query
+    if query.status is not None and query.status not in set(Status):
+        raise invalid("status", f"must be one of {', '.join(Status)}")
+    since, until = moment("since", query.since, 0), moment("until", query.until, NEVER)
+    listing = Listing(
+        status=query.status,
+        provider=query.provider,
+        model=query.model,
+        since=since,
+        until=until,
+        before=min(query.after or LAST, _id_at(until + SLACK)),
+        not_before=_id_at(since - SLACK),
+        limit=query.limit,
+    )
+    async with call.tools.store.reading() as tx:
+        found = await generations.listed(tx, listing)
+    return page_response(found, public)
+
+
+def _id_at(when: Micros) -> str:
+    """The first id of that moment; ids are made from the clock."""
+    return LAST if when >= BEYOND else make_id("gen", max(0, when), bytes(ENTROPY_BYTES))
+
+
+def moment(name: str, text: str | None, otherwise: Micros) -> Micros:
+    """A moment of the query. Raises Problem (422)."""
+    if text is None:
+        return otherwise
+    try:
+        return read_rfc3339(text)
+    except ValueError as error:
+        raise invalid(name, "must be a moment between 1970 and 9999, such as 2026-11-20T12:00:00Z") from error
+
+
+async def show_timeline(call: Call) -> Response:
+    """Every webhook, observation, event, delivery and attempt, in order, page by page."""
+    query: TimelineQuery = call.query
+    try:
+        behind = read_place(query.after) if query.after is not None else BEGINNING
+    except ValueError as error:
+        raise invalid("after", "must be the `next` of an earlier page") from error
+    return json_response(await timeline(call.tools, call.path("id"), behind, query.limit))
+
+
+async def poll_now(call: Call) -> Response:
+    """Ask the provider now, whatever the schedule; what was asked about a moment ago is told as it is known."""
+    generation = await stored(call.tools, call.path("id"))
+    if generation.external_id is None:  # one that only a hint has told serves to ask by
+        raise Problem(
+            409, "not_pollable", "the provider has not named this generation yet; there is nothing to ask about"
+        )
+    if not generation.closed or generation.cost is None:  # some tell what it cost in polls alone
+        with suppress(AskedLately):
+            await poll(call.tools, await claim_one(call.tools, generation.id))
+    return json_response(public(await stored(call.tools, generation.id)))
+
+
+async def cancel_one(call: Call) -> Response:
+    """Withdraw it from our queue, or cancel it at its provider where that is possible."""
+    await cancel(call.tools, call.path("id"))
+    return json_response(public(await stored(call.tools, call.path("id"))))
+
+
+async def stream_output(call: Call) -> Response:
+    """The bytes, fetched with the provider's key where it needs one."""
+    generation = await stored(call.tools, call.path("id"))
+    number = call.path("n")
+    if not number.isdecimal() or len(number) > 4 or int(number) >= len(generation.outputs):  # noqa: PLR2004 - no list is so long
+        raise Problem(404, "no_such_output", f"it is {generation.status}; number of outputs: {len(generation.outputs)}")
+    asked = dict(call.request.headers) if call.request.method == "GET" else {}  # a range is defined for GET alone
+    output = generation.outputs[int(number)]
+    kept = await _kept(call.tools, generation.id, int(number)) if is_own(output, generation.id, int(number)) else None
+    if kept is not None:
+        return bytes_response(kept.content, kept.content_type, f'"{generation.id}-{number}"', asked)
+    async with AsyncExitStack() as opened:
+        reply = await opened.enter_async_context(fetch(call.tools, generation, output, asked))
+        if reply.http_status == UNSATISFIABLE_RANGE:
+            size = {name: reply.headers[name] for name in ("content-range",) if _may_stand(reply.headers.get(name))}
+            raise Problem(416, "range_not_satisfiable", "the output has no such bytes", headers=size)
+        if reply.http_status not in HANDED_OUT:
+            raise Problem(502, "output_unavailable", f"the provider answered HTTP {reply.http_status} for this output")
+        headers = _passed_on(reply.headers, mask_of(call.tools, generation)) | NOT_TO_BE_RUN
+        return Relayed(opened.pop_all(), reply.body, reply.http_status, headers)
+
+
+async def _kept(tools: Tools, generation_id: str, number: int) -> outputs.KeptOutput | None:
+    async with tools.store.reading() as tx:
+        return await outputs.kept(tx, generation_id, number)
+
+
+def _passed_on(told: Mapping[str, str], mask: Mask) -> dict[str, str]:
+    """Headers of an output as they may go on; what it is stands there in any case, so that nobody has to guess."""
+    headers = {name: mask.text(told[name]) for name in PASSED_ON if _may_stand(told.get(name))}
+    return headers | {"content-type": media_type(mask.text(told.get("content-type", ""))) or UNKNOWN}
+
+
+def _may_stand(value: str | None) -> bool:
+    """Whether somebody else's header may be one of ours."""
+    return value is not None and value.isascii() and value.isprintable()
+
+
+class Relayed(Streaming):
+    """A body that is still coming: its connection is closed when the last byte has gone on, or nobody wants it."""
+
+    def __init__(
+        self, opened: AsyncExitStack, body: AsyncIterator[bytes], status: int, headers: dict[str, str]
+    ) -> None:
+        super().__init__(body, opened.aclose, status_code=status, headers=headers)
+        self._opened = opened
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """As any streaming response; what breaks off there breaks off here, so that nobody takes it for whole."""
+        try:
+            async with self._opened:
+                await super().__call__(scope, receive, send)
+        except NoAnswer as broken:
+            log.info("output_broken_off", path=scope["path"], because=str(broken))
+
+
+WAIT = {"Prefer": "`wait=SECONDS` holds the answer until the generation closes (RFC 7240)"}
+IDEMPOTENCY = {"Idempotency-Key": "the same key is the same order: it is stored and submitted once"}
+
+ENDPOINTS = (
+    Endpoint(
+        method="POST", path="/v1/generations", scope=Scope.SUBMIT, handle=submit_order, body=OrderBody, files=True,
+        summary="Order a generation", answers={202: GenerationShape, 200: GenerationShape}, headers=WAIT | IDEMPOTENCY,
+    ),
+    Endpoint(
+        method="POST", path="/v1/generations/bulk", scope=Scope.SUBMIT, handle=submit_bulk, body=BulkBody, files=True,
+        summary="Order several generations of one model in one call", answers={202: GenerationPage},
+        headers=IDEMPOTENCY,
+    ),
+    Endpoint(
+        method="GET", path="/v1/generations", scope=Scope.READ, handle=list_page, query=GenerationsQuery,
+        summary="List generations, newest first", answers={200: GenerationPage},
+    ),
+    Endpoint(
+        method="GET", path="/v1/generations/{id}", scope=Scope.READ, handle=read_one, query=WaitQuery,
+        summary="Read a generation, or wait until it closes", answers={200: GenerationShape},
+    ),
+    Endpoint(
+        method="GET", path="/v1/generations/{id}/timeline", scope=Scope.READ, handle=show_timeline,
+        query=TimelineQuery, summary="Everything that happened to a generation, in order", answers={200: TimelineShape},
+    ),
+    Endpoint(
+        method="GET", path="/v1/generations/{id}/outputs/{n}", scope=Scope.READ, handle=stream_output,
+        summary="The bytes of an output", refuses=(416, 429), answers={200: None, 206: None},
+        headers={"Range": "part of the bytes"},
+    ),
+    Endpoint(
+        method="POST", path="/v1/generations/{id}/poll", scope=Scope.SUBMIT, handle=poll_now,
+        summary="Ask the provider now", refuses=(409, 429), answers={200: GenerationShape},
+    ),
+    Endpoint(
+        method="POST", path="/v1/generations/{id}/cancel", scope=Scope.SUBMIT, handle=cancel_one,
+        summary="Cancel a generation", refuses=(409, 429), answers={200: GenerationShape},
+    ),
+)  # fmt: skip

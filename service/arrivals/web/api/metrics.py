@@ -1,0 +1,162 @@
+"""What is measured, for Prometheus: one page, made per scrape from what one read transaction found.
+
+No label has values without a bound: providers and accounts are the operator's, everything else is a word of ours.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+from starlette.responses import Response
+
+from arrivals.core.generation import Origin, Status
+from arrivals.flow.context import Tools
+from arrivals.store import metrics
+from arrivals.store.accounts import AccountKey
+from arrivals.store.metrics import EXPECTED, Labels, Measured
+from arrivals.web.auth import Scope
+from arrivals.web.endpoint import Call, Endpoint
+
+PREFIX = "arrivals_"
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """One metric: which numbers, under which name (a counter's ends in `_total`), by which labels."""
+
+    field: str
+    name: str
+    labels: Labels
+    help: str
+
+    def metric(self, numbers: Mapping[Labels, float]) -> Metric:
+        """With its samples."""
+        counter = self.name.endswith("_total")
+        kind = CounterMetricFamily if counter else GaugeMetricFamily
+        made = kind(PREFIX + self.name, self.help, labels=self.labels)
+        for labels, number in sorted(numbers.items()):
+            made.add_metric(labels, number)
+        return made
+
+
+FAMILIES = (
+    Family(
+        field="webhooks", name="webhooks", labels=("provider", "finding"),
+        help="Webhooks that are kept, by what they turned out to be; unread, unreadable and quarantined (refused) too.",
+    ),
+    Family(
+        field="accepted", name="webhooks_accepted_total", labels=("provider",),
+        help="Webhooks that were not refused, ever.",
+    ),
+    Family(
+        field="last_webhook", name="last_webhook_timestamp_seconds", labels=("provider",),
+        help="When the last webhook that is kept and was not refused came.",
+    ),
+    Family(
+        field="oldest_unread_s", name="oldest_unread_webhook_seconds", labels=(),
+        help="How long the oldest unread webhook has waited; 0 when all are read.",
+    ),
+    Family(
+        field="lateness_s", name="webhook_lateness_seconds", labels=("provider", "quantile"),
+        help="How long after a poll had told us the webhooks came, for what closed in the last 24 hours.",
+    ),
+    Family(
+        field="generations", name="generations", labels=("provider", "status"),
+        help="Generations that are kept, by status.",
+    ),
+    Family(
+        field="closed", name="generations_closed_total", labels=("provider", "learned_from", "webhook"),
+        help="Generations that closed, ever, by who told us first, and whether a webhook was expected.",
+    ),
+    Family(
+        field="unknown", name="submissions_unknown", labels=("provider",),
+        help="Generations that are kept whose submission was never confirmed: they may have been paid for.",
+    ),
+    Family(
+        field="polls", name="polls_total", labels=("provider",),
+        help="Polls that were answered, ever.",
+    ),
+    Family(
+        field="poll_misses", name="poll_misses", labels=("provider",),
+        help="Polls without a usable answer since the last one with it, over all generations that are not closed.",
+    ),
+    Family(
+        field="strange_words", name="unknown_status_words_total", labels=("provider",),
+        help="Answers and webhooks with a status word that nobody knows, from the third of the same word on.",
+    ),
+    Family(
+        field="queues", name="queue_depth", labels=("worker",),
+        help="What is due now and nobody has taken: submissions, unread webhooks, polls, ended waits, deliveries.",
+    ),
+    Family(
+        field="deliveries", name="deliveries", labels=("outcome",),
+        help="Deliveries that are kept: waiting, delivered or given_up.",
+    ),
+    Family(
+        field="attempts", name="attempts_total", labels=("outcome",),
+        help="Attempts at deliveries, ever, by the class of the HTTP status or the name of the error.",
+    ),
+    Family(
+        field="subscribers", name="subscribers", labels=("kind", "state"),
+        help="Subscribers (callback: the origins of orders' own callback URLs): active, failing, paused or disabled.",
+    ),
+    Family(
+        field="breakers", name="breaker_open", labels=("provider", "account"),
+        help="1 while an account's provider is asked less because it keeps failing.",
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # a registry keeps its collectors by identity
+class _Scrape(Collector):
+    """What one scrape found."""
+
+    found: Measured
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric, also one without samples."""
+        return (family.metric(getattr(self.found, family.field)) for family in FAMILIES)
+
+
+async def _measured(tools: Tools, scrapes: Sequence[None]) -> list[Measured]:
+    """Counted once for all who ask at the same time: it looks at much."""
+    async with tools.store.reading() as tx:
+        found = await metrics.measured(tx, tools.now())
+    _begin_at_zero(found, tools.upstreams)
+    return [found] * len(scrapes)
+
+
+async def scrape(call: Call) -> Response:
+    """Every metric as it is now."""
+    found = await call.tools.together(_measured, None)
+    registry = CollectorRegistry()
+    registry.register(_Scrape(found))
+    return Response(generate_latest(registry), media_type=MEDIA_TYPE)
+
+
+def _begin_at_zero(found: Measured, accounts: Mapping[AccountKey, object]) -> None:
+    """A number that appears only when it is 1 shows no increase: what alerts watch is there from the start."""
+    for provider, account in accounts:
+        for numbers in (found.accepted, found.unknown, found.polls, found.poll_misses, found.strange_words):
+            numbers.setdefault((provider,), 0)
+        for origin in (Origin.WEBHOOK, Origin.POLL):
+            found.closed.setdefault((provider, origin, EXPECTED), 0)
+        for status in Status:
+            found.generations.setdefault((provider, status), 0)
+        found.breakers.setdefault((provider, account), 0)
+    for kind in ("registered", "callback"):
+        for state in ("active", "failing", "paused", "disabled"):
+            found.subscribers.setdefault((kind, state), 0)
+    found.attempts.setdefault(("2xx",), 0)
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET", path="/metrics", scope=Scope.READ, handle=scrape,
+        summary="Counts and depths for Prometheus", answers={200: None},
+    ),
+)  # fmt: skip

@@ -1,0 +1,106 @@
+"""Providers: what each can do, its limits, and how it has behaved."""
+
+from functools import partial
+from typing import Any
+
+from starlette.responses import Response
+
+from arrivals.core.wire import SECOND, Micros, rfc3339
+from arrivals.flow.context import Tools
+from arrivals.providers.catalog import PROVIDERS
+from arrivals.providers.contract import Provider, Route
+from arrivals.providers.describe import capabilities, limits
+from arrivals.store import accounts, provider_stats
+from arrivals.store.provider_stats import Behavior
+from arrivals.web.api.schemas import ProvidersShape
+from arrivals.web.auth import Scope
+from arrivals.web.endpoint import Call, Endpoint, json_response
+
+LOOKED_BACK_S = 7 * 24 * 3600
+
+
+async def list_all(call: Call) -> Response:
+    """Every provider this service knows; `accounts` tells which are configured. Behavior is of the last seven days.
+
+    It is counted from all that happened in them, so at most once a minute; `as_of` tells when.
+    """
+    now = call.tools.now()
+    as_of, behaved = await call.tools.behavior.get(partial(_behaved, call.tools, now), now)
+    async with call.tools.store.reading() as tx:
+        usual = await accounts.all_usual(tx)
+    learned = {
+        name: {
+            model: {"finished": known.count, "usual_s": round(known.usual_s, 3), "spread_s": round(known.spread_s, 3)}
+            for (provider, model), known in sorted(usual.items())
+            if provider == name
+        }
+        for name in PROVIDERS
+    }
+    shown = [
+        {
+            **_shown(call.tools, name, provider),
+            "learned_durations": learned[name],
+            "behavior": _behavior(behaved.get(name, Behavior())),
+        }
+        for name, provider in PROVIDERS.items()
+    ]
+    return json_response({"data": shown, "as_of": rfc3339(as_of)})
+
+
+async def _behaved(tools: Tools, now: Micros) -> dict[str, Behavior]:
+    async with tools.store.reading() as tx:
+        return await provider_stats.of_all(tx, now - LOOKED_BACK_S * SECOND)
+
+
+def _shown(tools: Tools, name: str, provider: Provider) -> dict[str, Any]:
+    budget = provider.BUDGET
+    return {
+        "name": name,
+        "documentation": provider.DOCUMENTATION,
+        "accounts": sorted(account for configured, account in tools.upstreams if configured == name),
+        "max_in_flight": budget.max_in_flight,
+        "requests_per_minute": budget.requests_per_minute,
+        "routes": [_route(route) for route in provider.ROUTES],
+    }
+
+
+def _route(route: Route) -> dict[str, Any]:
+    return {
+        "name": route.name,
+        "models": route.models,
+        "kind": route.kind,
+        "documentation": route.documentation,
+        **capabilities(route),
+        "usual_s": route.usual_s,
+        "ceiling_s": route.ceiling_s,
+        "limits": limits(route),
+    }
+
+
+def _behavior(seen: Behavior) -> dict[str, Any]:
+    return {
+        "closed": seen.closed,
+        "webhooks_expected": seen.webhooks_expected,
+        "webhooks_came": seen.webhooks_came,
+        "webhook_share": seen.webhooks_came / seen.webhooks_expected if seen.webhooks_expected else None,
+        "webhook_lateness_p50_s": _seconds(seen.lateness_p50),
+        "webhook_lateness_p95_s": _seconds(seen.lateness_p95),
+        "learned_from": seen.learned_from,
+        "repeated": seen.repeated,
+        "conflicting": seen.conflicting,
+        "duration_p50_s": _seconds(seen.duration_p50),
+        "duration_p95_s": _seconds(seen.duration_p95),
+        "failures": seen.failures,
+    }
+
+
+def _seconds(found: int | None) -> float | None:
+    return None if found is None else round(found / SECOND, 3)
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET", path="/v1/providers", scope=Scope.READ, handle=list_all,
+        summary="What each provider can do, its limits, and how it has behaved", answers={200: ProvidersShape},
+    ),
+)  # fmt: skip

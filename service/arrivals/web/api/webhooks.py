@@ -1,0 +1,87 @@
+"""Stored webhooks: list, show. What proves who called is never shown, nor any other secret, wherever it is repeated."""
+
+import base64
+from functools import partial
+from typing import Any
+
+from starlette.responses import Response
+
+from arrivals.core.observation import Finding
+from arrivals.core.wire import rfc3339
+from arrivals.flow.exchange.masking import mask_about
+from arrivals.flow.observation.receive import shown_headers
+from arrivals.flow.off_loop import aside
+from arrivals.store import observations, webhook_lists
+from arrivals.store.generations import LAST, NEVER
+from arrivals.store.observations import StoredWebhook
+from arrivals.store.webhook_lists import WebhookFacts, WebhookListing
+from arrivals.web.api.generations import moment
+from arrivals.web.api.schemas import WebhookPage, WebhookShape, WebhooksQuery
+from arrivals.web.auth import Scope
+from arrivals.web.endpoint import Call, Endpoint, json_response, page_response
+from arrivals.web.errors import invalid
+
+
+async def list_page(call: Call) -> Response:
+    """Newest first, without headers and body."""
+    query: WebhooksQuery = call.query
+    if query.finding is not None and query.finding not in set(Finding):
+        raise invalid("finding", f"must be one of {', '.join(Finding)}")
+    listing = WebhookListing(
+        provider=query.provider,
+        generation_id=query.generation,
+        finding=query.finding,
+        verification=None if query.verified is None else "yes" if query.verified else "no",
+        since=moment("since", query.since, 0),
+        until=moment("until", query.until, NEVER),
+        before=query.after or LAST,
+        limit=query.limit,
+    )
+    async with call.tools.store.reading() as tx:
+        found = await webhook_lists.listed(tx, listing)
+    return page_response(found, lambda facts: _shown(facts, facts.size))
+
+
+async def show(call: Call) -> Response:
+    """One webhook with its headers and its body."""
+    async with call.tools.store.reading() as tx:
+        stored = await observations.webhook_by_id(tx, call.path("id"))
+    raw = stored.webhook.body
+    mask = mask_about(call.tools, stored.provider, stored.account, stored.generation_id)
+    body = await aside(len(raw), partial(mask.octets, raw))
+    try:
+        text, in_base64 = body.decode(), False
+    except UnicodeDecodeError:
+        text, in_base64 = base64.b64encode(body).decode(), True
+    headers = {mask.text(name): mask.text(value) for name, value in shown_headers(stored.webhook).items()}
+    return json_response(_shown(stored, len(raw)) | {"headers": headers, "body": text, "body_base64": in_base64})
+
+
+def _shown(stored: StoredWebhook | WebhookFacts, size: int) -> dict[str, Any]:
+    return {
+        "id": stored.id,
+        "provider": stored.provider,
+        "account": stored.account,
+        "generation_id": stored.generation_id,
+        "received_at": rfc3339(stored.received_at),
+        "verified_by": stored.verified_by,
+        "quarantined_at": rfc3339(stored.quarantined_at),
+        "refused_because": stored.refused_because,
+        "read_at": rfc3339(stored.read_at),
+        "finding": stored.finding,
+        "unreadable_because": stored.unreadable_because,
+        "bytes": size,
+        "repeats": stored.repeats,
+    }
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET", path="/v1/webhooks", scope=Scope.READ, handle=list_page, query=WebhooksQuery,
+        summary="List stored webhooks, newest first", answers={200: WebhookPage},
+    ),
+    Endpoint(
+        method="GET", path="/v1/webhooks/{id}", scope=Scope.READ, handle=show,
+        summary="Show a stored webhook with its headers and body", answers={200: WebhookShape},
+    ),
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""What a dashboard in the browser needs."""

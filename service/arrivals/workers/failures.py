@@ -1,0 +1,48 @@
+"""Repeated trouble is logged once, once more now and then, and when it is over."""
+
+import anyio
+import structlog
+
+from arrivals.store.engine.base import Unavailable
+
+log = structlog.get_logger()
+
+TELL_EVERY_S = 60.0
+LONGEST_REST_S = 5.0
+
+
+class Trouble:
+    """That of one worker."""
+
+    def __init__(self, worker: str) -> None:
+        self._worker = worker
+        self._fresh = False  # something failed since it was last asked for a rest
+        self._failures = 0  # in a row
+        self._told_at: dict[type[Exception], float] = {}
+
+    def happened(self, error: Exception) -> None:
+        """A claim failed, or what was claimed could not be written down."""
+        self._fresh = True
+        if isinstance(error, Unavailable):
+            if self._due(Unavailable):
+                log.warning("database_unavailable", worker=self._worker, because=str(error))
+        elif self._due(type(error)):
+            log.error("claim_failed", worker=self._worker, exc_info=error)
+
+    def rest_s(self, usual_s: float) -> float:
+        """How long to rest before the next claim: twice as long after each failure, up to a bound; 0 after none."""
+        if not self._fresh:
+            if self._failures:
+                log.info("claims_work_again", worker=self._worker, failures=self._failures)
+            self._failures = 0
+            return 0.0
+        self._fresh = False
+        self._failures += 1
+        return min(usual_s * float(1 << min(self._failures, 16)), LONGEST_REST_S)
+
+    def _due(self, kind: type[Exception]) -> bool:
+        now = anyio.current_time()
+        if kind in self._told_at and now < self._told_at[kind] + TELL_EVERY_S:
+            return False
+        self._told_at[kind] = now
+        return True

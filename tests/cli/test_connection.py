@@ -1,0 +1,182 @@
+"""`arrivals submit`, `show` and `list` against a real service and the stand-ins."""
+
+import json
+
+import pytest
+
+from arrivals.cli.output import show_table
+from arrivals.config.key_file import with_keys
+from arrivals.config.settings import Settings
+from arrivals.lab.processes import free_port
+from tests.cli.conftest import asking_for
+
+pytestmark = pytest.mark.timeout(30)
+
+MODEL = "wan26_t2i"
+
+
+def order_of(prompt):
+    """The arguments that order this."""
+    return ("submit", "vtrix", MODEL, "--input", json.dumps(asking_for(prompt)))
+
+
+@pytest.fixture
+def submitted(arrivals, service):
+    """A generation that has ended."""
+    result = arrivals(*order_of("a fox [rehearse run=0.1]"), "--wait", 20, "--json", **service)
+    assert 0 == result.exit_code, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_submit_waits_for_the_end(submitted):
+    assert ("completed", "vtrix", MODEL, "poll") == tuple(
+        submitted[name] for name in ("status", "provider", "model", "learned_from")
+    )
+    assert submitted["outputs"]
+
+
+def test_submit_returns_at_once_when_nobody_waits(arrivals, service):
+    result = arrivals(*order_of("a fox [rehearse run=60]"), "--json", **service)
+    assert (0, "pending") == (result.exit_code, json.loads(result.stdout)["status"])
+
+
+def test_submit_for_people_is_a_table_of_facts(arrivals, service):
+    result = arrivals(*order_of("a fox [rehearse run=0.1]"), "--wait", 20, **service)
+    assert 0 == result.exit_code
+    facts = dict(line.split(maxsplit=1) for line in result.stdout.splitlines())
+    assert ("completed", "vtrix", "default") == tuple(facts[name].strip() for name in ("status", "provider", "account"))
+    assert "kind=image" in facts["outputs"]
+    assert "failure" not in facts
+
+
+def test_submit_of_a_wrong_model_says_which_exist(arrivals, service):
+    result = arrivals("submit", "laozhang", "wan99", "--prompt", "a fox", **service)
+    assert (1, "") == (result.exit_code, result.stdout)
+    assert "laozhang has no model 'wan99'; it has doubao-seedance-2-0-*, reverse/sora-2" in result.stderr
+    assert 1 == len(result.stderr.splitlines())
+
+
+def test_submit_to_a_provider_that_is_not_configured_says_how(arrivals, service):
+    result = arrivals("submit", "runblob", "kling/o3-photo", "--prompt", "a fox", **service)
+    assert 1 == result.exit_code
+    assert "set ARRIVALS_RUNBLOB_API_KEY" in result.stderr
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '"text"', ""])
+def test_submit_of_what_is_no_json_object_is_wrong_usage(arrivals, text):
+    result = arrivals("submit", "vtrix", MODEL, "--input", text)
+    assert 2 == result.exit_code
+    assert "--input must be a JSON object" in result.stderr
+
+
+def test_show_tells_everything_that_happened(arrivals, service, submitted):
+    result = arrivals("show", submitted["id"], **service)
+    assert 0 == result.exit_code, result.stderr
+    assert submitted["id"] in result.stdout
+    told = json.loads(arrivals("show", submitted["id"], "--json", **service).stdout)
+    assert submitted["id"] == told["generation"]["id"]
+    lines = [line.split() for line in result.stdout.partition("\n\n")[2].splitlines()[1:]]
+    moments = {entry["at"] for entry in told["data"]}
+    assert [(entry["at"], entry["what"]) for entry in told["data"]] == [
+        (words[0], words[1]) for words in lines if words[0] in moments
+    ]
+
+
+def test_show_of_what_is_not_there_says_so(arrivals, service):
+    result = arrivals("show", "gen_none", **service)
+    assert (1, "") == (result.exit_code, result.stdout)
+    assert result.stderr.startswith("arrivals: ")
+    assert 1 == len(result.stderr.splitlines())
+
+
+def test_list_shows_the_newest_first(arrivals, service, submitted):
+    told = json.loads(arrivals("list", "--provider", "vtrix", "--status", "completed", "--json", **service).stdout)
+    assert submitted["id"] == told["data"][0]["id"]
+    assert {"completed"} == {one["status"] for one in told["data"]}
+    result = arrivals("list", "--model", MODEL, "--status", "completed", "--limit", 1, **service)
+    head, line = result.stdout.splitlines()
+    assert ["id", "provider", "model", "status", "learned_from", "created_at", "failure"] == head.split()
+    assert [submitted["id"], "vtrix", MODEL, "completed", "poll"] == line.split()[:5]
+    assert "-" == line.split()[-1]
+
+
+def test_list_of_nothing_says_so(arrivals, service):
+    assert "nothing\n" == arrivals("list", "--model", "none", **service).stdout
+
+
+def test_failure_is_shown_by_its_code(arrivals, service):
+    order = order_of("a fox [rehearse submit=402]")
+    assert "code=insufficient_funds" in arrivals(*order, "--wait", 20, **service).stdout
+    line = arrivals("list", "--status", "failed", "--limit", 1, **service).stdout.splitlines()[1]
+    assert "insufficient_funds" == line.split()[-1]
+
+
+def test_url_and_key_may_be_given(arrivals, service):
+    url = f"http://127.0.0.1:{service['PORT']}/"
+    assert 0 == arrivals("list", "--url", url, "--key", service["API_KEY"]).exit_code
+
+
+def test_wrong_key_is_said_in_the_services_words(arrivals, service):
+    result = arrivals("list", "--key", "wrong", **service)
+    assert (1, "arrivals: this API key is unknown, ended or revoked\n") == (result.exit_code, result.stderr)
+
+
+def test_key_that_was_made_beside_the_running_service_works(arrivals, service):
+    key = arrivals("keys", "make", "mine", **service).stdout.strip()
+    assert 0 == arrivals("list", "--key", key, **service).exit_code
+    result = arrivals("submit", "vtrix", MODEL, "--prompt", "a fox", "--key", key, **service)
+    assert 1 == result.exit_code
+    assert "has no scope 'submit'" in result.stderr
+
+
+def test_no_keys_file_is_made_and_the_local_key_goes_to_no_other_address(arrivals, service, tmp_path):
+    """Only `serve` makes keys; a key that nobody named belongs to the service of this environment."""
+    without = arrivals("list", PORT=service["PORT"], DATABASE=tmp_path / "other.db")
+    kept = tmp_path / "kept.db"
+    with_keys(Settings(database=str(kept)))
+    elsewhere = arrivals("list", "--url", "http://127.0.0.1:9", DATABASE=kept)
+    said = "arrivals: there is no API key for this service; set ARRIVALS_API_KEY or give --key\n"
+    assert [(2, said)] * 2 == [(result.exit_code, result.stderr) for result in (without, elsewhere)]
+    assert not (tmp_path / "other.db.keys").exists()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("command", [("list",), ("show", "gen_1"), ("submit", "a", "b")], ids=" ".join)
+def test_service_that_is_not_running_is_said(arrivals, command, host):
+    port = free_port()
+    result = arrivals(*command, "--key", "any", HOST=host, PORT=port)
+    assert (1, "") == (result.exit_code, result.stdout)
+    shown = f"[{host}]" if ":" in host else host
+    assert result.stderr.startswith(f"arrivals: nothing answers at http://{shown}:{port} (")
+    assert result.stderr.endswith("is `arrivals serve` running?\n")
+
+
+@pytest.mark.parametrize("url", ["no url", "http://[", "ftp://127.0.0.1", "http://127.0.0.1:99999"])
+def test_url_that_leads_nowhere_is_said(arrivals, url):
+    result = arrivals("list", "--url", url, "--key", "key")
+    assert 1 == result.exit_code
+    assert result.stderr.startswith("arrivals: nothing answers at")
+
+
+@pytest.mark.parametrize(("path", "http_status"), [("", 404), ("/?", 200)])
+def test_other_server_is_not_taken_for_an_arrivals(arrivals, rehearsal, path, http_status):
+    """It has errors of its own, or answers in plain text."""
+    result = arrivals("list", "--url", f"http://127.0.0.1:{rehearsal}{path}", "--key", "key")
+    expected = f"arrivals: HTTP {http_status}; is that the address of an Arrivals?\n"
+    assert (1, expected) == (result.exit_code, result.stderr)
+
+
+def test_square_brackets_are_shown_as_they_are(capsys):
+    """Providers' words are text, whatever they look like."""
+    show_table([{"message": "no [/bold] or [red]ref[/]", "status": "completed", "list": ["a", "b"], "none": None}])
+    assert ["no", "[/bold]", "or", "[red]ref[/]", "completed", "a,", "b", "-"] == (
+        capsys.readouterr().out.splitlines()[1].split()
+    )
+
+
+def test_prompt_is_put_into_the_input(arrivals, service):
+    """The model wants messages, and nothing is sent that it would refuse."""
+    order = ("submit", "vtrix", MODEL, "--prompt", "a fox", "--input", '{"size": "1024*1024"}', "--wait", 20, "--json")
+    result = arrivals(*order, **service)
+    assert 1 == result.exit_code
+    assert "input.input: Missing required field input" in result.stderr

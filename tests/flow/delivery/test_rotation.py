@@ -1,0 +1,135 @@
+"""Who knows any of a subscriber's keys can verify a delivery: after a rotation, with Ed25519, with others' programs."""
+
+import base64
+from dataclasses import replace
+import time
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
+from svix import webhooks as svix
+
+from arrivals.flow.delivery.ping import ping
+from arrivals.flow.delivery.sign import make_private_key, make_secret, public_key, signed_headers
+from arrivals.store import subscribers
+from tests.conftest import run_worker
+from tests.flow.delivery import test_deliver
+
+subscribed = test_deliver.subscribed
+
+OLD, NEW = test_deliver.SECRET, make_secret(b"fedcba9876543210fedcba9876543210")
+PRIVATE_KEY = make_private_key(b"a seed of thirty-two bytes, here")
+DAY_S = 24 * 3600
+
+
+@pytest.fixture
+def clock(clock):
+    """As late as it is: others' verifiers look at their own clock."""
+    clock.at = round(time.time() * 1_000_000)
+    return clock
+
+
+@pytest.fixture
+def delivered(tools, listener, subscribed):
+    """What a subscriber that was changed like this is sent."""
+
+    async def send(**changed):
+        subscriber_id = await subscribed()
+        async with tools.store.transaction() as tx:
+            known = await subscribers.by_id(tx, subscriber_id)
+            await subscribers.update(tx, replace(known, **changed))
+        listener.answers.append(204)
+        await ping(tools, subscriber_id)
+        await run_worker(tools, "deliver")
+        return listener.asked[-1]
+
+    return send
+
+
+def verifies(asked, secret):
+    try:
+        return Webhook(secret).verify(asked.body, asked.headers)["type"] == "ping"
+    except WebhookVerificationError:
+        return False
+
+
+def signatures(asked):
+    """(version, signature) in order."""
+    return [tuple(one.split(",")) for one in asked.headers["webhook-signature"].split(" ")]
+
+
+async def test_after_a_rotation_both_secrets_verify(clock, delivered):
+    asked = await delivered(secret=NEW, previous_secret=OLD, previous_until=clock.at + DAY_S * 1_000_000)
+
+    assert (True, True) == (verifies(asked, NEW), verifies(asked, OLD))
+    assert ["v1", "v1"] == [version for version, _ in signatures(asked)]
+
+
+async def test_after_its_day_the_old_secret_verifies_nothing(clock, delivered):
+    asked = await delivered(secret=NEW, previous_secret=OLD, previous_until=clock.at)
+
+    assert (True, False) == (verifies(asked, NEW), verifies(asked, OLD))
+    assert ["v1"] == [version for version, _ in signatures(asked)]
+
+
+async def test_without_a_rotation_there_is_one_signature(delivered):
+    asked = await delivered()
+
+    assert ["v1"] == [version for version, _ in signatures(asked)]
+    assert (True, False) == (verifies(asked, OLD), verifies(asked, NEW))
+
+
+async def test_v1a_verifies_with_the_public_key_alone(delivered):
+    asked = await delivered(private_key=PRIVATE_KEY)
+
+    (v1, _), (v1a, signature) = signatures(asked)
+    text = f"{asked.headers['webhook-id']}.{asked.headers['webhook-timestamp']}.".encode() + asked.body
+    key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key(PRIVATE_KEY).removeprefix("whpk_")))
+    assert ("v1", "v1a") == (v1, v1a)
+    key.verify(base64.b64decode(signature), text)
+    with pytest.raises(InvalidSignature):
+        key.verify(base64.b64decode(signature), text + b" ")
+
+
+async def test_v1a_takes_nothing_from_those_who_know_the_secret(clock, delivered):
+    rotated = {"secret": NEW, "previous_secret": OLD, "previous_until": clock.at + DAY_S * 1_000_000}
+    asked = await delivered(private_key=PRIVATE_KEY, **rotated)
+
+    assert ["v1", "v1", "v1a"] == [version for version, _ in signatures(asked)]
+    assert (True, True) == (verifies(asked, NEW), verifies(asked, OLD))
+
+
+def test_v1a_is_what_the_specifications_own_libraries_sign():
+    """The specification prints no key beside its signature; its Go library's test does.
+
+    https://github.com/standard-webhooks/standard-webhooks/blob/main/libraries/go/webhook_asymmetric_test.go
+    """
+    private_key = "whsk_VEVTVFNJR05JTkdLRVlET05PVFVTRVRISVNGT1JBTlk="
+
+    headers = signed_headers([], "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}', [private_key])
+
+    assert (
+        "v1a,tQ9V2XOqn7jL/DQenEFpqIugdBVtiMmER5mhSkXBNwM0mkATuDe6KYYUuxqtaiHeYGb7KaaBRdM5WqyeFiL8Ag=="
+        == headers["webhook-signature"]
+    )
+
+
+def test_v1_is_what_the_specifications_own_libraries_sign():
+    """https://github.com/standard-webhooks/standard-webhooks/blob/main/libraries/javascript/src/webhook.test.ts."""
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+    headers = signed_headers([secret], "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')
+
+    assert "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" == headers["webhook-signature"]
+
+
+async def test_a_delivery_verifies_with_svix(clock, delivered):
+    asked = await delivered(
+        secret=NEW, previous_secret=OLD, previous_until=clock.at + DAY_S * 1_000_000, private_key=PRIVATE_KEY
+    )
+
+    for secret in (NEW, OLD):
+        svix.Webhook(secret).verify(asked.body, asked.headers)
+    with pytest.raises(svix.WebhookVerificationError):
+        svix.Webhook(NEW).verify(asked.body + b" ", asked.headers)

@@ -1,0 +1,111 @@
+"""An end wakes who waits for it and nobody else; what ends elsewhere is found by one look for all."""
+
+import anyio
+import pytest
+
+from arrivals.core.generation import Origin, Status
+from arrivals.core.observation import Observation, Reading
+from arrivals.flow.settlement import waiters
+from arrivals.flow.settlement.settle import settle
+from arrivals.flow.settlement.waiters import Waiters
+from arrivals.store import generations
+from arrivals.store.engine.base import Unavailable
+from tests.conftest import tools_over
+from tests.support.databases import reopened
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """Nobody rests."""
+    monkeypatch.setattr(waiters, "EVERY_S", 0.001)
+    monkeypatch.setattr(waiters, "PAUSE_S", 0.001)
+
+
+@pytest.fixture
+def looks(monkeypatch):
+    """What was looked for, look by look."""
+    seen = []
+    ended = generations.ended
+
+    async def look(tx, ids):
+        seen.append(ids)
+        return await ended(tx, ids)
+
+    monkeypatch.setattr(generations, "ended", look)
+    return seen
+
+
+def ends(tools, generation_id):
+    """Its provider refuses it."""
+    reading = Reading(status=Status.CANCELED)
+    return settle(
+        tools, [Observation(generation_id=generation_id, origin=Origin.SUBMIT, at=tools.now(), reading=reading)]
+    )
+
+
+async def test_an_end_wakes_who_waits_for_it_and_nobody_else(tools, ordered):
+    one, other = await ordered(), await ordered()
+    with (
+        tools.waiters.waiting_for(tools.store, one) as first,
+        tools.waiters.waiting_for(tools.store, one) as second,
+        tools.waiters.waiting_for(tools.store, other) as third,
+    ):
+        await ends(tools, one)
+        assert (True, True, False) == (first.is_set(), second.is_set(), third.is_set())
+
+
+async def test_what_moves_without_an_end_wakes_nobody(tools, submitted):
+    one = await submitted()
+    with tools.waiters.waiting_for(tools.store, one) as ended:
+        reading = Reading(status=Status.PROCESSING, external_id="el-1")
+        await settle(tools, [Observation(generation_id=one, origin=Origin.POLL, at=tools.now(), reading=reading)])
+        assert not ended.is_set()
+
+
+async def test_an_end_in_another_process_is_found_by_one_look_for_all(
+    store, transport, clock, tools, ordered, at_once, looks
+):
+    ids = sorted([await ordered() for _ in range(3)])
+    with (
+        tools.waiters.waiting_for(tools.store, ids[0]) as first,
+        tools.waiters.waiting_for(tools.store, ids[1]) as second,
+        tools.waiters.waiting_for(tools.store, ids[2]) as third,
+    ):
+        async with reopened(store, clock) as elsewhere:
+            there = tools_over(elsewhere, transport, clock, "http://127.0.0.1:1")
+            await ends(there, ids[0])
+            await ends(there, ids[2])
+        with anyio.fail_after(5):
+            await first.wait()
+            await third.wait()
+        assert not second.is_set()
+    assert all(ids == sorted(look) for look in looks)
+
+
+async def test_a_look_that_fails_is_done_again(tools, ordered, at_once, monkeypatch):
+    one = await ordered()
+    ended, tries = generations.ended, []
+
+    async def look(tx, ids):
+        tries.append(ids)
+        if len(tries) == 1:
+            raise Unavailable("the disk is full")
+        return await ended(tx, ids)
+
+    monkeypatch.setattr(generations, "ended", look)
+    await ends(tools, one)
+    with tools.waiters.waiting_for(tools.store, one) as known, anyio.fail_after(5):
+        await known.wait()
+    assert len(tries) >= 2
+
+
+async def test_who_stops_waiting_is_forgotten(tools):
+    with tools.waiters.waiting_for(tools.store, "gen_1"):
+        with tools.waiters.waiting_for(tools.store, "gen_1"):
+            assert ["gen_1"] == tools.waiters.ids
+        assert ["gen_1"] == tools.waiters.ids
+    assert [] == tools.waiters.ids
+
+
+def test_who_waits_for_nothing_is_not_woken():
+    Waiters().wake(["gen_1"])

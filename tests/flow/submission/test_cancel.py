@@ -1,0 +1,160 @@
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import anyio
+import pytest
+
+from arrivals.flow.submission.cancel import NotCancelable, cancel
+from arrivals.flow.submission.order import stored
+from arrivals.store import events, generations
+from arrivals.store.engine.base import Missing
+from tests.conftest import run_worker
+from tests.flow.conftest import ACCEPTED
+
+
+async def test_what_waits_is_withdrawn_and_never_sent(tools, upstream, ordered):
+    generation_id = await ordered()
+
+    await cancel(tools, generation_id)
+
+    generation = await stored(tools, generation_id)
+    assert ("canceled", None) == (generation.status, generation.submitted_at)
+    assert 0 == await run_worker(tools, "submit")
+    assert [] == upstream.asked
+
+
+async def test_the_provider_is_asked_to_cancel(tools, upstream, submitted):
+    generation_id = await submitted()
+    upstream.answers.append((200, {"status": "cancelled", "predictionID": "el-1"}))
+
+    await cancel(tools, generation_id)
+
+    assert "canceled" == (await stored(tools, generation_id)).status
+    assert "/v1/prediction/el-1/cancel" == upstream.asked[-1].path
+
+
+class Held:
+    """A database whose transactions stop before they take the row that orders all events, until they may go on."""
+
+    def __init__(self, inner):
+        self._inner = inner
+        self.waits, self.goes_on = anyio.Event(), anyio.Event()
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+    @asynccontextmanager
+    async def transaction(self):
+        """As the database's own, but held."""
+        async with self._inner.transaction() as tx:
+            yield HeldTx(tx, self)
+
+
+class HeldTx:
+    """One of them."""
+
+    def __init__(self, inner, held):
+        self._inner, self._held = inner, held
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+    async def fetch(self, query, **values):
+        """Where a settler would wait for another one's row."""
+        if query is events.SQL["take_positions"]:
+            self._held.waits.set()
+            await self._held.goes_on.wait()
+        return await self._inner.fetch(query, **values)
+
+
+async def test_nobody_submits_what_is_being_canceled_however_long_that_takes(tools, clock, upstream, ordered):
+    """Settling may wait for another transaction; who is told that it is canceled pays for nothing."""
+    generation_id = await ordered()
+    held = Held(tools.store)
+    submitted = []
+
+    async def submit_meanwhile():
+        await held.waits.wait()
+        clock.advance(3600)
+        submitted.append(await run_worker(tools, "submit"))  # SQLite has one writer: who claims there waits
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(cancel, replace(tools, store=held), generation_id)
+        group.start_soon(submit_meanwhile)
+        await held.waits.wait()
+        for _ in range(50):  # turns in which it could be claimed
+            async with tools.store.glance() as tx:
+                await generations.by_id(tx, generation_id)
+        held.goes_on.set()
+
+    assert "canceled" == (await stored(tools, generation_id)).status
+    assert [0] == submitted
+    assert [] == upstream.asked
+
+
+async def test_who_dies_while_it_cancels_takes_no_order_along(tools, upstream, ordered):
+    """Nobody was told that it is canceled: it is submitted as if nobody had asked."""
+    generation_id = await ordered()
+    held = Held(tools.store)
+    async with anyio.create_task_group() as group:
+        group.start_soon(cancel, replace(tools, store=held), generation_id)
+        await held.waits.wait()
+        group.cancel_scope.cancel()
+    assert "pending" == (await stored(tools, generation_id)).status
+    upstream.answers.append((200, ACCEPTED))
+
+    assert 1 == await run_worker(tools, "submit")
+
+    assert "submitted" == (await stored(tools, generation_id)).status
+
+
+async def test_canceling_is_announced(tools, ordered):
+    generation_id = await ordered()
+    heard = tools.store.heard("settled")
+
+    await cancel(tools, generation_id)
+
+    async with tools.store.reading() as tx:
+        assert ["generation.canceled"] == [one.type for one in await events.events_of(tx, generation_id)]
+    assert tools.store.heard("settled") > heard
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ((409, {"error": "already finished"}), "refused: already finished"),
+        ((200, b"<html>"), "no usable answer"),
+        ("cut", "no usable"),
+    ],
+    ids=["refused", "unreadable", "cut"],
+)
+async def test_a_provider_that_does_not_cancel_changes_nothing(tools, upstream, submitted, answer, says):
+    generation_id = await submitted()
+    upstream.answers.append(answer)
+
+    with pytest.raises(NotCancelable, match=says):
+        await cancel(tools, generation_id)
+
+    assert "submitted" == (await stored(tools, generation_id)).status
+
+
+async def test_what_cannot_be_canceled_says_why(tools, upstream, ordered, submitted):
+    pending = await ordered()
+    await cancel(tools, pending)
+    with pytest.raises(NotCancelable, match="canceled already"):
+        await cancel(tools, pending)
+
+    of_runblob = await ordered(provider="runblob", model="gemini")
+    upstream.answers.append((201, {"task_uuid": "rb-1", "status": "pending"}))
+    await run_worker(tools, "submit")
+    with pytest.raises(NotCancelable, match="no way to cancel"):
+        await cancel(tools, of_runblob)
+
+    unanswered = await ordered()
+    upstream.answers.append("cut")
+    await run_worker(tools, "submit")
+    with pytest.raises(NotCancelable, match="under way"):
+        await cancel(tools, unanswered)
+
+    with pytest.raises(Missing):
+        await cancel(tools, "gen_nobody")

@@ -1,0 +1,145 @@
+"""An account whose places are all taken is asked sooner, and a place that is freed is taken at once."""
+
+from dataclasses import replace
+
+from msgspec import structs
+import pytest
+
+from arrivals.core.admission import Budget
+from arrivals.core.cadence import Cadence
+from arrivals.core.wire import SECOND
+from arrivals.flow.submission.order import stored
+from arrivals.flow.submission.submit import claim, submit
+from arrivals.store import generations
+from tests.conftest import run_worker
+from tests.flow.conftest import ACCEPTED, POLLED
+
+ACCOUNT = ("eachlabs", "default")
+STILL = {"id": "el-1", "status": "processing"}
+
+
+@pytest.fixture
+def tools(tools):
+    """With one place for each::labs."""
+    places = Budget(max_in_flight=1, requests_per_minute=6000)
+    return replace(tools, upstreams={ACCOUNT: replace(tools.upstreams[ACCOUNT], budget=places)})
+
+
+@pytest.fixture
+def crowded(tools, upstream, submitted, ordered):
+    """One generation has the place, another waits for it; the id of the first."""
+
+    async def take():
+        first = await submitted()
+        await ordered()
+        assert 0 == await run_worker(tools, "submit")
+        return first
+
+    return take
+
+
+async def poll_at(tools, generation_id):
+    async with tools.store.reading() as tx:
+        return (await generations.by_id(tx, generation_id)).schedule.poll_at
+
+
+async def test_who_has_a_place_that_others_wait_for_is_asked_as_soon_as_is_worth_it(tools, clock, submitted, ordered):
+    """Its webhook would be missed much later only; until then it would keep the place."""
+    first = await submitted()
+    late = await poll_at(tools, first)
+    await ordered()
+
+    await run_worker(tools, "submit")
+
+    generation = await stored(tools, first)
+    soonest = generation.submitted_at + round(tools.route(generation).first_poll_s * SECOND)
+    assert soonest == await poll_at(tools, first) < late
+
+
+async def test_the_operators_own_first_poll_is_the_soonest(tools, clock, submitted, ordered):
+    first = await submitted()
+    await ordered()
+
+    await run_worker(replace(tools, cadence=Cadence(poll_first_s=2)), "submit")
+
+    assert (await stored(tools, first)).submitted_at + 2 * SECOND == await poll_at(tools, first)
+
+
+async def test_waits_between_questions_do_not_grow_while_others_wait_for_the_place(tools, upstream, clock, crowded):
+    first = await crowded()
+    every_s = tools.route(await stored(tools, first)).poll_every_s
+    for _ in range(6):
+        clock.at = await poll_at(tools, first)
+        upstream.answers.append((200, STILL))
+        assert 1 == await run_worker(tools, "poll")
+
+    assert await poll_at(tools, first) - clock.at <= every_s * 1.2 * SECOND
+
+
+async def test_a_generation_is_asked_early_from_its_submission_on_where_others_wait(tools, upstream, clock, crowded):
+    first = await crowded()
+    clock.at = await poll_at(tools, first)
+    upstream.answers += [(200, POLLED), (200, ACCEPTED | {"predictionID": "el-2"})]
+    await run_worker(tools, "poll")
+    tools.crowded.add(ACCOUNT)
+
+    (group,) = await claim(tools, 1)
+    tools.crowded.add(ACCOUNT)  # a third came meanwhile
+
+    await submit(tools, group)
+
+    generation = group[0].generation
+    first_poll_s = tools.route(generation).first_poll_s
+    assert await poll_at(tools, generation.id) <= clock.at + first_poll_s * SECOND
+
+
+async def test_an_end_that_frees_a_place_wakes_the_submissions(tools, upstream, clock, crowded):
+    first = await crowded()
+    heard = tools.store.heard("submit")
+    clock.at = await poll_at(tools, first)
+    upstream.answers.append((200, POLLED))
+
+    await run_worker(tools, "poll")
+
+    assert tools.store.heard("submit") > heard
+    upstream.answers.append((200, ACCEPTED))
+    assert 1 == await run_worker(tools, "submit")
+
+
+async def test_a_refusal_for_now_that_frees_a_place_wakes_the_submissions(tools, upstream, clock, ordered):
+    await ordered()
+    await ordered()
+    (group,) = await claim(tools, 1)
+    tools.crowded.add(ACCOUNT)
+    upstream.answers.append((429, {"error": "later"}))
+    heard = tools.store.heard("submit")
+
+    await submit(tools, group)
+
+    assert tools.store.heard("submit") > heard
+
+
+async def test_who_ended_and_only_lacks_its_output_holds_no_place(tools, upstream, clock, crowded):
+    """Its provider works on it no more; what we wait for is a detail."""
+    first = await crowded()
+    clock.at = await poll_at(tools, first)
+    upstream.answers.append((200, {"id": "el-1", "status": "success", "output": None}))
+    await run_worker(tools, "poll")
+    assert not (await stored(tools, first)).closed
+    upstream.answers.append((200, ACCEPTED))
+
+    assert 1 == await run_worker(tools, "submit")
+
+
+async def test_a_route_of_another_version_is_asked_when_that_version_says(tools, upstream, clock, submitted, ordered):
+    first = await submitted()
+    async with tools.store.transaction() as tx:
+        known = await generations.by_id(tx, first)
+        other = structs.replace(known.generation, id="gen_other", route="a-route-that-was-renamed")
+        await generations.insert(tx, structs.replace(known, generation=other), "{}")
+    late = await poll_at(tools, "gen_other")
+    await ordered()
+
+    await run_worker(tools, "submit")
+
+    assert late == await poll_at(tools, "gen_other")

@@ -1,0 +1,127 @@
+"""What the documents take from the code: `python -m tests.support.generated` writes it, a test checks it."""
+
+from pathlib import Path
+import re
+
+from arrivals.config.settings import FIELDS, PREFIX, PROVIDER_FIELDS, host_fields
+from arrivals.core.acceptance import ANSWERS
+from arrivals.core.generation import CLOSED, Status
+from arrivals.core.observation import Finding
+from arrivals.core.reconcile import MEETINGS
+from arrivals.core.trouble import CONCERNS
+from arrivals.providers.catalog import PROVIDERS
+from arrivals.providers.describe import capabilities
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def settings_table():
+    """Every setting, from the code."""
+    rows = [f"| `{PREFIX}{name}` | {default or '-'} | {what} |" for name, (_, default, what) in FIELDS.items()]
+    rows += [
+        f"| `{PREFIX}<PROVIDER>_{name}` | {'-' if name == 'API_KEY' else 'by provider'} | {what} |"
+        for name, (_, what) in PROVIDER_FIELDS.items()
+    ]
+    rows += [
+        f"| `{PREFIX}{provider.upper()}_{name}` | {provider_url(module, name)} | {what} |"
+        for provider, module in PROVIDERS.items()
+        for name, (_, what) in host_fields(module).items()
+    ]
+    return "\n".join(["| setting | default | what it is |", "| --- | --- | --- |", *rows])
+
+
+def provider_url(module, name):
+    """The default of a further host's setting."""
+    return f"`{module.HOSTS[name.removesuffix('_BASE_URL').lower()]}`"
+
+
+def providers_table():
+    """Every provider's routes and what works for each, from the catalog."""
+    rows = []
+    for name, provider in PROVIDERS.items():
+        for route in provider.ROUTES:
+            able = capabilities(route)
+            models = ", ".join(f"`{model}`" for model in route.models)
+            submit = able["submit"] + (f", {able['bulk']} in bulk" if able["bulk"] else "")
+            cells = (
+                f"[{name}]({route.documentation})",
+                route.name,
+                models,
+                route.kind,
+                submit,
+                "yes" if route.trust else "-",
+                f"`{route.trust}`" if route.trust else "-",
+                *("yes" if able[what] else "-" for what in ("polls", "streams", "cancels")),
+                able["outputs"],
+                ", ".join(f"`{param}`" for param in able["preflight"]) or "-",
+            )
+            rows.append(f"| {' | '.join(cells)} |")
+    columns = (
+        "provider",
+        "route",
+        "model",
+        "kind",
+        "submit",
+        "webhook",
+        "trust",
+        "poll",
+        "stream",
+        "cancel",
+        "outputs",
+        "preflight",
+    )
+    return "\n".join([f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}", *rows])
+
+
+def state_diagram():
+    """The machine's table as a picture."""
+    lines = ["```mermaid", "stateDiagram-v2", "    [*] --> pending"]
+    for known, row in MEETINGS.items():
+        for seen, finding in row.items():
+            if finding is Finding.ADVANCED:
+                late = ": late" if known is Status.EXPIRED else ""
+                lines.append(f"    {known} --> {seen}{late}")
+    lines += [f"    {status} --> [*]" for status in Status if status in CLOSED]
+    return "\n".join([*lines, "```"])
+
+
+def answers_table():
+    """The table of answers to an order, from the code."""
+    rows = [
+        f"| {status}{'' if status % 100 else ' and others of its hundred'} | {meant} | {why} |"
+        for status, (meant, why) in ANSWERS.items()
+    ]
+    return "\n".join(["| HTTP status | the order | because |", "| --- | --- | --- |", *rows])
+
+
+def trouble_table():
+    """The table of scopes of a refused poll, from the code."""
+    rows = [f"| `{code}` | {concern} | {why} |" for code, (concern, why) in CONCERNS.items()]
+    return "\n".join(["| code | concerns | because |", "| --- | --- | --- |", *rows])
+
+
+# (file, mark, what stands between the marks)
+PLACES = (
+    ("README.md", "settings", settings_table),
+    ("README.md", "providers", providers_table),
+    ("README.md", "answers", answers_table),
+    ("service/README.md", "trouble", trouble_table),
+    ("service/README.md", "states", state_diagram),
+)
+
+
+def marked(mark, text):
+    """The text between its marks."""
+    return f"<!-- {mark}: made by python -m tests.support.generated -->\n{text}\n<!-- /{mark} -->"
+
+
+def renewed(path, mark, make):
+    """The file's text with the part made anew."""
+    text = (ROOT / path).read_text()
+    between = re.compile(rf"<!-- {mark}: .*?<!-- /{mark} -->", re.DOTALL)
+    return between.sub(lambda _: marked(mark, make()), text)
+
+
+if __name__ == "__main__":
+    for path, mark, make in PLACES:
+        (ROOT / path).write_text(renewed(path, mark, make))

@@ -1,0 +1,66 @@
+"""Orders, accounts and expected calls for the tests of what is sent."""
+
+import hashlib
+
+from arrivals.core.http import HttpCall
+from arrivals.providers.catalog import PROVIDERS
+from arrivals.providers.contract import Account, Order, Target, route_of
+
+ACCOUNT = Account(
+    base_url="https://upstream.test/base",
+    api_key="key-1",
+    webhook_secrets=("never-sent-unless-asked",),
+    hosts={"legacy": "https://legacy.test/old", "sense": "https://sense.test/agent"},
+)
+OWN = "https://upstream.test/base"
+BEARER = {"authorization": "Bearer key-1"}
+JSON = {**BEARER, "content-type": "application/json"}
+
+
+def order(provider, model, told, **where):
+    """What a caller orders of a provider by name."""
+    return Order(model=model, route=route_of(PROVIDERS[provider], model).name, input=told, **where)
+
+
+def target(provider, model, external_id):
+    """A generation as the provider knows it."""
+    route = route_of(PROVIDERS[provider], model).name
+    return Target(model=model, route=route, base_url=ACCOUNT.base_url, external_id=external_id)
+
+
+def spoken(provider, model):
+    """How the model's route is spoken."""
+    return route_of(PROVIDERS[provider], model).dialect
+
+
+def submitted(provider, model, told, **where):
+    """The call that orders it."""
+    return spoken(provider, model).submit(order(provider, model, told, **where), ACCOUNT)
+
+
+def posted(path, body, host=OWN, headers=JSON, **changed):
+    """A JSON call as it should be."""
+    return HttpCall(method="POST", url=host + path, headers=headers, body=body, **changed)
+
+
+def asked(path, host=OWN, method="GET"):
+    """A question as it should be."""
+    return HttpCall(method=method, url=host + path, headers=BEARER)
+
+
+def form(path, *parts):
+    """A multipart call as it should be; its boundary is a digest of its parts."""
+    boundary = hashlib.sha256(b"".join(parts)).hexdigest()[:40]
+    body = b"".join(f"--{boundary}\r\n".encode() + part + b"\r\n" for part in parts) + f"--{boundary}--\r\n".encode()
+    return posted(path, body, headers={**BEARER, "content-type": f"multipart/form-data; boundary={boundary}"})
+
+
+def field(name, written):
+    """A part that holds a value."""
+    return f'content-disposition: form-data; name="{name}"\r\n\r\n{written}'.encode()
+
+
+def file(name, filename, media, content):
+    """A part that holds a file."""
+    head = f'content-disposition: form-data; name="{name}"; filename="{filename}"\r\ncontent-type: {media}\r\n\r\n'
+    return head.encode() + content

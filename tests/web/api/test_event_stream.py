@@ -1,0 +1,347 @@
+"""The event stream: resumed without gap or repeat, alive when nothing happens, and no slower for one slow reader."""
+
+import asyncio
+from contextlib import asynccontextmanager
+import socket
+
+import anyio
+import httpx
+import pytest
+
+from arrivals.core.event import EventType
+from arrivals.store import events as stored_events
+from arrivals.web.api import event_stream as web_events
+from arrivals.web.app import make_app
+from tests.conftest import run_worker, tools_over
+from tests.support.databases import reopened
+from tests.support.eventually import until
+from tests.support.examples import announce, event, keep, scheduled
+from tests.support.serving import served
+from tests.web.conftest import KEY
+
+HEADERS = {"authorization": f"Bearer {KEY}"}
+
+
+@pytest.fixture
+def told(tools):
+    """Announces events under these names."""
+
+    async def tell(*names, **changed):
+        await announce(tools.store, *(event(name, **changed) for name in names))
+        tools.store.ring("settled")
+
+    return tell
+
+
+class Blocks:
+    """What a stream says, block by block: its fields by name, a comment as `comment`."""
+
+    def __init__(self, answer):
+        self.answer = answer
+        self._lines = answer.aiter_lines()
+
+    async def one(self):
+        """The next block."""
+        block = {}
+        while line := await anext(self._lines):
+            name, _, value = line.partition(":")
+            block[name or "comment"] = value.strip()
+        return block
+
+    async def ids(self, count):
+        """The event ids of the next blocks."""
+        return [(await self.one())["data"] for _ in range(count)]
+
+
+@asynccontextmanager
+async def listening(client, query="", **headers):
+    """A stream from its beginning; the first block, which says where it stands, is read."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    async with client.stream("GET", f"/v1/events/stream{query}", headers=named) as answer:
+        assert 200 == answer.status_code, await answer.aread()
+        blocks = Blocks(answer)
+        blocks.first = await blocks.one()
+        yield blocks
+
+
+def body_of(name):
+    return event(name).body
+
+
+async def test_each_event_is_a_block_with_its_cursor_its_type_and_itself(client, told):
+    await told("1", body='{"id":"evt_1","data":"☂"}')
+
+    async with listening(client, "?after=0") as stream:
+        assert {
+            "id": "1", "event": "generation.completed", "data": '{"id":"evt_1","data":"☂"}',
+        } == await stream.one()  # fmt: skip
+        assert "text/event-stream" in stream.answer.headers["content-type"]
+        assert "no-store" == stream.answer.headers["cache-control"]
+
+
+async def test_a_block_is_the_event_as_it_is_listed(client, tools, upstream, ordered):
+    await ordered()
+    upstream.answers.append((400, {"error": "no"}))
+    await run_worker(tools, "submit")
+
+    async with listening(client, "?after=0") as stream:
+        block = await stream.one()
+
+    listed = (await client.get("/v1/events")).content
+    assert block["data"].encode() in listed
+    assert "generation.failed" == block["event"]
+
+
+async def test_without_a_cursor_it_starts_at_the_end(client, told):
+    await told("old")
+
+    async with listening(client) as stream:
+        await told("new", body="new")
+        assert ["new"] == await stream.ids(1)
+        assert "1" == stream.first["id"]
+        assert int(stream.first["retry"]) > 0
+
+
+async def test_from_the_beginning_everything_is_told_and_then_what_comes(client, told):
+    """More than one page of it."""
+    names = [f"{number:03}" for number in range(web_events.PAGE + 50)]
+    for name in names:
+        await told(name, body=name)
+
+    async with listening(client, "?after=0") as stream:
+        assert names == await stream.ids(len(names))
+        await told("new", body="new")
+        assert ["new"] == await stream.ids(1)
+
+
+async def test_where_a_reader_stopped_it_goes_on(client, told):
+    await told("1", body="1")
+    async with listening(client) as stream:
+        position = stream.first["id"]
+    await told("2", body="2")
+    async with listening(client, last_event_id=position) as stream:
+        block = await stream.one()
+        assert "2" == block["data"]
+    await told("3", body="3")
+
+    async with listening(client, last_event_id=block["id"]) as stream:
+        assert ["3"] == await stream.ids(1)
+
+
+async def test_where_it_stopped_counts_more_than_where_it_once_began(client, told):
+    """A reader that reconnects asks for the same address again."""
+    for name in "123":
+        await told(name, body=name)
+
+    async with listening(client, "?after=0", last_event_id="2") as stream:
+        assert ["3"] == await stream.ids(1)
+
+
+async def test_it_resumes_without_gap_or_repeat_over_a_restart(tools, clock, transport, upstream):
+    """Events are announced while the service is away, too."""
+    heard, position = [], "0"
+    for run in range(3):
+        async with reopened(tools.store, clock) as store:
+            restarted = tools_over(store, transport, clock, upstream.url)
+            await announce(store, *(event(f"{run}-{number}", body=f"{run}-{number}") for number in range(3)))
+            async with (
+                served(lambda _, restarted=restarted: make_app(restarted, KEY)) as port,
+                httpx.AsyncClient(
+                    base_url=f"http://127.0.0.1:{port}", headers=HEADERS, trust_env=False, verify=False
+                ) as client,
+                listening(client, last_event_id=position) as stream,
+            ):
+                for _ in range(2 if run < 2 else 5):
+                    block = await stream.one()
+                    heard.append(block["data"])
+                    position = block["id"]
+
+    assert [f"{run}-{number}" for run in range(3) for number in range(3)] == heard
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("type=generation.failed", ["2"]),
+        ("type=generation.*", ["1", "2", "3"]),
+        ("type=ping", ["4"]),
+        ("generation=gen_3", ["3"]),
+        ("provider=vtrix", ["3"]),
+        ("model=a", ["3"]),
+        ("provider=runblob&type=generation.completed", ["1"]),
+        ("", ["1", "2", "3", "4"]),
+    ],
+)
+async def test_only_what_the_filters_name_is_told_and_listed(client, tools, told, query, expected):
+    await keep(tools.store, scheduled("1"), scheduled("3", provider="vtrix", model="a"))
+    await told("1", body='"1"')
+    await told("2", body='"2"', type=EventType.FAILED)
+    await told("3", body='"3"', generation_id="gen_3")
+    await told("4", body='"4"', type=EventType.PING, generation_id="evt_4")
+
+    listed = (await client.get(f"/v1/events?after=0&{query}")).json()["data"]
+    async with listening(client, f"?after=0&{query}") as stream:
+        streamed = await stream.ids(len(expected))
+
+    assert expected == listed
+    assert [f'"{name}"' for name in expected] == streamed
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "field"),
+    [
+        ("after=x", {}, "after"),
+        ("after=-1", {}, "after"),
+        ("after=²", {}, "after"),
+        ("after=9999999999999999999", {}, "after"),
+        ("", {"last-event-id": "evt_1"}, "Last-Event-ID"),
+        ("", {"last-event-id": ""}, "Last-Event-ID"),
+        ("type=done", {}, "type"),
+        ("type=*", {}, "type"),
+        ("color=red", {}, "color"),
+    ],
+)
+async def test_a_bad_cursor_or_filter_names_the_field(client, query, headers, field):
+    answer = await client.get(f"/v1/events/stream?{query}", headers=headers)
+
+    assert (422, field) == (answer.status_code, answer.json()["errors"][0]["field"])
+
+
+async def test_when_there_is_nothing_to_say_it_says_that(client, told, monkeypatch):
+    monkeypatch.setattr(web_events, "HEARTBEAT_S", 0)
+
+    async with listening(client) as stream:
+        assert {"comment": "nothing new"} == await stream.one()
+        await told("1", body="1")
+        while "data" not in (block := await stream.one()):
+            assert {"comment": "nothing new"} == block
+        assert "1" == block["data"]
+
+
+async def test_one_who_wants_none_of_it_hears_heartbeats_too(client, told, monkeypatch):
+    monkeypatch.setattr(web_events, "HEARTBEAT_S", 0)
+
+    async with listening(client, "?type=ping&after=0") as stream:
+        await told("1")
+        assert [{"comment": "nothing new"}] * 2 == [await stream.one() for _ in range(2)]
+
+
+class Counting:
+    """A database that counts how often it is read."""
+
+    def __init__(self, inner):
+        self._inner = inner
+        self.readings = 0
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+    @asynccontextmanager
+    async def reading(self):
+        """As the real one."""
+        self.readings += 1
+        async with self._inner.reading() as tx:
+            yield tx
+
+
+async def test_what_nobody_here_wants_is_looked_at_once(store, transport, clock, upstream):
+    """Each ring is worth one look, however much stands there that is not wanted."""
+    counting = Counting(store)
+    tools = tools_over(counting, transport, clock, upstream.url)
+    wanted = stored_events.Wanted(type="ping")
+    pages = web_events._pages(tools, 0, wanted)
+    await anext(pages)
+    rings = 5
+
+    async def unwanted():
+        for ring in range(rings):
+            await announce(store, *(event(f"{ring}-{number}") for number in range(300)))
+            store.ring("settled")
+            await until(lambda seen=counting.readings: counting.readings > seen)
+        await announce(store, event("ping", type=EventType.PING, body="the ping"))
+        store.ring("settled")
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(unwanted)
+        page = await anext(pages)
+    await pages.aclose()
+
+    assert b"id: 1501\nevent: ping\ndata: the ping\n\n" == page
+    assert counting.readings <= 2 * (rings + 2)
+
+
+@pytest.fixture
+def dropped():
+    """Set when the service has let go of the reader that calls itself slow."""
+    return anyio.Event()
+
+
+@pytest.fixture
+async def port(tools, dropped):
+    app = make_app(tools, KEY)
+
+    async def watched(scope, receive, send):
+        await app(scope, receive, send)
+        if (b"x-reader", b"slow") in scope.get("headers", ()):
+            dropped.set()
+
+    async with served(lambda _: watched) as one:
+        yield one
+
+
+async def slow_reader(port):
+    """A connection that asked for the stream, and of which nothing is read."""
+    one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    one.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(one, ("127.0.0.1", port))
+    reader, writer = await asyncio.open_connection(sock=one, limit=1024)
+    lines = ("GET /v1/events/stream?after=0 HTTP/1.1", "Host: x", "X-Reader: slow", f"Authorization: Bearer {KEY}")
+    writer.write("\r\n".join((*lines, "", "")).encode())
+    return reader, writer
+
+
+async def test_a_reader_that_does_not_read_is_dropped_without_cost_to_another(tools, port, dropped, told, monkeypatch):
+    """What it was not told it hears when it comes again."""
+    monkeypatch.setattr(web_events, "SLOWEST_S", 1.0)
+    names = [f"{number:03}" for number in range(2 * web_events.PAGE)]
+    padding = "x" * 60_000
+    await announce(tools.store, *(event(name, body=f"{name}{padding}") for name in names))
+
+    reader, writer = await slow_reader(port)
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{port}", headers=HEADERS, trust_env=False, verify=False
+    ) as client:
+        async with listening(client, "?after=0") as quick:
+            assert names == [body[:3] for body in await quick.ids(len(names))]
+            await dropped.wait()
+            await told("new", body="new")
+            assert ["new"] == await quick.ids(1)
+
+        cut = (await reader.read()).decode()
+        writer.close()
+        whole = [block for block in cut.split("\n\n")[:-1] if "\ndata: " in block]
+        last = len(whole)
+        assert last < len(names)
+        async with listening(client, last_event_id=str(last)) as again:
+            assert names[last] == (await again.ids(1))[0][:3]
+
+
+async def test_a_reader_that_goes_away_leaves_nothing_behind(port, dropped, told):
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{port}", headers=HEADERS | {"x-reader": "slow"}, trust_env=False, verify=False
+    ) as client:
+        async with listening(client) as stream:
+            await told("1", body="1")
+            assert ["1"] == await stream.ids(1)
+
+        await dropped.wait()
+
+
+async def test_a_stream_ends_cleanly_when_the_service_is_told_to_end(client, tools, told):
+    """Its last block is whole, and its reader resumes behind it."""
+    await told("1")
+    async with listening(client, "?after=0") as stream:
+        assert "generation.completed" == (await stream.one())["event"]
+        tools.end_waits()
+        assert [] == [line async for line in stream._lines]

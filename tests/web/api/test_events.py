@@ -1,0 +1,135 @@
+import anyio
+import pytest
+
+from arrivals.store import events
+from tests.conftest import run_worker
+from tests.support.eventually import until
+
+
+@pytest.fixture
+def fail_one(tools, upstream, ordered):
+    """A generation that its provider refuses: one event."""
+
+    async def place():
+        told = await ordered()
+        upstream.answers.append((400, {"error": "no"}))
+        await run_worker(tools, "submit")
+        return told["id"]
+
+    return place
+
+
+async def test_events_are_listed_by_cursor_without_gap_or_repeat(client, fail_one):
+    ids = [await fail_one() for _ in range(5)]
+
+    seen, after = [], "0"
+    while True:
+        page = (await client.get(f"/v1/events?limit=2&after={after}")).json()
+        if not page["data"]:
+            break
+        seen += [event["data"]["generation"]["id"] for event in page["data"]]
+        after = page["next"]
+
+    assert ids == seen
+    assert page["next"] == after
+
+
+async def test_an_empty_page_is_held_until_there_is_an_event(tools, client, fail_one):
+    pages = []
+
+    async def read():
+        pages.append((await client.get("/v1/events?wait=5")).json())
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(read)
+        await until(lambda: "settled" in tools.store._waiting)
+        generation_id = await fail_one()
+
+    assert [generation_id] == [event["data"]["generation"]["id"] for event in pages[0]["data"]]
+    assert [] == (await client.get(f"/v1/events?wait=0.01&after={pages[0]['next']}")).json()["data"]
+
+
+async def test_events_are_filtered_and_shown(client, fail_one):
+    first, _ = await fail_one(), await fail_one()
+
+    (event,) = (await client.get(f"/v1/events?generation={first}&type=generation.failed")).json()["data"]
+
+    assert event == (await client.get(f"/v1/events/{event['id']}")).json()
+    assert ("generation.failed", "invalid_request") == (event["type"], event["data"]["generation"]["failure"]["code"])
+    assert [] == (await client.get("/v1/events?type=generation.completed")).json()["data"]
+
+
+@pytest.mark.parametrize("query", ["after=x", "after=99999999999999999999", "type=done"])
+async def test_a_bad_query_names_the_field(client, query):
+    answer = await client.get(f"/v1/events?{query}")
+
+    assert (422, query.split("=")[0]) == (answer.status_code, answer.json()["errors"][0]["field"])
+
+
+async def test_a_waiting_list_looks_at_each_event_once(client, tools, fail_one, monkeypatch):
+    """A filter that matches nothing goes on from where it looked last."""
+    for _ in range(3):
+        await fail_one()
+    looks, seen = [], anyio.Event()
+    behind = events.behind
+
+    async def look(tx, position, *wanted):
+        looks.append(position)
+        if len(looks) >= 2:
+            seen.set()
+        return await behind(tx, position, *wanted)
+
+    monkeypatch.setattr(events, "behind", look)
+    pages = []
+
+    async def read():
+        pages.append((await client.get("/v1/events?wait=20&provider=vtrix")).json())
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(read)
+        with anyio.fail_after(10):
+            while not seen.is_set():
+                tools.store.ring("settled")
+                await anyio.lowlevel.checkpoint()
+        group.cancel_scope.cancel()
+
+    assert [0, 3] == looks[:2]
+    assert set(looks[1:]) == {3}
+
+
+async def test_an_empty_page_says_how_far_it_looked(client, fail_one):
+    for _ in range(3):
+        await fail_one()
+
+    page = (await client.get("/v1/events?provider=vtrix")).json()
+
+    assert {"data": [], "next": "3", "more": False} == page
+    assert (True, "1") == ((page := (await client.get("/v1/events?limit=1")).json())["more"], page["next"])
+
+
+@pytest.mark.parametrize("wait", [0, 20])
+async def test_what_is_rare_is_looked_for_step_by_step(client, fail_one, monkeypatch, wait):
+    """Held or not, a page is empty only where there is nothing."""
+    monkeypatch.setattr(events, "MAX_SEARCHED", 1)
+    ids = [await fail_one() for _ in range(4)]
+
+    page = (await client.get(f"/v1/events?wait={wait}&generation={ids[2]}")).json()
+
+    assert ([ids[2]], "3", True) == (
+        [event["data"]["generation"]["id"] for event in page["data"]], page["next"], page["more"],
+    )  # fmt: skip
+
+
+async def test_who_waits_for_a_page_is_answered_when_the_service_is_told_to_end(client, tools):
+    pages = []
+
+    async def wait():
+        pages.append(await client.get("/v1/events?wait=300"))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait)
+        while not tools.store._waiting:
+            await anyio.lowlevel.checkpoint()
+        tools.end_waits()
+
+    assert [(200, [])] == [(page.status_code, page.json()["data"]) for page in pages]
