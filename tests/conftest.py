@@ -9,12 +9,12 @@ import pytest
 
 from arrivals.core.admission import Budget
 from arrivals.core.cadence import Cadence
-from arrivals.flow.callback_url import Callbacks
-from arrivals.flow.context import Limits, Tools
+from arrivals.flow.callback_url import CallbackUrls
+from arrivals.flow.context import Context, Limits
 from arrivals.flow.context import Upstream as ToolsUpstream
 from arrivals.flow.delivery.sign import make_secret
 from arrivals.logs import configure
-from arrivals.outbound.policy import Destinations
+from arrivals.outbound.policy import OutboundPolicy
 from arrivals.outbound.transport import Transport
 from arrivals.providers.catalog import PROVIDERS
 from arrivals.providers.contract import Account
@@ -127,7 +127,7 @@ async def listener():
 
 @pytest.fixture
 async def transport():
-    one = Transport(Destinations(LOOPBACK))
+    one = Transport(OutboundPolicy(LOOPBACK))
     yield one
     await one.close()
 
@@ -147,26 +147,26 @@ def tools_over(store, transport, clock, base_url, **changed):
         )
         for name, provider in PROVIDERS.items()
     }
-    tools = Tools(
+    context = Context(
         store=store,
         transport=transport,
         upstreams=upstreams,
-        callbacks=Callbacks(public_url=PUBLIC_URL, keys=("a-signing-key-of-the-tests",)),
+        callback_urls=CallbackUrls(public_url=PUBLIC_URL, keys=("a-signing-key-of-the-tests",)),
         cadence=Cadence(),
         limits=Limits(),
         now=clock,
         entropy=os.urandom,
         callback_secret=make_secret(bytes(32)),
     )
-    return replace(tools, **changed)
+    return replace(context, **changed)
 
 
 @pytest.fixture
-def tools(store, transport, clock, upstream):
+def context(store, transport, clock, upstream):
     return tools_over(store, transport, clock, upstream.url)
 
 
-async def run_worker(tools, name):
+async def run_worker(context, name):
     """One batch of one worker; how many items it had."""
-    worker = next(worker for worker in roster(tools) if worker.name == name)
+    worker = next(worker for worker in roster(context) if worker.name == name)
     return await worker.run_once()

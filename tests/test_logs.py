@@ -67,7 +67,7 @@ OURS = (
 def test_no_secret_stands_in_a_line_whoever_logs_it(log_format, capsys):
     configure(log_format, "debug", [SECRET, "short"])
 
-    structlog.get_logger().info(f"said {SECRET}", because=SECRET, url=f"https://x/{SECRET}/y", count=5)
+    structlog.get_logger().info(f"said {SECRET}", reason=SECRET, url=f"https://x/{SECRET}/y", count=5)
     for text in OURS:
         structlog.get_logger().debug("said", text=text, nested={"in": [text]})
 
@@ -122,8 +122,8 @@ def test_libraries_are_heard_in_our_form_without_what_they_fill_in(capsys):
 
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [
-        ("library_said", "Task exception was never retrieved"),
-        ("library_said", "error connecting in 'pool-1': no route to host"),
+        ("library_log", "Task exception was never retrieved"),
+        ("library_log", "error connecting in 'pool-1': no route to host"),
         ("library_failed", "Exception in ASGI application"),
     ] == [(line["event"], line["said"]) for line in lines]
     assert "prompt" not in json.dumps(lines)

@@ -9,10 +9,10 @@ import anyio
 import structlog
 
 from arrivals.config.settings import Settings
-from arrivals.flow.callback_url import Callbacks
-from arrivals.flow.context import Limits, Tools, Upstream
+from arrivals.flow.callback_url import CallbackUrls
+from arrivals.flow.context import Context, Limits, Upstream
 from arrivals.flow.submission.submit import LONGEST_ANSWER_S
-from arrivals.outbound.policy import Destinations
+from arrivals.outbound.policy import OutboundPolicy
 from arrivals.outbound.transport import Transport
 from arrivals.providers.catalog import PROVIDERS
 from arrivals.store.engine.connect import on_server, open_database
@@ -31,13 +31,13 @@ def clock() -> int:
 
 
 @asynccontextmanager
-async def assembled(settings: Settings) -> AsyncIterator[Tools]:
+async def assembled(settings: Settings) -> AsyncIterator[Context]:
     """The tools that the settings describe (keys included), over a database that is open and up to date.
 
     Raises Unsuitable when the database cannot be used.
     """
     database = await open_database(settings.database, clock, settings.database_connections)
-    transport = Transport(Destinations(settings.allow_destinations))
+    transport = Transport(OutboundPolicy(settings.allow_destinations))
     try:
         # On a server the older release may still be running somewhere: what it could not bear waits for the operator.
         applied = await migrate(database, clock(), post=not on_server(settings.database))
@@ -46,14 +46,14 @@ async def assembled(settings: Settings) -> AsyncIterator[Tools]:
         waiting = (await compare(database)).post
         if waiting:
             log.warning("migrations_waiting", names=waiting, hint="when no older release runs: arrivals migrate --post")
-        yield Tools(
+        yield Context(
             store=database,
             transport=transport,
             upstreams={
                 key: Upstream(provider=PROVIDERS[key[0]], account=found.account, budget=found.budget)
                 for key, found in settings.accounts.items()
             },
-            callbacks=Callbacks(public_url=settings.public_url, keys=settings.secret_keys),
+            callback_urls=CallbackUrls(public_url=settings.public_url, keys=settings.secret_keys),
             cadence=settings.cadence,
             limits=Limits(webhook_max_bytes=settings.webhook_max_bytes, call_keep_bytes=settings.call_keep_bytes),
             now=clock,
@@ -72,7 +72,7 @@ class CutOff(Exception):
 
 
 @asynccontextmanager
-async def working(tools: Tools, names: Sequence[str]) -> AsyncIterator[Callable[[], None]]:
+async def working(context: Context, names: Sequence[str]) -> AsyncIterator[Callable[[], None]]:
     """The named workers run while the block does; at its end what has begun is finished, within the grace.
 
     Gives what makes them claim nothing more, for when the end is known before the block is done: from there the grace
@@ -80,10 +80,10 @@ async def working(tools: Tools, names: Sequence[str]) -> AsyncIterator[Callable[
     """
     stop = anyio.Event()
     async with anyio.create_task_group() as group:
-        for worker in roster(tools):
+        for worker in roster(context):
             if worker.name in names:
-                tools.pulses[worker.name] = worker.pulse()
-                group.start_soon(worker.run, tools.store, stop, tools.pulses[worker.name])
+                context.heartbeats[worker.name] = worker.heartbeat()
+                group.start_soon(worker.run, context.store, stop, context.heartbeats[worker.name])
 
         def claim_no_more() -> None:
             if stop.is_set():
@@ -91,7 +91,7 @@ async def working(tools: Tools, names: Sequence[str]) -> AsyncIterator[Callable[
             stop.set()
             group.cancel_scope.deadline = anyio.current_time() + GRACE_S - CLOSING_S
             for name in names:
-                tools.store.ring(name)
+                context.store.notify(name)
 
         try:
             yield claim_no_more

@@ -97,9 +97,9 @@ class _Passing(logging.Handler):
         if record.exc_info and record.exc_info[1] is not None:
             log.error("library_failed", exc_info=record.exc_info, **told)
         elif record.name.startswith("uvicorn"):
-            log.debug("library_said", **told)
+            log.debug("library_log", **told)
         else:
-            log.warning("library_said", **told)
+            log.warning("library_log", **told)
 
 
 def _as_values(exc_info: _Error) -> list[dict[str, Any]]:

@@ -124,5 +124,5 @@ def _something_of_everything(client, url):
     ids = {"generations": generation["id"], "events": event, "subscribers": subscriber}
     for noun, path in (("webhooks", "/v1/webhooks"), ("deliveries", f"/v1/subscribers/{subscriber}/deliveries")):
         ids[noun] = client.get(path).json()["data"][0]["id"]
-    ids["replays"] = client.post("/v1/replays", json={"what": "events", "dry_run": True}).json()["id"]
+    ids["replays"] = client.post("/v1/replays", json={"kind": "events", "dry_run": True}).json()["id"]
     return ids

@@ -18,14 +18,14 @@ def _broken_reader(reply, target):
     return _read(reply, target)
 
 
-async def _broken_timeline(tools, generation_id, *page):
+async def _broken_timeline(context, generation_id, *page):
     if generation_id == "crash":
-        raise KeyError(f"{PLANTED['what crashes a request']} {tools.callback_secret}")
-    return await timeline.timeline(tools, generation_id, *page)
+        raise KeyError(f"{PLANTED['what crashes a request']} {context.callback_secret}")
+    return await timeline.timeline(context, generation_id, *page)
 
 
-question = route_of(PROVIDERS["eachlabs"], "flux-1-1-pro").dialect.poll
-_read = question.read
-object.__setattr__(question, "read", _broken_reader)
+request = route_of(PROVIDERS["eachlabs"], "flux-1-1-pro").adapter.poll
+_read = request.parse
+object.__setattr__(request, "parse", _broken_reader)
 generations.timeline = _broken_timeline
 sys.exit(main())

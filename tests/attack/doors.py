@@ -18,11 +18,11 @@ from arrivals.config.settings import FIELDS, PREFIX, PROVIDER_FIELDS, BadSetting
 from arrivals.core import sse
 from arrivals.core.http import InboundWebhook, joined
 from arrivals.core.wire import from_json, read_rfc3339
-from arrivals.flow.callback_url import Callbacks, UnknownToken
+from arrivals.flow.callback_url import CallbackUrls, UnknownToken
 from arrivals.flow.delivery.sign import BadSecret, make_private_key, make_secret, public_key, signed_headers
 from arrivals.flow.observation.receive import shown_headers
 from arrivals.outbound import transport
-from arrivals.outbound.policy import Destinations
+from arrivals.outbound.policy import OutboundPolicy
 from arrivals.providers.catalog import PROVIDERS
 from arrivals.web import endpoint as web
 from arrivals.web.api.generations import _PREFERRED_WAIT
@@ -63,11 +63,11 @@ def every():
 
 # ---------------------------------------------------------------- tokens and signatures
 
-_CALLBACKS = Callbacks(
+_CALLBACKS = CallbackUrls(
     public_url="https://arrivals.example.com", keys=("newest-key-of-tests", "older-key-of-the-tests")
 )
-_OLDER = Callbacks(public_url="https://arrivals.example.com", keys=("older-key-of-the-tests",))
-_STRANGERS = Callbacks(public_url="https://arrivals.example.com", keys=("key-of-another-installation",))
+_OLDER = CallbackUrls(public_url="https://arrivals.example.com", keys=("older-key-of-the-tests",))
+_STRANGERS = CallbackUrls(public_url="https://arrivals.example.com", keys=("key-of-another-installation",))
 _MINTED = {
     (provider, "gen_01", "default"): minting.url(provider, "default", "gen_01").rpartition("/")[2]
     for minting in (_OLDER, _CALLBACKS)
@@ -108,7 +108,7 @@ def _export(raw):
             continue
         stored = {
             "provider": provider, "headers": shown_headers(webhook), "body": webhook.body.decode(errors="replace"),
-            "body_base64": False, "verified_by": None, "quarantined_at": None, "refused_because": None,
+            "body_base64": False, "verified_by": None, "quarantined_at": None, "refused_reason": None,
             "received_at": "2026-11-20T12:00:00.000Z", "id": "whk_1",
         }  # fmt: skip
         try:
@@ -242,7 +242,7 @@ _URLS = (
     b"https://10.0.0.1.nip.io/", b"https://0x7f.1/", b"https://2130706433/", "https://127。0。0。1/".encode(),
     b"https://user:password@example.com/", b"https://example.com:0/", b"https://[fe80::1%25eth0]/", b"https://[64:ff9b::a00:1]/",
 )  # fmt: skip
-_NOWHERE, _LOOPBACK = Destinations(), Destinations([ipaddress.ip_network("127.0.0.0/8")])
+_NOWHERE, _LOOPBACK = OutboundPolicy(), OutboundPolicy([ipaddress.ip_network("127.0.0.0/8")])
 
 
 def _destination(raw):

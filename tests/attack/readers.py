@@ -14,7 +14,7 @@ from arrivals.core.wire import from_json, to_json
 from arrivals.providers._shared.json_fields import same_origin
 from arrivals.providers._shared.limits import refusal
 from arrivals.providers.catalog import PROVIDERS
-from arrivals.providers.contract import Account, Dialect, Order, Refused, Target, Unreadable, Unverified, route_of
+from arrivals.providers.contract import Account, Adapter, Order, Refused, Target, Unreadable, Unverified, route_of
 from tests.attack.target import Target as Fuzzed
 from tests.attack.target import must
 from tests.support.fixtures import FIXTURES, headers_of, pieces, split
@@ -24,9 +24,9 @@ KEY = "the-key-of-the-account"
 # What is read of each field of a dialect. A field that is missing here fails tests/attack/test_readers.py.
 READINGS = {
     "read_submitted": ("submit", lambda field: field),
-    "poll": ("poll", lambda field: field.read),
-    "follow": ("follow", lambda field: field.read),
-    "cancel": ("cancel", lambda field: field.read),
+    "poll": ("poll", lambda field: field.parse),
+    "fetch_result": ("follow", lambda field: field.parse),
+    "cancel": ("cancel", lambda field: field.parse),
     "read_webhook": ("webhook", lambda field: field),
     "read_event": ("stream", lambda field: field),
     "bulk": ("bulk", lambda field: field.read_submitted),
@@ -46,20 +46,20 @@ def every():
         for route in provider.ROUTES:
             of_route = [piece for piece in told if route_of(provider, piece.told["model"]) is route]
             for field, (reads, reader) in READINGS.items():
-                spoken = getattr(route.dialect, field)
+                spoken = getattr(route.adapter, field)
                 if spoken is None:
                     continue
                 own = tuple(piece.raw for piece in of_route if piece.told["reads"] == reads)
                 eat = _reads(provider, route, reads, reader(spoken))
                 yield Fuzzed(f"{name}/{route.name}/{reads}", eat, own or raw)
-            if route.dialect.bulk is not None:
-                yield Fuzzed(f"{name}/{route.name}/whose", _whose(route.dialect.bulk.whose), webhooks)
+            if route.adapter.bulk is not None:
+                yield Fuzzed(f"{name}/{route.name}/whose", _whose(route.adapter.bulk.match_input), webhooks)
             yield Fuzzed(f"{name}/{route.name}/order", _orders(provider, route), _orders_of(name, provider, route))
 
 
 def dialect_fields():
     """What a dialect is made of."""
-    return {one.name for one in fields(Dialect)}
+    return {one.name for one in fields(Adapter)}
 
 
 def message_of(raw, reads):
@@ -109,9 +109,9 @@ def _asks_on(route, account, target, external_id):
     if external_id is None:
         return
     named = replace(target, external_id=external_id)
-    for question in (route.dialect.poll, route.dialect.follow, route.dialect.cancel):
-        if question is not None:
-            _stays_home(question.ask(named, account), account)
+    for request in (route.adapter.poll, route.adapter.fetch_result, route.adapter.cancel):
+        if request is not None:
+            _stays_home(request.build(named, account), account)
 
 
 def _stays_home(call: HttpCall, account: Account):
@@ -152,11 +152,11 @@ def _explains(provider) -> Callable[[bytes], None]:
     return eat
 
 
-def _whose(whose) -> Callable[[bytes], None]:
+def _whose(match_input) -> Callable[[bytes], None]:
     inputs = [{"prompt": "a red fox"}, {"prompt": "a crow", "more": [1, {"a": None}]}, {}]
 
     def eat(raw):
-        place = whose(message_of(raw, "webhook").body, inputs)
+        place = match_input(message_of(raw, "webhook").body, inputs)
         must(place is None or (type(place) is int and 0 <= place < len(inputs)), f"the webhook of {place!r}")
 
     return eat
@@ -184,13 +184,13 @@ def _orders(provider, route) -> Callable[[bytes], None]:
             callback_url="https://arrivals.example.com/callbacks/x/y", webhook_secret=secret,
         )  # fmt: skip
         try:
-            urls = [*route.dialect.files(order)]
+            urls = [*route.adapter.files(order)]
             must(all(isinstance(url, str) for url in urls), f"files at {urls!r}")
             if urls:
                 return  # their bytes are fetched first
-            calls = [route.dialect.submit(order, account)]
-            if route.dialect.bulk is not None:
-                calls.append(route.dialect.bulk.submit([order, order], account))
+            calls = [route.adapter.submit(order, account)]
+            if route.adapter.bulk is not None:
+                calls.append(route.adapter.bulk.submit([order, order], account))
         except Refused as refused:
             must(is_sound(refused.failure), f"not a failure: {refused.failure!r}")
             return

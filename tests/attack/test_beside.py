@@ -47,7 +47,7 @@ async def test_a_healthy_subscriber_beside_every_fault_gets_everything(store, cl
         for name, peer in FAULTY.items():
             urls[name] = await group.start(_listens, peer)
         urls["hangs in TLS"] = urls["says nothing"].replace("http", "https")
-        tools = tools_over(store, transport, clock, "http://127.0.0.1:1", limits=Limits(delivery_timeout_s=60))
+        context = tools_over(store, transport, clock, "http://127.0.0.1:1", limits=Limits(delivery_timeout_s=60))
         await keep(store, *(scheduled(f"{number}") for number in range(EVENTS)))
         async with store.transaction() as tx:
             for name, url in urls.items():
@@ -55,10 +55,10 @@ async def test_a_healthy_subscriber_beside_every_fault_gets_everything(store, cl
                     id=f"sub_{name}", url=url, secret=make_secret(bytes(32)), created_at=1, max_in_flight=5
                 )
                 await subscribers.insert(tx, one)
-        worker = next(worker for worker in roster(tools) if worker.name == "deliver")
-        group.start_soon(worker.run, store, anyio.Event(), worker.pulse())
+        worker = next(worker for worker in roster(context) if worker.name == "deliver")
+        group.start_soon(worker.run, store, anyio.Event(), worker.heartbeat())
         for number in range(EVENTS):
-            await _announced(tools, urls, number)
+            await _announced(context, urls, number)
 
         with anyio.fail_after(20):
             await all_there.wait()
@@ -74,17 +74,17 @@ async def _listens(peer, *, task_status):
         await anyio.sleep_forever()
 
 
-async def _announced(tools, urls, number):
+async def _announced(context, urls, number):
     """One event for everybody."""
     told = event(f"{number:03}", generation_id=generation(f"{number}").id, body="{}")
-    async with tools.store.transaction() as tx:
+    async with context.store.transaction() as tx:
         position = (await events.append(tx, [told]))[told.id]
         due = [
             deliveries.Delivery(
                 id=f"dlv_{number:03}_{name}", event_id=told.id, position=position, generation_id=told.generation_id,
-                subscriber_id=f"sub_{name}", url=url, created_at=tools.now(),
+                subscriber_id=f"sub_{name}", url=url, created_at=context.now(),
             )
             for name, url in urls.items()
         ]  # fmt: skip
         await deliveries.insert(tx, due)
-    tools.store.ring("deliver")
+    context.store.notify("deliver")

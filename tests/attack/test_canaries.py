@@ -164,7 +164,7 @@ async def test_nothing_secret_comes_out_anywhere(world, settings, tmp_path):
     for name, (text, places) in CANARIES.items():
         assert all(text in everywhere[place] for place in places if place != canaries.EXPORT), name
     for word in (
-        "handling_failed",
+        "job_failed",
         "request_failed",
         "webhook_unverified",
         "RuntimeError",
@@ -245,7 +245,7 @@ async def looked_at(life, ids, subscriber):
         await life.ask("GET", f"/v1/deliveries/{delivery['id']}", canaries.SHOWN_DELIVERY)
     first = (await life.ask("GET", "/v1/webhooks?verified=true"))["data"][-1]["id"]
     await life.ask("POST", f"/v1/webhooks/{first}/replay", json={})
-    await life.ask("POST", "/v1/replays", json={"what": "quarantine"})
+    await life.ask("POST", "/v1/replays", json={"kind": "quarantine"})
     await life.ask("GET", "/metrics", canaries.METRICS)
     await life.ask("GET", "/openapi.json", canaries.DOCUMENT)
     output = await life._client.get(f"/v1/generations/{ids['webhook']}/outputs/0")

@@ -157,7 +157,7 @@ SEEDS = (
     request(
         "POST",
         "/v1/replays",
-        b'{"what": "events", "filters": {"missed": true, "since": "2026-11-20"}, "dry_run": true}',
+        b'{"kind": "events", "filters": {"missed": true, "since": "2026-11-20"}, "dry_run": true}',
     ),
     request("PATCH", "/v1/subscribers/sub_none", b'{"paused": true, "rate_per_s": 0.5}'),
     request("GET", "/v1/generations/gen_none/outputs/0", headers=AUTH + "Range: bytes=0-5\r\nIf-Range: x\r\n"),

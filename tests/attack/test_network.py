@@ -15,7 +15,7 @@ import pytest
 from arrivals.core.http import HttpReply
 from arrivals.outbound import bodies
 from arrivals.outbound import transport as room
-from arrivals.outbound.policy import Destinations
+from arrivals.outbound.policy import OutboundPolicy
 from arrivals.outbound.transport import NoAnswer, NotSent, Reason, Transport
 from tests.attack.certificates import DAY, Authority
 from tests.support.processes import OK, call_of, hang_up, ignore
@@ -34,7 +34,7 @@ async def goes(transport, way, url, patience_s):
     if way == "submission":
         return await transport.submit(call, patience_s)
     if way == "poll":
-        return await transport.ask(call, patience_s)
+        return await transport.send(call, patience_s)
     if way == "delivery":
         return await transport.deliver(call, patience_s, 100)
     async with transport.fetch(call_of(url, "GET"), provider=way == "output", timeout_s=patience_s) as reply:
@@ -96,7 +96,7 @@ def _small(monkeypatch):
 
 @pytest.fixture
 async def transport(_small):
-    one = Transport(Destinations(LOOPBACK))
+    one = Transport(OutboundPolicy(LOOPBACK))
     yield one
     await one.close()
 
@@ -240,7 +240,7 @@ async def test_bad_certificate_is_sent_nothing(tmp_path, monkeypatch, name, way)
     authority, wrong, expected = CERTIFICATES[name]
     (tmp_path / "trusted.pem").write_bytes(AUTHORITY.pem)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "trusted.pem"))
-    transport = Transport(Destinations(LOOPBACK))
+    transport = Transport(OutboundPolicy(LOOPBACK))
     peer = Teller(OK)
     async with listening(peer, authority.context(tmp_path, **wrong)) as url:
         found = await outcome(transport, way, url)
@@ -285,7 +285,7 @@ def names(monkeypatch):
 
 
 OUTSIDE = ("delivery", "file elsewhere")
-ONE = Destinations([ipaddress.ip_network("127.0.0.1/32")])
+ONE = OutboundPolicy([ipaddress.ip_network("127.0.0.1/32")])
 
 
 @pytest.mark.parametrize("way", OUTSIDE)

@@ -32,7 +32,7 @@ def test_every_reader_of_a_dialect_is_a_target():
         for name, provider in PROVIDERS.items()
         for route in provider.ROUTES
         for field, (reads, _) in READINGS.items()
-        if getattr(route.dialect, field) is not None
+        if getattr(route.adapter, field) is not None
     }
     assert readers <= TARGETS.keys()
 

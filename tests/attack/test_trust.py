@@ -13,21 +13,21 @@ OURS, TEAM_B = "secret-of-the-default-account", "secret-of-the-account-team-b"
 
 
 @pytest.fixture
-def tools(tools):
+def context(context):
     """Two accounts of one provider, each with a webhook secret of its own."""
-    default = tools.upstreams["eachlabs", "default"]
+    default = context.upstreams["eachlabs", "default"]
 
     def with_secret(key, secret):
         account = Account(base_url=default.account.base_url, api_key=key, webhook_secrets=(secret,) if secret else ())
         return replace(default, account=replace(account, hosts=default.account.hosts))
 
     upstreams = {
-        **tools.upstreams,
+        **context.upstreams,
         ("eachlabs", "default"): with_secret("key-of-default", OURS),
         ("eachlabs", "team_b"): with_secret("key-of-team-b", TEAM_B),
         ("eachlabs", "made_up"): with_secret("key-of-made-up", None),
     }
-    return replace(tools, upstreams=upstreams)
+    return replace(context, upstreams=upstreams)
 
 
 @pytest.fixture
@@ -38,13 +38,13 @@ async def provider(base_url):  # noqa: F811 - a fixture
 
 
 @pytest.fixture
-def submitted(tools, upstream, ordered):  # noqa: F811 - a fixture
+def submitted(context, upstream, ordered):  # noqa: F811 - a fixture
     """Submits a generation of this account; (its id, the path and the secret that the provider was given)."""
 
     async def submit(number, account):
         generation = (await ordered(account=account))["id"]
         upstream.answers.append((200, {"status": "success", "predictionID": f"el-{number}"}))
-        await run_worker(tools, "submit")
+        await run_worker(context, "submit")
         told = upstream.asked[-1].json
         return generation, told["webhook_url"].removeprefix(PUBLIC_URL), told["webhook_secret"]
 
@@ -96,13 +96,13 @@ async def test_a_token_opens_for_its_provider_and_as_it_was_minted(provider, sub
     assert {404} == {answer.status_code for answer in answers}
 
 
-async def test_a_webhook_about_another_generation_closes_neither(client, tools, provider, submitted):  # noqa: F811
+async def test_a_webhook_about_another_generation_closes_neither(client, context, provider, submitted):  # noqa: F811
     """Its token is right, its secret is right, and it speaks of something else."""
     first, path, secret = await submitted(1, "default")
     second, _, _ = await submitted(2, "default")
 
     assert 200 == (await provider.post(path, json=completed(2), headers={"x-webhook-secret": secret})).status_code
-    await run_worker(tools, "read")
+    await run_worker(context, "read")
 
     statuses = [(await client.get(f"/v1/generations/{one}")).json()["status"] for one in (first, second)]
     assert ["submitted", "submitted"] == statuses

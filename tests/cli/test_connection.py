@@ -77,7 +77,7 @@ def test_show_tells_everything_that_happened(arrivals, service, submitted):
     assert submitted["id"] == told["generation"]["id"]
     lines = [line.split() for line in result.stdout.partition("\n\n")[2].splitlines()[1:]]
     moments = {entry["at"] for entry in told["data"]}
-    assert [(entry["at"], entry["what"]) for entry in told["data"]] == [
+    assert [(entry["at"], entry["type"]) for entry in told["data"]] == [
         (words[0], words[1]) for words in lines if words[0] in moments
     ]
 

@@ -7,7 +7,7 @@ import click
 import pytest
 
 from arrivals import __version__
-from arrivals.cli.main import COMMANDS, main, tells_errors
+from arrivals.cli.main import COMMANDS, handle_errors, main
 from arrivals.config.settings import BadSetting
 from arrivals.store.engine.base import Unsuitable
 from tests.cli.conftest import ROOT, environment
@@ -65,7 +65,7 @@ def test_database_that_cannot_be_used_is_one_line(arrivals, tmp_path, command):
     ("error", "code"), [(BadSetting("told"), 2), (Unsuitable("told"), 1), (OSError("told"), 1), (FileExistsError(), 1)]
 )
 def test_expected_trouble_is_one_line(capsys, error, code):
-    @tells_errors
+    @handle_errors
     def command():
         raise error
 

@@ -54,7 +54,7 @@ def test_first_start_says_where_the_keys_are(started, arrivals, tmp_path):
     assert str(tmp_path / "my.db.keys") == facts["keys_made"]["path"]
     assert ["0001_initial"] == facts["database_migrated"]["applied"][:1]
     assert url == facts["serving"]["url"]
-    assert "no_provider_configured" in facts
+    assert "no_providers_configured" in facts
     key = json.loads((tmp_path / "my.db.keys").read_text())["api_key"]
     assert key not in process.output.read_text()
     reply = httpx.get(f"{url}/v1/generations", headers={"authorization": f"Bearer {key}"}, trust_env=False)
@@ -69,7 +69,7 @@ def test_sigterm_ends_it_with_exit_code_0(started):
     assert 0 == child.returncode
     facts = told(process)
     assert ("SIGTERM", "info") == (facts["stopping"]["signal"], facts["stopped"]["level"])
-    assert "no_provider_configured" not in facts
+    assert "no_providers_configured" not in facts
 
 
 def test_second_start_keeps_the_keys_and_the_database(started):

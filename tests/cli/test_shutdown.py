@@ -114,7 +114,7 @@ def test_a_second_signal_is_told_what_it_would_cost_and_costs_nothing(submitting
     one = submitting()
     one.signal("stopping")
 
-    assert 1 == one.signal("stopping_already")["submissions_on_the_wire"]
+    assert 1 == one.signal("already_stopping")["submissions_on_the_wire"]
 
     provider.answer()
     assert 0 == one.child.wait()
@@ -124,12 +124,12 @@ def test_a_second_signal_is_told_what_it_would_cost_and_costs_nothing(submitting
 def test_a_third_signal_ends_it_at_once(submitting):
     one = submitting()
     one.signal("stopping")
-    one.signal("stopping_already")
+    one.signal("already_stopping")
 
     one.child.send_signal(signal.SIGTERM)
 
     assert 1 == one.child.wait()
-    assert 1 == one.told()["ended_at_once"]["submissions_on_the_wire"]
+    assert 1 == one.told()["terminated"]["submissions_on_the_wire"]
 
 
 def test_what_has_not_ended_within_the_grace_is_cut_off_and_told_by_the_exit_code(submitting):
@@ -137,7 +137,7 @@ def test_what_has_not_ended_within_the_grace_is_cut_off_and_told_by_the_exit_cod
     one.signal("stopping")
 
     assert 1 == one.child.wait()
-    assert {"cut_off", "stopped"} <= {*one.told()}
+    assert {"shutdown_incomplete", "stopped"} <= {*one.told()}
 
 
 def test_a_service_ends_within_its_grace_though_its_database_is_silent(service, postgres_url):

@@ -97,10 +97,10 @@ def test_disabled_subscriber_is_shown_so_serves_again_and_recovers(run, subscrib
     assert "is disabled" in refused.stderr
     assert run("subscribers", "resume", subscriber["id"], "--json")["disabled_at"] is None
     replay = run("subscribers", "recover", subscriber["id"], "--since", made["created_at"], "--json")
-    assert ("events", True) == (replay["what"], replay["filters"]["missed"])
+    assert ("events", True) == (replay["kind"], replay["filters"]["missed"])
     hook.wait(1)
     assert made["id"] in {json.loads(body)["data"]["generation"]["id"] for _, body in hook.taken}
-    assert shown["disabled_because"]
+    assert shown["disabled_reason"]
     assert "rpl_" in run("subscribers", "recover", subscriber["id"], "--since", made["created_at"]).stdout
 
 
@@ -110,7 +110,7 @@ def test_deliveries_are_listed_by_status(run, subscriber, hook):
     while not run("subscribers", "deliveries", subscriber["id"], "--status", "delivered", "--json")["data"]:
         pass
     head, line = run("subscribers", "deliveries", subscriber["id"]).stdout.splitlines()
-    assert ["created_at", "id", "event_type", "event_id", "status", "attempts", "next_attempt_at"] == head.split()
+    assert ["created_at", "id", "event_type", "event_id", "status", "attempt_count", "next_attempt_at"] == head.split()
     assert ["ping", "delivered", "1", "-"] == [line.split()[2], *line.split()[4:]]
     assert "nothing\n" == run("subscribers", "deliveries", subscriber["id"], "--status", "given_up").stdout
 

@@ -95,7 +95,7 @@ def test_exported_webhook_is_a_fixture_that_conforms(run, came, tmp_path, fault,
 
 
 def test_forged_webhook_is_exported_as_one(run, came, tmp_path):
-    forged = next(stored for stored in came("webhook=forged") if stored["refused_because"])
+    forged = next(stored for stored in came("webhook=forged") if stored["refused_reason"])
     result = run("webhooks", "export", forged["id"], "--to", tmp_path)
     assert 2 == len(result.stdout.splitlines())
     assert "look through it" in result.stderr
@@ -120,7 +120,7 @@ def test_what_is_there_is_not_overwritten(run, came, tmp_path):
 
 STORED = {
     "id": "whk_1", "provider": "eachlabs", "received_at": "2026-11-20T12:00:00.000Z", "verified_by": "signature",
-    "refused_because": None, "body_base64": False,
+    "refused_reason": None, "body_base64": False,
 }  # fmt: skip
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 

@@ -19,8 +19,8 @@ KEY = "the-key-of-the-tests"
 
 
 @pytest.fixture
-async def port(tools):
-    async with served(lambda _: make_app(tools, KEY)) as port:
+async def port(context):
+    async with served(lambda _: make_app(context, KEY)) as port:
         yield port
 
 
@@ -63,7 +63,7 @@ def announce(store):
         ]
         async with store.transaction() as tx:
             await events.append(tx, made)
-        store.ring("settled")
+        store.notify("settled")
         return [event.id for event in made]
 
     return write

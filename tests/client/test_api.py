@@ -38,7 +38,7 @@ async def test_several_orders_come_in_the_order_of_their_inputs(client, calling)
     assert [one["id"] for one in made] == [one["id"] for one in reversed(listed["data"])]
 
 
-async def test_generation_is_waited_for(client, calling, tools, upstream):
+async def test_generation_is_waited_for(client, calling, context, upstream):
     made = await calling(client.submit, *ORDER)
     assert "pending" == (await calling(client.wait, made["id"], 0.01))["status"]
     upstream.answers.append((400, {"error": "no"}))
@@ -49,12 +49,12 @@ async def test_generation_is_waited_for(client, calling, tools, upstream):
 
     async with anyio.create_task_group() as group:
         group.start_soon(wait)
-        await run_worker(tools, "submit")
+        await run_worker(context, "submit")
     assert ["failed"] == [one["status"] for one in found]
     assert "failed" == (await calling(client.wait, made["id"], 0))["status"]
 
 
-async def test_order_is_answered_when_it_has_ended(client, calling, tools, upstream):
+async def test_order_is_answered_when_it_has_ended(client, calling, context, upstream):
     upstream.answers.append((400, {"error": "no"}))
     found = []
 
@@ -64,7 +64,7 @@ async def test_order_is_answered_when_it_has_ended(client, calling, tools, upstr
     async with anyio.create_task_group() as group:
         group.start_soon(order)
         while not upstream.asked:
-            await run_worker(tools, "submit")
+            await run_worker(context, "submit")
     assert ["failed"] == [one["status"] for one in found]
 
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from arrivals.config import key_file
-from arrivals.config.key_file import keyring_path, with_keys
+from arrivals.config.key_file import key_file_path, with_keys
 from arrivals.config.settings import BadSetting, Settings
 from arrivals.flow.delivery.sign import key_of, make_secret
 
@@ -29,7 +29,7 @@ def settings(tmp_path):
 
 
 def test_keys_stand_beside_the_database(settings, tmp_path):
-    assert tmp_path / "my.db.keys" == keyring_path(settings)
+    assert tmp_path / "my.db.keys" == key_file_path(settings)
 
 
 def test_keys_are_made_once_and_read_again(settings):
@@ -51,8 +51,8 @@ def test_keys_differ_from_one_database_to_the_next(settings, tmp_path):
 
 def test_only_the_owner_can_read_them(settings):
     with_keys(settings)
-    assert 0o600 == stat.S_IMODE(keyring_path(settings).stat().st_mode)
-    assert [keyring_path(settings)] == list(keyring_path(settings).parent.iterdir()), "no draft stays behind"
+    assert 0o600 == stat.S_IMODE(key_file_path(settings).stat().st_mode)
+    assert [key_file_path(settings)] == list(key_file_path(settings).parent.iterdir()), "no draft stays behind"
 
 
 def test_everything_set_makes_no_file(settings):
@@ -63,7 +63,7 @@ def test_everything_set_makes_no_file(settings):
         callback_secret=make_secret(bytes(24)),
     )
     assert (given, False) == with_keys(given)
-    assert not keyring_path(settings).exists()
+    assert not key_file_path(settings).exists()
 
 
 @pytest.mark.parametrize("name", ["secret_keys", "api_key", "callback_secret"])
@@ -94,7 +94,7 @@ def test_wrong_callback_secret_is_an_error_that_says_what_to_write(settings, sec
     ],
 )
 def test_spoiled_file_is_a_clear_error_and_is_left_as_it_is(settings, text):
-    path = keyring_path(settings)
+    path = key_file_path(settings)
     path.write_bytes(text)
     with pytest.raises(BadSetting, match=rf"^cannot read the keys in {path}: "):
         with_keys(settings)
@@ -102,7 +102,7 @@ def test_spoiled_file_is_a_clear_error_and_is_left_as_it_is(settings, text):
 
 
 def test_unreadable_file_is_a_clear_error(settings):
-    keyring_path(settings).mkdir()
+    key_file_path(settings).mkdir()
     with pytest.raises(BadSetting, match=r"cannot read the keys in .*Is a directory"):
         with_keys(settings)
 

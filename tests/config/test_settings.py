@@ -72,7 +72,7 @@ WRONG = {
     "WEBHOOK_MAX_BYTES": (["1023", "1e6"], "a whole number from 1024 to 1073741824"),
     "CALL_KEEP_BYTES": (["-1", "64k"], "a whole number from 0 to 1048576"),
     **{
-        f"KEEP_{what}_DAYS": (["0", "1.5", "never", ""], "a whole number of days")
+        f"KEEP_{what}_DAYS": (["0", "1.5", "sometimes", ""], "a whole number of days")
         for what in ("GENERATIONS", "EVENTS", "WEBHOOKS", "CALLS", "QUARANTINE", "IDEMPOTENCY")
     },
     "POLL_FIRST_S": (["-1", "soon", "nan", "inf", ""], "a number of seconds, such as 30 or 0.5"),

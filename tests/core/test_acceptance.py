@@ -4,13 +4,13 @@ from msgspec.structs import replace
 import pytest
 
 from arrivals.core.acceptance import ANSWERS, Acceptance, acceptance_of, meaning_of
-from arrivals.core.failure import FailureCode, because
+from arrivals.core.failure import FailureCode, make_failure
 
 LATER, UNKNOWN, REFUSED = Acceptance.LATER, Acceptance.UNKNOWN, Acceptance.REFUSED
 
 
 def refusal(http_status, code=FailureCode.PROVIDER_ERROR, message=None, **facts):
-    return replace(because(code, message), http_status=http_status, **facts)
+    return replace(make_failure(code, message), http_status=http_status, **facts)
 
 
 @pytest.mark.parametrize(("http_status", "row"), ANSWERS.items())
@@ -57,4 +57,4 @@ def test_maintenance_waits_whatever_its_status():
 
 
 def test_refusal_without_a_status_is_one():
-    assert REFUSED is acceptance_of(because(FailureCode.INVALID_REQUEST, "no"))
+    assert REFUSED is acceptance_of(make_failure(FailureCode.INVALID_REQUEST, "no"))

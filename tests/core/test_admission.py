@@ -12,8 +12,8 @@ from arrivals.core.admission import (
     Breaker,
     Budget,
     Ledger,
-    deal,
     fair_share,
+    round_robin,
 )
 from arrivals.core.wire import SECOND
 
@@ -250,7 +250,7 @@ def test_misses_before_an_answer_do_not_count():
     ids=range(6),
 )
 def test_places_are_dealt_so_that_many_wants_take_none_from_few(places, wants, dealt):
-    assert dealt == deal(places, wants)
+    assert dealt == round_robin(places, wants)
 
 
 def test_clock_that_jumped_ahead_and_came_back_silences_nobody():
@@ -310,8 +310,8 @@ def test_what_was_set_aside_and_not_sent_is_given_back():
     allowed = budget(60)
     spent = FRESH.spend(allowed, START, 4, "poll")
 
-    assert spent.given_back(allowed, START, 3).spent_until == FRESH.spend(allowed, START, 1, "poll").spent_until
-    assert START == spent.given_back(allowed, START, 100).spent_until
+    assert spent.refunded(allowed, START, 3).spent_until == FRESH.spend(allowed, START, 1, "poll").spent_until
+    assert START == spent.refunded(allowed, START, 100).spent_until
 
 
 @pytest.mark.parametrize(("rate", "per_poll"), [(1, 1), (4, 1), (8, 2), (100, 2)])

@@ -15,7 +15,7 @@ from arrivals.core.bounds import (
     bounded_failure,
     metadata_objection,
 )
-from arrivals.core.failure import FailureCode, because
+from arrivals.core.failure import FailureCode, make_failure
 from arrivals.core.generation import Cost, Output, Status, in_words
 from arrivals.core.http import MAX_URL_CHARACTERS, split_url
 from arrivals.core.observation import Reading
@@ -114,7 +114,7 @@ def test_words_and_notes_are_cut():
 
 
 def test_every_text_of_a_failure_is_cut():
-    long = because(FailureCode.UNKNOWN, LONG, origin="poll")
+    long = make_failure(FailureCode.UNKNOWN, LONG, origin="poll")
     given = replace(long, suggestion=LONG, provider_code=LONG, param=LONG, trace_id=LONG, alternatives=(LONG,) * 1000)
 
     kept = bounded_failure(given)

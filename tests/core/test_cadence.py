@@ -7,7 +7,7 @@ import pytest
 from arrivals.core.cadence import (
     RETRY_SCHEDULE_S,
     Cadence,
-    Usual,
+    DurationEstimate,
     after_miss_s,
     first_poll_s,
     first_usual,
@@ -21,16 +21,16 @@ EVEN = 0.5  # the die that changes nothing
 DICE = [0.0, 0.25, EVEN, 0.75, 0.999]
 
 
-@pytest.mark.parametrize(("dice", "factor"), [(0.0, 0.8), (0.25, 0.9), (0.5, 1.0), (0.75, 1.1)])
-def test_jitter_is_a_fifth_either_way(dice, factor):
-    assert pytest.approx(10.0 * factor) == jittered(10.0, dice)
+@pytest.mark.parametrize(("random", "factor"), [(0.0, 0.8), (0.25, 0.9), (0.5, 1.0), (0.75, 1.1)])
+def test_jitter_is_a_fifth_either_way(random, factor):
+    assert pytest.approx(10.0 * factor) == jittered(10.0, random)
 
 
 # ---------------------------------------------------------------- the first question
 
 
 def test_without_a_webhook_we_ask_from_the_documented_start():
-    usual = Usual(count=9, usual_s=300.0, spread_s=1.0)
+    usual = DurationEstimate(count=9, mean_s=300.0, deviation_s=1.0)
 
     assert 8.0 == first_poll_s(PLAIN, documented=(8.0, 120.0), usual=usual, webhook=False)
 
@@ -40,13 +40,13 @@ def test_expected_webhook_is_waited_for_half_as_long_again_as_documented():
 
 
 def test_learned_duration_replaces_the_documented_one():
-    usual = Usual(count=9, usual_s=40.0, spread_s=5.0)
+    usual = DurationEstimate(count=9, mean_s=40.0, deviation_s=5.0)
 
     assert 50.0 == first_poll_s(PLAIN, documented=(8.0, 120.0), usual=usual, webhook=True)
 
 
 def test_we_never_ask_before_the_documented_start():
-    usual = Usual(count=9, usual_s=1.0, spread_s=0.1)
+    usual = DurationEstimate(count=9, mean_s=1.0, deviation_s=0.1)
 
     assert 8.0 == first_poll_s(PLAIN, documented=(8.0, 120.0), usual=usual, webhook=True)
 
@@ -60,36 +60,36 @@ def test_operators_first_question_wins(webhook):
 
 
 def test_questions_become_rarer_up_to_the_cap():
-    waits = [next_poll_s(PLAIN, every_s=5.0, polls=polls, dice=EVEN) for polls in range(100)]
+    waits = [next_poll_s(PLAIN, every_s=5.0, polls=polls, random=EVEN) for polls in range(100)]
 
     assert [5.0, 7.5, 11.25] == waits[:3]
     assert waits == sorted(waits)
     assert 60.0 == waits[-1]
 
 
-@pytest.mark.parametrize("dice", DICE)
-def test_cap_bounds_every_question(dice):
-    assert 2.0 >= next_poll_s(Cadence(poll_max_s=2.0), every_s=15.0, polls=10**6, dice=dice) / 1.2
+@pytest.mark.parametrize("random", DICE)
+def test_cap_bounds_every_question(random):
+    assert 2.0 >= next_poll_s(Cadence(poll_max_s=2.0), every_s=15.0, polls=10**6, random=random) / 1.2
 
 
 def test_operators_first_question_quickens_the_next_ones_and_never_slows_them():
-    assert 0.2 == next_poll_s(Cadence(poll_first_s=0.2), every_s=5.0, polls=0, dice=EVEN)
-    assert 5.0 == next_poll_s(Cadence(poll_first_s=30.0), every_s=5.0, polls=0, dice=EVEN)
+    assert 0.2 == next_poll_s(Cadence(poll_first_s=0.2), every_s=5.0, polls=0, random=EVEN)
+    assert 5.0 == next_poll_s(Cadence(poll_first_s=30.0), every_s=5.0, polls=0, random=EVEN)
 
 
 def test_unanswered_questions_back_off_to_five_caps():
-    waits = [after_miss_s(PLAIN, every_s=5.0, misses=misses, retry_after_s=None, dice=EVEN) for misses in range(100)]
+    waits = [after_miss_s(PLAIN, every_s=5.0, misses=misses, retry_after_s=None, random=EVEN) for misses in range(100)]
 
     assert [5.0, 10.0, 20.0] == waits[:3]
     assert waits == sorted(waits)
     assert 300.0 == waits[-1]
 
 
-@pytest.mark.parametrize("dice", DICE)
+@pytest.mark.parametrize("random", DICE)
 @pytest.mark.parametrize("misses", [0, 3, 50])
-def test_wait_a_provider_asked_for_is_the_least_we_wait(dice, misses):
-    assert 900.0 == after_miss_s(PLAIN, every_s=5.0, misses=misses, retry_after_s=900.0, dice=dice)
-    assert 4.0 <= after_miss_s(PLAIN, every_s=5.0, misses=misses, retry_after_s=0.0, dice=dice)
+def test_wait_a_provider_asked_for_is_the_least_we_wait(random, misses):
+    assert 900.0 == after_miss_s(PLAIN, every_s=5.0, misses=misses, retry_after_s=900.0, random=random)
+    assert 4.0 <= after_miss_s(PLAIN, every_s=5.0, misses=misses, retry_after_s=0.0, random=random)
 
 
 # ---------------------------------------------------------------- deliveries
@@ -124,11 +124,11 @@ def test_empty_schedule_is_one_try():
 
 
 def test_first_duration_is_the_usual_one_with_half_of_it_as_spread():
-    assert Usual(count=1, usual_s=40.0, spread_s=20.0) == first_usual(40.0)
+    assert DurationEstimate(count=1, mean_s=40.0, deviation_s=20.0) == first_usual(40.0)
 
 
 def test_further_durations_move_the_usual_one_an_eighth_of_the_way():
-    assert Usual(count=2, usual_s=50.0, spread_s=35.0) == first_usual(40.0).and_then(120.0)
+    assert DurationEstimate(count=2, mean_s=50.0, deviation_s=35.0) == first_usual(40.0).and_then(120.0)
 
 
 def test_what_always_takes_the_same_is_known_exactly():
@@ -136,8 +136,8 @@ def test_what_always_takes_the_same_is_known_exactly():
     for _ in range(60):
         usual = usual.and_then(40.0)
 
-    assert (61, 40.0) == (usual.count, usual.usual_s)
-    assert usual.spread_s < 0.001
+    assert (61, 40.0) == (usual.count, usual.mean_s)
+    assert usual.deviation_s < 0.001
 
 
 def test_change_of_pace_is_learned():
@@ -145,4 +145,4 @@ def test_change_of_pace_is_learned():
     for _ in range(60):
         usual = usual.and_then(100.0)
 
-    assert pytest.approx(100.0, abs=0.1) == usual.usual_s
+    assert pytest.approx(100.0, abs=0.1) == usual.mean_s

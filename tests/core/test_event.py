@@ -15,7 +15,7 @@ COMPLETED = generation(
     progress=1.0,
     outputs=(
         Output(kind="image", url="https://cdn.test/a.png"),
-        Output(kind="video", url="https://cdn.test/b.mp4", content_type="video/mp4", expires_at=AT, needs_key=True),
+        Output(kind="video", url="https://cdn.test/b.mp4", content_type="video/mp4", expires_at=AT, requires_auth=True),
     ),
     outputs_requested=2,
     cost=Cost(amount="0.0500"),
@@ -44,7 +44,7 @@ SHOWN = {
             "url": "https://cdn.test/a.png",
             "content_type": None,
             "expires_at": None,
-            "needs_key": False,
+            "requires_auth": False,
         },
         {
             "index": 1,
@@ -52,7 +52,7 @@ SHOWN = {
             "url": "https://cdn.test/b.mp4",
             "content_type": "video/mp4",
             "expires_at": "2026-09-21T14:15:00.000Z",
-            "needs_key": True,
+            "requires_auth": True,
         },
     ],
     "outputs_requested": 2,

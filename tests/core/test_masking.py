@@ -5,7 +5,7 @@ import base64
 from msgspec.structs import replace
 import pytest
 
-from arrivals.core.failure import FailureCode, because
+from arrivals.core.failure import FailureCode, make_failure
 from arrivals.core.generation import Cost, Output, Status
 from arrivals.core.mask import Mask
 from arrivals.core.masking import masked_failure, masked_json, masked_reading
@@ -18,7 +18,7 @@ PLACES = ("message", "suggestion", "provider_code", "param", "trace_id")
 
 
 def failure_saying(**words):
-    return replace(because(FailureCode.UNKNOWN, origin="poll"), **words)
+    return replace(make_failure(FailureCode.UNKNOWN, origin="poll"), **words)
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 import pytest
 
 from arrivals.core.event import EventType, public
-from arrivals.core.failure import FailureCode, because
+from arrivals.core.failure import FailureCode, make_failure
 from arrivals.core.generation import CLOSED, Cost, Origin, Output, Status, VerifiedBy
 from arrivals.core.observation import Finding
 from arrivals.core.reconcile import MEETINGS, Verdict, reconcile
@@ -15,7 +15,7 @@ from tests.support.factories import AT, HOLD_UNTIL, OUTPUT, REASON, clock, gener
 LADDER = (Status.PENDING, Status.SUBMITTING, Status.SUBMITTED, Status.PROCESSING)
 PROVIDERS_WORDS = [status for status in Status if status is not Status.EXPIRED]
 CLOSING_EVENTS = {EventType.COMPLETED, EventType.FAILED, EventType.CANCELED}
-NO_REASON = because(FailureCode.PROVIDER_ERROR, origin="webhook")
+NO_REASON = make_failure(FailureCode.PROVIDER_ERROR, origin="webhook")
 
 
 def promised(known, heard):
@@ -97,7 +97,7 @@ def test_failure_closes_with_its_reason_and_without_outputs():
 def test_failure_nobody_explains_is_the_providers():
     verdict = reconcile(generation(), seen(Status.FAILED, failure=None))
 
-    assert because(FailureCode.PROVIDER_ERROR, origin=Origin.POLL) == verdict.generation.failure
+    assert make_failure(FailureCode.PROVIDER_ERROR, origin=Origin.POLL) == verdict.generation.failure
 
 
 def test_cancellation_closes_without_a_failure():
@@ -298,7 +298,7 @@ def test_hint_that_is_no_news_changes_nothing():
 
 def test_poll_confirms_a_hint_and_keeps_the_reason_that_only_the_hint_had():
     """RunBlob tells the code of a failure only in its unsigned webhook; the poll says no more than that it failed."""
-    told = because(FailureCode.CONTENT_POLICY, "CONTENT_POLICY_VIOLATION", origin="webhook", billed=False)
+    told = make_failure(FailureCode.CONTENT_POLICY, "CONTENT_POLICY_VIOLATION", origin="webhook", billed=False)
     told = replace(told, provider_code="CONTENT_POLICY_VIOLATION")
     hint = reconcile(generation(), hinted(Status.FAILED, failure=told)).generation
 
@@ -470,7 +470,7 @@ def test_completion_without_any_output_after_the_wait_is_a_failure():
     verdict = reconcile(generation(held=held(Status.COMPLETED)), clock(at=HOLD_UNTIL))
 
     assert EventType.FAILED is verdict.announce
-    assert because(FailureCode.OUTPUT_MISSING, origin=Origin.WEBHOOK) == verdict.generation.failure
+    assert make_failure(FailureCode.OUTPUT_MISSING, origin=Origin.WEBHOOK) == verdict.generation.failure
 
 
 def test_clock_takes_testimony_that_was_held_after_the_deadline_and_calls_it_late():

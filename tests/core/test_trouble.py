@@ -3,12 +3,12 @@
 from msgspec.structs import replace
 import pytest
 
-from arrivals.core.failure import FailureCode, because
+from arrivals.core.failure import FailureCode, make_failure
 from arrivals.core.trouble import CONCERNS, PACE, Concern, concern_of, holds_back, is_miss, is_verdict
 
 
 def refusal(code, message="words", **facts):
-    return replace(because(code, message), **facts)
+    return replace(make_failure(code, message), **facts)
 
 
 def test_every_code_concerns_somebody():

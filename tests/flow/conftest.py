@@ -6,7 +6,7 @@ from arrivals.core.http import InboundWebhook
 from arrivals.core.wire import SECOND
 from arrivals.flow.observation.receive import receive
 from arrivals.flow.settlement.schedule import GRACE
-from arrivals.flow.submission.order import Asked, order
+from arrivals.flow.submission.order import OrderRequest, order
 from tests.conftest import WEBHOOK_SECRET, run_worker
 
 ACCEPTED = {"status": "success", "message": "Prediction created successfully", "predictionID": "el-1"}
@@ -17,47 +17,47 @@ ASKED = {"provider": "eachlabs", "model": "flux-1-1-pro", "input": {"prompt": "a
 
 
 @pytest.fixture
-def ordered(tools):
+def ordered(context):
     """Orders something; its id."""
 
     async def place(**changed):
-        return (await order(tools, Asked(**{**ASKED, **changed}))).id
+        return (await order(context, OrderRequest(**{**ASKED, **changed}))).id
 
     return place
 
 
 @pytest.fixture
-def submitted(tools, upstream, ordered):
+def submitted(context, upstream, ordered):
     """Orders and submits something; its id."""
 
     async def place(**changed):
         generation_id = await ordered(**changed)
         upstream.answers.append((200, ACCEPTED))
-        assert await run_worker(tools, "submit") == 1
+        assert await run_worker(context, "submit") == 1
         return generation_id
 
     return place
 
 
 @pytest.fixture
-def gives_up(tools, clock):
+def gives_up(context, clock):
     """The clock comes twice: to have the question asked once more, and when the grace for it has passed."""
 
-    async def twice(tools=tools):
-        await run_worker(tools, "expire")
+    async def twice(context=context):
+        await run_worker(context, "expire")
         clock.advance(GRACE / SECOND)
-        await run_worker(tools, "expire")
+        await run_worker(context, "expire")
 
     return twice
 
 
 @pytest.fixture
-def calls_back(tools):
+def calls_back(context):
     """The provider calls about a generation, authenticated."""
 
     async def call(generation_id, body, **changed):
-        token = tools.callbacks.url("eachlabs", "default", generation_id).rpartition("/")[2]
+        token = context.callback_urls.url("eachlabs", "default", generation_id).rpartition("/")[2]
         headers = {"x-webhook-secret": WEBHOOK_SECRET}
-        return await receive(tools, "eachlabs", token, InboundWebhook(headers=headers, body=body), **changed)
+        return await receive(context, "eachlabs", token, InboundWebhook(headers=headers, body=body), **changed)
 
     return call

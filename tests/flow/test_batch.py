@@ -15,12 +15,12 @@ class Ledger:
 
     def __init__(self):
         self.batches = []
-        self.gate = anyio.Event()
-        self.gate.set()
+        self.authenticator = anyio.Event()
+        self.authenticator.set()
 
     async def write(self, items):
         """Twice each item; what is negative is refused, alone if it must be."""
-        await self.gate.wait()
+        await self.authenticator.wait()
         self.batches.append(list(items))
         if any(item < 0 for item in items):
             raise ValueError("negative")
@@ -55,28 +55,28 @@ async def test_who_comes_first_waits_for_nobody(ledger):
 
 async def test_who_comes_while_one_is_written_goes_into_the_next(ledger):
     batch = Batch(ledger.write)
-    ledger.gate = anyio.Event()
+    ledger.authenticator = anyio.Event()
     async with anyio.create_task_group() as group:
         group.start_soon(batch.add, 1)
         await turns()
         for item in (2, 3, 4):
             group.start_soon(batch.add, item)
         await turns()
-        ledger.gate.set()
+        ledger.authenticator.set()
     assert [[1], [2, 3, 4]] == ledger.batches
 
 
 @pytest.mark.parametrize(("halved", "sizes"), [(True, [1, 32, 31]), (False, [1, 63])])
 async def test_large_batches_are_made_equal(ledger, halved, sizes):
     batch = Batch(ledger.write, halved=halved)
-    ledger.gate = anyio.Event()
+    ledger.authenticator = anyio.Event()
     async with anyio.create_task_group() as group:
         group.start_soon(batch.add, 1)
         await turns()
         for item in range(2, 65):
             group.start_soon(batch.add, item)
         await turns()
-        ledger.gate.set()
+        ledger.authenticator.set()
     assert sizes == [len(written) for written in ledger.batches]
     assert list(range(1, 65)) == [item for written in ledger.batches for item in written]
 
@@ -119,12 +119,12 @@ async def test_database_that_is_away_is_not_asked_once_for_each():
 
 async def test_who_waits_no_more_holds_up_nobody(ledger):
     batch = Batch(ledger.write)
-    ledger.gate = anyio.Event()
+    ledger.authenticator = anyio.Event()
     async with anyio.create_task_group() as group:
         group.start_soon(batch.add, 1)
         await turns()
         group.cancel_scope.cancel()
-    ledger.gate.set()
+    ledger.authenticator.set()
     assert 4 == await batch.add(2)
 
 

@@ -4,7 +4,7 @@ import anyio
 import pytest
 
 from arrivals.core.wire import SECOND
-from arrivals.flow.cached import Kept
+from arrivals.flow.cached import Cached
 
 START = 1_790_000_000 * SECOND
 
@@ -14,13 +14,13 @@ class Finder:
 
     def __init__(self):
         self.found = 0
-        self.gate = anyio.Event()
-        self.gate.set()
+        self.authenticator = anyio.Event()
+        self.authenticator.set()
         self.fails = False
 
     async def __call__(self):
         """The next answer."""
-        await self.gate.wait()
+        await self.authenticator.wait()
         if self.fails:
             raise KeyError
         self.found += 1
@@ -33,15 +33,15 @@ def finder():
 
 
 async def test_within_a_minute_the_same_answer_is_given(finder):
-    kept = Kept()
+    kept = Cached()
     assert (START, 1) == await kept.get(finder, START)
     assert (START, 1) == await kept.get(finder, START + 59 * SECOND)
     assert 1 == finder.found
 
 
 async def test_all_who_ask_at_once_get_one_answer(finder):
-    kept, answers = Kept(), []
-    finder.gate = anyio.Event()
+    kept, answers = Cached(), []
+    finder.authenticator = anyio.Event()
 
     async def ask():
         answers.append(await kept.get(finder, START))
@@ -50,19 +50,19 @@ async def test_all_who_ask_at_once_get_one_answer(finder):
         for _ in range(5):
             group.start_soon(ask)
         await anyio.lowlevel.checkpoint()
-        finder.gate.set()
+        finder.authenticator.set()
     assert [(START, 1)] * 5 == answers
 
 
 async def test_an_old_answer_is_given_while_the_next_is_found(finder):
-    kept = Kept()
+    kept = Cached()
     await kept.get(finder, START)
-    finder.gate = anyio.Event()
+    finder.authenticator = anyio.Event()
 
     assert (START, 1) == await kept.get(finder, START + 61 * SECOND)
     assert (START, 1) == await kept.get(finder, START + 62 * SECOND)
 
-    finder.gate.set()
+    finder.authenticator.set()
     with anyio.fail_after(5):
         while finder.found < 2:
             await anyio.lowlevel.checkpoint()
@@ -72,13 +72,13 @@ async def test_an_old_answer_is_given_while_the_next_is_found(finder):
 
 @pytest.mark.parametrize("later", [600, -1], ids=["too old", "of a clock that stepped back"])
 async def test_an_answer_of_no_use_is_not_given(finder, later):
-    kept = Kept()
+    kept = Cached()
     await kept.get(finder, START)
     assert (START + later * SECOND, 2) == await kept.get(finder, START + later * SECOND)
 
 
 async def test_what_goes_wrong_is_told_to_who_waits_and_tried_again(finder):
-    kept = Kept()
+    kept = Cached()
     finder.fails = True
     with pytest.raises(KeyError):
         await kept.get(finder, START)
@@ -87,21 +87,21 @@ async def test_what_goes_wrong_is_told_to_who_waits_and_tried_again(finder):
 
 
 async def test_who_stops_waiting_takes_no_answer_from_others(finder):
-    kept = Kept()
-    finder.gate = anyio.Event()
+    kept = Cached()
+    finder.authenticator = anyio.Event()
     with anyio.move_on_after(0):
         await kept.get(finder, START)
-    finder.gate.set()
+    finder.authenticator.set()
     assert (START, 1) == await kept.get(finder, START)
 
 
 async def test_a_search_that_is_ended_is_no_error(finder):
-    kept = Kept()
-    finder.gate = anyio.Event()
+    kept = Cached()
+    finder.authenticator = anyio.Event()
     with anyio.move_on_after(0):
         await kept.get(finder, START)
     kept._finding.cancel()
     await anyio.lowlevel.checkpoint()
     await anyio.lowlevel.checkpoint()
-    finder.gate.set()
+    finder.authenticator.set()
     assert (START, 1) == await kept.get(finder, START)

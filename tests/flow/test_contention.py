@@ -19,127 +19,127 @@ STILL = {"id": "el-1", "status": "processing"}
 
 
 @pytest.fixture
-def tools(tools):
+def context(context):
     """With one place for each::labs."""
     places = Budget(max_in_flight=1, requests_per_minute=6000)
-    return replace(tools, upstreams={ACCOUNT: replace(tools.upstreams[ACCOUNT], budget=places)})
+    return replace(context, upstreams={ACCOUNT: replace(context.upstreams[ACCOUNT], budget=places)})
 
 
 @pytest.fixture
-def crowded(tools, upstream, submitted, ordered):
+def crowded(context, upstream, submitted, ordered):
     """One generation has the place, another waits for it; the id of the first."""
 
     async def take():
         first = await submitted()
         await ordered()
-        assert 0 == await run_worker(tools, "submit")
+        assert 0 == await run_worker(context, "submit")
         return first
 
     return take
 
 
-async def poll_at(tools, generation_id):
-    async with tools.store.reading() as tx:
+async def poll_at(context, generation_id):
+    async with context.store.reading() as tx:
         return (await generations.by_id(tx, generation_id)).schedule.poll_at
 
 
-async def test_who_has_a_place_that_others_wait_for_is_asked_as_soon_as_is_worth_it(tools, clock, submitted, ordered):
+async def test_who_has_a_place_that_others_wait_for_is_asked_as_soon_as_is_worth_it(context, clock, submitted, ordered):
     """Its webhook would be missed much later only; until then it would keep the place."""
     first = await submitted()
-    late = await poll_at(tools, first)
+    late = await poll_at(context, first)
     await ordered()
 
-    await run_worker(tools, "submit")
+    await run_worker(context, "submit")
 
-    generation = await stored(tools, first)
-    soonest = generation.submitted_at + round(tools.route(generation).first_poll_s * SECOND)
-    assert soonest == await poll_at(tools, first) < late
+    generation = await stored(context, first)
+    soonest = generation.submitted_at + round(context.route(generation).initial_poll_delay_s * SECOND)
+    assert soonest == await poll_at(context, first) < late
 
 
-async def test_the_operators_own_first_poll_is_the_soonest(tools, clock, submitted, ordered):
+async def test_the_operators_own_first_poll_is_the_soonest(context, clock, submitted, ordered):
     first = await submitted()
     await ordered()
 
-    await run_worker(replace(tools, cadence=Cadence(poll_first_s=2)), "submit")
+    await run_worker(replace(context, cadence=Cadence(poll_first_s=2)), "submit")
 
-    assert (await stored(tools, first)).submitted_at + 2 * SECOND == await poll_at(tools, first)
+    assert (await stored(context, first)).submitted_at + 2 * SECOND == await poll_at(context, first)
 
 
-async def test_waits_between_questions_do_not_grow_while_others_wait_for_the_place(tools, upstream, clock, crowded):
+async def test_waits_between_questions_do_not_grow_while_others_wait_for_the_place(context, upstream, clock, crowded):
     first = await crowded()
-    every_s = tools.route(await stored(tools, first)).poll_every_s
+    every_s = context.route(await stored(context, first)).poll_every_s
     for _ in range(6):
-        clock.at = await poll_at(tools, first)
+        clock.at = await poll_at(context, first)
         upstream.answers.append((200, STILL))
-        assert 1 == await run_worker(tools, "poll")
+        assert 1 == await run_worker(context, "poll")
 
-    assert await poll_at(tools, first) - clock.at <= every_s * 1.2 * SECOND
+    assert await poll_at(context, first) - clock.at <= every_s * 1.2 * SECOND
 
 
-async def test_a_generation_is_asked_early_from_its_submission_on_where_others_wait(tools, upstream, clock, crowded):
+async def test_a_generation_is_asked_early_from_its_submission_on_where_others_wait(context, upstream, clock, crowded):
     first = await crowded()
-    clock.at = await poll_at(tools, first)
+    clock.at = await poll_at(context, first)
     upstream.answers += [(200, POLLED), (200, ACCEPTED | {"predictionID": "el-2"})]
-    await run_worker(tools, "poll")
-    tools.crowded.add(ACCOUNT)
+    await run_worker(context, "poll")
+    context.crowded.add(ACCOUNT)
 
-    (group,) = await claim(tools, 1)
-    tools.crowded.add(ACCOUNT)  # a third came meanwhile
+    (group,) = await claim(context, 1)
+    context.crowded.add(ACCOUNT)  # a third came meanwhile
 
-    await submit(tools, group)
+    await submit(context, group)
 
     generation = group[0].generation
-    first_poll_s = tools.route(generation).first_poll_s
-    assert await poll_at(tools, generation.id) <= clock.at + first_poll_s * SECOND
+    first_poll_s = context.route(generation).initial_poll_delay_s
+    assert await poll_at(context, generation.id) <= clock.at + first_poll_s * SECOND
 
 
-async def test_an_end_that_frees_a_place_wakes_the_submissions(tools, upstream, clock, crowded):
+async def test_an_end_that_frees_a_place_wakes_the_submissions(context, upstream, clock, crowded):
     first = await crowded()
-    heard = tools.store.heard("submit")
-    clock.at = await poll_at(tools, first)
+    heard = context.store.heard("submit")
+    clock.at = await poll_at(context, first)
     upstream.answers.append((200, POLLED))
 
-    await run_worker(tools, "poll")
+    await run_worker(context, "poll")
 
-    assert tools.store.heard("submit") > heard
+    assert context.store.heard("submit") > heard
     upstream.answers.append((200, ACCEPTED))
-    assert 1 == await run_worker(tools, "submit")
+    assert 1 == await run_worker(context, "submit")
 
 
-async def test_a_refusal_for_now_that_frees_a_place_wakes_the_submissions(tools, upstream, clock, ordered):
+async def test_a_refusal_for_now_that_frees_a_place_wakes_the_submissions(context, upstream, clock, ordered):
     await ordered()
     await ordered()
-    (group,) = await claim(tools, 1)
-    tools.crowded.add(ACCOUNT)
+    (group,) = await claim(context, 1)
+    context.crowded.add(ACCOUNT)
     upstream.answers.append((429, {"error": "later"}))
-    heard = tools.store.heard("submit")
+    heard = context.store.heard("submit")
 
-    await submit(tools, group)
+    await submit(context, group)
 
-    assert tools.store.heard("submit") > heard
+    assert context.store.heard("submit") > heard
 
 
-async def test_who_ended_and_only_lacks_its_output_holds_no_place(tools, upstream, clock, crowded):
+async def test_who_ended_and_only_lacks_its_output_holds_no_place(context, upstream, clock, crowded):
     """Its provider works on it no more; what we wait for is a detail."""
     first = await crowded()
-    clock.at = await poll_at(tools, first)
+    clock.at = await poll_at(context, first)
     upstream.answers.append((200, {"id": "el-1", "status": "success", "output": None}))
-    await run_worker(tools, "poll")
-    assert not (await stored(tools, first)).closed
+    await run_worker(context, "poll")
+    assert not (await stored(context, first)).closed
     upstream.answers.append((200, ACCEPTED))
 
-    assert 1 == await run_worker(tools, "submit")
+    assert 1 == await run_worker(context, "submit")
 
 
-async def test_a_route_of_another_version_is_asked_when_that_version_says(tools, upstream, clock, submitted, ordered):
+async def test_a_route_of_another_version_is_asked_when_that_version_says(context, upstream, clock, submitted, ordered):
     first = await submitted()
-    async with tools.store.transaction() as tx:
+    async with context.store.transaction() as tx:
         known = await generations.by_id(tx, first)
         other = structs.replace(known.generation, id="gen_other", route="a-route-that-was-renamed")
         await generations.insert(tx, structs.replace(known, generation=other), "{}")
-    late = await poll_at(tools, "gen_other")
+    late = await poll_at(context, "gen_other")
     await ordered()
 
-    await run_worker(tools, "submit")
+    await run_worker(context, "submit")
 
-    assert late == await poll_at(tools, "gen_other")
+    assert late == await poll_at(context, "gen_other")

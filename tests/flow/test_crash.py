@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse
 
 from arrivals.core.http import InboundWebhook
 from arrivals.flow.observation.receive import receive
-from arrivals.flow.submission.order import Asked, order, stored
+from arrivals.flow.submission.order import OrderRequest, order, stored
 from arrivals.store import deliveries, events, subscribers
 from arrivals.store.engine.base import Missing
 from arrivals.store.subscribers import Subscriber
@@ -55,9 +55,9 @@ class Mortal:
             yield MortalTx(tx, self)
 
     @asynccontextmanager
-    async def glance(self):
+    async def read_inline(self):
         """As the real one, with points."""
-        async with self._inner.glance() as tx:
+        async with self._inner.read_inline() as tx:
             yield MortalTx(tx, self)
 
 
@@ -99,18 +99,18 @@ class World:
         """How often the provider was paid."""
         return sum(asked.method == "POST" for asked in self.upstream.asked)
 
-    async def live(self, tools):
+    async def live(self, context):
         """One turn of everything; the client orders with the same key until it was answered."""
         if self.generation_id is None:
-            self.generation_id = (await order(tools, Asked(**ASKED, idempotency_key="the-order"))).id
-        await run_worker(tools, "submit")
+            self.generation_id = (await order(context, OrderRequest(**ASKED, idempotency_key="the-order"))).id
+        await run_worker(context, "submit")
         if self.submissions and not self.acknowledged:
-            token = tools.callbacks.url("eachlabs", "default", self.generation_id).rpartition("/")[2]
+            token = context.callback_urls.url("eachlabs", "default", self.generation_id).rpartition("/")[2]
             webhook = InboundWebhook(headers={"x-webhook-secret": WEBHOOK_SECRET}, body=json.dumps(SUCCEEDED).encode())
-            await receive(tools, "eachlabs", token, webhook)
+            await receive(context, "eachlabs", token, webhook)
             self.acknowledged = True
         for name in ("read", "poll", "expire", "deliver"):
-            await run_worker(tools, name)
+            await run_worker(context, name)
 
 
 class _ByMethod:
@@ -126,10 +126,10 @@ async def lived(store, clock, transport, world, dies_at):
     """One process on the database, until it dies or everything is done; whether it died."""
     async with reopened(store, clock) as inner:
         mortal = Mortal(inner, dies_at)
-        tools = tools_over(mortal, transport, clock, world.upstream.url)
+        context = tools_over(mortal, transport, clock, world.upstream.url)
         try:
             for _ in range(3):
-                await world.live(tools)
+                await world.live(context)
                 clock.advance(120)
         except BaseException:
             if mortal.alive:
@@ -164,13 +164,13 @@ async def test_death_at_any_point_loses_and_doubles_nothing(store, clock, transp
 
 async def agreed(store, clock, transport, world):
     async with reopened(store, clock) as database:
-        tools = tools_over(database, transport, clock, world.upstream.url)
+        context = tools_over(database, transport, clock, world.upstream.url)
         if not world.submissions:
             # It died between the commit of `submitting` and the call: nobody can know, so it is never sent again.
             clock.advance(3600)
-            await run_worker(tools, "expire")
-            await run_worker(tools, "deliver")
-        generation = await stored(tools, world.generation_id)
+            await run_worker(context, "expire")
+            await run_worker(context, "deliver")
+        generation = await stored(context, world.generation_id)
         async with database.reading() as tx:
             emitted = [event for _, event in (await events.behind(tx, 0, 100)).found]
             delivered = await deliveries.of_generation(tx, world.generation_id)
@@ -184,8 +184,8 @@ async def agreed(store, clock, transport, world):
 
 async def test_an_order_that_was_not_answered_may_be_nowhere(store, clock, transport, upstream, listener):
     """Only what was answered 202 is promised."""
-    tools = tools_over(Mortal(store, 1), transport, clock, upstream.url)
+    context = tools_over(Mortal(store, 1), transport, clock, upstream.url)
     with pytest.raises(Died):
-        await order(tools, Asked(**ASKED))
+        await order(context, OrderRequest(**ASKED))
     with pytest.raises(Missing):
         await stored(tools_over(store, transport, clock, upstream.url), "gen_any")

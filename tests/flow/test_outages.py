@@ -26,11 +26,11 @@ def down(store, transport, clock):
 
 
 @pytest.fixture
-async def subscriber(tools, clock, listener):
+async def subscriber(context, clock, listener):
     """Who wants everything, at the listener; its id."""
     url = listener.url + "/events"
-    one = Subscriber(id=tools.make_id("sub"), url=url, secret=make_secret(bytes(32)), created_at=clock())
-    async with tools.store.transaction() as tx:
+    one = Subscriber(id=context.make_id("sub"), url=url, secret=make_secret(bytes(32)), created_at=clock())
+    async with context.store.transaction() as tx:
         await subscribers.insert(tx, one)
     return one.id
 
@@ -45,22 +45,22 @@ async def through(clock, seconds, *work, step_s=1800):
     return done
 
 
-async def test_orders_wait_for_a_provider_that_is_down_for_a_day(tools, down, clock, upstream, ordered):
+async def test_orders_wait_for_a_provider_that_is_down_for_a_day(context, down, clock, upstream, ordered):
     """It is asked ever more rarely, nothing is refused, and all of it goes out when the provider is back."""
     ids = [await ordered(deadline_s=3.0 * DAY_S) for _ in range(5)]
 
     await through(clock, DAY_S - HOUR_S, lambda: run_worker(down, "submit"))
     tries = await through(clock, HOUR_S, lambda: run_worker(down, "submit"), step_s=60)
 
-    assert [Status.PENDING] * 5 == [(await stored(tools, one)).status for one in ids]
+    assert [Status.PENDING] * 5 == [(await stored(context, one)).status for one in ids]
     assert 0 < tries <= 5 * HOUR_S / 250
     upstream.answers += [(200, {**ACCEPTED, "predictionID": f"el-{n}"}) for n in range(5)]
-    await through(clock, HOUR_S, lambda: run_worker(tools, "submit"))
-    assert [Status.SUBMITTED] * 5 == [(await stored(tools, one)).status for one in ids]
+    await through(clock, HOUR_S, lambda: run_worker(context, "submit"))
+    assert [Status.SUBMITTED] * 5 == [(await stored(context, one)).status for one in ids]
 
 
 async def test_what_is_under_way_at_a_provider_that_goes_down_for_a_day_ends_when_it_is_back(
-    tools, down, clock, upstream, submitted
+    context, down, clock, upstream, submitted
 ):
     generation_id = await submitted(deadline_s=3.0 * DAY_S)
 
@@ -68,82 +68,82 @@ async def test_what_is_under_way_at_a_provider_that_goes_down_for_a_day_ends_whe
     tries = await through(clock, HOUR_S, lambda: run_worker(down, "poll"), step_s=60)
 
     assert 0 < tries <= HOUR_S / 250
-    assert Status.SUBMITTED == (await stored(tools, generation_id)).status
+    assert Status.SUBMITTED == (await stored(context, generation_id)).status
     upstream.answers.append((200, POLLED))
-    await through(clock, HOUR_S, lambda: run_worker(tools, "poll"))
-    assert Status.COMPLETED == (await stored(tools, generation_id)).status
+    await through(clock, HOUR_S, lambda: run_worker(context, "poll"))
+    assert Status.COMPLETED == (await stored(context, generation_id)).status
 
 
 async def test_a_deadline_that_passes_while_the_provider_is_down_is_announced_and_its_late_word_still_closes(
-    tools, down, clock, submitted, calls_back
+    context, down, clock, submitted, calls_back
 ):
     generation_id = await submitted(deadline_s=float(HOUR_S))
 
     await through(clock, 2 * HOUR_S, lambda: run_worker(down, "poll"), lambda: run_worker(down, "expire"))
 
-    expired = await stored(tools, generation_id)
+    expired = await stored(context, generation_id)
     assert (Status.EXPIRED, "deadline_passed") == (expired.status, expired.failure.code)
     await calls_back(generation_id, COMPLETED)
-    await run_worker(tools, "read")
-    late = await stored(tools, generation_id)
+    await run_worker(context, "read")
+    late = await stored(context, generation_id)
     assert (Status.COMPLETED, True) == (late.status, late.late)
 
 
 async def test_a_subscriber_down_for_a_week_is_tried_by_the_schedule_then_disabled_and_its_events_are_kept(
-    tools, clock, listener, subscriber, submitted, calls_back
+    context, clock, listener, subscriber, submitted, calls_back
 ):
     ids = []
 
     async def another():
         ids.append(await submitted())
         await calls_back(ids[-1], COMPLETED)
-        await run_worker(tools, "read")
+        await run_worker(context, "read")
 
     for _ in range(7):
         await another()
-        await through(clock, DAY_S, lambda: run_worker(tools, "deliver"))
+        await through(clock, DAY_S, lambda: run_worker(context, "deliver"))
 
-    async with tools.store.reading() as tx:
+    async with context.store.reading() as tx:
         known = await subscribers.by_id(tx, subscriber)
         made = [len(await deliveries.attempts_of(tx, generation_id)) for generation_id in ids]
-    assert "it has only failed for five days" == known.disabled_because
+    assert "it has only failed for five days" == known.disabled_reason
     assert max(made) <= len(RETRY_SCHEDULE_S)
     assert len(listener.asked) == sum(made) > 0
 
 
 async def test_a_clock_that_steps_back_an_hour_delays_what_waited_and_loses_and_doubles_nothing(
-    tools, clock, listener, subscriber, submitted, calls_back
+    context, clock, listener, subscriber, submitted, calls_back
 ):
     """What was due by the old clock is due again when it gets there; what is new does not wait."""
     before = await submitted()
     await calls_back(before, COMPLETED)
-    await run_worker(tools, "read")
+    await run_worker(context, "read")
     listener.answers += [204] * 2
     clock.advance(-HOUR_S)
     clock.advance(60)  # the account's budget is whole again
     after = await submitted()
     await calls_back(after, COMPLETED)
-    await run_worker(tools, "read")
+    await run_worker(context, "read")
 
-    await run_worker(tools, "deliver")
+    await run_worker(context, "deliver")
     told = [asked.json["data"]["generation"]["id"] for asked in listener.asked]
-    await through(clock, 2 * HOUR_S, lambda: run_worker(tools, "deliver"))
+    await through(clock, 2 * HOUR_S, lambda: run_worker(context, "deliver"))
 
     assert [after] == told
     assert [after, before] == [asked.json["data"]["generation"]["id"] for asked in listener.asked]
 
 
 async def test_a_clock_that_steps_forward_an_hour_expires_early_and_the_late_word_still_closes(
-    tools, clock, submitted, calls_back, gives_up
+    context, clock, submitted, calls_back, gives_up
 ):
     generation_id = await submitted(deadline_s=HOUR_S / 2)
     clock.advance(HOUR_S)
     await gives_up()
     clock.advance(-HOUR_S)
-    expired = await stored(tools, generation_id)
+    expired = await stored(context, generation_id)
 
     await calls_back(generation_id, COMPLETED)
-    await run_worker(tools, "read")
+    await run_worker(context, "read")
 
-    late = await stored(tools, generation_id)
+    late = await stored(context, generation_id)
     assert (Status.EXPIRED, Status.COMPLETED, True) == (expired.status, late.status, late.late)

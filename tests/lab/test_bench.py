@@ -378,7 +378,7 @@ def test_a_copy_has_its_own_names_in_every_table(place):
     assert 40 == len({row["generation_id"] for row in books.all("events")})
     assert all(row["id"] in row["body"] for row in books.all("events"))
     assert 41 == len({row["raw"] for row in books.all("whatever")})
-    assert [{"name": "events", "counted": 40}] == books.all("counters")
+    assert [{"name": "events", "value": 40}] == books.all("counters")
     assert 0 == books.repeated("events", "generation_id", "position > 0")
     books.many("UPDATE events SET generation_id = ? WHERE position < 4", [("gen_same",)])
     assert 2 == books.repeated("events", "generation_id", "position > 0")

@@ -26,7 +26,7 @@ def accounts(**changed):
         "generations": [deepcopy(GENERATION)],
         "events": [EVENT],
         "webhooks": [
-            {"provider": "runblob", "finding": "held", "quarantined_at": None, "unreadable_because": None, "repeats": 0}
+            {"provider": "runblob", "finding": "held", "quarantined_at": None, "unreadable_reason": None, "repeats": 0}
         ],
         "subscriber": {
             "events": [{"door": "events", "event": EVENT}],

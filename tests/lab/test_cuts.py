@@ -25,10 +25,10 @@ def dice():
 
 
 @asynccontextmanager
-async def consuming(tools):
+async def consuming(context):
     """A client of the service over real HTTP."""
     async with (
-        served(lambda _: make_app(tools, KEY)) as port,
+        served(lambda _: make_app(context, KEY)) as port,
         httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}",
             headers={"authorization": f"Bearer {KEY}"},
@@ -47,7 +47,7 @@ async def write(store, names, most, dice):
         batch = [left.pop(0) for _ in range(min(len(left), dice.randint(1, most)))]
         async with store.transaction() as tx:
             await events.append(tx, [event(name, body=f'{{"id":"{name}"}}') for name in batch])
-        store.ring("settled")
+        store.notify("settled")
         await anyio.lowlevel.checkpoint()
 
 
@@ -84,12 +84,12 @@ class Reader:
 
 
 @pytest.mark.timeout(60)
-async def test_a_stream_cut_at_random_misses_none_and_repeats_none(tools, dice):
+async def test_a_stream_cut_at_random_misses_none_and_repeats_none(context, dice):
     names = [f"{number:04}" for number in range(EVENTS)]
     reader = Reader()
 
-    async with consuming(tools) as client, anyio.create_task_group() as group:
-        group.start_soon(write, tools.store, names, 30, dice)
+    async with consuming(context) as client, anyio.create_task_group() as group:
+        group.start_soon(write, context.store, names, 30, dice)
         while reader.connections < CUTS:
             # Less than a two-hundredth each time, so that there is always more to come; some end within an event.
             await reader.read(client, dice.randint(1, 2400))

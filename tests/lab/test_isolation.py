@@ -60,17 +60,17 @@ async def arrivals(store, clock, transport, names, in_flight):
     await empty(store)
     async with served(lambda _: world.app) as port:
         url = f"http://127.0.0.1:{port}"
-        tools = tools_over(store, transport, clock, url, limits=Limits(delivery_timeout_s=60))
+        context = tools_over(store, transport, clock, url, limits=Limits(delivery_timeout_s=60))
         await keep_generations(store, *(scheduled(f"{number}") for number in range(GENERATIONS)))
         async with store.transaction() as tx:
             for name in names:
                 await subscribers.insert(tx, subscriber(name, url, in_flight))
         async with anyio.create_task_group() as group:
             stop = anyio.Event()
-            worker = next(worker for worker in roster(tools) if worker.name == "deliver")
-            group.start_soon(worker.run, store, stop, worker.pulse())
+            worker = next(worker for worker in roster(context) if worker.name == "deliver")
+            group.start_soon(worker.run, store, stop, worker.heartbeat())
             for number in range(EVENTS):
-                await announce(tools, names, number, url)
+                await announce(context, names, number, url)
             await world.all_there.wait()
             stop.set()
             world.release.set()
@@ -84,10 +84,10 @@ def subscriber(name, url, in_flight):
     )
 
 
-async def announce(tools, names, number, url):
+async def announce(context, names, number, url):
     """One event for everybody; each third one is about the same generation."""
     told = event(f"{number:03}", generation_id=generation(f"{number % GENERATIONS}").id, body="{}")
-    async with tools.store.transaction() as tx:
+    async with context.store.transaction() as tx:
         position = (await events.append(tx, [told]))[told.id]
         due = [
             deliveries.Delivery(
@@ -97,12 +97,12 @@ async def announce(tools, names, number, url):
                 generation_id=told.generation_id,
                 subscriber_id=f"sub_{name}",
                 url=f"{url}/{name}",
-                created_at=tools.now(),
+                created_at=context.now(),
             )
             for name in names
         ]
         await deliveries.insert(tx, due)
-    tools.store.ring("deliver")
+    context.store.notify("deliver")
 
 
 @pytest.mark.timeout(60)

@@ -10,7 +10,7 @@ from arrivals.core.http import InboundWebhook
 from arrivals.flow.admin import replay as replaying
 from arrivals.flow.admin.replay import start
 from arrivals.store import events, observations, replays
-from arrivals.store.replays import Filters, Progress, What
+from arrivals.store.replays import Filters, Progress, ReplayKind
 from tests.conftest import START, run_worker, tools_over
 from tests.support.databases import reopened
 from tests.support.examples import keep, scheduled, webhook
@@ -30,7 +30,7 @@ FOUND = {"repeated": 2 * GENERATIONS, "conflicting": GENERATIONS, "unreadable": 
 
 
 @pytest.fixture
-async def full(tools, store):
+async def full(context, store):
     """A database in which all of them were read and settled."""
     facts = {
         "provider": "eachlabs", "route": "predictions", "model": "flux-1-1-pro", "status": Status.SUBMITTED,
@@ -49,34 +49,34 @@ async def full(tools, store):
                 webhook=InboundWebhook(body=json.dumps(said).encode()),
             )
             await observations.insert_webhooks(tx, [came])
-    while await run_worker(tools, "read"):
+    while await run_worker(context, "read"):
         pass
     return store
 
 
-async def announced(tools):
+async def announced(context):
     """Every event's generation and type, in order."""
-    async with tools.store.reading() as tx:
+    async with context.store.reading() as tx:
         return [(one.generation_id, one.type) for _, one in (await events.behind(tx, 0, 10 * WEBHOOKS)).found]
 
 
-async def stands(tools, replay):
-    async with tools.store.reading() as tx:
+async def stands(context, replay):
+    async with context.store.reading() as tx:
         return await replays.by_id(tx, replay.id)
 
 
 @pytest.mark.timeout(120)
-async def test_ten_thousand_webhooks_replayed_twice_announce_nothing_again(full, tools, clock, transport, upstream):
+async def test_ten_thousand_webhooks_replayed_twice_announce_nothing_again(full, context, clock, transport, upstream):
     clock.advance(60)
-    before = await announced(tools)
+    before = await announced(context)
 
-    first = await start(tools, What.WEBHOOKS, Filters())
-    while await run_worker(tools, "replay"):
+    first = await start(context, ReplayKind.WEBHOOKS, Filters())
+    while await run_worker(context, "replay"):
         pass
-    second = await start(tools, What.WEBHOOKS, Filters())
+    second = await start(context, ReplayKind.WEBHOOKS, Filters())
     for _ in range(20):
-        await run_worker(tools, "replay")
-    (under_way,) = await replaying.claim(tools, 1)  # and here the process ends
+        await run_worker(context, "replay")
+    (under_way,) = await replaying.claim(context, 1)  # and here the process ends
 
     async with reopened(full, clock) as again:
         restarted = tools_over(again, transport, clock, upstream.url)

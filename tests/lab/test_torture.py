@@ -48,7 +48,7 @@ NEVER = {
     "auth.rotate_key": "as make_key",
     "auth.revoke_key": "as make_key",
 }
-CALLED_OUT = {"ask", "submit", "look", "deliver", "fetch", "stream"}
+CALLED_OUT = {"send", "submit", "get_json", "deliver", "fetch", "stream"}
 
 
 def test_a_seed_orders_the_same_again():

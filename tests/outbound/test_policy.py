@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from arrivals.outbound.policy import Destinations
+from arrivals.outbound.policy import OutboundPolicy
 from arrivals.outbound.transport import NotSent, Reason, Transport
 from arrivals.outbound.transport import _url as transport_url
 from tests.support.processes import OK, Peer, call_of, listening
@@ -49,7 +49,7 @@ BLOCKED = [
 
 @pytest.mark.parametrize("url", BLOCKED)
 async def test_destination_that_is_not_public_is_blocked(url):
-    transport = Transport(Destinations())
+    transport = Transport(OutboundPolicy())
     with pytest.raises(NotSent) as caught:
         await transport.deliver(call_of(url), 5, 100)
     with pytest.raises(NotSent):
@@ -61,16 +61,16 @@ async def test_destination_that_is_not_public_is_blocked(url):
 
 @pytest.mark.parametrize("url", [url for url in BLOCKED if url not in ("https://localhost/", "https://0x7f000001/")])
 def test_what_can_be_seen_in_the_url_is_said_before_it_is_stored(url):
-    assert Destinations().objection(url)
+    assert OutboundPolicy().objection(url)
 
 
 @pytest.mark.parametrize("url", ["https://example.com/hook?a=1", "https://1.1.1.1/", "https://[2606:4700::1]:8443/x"])
 def test_public_destination_is_fine(url):
-    assert Destinations().objection(url) is None
+    assert OutboundPolicy().objection(url) is None
 
 
 def test_allowed_network_opens_itself_alone():
-    destinations = Destinations([ipaddress.ip_network("10.1.0.0/16")])
+    destinations = OutboundPolicy([ipaddress.ip_network("10.1.0.0/16")])
     assert destinations.objection("http://10.1.2.3/") is None
     assert destinations.objection("https://[::ffff:10.1.2.3]/") is None
     assert destinations.objection("http://example.com/") is None, "only its address can tell"
@@ -90,14 +90,14 @@ def test_allowed_network_opens_itself_alone():
     ],
 )
 def test_address_decides(address, scheme, expected):
-    assert expected is Destinations([ipaddress.ip_network("10.1.0.0/16")]).permits(address, scheme)
+    assert expected is OutboundPolicy([ipaddress.ip_network("10.1.0.0/16")]).permits(address, scheme)
 
 
 async def test_provider_is_called_wherever_the_operator_says():
     """Its host is the operator's word; nobody else chose it."""
-    transport = Transport(Destinations())
+    transport = Transport(OutboundPolicy())
     async with listening(Peer(OK)) as url:
-        assert b"ok" == (await transport.ask(call_of(url))).body
+        assert b"ok" == (await transport.send(call_of(url))).body
         with pytest.raises(NotSent):
             await transport.deliver(call_of(url), 5, 100)
     await transport.close()
@@ -115,7 +115,7 @@ async def test_connection_goes_to_the_address_that_was_checked(monkeypatch):
         ]
 
     good, trap = Peer(OK), Peer(OK)
-    transport = Transport(Destinations([ipaddress.ip_network("127.0.0.2/32")]))
+    transport = Transport(OutboundPolicy([ipaddress.ip_network("127.0.0.2/32")]))
     async with listening(good, host="127.0.0.2") as url:
         port = int(url.rpartition(":")[2])
         async with listening(trap, port=port):
@@ -128,7 +128,7 @@ async def test_connection_goes_to_the_address_that_was_checked(monkeypatch):
 
 
 async def test_name_of_which_no_address_is_permitted_says_so():
-    transport = Transport(Destinations())
+    transport = Transport(OutboundPolicy())
     with pytest.raises(NotSent, match="localhost resolves to no address that may be called"):
         await transport.deliver(call_of("https://localhost"), 5, 100)
     await transport.close()
@@ -152,13 +152,13 @@ def remembered():
 
 def test_a_url_has_a_bound():
     longest = "https://app.example/".ljust(8192, "x")
-    assert Destinations().objection(longest) is None
-    assert "the URL is longer than 8192 characters" == Destinations().objection(longest + "x")
+    assert OutboundPolicy().objection(longest) is None
+    assert "the URL is longer than 8192 characters" == OutboundPolicy().objection(longest + "x")
 
 
 def test_what_was_found_out_about_long_urls_is_not_kept(remembered):
     """Neither about those that are refused, nor about those that are only long."""
-    destinations = Destinations()
+    destinations = OutboundPolicy()
     assert remembered(1_000_000, destinations.objection) < 100_000
     # What Python itself remembers of the last of them is there in any case.
     assert remembered(8000, destinations.objection, count=1000) < 4_000_000

@@ -11,7 +11,7 @@ from arrivals.core.http import HttpReply
 from arrivals.core.wire import from_json
 from arrivals.outbound import bodies
 from arrivals.outbound import transport as room
-from arrivals.outbound.policy import Destinations
+from arrivals.outbound.policy import OutboundPolicy
 from arrivals.outbound.transport import NoAnswer, NotSent, Reason, Transport
 from tests.support.processes import OK, VERBS, Peer, call_of, hang_up, ignore, listening, read_and_hang_up, say
 
@@ -89,7 +89,7 @@ async def test_peer_that_hangs_up_before_tls_is_not_sent(transport, verb):
 @pytest.mark.parametrize("verb", VERBS)
 async def test_connection_that_takes_too_long_is_not_sent(monkeypatch, verb):
     monkeypatch.setattr(room, "CONNECT_TIMEOUT_S", 0.02)
-    transport = Transport(Destinations([LOOPBACK]))
+    transport = Transport(OutboundPolicy([LOOPBACK]))
     async with listening(ignore, scheme="https") as url:
         with pytest.raises(NotSent) as caught:
             await say(transport, verb, url)
@@ -128,7 +128,7 @@ async def test_server_that_closes_without_an_answer_leaves_it_unknown(transport,
     ],
     ids=["head", "body", "chunk", "nonsense"],
 )
-@pytest.mark.parametrize("verb", ["ask", "submit"])
+@pytest.mark.parametrize("verb", ["send", "submit"])
 async def test_half_an_answer_leaves_it_unknown(transport, verb, half):
     async with listening(Peer(half)) as url:
         with pytest.raises(NoAnswer) as caught:
@@ -136,7 +136,7 @@ async def test_half_an_answer_leaves_it_unknown(transport, verb, half):
     assert Reason.DISCONNECTED == caught.value.reason
 
 
-@pytest.mark.parametrize("verb", ["ask", "submit"])
+@pytest.mark.parametrize("verb", ["send", "submit"])
 async def test_answer_that_cannot_be_unpacked_leaves_it_unknown(transport, verb):
     async with listening(Peer(b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\nnope")) as url:
         with pytest.raises(NoAnswer):
@@ -178,7 +178,7 @@ async def test_endless_answer_of_a_subscriber_is_left(transport):
         assert (200, b"x" * 100) == ((reply := await say(transport, "deliver", url)).http_status, reply.body)
 
 
-@pytest.mark.parametrize("verb", ["ask", "submit"])
+@pytest.mark.parametrize("verb", ["send", "submit"])
 async def test_json_that_is_whole_is_an_answer_though_more_was_promised(transport, verb):
     """A gateway that counts otherwise; the id of what was paid for stands in it."""
     async with listening(Peer(b'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{"id": "x-1"}')) as url:
@@ -198,7 +198,7 @@ async def test_head_of_an_answer_may_be_long_and_not_endless(transport, verb):
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"], ids=["head", "body"])
-@pytest.mark.parametrize("verb", ["ask", "submit"])
+@pytest.mark.parametrize("verb", ["send", "submit"])
 async def test_server_that_hangs_leaves_it_unknown(transport, verb, answer):
     async with listening(Peer(answer, hangs=True)) as url:
         with pytest.raises(NoAnswer) as caught:
@@ -206,7 +206,7 @@ async def test_server_that_hangs_leaves_it_unknown(transport, verb, answer):
     assert Reason.TIMEOUT == caught.value.reason
 
 
-@pytest.mark.parametrize("verb", ["ask", "submit"])
+@pytest.mark.parametrize("verb", ["send", "submit"])
 async def test_too_large_an_answer_is_no_answer(transport, verb, monkeypatch):
     monkeypatch.setattr(room, "REPLY_MAX_BYTES", 10)
     async with listening(Peer(b"HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n12345678901")) as url:
@@ -236,7 +236,7 @@ async def test_no_submission_meets_a_connection_that_idled(transport):
     assert 5 == peer.connections
 
 
-@pytest.mark.parametrize("verb", ["ask", "deliver"])
+@pytest.mark.parametrize("verb", ["send", "deliver"])
 async def test_connections_are_kept_for_everything_else(transport, verb):
     peer = Peer(OK, OK, OK)
     async with listening(peer) as url:
@@ -327,7 +327,7 @@ async def test_fetch_may_be_left_halfway(transport, upstream):
     upstream.answers = [(200, b"x" * 1_000_000, {}), 200]
     async with transport.fetch(call_of(upstream.url, "GET"), provider=True) as streamed:
         assert 200 == streamed.http_status
-    assert 200 == (await transport.ask(call_of(upstream.url))).http_status
+    assert 200 == (await transport.send(call_of(upstream.url))).http_status
 
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -430,7 +430,7 @@ async def test_file_is_left_where_it_is(transport, content_type):
     """Its beginning comes back at once, though its body never ends; what it is called does not matter."""
     head = b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\ncontent-length: 1000000000\r\n\r\n" % content_type
     async with listening(Peer(head + b"\x00" * 100, hangs=True)) as url:
-        reply = await transport.look(call_of(url, "GET"), 5.0)
+        reply = await transport.get_json(call_of(url, "GET"), 5.0)
     assert (200, b"\x00" * 100, content_type.decode()) == (reply.http_status, reply.body, reply.headers["content-type"])
 
 
@@ -439,25 +439,25 @@ async def test_file_is_left_where_it_is(transport, content_type):
 )
 async def test_json_instead_of_a_file_is_read_whole(transport, upstream, content_type):
     upstream.answers = [(200, {"url": "https://x.example/1.mp4"}, {"content-type": content_type})]
-    reply = await transport.look(call_of(upstream.url, "GET"))
+    reply = await transport.get_json(call_of(upstream.url, "GET"))
     assert {"url": "https://x.example/1.mp4"} == from_json(reply.body)
 
 
 @pytest.mark.parametrize("http_status", [404, 302, 503])
 async def test_error_instead_of_a_file_is_read_whole_whatever_it_is(transport, upstream, http_status):
     upstream.answers = [(http_status, b"<html>", {"content-type": "text/html"})]
-    assert b"<html>" == (await transport.look(call_of(upstream.url, "GET"))).body
+    assert b"<html>" == (await transport.get_json(call_of(upstream.url, "GET"))).body
 
 
 async def test_look_at_nobody_is_not_sent(transport):
     with pytest.raises(NotSent):
-        await transport.look(call_of("http://127.0.0.1:1", "GET"))
+        await transport.get_json(call_of("http://127.0.0.1:1", "GET"))
 
 
 async def test_look_does_not_wait_for_ever(transport):
     async with listening(Peer(b"", hangs=True)) as url:
         with pytest.raises(NoAnswer) as caught:
-            await transport.look(call_of(url, "GET"), 0.05)
+            await transport.get_json(call_of(url, "GET"), 0.05)
     assert Reason.TIMEOUT == caught.value.reason
 
 

@@ -4,11 +4,11 @@ from dataclasses import fields
 
 import pytest
 
-from arrivals.core.failure import FailureCode, because
+from arrivals.core.failure import FailureCode, make_failure
 from arrivals.core.http import InboundWebhook
 from arrivals.providers import aihubmix, eachlabs, laozhang, runblob, seacloud, vtrix
 from arrivals.providers.catalog import PROVIDERS
-from arrivals.providers.contract import Account, Dialect, File, Order, Refused, Target, Trust, Unverified, route_of
+from arrivals.providers.contract import Account, Adapter, File, Order, Refused, Target, Trust, Unverified, route_of
 
 ACCOUNT = Account(base_url="https://upstream.test", api_key="key-1", webhook_secrets=("s3cret",))
 TARGET = Target(model="a-model", route="a-route", base_url="https://upstream.test", external_id="an-id")
@@ -99,7 +99,7 @@ def test_route_is_the_one_that_its_models_choose(name, route):
 @pytest.mark.parametrize(("name", "route"), ROUTES, ids=named)
 def test_route_waits_no_longer_than_its_provider_does(name, route):
     """The interval, the first question, the usual end and the ceiling follow one another."""
-    waits = (route.poll_every_s, route.first_poll_s, route.usual_s, route.ceiling_s)
+    waits = (route.poll_every_s, route.initial_poll_delay_s, route.typical_duration_s, route.max_duration_s)
 
     assert tuple(sorted(waits)) == waits
 
@@ -124,14 +124,14 @@ def test_hosts_are_written_without_a_slash_at_their_end(name):
 
 def test_dialect_that_can_only_order_can_nothing_else():
     """No function is made up for what a provider does not offer."""
-    bare = Dialect(submit=submit, read_submitted=read_submitted)
-    able = {one.name for one in fields(Dialect)} - {"submit", "read_submitted", "files"}
+    bare = Adapter(submit=submit, read_submitted=read_submitted)
+    able = {one.name for one in fields(Adapter)} - {"submit", "read_submitted", "files"}
 
     assert {None} == {getattr(bare, name) for name in able}
 
 
 def test_dialect_that_names_no_files_carries_none():
-    bare = Dialect(submit=submit, read_submitted=read_submitted)
+    bare = Adapter(submit=submit, read_submitted=read_submitted)
 
     assert [] == list(bare.files(Order(model="m", route="r", input={"image": "https://a.test/1.png"})))
 
@@ -146,7 +146,7 @@ def read_submitted(reply, target):
 
 @pytest.mark.parametrize(("name", "route"), ROUTES, ids=named)
 def test_route_polls_where_its_dialect_has_a_question(name, route):
-    assert route.polls is (route.dialect.poll is not None)
+    assert route.polls is (route.adapter.poll is not None)
 
 
 def test_routes_that_cannot_be_asked_are_those_whose_answer_is_the_result():
@@ -157,12 +157,12 @@ def test_routes_that_cannot_be_asked_are_those_whose_answer_is_the_result():
 
 @pytest.mark.parametrize(("name", "route"), ROUTES, ids=named)
 def test_second_question_follows_a_first(name, route):
-    assert route.dialect.follow is None or route.polls
+    assert route.adapter.fetch_result is None or route.polls
 
 
 @pytest.mark.parametrize(("name", "route"), ROUTES, ids=named)
 def test_route_that_is_called_back_can_read_it_and_no_other_claims_to(name, route):
-    assert (route.trust is not None) is (route.dialect.read_webhook is not None)
+    assert (route.trust is not None) is (route.adapter.read_webhook is not None)
 
 
 # ---------------------------------------------------------------- whom to believe
@@ -174,7 +174,7 @@ def test_webhook_of_a_provider_without_webhooks_is_believed_by_nobody(name):
 
     with pytest.raises(Unverified):
         PROVIDERS[name].verify(forged, ["s3cret"])
-    assert {None} == {route.dialect.read_webhook for route in PROVIDERS[name].ROUTES}
+    assert {None} == {route.adapter.read_webhook for route in PROVIDERS[name].ROUTES}
 
 
 @pytest.mark.parametrize("name", ["runblob", "vtrix"])
@@ -193,10 +193,10 @@ def test_each_labs_without_any_secret_believes_nobody():
 
 
 def test_refusal_says_what_the_provider_said():
-    said = because(FailureCode.INVALID_REQUEST, "prompt is required")
+    said = make_failure(FailureCode.INVALID_REQUEST, "prompt is required")
 
     assert "prompt is required" == str(Refused(said))
-    assert "invalid_request" == str(Refused(because(FailureCode.INVALID_REQUEST)))
+    assert "invalid_request" == str(Refused(make_failure(FailureCode.INVALID_REQUEST)))
 
 
 def test_secrets_and_what_users_gave_stay_out_of_the_repr():

@@ -394,7 +394,7 @@ QUESTIONS = {
     **{
         ("laozhang", model, what, "video_69:78?/"): asked(f"/v1/videos/video_69%3A78%3F%2F{path}")
         for model in VIDEOS
-        for what, path in (("poll", ""), ("follow", "/content"))
+        for what, path in (("poll", ""), ("fetch_result", "/content"))
     },
     **{
         ("runblob", family, "poll", "550e:8/4#1"): asked(f"/v1/{family}/generations/550e%3A8%2F4%231")
@@ -418,7 +418,7 @@ QUESTIONS = {
     ("seacloud", "google/nano banana?", "poll", "mm/su:1?"): asked(
         "/v1/queue/google/nano%20banana%3F/requests/mm%2Fsu%3A1%3F/status"
     ),
-    ("seacloud", "nano_banana_2", "follow", "mm/su:1?"): asked(
+    ("seacloud", "nano_banana_2", "fetch_result", "mm/su:1?"): asked(
         "/v1/queue/nano_banana_2/requests/mm%2Fsu%3A1%3F/response"
     ),
     ("seacloud", "nano_banana_2", "cancel", "mm/su:1?"): asked(
@@ -455,9 +455,9 @@ def test_submission_is_this_call(case):
 def test_question_is_this_call(case):
     """Whatever stands in an id, the path stays the one meant; LaoZhang's older pages send their colon as it is."""
     provider, model, what, external_id = case
-    question = getattr(spoken(provider, model), what)
+    request = getattr(spoken(provider, model), what)
 
-    assert QUESTIONS[case] == question.ask(target(provider, model, external_id), ACCOUNT)
+    assert QUESTIONS[case] == request.build(target(provider, model, external_id), ACCOUNT)
 
 
 @pytest.mark.parametrize("case", BULKS, ids=" ".join)
@@ -491,15 +491,15 @@ def test_public_workflows_are_not_ordered_in_bulk():
     )
 
 
-def verbs(dialect):
+def verbs(adapter):
     """What a route's dialect can say."""
-    return ["submit", *(verb for verb in ("poll", "follow", "cancel", "bulk") if getattr(dialect, verb))]
+    return ["submit", *(verb for verb in ("poll", "fetch_result", "cancel", "bulk") if getattr(adapter, verb))]
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_everything_a_route_can_say_is_shown_here(name):
     """From the catalog: a new route, or a new verb of one, fails here until its exact call stands above."""
-    able = {(route.name, verb) for route in PROVIDERS[name].ROUTES for verb in verbs(route.dialect)}
+    able = {(route.name, verb) for route in PROVIDERS[name].ROUTES for verb in verbs(route.adapter)}
     shown = [
         *((provider, model, "submit") for provider, model, _ in SUBMISSIONS),
         *((provider, model, what) for provider, model, what, _ in QUESTIONS),
@@ -607,8 +607,8 @@ ROUTES = [(name, route) for name, provider in PROVIDERS.items() for route in pro
 ASKING = [
     (name, route, verb)
     for name, route in ROUTES
-    for verb in ("poll", "follow", "cancel")
-    if getattr(route.dialect, verb)
+    for verb in ("poll", "fetch_result", "cancel")
+    if getattr(route.adapter, verb)
 ]
 
 
@@ -617,7 +617,7 @@ def test_question_about_an_unknown_id_is_our_mistake(name, route, verb):
     without = Target(model="any", route=route.name, base_url=PROVIDERS[name].BASE_URL)
 
     with pytest.raises(ValueError, match="has no external id yet"):
-        getattr(route.dialect, verb).ask(without, ACCOUNT)
+        getattr(route.adapter, verb).build(without, ACCOUNT)
 
 
 STRANGE = (None, True, -1, 0.5, 10**400, "", "8", "\x00 é", "data:", "https://[", [], [None], [[]], {}, {"": {}})

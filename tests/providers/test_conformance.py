@@ -70,12 +70,12 @@ def parts_of(piece):
     target = Target(
         model=told["model"], route=route.name, base_url=provider.BASE_URL, external_id=told.get("external_id")
     )
-    speaks = route.dialect
+    speaks = route.adapter
     reader = {
         "submit": lambda: speaks.read_submitted,
-        "poll": lambda: speaks.poll.read,
-        "follow": lambda: speaks.follow.read,
-        "cancel": lambda: speaks.cancel.read,
+        "poll": lambda: speaks.poll.parse,
+        "follow": lambda: speaks.fetch_result.parse,
+        "cancel": lambda: speaks.cancel.parse,
         "bulk": lambda: speaks.bulk.read_submitted,
         "webhook": lambda: speaks.read_webhook,
         "stream": lambda: speaks.read_event,
@@ -131,7 +131,7 @@ def in_words(reading):
         "progress": reading.progress,
         "queue_position": reading.queue_position,
         "outputs": [
-            {"kind": one.kind, "url": one.url, "needs_key": one.needs_key}
+            {"kind": one.kind, "url": one.url, "requires_auth": one.requires_auth}
             | {"content_type": one.content_type, "expires_at": rfc3339(one.expires_at)}
             for one in reading.outputs
         ],
@@ -186,9 +186,9 @@ def test_every_route_has_the_least_pieces(name):
     least = [
         f"{name}/{route.name.replace('/', '-')}-{what}"
         for route in PROVIDERS[name].ROUTES
-        for what in ("submit-accepted" if route.polls and not route.dialect.read_event else "submit-completed",)
+        for what in ("submit-accepted" if route.polls and not route.adapter.read_event else "submit-completed",)
         + (LEAST if route.polls else ())
-        + (LEAST_CANCELED if route.dialect.cancel else ())
+        + (LEAST_CANCELED if route.adapter.cancel else ())
         + (LEAST_WITH_WEBHOOKS if route.trust else ())
         + (LEAST_AUTHENTICATED if route.trust and name not in UNSIGNED else ())
     ]

@@ -41,12 +41,12 @@ def test_webhook_of_a_bulk_order_belongs_to_the_first_that_asked_for_the_same(in
     """Orders alike are alike to their caller too, so it does not matter which of them it is."""
     body = to_json({"execution_id": "1", "status": "completed", "inputs": inputs}).encode()
 
-    assert place == spoken("eachlabs", WORKFLOW).bulk.whose(body, given)
+    assert place == spoken("eachlabs", WORKFLOW).bulk.match_input(body, given)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"not JSON", b"{}"])
 def test_webhook_that_repeats_no_inputs_belongs_to_nobody(body):
-    assert spoken("eachlabs", WORKFLOW).bulk.whose(body, [CAT, DOG]) is None
+    assert spoken("eachlabs", WORKFLOW).bulk.match_input(body, [CAT, DOG]) is None
 
 
 # ---------------------------------------------------------------- fallback models
@@ -65,7 +65,7 @@ def test_steps_that_used_their_fallback_model_are_noted():
     """The work is done and paid for; people still want to know that another model did it."""
     execution = {"execution_id": "1", "status": "running", "step_outputs": STEPS}
 
-    read = spoken("eachlabs", WORKFLOW).poll.read(answered(execution), target("eachlabs", WORKFLOW, "1"))
+    read = spoken("eachlabs", WORKFLOW).poll.parse(answered(execution), target("eachlabs", WORKFLOW, "1"))
 
     assert (
         "draw used its fallback model: Model timeout after 30s",

@@ -3,15 +3,18 @@
 import pytest
 
 from arrivals.core.failure import MEANING, FailureCode, Fault
-from arrivals.providers._shared.errors import BY_HTTP_STATUS, Said, explain, validation
+from arrivals.providers._shared.errors import BY_HTTP_STATUS, ErrorFacts, map_error, validation
 from arrivals.providers._shared.tolerance import vocabulary
 
 CODES = vocabulary({"NO_FUNDS": FailureCode.INSUFFICIENT_FUNDS})
-WORDS = ((r"no channel", FailureCode.MODEL_UNAVAILABLE), (r"moderation queue", FailureCode.PROVIDER_UNAVAILABLE))
+MESSAGE_PATTERNS = (
+    (r"no channel", FailureCode.MODEL_UNAVAILABLE),
+    (r"moderation queue", FailureCode.PROVIDER_UNAVAILABLE),
+)
 
 
 def code_of(http_status, origin="poll", **said):
-    return explain(Said(**said), http_status, origin, codes=CODES, words=WORDS).code
+    return map_error(ErrorFacts(**said), http_status, origin, codes=CODES, words=MESSAGE_PATTERNS).code
 
 
 @pytest.mark.parametrize("http_status", [None, 200, 400, 404, 429, 500])
@@ -87,7 +90,7 @@ def test_providers_own_words_come_before_everybodys():
 
 
 def test_failure_keeps_every_fact():
-    said = Said(
+    said = ErrorFacts(
         message="Oh",
         provider_code="NEW",
         param="n",
@@ -99,7 +102,7 @@ def test_failure_keeps_every_fact():
         billed=False,
     )
 
-    found = explain(said, 400, "submit", codes=CODES)
+    found = map_error(said, 400, "submit", codes=CODES)
 
     assert (FailureCode.INVALID_REQUEST, Fault.CALLER, True, False) == (
         found.code,
@@ -122,12 +125,12 @@ def test_failure_keeps_every_fact():
 
 @pytest.mark.parametrize(("http_status", "kept"), [(200, None), (302, None), (None, None), (400, 400), (599, 599)])
 def test_status_of_an_answer_that_is_no_error_is_not_the_failures(http_status, kept):
-    assert kept == explain(Said(), http_status, "poll", codes=CODES).http_status
+    assert kept == map_error(ErrorFacts(), http_status, "poll", codes=CODES).http_status
 
 
 @pytest.mark.parametrize("code", FailureCode)
 def test_fault_and_retryable_follow_the_code(code):
-    found = explain(Said(provider_code="X"), None, "poll", codes=vocabulary({"X": code}))
+    found = map_error(ErrorFacts(provider_code="X"), None, "poll", codes=vocabulary({"X": code}))
 
     assert MEANING[code] == (found.fault, found.retryable)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from arrivals.core.failure import FailureCode, because
+from arrivals.core.failure import FailureCode, make_failure
 from arrivals.core.generation import Cost, Output, Status
 from arrivals.core.http import HttpReply, InboundWebhook
 from arrivals.core.observation import Reading
@@ -67,7 +67,7 @@ def test_of_what_goes_on_nothing_is_kept_beside_our_words():
 
 
 def test_failure_keeps_its_details():
-    failure = because(FailureCode.INVALID_REQUEST, "too long")
+    failure = make_failure(FailureCode.INVALID_REQUEST, "too long")
     body = {"message": "too long", "details": {"reason": "2001 characters", "field": "prompt"}}
 
     reading = heard(reads(status=Status.FAILED, failure=failure), reply(body), TARGET)
@@ -78,7 +78,7 @@ def test_failure_keeps_its_details():
 
 def test_refusal_keeps_its_details():
     def refuses(message, target):
-        raise Refused(because(FailureCode.INSUFFICIENT_FUNDS, "no funds"))
+        raise Refused(make_failure(FailureCode.INSUFFICIENT_FUNDS, "no funds"))
 
     for hear in (heard, heard_each):
         with pytest.raises(Refused) as caught:

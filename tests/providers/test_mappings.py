@@ -2,7 +2,7 @@
 
 import pytest
 
-from arrivals.core.failure import FailureCode, because
+from arrivals.core.failure import FailureCode, make_failure
 from arrivals.core.generation import Status
 from arrivals.core.http import HttpReply, InboundWebhook
 from arrivals.core.wire import to_json
@@ -13,13 +13,13 @@ from tests.support.requests import spoken, target
 
 def told(provider, model, reads, body, http_status=200):
     """The failure that this answer, or webhook, tells."""
-    dialect, about = spoken(provider, model), target(provider, model, "x-1")
+    adapter, about = spoken(provider, model), target(provider, model, "x-1")
     content = to_json(body).encode()
     if reads == "webhook":
-        return heard(dialect.read_webhook, InboundWebhook(body=content), about).failure
+        return heard(adapter.read_webhook, InboundWebhook(body=content), about).failure
     if reads == "stream":
-        return heard_event(dialect.read_event, content, about).failure
-    reader = dialect.read_submitted if reads == "submit" else dialect.poll.read
+        return heard_event(adapter.read_event, content, about).failure
+    reader = adapter.read_submitted if reads == "submit" else adapter.poll.parse
     try:
         return heard(reader, HttpReply(http_status=http_status, body=content), about).failure
     except Refused as refused:
@@ -107,7 +107,7 @@ def test_runblobs_new_code_says_more_than_that_it_failed():
         polled.filled_from(webhook).code,
         polled.filled_from(webhook).provider_code,
     )
-    assert because(FailureCode.PROVIDER_ERROR).code is polled.code
+    assert make_failure(FailureCode.PROVIDER_ERROR).code is polled.code
 
 
 @pytest.mark.parametrize("frame", [{"video_urls": []}, {"video_urls": None}, {}])
@@ -116,7 +116,7 @@ def test_last_frame_alone_is_no_video(frame):
     body = {"task_uuid": "x-1", "status": "completed", "output": {**frame, "last_frame_url": "https://cdn.test/f.png"}}
 
     reading = heard(
-        spoken("runblob", "seedance").poll.read, HttpReply(http_status=200, body=to_json(body).encode()), about
+        spoken("runblob", "seedance").poll.parse, HttpReply(http_status=200, body=to_json(body).encode()), about
     )
 
     assert (Status.COMPLETED, ()) == (reading.status, reading.outputs)
@@ -197,7 +197,7 @@ def test_what_a_result_says_beside_our_words_is_kept():
     about = target("vtrix", "wan26_t2i", "x-1")
 
     reading = heard(
-        spoken("vtrix", "wan26_t2i").poll.read, HttpReply(http_status=200, body=to_json(body).encode()), about
+        spoken("vtrix", "wan26_t2i").poll.parse, HttpReply(http_status=200, body=to_json(body).encode()), about
     )
 
     assert {"discount": 1, "image_count": 1} == reading.provider_details["usage"]

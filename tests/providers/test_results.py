@@ -110,7 +110,7 @@ def test_items_say_what_they_are():
     assert [
         ("video", "https://cdn.test/x", "video/webm", False), ("image", "https://api.test/files/1", None, True),
         ("image", "https://cdn.test/t.png", None, False), ("audio", "https://cdn.test/3.wav", None, False),
-    ] == [(one.kind, one.url, one.content_type, one.needs_key) for one in typed_outputs(items, OWN)]  # fmt: skip
+    ] == [(one.kind, one.url, one.content_type, one.requires_auth) for one in typed_outputs(items, OWN)]  # fmt: skip
     assert () == typed_outputs([items[2]], OWN)
 
 
@@ -133,7 +133,7 @@ def test_inline_output_is_a_data_uri_of_what_its_first_bytes_say(content, media,
     """It needs no key: it is here already."""
     written = base64.b64encode(content).decode()
 
-    expected = Output(kind=kind, url=f"data:{media};base64,{written}", content_type=media, needs_key=False)
+    expected = Output(kind=kind, url=f"data:{media};base64,{written}", content_type=media, requires_auth=False)
     assert (expected,) == inline(written)
 
 

@@ -27,8 +27,8 @@ def failure_heard(provider, row):
     )
     headers = {name.lower(): value for name, value in row["headers"].items()}
     reply = HttpReply(http_status=row["http_status"], headers=headers, body=to_json(row["body"]).encode())
-    dialect = route_of(provider, row["model"]).dialect
-    reader = {"submit": dialect.read_submitted, "poll": dialect.poll.read}[row["reads"]]
+    adapter = route_of(provider, row["model"]).adapter
+    reader = {"submit": adapter.read_submitted, "poll": adapter.poll.parse}[row["reads"]]
     try:
         return reader(reply, target).failure
     except Refused as refused:

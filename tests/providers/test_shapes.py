@@ -127,8 +127,8 @@ def test_outputs_come_once_whole_and_in_order():
     )
 
     assert (
-        Output(kind="video", url="https://api.test/v1/x.mp4", needs_key=True),
-        Output(kind="image", url="https://cdn.test/y.png", needs_key=False),
+        Output(kind="video", url="https://api.test/v1/x.mp4", requires_auth=True),
+        Output(kind="image", url="https://cdn.test/y.png", requires_auth=False),
     ) == found
 
 

@@ -12,7 +12,7 @@ from arrivals.flow.callback_url import UnknownToken
 from arrivals.flow.delivery.sign import make_secret
 from arrivals.flow.observation.receive import receive
 from arrivals.flow.settlement.schedule import GRACE
-from arrivals.flow.submission.order import Asked, order, stored
+from arrivals.flow.submission.order import OrderRequest, order, stored
 from arrivals.providers.contract import Unverified
 from arrivals.store import events, subscribers
 from arrivals.store.subscribers import Subscriber
@@ -30,8 +30,8 @@ UNITS = {"s": 1, "m": 60, "h": 3600}
 class Play:
     """One story on its way: the steps are its methods, named as in the file."""
 
-    def __init__(self, tools, clock, upstream, listener, story, path):
-        self.tools, self.clock, self.upstream, self.listener = tools, clock, upstream, listener
+    def __init__(self, context, clock, upstream, listener, story, path):
+        self.context, self.clock, self.upstream, self.listener = context, clock, upstream, listener
         self.story, self.path = story, path
         self.generation_id = None
 
@@ -44,15 +44,15 @@ class Play:
                 secret=make_secret(bytes(32)),
                 created_at=self.clock(),
             )
-            async with self.tools.store.transaction() as tx:
+            async with self.context.store.transaction() as tx:
                 await subscribers.insert(tx, one)
-        asked = Asked(
+        asked = OrderRequest(
             provider=self.story["provider"],
             model=self.story["model"],
             input=self._placed(self.story.get("input", {"prompt": "a red fox"})),
             deadline_s=self.story.get("deadline_s"),
         )
-        self.generation_id = (await order(self.tools, asked)).id
+        self.generation_id = (await order(self.context, asked)).id
 
     def _placed(self, value):
         """It with the address of a real server of ours in the place of FILES."""
@@ -65,23 +65,23 @@ class Play:
     async def submit(self, answer):
         """The submit worker takes one turn; the provider answers so, with a stream where there is one."""
         self._will_answer(answer)
-        assert await run_worker(self.tools, "submit") == 1
+        assert await run_worker(self.context, "submit") == 1
         assert self.upstream.answers == []
 
     async def no_submit(self, _):
         """Nothing may be submitted now."""
-        assert await run_worker(self.tools, "submit") == 0
+        assert await run_worker(self.context, "submit") == 0
 
     async def poll(self, answer):
         """The poll worker takes one turn; the provider answers so, one question after another."""
         for one in answer if isinstance(answer, list) else [answer]:
             self._will_answer(one)
-        assert await run_worker(self.tools, "poll") == 1
+        assert await run_worker(self.context, "poll") == 1
         assert self.upstream.answers == []
 
     async def no_poll(self, _):
         """Nobody may be asked now."""
-        assert await run_worker(self.tools, "poll") == 0
+        assert await run_worker(self.context, "poll") == 0
 
     async def webhook(self, told):
         """The provider calls; the answer it must get is `answered`. Then it is read, unless the process died before."""
@@ -89,11 +89,11 @@ class Play:
         if told.get("secret"):
             headers["x-webhook-secret"] = WEBHOOK_SECRET if told["secret"] is True else told["secret"]
         body = told["body"] if isinstance(told["body"], str) else json.dumps(told["body"])
-        url = self.tools.callbacks.url(self.story["provider"], "default", self.generation_id)
+        url = self.context.callback_urls.url(self.story["provider"], "default", self.generation_id)
         token = url.rpartition("/")[2] + told.get("token_ends", "")
         try:
             await receive(
-                self.tools, self.story["provider"], token, InboundWebhook(headers=headers, body=body.encode())
+                self.context, self.story["provider"], token, InboundWebhook(headers=headers, body=body.encode())
             )
             answered = 200
         except Unverified:
@@ -102,11 +102,11 @@ class Play:
             answered = 404
         assert told.get("answered", 200) == answered
         if told.get("read", True):
-            await run_worker(self.tools, "read")
+            await run_worker(self.context, "read")
 
     async def read(self, _):
         """What is stored and unread is read."""
-        assert await run_worker(self.tools, "read") == 1
+        assert await run_worker(self.context, "read") == 1
 
     async def advance(self, text):
         """Time passes."""
@@ -114,32 +114,32 @@ class Play:
 
     async def expire(self, _):
         """The clock speaks, behind the grace in which whoever can be asked is asked once more."""
-        if not await run_worker(self.tools, "expire"):
+        if not await run_worker(self.context, "expire"):
             self.clock.advance(GRACE / SECOND)
-            assert await run_worker(self.tools, "expire") == 1
+            assert await run_worker(self.context, "expire") == 1
 
     async def no_expire(self, _):
         """The clock has nothing to say yet."""
-        assert await run_worker(self.tools, "expire") == 0
+        assert await run_worker(self.context, "expire") == 0
 
     async def subscriber(self, answers):
         """The subscriber answers so, one delivery after another."""
         self.listener.answers += answers
         for _ in answers:
-            assert await run_worker(self.tools, "deliver") == 1
+            assert await run_worker(self.context, "deliver") == 1
         assert self.listener.answers == []
 
     async def no_delivery(self, _):
         """Nothing may be delivered now."""
-        assert await run_worker(self.tools, "deliver") == 0
+        assert await run_worker(self.context, "deliver") == 0
 
     async def status(self, expected):
         """Where the generation stands now."""
-        assert expected == (await stored(self.tools, self.generation_id)).status
+        assert expected == (await stored(self.context, self.generation_id)).status
 
     async def heard(self):
         """Whether the stream's words so far are settled."""
-        return (await stored(self.tools, self.generation_id)).status not in ("submitting", "submitted")
+        return (await stored(self.context, self.generation_id)).status not in ("submitting", "submitted")
 
     def _will_answer(self, answer):
         if answer == CUT:
@@ -157,26 +157,26 @@ class Play:
 
 
 @pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
-async def test_story(path, tools, clock, upstream, listener, transport):
+async def test_story(path, context, clock, upstream, listener, transport):
     """What a story says happens, happens."""
     story = json.loads(path.read_text())
-    play = Play(tools, clock, upstream, listener, story, path)
+    play = Play(context, clock, upstream, listener, story, path)
     await play.setup()
     async with AsyncExitStack() as databases:
         for step in story["steps"]:
             ((name, told),) = step.items()
             if name == "crash":
                 # The process dies: only what was committed is there for the next one.
-                again = await databases.enter_async_context(reopened(play.tools.store, clock))
-                play.tools = tools_over(again, transport, clock, upstream.url)
+                again = await databases.enter_async_context(reopened(play.context.store, clock))
+                play.context = tools_over(again, transport, clock, upstream.url)
             else:
                 await getattr(play, name)(told)
         await _compare(play, story)
 
 
 async def _compare(play, story):
-    generation = await stored(play.tools, play.generation_id)
-    async with play.tools.store.reading() as tx:
+    generation = await stored(play.context, play.generation_id)
+    async with play.context.store.reading() as tx:
         emitted = [str(event.type) for event in await events.events_of(tx, play.generation_id)]
     expected = story["expect"]
     actual = {

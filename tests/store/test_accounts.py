@@ -4,7 +4,7 @@ import anyio
 import pytest
 
 from arrivals.core.admission import Budget, Ledger
-from arrivals.core.cadence import Usual
+from arrivals.core.cadence import DurationEstimate
 from arrivals.core.generation import Status
 from arrivals.store import accounts
 from tests.support.examples import ACCOUNT, SECOND, T0, keep, scheduled, stored
@@ -40,7 +40,7 @@ async def test_ledger_comes_back_whole(database):
 
 
 async def test_submission_is_claimed_by_the_step_to_submitting(database, clock):
-    await keep(database, scheduled(submit_at=T0, webhook_expected=True, clock_at=T0 + 900 * SECOND))
+    await keep(database, scheduled(submit_at=T0, webhook_expected=True, timeout_at=T0 + 900 * SECOND))
     async with database.transaction() as tx:
         (claimed,) = (await accounts.claim_submissions(tx, WIDE, 100, WITHIN)).claimed
     assert claimed == await stored(database, "gen_1")
@@ -50,7 +50,7 @@ async def test_submission_is_claimed_by_the_step_to_submitting(database, clock):
         claimed.submit_tries,
         claimed.schedule.submit_at,
     )
-    assert claimed.generation.deadline_at == claimed.schedule.clock_at
+    assert claimed.generation.deadline_at == claimed.schedule.timeout_at
     assert T0 < claimed.generation.submitted_at <= clock.at
 
 
@@ -58,8 +58,8 @@ async def test_submission_nobody_can_call_us_back_about_is_given_up_early(databa
     await keep(database, scheduled(submit_at=T0), scheduled("2", submit_at=T0, deadline_at=T0 + 5 * SECOND))
     await submissions(database)
     first, second = await stored(database, "gen_1"), await stored(database, "gen_2")
-    assert first.generation.submitted_at + WITHIN == first.schedule.clock_at
-    assert T0 + 5 * SECOND == second.schedule.clock_at
+    assert first.generation.submitted_at + WITHIN == first.schedule.timeout_at
+    assert T0 + 5 * SECOND == second.schedule.timeout_at
 
 
 async def test_submissions_go_first_in_first_out(database):
@@ -250,10 +250,10 @@ async def test_nothing_is_claimed_twice_by_many(database):
 
 
 async def test_durations_come_back_whole(database):
-    usual = Usual(count=2, usual_s=12.5, spread_s=3.25)
+    usual = DurationEstimate(count=2, mean_s=12.5, deviation_s=3.25)
     async with database.transaction() as tx:
         assert await accounts.usual_of(tx, "runblob", "m") is None
-        await accounts.save_usual(tx, "runblob", "m", Usual(count=1, usual_s=1.0, spread_s=0.5))
+        await accounts.save_usual(tx, "runblob", "m", DurationEstimate(count=1, mean_s=1.0, deviation_s=0.5))
         await accounts.save_usual(tx, "runblob", "m", usual)
         await accounts.save_usual(tx, "vtrix", "m", usual)
         assert usual == await accounts.usual_of(tx, "runblob", "m")

@@ -22,7 +22,7 @@ async def claim(database, limit=100):
 
 
 async def end(database, claimed, **ended):
-    attempt = Attempt(delivery_id=claimed.id, number=claimed.attempts, at=T0, duration_s=0.5, http_status=500)
+    attempt = Attempt(delivery_id=claimed.id, number=claimed.attempt_count, at=T0, duration_s=0.5, http_status=500)
     async with database.transaction() as tx:
         await deliveries.record_attempts(tx, [(attempt, structs.replace(claimed, **{"attempt_at": None, **ended}))])
 
@@ -94,7 +94,7 @@ async def test_what_was_given_up_is_tried_again(database, clock):
     await retry(database, clock)
 
     (again,) = await claim(database)
-    assert (2, None) == (again.attempts, again.given_up_at)
+    assert (2, None) == (again.attempt_count, again.given_up_at)
 
 
 async def test_what_is_on_its_way_is_not_tried_beside_itself(database, clock):
@@ -188,7 +188,7 @@ async def test_secrets_sign_as_long_as_they_may(database):
         {"event_types": None, "filter": None, "description": None, "rate_per_s": None},
         {"description": "a ☂", "max_in_flight": 3, "rate_per_s": 0.5},
         {"secret": "whsec_BBBB", "previous_secret": "whsec_AAAA", "previous_until": T0, "private_key": "whsk_CCCC"},
-        {"paused_at": T0 + 1, "disabled_at": T0 + 2, "disabled_because": "by hand"},
+        {"paused_at": T0 + 1, "disabled_at": T0 + 2, "disabled_reason": "by hand"},
     ],
     ids=str,
 )

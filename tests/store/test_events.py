@@ -6,7 +6,7 @@ import pytest
 from arrivals.core.event import EventType
 from arrivals.store import events
 from arrivals.store.engine.base import Missing
-from arrivals.store.events import Wanted
+from arrivals.store.events import EventFilter
 from tests.support.examples import T0, announce, event
 
 pytestmark = pytest.mark.timeout(30)
@@ -77,10 +77,10 @@ async def test_reader_that_resumes_misses_none_that_commits_late(database):
         ({"position": 0, "limit": 9}, [1, 2, 3]),
         ({"position": 1, "limit": 1}, [2]),
         ({"position": 3, "limit": 9}, []),
-        ({"position": 0, "limit": 9, "wanted": Wanted(type="generation.failed")}, [2]),
-        ({"position": 0, "limit": 9, "wanted": Wanted(type="generation.*")}, [1, 2, 3]),
-        ({"position": 0, "limit": 9, "wanted": Wanted(generation="gen_1")}, [1, 2]),
-        ({"position": 1, "limit": 9, "wanted": Wanted(generation="gen_1", type="generation.completed")}, []),
+        ({"position": 0, "limit": 9, "wanted": EventFilter(type="generation.failed")}, [2]),
+        ({"position": 0, "limit": 9, "wanted": EventFilter(type="generation.*")}, [1, 2, 3]),
+        ({"position": 0, "limit": 9, "wanted": EventFilter(generation="gen_1")}, [1, 2]),
+        ({"position": 1, "limit": 9, "wanted": EventFilter(generation="gen_1", type="generation.completed")}, []),
     ],
     ids=range(7),
 )

@@ -6,11 +6,11 @@ from msgspec.structs import replace
 import pytest
 
 from arrivals.core.admission import Budget
-from arrivals.core.failure import FailureCode, because
-from arrivals.core.generation import Asked, Generation, Status
+from arrivals.core.failure import FailureCode, make_failure
+from arrivals.core.generation import Generation, GenerationKey, Status
 from arrivals.store import accounts, generations, idempotency
 from arrivals.store.engine.base import Missing, Overtaken
-from arrivals.store.generations import Listing, Schedule, Scheduled
+from arrivals.store.generations import GenerationQuery, Schedule, Scheduled
 from tests.support.examples import FAILURE, FULL, SECOND, T0, generation, keep, scheduled, stored
 
 pytestmark = pytest.mark.timeout(30)
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(30)
 TRIES = 0  # of the example
 
 WHOLE = Scheduled(
-    generation=FULL, schedule=Schedule(submit_at=T0 + 10, poll_at=T0 + 11, clock_at=T0 + 12), poll_misses=0
+    generation=FULL, schedule=Schedule(submit_at=T0 + 10, poll_at=T0 + 11, timeout_at=T0 + 12), poll_misses=0
 )
 
 
@@ -119,7 +119,7 @@ async def test_settling_finds_those_that_exist(database):
         assert {"gen_1": generation("1")} == await generations.by_ids(tx, ["gen_1", "gen_none"])
         assert {} == await generations.by_ids(tx, [])
         whole = generation("1")
-        part = Asked(**{name: getattr(whole, name) for name in Asked.__struct_fields__})
+        part = GenerationKey(**{name: getattr(whole, name) for name in GenerationKey.__struct_fields__})
         assert {"gen_1": part} == await generations.asked_by_ids(tx, ["gen_1", "gen_none"])
 
 
@@ -147,11 +147,11 @@ async def test_list_shows_what_was_asked_for_newest_first(database, wanted, expe
         scheduled("3", provider="vtrix", model="wan26_t2i", created_at=T0 + 2),
     )
     async with database.reading() as tx:
-        assert expected == [found.id for found in (await generations.listed(tx, Listing(**wanted))).items]
+        assert expected == [found.id for found in (await generations.listed(tx, GenerationQuery(**wanted))).items]
 
 
 async def test_refused_submission_goes_back_into_the_queue(database):
-    await keep(database, scheduled(status=Status.SUBMITTING, submitted_at=T0, clock_at=T0 + 1))
+    await keep(database, scheduled(status=Status.SUBMITTING, submitted_at=T0, timeout_at=T0 + 1))
     async with database.transaction() as tx:
         assert await generations.return_to_pending(tx, "gen_1", T0 + 5, FAILURE, tries=TRIES)
     found = await stored(database, "gen_1")
@@ -161,7 +161,7 @@ async def test_refused_submission_goes_back_into_the_queue(database):
         found.generation.failure,
         found.generation.version,
     )
-    assert Schedule(submit_at=T0 + 5, clock_at=found.generation.deadline_at) == found.schedule
+    assert Schedule(submit_at=T0 + 5, timeout_at=found.generation.deadline_at) == found.schedule
 
 
 @pytest.mark.parametrize(
@@ -203,10 +203,10 @@ async def test_returning_without_a_reason_forgets_the_old_one(database):
 async def test_overdue_are_claimed_up_to_the_limit_soonest_first(database, clock):
     await keep(
         database,
-        scheduled("late", clock_at=T0 - 1),
-        scheduled("latest", clock_at=T0 - 2),
-        scheduled("later", clock_at=T0 - 3),
-        scheduled("coming", clock_at=T0 + 100 * SECOND),
+        scheduled("late", timeout_at=T0 - 1),
+        scheduled("latest", timeout_at=T0 - 2),
+        scheduled("later", timeout_at=T0 - 3),
+        scheduled("coming", timeout_at=T0 + 100 * SECOND),
         scheduled("never"),
     )
     async with database.transaction() as tx:
@@ -218,7 +218,7 @@ async def test_overdue_are_claimed_up_to_the_limit_soonest_first(database, clock
 
 
 async def test_expired_lease_brings_an_overdue_one_back(database, clock):
-    await keep(database, scheduled(clock_at=T0))
+    await keep(database, scheduled(timeout_at=T0))
     async with database.transaction() as tx:
         assert 1 == len(await generations.claim_overdue(tx, 9, 30 * SECOND))
     clock.advance(29)
@@ -230,7 +230,7 @@ async def test_expired_lease_brings_an_overdue_one_back(database, clock):
 
 
 async def test_nothing_overdue_is_claimed_twice_by_many(database):
-    await keep(database, *(scheduled(f"{number:03}", clock_at=T0) for number in range(60)))
+    await keep(database, *(scheduled(f"{number:03}", timeout_at=T0) for number in range(60)))
     claimed = []
 
     async def claim():
@@ -286,12 +286,12 @@ async def test_bulk_orders_come_back_in_the_order_in_which_they_were_asked_for(d
 )
 async def test_answer_is_waited_for_until_its_own_moment(database, known, answer_by, expected):
     """Where a webhook may come, the wait is another one, and stays."""
-    await keep(database, scheduled(status=Status.SUBMITTING, clock_at=T0 + 90 * SECOND, **known))
+    await keep(database, scheduled(status=Status.SUBMITTING, timeout_at=T0 + 90 * SECOND, **known))
     before = await stored(database, "gen_1")
     async with database.transaction() as tx:
         await generations.answer_by(tx, "gen_1", answer_by)
         await generations.answer_by(tx, "gen_none", answer_by)
-    assert replace(before, schedule=Schedule(clock_at=expected)) == await stored(database, "gen_1")
+    assert replace(before, schedule=Schedule(timeout_at=expected)) == await stored(database, "gen_1")
 
 
 @pytest.mark.parametrize(
@@ -304,15 +304,15 @@ async def test_answer_is_waited_for_until_its_own_moment(database, known, answer
     ids=["its own moment", "the deadline", "a webhook is expected"],
 )
 async def test_who_is_still_submitting_waits_for_its_answer_anew(database, known, expected):
-    await keep(database, scheduled(status=Status.SUBMITTING, clock_at=T0 + 5, **known))
+    await keep(database, scheduled(status=Status.SUBMITTING, timeout_at=T0 + 5, **known))
     async with database.transaction() as tx:
         assert await generations.still_submitting(tx, "gen_1", T0 + 90 * SECOND)
-    assert expected == (await stored(database, "gen_1")).schedule.clock_at
+    assert expected == (await stored(database, "gen_1")).schedule.timeout_at
 
 
 @pytest.mark.parametrize("status", [Status.EXPIRED, Status.COMPLETED, Status.PENDING])
 async def test_who_has_ended_meanwhile_is_not_submitting(database, status):
-    await keep(database, scheduled(status=status, clock_at=T0 + 5))
+    await keep(database, scheduled(status=status, timeout_at=T0 + 5))
     before = await stored(database, "gen_1")
     async with database.transaction() as tx:
         assert not await generations.still_submitting(tx, "gen_1", T0 + 90 * SECOND)
@@ -343,7 +343,7 @@ async def test_what_nobody_can_answer_for_is_not_asked_about(database, known):
 
 async def test_accepted_stream_that_was_told_not_now_goes_back_into_the_queue(database):
     """It was submitted, and its provider has not named it."""
-    await keep(database, scheduled(status=Status.SUBMITTED, submitted_at=T0, clock_at=T0 + 1, poll_at=None))
+    await keep(database, scheduled(status=Status.SUBMITTED, submitted_at=T0, timeout_at=T0 + 1, poll_at=None))
     async with database.transaction() as tx:
         assert await generations.return_to_pending(tx, "gen_1", T0 + 5, FAILURE, tries=TRIES)
     assert Status.PENDING == (await stored(database, "gen_1")).generation.status
@@ -407,6 +407,6 @@ async def test_of_many_who_bind_a_key_at_once_one_does(database):
 
 
 async def test_failure_code_is_stored_where_it_can_be_counted(database):
-    await keep(database, scheduled(failure=because(FailureCode.RATE_LIMITED)))
+    await keep(database, scheduled(failure=make_failure(FailureCode.RATE_LIMITED)))
     async with database.reading() as tx:
         assert "rate_limited" == (await tx.fetch(generations.SQL["generation_by_id"], id="gen_1"))[0]["failure_code"]

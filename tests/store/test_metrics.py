@@ -6,12 +6,12 @@ from msgspec import structs
 import pytest
 
 from arrivals.core.admission import MISSES_TO_OPEN, Ledger
-from arrivals.core.failure import FailureCode, because
+from arrivals.core.failure import FailureCode, make_failure
 from arrivals.core.generation import Origin, Status
 from arrivals.core.observation import Finding
 from arrivals.store import accounts, deliveries, generations, metrics, observations, subscribers
 from arrivals.store.deliveries import Attempt
-from arrivals.store.metrics import ACCEPTED, ATTEMPTS, CLOSED_BY, POLLS, Measured
+from arrivals.store.metrics import ACCEPTED, ATTEMPTS, CLOSED_BY, POLLS, MetricsSnapshot
 from tests.support.examples import (
     SECOND,
     T0,
@@ -30,9 +30,9 @@ from tests.support.examples import webhook as example
 pytestmark = pytest.mark.timeout(30)
 
 
-async def measured(database, now=T0):
+async def snapshot(database, now=T0):
     async with database.reading() as tx:
-        return await metrics.measured(tx, now)
+        return await metrics.snapshot(tx, now)
 
 
 async def polled(database, known, polls, misses=0):
@@ -57,11 +57,11 @@ async def read(database, name, finding=Finding.ADVANCED, unreadable=None):
 async def tried(database, of, number, **became):
     async with database.transaction() as tx:
         attempt = Attempt(delivery_id=of.id, number=number, at=T0, duration_s=0.1, **became)
-        await deliveries.record_attempts(tx, [(attempt, structs.replace(of, attempts=number))])
+        await deliveries.record_attempts(tx, [(attempt, structs.replace(of, attempt_count=number))])
 
 
 async def test_nothing_happened_yet(database):
-    assert await measured(database) == Measured(
+    assert await snapshot(database) == MetricsSnapshot(
         oldest_unread_s={(): 0},
         queues=dict.fromkeys([("submit",), ("read",), ("poll",), ("expire",), ("deliver",)], 0),
         deliveries=dict.fromkeys([("waiting",), ("delivered",), ("given_up",)], 0),
@@ -74,10 +74,10 @@ async def test_generations_are_counted_by_provider_and_status(database):
         scheduled("1"),
         scheduled("2"),
         scheduled("3", status=Status.PROCESSING),
-        scheduled("4", provider="vtrix", status=Status.EXPIRED, failure=because(FailureCode.SUBMISSION_UNKNOWN)),
-        scheduled("5", provider="vtrix", status=Status.EXPIRED, failure=because(FailureCode.DEADLINE_PASSED)),
+        scheduled("4", provider="vtrix", status=Status.EXPIRED, failure=make_failure(FailureCode.SUBMISSION_UNKNOWN)),
+        scheduled("5", provider="vtrix", status=Status.EXPIRED, failure=make_failure(FailureCode.DEADLINE_PASSED)),
     )
-    found = await measured(database)
+    found = await snapshot(database)
     assert {("runblob", "pending"): 2, ("runblob", "processing"): 1, ("vtrix", "expired"): 2} == found.generations
     assert {("runblob",): 0, ("vtrix",): 1} == found.unknown
     assert {} == found.closed
@@ -96,14 +96,14 @@ async def test_closed_are_counted_by_who_told_and_whether_a_webhook_was_expected
         ("runblob", "webhook", "expected"): 1,
         ("runblob", "poll", "expected"): 2,
         ("runblob", "poll", "unexpected"): 1,
-    } == (await measured(database)).closed
+    } == (await snapshot(database)).closed
 
 
 async def test_polls_are_summed_and_misses_of_what_is_still_asked_about(database):
     await polled(database, scheduled("1", status=Status.PROCESSING), polls=3, misses=2)
     await polled(database, scheduled("2", status=Status.SUBMITTED), polls=1, misses=1)
     await polled(database, scheduled("3", status=Status.COMPLETED, closed_at=T0), polls=5, misses=7)
-    found = await measured(database)
+    found = await snapshot(database)
     assert ({("runblob",): 9}, {("runblob",): 3}) == (found.polls, found.poll_misses)
 
 
@@ -119,7 +119,7 @@ async def test_webhooks_are_counted_by_what_became_of_them(database):
     await read(database, "2")
     await read(database, "3", Finding.REPEATED)
     await read(database, "4", Finding.HELD, unreadable="no JSON")
-    found = await measured(database, T0 + 10 * SECOND)
+    found = await snapshot(database, T0 + 10 * SECOND)
     assert {
         ("runblob", "advanced"): 2,
         ("runblob", "repeated"): 1,
@@ -142,7 +142,7 @@ async def test_the_oldest_unread_webhook_counts_whoever_sent_it(database):
         example("read", received_at=T0),
     )
     await read(database, "read")
-    found = await measured(database, T0 + 12 * SECOND)
+    found = await snapshot(database, T0 + 12 * SECOND)
     assert ({(): 10}, 2) == (found.oldest_unread_s, found.queues["read",])
 
 
@@ -163,16 +163,16 @@ async def test_lateness_is_how_long_after_a_poll_the_webhook_came(database):
             for number, (generation_id, after_s, more) in enumerate(late + other)
         ),
     )
-    found = await measured(database, T0 + metrics.LATENESS_S * SECOND)
+    found = await snapshot(database, T0 + metrics.LATENESS_S * SECOND)
     assert {("runblob", "0.5"): 10, ("runblob", "0.95"): 19} == found.lateness_s
 
 
 async def test_queues_hold_what_is_due_now(database):
     await keep(
         database,
-        scheduled("1", submit_at=T0, clock_at=T0 + 1),
-        scheduled("2", submit_at=T0 + 1, clock_at=T0),
-        scheduled("3", status=Status.PROCESSING, poll_at=T0, clock_at=T0 - 1),
+        scheduled("1", submit_at=T0, timeout_at=T0 + 1),
+        scheduled("2", submit_at=T0 + 1, timeout_at=T0),
+        scheduled("3", status=Status.PROCESSING, poll_at=T0, timeout_at=T0 - 1),
         scheduled("4", status=Status.PROCESSING, poll_at=T0 - 1),
         scheduled("5", status=Status.PROCESSING, poll_at=T0 - 2),
     )
@@ -186,7 +186,7 @@ async def test_queues_hold_what_is_due_now(database):
         delivery("2", created_at=T0 + 1),
         delivery("3", subscriber_id="sub_paused"),
     )
-    found = await measured(database)
+    found = await snapshot(database)
     assert {("submit",): 1, ("read",): 0, ("poll",): 3, ("expire",): 2, ("deliver",): 1} == found.queues
     assert 3 == found.deliveries["waiting",]
 
@@ -207,7 +207,7 @@ async def test_deliveries_and_attempts_are_counted_by_outcome(database):
     await tried(database, again, 4, error="dns: no such host as other.example")
     await tried(database, again, 5, error="Something else, which has no name")
     await tried(database, again, 6, error="timeout")
-    found = await measured(database)
+    found = await snapshot(database)
     assert {("waiting",): 2, ("delivered",): 1, ("given_up",): 1} == found.deliveries
     assert {("2xx",): 2, ("3xx",): 1, ("5xx",): 1, ("dns",): 2, ("timeout",): 1, ("other",): 1} == found.attempts
 
@@ -226,7 +226,7 @@ async def test_subscribers_are_counted_by_how_they_stand(database):
         ("registered", "failing"): 1,
         ("registered", "disabled"): 1,
         ("callback", "active"): 1,
-    } == (await measured(database)).subscribers
+    } == (await snapshot(database)).subscribers
 
 
 @pytest.mark.parametrize(("misses", "opened"), [(MISSES_TO_OPEN - 1, 0), (MISSES_TO_OPEN, 1)])
@@ -234,7 +234,7 @@ async def test_a_breaker_is_told_per_account(database, misses, opened):
     async with database.transaction() as tx:
         await accounts.save_ledger(tx, Ledger(provider="runblob", account="team_b", misses=misses, open_until=T0 + 1))
         await accounts.save_ledger(tx, Ledger(provider="vtrix", account="default"))
-    assert {("runblob", "team_b"): opened, ("vtrix", "default"): 0} == (await measured(database)).breakers
+    assert {("runblob", "team_b"): opened, ("vtrix", "default"): 0} == (await snapshot(database)).breakers
 
 
 async def test_what_was_forgotten_still_counts(database):
@@ -248,13 +248,15 @@ async def test_what_was_forgotten_still_counts(database):
     await tried(database, delivery(), 1, http_status=200)
     async with database.transaction() as tx:
         for _ in range(2):
-            await metrics.forget(tx, CLOSED_BY, {("runblob", "poll", "expected"): 2, ("vtrix", "clock", "expected"): 1})
-            await metrics.forget(tx, ACCEPTED, {("runblob",): 5})
-            await metrics.forget(tx, POLLS, {("runblob",): 10})
-            await metrics.forget(tx, ATTEMPTS, {("dns",): 1, ("2xx",): 2})
-            await metrics.forget(tx, ATTEMPTS, {})
+            await metrics.archive(
+                tx, CLOSED_BY, {("runblob", "poll", "expected"): 2, ("vtrix", "clock", "expected"): 1}
+            )
+            await metrics.archive(tx, ACCEPTED, {("runblob",): 5})
+            await metrics.archive(tx, POLLS, {("runblob",): 10})
+            await metrics.archive(tx, ATTEMPTS, {("dns",): 1, ("2xx",): 2})
+            await metrics.archive(tx, ATTEMPTS, {})
     await announce(database, event("1"))
-    found = await measured(database)
+    found = await snapshot(database)
     assert {("runblob", "poll", "expected"): 5, ("vtrix", "clock", "expected"): 2} == found.closed
     assert ({("runblob",): 11}, {("runblob",): 22}) == (found.accepted, found.polls)
     assert {("dns",): 2, ("2xx",): 5} == found.attempts

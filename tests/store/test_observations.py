@@ -9,7 +9,7 @@ from arrivals.core.observation import Finding, Observation, Reading
 from arrivals.core.wire import from_json
 from arrivals.store import observations, webhook_lists
 from arrivals.store.engine.base import Missing
-from arrivals.store.webhook_lists import WebhookListing
+from arrivals.store.webhook_lists import WebhookQuery
 from tests.support.examples import FAILURE, FULL, T0, mark_read, webhook
 
 pytestmark = pytest.mark.timeout(30)
@@ -23,7 +23,7 @@ async def keep(database, *stored):
 
 async def ids_of(database, **wanted):
     async with database.reading() as tx:
-        return [one.id for one in (await webhook_lists.listed(tx, WebhookListing(**wanted))).items]
+        return [one.id for one in (await webhook_lists.listed(tx, WebhookQuery(**wanted))).items]
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ async def ids_of(database, **wanted):
     [
         webhook(),
         webhook(verified_by=VerifiedBy.SIGNATURE),
-        webhook(quarantined_at=T0 + 1, refused_because="the signature is wrong"),
+        webhook(quarantined_at=T0 + 1, refused_reason="the signature is wrong"),
         webhook(webhook=InboundWebhook(headers={}, body=b"")),
     ],
     ids=["hint", "verified", "refused", "empty"],
@@ -78,7 +78,7 @@ async def test_unreadable_webhook_says_why(database):
     await keep(database, webhook())
     async with database.transaction() as tx:
         await mark_read(tx, "whk_1", T0, Finding.HELD, "no JSON")
-        assert "no JSON" == (await observations.webhook_by_id(tx, "whk_1")).unreadable_because
+        assert "no JSON" == (await observations.webhook_by_id(tx, "whk_1")).unreadable_reason
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ import anyio
 import pytest
 
 from arrivals.store import outputs
-from arrivals.store.outputs import KeptOutput
+from arrivals.store.outputs import InlineOutput
 
 pytestmark = pytest.mark.timeout(30)
 
-PICTURE = KeptOutput(content_type="image/png", content=bytes(range(256)))
-OTHER = KeptOutput(content_type="text/plain;charset=utf-8", content=b"")
+PICTURE = InlineOutput(content_type="image/png", content=bytes(range(256)))
+OTHER = InlineOutput(content_type="text/plain;charset=utf-8", content=b"")
 
 
 async def keep(database, output, generation_id="gen_1", number=0):
@@ -49,7 +49,7 @@ async def test_what_is_kept_later_takes_its_place(database):
 
 
 async def test_of_many_who_keep_at_once_one_does(database):
-    kinds = [KeptOutput(content_type=f"image/{number}", content=b"%d" % number) for number in range(6)]
+    kinds = [InlineOutput(content_type=f"image/{number}", content=b"%d" % number) for number in range(6)]
 
     async with anyio.create_task_group() as group:
         for one in kinds:

@@ -3,11 +3,11 @@
 from msgspec.structs import replace
 import pytest
 
-from arrivals.core.failure import FailureCode, because
+from arrivals.core.failure import FailureCode, make_failure
 from arrivals.core.generation import Origin, Status, VerifiedBy
 from arrivals.core.observation import Finding, Observation, Reading
 from arrivals.store import observations, provider_stats
-from arrivals.store.provider_stats import Behavior
+from arrivals.store.provider_stats import ProviderStats
 from tests.support.examples import SECOND, T0, keep, scheduled, webhook
 
 pytestmark = pytest.mark.timeout(30)
@@ -51,7 +51,7 @@ async def test_closed_are_counted_by_provider_and_by_who_told(database):
 
 
 async def test_failures_are_counted_by_code(database):
-    lost, limited = because(FailureCode.RESULT_LOST), because(FailureCode.RATE_LIMITED)
+    lost, limited = make_failure(FailureCode.RESULT_LOST), make_failure(FailureCode.RATE_LIMITED)
     await keep(
         database,
         closed("1", status=Status.FAILED, failure=lost),
@@ -137,7 +137,7 @@ async def test_only_what_happened_since_is_counted(database):
     assert {} == await of_all(database, T0 + 11 * SECOND)
     assert ["runblob"] == list(await of_all(database, T0 + 10 * SECOND))
     assert (
-        Behavior(
+        ProviderStats(
             closed=1,
             webhooks_expected=1,
             learned_from={"webhook": 1},

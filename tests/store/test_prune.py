@@ -10,7 +10,7 @@ from arrivals.core.wire import to_json
 from arrivals.store import deliveries, generations, idempotency, metrics, observations, outputs, prune
 from arrivals.store.deliveries import Attempt
 from arrivals.store.observations import StoredWebhook
-from arrivals.store.outputs import KeptOutput
+from arrivals.store.outputs import InlineOutput
 from tests.support.examples import SECOND, T0, announce, delivery, due, event, keep, mark_read, scheduled
 
 pytestmark = pytest.mark.timeout(30)
@@ -40,9 +40,9 @@ async def old(database, what, prefix, behind="", limit=100):
         return await prune.old(tx, what, limit, behind=behind, **bounds(prefix))
 
 
-async def measured(database):
+async def snapshot(database):
     async with database.reading() as tx:
-        return await metrics.measured(tx, NOW)
+        return await metrics.snapshot(tx, NOW)
 
 
 async def came(database, *, at, number=0, read=True, quarantined_at=None, generation_id="gen_1"):
@@ -76,10 +76,10 @@ async def test_read_webhooks_are_forgotten_and_still_counted(database):
         await came(database, at=T0, number=2, quarantined_at=T0),
         await came(database, at=UNTIL),
     ]
-    before = (await measured(database)).accepted
+    before = (await snapshot(database)).accepted
     assert [1, 1, 0] == [await delete(database, "webhooks", 1, **bounds("whk")) for _ in range(3)]
     assert kept == await webhooks_left(database)
-    assert {("runblob",): 4} == before == (await measured(database)).accepted
+    assert {("runblob",): 4} == before == (await snapshot(database)).accepted
 
 
 async def test_refused_webhooks_are_forgotten_by_when_they_were_refused(database):
@@ -166,12 +166,12 @@ async def test_what_belongs_to_an_event_goes_before_it_and_attempts_still_count(
     await ended(database, delivery("2", event_id=gone, given_up_at=T0), 404)
     await ended(database, delivery("3", event_id=again, attempt_at=T0), 500)
     ids = to_json([gone, again])
-    before = (await measured(database)).attempts
+    before = (await snapshot(database)).attempts
     assert 0 == await delete(database, "events", ids=ids)
     assert [3, 1, 0] == [await delete(database, "attempts", 3, ids=ids) for _ in range(3)]
     assert [1, 1, 0] == [await delete(database, "deliveries", 1, ids=ids) for _ in range(3)]
     assert [1, 0] == [await delete(database, "events", ids=ids) for _ in range(2)]
-    after = await measured(database)
+    after = await snapshot(database)
     assert 1 == after.deliveries["waiting",] == sum(after.deliveries.values())
     assert {("5xx",): 2, ("2xx",): 1, ("4xx",): 1, ("dns",): 1} == before == after.attempts
     async with database.reading() as tx:
@@ -258,13 +258,13 @@ async def test_a_generation_goes_with_its_order_and_outputs_and_still_counts(dat
     async with database.transaction() as tx:
         await generations.save(tx, [scheduled(**{**_fields(gone), "polls": 3})])
         for number in range(2):
-            await outputs.keep(tx, ids[0], number, KeptOutput(content_type="image/png", content=b"\x89PNG"))
-    before = await measured(database)
+            await outputs.keep(tx, ids[0], number, InlineOutput(content_type="image/png", content=b"\x89PNG"))
+    before = await snapshot(database)
     told = to_json(ids[:1])
     assert [1, 1, 0] == [await delete(database, "kept_outputs", 1, ids=told) for _ in range(3)]
     assert [1, 0] == [await delete(database, "orders", ids=told) for _ in range(2)]
     assert [1, 0] == [await delete(database, "generations", ids=to_json(ids)) for _ in range(2)]
-    after = await measured(database)
+    after = await snapshot(database)
     assert {("runblob", "poll", "expected"): 1} == before.closed == after.closed
     assert {("runblob",): 3} == before.polls == after.polls
     assert {("runblob", "processing"): 1} == after.generations

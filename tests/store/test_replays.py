@@ -8,7 +8,7 @@ from arrivals.core.generation import VerifiedBy
 from arrivals.core.observation import Finding
 from arrivals.store import observations, replays
 from arrivals.store.engine.base import Missing
-from arrivals.store.replays import Filters, Progress, Replay, What
+from arrivals.store.replays import Filters, Replay, ReplayKind, ReplayStatus
 from tests.support.examples import SECOND, T0, mark_read, webhook
 
 pytestmark = pytest.mark.timeout(30)
@@ -22,7 +22,7 @@ FULL = Filters(
 
 def one(name="1", **changed):
     """A replay that is due."""
-    values = {"id": f"rpl_{name}", "what": What.WEBHOOKS, "filters": Filters(), "created_at": T0, "due_at": T0}
+    values = {"id": f"rpl_{name}", "kind": ReplayKind.WEBHOOKS, "filters": Filters(), "created_at": T0, "due_at": T0}
     return Replay(**{**values, **changed})
 
 
@@ -49,7 +49,7 @@ async def stands(database, replay_id="rpl_1"):
 
 @pytest.mark.parametrize(
     "replay",
-    [one(), one(what=What.EVENTS, filters=FULL, dry_run=True, rate_per_s=0.5, total=7, cursor="0")],
+    [one(), one(kind=ReplayKind.EVENTS, filters=FULL, dry_run=True, rate_per_s=0.5, total=7, cursor="0")],
     ids=["bare", "full"],
 )
 async def test_every_field_comes_back(database, replay):
@@ -96,7 +96,7 @@ async def test_where_it_stands_is_kept(database):
 async def test_how_it_ended_is_kept(database):
     await keep(database, one())
     (claimed,) = await claim(database)
-    after = replace(claimed, status=Progress.FAILED, failed_because="KeyError", finished_at=T0 + 9, due_at=None)
+    after = replace(claimed, status=ReplayStatus.FAILED, failed_reason="KeyError", finished_at=T0 + 9, due_at=None)
 
     assert await save(database, claimed, after)
 
@@ -124,7 +124,7 @@ async def test_canceled_it_ends_where_it_stands(database):
 
     assert not await save(database, claimed, claimed.after(["stale"], "whk_1"))
     canceled = await stands(database)
-    assert (Progress.CANCELED, T0 + 5, None, "") == (
+    assert (ReplayStatus.CANCELED, T0 + 5, None, "") == (
         canceled.status, canceled.finished_at, canceled.due_at, canceled.cursor,
     )  # fmt: skip
 
@@ -138,7 +138,7 @@ async def webhooks(database):
                 {},
                 {"provider": "vtrix", "received_at": T0 + 1},
                 {"generation_id": "gen_2", "received_at": T0 + 2},
-                {"quarantined_at": T0, "refused_because": "the signature is wrong"},
+                {"quarantined_at": T0, "refused_reason": "the signature is wrong"},
                 {"quarantined_at": T0, "provider": "vtrix"},
                 {},
             )
@@ -174,7 +174,7 @@ async def test_webhooks_that_were_read_are_found_in_the_order_of_their_arrival(d
 
 @pytest.mark.parametrize(("wanted", "expected"), [({}, ["3", "4"]), ({"provider": "vtrix"}, ["4"])], ids=str)
 async def test_the_quarantine_holds_those_that_were_refused(database, webhooks, wanted, expected):
-    replay = one(what=What.QUARANTINE, filters=Filters(**wanted))
+    replay = one(kind=ReplayKind.QUARANTINE, filters=Filters(**wanted))
     assert (len(expected), [f"whk_{number}" for number in expected]) == await concerned(database, replay)
 
 
@@ -197,5 +197,5 @@ async def test_a_webhook_that_was_read_again_says_what_it_turned_out_to_be(datab
         await mark_read(tx, "whk_0", T0 + 9, Finding.ADVANCED)
         await mark_read(tx, "whk_1", T0 + 9, Finding.HELD, "not JSON")
         first, second = [await observations.webhook_by_id(tx, f"whk_{number}") for number in range(2)]
-    assert (Finding.ADVANCED, None, T0) == (first.finding, first.unreadable_because, first.read_at)
-    assert "not JSON" == second.unreadable_because
+    assert (Finding.ADVANCED, None, T0) == (first.finding, first.unreadable_reason, first.read_at)
+    assert "not JSON" == second.unreadable_reason

@@ -35,7 +35,7 @@ async def names(database, limit=100):
 
 async def end(database, claimed, *, at=T0, **ended):
     """Record an attempt: delivered, given up, or tried again."""
-    attempt = Attempt(delivery_id=claimed.id, number=claimed.attempts, at=at, duration_s=0.5)
+    attempt = Attempt(delivery_id=claimed.id, number=claimed.attempt_count, at=at, duration_s=0.5)
     async with database.transaction() as tx:
         return (
             await deliveries.record_attempts(tx, [(attempt, structs.replace(claimed, **{"attempt_at": None, **ended}))])
@@ -88,7 +88,7 @@ async def test_disabled_subscriber_is_served_no_more(database):
         assert not await subscribers.disable(tx, "sub_1", T0 + 2, "again")
         assert ["sub_2"] == [one.id for one in await subscribers.active(tx)]
         found = await subscribers.by_id(tx, "sub_1")
-        assert (T0 + 1, "it answered 410 Gone") == (found.disabled_at, found.disabled_because)
+        assert (T0 + 1, "it answered 410 Gone") == (found.disabled_at, found.disabled_reason)
         first, _ = await deliveries.of_generation(tx, "gen_1")
         assert (None, T0 + 1) == (first.attempt_at, first.given_up_at)
     assert ["dlv_2"] == await names(database)
@@ -127,10 +127,10 @@ async def test_delivery_comes_back_claimed_for_the_length_of_a_lease(database, c
     await subscribe(database, subscriber())
     await due(database, delivery())
     (claimed,) = await claim(database)
-    assert delivery(attempts=1, attempt_at=clock.at + LEASE) == claimed
+    assert delivery(attempt_count=1, attempt_at=clock.at + LEASE) == claimed
     assert [] == await claim(database)
     clock.advance(31)
-    assert [2] == [one.attempts for one in await claim(database)]
+    assert [2] == [one.attempt_count for one in await claim(database)]
 
 
 async def test_limit_holds_over_all_subscribers(database):
@@ -325,7 +325,7 @@ async def test_delivered_is_delivered(database):
     (claimed,) = await claim(database)
     assert await end(database, claimed, delivered_at=T0 + 3) is None
     async with database.reading() as tx:
-        assert [delivery(attempts=1, delivered_at=T0 + 3)] == await deliveries.of_generation(tx, "gen_1")
+        assert [delivery(attempt_count=1, delivered_at=T0 + 3)] == await deliveries.of_generation(tx, "gen_1")
     assert [] == await claim(database)
 
 
@@ -362,4 +362,4 @@ async def test_days_without_a_delivery_to_try_are_no_days_of_failure(database):
 
 async def test_failure_of_a_deleted_subscriber_is_nobodys(database):
     await due(database, delivery())
-    assert await end(database, delivery(attempts=1)) is None
+    assert await end(database, delivery(attempt_count=1)) is None

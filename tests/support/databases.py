@@ -65,7 +65,7 @@ async def empty(database):
     async with database.reading() as tx:
         names = [row["name"] for row in await tx.fetch(_TABLES) if row["name"] not in kept]
     text = " ".join(f"DELETE FROM {name};" for name in names)
-    await database.script(f"{text} DELETE FROM counters WHERE name <> 'events'; UPDATE counters SET counted = 0;")
+    await database.script(f"{text} DELETE FROM counters WHERE name <> 'events'; UPDATE counters SET value = 0;")
 
 
 async def everything(database):

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from arrivals.core.event import Event, EventType
-from arrivals.core.failure import FailureCode, because
+from arrivals.core.failure import FailureCode, make_failure
 from arrivals.core.generation import Cost, Generation, Held, Origin, Output, Status, VerifiedBy
 from arrivals.core.http import InboundWebhook
 from arrivals.store import deliveries, events, generations, observations, subscribers
@@ -17,7 +17,7 @@ SECOND = 1_000_000
 ACCOUNT = ("runblob", "default")
 
 FAILURE = replace(
-    because(FailureCode.CONTENT_POLICY, "a ☂ 'quoted' word", origin=Origin.WEBHOOK, billed=False),
+    make_failure(FailureCode.CONTENT_POLICY, "a ☂ 'quoted' word", origin=Origin.WEBHOOK, billed=False),
     provider_code="NSFW",
     http_status=400,
     param="prompt",
@@ -47,7 +47,11 @@ FULL = Generation(
     queue_position=7,
     outputs=(
         Output(
-            kind="image", url="https://cdn.example/1.png", content_type="image/png", expires_at=T0 + 1, needs_key=True
+            kind="image",
+            url="https://cdn.example/1.png",
+            content_type="image/png",
+            expires_at=T0 + 1,
+            requires_auth=True,
         ),
         Output(kind="text", url="data:text/plain,hello"),
     ),
@@ -88,9 +92,9 @@ def generation(name="1", **changed):
     return Generation(**{**values, **changed})
 
 
-def scheduled(name="1", *, submit_at=None, poll_at=None, clock_at=None, **changed):
+def scheduled(name="1", *, submit_at=None, poll_at=None, timeout_at=None, **changed):
     """It with its schedule."""
-    schedule = Schedule(submit_at=submit_at, poll_at=poll_at, clock_at=clock_at)
+    schedule = Schedule(submit_at=submit_at, poll_at=poll_at, timeout_at=timeout_at)
     return Scheduled(generation=generation(name, **changed), schedule=schedule)
 
 
@@ -120,9 +124,9 @@ def webhook(name="1", **changed):
     return StoredWebhook(**{**values, **changed})
 
 
-async def mark_read(tx, webhook_id, at, finding, because=None):
+async def mark_read(tx, webhook_id, at, finding, reason=None):
     """It was read, and turned out to be this."""
-    await observations.mark_read(tx, [Read(id=webhook_id, read_at=at, finding=finding, unreadable_because=because)])
+    await observations.mark_read(tx, [Read(id=webhook_id, read_at=at, finding=finding, unreadable_reason=reason)])
 
 
 def event(name="1", **changed):

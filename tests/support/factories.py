@@ -1,6 +1,6 @@
 """Generations and observations for the tests of the core, each with what a test says about it and the rest plain."""
 
-from arrivals.core.failure import FailureCode, because
+from arrivals.core.failure import FailureCode, make_failure
 from arrivals.core.generation import Generation, Held, Origin, Output, Status, VerifiedBy
 from arrivals.core.observation import Observation, Reading
 
@@ -9,7 +9,7 @@ HOLD_UNTIL = AT + 120_000_000
 DEADLINE = AT + 900_000_000
 
 OUTPUT = Output(kind="image", url="https://cdn.test/cat.png")
-REASON = because(FailureCode.CONTENT_POLICY, "CONTENT_POLICY_VIOLATION", origin="poll")
+REASON = make_failure(FailureCode.CONTENT_POLICY, "CONTENT_POLICY_VIOLATION", origin="poll")
 
 
 def generation(status=Status.SUBMITTED, **changed):
@@ -58,5 +58,5 @@ def held(status=Status.FAILED, *, believed=True, **told):
 
 def clock(at=DEADLINE, code=FailureCode.DEADLINE_PASSED):
     """A bounded wait ended; with `result_lost`, a stream broke off."""
-    failure = because(code, "no closing word came before the deadline", origin="clock")
+    failure = make_failure(code, "no closing word came before the deadline", origin="clock")
     return seen(Status.EXPIRED, Origin.CLOCK, at=at, verified_by=None, failure=failure)

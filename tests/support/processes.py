@@ -7,7 +7,7 @@ import anyio
 from arrivals.core.http import HttpCall
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
-VERBS = ("ask", "submit", "deliver")
+VERBS = ("send", "submit", "deliver")
 
 
 def call_of(url, method="POST", **more):

@@ -30,7 +30,7 @@ def target(provider, model, external_id):
 
 def spoken(provider, model):
     """How the model's route is spoken."""
-    return route_of(PROVIDERS[provider], model).dialect
+    return route_of(PROVIDERS[provider], model).adapter
 
 
 def submitted(provider, model, told, **where):

@@ -24,9 +24,9 @@ def places():
 
 
 @pytest.fixture
-async def base_url(tools, way, places):
-    app = make_app(tools, KEY)
-    door = front_door(app.desk if way == "fast" else None, places)
+async def base_url(context, way, places):
+    app = make_app(context, KEY)
+    door = front_door(app.handler if way == "fast" else None, places)
     async with served(lambda _: app, http=door, ws="none") as port:
         yield f"http://127.0.0.1:{port}"
 

@@ -27,9 +27,9 @@ def test_every_endpoint_but_the_open_ones_declares_a_scope():
 @pytest.mark.parametrize(
     "endpoint", [one for one in ENDPOINTS if one.scope], ids=lambda one: f"{one.method} {one.path}"
 )
-async def test_nobody_gets_in_without_a_key_or_the_scope(tools, base_url, endpoint):
+async def test_nobody_gets_in_without_a_key_or_the_scope(context, base_url, endpoint):
     others = [scope for scope in (Scope.READ, Scope.SUBMIT) if scope is not endpoint.scope]
-    _, weak = await make_key(tools, "weak", others[:1])
+    _, weak = await make_key(context, "weak", others[:1])
     path = endpoint.path.replace("{id}", "x").replace("{n}", "0")
 
     async with httpx.AsyncClient(base_url=base_url, trust_env=False, verify=False) as one:
@@ -50,24 +50,24 @@ async def test_nobody_gets_in_without_a_key_or_the_scope(tools, base_url, endpoi
     assert "Bearer" == answers[0].headers["www-authenticate"]
 
 
-async def test_admin_includes_the_others_and_a_revoked_key_is_nobody(tools, base_url):
-    key, text = await make_key(tools, "admin", [Scope.ADMIN])
+async def test_admin_includes_the_others_and_a_revoked_key_is_nobody(context, base_url):
+    key, text = await make_key(context, "admin", [Scope.ADMIN])
 
     async with httpx.AsyncClient(
         base_url=base_url, headers={"authorization": f"bearer {text}"}, trust_env=False, verify=False
     ) as one:
         before = await one.get("/v1/generations")
-        async with tools.store.transaction() as tx:
-            await keys.revoke(tx, key.id, tools.now())
+        async with context.store.transaction() as tx:
+            await keys.revoke(tx, key.id, context.now())
         after = await one.get("/v1/generations")
 
     assert [200, 401] == [before.status_code, after.status_code]
 
 
-async def test_no_key_is_kept_as_text(tools):
-    _, text = await make_key(tools, "any", [Scope.READ])
+async def test_no_key_is_kept_as_text(context):
+    _, text = await make_key(context, "any", [Scope.READ])
 
-    kept = repr(await everything(tools.store))
+    kept = repr(await everything(context.store))
 
     assert "any" in kept
     assert text not in kept
@@ -78,8 +78,8 @@ def bearer(text):
     return {"authorization": f"Bearer {text}"}
 
 
-async def test_a_key_that_has_ended_is_nobody(tools, base_url, clock):
-    _, text = await make_key(tools, "for a while", [Scope.READ], lasts_s=60)
+async def test_a_key_that_has_ended_is_nobody(context, base_url, clock):
+    _, text = await make_key(context, "for a while", [Scope.READ], lasts_s=60)
 
     async with httpx.AsyncClient(base_url=base_url, headers=bearer(text), trust_env=False, verify=False) as one:
         before = await one.get("/v1/generations")
@@ -89,12 +89,12 @@ async def test_a_key_that_has_ended_is_nobody(tools, base_url, clock):
     assert [200, 401] == [before.status_code, after.status_code]
 
 
-async def test_an_order_sent_again_with_the_rotated_key_is_the_same_order(tools, base_url):
+async def test_an_order_sent_again_with_the_rotated_key_is_the_same_order(context, base_url):
     """However often the key is rotated; another caller's orders are others, under the same idempotency key too."""
-    first, text = await make_key(tools, "shop", [Scope.SUBMIT])
-    second, second_text = await rotate_key(tools, first.id, 60)
-    _, third_text = await rotate_key(tools, second.id, 60)
-    _, strangers_text = await make_key(tools, "shop", [Scope.SUBMIT])
+    first, text = await make_key(context, "shop", [Scope.SUBMIT])
+    second, second_text = await rotate_key(context, first.id, 60)
+    _, third_text = await rotate_key(context, second.id, 60)
+    _, strangers_text = await make_key(context, "shop", [Scope.SUBMIT])
     body = {"provider": "eachlabs", "model": "flux-1-1-pro", "input": {"prompt": "a red fox"}}
 
     async with httpx.AsyncClient(base_url=base_url, trust_env=False, verify=False) as one:
@@ -110,12 +110,12 @@ async def test_an_order_sent_again_with_the_rotated_key_is_the_same_order(tools,
     assert [202] * 6 == [answer.status_code for answer in answers]
     ids = [answer.json()["id"] for answer in answers]
     assert (1, 1, 3) == (len(set(ids[:3])), len(set(ids[4:])), len(set(ids)))
-    assert 3 == len(await submit.claim(tools, 10))
+    assert 3 == len(await submit.claim(context, 10))
 
 
-async def test_a_rotated_key_and_the_new_one_both_open_for_a_while(tools, base_url, clock):
-    old, old_text = await make_key(tools, "app", [Scope.READ])
-    _, new_text = await rotate_key(tools, old.id, 60)
+async def test_a_rotated_key_and_the_new_one_both_open_for_a_while(context, base_url, clock):
+    old, old_text = await make_key(context, "app", [Scope.READ])
+    _, new_text = await rotate_key(context, old.id, 60)
 
     async with httpx.AsyncClient(base_url=base_url, trust_env=False, verify=False) as one:
         told = []
@@ -127,10 +127,10 @@ async def test_a_rotated_key_and_the_new_one_both_open_for_a_while(tools, base_u
     assert [200, 200, 401, 200] == told
 
 
-async def test_who_guesses_has_to_wait_and_who_has_a_key_does_not(tools, base_url, clock):
+async def test_who_guesses_has_to_wait_and_who_has_a_key_does_not(context, base_url, clock):
     """Also from the same address: behind a proxy everybody has one."""
-    _, known = await make_key(tools, "known", [Scope.READ])
-    _, fresh = await make_key(tools, "fresh", [Scope.READ])
+    _, known = await make_key(context, "known", [Scope.READ])
+    _, fresh = await make_key(context, "fresh", [Scope.READ])
 
     async with httpx.AsyncClient(base_url=base_url, trust_env=False, verify=False) as one:
 
@@ -151,40 +151,40 @@ async def test_who_guesses_has_to_wait_and_who_has_a_key_does_not(tools, base_ur
 
 ACTS = [one for one in ENDPOINTS if one.scope is Scope.ADMIN and one.method != "GET"]
 BODIES = {
-    "create": {"url": "https://example.com/x"}, "change": {"description": "x"}, "start_one": {"what": "events"},
-    "recover": {"since": "2026-11-20"},
+    "createSubscriber": {"url": "https://example.com/x"}, "updateSubscriber": {"description": "x"},
+    "createReplay": {"kind": "events"}, "recoverSubscriber": {"since": "2026-11-20"},
 }  # fmt: skip
 
 
 async def test_every_administrative_act_is_told_with_who_did_it_to_what(client, monkeypatch):
     """And no act that was refused."""
-    subscriber = (await client.post("/v1/subscribers", json=BODIES["create"])).json()["id"]
+    subscriber = (await client.post("/v1/subscribers", json=BODIES["createSubscriber"])).json()["id"]
     told = []
     heard = SimpleNamespace(info=lambda event, **facts: told.append({"event": event, **facts}))
     monkeypatch.setattr(endpoint, "log", heard)
 
     for act in ACTS:
         path = act.path.replace("{id}", subscriber)
-        await client.request(act.method, path, json=BODIES.get(act.handle.__name__, {}))
+        await client.request(act.method, path, json=BODIES.get(act.operation, {}))
     await client.post("/v1/subscribers", json={"url": "ftp://nowhere"})
     await client.get("/v1/subscribers")
 
-    assert {("administered", "key_settings")} == {(line["event"], line["key_id"]) for line in told}
+    assert {("audit", "key_settings")} == {(line["event"], line["key_id"]) for line in told}
     assert [
-        "subscribers_create", "subscribers_change", "subscribers_rotate", "subscribers_ping_one", "subscribers_recover",
-        "subscribers_delete", "replays_start_one",
-    ] == [line["act"] for line in told]  # fmt: skip
-    subjects = {line["act"]: line["subject"] for line in told}
-    assert subscriber == subjects["subscribers_rotate"]
-    assert subjects["subscribers_create"].startswith("sub_")
-    assert subjects["replays_start_one"].startswith("rpl_")
+        "createSubscriber", "updateSubscriber", "rotateSubscriberSecret", "pingSubscriber", "recoverSubscriber",
+        "deleteSubscriber", "createReplay",
+    ] == [line["operation"] for line in told]  # fmt: skip
+    subjects = {line["operation"]: line["subject"] for line in told}
+    assert subscriber == subjects["rotateSubscriberSecret"]
+    assert subjects["createSubscriber"].startswith("sub_")
+    assert subjects["createReplay"].startswith("rpl_")
 
 
 @pytest.mark.parametrize(("trusted", "statuses"), [("127.0.0.0/8", [429, 401]), ("192.0.2.0/24", [429, 429])])
-async def test_guesses_are_counted_by_whom_a_trusted_proxy_names(tools, trusted, statuses):
+async def test_guesses_are_counted_by_whom_a_trusted_proxy_names(context, trusted, statuses):
     """Anybody else's word about who calls is not taken."""
-    app = make_app(tools, KEY)
-    door = front_door(app.desk)
+    app = make_app(context, KEY)
+    door = front_door(app.handler)
     async with (
         served(lambda _: app, http=door, proxy_headers=True, forwarded_allow_ips=[trusted]) as port,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=False) as caller,

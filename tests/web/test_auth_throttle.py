@@ -4,7 +4,7 @@ import pytest
 
 from arrivals.core.wire import SECOND
 from arrivals.web import auth_throttle
-from arrivals.web.auth_throttle import BURST, EVERY, Failures
+from arrivals.web.auth_throttle import BURST, EVERY, AuthThrottle
 
 NOW = 1_790_000_000 * SECOND
 HERE = "192.0.2.1"
@@ -22,7 +22,7 @@ def guess(made, digest="guess", address=HERE, now=NOW):
 @pytest.fixture
 def guessed():
     """After a burst of guesses."""
-    made = Failures()
+    made = AuthThrottle()
     assert [False] * (BURST - 1) + [True] == [guess(made, f"guess-{number}") for number in range(BURST)]
     return made
 
@@ -35,7 +35,7 @@ def test_a_burst_is_free_and_then_an_address_waits(guessed):
 
 
 def test_guesses_of_one_moment_are_counted_before_any_is_looked_up():
-    made = Failures()
+    made = AuthThrottle()
 
     waits = [made.tries(HERE, f"guess-{number}", NOW) for number in range(1500)]
 
@@ -58,7 +58,7 @@ def test_patience_gives_the_burst_back(guessed):
 
 def test_many_who_send_one_key_at_one_moment_make_one_try():
     """As an application does that starts with two hundred requests."""
-    made = Failures()
+    made = AuthThrottle()
 
     assert [0] * 200 == [made.tries(HERE, "somebody's", NOW) for _ in range(200)]
     for _ in range(200):
@@ -95,7 +95,7 @@ def test_a_key_that_is_admitted_no_more_is_a_guess_like_any_other(guessed):
     ],
 )
 def test_an_ipv6_network_is_one_address_and_a_mapped_one_is_its_own(first, second, same):
-    made = Failures()
+    made = AuthThrottle()
     for number in range(BURST):
         guess(made, f"guess-{number}", first)
 
@@ -105,7 +105,7 @@ def test_an_ipv6_network_is_one_address_and_a_mapped_one_is_its_own(first, secon
 def test_who_failed_longest_ago_is_forgotten_first(monkeypatch):
     monkeypatch.setattr(auth_throttle, "MOST_ADDRESSES", 3)
     monkeypatch.setattr(auth_throttle, "MOST_KNOWN", 3)
-    made = Failures()
+    made = AuthThrottle()
     for number in range(1, 5):
         guess(made, address=f"192.0.2.{number}")
         made.admitted("192.0.2.9", f"key-{number}")

@@ -24,11 +24,11 @@ def way(request):
 
 
 @pytest.fixture
-async def path(tools, upstream, ordered):
+async def path(context, upstream, ordered):
     """The callback path of a submitted generation, as the provider was given it."""
     await ordered()
     upstream.answers.append((200, {"status": "success", "predictionID": "el-1"}))
-    await run_worker(tools, "submit")
+    await run_worker(context, "submit")
     return upstream.asked[0].json["webhook_url"].removeprefix(PUBLIC_URL)
 
 
@@ -67,7 +67,7 @@ REPEATS = {
 
 @pytest.mark.parametrize("form", REPEATS.values(), ids=REPEATS.keys())
 @pytest.mark.parametrize("rest", [b"", b"\xff\xfe"], ids=["text", "bytes"])
-async def test_a_webhook_is_shown_without_what_its_provider_was_given(tools, client, provider, path, form, rest):
+async def test_a_webhook_is_shown_without_what_its_provider_was_given(context, client, provider, path, form, rest):
     """Its body, what of it is no text, and its headers; the bytes that are stored stay as they came."""
     secrets = [path.rpartition("~")[2], WEBHOOK_SECRET, "key-of-eachlabs"]
     said = " ".join(form(secret) for secret in secrets)
@@ -85,7 +85,7 @@ async def test_a_webhook_is_shown_without_what_its_provider_was_given(tools, cli
     assert "******** ******** ********" == shown["headers"]["x-told"]
     everything = json.dumps(shown) + repr(told)
     assert not [one for one in secrets if one in everything or json.dumps(form(one))[1:-1] in everything]
-    async with tools.store.reading() as tx:
+    async with context.store.reading() as tx:
         assert body == (await observations.webhook_by_id(tx, kept["id"])).webhook.body
 
 
@@ -101,8 +101,8 @@ async def test_an_address_that_is_not_ours_is_404_and_nothing_is_kept(client, pr
     assert [] == (await client.get("/v1/webhooks")).json()["data"]
 
 
-async def test_a_webhook_that_is_too_large_is_413(tools, client, provider, path):
-    large = b"x" * (tools.limits.webhook_max_bytes + 1)
+async def test_a_webhook_that_is_too_large_is_413(context, client, provider, path):
+    large = b"x" * (context.limits.webhook_max_bytes + 1)
 
     async def drip():
         for _ in range(3):
@@ -115,14 +115,14 @@ async def test_a_webhook_that_is_too_large_is_413(tools, client, provider, path)
     assert [] == (await client.get("/v1/webhooks")).json()["data"]
 
 
-async def test_what_cannot_be_read_is_kept_and_answered_200(tools, client, provider, path):
+async def test_what_cannot_be_read_is_kept_and_answered_200(context, client, provider, path):
     answer = await provider.post(path, content=b"\xff<html>", headers=SECRET)
-    await run_worker(tools, "read")
+    await run_worker(context, "read")
 
     (stored,) = (await client.get("/v1/webhooks")).json()["data"]
     shown = (await client.get(f"/v1/webhooks/{stored['id']}")).json()
     assert 200 == answer.status_code
-    assert stored["unreadable_because"].startswith("not JSON")
+    assert stored["unreadable_reason"].startswith("not JSON")
     assert ("/zxodG1sPg==", True) == (shown["body"], shown["body_base64"])
 
 
@@ -139,10 +139,10 @@ async def test_probes_and_challenges_are_answered(client, provider, path):
     assert [] == (await client.get("/v1/webhooks")).json()["data"]
 
 
-async def test_a_stored_webhook_is_found_by_what_became_of_it(tools, client, provider, path):
+async def test_a_stored_webhook_is_found_by_what_became_of_it(context, client, provider, path):
     for _ in range(2):
         await provider.post(path, json=SUCCEEDED, headers=SECRET)
-    await run_worker(tools, "read")
+    await run_worker(context, "read")
 
     async def count(query):
         return len((await client.get(f"/v1/webhooks?{query}")).json()["data"])
@@ -172,9 +172,9 @@ async def test_a_callback_address_that_a_body_repeats_is_shown_without_its_token
 
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 async def test_a_full_disk_is_503_so_that_the_provider_comes_again_and_nothing_was_promised(
-    client, provider, tools, path
+    client, provider, context, path
 ):
-    connection = tools.store._writer.connection
+    connection = context.store._writer.connection
     connection.execute(f"PRAGMA max_page_count={connection.execute('PRAGMA page_count').fetchone()[0]}")
     body = {**SUCCEEDED, "logs": "x" * 100_000}
 

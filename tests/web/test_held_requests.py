@@ -7,7 +7,7 @@ from arrivals.store.keys import ApiKey
 from arrivals.web import held_requests
 from arrivals.web.auth import Scope, make_key
 from arrivals.web.errors import Problem
-from arrivals.web.held_requests import Holds
+from arrivals.web.held_requests import HeldRequests
 from tests.support.eventually import until
 from tests.web.conftest import KEY
 
@@ -30,7 +30,7 @@ def refused(held, key="key_a", address="192.0.2.1", *, admin=False):
 
 
 def test_a_key_holds_so_many_and_gives_each_back():
-    held = Holds(most=10)
+    held = HeldRequests(most=10)
     over = held.hold("key_a", "192.0.2.1", admin=False)
     assert [None, 429] == [refused(held), refused(held)]
 
@@ -40,7 +40,7 @@ def test_a_key_holds_so_many_and_gives_each_back():
 
 
 def test_an_address_holds_so_many_whatever_its_keys():
-    held = Holds(most=10)
+    held = HeldRequests(most=10)
 
     assert [None] * 3 + [429] == [refused(held, f"key_{number}") for number in range(4)]
     assert None is refused(held, "key_9", "192.0.2.2")
@@ -48,7 +48,7 @@ def test_an_address_holds_so_many_whatever_its_keys():
 
 
 def test_an_administrator_has_a_place_while_everybody_holds_all():
-    held = Holds(most=1)
+    held = HeldRequests(most=1)
     assert [None, 429] == [refused(held), refused(held, "key_b", "192.0.2.2")]
 
     assert [None, None, 429] == [refused(held, "key_admin", admin=True) for _ in range(3)]
@@ -58,17 +58,17 @@ def test_an_administrator_has_a_place_while_everybody_holds_all():
 @pytest.fixture
 def held(monkeypatch):
     """Every request that was held open."""
-    made, hold = [], Holds.hold
-    monkeypatch.setattr(Holds, "hold", lambda self, *who, **how: (hold(self, *who, **how), made.append(who))[0])
+    made, hold = [], HeldRequests.hold
+    monkeypatch.setattr(HeldRequests, "hold", lambda self, *who, **how: (hold(self, *who, **how), made.append(who))[0])
     return made
 
 
 @pytest.mark.parametrize("query", ["events/stream", "events?wait=20", "generations/{id}?wait=20"])
 async def test_what_is_held_open_is_bounded_by_key_and_ends_with_its_connection(
-    tools, client, ordered, base_url, query, connected, held
+    context, client, ordered, base_url, query, connected, held
 ):
     made = await ordered()
-    _, key = await make_key(tools, "reader", [Scope.READ])
+    _, key = await make_key(context, "reader", [Scope.READ])
     path = f"/v1/{query.format(id=made['id'])}"
     said = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
     streams = [await connected(said) for _ in range(2)]

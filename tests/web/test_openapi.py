@@ -1,5 +1,7 @@
 """The OpenAPI document is true: every route is in it, and every answer has the shape it says."""
 
+import re
+
 from jsonschema import Draft202012Validator
 import pytest
 from starlette.routing import Route
@@ -13,10 +15,10 @@ from tests.web.conftest import KEY
 NO_JSON_ANSWERS = ("/openapi.json", "/v1/generations/{id}/outputs/{n}", "/v1/events/stream", "/metrics")
 
 
-async def test_every_route_is_in_the_document_and_nothing_else(tools):
+async def test_every_route_is_in_the_document_and_nothing_else(context):
     served = {
         (method, route.path)
-        for route in make_app(tools, KEY).others.routes
+        for route in make_app(context, KEY).others.routes
         if isinstance(route, Route) and not route.path.startswith(callbacks.PREFIX)
         for method in route.methods - {"HEAD"}
     }
@@ -32,23 +34,23 @@ def schema_of(method, path, status):
 
 
 @pytest.fixture
-async def ids(client, tools, listener, upstream, ordered):
+async def ids(client, context, listener, upstream, ordered):
     """Something of everything."""
     subscriber = (await client.post("/v1/subscribers", json={"url": f"{listener.url}/x"})).json()["id"]
     generation = (await ordered())["id"]
     upstream.answers.append((200, {"status": "success", "predictionID": "el-1"}))
-    await run_worker(tools, "submit")
+    await run_worker(context, "submit")
     path = upstream.asked[0].json["webhook_url"].partition("/callbacks")[2]
     await client.post(f"/callbacks{path}", json={"exec_id": "el-1", "status": "failed", "output": [{"error": "x"}]})
     body = {"exec_id": "el-1", "status": "succeeded", "output": ["https://storage.example.com/1.jpg"]}
     await client.post(f"/callbacks{path}", json=body, headers={"x-webhook-secret": "a-secret-of-the-operator"})
-    await run_worker(tools, "read")
+    await run_worker(context, "read")
     listener.answers.append(204)
-    await run_worker(tools, "deliver")
+    await run_worker(context, "deliver")
     event = (await client.get("/v1/events")).json()["data"][0]["id"]
     webhook = (await client.get("/v1/webhooks")).json()["data"][0]["id"]
     delivery = (await client.get(f"/v1/subscribers/{subscriber}/deliveries")).json()["data"][0]["id"]
-    replay = (await client.post("/v1/replays", json={"what": "events", "dry_run": True})).json()["id"]
+    replay = (await client.post("/v1/replays", json={"kind": "events", "dry_run": True})).json()["id"]
     return {
         "generations": generation, "events": event, "webhooks": webhook, "subscribers": subscriber,
         "deliveries": delivery, "replays": replay,
@@ -77,7 +79,7 @@ async def test_a_stream_begins_as_it_says(client, ids):
 
 
 async def test_every_error_has_the_one_shape(client):
-    problem = {**DOCUMENT["components"]["schemas"]["ProblemShape"], "components": DOCUMENT["components"]}
+    problem = {**DOCUMENT["components"]["schemas"]["Problem"], "components": DOCUMENT["components"]}
     requests = [
         ("GET", "/v1/generations/x"), ("GET", "/nowhere"), ("PUT", "/v1/generations"), ("POST", "/v1/subscribers"),
         ("GET", "/v1/events?limit=0"), ("POST", "/callbacks/runblob/x"), ("GET", "/v1/generations/"),
@@ -98,7 +100,7 @@ async def test_the_document_is_served_and_is_openapi(client):
     Draft202012Validator.check_schema({"$defs": served["components"]["schemas"]})
 
 
-async def test_what_goes_wrong_here_is_told_without_detail(client, tools, monkeypatch):
+async def test_what_goes_wrong_here_is_told_without_detail(client, context, monkeypatch):
     from arrivals.store import events
 
     async def broken(*_args):
@@ -133,3 +135,13 @@ async def test_a_query_says_each_thing_once_and_never_null(client):
     for query, field in (("verified=null", "verified"), ("limit=5&limit=5", "limit"), ("verified=", "verified")):
         answer = await client.get(f"/v1/webhooks?{query}")
         assert (422, field) == (answer.status_code, answer.json()["errors"][0]["field"]), query
+
+
+def test_operations_and_schemas_are_named_for_readers():
+    """Generated clients take their names from here: none is a function's or a class's of ours."""
+    operations = [operation["operationId"] for methods in DOCUMENT["paths"].values() for operation in methods.values()]
+
+    assert len(operations) == len(set(operations))
+    assert [] == [name for name in operations if not re.fullmatch(r"[a-z]+[A-Z]\w+", name)]
+    assert {"Generation", "Event", "Subscriber", "Problem"} <= DOCUMENT["components"]["schemas"].keys()
+    assert not [name for name in DOCUMENT["components"]["schemas"] if name.endswith(("Schema", "Shape"))]

@@ -46,9 +46,9 @@ class Work:
             await self.release.wait()
         self.done.append(item)
 
-    async def fail(self, item, because):
+    async def fail(self, item, reason):
         """Notes it; `bad as can be` cannot even be given up."""
-        self.failed.append((item, type(because)))
+        self.failed.append((item, type(reason)))
         if item == "bad as can be":
             raise LookupError
 
@@ -70,10 +70,10 @@ async def running(worker, store):
     """The loop runs while the block does; what has begun is finished at its end."""
     stop = anyio.Event()
     async with anyio.create_task_group() as group:
-        group.start_soon(worker.run, store, stop, worker.pulse())
+        group.start_soon(worker.run, store, stop, worker.heartbeat())
         yield
         stop.set()
-        store.ring(worker.name)
+        store.notify(worker.name)
 
 
 @pytest.fixture
@@ -150,12 +150,12 @@ async def test_claims_that_fail_rest_ever_longer_whatever_rings_and_are_told_onc
     rests = []
     monkeypatch.setattr(loop, "_spread", lambda seconds: rests.append(seconds) or 0)
     work = Work(Unavailable("away"), Unavailable("away"), RuntimeError("a mistake"), Unavailable("away"), ["a"])
-    store.ring("work")
+    store.notify("work")
     async with running(work.worker(interval_s=1), store):
         await until(lambda: work.done and len(rests) > 4)
     assert [2, 4, 5, 5, 1] == rests[:5]
     told = [(line["event"], line["log_level"]) for line in lines]
-    expected = [("database_unavailable", "warning"), ("claim_failed", "error"), ("claims_work_again", "info")]
+    expected = [("database_unavailable", "warning"), ("claim_failed", "error"), ("claims_recovered", "info")]
     assert expected == told
     assert 4 == lines[-1]["failures"]
 
@@ -166,7 +166,7 @@ async def test_trouble_that_lasts_is_told_again_now_and_then(lines, monkeypatch)
     for _ in range(2):
         lasting.happened(Unavailable("away"))
     assert [("database_unavailable", "work", "away")] * 2 == [
-        (line["event"], line["worker"], line["because"]) for line in lines
+        (line["event"], line["worker"], line["reason"]) for line in lines
     ]
 
 
@@ -189,32 +189,32 @@ async def test_stop_ends_the_rest_after_a_failed_claim(store):
 
 async def test_worker_that_claims_is_not_late(store):
     worker = Work(["slow"]).worker(interval_s=1, trust_s=10, capacity=1)
-    pulse = worker.pulse()
-    began = pulse.claimed_at
-    assert not pulse.late(began + LATE_S)
-    assert pulse.late(began + LATE_S + 2)
+    heartbeat = worker.heartbeat()
+    began = heartbeat.claimed_at
+    assert not heartbeat.late(began + LATE_S)
+    assert heartbeat.late(began + LATE_S + 2)
 
-    pulse.claimed(1, began + 100)  # the house is full: nothing can be claimed until the item ends
-    assert not pulse.late(began + 100 + LATE_S + 10)
-    assert pulse.late(began + 100 + LATE_S + 12)
+    heartbeat.claimed(1, began + 100)  # the house is full: nothing can be claimed until the item ends
+    assert not heartbeat.late(began + 100 + LATE_S + 10)
+    assert heartbeat.late(began + 100 + LATE_S + 12)
 
-    pulse.ended(began + 170)
-    assert not pulse.late(began + 170 + LATE_S)
-    assert (0, began + 100) == (pulse.busy, pulse.claimed_at)
+    heartbeat.ended(began + 170)
+    assert not heartbeat.late(began + 170 + LATE_S)
+    assert (0, began + 100) == (heartbeat.busy, heartbeat.claimed_at)
 
 
 async def test_pulse_tells_what_a_worker_has_in_hand(store):
     work, stop = Work(["slow 1", "slow 2"]), anyio.Event()
     worker = work.worker(capacity=3)
-    pulse = worker.pulse()
+    heartbeat = worker.heartbeat()
     async with anyio.create_task_group() as group:
-        group.start_soon(worker.run, store, stop, pulse)
+        group.start_soon(worker.run, store, stop, heartbeat)
         await until(lambda: len(work.begun) == 2)
-        assert 2 == pulse.busy
+        assert 2 == heartbeat.busy
         work.release.set()
-        await until(lambda: pulse.busy == 0)
+        await until(lambda: heartbeat.busy == 0)
         stop.set()
-        store.ring("work")
+        store.notify("work")
 
 
 async def test_bell_ends_a_rest(store):
@@ -222,7 +222,7 @@ async def test_bell_ends_a_rest(store):
     async with running(work.worker(), store):
         await until(lambda: work.limits)
         work.batches.append(["a"])
-        store.ring("work")
+        store.notify("work")
         await until(lambda: work.done)
 
 
@@ -234,7 +234,7 @@ async def test_ring_during_a_claim_that_finds_nothing_is_not_lost(store):
         batch = await claim(limit)
         if len(work.limits) == 1:
             work.batches.append(["a"])
-            store.ring("work")
+            store.notify("work")
         return batch
 
     work.claim = claim_and_ring
@@ -266,7 +266,7 @@ async def test_full_house_claims_nothing_until_a_place_is_free(store):
     async with running(work.worker(capacity=2), store):
         await until(lambda: len(work.begun) == 2)
         for bell in ("work", "freed:work"):
-            store.ring(bell)
+            store.notify(bell)
             await turns()
         assert [2] == work.limits
         work.release.set()
@@ -308,10 +308,10 @@ async def test_stop_waits_for_a_slow_item_in_a_full_house(store):
     stop = anyio.Event()
     async with anyio.create_task_group() as group:
         worker = work.worker(capacity=1)
-        group.start_soon(worker.run, store, stop, worker.pulse())
+        group.start_soon(worker.run, store, stop, worker.heartbeat())
         await until(lambda: work.begun)
         stop.set()
-        store.ring("freed:work")
+        store.notify("freed:work")
         await until(lambda: "freed:work" not in store._waiting)
         assert [] == work.done
         work.release.set()

@@ -12,34 +12,34 @@ from arrivals.workers.roster import NAMES, roster
 from tests.conftest import START, run_worker
 
 
-async def test_roster_stands_in_the_order_in_which_a_generation_meets_it(tools):
-    assert NAMES == tuple(worker.name for worker in roster(tools))
+async def test_roster_stands_in_the_order_in_which_a_generation_meets_it(context):
+    assert NAMES == tuple(worker.name for worker in roster(context))
     assert ("submit", "read", "poll", "expire", "deliver", "replay", "prune") == NAMES
 
 
-async def test_trust_ends_before_the_lease_does(tools):
+async def test_trust_ends_before_the_lease_does(context):
     """Who is stopped before anybody else may claim the item does no work twice."""
     leases = {
         "poll": poll.LEASE_S,
         "expire": expire.LEASE_S,
-        "deliver": tools.limits.delivery_timeout_s * 2,
+        "deliver": context.limits.delivery_timeout_s * 2,
     }
-    trusts = {worker.name: worker.trust_s for worker in roster(tools)}
+    trusts = {worker.name: worker.trust_s for worker in roster(context)}
     assert all(trusts[name] < lease for name, lease in leases.items())
     assert trusts["submit"] >= submit.LONGEST_ANSWER_S  # never claimed again, so it needs no lease
     assert poll.POLL_TIMEOUT_S < trusts["poll"]
-    assert tools.limits.delivery_timeout_s < trusts["deliver"]
+    assert context.limits.delivery_timeout_s < trusts["deliver"]
     assert deliver.claim is not submit.claim
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_every_worker_finds_nothing_in_an_empty_database(tools, name):
-    assert 0 == await run_worker(tools, name)
+async def test_every_worker_finds_nothing_in_an_empty_database(context, name):
+    assert 0 == await run_worker(context, name)
 
 
-async def test_webhooks_are_read_a_whole_batch_at_once(tools):
+async def test_webhooks_are_read_a_whole_batch_at_once(context):
     """One batch is one item, because it is settled in one transaction."""
-    async with tools.store.transaction() as tx:
+    async with context.store.transaction() as tx:
         for number in range(3):
             webhook = StoredWebhook(
                 id=f"whk_{number}",
@@ -50,5 +50,5 @@ async def test_webhooks_are_read_a_whole_batch_at_once(tools):
                 webhook=InboundWebhook(body=b"{}"),
             )
             await observations.insert_webhooks(tx, [webhook])
-    assert 1 == await run_worker(tools, "read")
-    assert 0 == await run_worker(tools, "read")
+    assert 1 == await run_worker(context, "read")
+    assert 0 == await run_worker(context, "read")

@@ -7,11 +7,11 @@ import click
 
 from arrivals.cli.main import settings_from_environment
 from arrivals.client import Client
-from arrivals.config.key_file import keyring_path, read_keys
+from arrivals.config.key_file import key_file_path, read_keys
 from arrivals.config.settings import BadSetting, Settings
 
 
-def reaches_service(command: Callable[..., Any]) -> Callable[..., Any]:
+def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that name the service: by default the one that this environment's settings describe."""
     command = click.option("--key", help="The API key; by default the settings' own.")(command)
     return click.option("--url", help="Where the service is; by default ARRIVALS_HOST and ARRIVALS_PORT.")(command)
@@ -19,17 +19,17 @@ def reaches_service(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def service_at(url: str | None, key: str | None) -> Client:
     """The service that the options name. Raises BadSetting when there is no key for it."""
-    return named_by(settings_from_environment(), url, key)
+    return resolve(settings_from_environment(), url, key)
 
 
-def named_by(settings: Settings, url: str | None, key: str | None) -> Client:
+def resolve(settings: Settings, url: str | None, key: str | None) -> Client:
     """The service that options and settings name. Raises BadSetting when there is no key for it."""
     key = key or settings.api_key
     if url is None:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         url = f"http://{host}:{settings.port}"
         kept = (
-            read_keys(keyring_path(settings)) if key is None else None
+            read_keys(key_file_path(settings)) if key is None else None
         )  # for the service that runs here, and no other
         key = kept.api_key if kept else key
     if key is None:

@@ -4,25 +4,25 @@ import anyio
 import click
 
 from arrivals.assembly import assembled, clock
-from arrivals.cli.main import settings_from_environment, tells_errors
-from arrivals.cli.output import as_json, show_table
+from arrivals.cli.main import handle_errors, settings_from_environment
+from arrivals.cli.output import print_json, show_table
 from arrivals.logs import configure
 from arrivals.store.engine.connect import on_server, open_database
-from arrivals.store.engine.migrate import Standing, compare, migrate
+from arrivals.store.engine.migrate import SchemaStatus, compare, migrate
 
 
 @click.command("migrate")
 @click.option("--post", is_flag=True, help="Also what only this release runs on; no older one may run any more.")
-@click.option("--json", "as_program", is_flag=True, help="One JSON object.")
-@tells_errors
-def migrate_command(post: bool, as_program: bool) -> None:
+@click.option("--json", "json_output", is_flag=True, help="One JSON object.")
+@handle_errors
+def migrate_command(post: bool, json_output: bool) -> None:
     """Bring the database up to date, and say what was applied. `serve` does this too.
 
     On PostgreSQL, where older releases may still run beside this one, what they could not bear waits for --post.
     """
     settings = settings_from_environment()
 
-    async def run() -> tuple[str, list[str], Standing]:
+    async def run() -> tuple[str, list[str], SchemaStatus]:
         database = await open_database(settings.database, clock, settings.database_connections)
         try:
             applied = await migrate(database, clock(), post=post or not on_server(settings.database))
@@ -31,8 +31,8 @@ def migrate_command(post: bool, as_program: bool) -> None:
             await database.close()
 
     name, applied, standing = anyio.run(run)
-    if as_program:
-        as_json({"database": name, "applied": applied, "waiting": standing.post})
+    if json_output:
+        print_json({"database": name, "applied": applied, "waiting": standing.post})
         return
     if applied:
         show_table([{"applied": name} for name in applied])
@@ -43,9 +43,9 @@ def migrate_command(post: bool, as_program: bool) -> None:
 
 
 @click.command("prune")
-@click.option("--json", "as_program", is_flag=True, help="One JSON object: rows deleted, by table.")
-@tells_errors
-def prune_command(as_program: bool) -> None:
+@click.option("--json", "json_output", is_flag=True, help="One JSON object: rows deleted, by table.")
+@handle_errors
+def prune_command(json_output: bool) -> None:
     """Forget what is older than the settings keep."""
     from arrivals.flow.admin.prune import prune
 
@@ -53,11 +53,11 @@ def prune_command(as_program: bool) -> None:
     settings = settings_from_environment()
 
     async def run() -> dict[str, int]:
-        async with assembled(settings) as tools:
-            return dict(await prune(tools, tools.now()))
+        async with assembled(settings) as context:
+            return dict(await prune(context, context.now()))
 
     deleted = anyio.run(run)
-    if as_program:
-        as_json(deleted)
+    if json_output:
+        print_json(deleted)
     else:
         show_table([{"table": table, "deleted": count} for table, count in deleted.items()])

@@ -2,9 +2,9 @@
 
 import click
 
-from arrivals.cli.connection import given, reaches_service, service_at
-from arrivals.cli.main import tells_errors
-from arrivals.cli.output import as_json, show_columns, show_table
+from arrivals.cli.connection import connection_options, given, service_at
+from arrivals.cli.main import handle_errors
+from arrivals.cli.output import print_json, show_columns, show_table
 from arrivals.client import Event, path
 
 PAGE = 200
@@ -22,15 +22,15 @@ def events_command() -> None:
 @click.option("--provider")
 @click.option("--model")
 @click.option("--limit", type=click.IntRange(1, PAGE), default=50, show_default=True)
-@click.option("--json", "as_program", is_flag=True, help="The page as one JSON object.")
-@reaches_service
-@tells_errors
-def list_page(limit: int, as_program: bool, url: str | None, key: str | None, **filters: str | None) -> None:
+@click.option("--json", "json_output", is_flag=True, help="The page as one JSON object.")
+@connection_options
+@handle_errors
+def list_page(limit: int, json_output: bool, url: str | None, key: str | None, **filters: str | None) -> None:
     """Events by cursor, oldest first."""
     with service_at(url, key) as service:
         page = service.get(path("events"), {**filters, "limit": limit})
-    if as_program:
-        as_json(page)
+    if json_output:
+        print_json(page)
         return
     show_table([summary(event) for event in page["data"]])
     if page["more"]:
@@ -55,15 +55,15 @@ def summary(event: Event) -> dict[str, str | None]:
 @events_command.command("redeliver")
 @click.argument("event_id")
 @click.option("--subscriber", help="To this one only; by default to everybody who wants it.")
-@click.option("--json", "as_program", is_flag=True, help="The new deliveries as one JSON object.")
-@reaches_service
-@tells_errors
-def redeliver(event_id: str, subscriber: str | None, as_program: bool, url: str | None, key: str | None) -> None:
+@click.option("--json", "json_output", is_flag=True, help="The new deliveries as one JSON object.")
+@connection_options
+@handle_errors
+def redeliver(event_id: str, subscriber: str | None, json_output: bool, url: str | None, key: str | None) -> None:
     """Send one event again."""
     with service_at(url, key) as service:
         told = service.post(path("events", event_id, "redeliver"), given(subscriber=subscriber))
-    if as_program:
-        as_json(told)
+    if json_output:
+        print_json(told)
     elif told["data"]:
         show_columns(told["data"], ("id", "subscriber_id", "url", "status"))
     else:

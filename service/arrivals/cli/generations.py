@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from arrivals.cli.connection import reaches_service, service_at
-from arrivals.cli.main import tells_errors
-from arrivals.cli.output import as_json, brief, show_facts, show_table
+from arrivals.cli.connection import connection_options, service_at
+from arrivals.cli.main import handle_errors
+from arrivals.cli.output import brief, print_json, show_facts, show_table
 from arrivals.client import path
 
 PAGE = 200
@@ -15,10 +15,10 @@ PAGE = 200
 
 @click.command("show")
 @click.argument("generation_id")
-@click.option("--json", "as_program", is_flag=True, help="The timeline as one JSON object.")
-@reaches_service
-@tells_errors
-def show_command(generation_id: str, as_program: bool, url: str | None, key: str | None) -> None:
+@click.option("--json", "json_output", is_flag=True, help="The timeline as one JSON object.")
+@connection_options
+@handle_errors
+def show_command(generation_id: str, json_output: bool, url: str | None, key: str | None) -> None:
     """One generation and everything that happened to it, in order."""
     with service_at(url, key) as service:
         told = service.get(path("generations", generation_id, "timeline"))
@@ -27,12 +27,14 @@ def show_command(generation_id: str, as_program: bool, url: str | None, key: str
             page = service.get(path("generations", generation_id, "timeline"), {"after": following})
             told["data"] += page["data"]
             following = told["next"] = page["next"]
-    if as_program:
-        as_json(told)
+    if json_output:
+        print_json(told)
         return
-    print_generation(told["generation"], as_program=False)
+    print_generation(told["generation"], json_output=False)
     click.echo()
-    show_table([{"at": entry["at"], "what": entry["what"], "facts": brief(entry["facts"])} for entry in told["data"]])
+    show_table(
+        [{"at": entry["at"], "type": entry["type"], "details": brief(entry["details"])} for entry in told["data"]]
+    )
 
 
 @click.command("list")
@@ -40,15 +42,15 @@ def show_command(generation_id: str, as_program: bool, url: str | None, key: str
 @click.option("--provider")
 @click.option("--model")
 @click.option("--limit", type=click.IntRange(1, PAGE), default=20, show_default=True)
-@click.option("--json", "as_program", is_flag=True, help="The page as one JSON object.")
-@reaches_service
-@tells_errors
-def list_command(limit: int, as_program: bool, url: str | None, key: str | None, **filters: str | None) -> None:
+@click.option("--json", "json_output", is_flag=True, help="The page as one JSON object.")
+@connection_options
+@handle_errors
+def list_command(limit: int, json_output: bool, url: str | None, key: str | None, **filters: str | None) -> None:
     """Generations, newest first."""
     with service_at(url, key) as service:
         told = service.get(path("generations"), {**filters, "limit": limit})
-    if as_program:
-        as_json(told)
+    if json_output:
+        print_json(told)
         return
     shown = ("id", "provider", "model", "status", "learned_from", "created_at")
     show_table(
@@ -56,9 +58,9 @@ def list_command(limit: int, as_program: bool, url: str | None, key: str | None,
     )
 
 
-def print_generation(generation: Mapping[str, Any], *, as_program: bool) -> None:
+def print_generation(generation: Mapping[str, Any], *, json_output: bool) -> None:
     """One generation, fact by fact."""
-    if as_program:
-        as_json(generation)
+    if json_output:
+        print_json(generation)
     else:
         show_facts(generation)

@@ -4,8 +4,8 @@ import anyio
 import click
 
 from arrivals.assembly import assembled
-from arrivals.cli.main import settings_from_environment, tells_errors
-from arrivals.cli.output import as_json, show_table
+from arrivals.cli.main import handle_errors, settings_from_environment
+from arrivals.cli.output import print_json, show_table
 from arrivals.core.wire import rfc3339
 from arrivals.logs import configure
 from arrivals.store import keys
@@ -28,23 +28,23 @@ def keys_command() -> None:
 @click.option(
     "--days", type=click.FloatRange(min=0, min_open=True), help="How long it lasts; else until it is revoked."
 )
-@click.option("--json", "as_program", is_flag=True, help="One JSON object.")
-@tells_errors
-def make(name: str, scopes: tuple[str, ...], days: float | None, as_program: bool) -> None:
+@click.option("--json", "json_output", is_flag=True, help="One JSON object.")
+@handle_errors
+def make(name: str, scopes: tuple[str, ...], days: float | None, json_output: bool) -> None:
     """Make a key; its text is shown once."""
 
     async def run() -> None:
-        async with assembled(settings_from_environment()) as tools:
+        async with assembled(settings_from_environment()) as context:
             lasts_s = None if days is None else days * DAY_S
-            _show(*await make_key(tools, name, [Scope(scope) for scope in scopes], lasts_s), as_program=as_program)
+            _show(*await make_key(context, name, [Scope(scope) for scope in scopes], lasts_s), json_output=json_output)
 
     anyio.run(run)
 
 
-def _show(key: ApiKey, text: str, *, as_program: bool) -> None:
-    if as_program:
+def _show(key: ApiKey, text: str, *, json_output: bool) -> None:
+    if json_output:
         ends = rfc3339(key.expires_at)
-        as_json({"id": key.id, "name": key.name, "scopes": key.scopes, "expires_at": ends, "key": text})
+        print_json({"id": key.id, "name": key.name, "scopes": key.scopes, "expires_at": ends, "key": text})
     else:
         click.echo(text)
 
@@ -54,30 +54,30 @@ def _show(key: ApiKey, text: str, *, as_program: bool) -> None:
 @click.option(
     "--hours", type=click.FloatRange(min=0), default=24, show_default=True, help="How long the old one lasts on."
 )
-@click.option("--json", "as_program", is_flag=True, help="One JSON object.")
-@tells_errors
-def rotate(key_id: str, hours: float, as_program: bool) -> None:
+@click.option("--json", "json_output", is_flag=True, help="One JSON object.")
+@handle_errors
+def rotate(key_id: str, hours: float, json_output: bool) -> None:
     """Make a key that takes the place of another; its text is shown once, and the other ends soon."""
 
     async def run() -> None:
-        async with assembled(settings_from_environment()) as tools:
+        async with assembled(settings_from_environment()) as context:
             try:
-                made = await rotate_key(tools, key_id, hours * 3600)
+                made = await rotate_key(context, key_id, hours * 3600)
             except Missing as error:
                 raise OSError(f"there is no key {key_id} that lasts so long and is not revoked") from error
-            _show(*made, as_program=as_program)
+            _show(*made, json_output=json_output)
 
     anyio.run(run)
 
 
 @keys_command.command("list")
-@click.option("--json", "as_program", is_flag=True, help="A JSON list.")
-@tells_errors
-def list_all(as_program: bool) -> None:
+@click.option("--json", "json_output", is_flag=True, help="A JSON list.")
+@handle_errors
+def list_all(json_output: bool) -> None:
     """Every key, oldest first."""
 
     async def run() -> None:
-        async with assembled(settings_from_environment()) as tools, tools.store.reading() as tx:
+        async with assembled(settings_from_environment()) as context, context.store.reading() as tx:
             found = await keys.listed(tx)
         rows = [
             {
@@ -90,8 +90,8 @@ def list_all(as_program: bool) -> None:
             }
             for key in found
         ]
-        if as_program:
-            as_json(rows)
+        if json_output:
+            print_json(rows)
         else:
             show_table(rows)
 
@@ -100,14 +100,14 @@ def list_all(as_program: bool) -> None:
 
 @keys_command.command("revoke")
 @click.argument("key_id")
-@tells_errors
+@handle_errors
 def revoke(key_id: str) -> None:
     """From now on nobody may use the key."""
 
     async def run() -> None:
-        async with assembled(settings_from_environment()) as tools:
+        async with assembled(settings_from_environment()) as context:
             try:
-                await revoke_key(tools, key_id)
+                await revoke_key(context, key_id)
             except Missing as error:
                 raise OSError(f"there is no key {key_id} that is not revoked already") from error
 

@@ -11,9 +11,9 @@ import click
 import httpx
 import msgspec
 
-from arrivals.cli.connection import given, reaches_service, service_at
-from arrivals.cli.main import tells_errors
-from arrivals.cli.output import as_json
+from arrivals.cli.connection import connection_options, given, service_at
+from arrivals.cli.main import handle_errors
+from arrivals.cli.output import print_json
 from arrivals.client import Client, Heard, ServiceError, Stream, Unreachable, path
 from arrivals.flow.delivery.sign import SECRET_BYTES, BadSecret, key_of, make_secret, signed_headers
 
@@ -61,15 +61,15 @@ class Local:
 @click.option("--generation")
 @click.option("--provider")
 @click.option("--model")
-@click.option("--json", "as_program", is_flag=True, help="One JSON line per event.")
-@reaches_service
-@tells_errors
+@click.option("--json", "json_output", is_flag=True, help="One JSON line per event.")
+@connection_options
+@handle_errors
 def listen_command(
     local: str,
     secret: str | None,
     after: str | None,
     no_follow: bool,
-    as_program: bool,
+    json_output: bool,
     url: str | None,
     key: str | None,
     **filters: Any,
@@ -92,7 +92,7 @@ def listen_command(
         try:
             with stream, httpx.Client(timeout=ANSWER_S, trust_env=False) as client:
                 for heard in stream:
-                    _print(heard, *program.forward(client, heard), as_program=as_program)
+                    _print(heard, *program.forward(client, heard), json_output=json_output)
                     done = heard.cursor
         except KeyboardInterrupt:
             pass
@@ -134,11 +134,11 @@ class _Told:
         _say(f"connected again; catching up {count} event{'' if waiting == 1 else 's'} after {cursor}")
 
 
-def _print(heard: Heard, status: int | None, error: str | None, tries: int, *, as_program: bool) -> None:
+def _print(heard: Heard, status: int | None, error: str | None, tries: int, *, json_output: bool) -> None:
     event = heard.event
     about = event["data"].get("generation")
-    if as_program:
-        as_json(
+    if json_output:
+        print_json(
             {
                 "cursor": heard.cursor,
                 "id": event["id"],

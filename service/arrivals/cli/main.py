@@ -73,7 +73,7 @@ def settings_from_environment() -> Settings:
         sys.exit(2)
 
 
-def tells_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+def handle_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     """Expected troubles end in one line and exit code 1 (2 for a setting), not in a stack trace."""
 
     @wraps(command)

@@ -19,7 +19,7 @@ COLORS = {
 }  # fmt: skip
 
 
-def as_json(value: Any) -> None:
+def print_json(value: Any) -> None:
     """One JSON value on a line of its own."""
     click.echo(msgspec.json.encode(value).decode())
 

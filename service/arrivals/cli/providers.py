@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from arrivals.cli.connection import reaches_service, service_at
-from arrivals.cli.main import tells_errors
-from arrivals.cli.output import as_json, brief, show_table
+from arrivals.cli.connection import connection_options, service_at
+from arrivals.cli.main import handle_errors
+from arrivals.cli.output import brief, print_json, show_table
 from arrivals.client import path
 
 MODELS = 2  # of a route, in a table
@@ -15,15 +15,15 @@ MODELS = 2  # of a route, in a table
 
 @click.command("providers")
 @click.option("--routes", is_flag=True, help="What each route can do, instead of how each provider has behaved.")
-@click.option("--json", "as_program", is_flag=True, help="Everything as one JSON object.")
-@reaches_service
-@tells_errors
-def providers_command(routes: bool, as_program: bool, url: str | None, key: str | None) -> None:
+@click.option("--json", "json_output", is_flag=True, help="Everything as one JSON object.")
+@connection_options
+@handle_errors
+def providers_command(routes: bool, json_output: bool, url: str | None, key: str | None) -> None:
     """Every provider, and how it has behaved in the last seven days."""
     with service_at(url, key) as service:
         told = service.get(path("providers"))
-    if as_program:
-        as_json(told)
+    if json_output:
+        print_json(told)
     elif routes:
         show_table([_route(provider, route) for provider in told["data"] for route in provider["routes"]])
     else:
@@ -60,8 +60,8 @@ def _route(provider: Mapping[str, Any], route: Mapping[str, Any]) -> dict[str, A
         "polls": _yes(route["polls"]),
         "cancels": _yes(route["cancels"]),
         "bulk": route["bulk"],
-        "usual": _seconds(route["usual_s"]),
-        "ceiling": _seconds(route["ceiling_s"]),
+        "usual": _seconds(route["typical_duration_s"]),
+        "longest": _seconds(route["max_duration_s"]),
     }
 
 

@@ -52,7 +52,7 @@ def exported(stored: Mapping[str, Any], model: str, now: datetime) -> Exported:
     """The piece of a webhook as `GET /v1/webhooks/{id}` shows it. Raises OSError for one that nobody reads."""
     provider = PROVIDERS.get(stored["provider"])
     route = route_of(provider, model) if provider else None
-    read = route.dialect.read_webhook if route else None
+    read = route.adapter.read_webhook if route else None
     if provider is None or route is None or read is None:
         raise OSError(f"this version reads no webhooks of {stored['provider']} for {model}")
     body = base64.b64decode(stored["body"]) if stored["body_base64"] else stored["body"].encode()
@@ -120,7 +120,7 @@ def _in_words(reading: Reading) -> dict[str, Any]:
             {
                 "kind": output.kind,
                 "url": output.url,
-                "needs_key": output.needs_key,
+                "requires_auth": output.requires_auth,
                 "content_type": output.content_type,
                 "expires_at": rfc3339(output.expires_at),
             }

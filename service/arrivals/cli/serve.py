@@ -13,14 +13,14 @@ import structlog
 import uvicorn
 
 from arrivals.assembly import GRACE_S, CutOff, assembled, working
-from arrivals.cli.main import settings_from_environment, tells_errors
+from arrivals.cli.main import handle_errors, settings_from_environment
 from arrivals.cli.shutdown import FAILED, Watch, heed_signals, watch
-from arrivals.config.key_file import keyring_path, with_keys
+from arrivals.config.key_file import key_file_path, with_keys
 from arrivals.config.settings import Settings
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.logs import configure
 from arrivals.web.app import make_app
-from arrivals.web.callbacks import Desk
+from arrivals.web.callbacks import CallbackHandler
 from arrivals.web.server.limits import KEEP_ALIVE_S
 from arrivals.web.server.tested_versions import TESTED, is_tested
 from arrivals.workers.roster import NAMES
@@ -45,7 +45,7 @@ class Server(uvicorn.Server):
 @click.command("serve")
 @click.option("--web-only", is_flag=True, help="Only the HTTP interface; another process works.")
 @click.option("--workers-only", is_flag=True, help="Only the workers; another process answers HTTP.")
-@tells_errors
+@handle_errors
 def serve_command(*, web_only: bool, workers_only: bool) -> None:
     """Run the service."""
     if web_only and workers_only:
@@ -54,7 +54,7 @@ def serve_command(*, web_only: bool, workers_only: bool) -> None:
     configure(settings.log_format, settings.log_level, settings.secrets)
     if made:
         log.info(
-            "keys_made", path=str(keyring_path(settings)), hint="the API key and the signing keys are in this file"
+            "keys_made", path=str(key_file_path(settings)), hint="the API key and the signing keys are in this file"
         )
     use_uvloop = sys.platform != "win32"
     names = () if web_only else NAMES
@@ -67,13 +67,13 @@ async def _serve(settings: Settings, web: bool, workers: tuple[str, ...], watch_
     code = 0
     with ExitStack() as bound:
         listening = bound.enter_context(_listen(settings.host, settings.port)) if web else None
-        async with assembled(settings) as tools, anyio.create_task_group() as group:
+        async with assembled(settings) as context, anyio.create_task_group() as group:
             stop = anyio.Event()
-            group.start_soon(heed_signals, tools, GRACE_S, watch_for, stop.set)
+            group.start_soon(heed_signals, context, GRACE_S, watch_for, stop.set)
             try:
-                await _run(settings, tools, listening, workers, stop)
+                await _run(settings, context, listening, workers, stop)
             except CutOff as cut:
-                log.warning("cut_off", because=str(cut))
+                log.warning("shutdown_incomplete", reason=str(cut))
                 code = FAILED
             group.cancel_scope.cancel()
     log.info("stopped")
@@ -81,15 +81,15 @@ async def _serve(settings: Settings, web: bool, workers: tuple[str, ...], watch_
 
 
 async def _run(
-    settings: Settings, tools: Tools, listening: socket.socket | None, workers: tuple[str, ...], stop: anyio.Event
+    settings: Settings, context: Context, listening: socket.socket | None, workers: tuple[str, ...], stop: anyio.Event
 ) -> None:
-    async with working(tools, workers) as claim_no_more:
+    async with working(context, workers) as claim_no_more:
         if not settings.accounts:
-            log.warning("no_provider_configured", hint="set ARRIVALS_<PROVIDER>_API_KEY to use a provider")
+            log.warning("no_providers_configured", hint="set ARRIVALS_<PROVIDER>_API_KEY to use a provider")
         if listening is None:
             await stop.wait()
             return
-        app = make_app(tools, settings.api_key or "")
+        app = make_app(context, settings.api_key or "")
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -101,7 +101,7 @@ async def _run(
             lifespan="off",
             backlog=BACKLOG,
             timeout_graceful_shutdown=REQUESTS_GRACE_S,
-            http=_front_door(app.desk),
+            http=_front_door(app.handler),
             ws="none",
             timeout_keep_alive=KEEP_ALIVE_S,
         )
@@ -112,14 +112,16 @@ async def _run(
         gc.set_threshold(COLLECT_AFTER)
         sys.setswitchinterval(SWITCH_S)
         async with anyio.create_task_group() as group:
-            group.start_soon(_stop_when_told, stop, server, claim_no_more, tools)
+            group.start_soon(_stop_when_told, stop, server, claim_no_more, context)
             host, port = listening.getsockname()[:2]
-            log.info("serving", url=f"http://{host}:{port}", public_url=settings.public_url, database=tools.store.name)
+            log.info(
+                "serving", url=f"http://{host}:{port}", public_url=settings.public_url, database=context.store.name
+            )
             await server.serve(sockets=[listening])
             group.cancel_scope.cancel()
 
 
-def _front_door(desk: Desk) -> Any:
+def _front_door(handler: CallbackHandler) -> Any:
     """The bounds of each connection; where there is no httptools, uvicorn's own.
 
     Webhooks go the fast way where this uvicorn was tested with it.
@@ -130,8 +132,8 @@ def _front_door(desk: Desk) -> Any:
 
     tested = is_tested()
     if not tested:
-        log.warning("uvicorn_untested", version=uvicorn.__version__, tested=TESTED, hint="webhooks go the plain way")
-    return front_door(desk if tested else None)
+        log.warning("untested_uvicorn", version=uvicorn.__version__, tested=TESTED, hint="webhooks go the plain way")
+    return front_door(handler if tested else None)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -150,8 +152,10 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-async def _stop_when_told(stop: anyio.Event, server: Server, claim_no_more: Callable[[], None], tools: Tools) -> None:
+async def _stop_when_told(
+    stop: anyio.Event, server: Server, claim_no_more: Callable[[], None], context: Context
+) -> None:
     await stop.wait()
     claim_no_more()
-    tools.end_waits()
+    context.end_waits()
     server.should_exit = True

@@ -13,7 +13,7 @@ import threading
 import anyio
 import structlog
 
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 
 log = structlog.get_logger()
 
@@ -36,7 +36,7 @@ def _grace_ended(seconds: float) -> None:
     _end_at_once()
 
 
-async def heed_signals(tools: Tools, grace_s: float, watch_for: Watch, stop: Callable[[], None]) -> None:
+async def heed_signals(context: Context, grace_s: float, watch_for: Watch, stop: Callable[[], None]) -> None:
     """Calls `stop` at the first signal; goes on to listen, until it is cancelled."""
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         times = 0
@@ -48,15 +48,15 @@ async def heed_signals(tools: Tools, grace_s: float, watch_for: Watch, stop: Cal
                 watch_for(grace_s)
                 stop()
             elif times < AT_ONCE:
-                log.warning("stopping_already", signal=name, hint="once more ends at once", **_costs(tools))
+                log.warning("already_stopping", signal=name, hint="once more ends at once", **_costs(context))
             else:
-                log.error("ended_at_once", signal=name, **_costs(tools))
+                log.error("terminated", signal=name, **_costs(context))
                 _end_at_once()
 
 
-def _costs(tools: Tools) -> dict[str, object]:
+def _costs(context: Context) -> dict[str, object]:
     """The submissions on the wire: each is paid for, and its answer would be lost."""
-    submitting = tools.pulses.get("submit")
+    submitting = context.heartbeats.get("submit")
     return {"submissions_on_the_wire": submitting.busy if submitting else 0}
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import click
 
-from arrivals.cli.connection import given, reaches_service, service_at
+from arrivals.cli.connection import connection_options, given, service_at
 from arrivals.cli.generations import print_generation
-from arrivals.cli.main import tells_errors
+from arrivals.cli.main import handle_errors
 from arrivals.core.wire import from_json
 
 
@@ -20,9 +20,9 @@ from arrivals.core.wire import from_json
 @click.option("--idempotency-key", help="The same key is the same order, however often it is sent.")
 @click.option("--callback-url", help="Where to send this generation's events.")
 @click.option("--wait", "wait_s", type=click.IntRange(0, 300), default=0, help="Seconds to wait for its end.")
-@click.option("--json", "as_program", is_flag=True, help="One JSON object.")
-@reaches_service
-@tells_errors
+@click.option("--json", "json_output", is_flag=True, help="One JSON object.")
+@connection_options
+@handle_errors
 def submit_command(
     provider: str,
     model: str,
@@ -30,7 +30,7 @@ def submit_command(
     more: str,
     metadata: str | None,
     wait_s: int,
-    as_program: bool,
+    json_output: bool,
     url: str | None,
     key: str | None,
     **more_options: str | None,
@@ -44,7 +44,7 @@ def submit_command(
         if metadata is not None:
             options["metadata"] = json_object("--metadata", metadata)
         generation = service.submit(provider, model, order_input, wait_s=wait_s, **options)
-    print_generation(generation, as_program=as_program)
+    print_generation(generation, json_output=json_output)
 
 
 def json_object(option: str, text: str) -> dict[str, Any]:

@@ -5,15 +5,15 @@ from typing import Any
 
 import click
 
-from arrivals.cli.connection import given, reaches_service, service_at
-from arrivals.cli.main import tells_errors
-from arrivals.cli.output import as_json, show_columns, show_facts, show_table
+from arrivals.cli.connection import connection_options, given, service_at
+from arrivals.cli.main import handle_errors
+from arrivals.cli.output import print_json, show_columns, show_facts, show_table
 from arrivals.cli.replays import print_replay
 from arrivals.cli.submit import json_object
 from arrivals.client import Client, path
 
 PAGE = 200
-DELIVERY = ("created_at", "id", "event_type", "event_id", "status", "attempts", "next_attempt_at")
+DELIVERY = ("created_at", "id", "event_type", "event_id", "status", "attempt_count", "next_attempt_at")
 
 
 @click.group("subscribers")
@@ -43,8 +43,8 @@ def _one(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _talking(command: Callable[..., Any]) -> Callable[..., Any]:
-    command = reaches_service(tells_errors(command))
-    return click.option("--json", "as_program", is_flag=True, help="The service's answer as JSON.")(command)
+    command = connection_options(handle_errors(command))
+    return click.option("--json", "json_output", is_flag=True, help="The service's answer as JSON.")(command)
 
 
 def _wanted(provider: str | None, model: str | None, metadata: str | None, **facts: Any) -> dict[str, Any]:
@@ -57,15 +57,15 @@ def _wanted(provider: str | None, model: str | None, metadata: str | None, **fac
 @subscribers_command.command("list")
 @click.option("--limit", type=click.IntRange(1, PAGE), default=50, show_default=True)
 @_talking
-def list_page(limit: int, as_program: bool, url: str | None, key: str | None) -> None:
+def list_page(limit: int, json_output: bool, url: str | None, key: str | None) -> None:
     """Subscribers, newest first."""
     with service_at(url, key) as service:
         page = service.get(path("subscribers"), {"limit": limit})
-    if as_program:
-        as_json(page)
+    if json_output:
+        print_json(page)
         return
     shown = [row | {"state": _state(row)} for row in page["data"]]
-    show_columns(shown, ("id", "url", "event_types", "state", "disabled_because", "description"))
+    show_columns(shown, ("id", "url", "event_types", "state", "disabled_reason", "description"))
 
 
 def _state(subscriber: dict[str, Any]) -> str:
@@ -78,19 +78,19 @@ def _state(subscriber: dict[str, Any]) -> str:
 @click.argument("callback")
 @_facts
 @_talking
-def add(callback: str, as_program: bool, url: str | None, key: str | None, **facts: Any) -> None:
+def add(callback: str, json_output: bool, url: str | None, key: str | None, **facts: Any) -> None:
     """Register the URL CALLBACK; its signing secret is shown this once."""
     with service_at(url, key) as service:
         made = service.post(path("subscribers"), {"url": callback, **_wanted(**facts)})
-    _print(made, as_program=as_program)
+    _print(made, json_output=json_output)
 
 
 @subscribers_command.command("show")
 @_one
-def show(subscriber_id: str, as_program: bool, url: str | None, key: str | None) -> None:
+def show(subscriber_id: str, json_output: bool, url: str | None, key: str | None) -> None:
     """One subscriber."""
     with service_at(url, key) as service:
-        _print(service.get(path("subscribers", subscriber_id)), as_program=as_program)
+        _print(service.get(path("subscribers", subscriber_id)), json_output=json_output)
 
 
 @subscribers_command.command("update")
@@ -104,7 +104,7 @@ def update(
     callback: str | None,
     all_types: bool,
     no_filter: bool,
-    as_program: bool,
+    json_output: bool,
     url: str | None,
     key: str | None,
     **facts: Any,
@@ -118,41 +118,41 @@ def update(
     if not changed:
         raise click.UsageError("say what to change; see --help")
     with service_at(url, key) as service:
-        _patch(service, subscriber_id, changed, as_program=as_program)
+        _patch(service, subscriber_id, changed, json_output=json_output)
 
 
 @subscribers_command.command("pause")
 @_one
-def pause(subscriber_id: str, as_program: bool, url: str | None, key: str | None) -> None:
+def pause(subscriber_id: str, json_output: bool, url: str | None, key: str | None) -> None:
     """Hold its deliveries back; they wait."""
     with service_at(url, key) as service:
-        _patch(service, subscriber_id, {"paused": True}, as_program=as_program)
+        _patch(service, subscriber_id, {"paused": True}, json_output=json_output)
 
 
 @subscribers_command.command("resume")
 @_one
-def resume(subscriber_id: str, as_program: bool, url: str | None, key: str | None) -> None:
+def resume(subscriber_id: str, json_output: bool, url: str | None, key: str | None) -> None:
     """Deliver to it again, whether it was paused or disabled."""
     with service_at(url, key) as service:
-        _patch(service, subscriber_id, {"paused": False, "disabled": False}, as_program=as_program)
+        _patch(service, subscriber_id, {"paused": False, "disabled": False}, json_output=json_output)
 
 
 @subscribers_command.command("rotate")
 @_one
-def rotate(subscriber_id: str, as_program: bool, url: str | None, key: str | None) -> None:
+def rotate(subscriber_id: str, json_output: bool, url: str | None, key: str | None) -> None:
     """Give it a new secret, shown this once; the old one signs too for a day."""
     with service_at(url, key) as service:
-        _print(service.post(path("subscribers", subscriber_id, "rotate-secret")), as_program=as_program)
+        _print(service.post(path("subscribers", subscriber_id, "rotate-secret")), json_output=json_output)
 
 
 @subscribers_command.command("ping")
 @_one
-def ping(subscriber_id: str, as_program: bool, url: str | None, key: str | None) -> None:
+def ping(subscriber_id: str, json_output: bool, url: str | None, key: str | None) -> None:
     """Send it a `ping`, and say which delivery to look at."""
     with service_at(url, key) as service:
         told = service.post(path("subscribers", subscriber_id, "ping"))
-    if as_program:
-        as_json(told)
+    if json_output:
+        print_json(told)
     else:
         show_columns([told["delivery"]], ("id", "event_id", "url", "status"))
 
@@ -160,11 +160,11 @@ def ping(subscriber_id: str, as_program: bool, url: str | None, key: str | None)
 @subscribers_command.command("recover")
 @click.option("--since", required=True, help="A moment, such as 2026-11-20T12:00:00Z.")
 @_one
-def recover(subscriber_id: str, since: str, as_program: bool, url: str | None, key: str | None) -> None:
+def recover(subscriber_id: str, since: str, json_output: bool, url: str | None, key: str | None) -> None:
     """Send it everything again that it missed; `replays show` tells how far that is."""
     with service_at(url, key) as service:
         told = service.post(path("subscribers", subscriber_id, "recover"), {"since": since})
-    print_replay(told, as_program=as_program)
+    print_replay(told, json_output=json_output)
 
 
 @subscribers_command.command("deliveries")
@@ -172,36 +172,36 @@ def recover(subscriber_id: str, since: str, as_program: bool, url: str | None, k
 @click.option("--limit", type=click.IntRange(1, PAGE), default=20, show_default=True)
 @_one
 def deliveries(
-    subscriber_id: str, status: str | None, limit: int, as_program: bool, url: str | None, key: str | None
+    subscriber_id: str, status: str | None, limit: int, json_output: bool, url: str | None, key: str | None
 ) -> None:
     """What was sent to it, newest first."""
     with service_at(url, key) as service:
         page = service.get(path("subscribers", subscriber_id, "deliveries"), {"status": status, "limit": limit})
-    if as_program:
-        as_json(page)
+    if json_output:
+        print_json(page)
     else:
         show_columns(page["data"], DELIVERY)
 
 
 @subscribers_command.command("delete")
 @_one
-def delete(subscriber_id: str, as_program: bool, url: str | None, key: str | None) -> None:
+def delete(subscriber_id: str, json_output: bool, url: str | None, key: str | None) -> None:
     """Forget it; what was not delivered is given up."""
     with service_at(url, key) as service:
         service.delete(path("subscribers", subscriber_id))
-    if as_program:
-        as_json({"id": subscriber_id, "deleted": True})
+    if json_output:
+        print_json({"id": subscriber_id, "deleted": True})
     else:
         show_table([{"id": subscriber_id, "state": "deleted"}])
 
 
-def _patch(service: Client, subscriber_id: str, changed: dict[str, Any], *, as_program: bool) -> None:
-    _print(service.patch(path("subscribers", subscriber_id), changed), as_program=as_program)
+def _patch(service: Client, subscriber_id: str, changed: dict[str, Any], *, json_output: bool) -> None:
+    _print(service.patch(path("subscribers", subscriber_id), changed), json_output=json_output)
 
 
-def _print(subscriber: dict[str, Any], *, as_program: bool) -> None:
-    if as_program:
-        as_json(subscriber)
+def _print(subscriber: dict[str, Any], *, json_output: bool) -> None:
+    if json_output:
+        print_json(subscriber)
         return
     show_facts(subscriber)
     if "secret" in subscriber:

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from arrivals.cli.connection import reaches_service, service_at
+from arrivals.cli.connection import connection_options, service_at
 from arrivals.cli.events import summary
-from arrivals.cli.main import tells_errors
-from arrivals.cli.output import as_json, cell, table_of
+from arrivals.cli.main import handle_errors
+from arrivals.cli.output import cell, print_json, table_of
 from arrivals.client import Client, Event, Generation, Heard, path
 from arrivals.core.wire import SECOND, read_rfc3339
 
@@ -24,15 +24,15 @@ ENDED = frozenset({"completed", "failed", "canceled", "expired"})
 @click.option("--provider")
 @click.option("--model")
 @click.option("--rows", type=click.IntRange(1, 200), default=20, show_default=True, help="How many to show.")
-@click.option("--json", "as_program", is_flag=True, help="One line per event.")
-@reaches_service
-@tells_errors
+@click.option("--json", "json_output", is_flag=True, help="One line per event.")
+@connection_options
+@handle_errors
 def watch_command(
     generation_ids: tuple[str, ...],
     provider: str | None,
     model: str | None,
     rows: int,
-    as_program: bool,
+    json_output: bool,
     url: str | None,
     key: str | None,
 ) -> None:
@@ -47,10 +47,10 @@ def watch_command(
             shown = _begin(service, generation_ids, filters, rows)
             wanted = set(generation_ids)
             heard = _until_ended(stream, shown, wanted) if wanted else iter(stream)
-            drawn = console.is_terminal and not as_program
+            drawn = console.is_terminal and not json_output
             if not drawn:
                 click.echo(f"watching {service.url}", err=True)
-            if as_program:
+            if json_output:
                 _as_lines(heard, wanted)
             elif drawn:
                 _as_table(console, heard, shown, rows, wanted)
@@ -93,7 +93,7 @@ def _concerns(event: Event, wanted: set[str]) -> bool:
 def _as_lines(heard: Iterator[Heard], wanted: set[str]) -> None:
     for cursor, event in heard:
         if _concerns(event, wanted):
-            as_json({"cursor": cursor, **event})
+            print_json({"cursor": cursor, **event})
             sys.stdout.flush()
 
 

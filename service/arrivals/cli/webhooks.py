@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from arrivals.cli.connection import reaches_service, service_at
-from arrivals.cli.main import tells_errors
-from arrivals.cli.output import as_json, show_columns, show_facts
+from arrivals.cli.connection import connection_options, service_at
+from arrivals.cli.main import handle_errors
+from arrivals.cli.output import print_json, show_columns, show_facts
 from arrivals.cli.save_fixture import exported
 from arrivals.client import path
 
@@ -29,36 +29,34 @@ def webhooks_command() -> None:
 @click.option("--until", help="A moment.")
 @click.option("--after", help="A cursor: the `next` of an earlier page.")
 @click.option("--limit", type=click.IntRange(1, PAGE), default=20, show_default=True)
-@click.option("--json", "as_program", is_flag=True, help="The page as one JSON object.")
-@reaches_service
-@tells_errors
+@click.option("--json", "json_output", is_flag=True, help="The page as one JSON object.")
+@connection_options
+@handle_errors
 def list_page(
-    verified: bool | None, limit: int, as_program: bool, url: str | None, key: str | None, **filters: str | None
+    verified: bool | None, limit: int, json_output: bool, url: str | None, key: str | None, **filters: str | None
 ) -> None:
     """Stored webhooks, newest first."""
     with service_at(url, key) as service:
         page = service.get(path("webhooks"), {**filters, "verified": verified, "limit": limit})
-    if as_program:
-        as_json(page)
+    if json_output:
+        print_json(page)
         return
-    show_columns(
-        [row | {"trouble": row["refused_because"] or row["unreadable_because"]} for row in page["data"]], SHOWN
-    )
+    show_columns([row | {"trouble": row["refused_reason"] or row["unreadable_reason"]} for row in page["data"]], SHOWN)
     if page["next"]:
         click.echo(f"go on with --after {page['next']}", err=True)
 
 
 @webhooks_command.command("show")
 @click.argument("webhook_id")
-@click.option("--json", "as_program", is_flag=True, help="The webhook as one JSON object.")
-@reaches_service
-@tells_errors
-def show(webhook_id: str, as_program: bool, url: str | None, key: str | None) -> None:
+@click.option("--json", "json_output", is_flag=True, help="The webhook as one JSON object.")
+@connection_options
+@handle_errors
+def show(webhook_id: str, json_output: bool, url: str | None, key: str | None) -> None:
     """One webhook with its headers and its body."""
     with service_at(url, key) as service:
         stored = service.get(path("webhooks", webhook_id))
-    if as_program:
-        as_json(stored)
+    if json_output:
+        print_json(stored)
         return
     show_facts({name: value for name, value in stored.items() if name not in ("headers", "body", "body_base64")})
     click.echo()
@@ -71,15 +69,15 @@ def show(webhook_id: str, as_program: bool, url: str | None, key: str | None) ->
 @webhooks_command.command("replay")
 @click.argument("webhook_id")
 @click.option("--dry-run", is_flag=True, help="Only tell what would change.")
-@click.option("--json", "as_program", is_flag=True, help="One JSON object.")
-@reaches_service
-@tells_errors
-def replay(webhook_id: str, dry_run: bool, as_program: bool, url: str | None, key: str | None) -> None:
+@click.option("--json", "json_output", is_flag=True, help="One JSON object.")
+@connection_options
+@handle_errors
+def replay(webhook_id: str, dry_run: bool, json_output: bool, url: str | None, key: str | None) -> None:
     """Read one webhook again, now; `replays start webhooks` does it for many."""
     with service_at(url, key) as service:
         told = service.post(path("webhooks", webhook_id, "replay"), {"dry_run": dry_run})
-    if as_program:
-        as_json(told)
+    if json_output:
+        print_json(told)
     else:
         show_facts(told)
 
@@ -93,10 +91,10 @@ def replay(webhook_id: str, dry_run: bool, as_program: bool, url: str | None, ke
     default=Path(),
     help="A folder; by default this one.",
 )
-@click.option("--json", "as_program", is_flag=True, help="The two paths as one JSON object.")
-@reaches_service
-@tells_errors
-def export(webhook_id: str, folder: Path, as_program: bool, url: str | None, key: str | None) -> None:
+@click.option("--json", "json_output", is_flag=True, help="The two paths as one JSON object.")
+@connection_options
+@handle_errors
+def export(webhook_id: str, folder: Path, json_output: bool, url: str | None, key: str | None) -> None:
     """Write a webhook as a fixture, its secrets removed, with what this version reads in it."""
     with service_at(url, key) as service:
         stored = service.get(path("webhooks", webhook_id))
@@ -110,8 +108,8 @@ def export(webhook_id: str, folder: Path, as_program: bool, url: str | None, key
                 file.write(content)
         except FileExistsError as error:  # what somebody has mended by hand is not overwritten
             raise OSError(f"{place} is there already; remove it, or give another folder by --to") from error
-    if as_program:
-        as_json({name: str(place) for name, place in paths.items()})
+    if json_output:
+        print_json({name: str(place) for name, place in paths.items()})
         return
     for place in paths.values():
         click.echo(str(place))

@@ -8,7 +8,7 @@ from typing import Any, Self, cast
 import httpx
 
 from arrivals.client.http import Http, ServiceError, Unreachable, path
-from arrivals.client.shapes import Generation
+from arrivals.client.models import Generation
 from arrivals.client.stream import Stream
 
 TIMEOUT_S = 30.0

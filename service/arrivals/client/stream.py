@@ -16,7 +16,7 @@ from typing import NamedTuple, Self, cast
 import httpx
 
 from arrivals.client.http import ServiceError, Unreachable
-from arrivals.client.shapes import Event
+from arrivals.client.models import Event
 from arrivals.core.wire import from_json
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 10.0

@@ -13,7 +13,7 @@ from typing import cast
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from arrivals.client.shapes import Event
+from arrivals.client.models import Event
 from arrivals.core.wire import from_json
 from arrivals.flow.delivery.sign import BadSecret, key_of
 

@@ -12,7 +12,7 @@ from arrivals.core.wire import from_json
 from arrivals.flow.delivery.sign import SECRET_BYTES, BadSecret, key_of, make_secret
 
 
-class Keyring(msgspec.Struct):
+class KeyFile(msgspec.Struct):
     """What the file holds."""
 
     secret_keys: list[str]
@@ -36,7 +36,7 @@ def has_keys(settings: Settings) -> bool:
     return False
 
 
-def keyring_path(settings: Settings) -> Path | None:
+def key_file_path(settings: Settings) -> Path | None:
     """`arrivals.db.keys` for `arrivals.db`; None where a server keeps everything, because machines share it."""
     path = settings.database_path
     return None if path is None else path.with_name(path.name + ".keys")
@@ -45,7 +45,7 @@ def keyring_path(settings: Settings) -> Path | None:
 def with_keys(settings: Settings) -> tuple[Settings, bool]:
     """The settings with every key, and whether the file was made now. Raises BadSetting."""
     made = False
-    path = keyring_path(settings)
+    path = key_file_path(settings)
     if not has_keys(settings) and path is not None:
         keyring, made = _kept(path)
         settings = replace(
@@ -61,12 +61,12 @@ def with_keys(settings: Settings) -> tuple[Settings, bool]:
     return settings, made
 
 
-def read_keys(path: Path | None) -> Keyring | None:
+def read_keys(path: Path | None) -> KeyFile | None:
     """What the file holds; None when there is none, or none yet. Raises BadSetting."""
     if path is None:
         return None
     try:
-        found: Keyring = from_json(path.read_bytes(), Keyring)
+        found: KeyFile = from_json(path.read_bytes(), KeyFile)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -74,11 +74,11 @@ def read_keys(path: Path | None) -> Keyring | None:
     return found
 
 
-def _kept(path: Path) -> tuple[Keyring, bool]:
+def _kept(path: Path) -> tuple[KeyFile, bool]:
     kept = read_keys(path)
     if kept is not None:
         return kept, False
-    keyring = Keyring(
+    keyring = KeyFile(
         secret_keys=[secrets.token_urlsafe(32)],
         api_key="arr_" + secrets.token_urlsafe(32),
         callback_secret=make_secret(secrets.token_bytes(SECRET_BYTES)),

@@ -12,7 +12,7 @@ SHORTEST_KEY = 16
 DAY_S, LONGEST_DAYS = 86_400.0, 36_500
 
 
-def one_of(*choices: str) -> Callable[[str], str]:
+def choice(*choices: str) -> Callable[[str], str]:
     """One of these words."""
 
     def read(text: str) -> str:
@@ -46,11 +46,11 @@ def seconds(text: str) -> float:
 
 
 def days(text: str) -> float | None:
-    """In seconds; None is for ever."""
-    if text.strip() == "for ever":
+    """A number of days as seconds; None is forever."""
+    if text.strip() in ("forever", "never"):
         return None
     if not text.isdecimal() or not 1 <= int(text) <= LONGEST_DAYS:
-        raise ValueError('a whole number of days, or "for ever"')
+        raise ValueError('a whole number of days, or "forever"')
     return int(text) * DAY_S
 
 

@@ -108,9 +108,9 @@ FIELDS: Mapping[str, tuple[Callable[[str], Any], str, str]] = {
         "",
         "Networks of proxies in front, whose `X-Forwarded-For` says who calls; several by commas.",
     ),
-    "LOG_FORMAT": (values.one_of("console", "json"), "console", "How log lines look."),
+    "LOG_FORMAT": (values.choice("console", "json"), "console", "How log lines look."),
     "LOG_LEVEL": (
-        values.one_of("debug", "info", "warning", "error"),
+        values.choice("debug", "info", "warning", "error"),
         "info",
         "The least important line that is logged.",
     ),
@@ -122,7 +122,7 @@ FIELDS: Mapping[str, tuple[Callable[[str], Any], str, str]] = {
     ),
     "KEEP_GENERATIONS_DAYS": (
         values.days,
-        "for ever",
+        "forever",
         "How long a closed generation is kept, with its order and outputs.",
     ),
     "KEEP_EVENTS_DAYS": (values.days, "90", "How long events are kept, with their deliveries and observations."),

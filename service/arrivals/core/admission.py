@@ -114,7 +114,7 @@ class Ledger:
         left = budget.burst * budget.interval - debt(self.spent_until, now, LONGEST_DEBT)
         return max(0, budget.interval - left, self._paused(now))
 
-    def given_back(self, budget: Budget, now: Micros, requests: int) -> "Ledger":
+    def refunded(self, budget: Budget, now: Micros, requests: int) -> "Ledger":
         """With so many requests that were set aside and not sent."""
         owed = max(0, debt(self.spent_until, now, LONGEST_DEBT) - requests * budget.interval)
         return replace(self, spent_until=now + owed)
@@ -150,7 +150,7 @@ class Ledger:
         return replace(self, open_until=now + micros(FIRST_OPEN_S))
 
 
-def deal(places: int, wants: Sequence[int]) -> list[int]:
+def round_robin(places: int, wants: Sequence[int]) -> list[int]:
     """Places dealt one by one in turn, so that who wants many takes none from who wants few."""
     dealt = [0] * len(wants)
     while places > 0:

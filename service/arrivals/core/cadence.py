@@ -29,26 +29,26 @@ class Cadence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Usual:
+class DurationEstimate:
     """How long a model usually takes: a smoothed mean and mean deviation in seconds, over `count` finished."""
 
     count: int
-    usual_s: float
-    spread_s: float
+    mean_s: float
+    deviation_s: float
 
-    def and_then(self, duration_s: float) -> "Usual":
+    def and_then(self, duration_s: float) -> "DurationEstimate":
         """With one more finished generation taken into account."""
-        miss = abs(duration_s - self.usual_s)
-        return Usual(
+        miss = abs(duration_s - self.mean_s)
+        return DurationEstimate(
             count=self.count + 1,
-            usual_s=self.usual_s + LEARNING_RATE * (duration_s - self.usual_s),
-            spread_s=self.spread_s + SPREAD_RATE * (miss - self.spread_s),
+            mean_s=self.mean_s + LEARNING_RATE * (duration_s - self.mean_s),
+            deviation_s=self.deviation_s + SPREAD_RATE * (miss - self.deviation_s),
         )
 
 
-def first_usual(duration_s: float) -> Usual:
+def first_usual(duration_s: float) -> DurationEstimate:
     """What one finished generation teaches."""
-    return Usual(count=1, usual_s=duration_s, spread_s=duration_s / 2)
+    return DurationEstimate(count=1, mean_s=duration_s, deviation_s=duration_s / 2)
 
 
 def soonest_poll_s(cadence: Cadence, *, first_s: float) -> float:
@@ -56,48 +56,52 @@ def soonest_poll_s(cadence: Cadence, *, first_s: float) -> float:
     return first_s if cadence.poll_first_s is None else cadence.poll_first_s
 
 
-def first_poll_s(cadence: Cadence, *, documented: tuple[float, float], usual: Usual | None, webhook: bool) -> float:
+def first_poll_s(
+    cadence: Cadence, *, documented: tuple[float, float], usual: DurationEstimate | None, webhook: bool
+) -> float:
     """From the submission to the first question. `documented`: (first poll, usual duration) of the provider's page.
 
     With a webhook expected we ask only when it is overdue; without one, from the documented start.
     """
-    first_s, usual_s = documented
+    first_s, mean_s = documented
     soonest = soonest_poll_s(cadence, first_s=first_s)
     if cadence.poll_first_s is not None or not webhook:
         return soonest
-    overdue = usual.usual_s + SPREADS * usual.spread_s if usual else usual_s * 1.5
+    overdue = usual.mean_s + SPREADS * usual.deviation_s if usual else mean_s * 1.5
     return max(first_s, overdue)
 
 
-def next_poll_s(cadence: Cadence, *, every_s: float, polls: int, dice: float) -> float:
+def next_poll_s(cadence: Cadence, *, every_s: float, polls: int, random: float) -> float:
     """From one question to the next: the documented interval, growing to the cap, spread by jitter."""
     base = min(every_s, cadence.poll_first_s or every_s)
-    return jittered(min(base * GROWTH ** min(polls, 64), cadence.poll_max_s), dice)
+    return jittered(min(base * GROWTH ** min(polls, 64), cadence.poll_max_s), random)
 
 
-def after_expiry_s(late_s: float, dice: float) -> float:
+def after_expiry_s(late_s: float, random: float) -> float:
     """From one question to the next about what its provider may still finish, `late_s` after its deadline."""
-    return jittered(min(max(late_s / 2, LATE_FIRST_S), LATE_MAX_S), dice)
+    return jittered(min(max(late_s / 2, LATE_FIRST_S), LATE_MAX_S), random)
 
 
-def after_miss_s(cadence: Cadence, *, every_s: float, misses: int, retry_after_s: float | None, dice: float) -> float:
+def after_miss_s(cadence: Cadence, *, every_s: float, misses: int, retry_after_s: float | None, random: float) -> float:
     """From a question that was not answered to the next; what the provider asked for is the least we wait."""
     base = min(every_s, cadence.poll_first_s or every_s)
-    backoff = jittered(min(base * 2.0 ** min(misses, 32), cadence.poll_max_s * 5), dice)
+    backoff = jittered(min(base * 2.0 ** min(misses, 32), cadence.poll_max_s * 5), random)
     return max(backoff, retry_after_s or 0.0)
 
 
-def next_attempt_s(schedule: Sequence[float], attempts: int, retry_after_s: float | None, dice: float) -> float | None:
+def next_attempt_s(
+    schedule: Sequence[float], attempts: int, retry_after_s: float | None, random: float
+) -> float | None:
     """From a delivery's failed attempt (number `attempts`) to the next; None when the schedule is used up.
 
     A subscriber's `Retry-After` is obeyed up to the longest wait of the schedule.
     """
     if attempts >= len(schedule):
         return None
-    wait = jittered(schedule[attempts], dice)
+    wait = jittered(schedule[attempts], random)
     return max(wait, min(retry_after_s or 0.0, max(schedule)))
 
 
-def jittered(wait_s: float, dice: float) -> float:
+def jittered(wait_s: float, random: float) -> float:
     """A wait spread evenly by a fifth either way."""
-    return wait_s * (1 + JITTER * (2 * dice - 1))
+    return wait_s * (1 + JITTER * (2 * random - 1))

@@ -120,7 +120,7 @@ def _precision(failure: Failure) -> int:
     return int(failure.code is FailureCode.UNKNOWN and failure.provider_code is not None)
 
 
-def because(
+def make_failure(
     code: FailureCode,
     message: str | None = None,
     *,

@@ -48,13 +48,13 @@ class VerifiedBy(StrEnum):
 
 
 class Output(Struct, frozen=True, kw_only=True):
-    """One result. `needs_key`: only the provider's own origin hands it out, and only with the account's key."""
+    """One result. `requires_auth`: only the provider's own origin hands it out, and only with the account's key."""
 
     kind: str  # image | video | audio | text | file
     url: str
     content_type: str | None = None
     expires_at: Micros | None = None
-    needs_key: bool = False
+    requires_auth: bool = False
 
 
 def in_words(words: str, content_type: str = "text/plain;charset=utf-8") -> Output:
@@ -81,7 +81,7 @@ class Held(Struct, frozen=True, kw_only=True):
     verified_by: VerifiedBy | None = None
 
 
-class Asked(Struct, frozen=True, kw_only=True):
+class GenerationKey(Struct, frozen=True, kw_only=True):
     """Whom a generation was asked of, and as what it is known there: all that reading a word about it needs.
 
     `bulk_id` is shared by what was ordered together.
@@ -96,7 +96,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     external_id: str | None = None
 
 
-class Generation(Asked, frozen=True, kw_only=True):
+class Generation(GenerationKey, frozen=True, kw_only=True):
     """One piece of work, ours by `id` and the provider's by `external_id`.
 
     `external_id_hinted`: only a hint has named it so far, so that it serves to ask by and is shown to nobody.

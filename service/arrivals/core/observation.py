@@ -52,7 +52,7 @@ class Observation(Struct, frozen=True, kw_only=True):
     """A reading that was heard at a moment from a witness. Not `believed`: a hint that asks for a poll.
 
     `hold_until` bounds the wait if the reading turns out to be held.
-    `unreadable_because`: nobody understood what was said. `replayed`: its webhook was read before.
+    `unreadable_reason`: nobody understood what was said. `replayed`: its webhook was read before.
     """
 
     generation_id: str
@@ -62,7 +62,7 @@ class Observation(Struct, frozen=True, kw_only=True):
     believed: bool = True
     verified_by: VerifiedBy | None = None
     webhook_id: str | None = None
-    unreadable_because: str | None = None
+    unreadable_reason: str | None = None
     hold_until: Micros = 0
     replayed: bool = False
 

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from arrivals.core.details import merged
 from arrivals.core.event import ANNOUNCED, EventType
-from arrivals.core.failure import Failure, FailureCode, because
+from arrivals.core.failure import Failure, FailureCode, make_failure
 from arrivals.core.generation import CLOSED, Generation, Held, Origin, Status
 from arrivals.core.observation import Finding, Observation, same_id
 
@@ -204,9 +204,9 @@ def _closed_by(known: Generation, word: Held, seen: Observation, failure: Failur
     """Close by a believed word. A completion without any output, even after asking, is a failure."""
     status, outputs = word.status, seen.reading.outputs or known.outputs
     if status is Status.COMPLETED and not outputs:
-        status, failure = Status.FAILED, because(FailureCode.OUTPUT_MISSING, origin=word.origin)
+        status, failure = Status.FAILED, make_failure(FailureCode.OUTPUT_MISSING, origin=word.origin)
     elif status is Status.FAILED and failure is None:
-        failure = because(FailureCode.PROVIDER_ERROR, origin=word.origin)
+        failure = make_failure(FailureCode.PROVIDER_ERROR, origin=word.origin)
     first = known.held.origin if known.held and known.held.status is word.status else word.origin
     closed = replace(
         known,

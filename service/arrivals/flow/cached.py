@@ -16,7 +16,7 @@ FRESH: Micros = 60 * SECOND  # for so long nobody looks again
 USABLE: Micros = 600 * SECOND  # for so long the last answer is given while a new one is found
 
 
-class Kept(Generic[T]):
+class Cached(Generic[T]):
     """The last answer with its moment. An old one is given while somebody finds the next; one too old is waited for."""
 
     def __init__(self) -> None:
@@ -48,4 +48,4 @@ class Kept(Generic[T]):
 def _said(finding: "asyncio.Task[tuple[Micros, T]]") -> None:
     """What goes wrong while nobody waits is said too."""
     if not finding.cancelled() and finding.exception() is not None:
-        log.warning("answer_not_found", because=type(finding.exception()).__name__)
+        log.warning("cache_refresh_failed", reason=type(finding.exception()).__name__)

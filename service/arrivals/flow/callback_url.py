@@ -47,7 +47,7 @@ class _Signer(Signer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Callbacks:
+class CallbackUrls:
     """`keys` newest first: the newest signs, every one of them opens. Without `public_url` nobody can call us."""
 
     public_url: str | None

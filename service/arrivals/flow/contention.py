@@ -5,25 +5,25 @@ Which accounts are crowded is a hint, as bells are: it is what this process saw 
 
 from arrivals.core.cadence import soonest_poll_s
 from arrivals.core.wire import Micros, micros
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.providers.catalog import PROVIDERS
 from arrivals.store import accounts
 from arrivals.store.accounts import AccountKey, Unasked
 from arrivals.store.engine.base import Tx
 
 
-async def note(tools: Tools, tx: Tx, crowded: frozenset[AccountKey]) -> None:
+async def note(context: Context, tx: Tx, crowded: frozenset[AccountKey]) -> None:
     """Remember who is crowded; where that is new, the first questions that were put off are asked as soon as may be."""
-    for key in sorted(crowded - tools.crowded):
+    for key in sorted(crowded - context.crowded):
         waiting = await accounts.never_asked_about(tx, key)
-        sooner = ((one, _soonest(tools, key[0], one)) for one in waiting)
+        sooner = ((one, _soonest(context, key[0], one)) for one in waiting)
         await accounts.ask_sooner(tx, [(one, moment) for one, moment in sooner if moment < one.poll_at])
-    tools.crowded.clear()
-    tools.crowded.update(crowded)
+    context.crowded.clear()
+    context.crowded.update(crowded)
 
 
-def _soonest(tools: Tools, provider: str, one: Unasked) -> Micros:
+def _soonest(context: Context, provider: str, one: Unasked) -> Micros:
     route = next((route for route in PROVIDERS[provider].ROUTES if route.name == one.route), None)
     if route is None:
         return one.poll_at  # of another version, which knows when to ask
-    return one.submitted_at + micros(soonest_poll_s(tools.cadence, first_s=route.first_poll_s))
+    return one.submitted_at + micros(soonest_poll_s(context.cadence, first_s=route.initial_poll_delay_s))

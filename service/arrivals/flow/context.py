@@ -9,27 +9,27 @@ import anyio
 
 from arrivals.core.admission import Budget
 from arrivals.core.cadence import Cadence
-from arrivals.core.generation import Asked
+from arrivals.core.generation import GenerationKey
 from arrivals.core.ids import ENTROPY_BYTES, make_id
 from arrivals.core.wire import Micros
 from arrivals.flow.batch import Batch
-from arrivals.flow.cached import Kept
-from arrivals.flow.callback_url import Callbacks
-from arrivals.flow.heartbeat import Pulse
+from arrivals.flow.cached import Cached
+from arrivals.flow.callback_url import CallbackUrls
+from arrivals.flow.heartbeat import Heartbeat
 from arrivals.flow.observation.frequency import Frequency
-from arrivals.flow.settlement.unknown_statuses import StrangeWords
+from arrivals.flow.settlement.unknown_statuses import UnknownStatuses
 from arrivals.flow.settlement.waiters import Waiters
 from arrivals.outbound.transport import Transport
 from arrivals.providers.catalog import PROVIDERS
-from arrivals.providers.contract import Account, Dialect, Provider, Route, Target
+from arrivals.providers.contract import Account, Adapter, Provider, Route, Target
 from arrivals.store.accounts import AccountKey
 from arrivals.store.engine.base import Database
-from arrivals.store.provider_stats import Behavior
+from arrivals.store.provider_stats import ProviderStats
 from arrivals.store.prune import Retention
 
 T = TypeVar("T")
 R = TypeVar("R")
-Write: TypeAlias = Callable[["Tools", Sequence[T]], Awaitable[Sequence[R | Exception]]]
+Write: TypeAlias = Callable[["Context", Sequence[T]], Awaitable[Sequence[R | Exception]]]
 
 
 class NotConfigured(Exception):
@@ -57,7 +57,7 @@ class Upstream:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
+class Context:
     """The bag: what is kept where and how long, how calls go out, who may be called with what, where time comes from.
 
     `callback_secret` (`whsec_` + base64) signs events to the callback URLs that orders name. `pulses`: those of the
@@ -67,7 +67,7 @@ class Tools:
     store: Database
     transport: Transport
     upstreams: Mapping[AccountKey, Upstream]
-    callbacks: Callbacks
+    callback_urls: CallbackUrls
     cadence: Cadence
     limits: Limits
     now: Callable[[], Micros]
@@ -76,11 +76,13 @@ class Tools:
     retention: Retention = field(default_factory=Retention)
     crowded: set[AccountKey] = field(default_factory=set, init=False, repr=False, compare=False)  # see crowd.py
     frequency: Frequency = field(default_factory=Frequency, init=False, repr=False, compare=False)
-    strange_words: StrangeWords = field(default_factory=StrangeWords, init=False, repr=False, compare=False)
+    unknown_statuses: UnknownStatuses = field(default_factory=UnknownStatuses, init=False, repr=False, compare=False)
     waiters: Waiters = field(default_factory=Waiters, init=False, repr=False, compare=False)
-    behavior: Kept[dict[str, Behavior]] = field(default_factory=Kept, init=False, repr=False, compare=False)
+    provider_stats: Cached[dict[str, ProviderStats]] = field(
+        default_factory=Cached, init=False, repr=False, compare=False
+    )
     ending: anyio.Event = field(default_factory=anyio.Event, init=False, repr=False, compare=False)
-    pulses: dict[str, Pulse] = field(default_factory=dict, init=False, repr=False, compare=False)
+    heartbeats: dict[str, Heartbeat] = field(default_factory=dict, init=False, repr=False, compare=False)
     _batches: dict[Any, Batch[Any, Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     async def together(self, write: Write[T, R], item: T) -> R:
@@ -99,17 +101,17 @@ class Tools:
         """The service was told to end: who holds a request answers it as if its wait had ended."""
         self.ending.set()
         self.waiters.wake(self.waiters.ids)
-        self.store.ring("settled")
+        self.store.notify("settled")
 
     def make_id(self, prefix: str) -> str:
         """A new id."""
         return make_id(prefix, self.now(), self.entropy(ENTROPY_BYTES))
 
-    def dice(self) -> float:
+    def random(self) -> float:
         """A number in [0, 1)."""
         return int.from_bytes(self.entropy(4)) / 2**32
 
-    def upstream(self, generation: Asked) -> Upstream:
+    def upstream(self, generation: GenerationKey) -> Upstream:
         """Whom a generation was asked of. Raises NotConfigured."""
         try:
             return self.upstreams[generation.provider, generation.account]
@@ -118,7 +120,7 @@ class Tools:
                 f"{generation.provider} has no account {generation.account!r} in the settings"
             ) from None
 
-    def route(self, generation: Asked) -> Route:
+    def route(self, generation: GenerationKey) -> Route:
         """How its provider works on it. Raises NotConfigured for a route that this Arrivals does not have."""
         provider = PROVIDERS.get(generation.provider)
         for route in provider.ROUTES if provider else ():
@@ -126,14 +128,14 @@ class Tools:
                 return route
         raise NotConfigured(f"{generation.provider} has no route {generation.route!r} in this version")
 
-    def known_route(self, generation: Asked) -> Route | None:
+    def route_or_none(self, generation: GenerationKey) -> Route | None:
         """The same; None for a route that this version does not have: what was accepted still ends by its deadline."""
         try:
             return self.route(generation)
         except NotConfigured:
             return None
 
-    def target(self, generation: Asked) -> Target:
+    def target(self, generation: GenerationKey) -> Target:
         """The generation as its provider knows it."""
         return Target(
             model=generation.model,
@@ -142,20 +144,20 @@ class Tools:
             external_id=generation.external_id,
         )
 
-    def dialect(self, generation: Asked) -> Dialect:
+    def adapter(self, generation: GenerationKey) -> Adapter:
         """How its provider is spoken to about it."""
-        return self.route(generation).dialect
+        return self.route(generation).adapter
 
     def budgets(self) -> dict[AccountKey, Budget]:
         """What may be sent with each account."""
         return {key: _budget(upstream) for key, upstream in self.upstreams.items()}
 
-    def budget(self, generation: Asked) -> Budget:
+    def budget(self, generation: GenerationKey) -> Budget:
         """The budget of its account. Raises NotConfigured."""
         return _budget(self.upstream(generation))
 
 
 def _budget(upstream: Upstream) -> Budget:
     """With what a poll of its provider may come to."""
-    follows = any(route.dialect.follow is not None for route in upstream.provider.ROUTES)
+    follows = any(route.adapter.fetch_result is not None for route in upstream.provider.ROUTES)
     return replace(upstream.budget, requests_per_poll=2) if follows else upstream.budget

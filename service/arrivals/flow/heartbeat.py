@@ -6,7 +6,7 @@ LATE_S = 60.0  # beyond its usual rest; more than the bound of a statement, so t
 
 
 @dataclass(slots=True, kw_only=True)
-class Pulse:
+class Heartbeat:
     """Moments are of a clock that never steps. `rest_s`: its longest rest; `trust_s`: the longest an item may take."""
 
     name: str

@@ -10,7 +10,7 @@ T = TypeVar("T")
 MUCH_BYTES = 256 * 1024  # takes about a millisecond to encode or decode
 
 
-async def aside(size: int, work: Callable[[], T]) -> T:
+async def run_off_loop(size: int, work: Callable[[], T]) -> T:
     """Do the work and give its result; in a thread where it is about much."""
     if size <= MUCH_BYTES:
         return work()

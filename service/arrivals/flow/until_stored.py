@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import structlog
 
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.store.engine.base import Unavailable
 
 log = structlog.get_logger()
@@ -15,16 +15,16 @@ T = TypeVar("T")
 AGAIN_S = 1.0
 
 
-async def patiently(tools: Tools, step: Callable[[], Awaitable[T]]) -> T:
+async def until_stored(context: Context, step: Callable[[], Awaitable[T]]) -> T:
     """What the step comes to, which is done again while the database cannot be used.
 
     It must bear being done twice: a commit whose answer was lost may have been made. It waits as long as its caller
     lets it: what stops the process, or bounds the handling of an item, cancels it.
     """
     while True:
-        heard = tools.store.heard("settled")  # rung by whoever could use the database again
+        heard = context.store.heard("settled")  # rung by whoever could use the database again
         try:
             return await step()
         except Unavailable as error:
-            log.warning("kept_in_hand", because=str(error), again_in_s=AGAIN_S)
-        await tools.store.wait("settled", heard, AGAIN_S)
+            log.warning("buffered", reason=str(error), again_in_s=AGAIN_S)
+        await context.store.wait("settled", heard, AGAIN_S)

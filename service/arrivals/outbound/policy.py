@@ -16,7 +16,7 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 MAX_REMEMBERED_CHARACTERS = 2048  # what is found out about a longer one is not kept: a cache counts URLs, not bytes
 
 
-class Destinations:
+class OutboundPolicy:
     """Where URLs given by users may lead: public addresses by https, and whatever the operator allows."""
 
     def __init__(self, allowed: Sequence[Network] = ()) -> None:

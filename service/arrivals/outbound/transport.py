@@ -23,7 +23,7 @@ from yarl import URL
 
 from arrivals.core.http import HttpCall, HttpReply, is_good, joined
 from arrivals.outbound.bodies import BEGINNING, FAILURES, in_time, is_text, is_whole, pieces, shown, until_whole
-from arrivals.outbound.policy import MAX_REMEMBERED_CHARACTERS, Destinations
+from arrivals.outbound.policy import MAX_REMEMBERED_CHARACTERS, OutboundPolicy
 
 CONNECT_TIMEOUT_S = 10.0
 HEAD_MAX_BYTES = 64 * 1024  # of one line of an answer's head: a policy or a trace may be longer than most allow
@@ -71,7 +71,7 @@ class Streamed:
 class _CheckedResolver(aiohttp.ThreadedResolver):
     """Resolves a name and keeps only the addresses that may be called; the connector can reach no others."""
 
-    def __init__(self, destinations: Destinations, scheme: str) -> None:
+    def __init__(self, destinations: OutboundPolicy, scheme: str) -> None:
         super().__init__()
         self._destinations, self._scheme = destinations, scheme
 
@@ -95,7 +95,7 @@ class _BlockedAddress(OSError):
 class Transport:
     """Connections to providers (whose hosts the operator names) and to anywhere else (whose addresses are checked)."""
 
-    def __init__(self, destinations: Destinations) -> None:
+    def __init__(self, destinations: OutboundPolicy) -> None:
         self.destinations = destinations
         tls = ssl.create_default_context()
         self._ask = _session(tls)
@@ -112,7 +112,7 @@ class Transport:
         for session in (self._ask, self._fetch, self._submit, *self._outside.values()):
             await session.close()
 
-    async def ask(self, call: HttpCall, timeout_s: float = 30.0) -> HttpReply:
+    async def send(self, call: HttpCall, timeout_s: float = 30.0) -> HttpReply:
         """A question to a provider. Raises NotSent, NoAnswer."""
         return await self._whole(self._ask, call, timeout_s, REPLY_MAX_BYTES)
 
@@ -120,7 +120,7 @@ class Transport:
         """A submission to a provider. Raises NotSent (surely not accepted) and NoAnswer (nobody knows)."""
         return await self._whole(self._submit, call, timeout_s, REPLY_MAX_BYTES)
 
-    async def look(self, call: HttpCall, timeout_s: float = 30.0) -> HttpReply:
+    async def get_json(self, call: HttpCall, timeout_s: float = 30.0) -> HttpReply:
         """A question whose answer is JSON or a file; of a file the beginning is read. Raises NotSent, NoAnswer."""
         return await self._whole(self._ask, call, timeout_s, REPLY_MAX_BYTES, leaves_files=True)
 

@@ -98,11 +98,11 @@ class Target(Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Request:
     """A call about a generation, and how its answer is read."""
 
-    ask: Callable[[Target, Account], HttpCall]
-    read: Callable[[HttpReply, Target], Reading]
+    build: Callable[[Target, Account], HttpCall]
+    parse: Callable[[HttpReply, Target], Reading]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,16 +112,16 @@ class Bulk:
     most: int
     submit: Callable[[Sequence[Order], Account], HttpCall]
     read_submitted: Callable[[HttpReply, Target], "list[Reading | Refused]"]
-    whose: Callable[[bytes, Sequence[Mapping[str, Any]]], int | None]  # which of these inputs a webhook repeats
+    match_input: Callable[[bytes, Sequence[Mapping[str, Any]]], int | None]  # which of these inputs a webhook repeats
 
 
-def no_files(order: Order) -> Sequence[str]:  # noqa: ARG001 - the form of `Dialect.files`
+def no_files(order: Order) -> Sequence[str]:  # noqa: ARG001 - the form of `Adapter.files`
     """For submissions that carry no files of their own."""
     return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
+class Adapter:
     """How a route is spoken. What it cannot do has no function.
 
     Readings raise only Refused and Unreadable, whatever the bytes.
@@ -129,9 +129,9 @@ class Dialect:
 
     submit: Callable[[Order, Account], HttpCall]  # raises Refused for an order its form cannot hold
     read_submitted: Callable[[HttpReply, Target], Reading]
-    poll: Question | None = None
-    follow: Question | None = None  # asked when a poll says completed and tells no output
-    cancel: Question | None = None
+    poll: Request | None = None
+    fetch_result: Request | None = None  # asked when a poll says completed and tells no output
+    cancel: Request | None = None
     read_webhook: Callable[[InboundWebhook, Target], Reading] | None = None
     read_event: Callable[[bytes, Target], Reading | None] | None = None  # of a stream; None: it says nothing
     bulk: Bulk | None = None
@@ -143,7 +143,8 @@ class Route:
     """One of a provider's ways of working, chosen by the ordered model. Durations in seconds, as documented.
 
     `answer_s`: how long a submission may take to be answered; `stream_idle_s`: how long its stream may be silent.
-    `first_poll_s`: when to ask first if no webhook is expected; `ceiling_s`: what the provider itself gives up after.
+    `initial_poll_delay_s`: when to ask first if no webhook is expected; `max_duration_s`: after which the provider
+    itself gives up.
     `lag_s`: for how long "not found" may still mean "not yet"; `keeps_s`: for how long results can be had, from the
     submission on, a day where no page says. `rate_headers`: its page documents `X-RateLimit-Remaining` and `-Reset`.
     `trust` None: this route has no webhooks.
@@ -153,10 +154,10 @@ class Route:
     models: tuple[str, ...]  # patterns, as in fnmatch
     documentation: str
     kind: str  # image | video | audio
-    dialect: Dialect = field(repr=False)
-    usual_s: float
-    ceiling_s: float
-    first_poll_s: float = 5.0
+    adapter: Adapter = field(repr=False)
+    typical_duration_s: float
+    max_duration_s: float
+    initial_poll_delay_s: float = 5.0
     poll_every_s: float = 5.0
     answer_s: float = 60.0
     stream_idle_s: float = 60.0
@@ -165,16 +166,19 @@ class Route:
     rate_headers: bool = False
     trust: Trust | None = None
     limits: tuple[Limit, ...] = ()
-    slow_models: Mapping[str, float] = field(default_factory=dict)  # pattern: its own ceiling, in seconds
+    max_duration_by_model: Mapping[str, float] = field(default_factory=dict)  # pattern: its own ceiling, in seconds
 
-    def ceiling_of(self, model: str) -> float:
+    def max_duration_of(self, model: str) -> float:
         """After how long the provider itself gives up on this model."""
-        return next((most for pattern, most in self.slow_models.items() if fnmatchcase(model, pattern)), self.ceiling_s)
+        return next(
+            (most for pattern, most in self.max_duration_by_model.items() if fnmatchcase(model, pattern)),
+            self.max_duration_s,
+        )
 
     @property
     def polls(self) -> bool:
         """Whether it can be asked; if not, an unsigned webhook is believed for its address alone."""
-        return self.dialect.poll is not None
+        return self.adapter.poll is not None
 
 
 class Provider(Protocol):

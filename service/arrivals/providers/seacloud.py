@@ -15,7 +15,7 @@ from arrivals.core.generation import Output, Status
 from arrivals.core.http import HttpCall, HttpReply
 from arrivals.core.moments import retry_after_s
 from arrivals.core.observation import Reading
-from arrivals.providers._shared.errors import Said, explain
+from arrivals.providers._shared.errors import ErrorFacts, map_error
 from arrivals.providers._shared.json_fields import (
     get,
     identifier,
@@ -33,10 +33,10 @@ from arrivals.providers._shared.results import typed_outputs
 from arrivals.providers._shared.tolerance import folded, meaning, vocabulary
 from arrivals.providers.contract import (
     Account,
-    Dialect,
+    Adapter,
     Order,
-    Question,
     Refused,
+    Request,
     Route,
     Target,
     Unreadable,
@@ -77,7 +77,7 @@ CODES: Mapping[str, FailureCode] = vocabulary(
         **{str(code): FailureCode.INSUFFICIENT_FUNDS for code in range(40201, 40209)},  # the gateway's balance family
     }
 )
-WORDS = (
+MESSAGE_PATTERNS = (
     (r"^app not found", FailureCode.MODEL_NOT_FOUND),
     (r"not allowed for this user", FailureCode.PERMISSION_DENIED),
     (r"insufficient (balance|credit)", FailureCode.INSUFFICIENT_FUNDS),
@@ -101,7 +101,7 @@ def poll(target: Target, account: Account) -> HttpCall:
     return get(account, _request(target, "status"))
 
 
-def follow(target: Target, account: Account) -> HttpCall:
+def fetch_result(target: Target, account: Account) -> HttpCall:
     """https://cloud.seaart.ai/docs/model-api/multimodal/result."""
     return get(account, _request(target, "response"))
 
@@ -140,7 +140,7 @@ def _state(body: Mapping[str, Any], reply: HttpReply, target: Target) -> Reading
         if meaning(said.provider_code, {}) is Status.CANCELED:
             status = Status.CANCELED
         else:
-            status, failure = Status.FAILED, explain(said, None, "poll", codes=CODES, words=WORDS)
+            status, failure = Status.FAILED, map_error(said, None, "poll", codes=CODES, words=MESSAGE_PATTERNS)
     return Reading(
         status=status,
         provider_status=word,
@@ -192,10 +192,10 @@ def read_failure(http_status: int | None, body: bytes, origin: str) -> Failure:
 
 def _refused(reply: HttpReply, origin: str) -> Failure:
     facts = replace(_said(loose_record(reply.body)), retry_after_s=retry_after_s(reply))
-    return explain(facts, reply.http_status, origin, codes=CODES, words=WORDS)
+    return map_error(facts, reply.http_status, origin, codes=CODES, words=MESSAGE_PATTERNS)
 
 
-def _said(body: Mapping[str, Any]) -> Said:
+def _said(body: Mapping[str, Any]) -> ErrorFacts:
     """`{"error": text | {"code", "message"}, "error_type"}`, `{"detail"}`, `{"status": {"message", "error_code"}}`."""
     error, status = part(body, "error"), part(body, "status")
     code = text(body.get("error_type")) or identifier(error.get("code")) or identifier(status.get("error_code"))
@@ -208,7 +208,7 @@ def _said(body: Mapping[str, Any]) -> Said:
         or text(body.get("message"))
         or text(status.get("message"))
     )
-    return Said(message=message or code, provider_code=code, trace_id=identifier(body.get("request_id")))
+    return ErrorFacts(message=message or code, provider_code=code, trace_id=identifier(body.get("request_id")))
 
 
 QUEUE = Route(
@@ -217,17 +217,17 @@ QUEUE = Route(
     # sample clients poll every 3 s; durations are not stated
     documentation="https://cloud.seaart.ai/docs/model-api/multimodal/submit",
     kind="image",
-    dialect=Dialect(
+    adapter=Adapter(
         submit=submit,
         read_submitted=read_submitted,
-        poll=Question(ask=poll, read=read_polled),
-        follow=Question(ask=follow, read=read_result),
-        cancel=Question(ask=cancel, read=read_canceled),
+        poll=Request(build=poll, parse=read_polled),
+        fetch_result=Request(build=fetch_result, parse=read_result),
+        cancel=Request(build=cancel, parse=read_canceled),
     ),
-    first_poll_s=3,
+    initial_poll_delay_s=3,
     poll_every_s=3,
-    usual_s=60,
-    ceiling_s=3600,
+    typical_duration_s=60,
+    max_duration_s=3600,
     limits=(
         absent(
             "webhook",

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from arrivals.core.admission import Budget, Ledger, fair_share
-from arrivals.core.cadence import Usual
+from arrivals.core.cadence import DurationEstimate
 from arrivals.core.wire import Micros
 from arrivals.store.engine.base import Tx, one
 from arrivals.store.generations import SQL, Scheduled, readable
@@ -209,7 +209,7 @@ async def take(tx: Tx, key: AccountKey, budget: Budget, requests: int = 1) -> Mi
 async def give_back(tx: Tx, key: AccountKey, budget: Budget, requests: int) -> None:
     """Requests that were set aside for second questions that were not asked."""
     ledger = await ledger_of(tx, key)
-    await save_ledger(tx, ledger.given_back(budget, await tx.now(), requests))
+    await save_ledger(tx, ledger.refunded(budget, await tx.now(), requests))
 
 
 async def pause(tx: Tx, key: AccountKey, wait_s: float) -> None:
@@ -224,21 +224,23 @@ async def overdraw(tx: Tx, key: AccountKey, budget: Budget) -> None:
     await save_ledger(tx, ledger.spend(budget, await tx.now(), 1, ledger.last_turn or Turn.HAND))
 
 
-async def usual_of(tx: Tx, provider: str, model: str) -> Usual | None:
+async def usual_of(tx: Tx, provider: str, model: str) -> DurationEstimate | None:
     """What was learned of a model's duration."""
     rows = await tx.fetch(SQL["duration_of"], provider=provider, model=model)
-    return Usual(**rows[0]) if rows else None
+    return DurationEstimate(**rows[0]) if rows else None
 
 
-async def all_usual(tx: Tx) -> dict[tuple[str, str], Usual]:
+async def all_usual(tx: Tx) -> dict[tuple[str, str], DurationEstimate]:
     """What was learned of every model's duration, by (provider, model)."""
     rows = await tx.fetch(SQL["all_durations"])
     return {
-        (row["provider"], row["model"]): Usual(count=row["count"], usual_s=row["usual_s"], spread_s=row["spread_s"])
+        (row["provider"], row["model"]): DurationEstimate(
+            count=row["count"], mean_s=row["mean_s"], deviation_s=row["deviation_s"]
+        )
         for row in rows
     }
 
 
-async def save_usual(tx: Tx, provider: str, model: str, usual: Usual) -> None:
+async def save_usual(tx: Tx, provider: str, model: str, usual: DurationEstimate) -> None:
     """Keep what was learned."""
     await tx.fetch(SQL["save_duration"], provider=provider, model=model, **asdict(usual))

@@ -43,7 +43,7 @@ class Call(Struct, frozen=True, kw_only=True):
     request: str
     outcome: Outcome
     http_status: int | None = None
-    because: str | None = None
+    reason: str | None = None
     failure: Failure | None = None
     size: int | None = None
     body: bytes | None = field(default=None)
@@ -53,7 +53,7 @@ class Refusal(Struct, frozen=True, kw_only=True):
     """The last call about a generation, with the reason for which it was of no use."""
 
     outcome: Outcome
-    because: str | None = None
+    reason: str | None = None
     failure: Failure | None = None
     http_status: int | None = None
 
@@ -84,7 +84,7 @@ async def last_refusals(tx: Tx, generation_ids: Sequence[str]) -> dict[str, Refu
 
 def _came_to(row: Row) -> tuple[Any, ...]:
     body = row["body"]
-    facts = (row[name] for name in ("kind", "request", "http_status", "outcome", "because"))
+    facts = (row[name] for name in ("kind", "request", "http_status", "outcome", "reason"))
     return (*facts, None if body is None else bytes(body))
 
 
@@ -97,7 +97,7 @@ def _values(call: Call) -> dict[str, Any]:
         "request": call.request,
         "http_status": call.http_status,
         "outcome": call.outcome,
-        "because": call.because,
+        "reason": call.reason,
         "failure": to_json(call.failure) if call.failure else None,
         "size": call.size,
         "body": call.body,
@@ -107,7 +107,7 @@ def _values(call: Call) -> dict[str, Any]:
 def _refusal(row: Row) -> Refusal:
     return Refusal(
         outcome=Outcome(row["outcome"]),
-        because=row["because"],
+        reason=row["reason"],
         failure=from_json(row["failure"], Failure) if row["failure"] is not None else None,
         http_status=row["http_status"],
     )

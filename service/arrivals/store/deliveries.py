@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 
 from msgspec import Struct, structs
 
-from arrivals.core.admission import Breaker, deal, debt
+from arrivals.core.admission import Breaker, debt, round_robin
 from arrivals.core.wire import SECOND, Micros, to_json
 from arrivals.store import subscribers
 from arrivals.store.engine.base import Row, Tx, one
@@ -27,7 +27,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     url: str
     created_at: Micros
     event_type: str = ""
-    attempts: int = 0
+    attempt_count: int = 0
     attempt_at: Micros | None = None
     delivered_at: Micros | None = None
     given_up_at: Micros | None = None
@@ -102,7 +102,7 @@ async def claim(tx: Tx, limit: int, lease: Micros) -> list[Delivery]:
     # Who came into need meanwhile is not ours: to write to somebody out of turn is how two wait for each other.
     in_need = [row for row in await tx.fetch(SQL["subscribers_in_need"], now=now, limit=limit) if row["id"] in locked]
     claimed: list[Delivery] = []
-    for row, places in zip(in_need, deal(limit, [_room(row, now) for row in in_need]), strict=True):
+    for row, places in zip(in_need, round_robin(limit, [_room(row, now) for row in in_need]), strict=True):
         if places == 0:
             continue
         rows = await tx.fetch(
@@ -172,7 +172,7 @@ async def record_attempts(tx: Tx, made: Sequence[tuple[Attempt, Delivery]]) -> l
         [
             {
                 "id": delivery.id,
-                "attempts": delivery.attempts,
+                "attempt_count": delivery.attempt_count,
                 "attempt_at": delivery.attempt_at,
                 "delivered_at": delivery.delivered_at,
                 "given_up_at": delivery.given_up_at,

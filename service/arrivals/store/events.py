@@ -20,7 +20,7 @@ async def append(tx: Tx, events: Sequence[Event]) -> dict[str, int]:
     """Write events in order; their positions by event id."""
     if not events:
         return {}
-    last = (await one(tx, SQL["take_positions"], count=len(events)))["counted"]
+    last = (await one(tx, SQL["take_positions"], count=len(events)))["value"]
     positions = {event.id: last - len(events) + 1 + index for index, event in enumerate(events)}
     await tx.run_many(
         SQL["insert_event"],
@@ -45,7 +45,7 @@ async def by_id(tx: Tx, event_id: str) -> Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class EventFilter:
     """Which events; None is any. `type` may be a family, `generation.*`."""
 
     type: str | None = None
@@ -69,7 +69,7 @@ class Wanted:
         }
 
 
-EVERY = Wanted()
+ANY = EventFilter()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ class Behind:
     more: bool
 
 
-async def behind(tx: Tx, position: int, limit: int, wanted: Wanted = EVERY) -> Behind:
+async def behind(tx: Tx, position: int, limit: int, wanted: EventFilter = ANY) -> Behind:
     """The events behind a position, oldest first.
 
     One look is bounded, in the events that it passes by too: who wants what is rare goes on from where it stopped.
@@ -100,7 +100,7 @@ async def behind(tx: Tx, position: int, limit: int, wanted: Wanted = EVERY) -> B
     )
 
 
-async def count(tx: Tx, wanted: Wanted) -> int:
+async def count(tx: Tx, wanted: EventFilter) -> int:
     """How many there are."""
     counted: int = (await one(tx, SQL["count_events"], **wanted.values()))["counted"]
     return counted
@@ -108,8 +108,8 @@ async def count(tx: Tx, wanted: Wanted) -> int:
 
 async def last_position(tx: Tx) -> int:
     """The position of the newest event; behind it stands what is announced from now on."""
-    counted: int = (await one(tx, SQL["last_position"]))["counted"]
-    return counted
+    position: int = (await one(tx, SQL["last_position"]))["value"]
+    return position
 
 
 async def position_of(tx: Tx, event_id: str) -> int:

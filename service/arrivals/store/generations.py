@@ -9,7 +9,7 @@ from msgspec import Struct
 import structlog
 
 from arrivals.core.failure import Failure
-from arrivals.core.generation import Asked, Cost, Generation, Held, Origin, Output, Status, VerifiedBy
+from arrivals.core.generation import Cost, Generation, GenerationKey, Held, Origin, Output, Status, VerifiedBy
 from arrivals.core.wire import Micros, from_json, to_json
 from arrivals.store.engine.base import Overtaken, Row, Tx, one
 from arrivals.store.engine.pages import Loading, Page, of_rows
@@ -31,7 +31,7 @@ class Schedule(Struct, frozen=True, kw_only=True):
 
     submit_at: Micros | None = None
     poll_at: Micros | None = None
-    clock_at: Micros | None = None
+    timeout_at: Micros | None = None
 
 
 class Scheduled(Struct, frozen=True, kw_only=True):
@@ -49,7 +49,7 @@ class Scheduled(Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class GenerationQuery:
     """Which generations a list shows; None is any. Newest first, from before the id `before`.
 
     `not_before` is an id too: ids sort by their moment, so that it bounds what `since` has to look at.
@@ -99,7 +99,7 @@ def from_row(row: Row) -> Scheduled:
         deadline_at=row["deadline_at"],
         polls=row["polls"],
     )
-    schedule = Schedule(submit_at=row["submit_at"], poll_at=row["poll_at"], clock_at=row["clock_at"])
+    schedule = Schedule(submit_at=row["submit_at"], poll_at=row["poll_at"], timeout_at=row["timeout_at"])
     return Scheduled(
         generation=generation,
         schedule=schedule,
@@ -142,7 +142,7 @@ def _to_row(known: Scheduled) -> dict[str, Any]:
         "ended": int(generation.held is not None and generation.held.believed),
         "submit_at": schedule.submit_at,
         "poll_at": schedule.poll_at,
-        "clock_at": schedule.clock_at,
+        "timeout_at": schedule.timeout_at,
         "poll_misses": known.poll_misses,
         "hinted": int(known.hinted),
     }
@@ -197,10 +197,10 @@ async def ended(tx: Tx, ids: Sequence[str]) -> list[str]:
     return [row["id"] for row in await tx.fetch(SQL["ended_of"], ids=to_json(ids))]
 
 
-async def asked_by_ids(tx: Tx, ids: Sequence[str]) -> dict[str, Asked]:
+async def asked_by_ids(tx: Tx, ids: Sequence[str]) -> dict[str, GenerationKey]:
     """Whom the generations among `ids` that exist were asked of."""
     rows = await tx.fetch(SQL["asked_by_ids"], ids=to_json(sorted(set(ids))))
-    return {row["id"]: Asked(**row) for row in rows}
+    return {row["id"]: GenerationKey(**row) for row in rows}
 
 
 async def save(tx: Tx, changed: Sequence[Scheduled]) -> None:
@@ -210,9 +210,9 @@ async def save(tx: Tx, changed: Sequence[Scheduled]) -> None:
         raise Overtaken(f"{len(changed) - written} of {len(changed)} generations were saved by somebody else")
 
 
-async def listed(tx: Tx, listing: Listing) -> Page[Generation]:
+async def listed(tx: Tx, listing: GenerationQuery) -> Page[Generation]:
     """One page, newest first."""
-    values = {name: getattr(listing, name) for name in Listing.__slots__ if name != "limit"}
+    values = {name: getattr(listing, name) for name in GenerationQuery.__slots__ if name != "limit"}
     return of_rows(await LIST.page(tx, listing.limit, values), lambda row: from_row(row).generation)
 
 
@@ -251,9 +251,9 @@ async def claim_overdue(tx: Tx, limit: int, lease: Micros) -> list[Generation]:
     return [known.generation for known in readable(rows)]
 
 
-async def look_later(tx: Tx, generation_id: str, clock_at: Micros) -> None:
-    """Its bounded wait has ended, but it cannot be settled: let it be until `clock_at`."""
-    await tx.fetch(SQL["look_later"], id=generation_id, clock_at=clock_at)
+async def look_later(tx: Tx, generation_id: str, timeout_at: Micros) -> None:
+    """Its bounded wait has ended, but it cannot be settled: let it be until `timeout_at`."""
+    await tx.fetch(SQL["look_later"], id=generation_id, timeout_at=timeout_at)
 
 
 async def claim_poll_of(tx: Tx, generation_id: str, lease: Micros) -> Scheduled:

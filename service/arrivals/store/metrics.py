@@ -35,7 +35,7 @@ def _sums() -> Sums:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class MetricsSnapshot:
     """Numbers by their labels, whose names stand beside each. Durations in seconds, moments in seconds since 1970."""
 
     webhooks: Sums = field(default_factory=_sums)  # provider, finding
@@ -48,7 +48,7 @@ class Measured:
     unknown: Sums = field(default_factory=_sums)  # provider
     polls: Sums = field(default_factory=_sums)  # provider
     poll_misses: Sums = field(default_factory=_sums)  # provider
-    strange_words: Sums = field(default_factory=_sums)  # provider
+    unknown_statuses: Sums = field(default_factory=_sums)  # provider
     queues: Sums = field(default_factory=_sums)  # worker
     deliveries: Sums = field(default_factory=_sums)  # outcome
     attempts: Sums = field(default_factory=_sums)  # outcome
@@ -56,9 +56,9 @@ class Measured:
     breakers: Sums = field(default_factory=_sums)  # provider, account
 
 
-async def measured(tx: Tx, now: Micros) -> Measured:
+async def snapshot(tx: Tx, now: Micros) -> MetricsSnapshot:
     """Everything, as one transaction sees it."""
-    found = Measured()
+    found = MetricsSnapshot()
     await _generations(tx, found)
     await _webhooks(tx, found, now)
     await _queues(tx, found, now)
@@ -69,7 +69,7 @@ async def measured(tx: Tx, now: Micros) -> Measured:
     return found
 
 
-async def _generations(tx: Tx, found: Measured) -> None:
+async def _generations(tx: Tx, found: MetricsSnapshot) -> None:
     for row in await tx.fetch(SQL["generations"]):
         provider, status = row["provider"], row["status"]
         found.generations[provider, status] += row["counted"]
@@ -81,7 +81,7 @@ async def _generations(tx: Tx, found: Measured) -> None:
             found.poll_misses[provider,] += int(row["misses"])
 
 
-async def _webhooks(tx: Tx, found: Measured, now: Micros) -> None:
+async def _webhooks(tx: Tx, found: MetricsSnapshot, now: Micros) -> None:
     unread_since = now
     for row in await tx.fetch(SQL["webhooks"]):
         provider, finding = row["provider"], row["finding"]
@@ -104,12 +104,12 @@ async def _webhooks(tx: Tx, found: Measured, now: Micros) -> None:
         found.lateness_s[row["provider"], "0.95"] = row["p95"] / SECOND
 
 
-async def _queues(tx: Tx, found: Measured, now: Micros) -> None:
+async def _queues(tx: Tx, found: MetricsSnapshot, now: Micros) -> None:
     for worker, depth in (await one(tx, SQL["queues"], now=now)).items():
         found.queues[worker,] = depth
 
 
-async def _deliveries(tx: Tx, found: Measured) -> None:
+async def _deliveries(tx: Tx, found: MetricsSnapshot) -> None:
     row = await one(tx, SQL["deliveries"])
     found.deliveries["waiting",], found.deliveries["given_up",] = row["waiting"], row["given_up"]
     found.deliveries["delivered",] = row["of_all"] - row["waiting"] - row["given_up"]
@@ -121,25 +121,25 @@ async def _deliveries(tx: Tx, found: Measured) -> None:
         found.subscribers[row["kind"], row["standing"]] = row["counted"]
 
 
-async def _forgotten(tx: Tx, found: Measured) -> None:
+async def _forgotten(tx: Tx, found: MetricsSnapshot) -> None:
     sums = {CLOSED_BY: found.closed, ACCEPTED: found.accepted, POLLS: found.polls, ATTEMPTS: found.attempts}
     for row in await tx.fetch(SQL["forgotten"]):
         kind, *what = row["name"].split(":")
         if kind == FORGOTTEN:
-            sums[what[0]][tuple(what[1:])] += row["counted"]
+            sums[what[0]][tuple(what[1:])] += row["value"]
         elif kind == STRANGE_WORDS:
-            found.strange_words[tuple(what)] += row["counted"]
+            found.unknown_statuses[tuple(what)] += row["value"]
 
 
 async def count_words(tx: Tx, words: Mapping[str, int]) -> None:
     """Count status words that nobody knows, by provider."""
-    rows = [{"name": f"{STRANGE_WORDS}:{provider}", "counted": words[provider]} for provider in sorted(words)]
+    rows = [{"name": f"{STRANGE_WORDS}:{provider}", "value": words[provider]} for provider in sorted(words)]
     await tx.run_many(SQL["forget"], rows)
 
 
-async def forget(tx: Tx, what: str, counts: Mapping[Labels, int]) -> None:
+async def archive(tx: Tx, what: str, counts: Mapping[Labels, int]) -> None:
     """Keep the number of what is deleted in this transaction."""
-    rows = [{"name": ":".join((FORGOTTEN, what, *labels)), "counted": counted} for labels, counted in counts.items()]
+    rows = [{"name": ":".join((FORGOTTEN, what, *labels)), "value": counted} for labels, counted in counts.items()]
     # In order, so that two that forget lock them in the same order.
     await tx.run_many(SQL["forget"], sorted(rows, key=lambda row: str(row["name"])))
 

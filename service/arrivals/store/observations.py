@@ -33,10 +33,10 @@ class StoredWebhook(Struct, frozen=True, kw_only=True):
     webhook: InboundWebhook
     verified_by: VerifiedBy | None = None
     quarantined_at: Micros | None = None
-    refused_because: str | None = None
+    refused_reason: str | None = None
     read_at: Micros | None = None
     finding: Finding | None = None
-    unreadable_because: str | None = None
+    unreadable_reason: str | None = None
     digest: str | None = None
     repeats: int = 0
 
@@ -52,10 +52,10 @@ def webhook_from_row(row: Row) -> StoredWebhook:
         webhook=InboundWebhook(headers=from_json(row["headers"]), body=bytes(row["body"])),
         verified_by=VerifiedBy(row["verified_by"]) if row["verified_by"] else None,
         quarantined_at=row["quarantined_at"],
-        refused_because=row["refused_because"],
+        refused_reason=row["refused_reason"],
         read_at=row["read_at"],
         finding=Finding(row["finding"]) if row["finding"] else None,
-        unreadable_because=row["unreadable_because"],
+        unreadable_reason=row["unreadable_reason"],
         digest=row["digest"],
         repeats=row["repeats"],
     )
@@ -76,7 +76,7 @@ async def insert_webhooks(tx: Tx, stored: Sequence[StoredWebhook]) -> None:
                 "body": one.webhook.body,
                 "verified_by": one.verified_by,
                 "quarantined_at": one.quarantined_at,
-                "refused_because": one.refused_because,
+                "refused_reason": one.refused_reason,
                 "digest": one.digest,
             }
             for one in stored
@@ -110,7 +110,7 @@ class Read(Struct, frozen=True, kw_only=True):
     id: str
     read_at: Micros
     finding: Finding
-    unreadable_because: str | None = None
+    unreadable_reason: str | None = None
 
 
 async def read_already(tx: Tx, webhook_ids: Sequence[str]) -> set[str]:

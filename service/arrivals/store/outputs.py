@@ -9,14 +9,14 @@ SQL = load("outputs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptOutput:
+class InlineOutput:
     """The bytes of one output and what they are."""
 
     content_type: str
     content: bytes = field(repr=False)
 
 
-async def keep(tx: Tx, generation_id: str, number: int, output: KeptOutput) -> None:
+async def keep(tx: Tx, generation_id: str, number: int, output: InlineOutput) -> None:
     """Keep the bytes of a generation's output number `number`, in the place of any others."""
     await tx.fetch(
         SQL["keep_output"],
@@ -24,7 +24,7 @@ async def keep(tx: Tx, generation_id: str, number: int, output: KeptOutput) -> N
     )  # fmt: skip
 
 
-async def kept(tx: Tx, generation_id: str, number: int) -> KeptOutput | None:
+async def kept(tx: Tx, generation_id: str, number: int) -> InlineOutput | None:
     """What is kept of this output; None if the provider hands it out."""
     rows = await tx.fetch(SQL["kept_output"], generation_id=generation_id, number=number)
-    return KeptOutput(content_type=rows[0]["content_type"], content=bytes(rows[0]["content"])) if rows else None
+    return InlineOutput(content_type=rows[0]["content_type"], content=bytes(rows[0]["content"])) if rows else None

@@ -10,7 +10,7 @@ SQL = load("provider_stats")
 
 
 @dataclass(slots=True, kw_only=True)
-class Behavior:
+class ProviderStats:
     """One provider's record. Lateness is how long after we knew by other means a webhook came; all in microseconds."""
 
     closed: int = 0
@@ -26,12 +26,12 @@ class Behavior:
     failures: dict[str, int] = field(default_factory=dict)
 
 
-async def of_all(tx: Tx, since: Micros) -> dict[str, Behavior]:
+async def of_all(tx: Tx, since: Micros) -> dict[str, ProviderStats]:
     """By provider, over what happened since."""
-    found: dict[str, Behavior] = {}
+    found: dict[str, ProviderStats] = {}
 
-    def of(provider: str) -> Behavior:
-        return found.setdefault(provider, Behavior())
+    def of(provider: str) -> ProviderStats:
+        return found.setdefault(provider, ProviderStats())
 
     for row in await tx.fetch(SQL["closed"], since=since):
         behavior = of(row["provider"])

@@ -35,7 +35,7 @@ class Retention:
 async def last_pruned(tx: Tx) -> Micros | None:
     """When somebody last began to prune."""
     rows = await tx.fetch(SQL["last_pruned"])
-    return rows[0]["counted"] if rows else None
+    return rows[0]["value"] if rows else None
 
 
 async def claim(tx: Tx, now: Micros, until: Micros) -> bool:
@@ -56,9 +56,9 @@ async def delete(tx: Tx, what: str, limit: int, **values: Any) -> int:
         accepted: Counter[Labels] = Counter()
         for row in rows:
             accepted[row["provider"],] += 1 + row["repeats"]
-        await metrics.forget(tx, metrics.ACCEPTED, accepted)
+        await metrics.archive(tx, metrics.ACCEPTED, accepted)
     elif what == "attempts":
-        await metrics.forget(tx, metrics.ATTEMPTS, Counter((outcome_of(**row),) for row in rows))
+        await metrics.archive(tx, metrics.ATTEMPTS, Counter((outcome_of(**row),) for row in rows))
     elif what == "generations":
         await _forget_generations(tx, rows)
     return len(rows)
@@ -69,5 +69,5 @@ async def _forget_generations(tx: Tx, rows: Sequence[Row]) -> None:
     for row in rows:
         polls[row["provider"],] += row["polls"]
     closed = Counter(closed_by(row["provider"], row["learned_from"], row["webhook_expected"]) for row in rows)
-    await metrics.forget(tx, metrics.CLOSED_BY, closed)
-    await metrics.forget(tx, metrics.POLLS, polls)
+    await metrics.archive(tx, metrics.CLOSED_BY, closed)
+    await metrics.archive(tx, metrics.POLLS, polls)

@@ -18,7 +18,7 @@ SQL = load("replays")
 TO_REPLAY = Loading(measure=SQL["webhooks_to_replay"], load=WEBHOOKS["webhooks_measured"])
 
 
-class What(StrEnum):
+class ReplayKind(StrEnum):
     """What a replay does again."""
 
     WEBHOOKS = "webhooks"  # stored webhooks go through the pipeline again
@@ -26,7 +26,7 @@ class What(StrEnum):
     EVENTS = "events"  # events are sent again
 
 
-class Progress(StrEnum):
+class ReplayStatus(StrEnum):
     """How a replay stands."""
 
     RUNNING = "running"
@@ -55,13 +55,13 @@ class Replay:
     """One replay. `cursor`: what comes behind it is not done yet. `findings`: how many of each there were."""
 
     id: str
-    what: What
+    kind: ReplayKind
     filters: Filters
     created_at: Micros
     dry_run: bool = False
     rate_per_s: float | None = None
-    status: Progress = Progress.RUNNING
-    failed_because: str | None = None
+    status: ReplayStatus = ReplayStatus.RUNNING
+    failed_reason: str | None = None
     total: int = 0
     done: int = 0
     findings: Mapping[str, int] = field(default_factory=dict)
@@ -80,13 +80,13 @@ class Replay:
 def _from_row(row: Row) -> Replay:
     return Replay(
         id=row["id"],
-        what=What(row["what"]),
+        kind=ReplayKind(row["kind"]),
         filters=Filters(**from_json(row["filters"])),
         created_at=row["created_at"],
         dry_run=bool(row["dry_run"]),
         rate_per_s=row["rate_per_s"],
-        status=Progress(row["status"]),
-        failed_because=row["failed_because"],
+        status=ReplayStatus(row["status"]),
+        failed_reason=row["failed_reason"],
         total=row["total"],
         done=row["done"],
         findings=from_json(row["findings"]),
@@ -101,7 +101,7 @@ async def insert(tx: Tx, new: Replay) -> None:
     await tx.fetch(
         SQL["insert_replay"],
         id=new.id,
-        what=new.what,
+        kind=new.kind,
         filters=to_json(new.filters),
         dry_run=int(new.dry_run),
         rate_per_s=new.rate_per_s,
@@ -138,7 +138,7 @@ async def save(tx: Tx, claimed: Replay, now: Replay) -> bool:
         SQL["save_replay"],
         id=now.id,
         status=now.status,
-        failed_because=now.failed_because,
+        failed_reason=now.failed_reason,
         done=now.done,
         findings=to_json(now.findings),
         cursor=now.cursor,
@@ -162,7 +162,7 @@ def _webhook_values(replay: Replay) -> dict[str, Any]:
         "finding": wanted.finding,
         "since": wanted.since,
         "until": wanted.until,
-        "quarantined": int(replay.what is What.QUARANTINE),
+        "quarantined": int(replay.kind is ReplayKind.QUARANTINE),
     }
 
 

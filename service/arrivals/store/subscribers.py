@@ -33,7 +33,7 @@ class Subscriber:
     max_in_flight: int = MAX_IN_FLIGHT
     rate_per_s: float | None = None
     disabled_at: Micros | None = None
-    disabled_because: str | None = None
+    disabled_reason: str | None = None
     previous_secret: str | None = field(default=None, repr=False)
     previous_until: Micros | None = None
     private_key: str | None = field(default=None, repr=False)
@@ -90,7 +90,7 @@ async def update(tx: Tx, subscriber: Subscriber) -> None:
         rate_per_s=subscriber.rate_per_s,
         paused_at=subscriber.paused_at,
         disabled_at=subscriber.disabled_at,
-        disabled_because=subscriber.disabled_because,
+        disabled_reason=subscriber.disabled_reason,
     )
 
 
@@ -116,10 +116,10 @@ async def delete(tx: Tx, subscriber_id: str, now: Micros) -> None:
     await _give_up(tx, subscriber_id, now)
 
 
-async def disable(tx: Tx, subscriber_id: str, now: Micros, because: str) -> bool:
+async def disable(tx: Tx, subscriber_id: str, now: Micros, reason: str) -> bool:
     """Stop serving a subscriber; False when it was disabled before."""
     await _give_up(tx, subscriber_id, now)
-    disabled = await tx.fetch(SQL["disable_subscriber"], id=subscriber_id, now=now, because=because)
+    disabled = await tx.fetch(SQL["disable_subscriber"], id=subscriber_id, now=now, reason=reason)
     await _give_up(tx, subscriber_id, now)
     return bool(disabled)
 
@@ -158,7 +158,7 @@ def _from_row(row: Row) -> Subscriber:
         max_in_flight=row["max_in_flight"],
         rate_per_s=row["rate_per_s"],
         disabled_at=row["disabled_at"],
-        disabled_because=row["disabled_because"],
+        disabled_reason=row["disabled_reason"],
         previous_secret=row["previous_secret"],
         previous_until=row["previous_until"],
         private_key=row["private_key"],

@@ -25,15 +25,15 @@ class WebhookFacts(Struct, frozen=True, kw_only=True):
     size: int
     verified_by: VerifiedBy | None = None
     quarantined_at: Micros | None = None
-    refused_because: str | None = None
+    refused_reason: str | None = None
     read_at: Micros | None = None
     finding: Finding | None = None
-    unreadable_because: str | None = None
+    unreadable_reason: str | None = None
     repeats: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookListing:
+class WebhookQuery:
     """Which stored webhooks a list shows; None is any. Newest first, from before the id `before`."""
 
     provider: str | None = None
@@ -46,9 +46,9 @@ class WebhookListing:
     limit: int = 50
 
 
-async def listed(tx: Tx, listing: WebhookListing) -> Page[WebhookFacts]:
+async def listed(tx: Tx, listing: WebhookQuery) -> Page[WebhookFacts]:
     """One page, newest first."""
-    values = {name: getattr(listing, name) for name in WebhookListing.__slots__} | {"limit": listing.limit + 1}
+    values = {name: getattr(listing, name) for name in WebhookQuery.__slots__} | {"limit": listing.limit + 1}
     return Page.of([_facts(row) for row in await tx.fetch(SQL["list_webhooks"], **values)], listing.limit)
 
 

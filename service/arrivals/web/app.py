@@ -6,10 +6,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.web import callbacks
 from arrivals.web.api import deliveries, events, generations, health, metrics, providers, replays, subscribers, webhooks
-from arrivals.web.auth import Gate
+from arrivals.web.auth import Authenticator
 from arrivals.web.endpoint import Call, Endpoint, routes
 from arrivals.web.errors import Problem
 from arrivals.web.openapi import document
@@ -30,19 +30,22 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *providers.ENDPOINTS,
     *health.ENDPOINTS,
     *metrics.ENDPOINTS,
-    Endpoint(method="GET", path="/openapi.json", handle=openapi, summary="This document", answers={200: None}),
-)
+    Endpoint(
+        method="GET", path="/openapi.json", operation="getOpenApi",
+        handle=openapi, summary="This document", answers={200: None},
+    ),
+)  # fmt: skip
 DOCUMENT = msgspec.to_builtins(document(ENDPOINTS))
 _DOCUMENT = msgspec.json.encode(DOCUMENT)
 
 
-def make_app(tools: Tools, api_key: str) -> callbacks.Door:
+def make_app(context: Context, api_key: str) -> callbacks.CallbackApp:
     """The ASGI application over these tools; `api_key` is the settings' own, with every scope."""
-    gate = Gate(tools=tools, api_key=api_key)
-    app = Starlette(routes=[*callbacks.routes(), *routes(ENDPOINTS, gate)])
+    authenticator = Authenticator(context=context, api_key=api_key)
+    app = Starlette(routes=[*callbacks.routes(), *routes(ENDPOINTS, authenticator)])
     app.add_exception_handler(HTTPException, _no_route)
     app.router.redirect_slashes = False  # a redirect loses a webhook
-    return callbacks.Door(callbacks.Desk(tools), app)
+    return callbacks.CallbackApp(callbacks.CallbackHandler(context), app)
 
 
 async def _no_route(_request: Request, error: Exception) -> Response:

@@ -10,18 +10,18 @@ import secrets
 import structlog
 
 from arrivals.core.wire import SECOND, Micros, micros, rfc3339
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.store import keys
 from arrivals.store.engine.base import Tx
 from arrivals.store.keys import ApiKey
-from arrivals.web.auth_throttle import Failures
+from arrivals.web.auth_throttle import AuthThrottle
 from arrivals.web.errors import Problem
-from arrivals.web.held_requests import Holds
+from arrivals.web.held_requests import HeldRequests
 
 log = structlog.get_logger()
 
 KEY_BYTES = 32
-OUTSIDE = ApiKey(id="key_settings", name="ARRIVALS_API_KEY", scopes=("read", "submit", "admin"), created_at=0)
+UNAUTHENTICATED = ApiKey(id="key_settings", name="ARRIVALS_API_KEY", scopes=("read", "submit", "admin"), created_at=0)
 
 
 class Scope(StrEnum):
@@ -33,15 +33,15 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
+class Authenticator:
     """Lets callers in. `api_key` is the one key that the settings hold, with every scope."""
 
-    tools: Tools
+    context: Context
     api_key: str = field(repr=False)
-    failures: Failures = field(default_factory=Failures, repr=False)
-    holds: Holds = field(default_factory=Holds, repr=False)
+    failures: AuthThrottle = field(default_factory=AuthThrottle, repr=False)
+    holds: HeldRequests = field(default_factory=HeldRequests, repr=False)
 
-    async def admit(self, authorization: str | None, scope: Scope, address: str = "") -> ApiKey:
+    async def authenticate(self, authorization: str | None, scope: Scope, address: str = "") -> ApiKey:
         """The key that is asking, from this address. Raises Problem (401, 403, 429)."""
         key = await self._key(authorization, address)
         if scope not in key.scopes and Scope.ADMIN not in key.scopes:
@@ -54,7 +54,7 @@ class Gate:
         challenge = {"www-authenticate": "Bearer"}
         if kind.lower() != "bearer" or not sent.strip():
             raise Problem(401, "key_missing", "send an API key as `Authorization: Bearer KEY`", headers=challenge)
-        digest, now = digest_of(sent.strip()), self.tools.now()
+        digest, now = digest_of(sent.strip()), self.context.now()
         wait = self.failures.tries(address, digest, now)
         if wait:
             detail = "too many keys from this address were wrong; wait before the next one"
@@ -73,8 +73,8 @@ class Gate:
 
     async def _by_digest(self, digest: str, now: Micros) -> ApiKey | None:
         if hmac.compare_digest(digest, digest_of(self.api_key)):
-            return OUTSIDE
-        async with self.tools.store.glance() as tx:
+            return UNAUTHENTICATED
+        async with self.context.store.read_inline() as tx:
             return await keys.by_digest(tx, digest, now)
 
 
@@ -84,13 +84,13 @@ def digest_of(key: str) -> str:
 
 
 async def make_key(
-    tools: Tools, name: str, scopes: Sequence[Scope], lasts_s: float | None = None
+    context: Context, name: str, scopes: Sequence[Scope], lasts_s: float | None = None
 ) -> tuple[ApiKey, str]:
     """A new key, and its text, which is not kept. `lasts_s` None: until it is revoked."""
-    now = tools.now()
+    now = context.now()
     expires_at = None if lasts_s is None else now + micros(lasts_s)
-    key = ApiKey(id=tools.make_id("key"), name=name, scopes=tuple(scopes), created_at=now, expires_at=expires_at)
-    async with tools.store.transaction() as tx:
+    key = ApiKey(id=context.make_id("key"), name=name, scopes=tuple(scopes), created_at=now, expires_at=expires_at)
+    async with context.store.transaction() as tx:
         text = await _kept(tx, key)
     log.info(
         "key_made",
@@ -102,24 +102,24 @@ async def make_key(
     return key, text
 
 
-async def rotate_key(tools: Tools, key_id: str, both_s: float) -> tuple[ApiKey, str]:
+async def rotate_key(context: Context, key_id: str, both_s: float) -> tuple[ApiKey, str]:
     """A key of the same caller, name and scopes, and its text; the old one ends in `both_s`. Raises Missing.
 
     An order that was sent with the old key, sent again with the new one, is the same order.
     """
-    now = tools.now()
-    async with tools.store.transaction() as tx:
+    now = context.now()
+    async with context.store.transaction() as tx:
         old = await keys.expire(tx, key_id, now + micros(both_s))
-        key = replace(old, id=tools.make_id("key"), created_at=now, expires_at=None, lineage=old.owner)
+        key = replace(old, id=context.make_id("key"), created_at=now, expires_at=None, lineage=old.owner)
         text = await _kept(tx, key)
     log.info("key_rotated", key_id=old.id, new_key_id=key.id, expires_at=rfc3339(old.expires_at))
     return key, text
 
 
-async def revoke_key(tools: Tools, key_id: str) -> None:
+async def revoke_key(context: Context, key_id: str) -> None:
     """From now on nobody may use it. Raises Missing."""
-    async with tools.store.transaction() as tx:
-        await keys.revoke(tx, key_id, tools.now())
+    async with context.store.transaction() as tx:
+        await keys.revoke(tx, key_id, context.now())
     log.info("key_revoked", key_id=key_id)
 
 

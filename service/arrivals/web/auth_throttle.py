@@ -14,7 +14,7 @@ HOST_PREFIX = 64  # whoever has an IPv6 address has all of its network
 
 
 @dataclass(slots=True)
-class Failures:
+class AuthThrottle:
     """One number for each address: until when what it did is paid for (the generic cell rate algorithm).
 
     Every try with a key that is not known is paid for before it is looked up, and given back when the key is

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from arrivals.core.http import InboundWebhook, joined
 from arrivals.core.wire import from_json
 from arrivals.flow.callback_url import UnknownToken
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.flow.observation.receive import receive_soon
 from arrivals.providers.catalog import PROVIDERS
 from arrivals.store.observations import StoredWebhook
@@ -67,26 +67,26 @@ def addressed(url: bytes) -> tuple[str, str] | None:
     return provider, token
 
 
-class Desk:
+class CallbackHandler:
     """Where every webhook is accepted, whatever way it came in by.
 
     Those that come at one moment are accepted in a row: the same few steps for each cost half as much.
     """
 
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self._waiting: list[Webhook] = []
 
     @property
     def max_bytes(self) -> int:
         """The largest body that is accepted."""
-        return self._tools.limits.webhook_max_bytes
+        return self._context.limits.webhook_max_bytes
 
     def addressee(self, provider: str, token: str) -> Addressee:
         """The generation of this address, which is known before any body is waited for. Raises UnknownToken."""
         if provider not in PROVIDERS:
             raise UnknownToken
-        return Addressee(provider, *self._tools.callbacks.open(provider, token))
+        return Addressee(provider, *self._context.callback_urls.open(provider, token))
 
     def put(self, webhook: Webhook) -> None:
         """Accept it soon, together with others of this moment."""
@@ -116,14 +116,14 @@ class Desk:
         whose = webhook.addressee
         inbound = InboundWebhook(headers=_headers(webhook.headers), body=webhook.body)
         told = partial(_tell, webhook.answer)
-        receive_soon(self._tools, whose.provider, whose.generation_id, whose.account, inbound, told)
+        receive_soon(self._context, whose.provider, whose.generation_id, whose.account, inbound, told)
 
 
-class Door:
+class CallbackApp:
     """An ASGI application in front of the others: a webhook costs what it must, and passes by all they would add."""
 
-    def __init__(self, desk: Desk, others: ASGIApp) -> None:
-        self.desk, self.others = desk, others
+    def __init__(self, handler: CallbackHandler, others: ASGIApp) -> None:
+        self.handler, self.others = handler, others
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take a webhook; anything else goes to the others."""
@@ -143,18 +143,18 @@ class Door:
         await answer(scope, receive, send)
 
     async def _take(self, provider: str, token: str, scope: Scope, receive: Receive) -> Response:
-        addressee = self.desk.addressee(provider, token)
+        addressee = self.handler.addressee(provider, token)
         declared = next(
             (value.decode("latin-1") for name, value in scope["headers"] if name == b"content-length"), None
         )
-        body = await body_of(declared, receive, self.desk.max_bytes)
+        body = await body_of(declared, receive, self.handler.max_bytes)
         answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
 
         def answer(response: Response) -> None:
             if not answered.done():  # else nobody waits for it any more
                 answered.set_result(response)
 
-        self.desk.accept(Webhook(addressee, scope["headers"], body, answer, "plain"))
+        self.handler.accept(Webhook(addressee, scope["headers"], body, answer, "plain"))
         return await answered
 
 

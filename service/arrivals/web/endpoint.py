@@ -13,13 +13,13 @@ import structlog
 
 from arrivals.core.json_shape import shape_of
 from arrivals.core.wire import from_json
-from arrivals.flow.context import Tools
-from arrivals.flow.off_loop import aside
+from arrivals.flow.context import Context
+from arrivals.flow.off_loop import run_off_loop
 from arrivals.store.engine.pages import Page
 from arrivals.store.keys import ApiKey
-from arrivals.web.auth import Gate, Scope
+from arrivals.web.auth import Authenticator, Scope
 from arrivals.web.errors import Problem, from_validation, invalid, problem_of
-from arrivals.web.held_requests import Holds
+from arrivals.web.held_requests import HeldRequests
 from arrivals.web.request_body import FILES_MAX_BYTES, PLAIN_MAX_BYTES, body_of, too_large
 
 log = structlog.get_logger()
@@ -42,12 +42,12 @@ KEY_OF_NOBODY = ApiKey(id="key_none", name="nobody", scopes=(), created_at=0)
 class Call:
     """One request as a handler sees it: already admitted, its query and body already validated."""
 
-    tools: Tools
+    context: Context
     key: ApiKey
     request: Request
     query: Any
     body: Any
-    holds: Holds
+    holds: HeldRequests
 
     def hold(self) -> Callable[[], None]:
         """Hold the request open; to be called when that is over. Raises Problem (429)."""
@@ -61,13 +61,16 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """`query` and `body` are msgspec structs; `answers` maps a status to the type of its body (None: no JSON body).
+    """`operation` names it in the OpenAPI document and in the audit log.
+
+    `query` and `body` are msgspec structs; `answers` maps a status to the type of its body (None: no JSON body).
 
     In a path, `{id}` is of something that must be there.
     """
 
     method: str
     path: str
+    operation: str
     summary: str
     handle: Callable[[Call], Awaitable[Response]]
     answers: Mapping[int, Any]
@@ -79,11 +82,6 @@ class Endpoint:
     refuses: tuple[
         int, ...
     ] = ()  # how it may answer besides; what follows from its scope, path, query and body is known
-
-    @property
-    def name(self) -> str:
-        """As the document and the log call it."""
-        return self.handle.__module__.rpartition(".")[2] + "_" + self.handle.__name__
 
     @property
     def administrative(self) -> bool:
@@ -107,15 +105,15 @@ def page_response(page: Page[Any], show: Callable[[Any], Any]) -> Response:
     return json_response({"data": [show(one) for one in page.items], "next": following})
 
 
-def routes(endpoints: Sequence[Endpoint], gate: Gate) -> list[Route]:
+def routes(endpoints: Sequence[Endpoint], authenticator: Authenticator) -> list[Route]:
     """The endpoints as Starlette serves them: one route a path, so that a wrong method is told all the right ones."""
     by_path: dict[str, dict[str, Endpoint]] = {}
     for endpoint in endpoints:
         by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
-    return [_route(path, methods, gate) for path, methods in by_path.items()]
+    return [_route(path, methods, authenticator) for path, methods in by_path.items()]
 
 
-def _route(path: str, methods: Mapping[str, Endpoint], gate: Gate) -> Route:
+def _route(path: str, methods: Mapping[str, Endpoint], authenticator: Authenticator) -> Route:
     async def serve(request: Request) -> Response:
         answer = await answered(request)
         return await headers_alone(answer) if request.method == "HEAD" else answer
@@ -125,14 +123,16 @@ def _route(path: str, methods: Mapping[str, Endpoint], gate: Gate) -> Route:
         try:
             key = KEY_OF_NOBODY
             if endpoint.scope is not None:
-                key = await gate.admit(request.headers.get("authorization"), endpoint.scope, address_of(request))
+                key = await authenticator.authenticate(
+                    request.headers.get("authorization"), endpoint.scope, address_of(request)
+                )
             call = Call(
-                tools=gate.tools,
+                context=authenticator.context,
                 key=key,
                 request=request,
                 query=_query(request, endpoint.query),
                 body=await _body(request, endpoint),
-                holds=gate.holds,
+                holds=authenticator.holds,
             )
             answer = await endpoint.handle(call)
         except Exception as error:  # noqa: BLE001 - the one place where errors become answers
@@ -157,8 +157,8 @@ def _told(endpoint: Endpoint, call: Call, answer: Response) -> None:
     """Who did what to what."""
     made = answer.headers.get("location", "").rpartition("/")[2]
     log.info(
-        "administered",
-        act=endpoint.name,
+        "audit",
+        operation=endpoint.operation,
         key_id=call.key.id,
         subject=call.request.path_params.get("id") or made or None,
     )
@@ -186,7 +186,7 @@ async def _body(request: Request, endpoint: Endpoint) -> Any:
         return None
     most = FILES_MAX_BYTES if endpoint.files else PLAIN_MAX_BYTES
     content = await body_of(request.headers.get("content-length"), request.receive, most)
-    read = await aside(len(content), partial(_read_or_why_not, content, endpoint.body))
+    read = await run_off_loop(len(content), partial(_read_or_why_not, content, endpoint.body))
     if isinstance(read, Problem):
         # An error and the frame that raised it keep each other until somebody collects garbage, which is seldom here:
         # whatever else stands in that frame stays as long.

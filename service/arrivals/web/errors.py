@@ -24,11 +24,11 @@ from arrivals.flow.exchange.fetch import Unfetchable
 from arrivals.flow.exchange.spend import OverBudget
 from arrivals.flow.observation.poll import NotPollable
 from arrivals.flow.submission.cancel import NotCancelable
-from arrivals.flow.submission.order import KeyReused, RefusedByPreflight, Unorderable
+from arrivals.flow.submission.order import InvalidOrder, KeyReused, RefusedByPreflight
 from arrivals.outbound.transport import NoAnswer, NotSent
 from arrivals.providers.contract import Unverified
 from arrivals.store.engine.base import Missing, Unavailable
-from arrivals.web.api.schemas import FailureShape
+from arrivals.web.api.schemas import FailureSchema
 
 log = structlog.get_logger()
 
@@ -45,7 +45,7 @@ class FieldError(msgspec.Struct):
     detail: str
 
 
-class ProblemShape(msgspec.Struct):
+class ProblemSchema(msgspec.Struct):
     """The shape of every error (RFC 9457). `failure` is there where the provider would refuse the order."""
 
     type: str
@@ -54,7 +54,7 @@ class ProblemShape(msgspec.Struct):
     detail: str
     code: str
     errors: list[FieldError]
-    failure: FailureShape | UnsetType = UNSET
+    failure: FailureSchema | UnsetType = UNSET
 
 
 class Problem(Exception):
@@ -70,14 +70,14 @@ class Problem(Exception):
         failure: Failure | None = None,
     ) -> None:
         super().__init__(detail)
-        self.shape = ProblemShape(
+        self.shape = ProblemSchema(
             type=f"urn:arrivals:problem:{code}",
             title=HTTPStatus(status).phrase,
             status=status,
             detail=detail,
             code=code,
             errors=list(errors),
-            failure=msgspec.convert(public_failure(failure), FailureShape) if failure else UNSET,
+            failure=msgspec.convert(public_failure(failure), FailureSchema) if failure else UNSET,
         )
         self.headers = dict(headers or {})
 
@@ -105,7 +105,7 @@ def _no_output(error: Exception) -> Problem:
 MEANINGS: Mapping[type[BaseException], Callable[[Any], Problem]] = {
     Problem: lambda error: error,
     Missing: lambda _: Problem(404, "not_found", "there is nothing with this id"),
-    Unorderable: lambda error: invalid(error.field, str(error)),
+    InvalidOrder: lambda error: invalid(error.field, str(error)),
     RefusedByPreflight: _preflight,
     KeyReused: lambda _: Problem(
         422, "idempotency_key_reused", str(KeyReused.__doc__), [FieldError("Idempotency-Key", "in use")]

@@ -16,7 +16,7 @@ MAX_PER_KEY = MAX_PER_ADDRESS = MAX_CONNECTIONS // 4
 
 
 @dataclass(slots=True)
-class Holds:
+class HeldRequests:
     """How many there are, by key and by address. An administrator's key is bound by itself alone."""
 
     most: int = field(default_factory=lambda: max_connections() // 2)

@@ -8,9 +8,10 @@ import msgspec
 
 from arrivals import __version__
 from arrivals.web.endpoint import Endpoint
-from arrivals.web.errors import ProblemShape, shape_of
+from arrivals.web.errors import ProblemSchema, shape_of
 
 REF = "#/components/schemas/{name}"
+SUFFIX = "Schema"  # of our classes; a reader of the document knows that they are schemas
 _IN_PATH = re.compile(r"{(\w+)}")
 
 
@@ -22,7 +23,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         for shape in (endpoint.query, endpoint.body, *endpoint.answers.values())
         if shape
     }
-    ordered = [*sorted(shapes, key=lambda shape: str(shape.__name__)), ProblemShape]
+    ordered = [*sorted(shapes, key=lambda shape: str(shape.__name__)), ProblemSchema]
     schemas, components = msgspec.json.schema_components(ordered, ref_template=REF)
     by_shape = dict(zip(ordered, schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
@@ -30,15 +31,29 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, by_shape, components)
     for query in {endpoint.query for endpoint in endpoints if endpoint.query}:
         components.pop(query.__name__, None)  # its fields stand as parameters
-    return {
+    whole = {
         "openapi": "3.1.0",
         "info": {"title": "Arrivals", "version": __version__},
         "paths": paths,
         "components": {
-            "schemas": components,
+            "schemas": {name.removesuffix(SUFFIX): schema for name, schema in components.items()},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
     }
+    renamed: dict[str, Any] = _without_suffix(whole)
+    return renamed
+
+
+def _without_suffix(value: Any) -> Any:
+    """The value with every reference and title as the components are named."""
+    if isinstance(value, dict):
+        return {
+            name: part.removesuffix(SUFFIX)
+            if name in ("$ref", "title") and isinstance(part, str)
+            else _without_suffix(part)
+            for name, part in value.items()
+        }
+    return [_without_suffix(part) for part in value] if isinstance(value, list) else value
 
 
 def _operation(endpoint: Endpoint, by_shape: dict[Any, Any], components: dict[str, Any]) -> dict[str, Any]:
@@ -55,10 +70,10 @@ def _operation(endpoint: Endpoint, by_shape: dict[Any, Any], components: dict[st
     ]
     operation: dict[str, Any] = {
         "summary": endpoint.summary,
-        "operationId": endpoint.name,
+        "operationId": endpoint.operation,
         "parameters": parameters,
         "responses": {str(status): _answer(shape, by_shape) for status, shape in endpoint.answers.items()}
-        | {status: shape_of(status, by_shape[ProblemShape]) for status in _refusals(endpoint)},
+        | {status: shape_of(status, by_shape[ProblemSchema]) for status in _refusals(endpoint)},
     }
     if endpoint.body:
         operation["requestBody"] = {

@@ -25,7 +25,7 @@ class Trouble:
         self._fresh = True
         if isinstance(error, Unavailable):
             if self._due(Unavailable):
-                log.warning("database_unavailable", worker=self._worker, because=str(error))
+                log.warning("database_unavailable", worker=self._worker, reason=str(error))
         elif self._due(type(error)):
             log.error("claim_failed", worker=self._worker, exc_info=error)
 
@@ -33,7 +33,7 @@ class Trouble:
         """How long to rest before the next claim: twice as long after each failure, up to a bound; 0 after none."""
         if not self._fresh:
             if self._failures:
-                log.info("claims_work_again", worker=self._worker, failures=self._failures)
+                log.info("claims_recovered", worker=self._worker, failures=self._failures)
             self._failures = 0
             return 0.0
         self._fresh = False

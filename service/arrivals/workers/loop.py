@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 import anyio
 import structlog
 
-from arrivals.flow.heartbeat import Pulse
+from arrivals.flow.heartbeat import Heartbeat
 from arrivals.store.engine.base import Database, Unavailable
 from arrivals.workers.failures import Trouble
 
@@ -40,10 +40,10 @@ class Worker(Generic[T]):
     trust_s: float
     capacity: int
 
-    def pulse(self) -> Pulse:
+    def heartbeat(self) -> Heartbeat:
         """Its sign of life, from now on."""
         now = anyio.current_time()
-        return Pulse(
+        return Heartbeat(
             name=self.name,
             capacity=self.capacity,
             rest_s=self.interval_s,
@@ -61,7 +61,7 @@ class Worker(Generic[T]):
                 group.start_soon(self._handle, item, trouble)
         return len(batch)
 
-    async def run(self, store: Database, stop: anyio.Event, pulse: Pulse) -> None:
+    async def run(self, store: Database, stop: anyio.Event, heartbeat: Heartbeat) -> None:
         """Work until `stop`; what has begun is finished first."""
         freed = f"freed:{self.name}"
         trouble = Trouble(self.name)
@@ -70,22 +70,22 @@ class Worker(Generic[T]):
             try:
                 await self._handle(item, trouble)
             finally:
-                pulse.ended(anyio.current_time())
-                store.ring(freed)
+                heartbeat.ended(anyio.current_time())
+                store.notify(freed)
 
         async with anyio.create_task_group() as group:
             while not stop.is_set():
                 heard, released = store.heard(self.name), store.heard(freed)
-                if pulse.full:
+                if heartbeat.full:
                     await store.wait(freed, released, self.interval_s)
                     continue
                 rest_s = trouble.rest_s(self.interval_s)
                 if rest_s and await _stopped_within(stop, _spread(rest_s)):
                     break
-                batch = await self._claim(self.capacity - pulse.busy, trouble)
+                batch = await self._claim(self.capacity - heartbeat.busy, trouble)
                 if batch is None:
                     continue
-                pulse.claimed(len(batch), anyio.current_time())
+                heartbeat.claimed(len(batch), anyio.current_time())
                 for item in batch:
                     group.start_soon(in_its_place, item)
                 if not batch:
@@ -109,16 +109,16 @@ class Worker(Generic[T]):
         except Unavailable as error:
             trouble.happened(error)  # the item is innocent: its lease brings it back
         except Exception as error:
-            log.exception("handling_failed", worker=self.name)
+            log.exception("job_failed", worker=self.name)
             await self._fail(item, error, trouble)
 
-    async def _fail(self, item: T, because: Exception, trouble: Trouble) -> None:
+    async def _fail(self, item: T, reason: Exception, trouble: Trouble) -> None:
         try:
             with anyio.move_on_after(FAILING_S):
-                await self.fail(item, because)
+                await self.fail(item, reason)
         except Exception as error:
             if not isinstance(error, Unavailable):
-                log.exception("failing_failed", worker=self.name)
+                log.exception("job_failure_unrecorded", worker=self.name)
             trouble.happened(error)
 
 

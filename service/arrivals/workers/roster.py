@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from arrivals.flow.admin import prune, replay
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.flow.delivery import deliver
 from arrivals.flow.observation import expire, poll, read
 from arrivals.flow.submission import submit
@@ -18,10 +18,10 @@ TICK_S = 0.25  # how long what became due by the clock alone may wait
 NAMES = ("submit", "read", "poll", "expire", "deliver", "replay", "prune")
 
 
-def roster(tools: Tools) -> list[Worker[Any]]:
+def roster(context: Context) -> list[Worker[Any]]:
     """Every worker, with its rows in the order in which a generation meets them."""
     margin_s = 1.0
-    delivering_s = tools.limits.delivery_timeout_s * 2 - margin_s
+    delivering_s = context.limits.delivery_timeout_s * 2 - margin_s
     rows: list[tuple[str, Any, Any, Any, float, int]] = [
         # name; what claims; what handles; what becomes of what cannot be handled; trust in seconds; capacity
         ("submit", submit.claim, submit.submit, submit.fail, submit.TRUST_S, 256),
@@ -35,9 +35,9 @@ def roster(tools: Tools) -> list[Worker[Any]]:
     return [
         Worker(
             name=name,
-            claim=partial(claim, tools),
-            handle=partial(handle, tools),
-            fail=partial(fail, tools),
+            claim=partial(claim, context),
+            handle=partial(handle, context),
+            fail=partial(fail, context),
             interval_s=RESTS_S.get(name, TICK_S),
             trust_s=trust_s,
             capacity=capacity,
@@ -47,12 +47,12 @@ def roster(tools: Tools) -> list[Worker[Any]]:
 
 
 def _whole(
-    claim: Callable[[Tools, int], Awaitable[Sequence[T]]], size: int
-) -> Callable[[Tools, int], Awaitable[list[Sequence[T]]]]:
+    claim: Callable[[Context, int], Awaitable[Sequence[T]]], size: int
+) -> Callable[[Context, int], Awaitable[list[Sequence[T]]]]:
     """A claim whose whole batch is one item, because it is settled in one transaction."""
 
-    async def claim_whole(tools: Tools, _limit: int) -> list[Sequence[T]]:
-        batch = await claim(tools, size)
+    async def claim_whole(context: Context, _limit: int) -> list[Sequence[T]]:
+        batch = await claim(context, size)
         return [batch] if batch else []
 
     return claim_whole

@@ -16,44 +16,44 @@ UPDATE observations SET reading = REPLACE(reading, '"notes":[]', :notes) WHERE g
 """)["first"]
 
 
-async def test_everything_that_happened_in_order(tools, clock, listener, submitted, calls_back):
-    async with tools.store.transaction() as tx:
-        subscriber = Subscriber(id="sub_1", url=f"{listener.url}/x", secret=tools.callback_secret, created_at=clock())
+async def test_everything_that_happened_in_order(context, clock, listener, submitted, calls_back):
+    async with context.store.transaction() as tx:
+        subscriber = Subscriber(id="sub_1", url=f"{listener.url}/x", secret=context.callback_secret, created_at=clock())
         await subscribers.insert(tx, subscriber)
     generation_id = await submitted()
     clock.advance(1)
     await calls_back(generation_id, json.dumps(SUCCEEDED).encode())
-    await run_worker(tools, "read")
+    await run_worker(context, "read")
     listener.answers.append(204)
     clock.advance(1)
-    await run_worker(tools, "deliver")
+    await run_worker(context, "deliver")
 
-    told = await timeline(tools, generation_id)
+    told = await timeline(context, generation_id)
 
     assert ["observation", "webhook", "observation", "event", "delivery", "attempt"] == [
-        entry["what"] for entry in told["data"]
+        entry["type"] for entry in told["data"]
     ]
     assert "completed" == told["generation"]["status"]
     assert sorted(entry["at"] for entry in told["data"]) == [entry["at"] for entry in told["data"]]
 
 
-async def test_it_is_told_page_by_page_without_gap_or_repeat(tools, clock, listener, submitted, calls_back):
-    async with tools.store.transaction() as tx:
-        subscriber = Subscriber(id="sub_1", url=f"{listener.url}/x", secret=tools.callback_secret, created_at=clock())
+async def test_it_is_told_page_by_page_without_gap_or_repeat(context, clock, listener, submitted, calls_back):
+    async with context.store.transaction() as tx:
+        subscriber = Subscriber(id="sub_1", url=f"{listener.url}/x", secret=context.callback_secret, created_at=clock())
         await subscribers.insert(tx, subscriber)
     generation_id = await submitted()
     for _ in range(3):
         await calls_back(generation_id, json.dumps(SUCCEEDED).encode())
-    await run_worker(tools, "read")
+    await run_worker(context, "read")
     listener.answers += [500, 204]
     for _ in range(2):
-        await run_worker(tools, "deliver")
+        await run_worker(context, "deliver")
         clock.advance(10)
-    whole = await timeline(tools, generation_id)
+    whole = await timeline(context, generation_id)
 
     paged, behind = [], BEGINNING
     while True:
-        page = await timeline(tools, generation_id, behind, 2)
+        page = await timeline(context, generation_id, behind, 2)
         paged += page["data"]
         assert len(page["data"]) <= 2
         if page["next"] is None:
@@ -61,20 +61,20 @@ async def test_it_is_told_page_by_page_without_gap_or_repeat(tools, clock, liste
         behind = read_place(page["next"])
 
     assert (None, whole["data"]) == (whole["next"], paged)
-    assert ["attempt"] * 2 == [entry["what"] for entry in paged[-2:]]
+    assert ["attempt"] * 2 == [entry["type"] for entry in paged[-2:]]
 
 
-async def test_it_is_bounded_in_bytes_and_loads_no_body(tools, submitted, calls_back):
+async def test_it_is_bounded_in_bytes_and_loads_no_body(context, submitted, calls_back):
     generation_id = await submitted()
     long = {**SUCCEEDED, "status": "failed", "error": "☂" * 100_000}
     for _ in range(3):
         await calls_back(generation_id, json.dumps(long).encode())
-    async with tools.store.transaction() as tx:
+    async with context.store.transaction() as tx:
         notes = f'"notes":["{"x" * PAGE_MAX_BYTES}"]'
         await tx.fetch(LONG, generation_id=generation_id, notes=notes)
 
-    first = await timeline(tools, generation_id)
-    second = await timeline(tools, generation_id, read_place(first["next"]))
+    first = await timeline(context, generation_id)
+    second = await timeline(context, generation_id, read_place(first["next"]))
 
     assert (1, 3) == (len(first["data"]), len(second["data"]))
     assert len(json.dumps(second)) < 10_000

@@ -13,7 +13,7 @@ from arrivals.flow.delivery import deliver
 from arrivals.flow.delivery.ping import ping
 from arrivals.flow.delivery.sign import BadSecret, key_of, make_private_key, make_secret, signed_headers
 from arrivals.flow.submission.order import stored
-from arrivals.outbound.policy import Destinations
+from arrivals.outbound.policy import OutboundPolicy
 from arrivals.outbound.transport import Transport
 from arrivals.store import deliveries, subscribers
 from arrivals.store.subscribers import Subscriber
@@ -26,14 +26,14 @@ BEYOND_CLOCKS = "Fri, 31 Dec 9999 23:59:59 +99999999999999"
 
 
 @pytest.fixture
-def subscribed(tools, clock, listener):
+def subscribed(context, clock, listener):
     """Registers a subscriber; its id."""
 
     async def register(path="/events", **changed):
         subscriber = Subscriber(
-            id=tools.make_id("sub"), url=listener.url + path, secret=SECRET, created_at=clock(), **changed
+            id=context.make_id("sub"), url=listener.url + path, secret=SECRET, created_at=clock(), **changed
         )
-        async with tools.store.transaction() as tx:
+        async with context.store.transaction() as tx:
             await subscribers.insert(tx, subscriber)
         return subscriber.id
 
@@ -41,34 +41,34 @@ def subscribed(tools, clock, listener):
 
 
 @pytest.fixture
-def completed(tools, submitted, calls_back):
+def completed(context, submitted, calls_back):
     """Brings a generation to its end; its id."""
 
     async def bring(**changed):
         generation_id = await submitted(**changed)
         await calls_back(generation_id, json.dumps(SUCCEEDED).encode())
-        await run_worker(tools, "read")
+        await run_worker(context, "read")
         return generation_id
 
     return bring
 
 
-async def attempts(tools, generation_id):
-    async with tools.store.reading() as tx:
+async def attempts(context, generation_id):
+    async with context.store.reading() as tx:
         return await deliveries.attempts_of(tx, generation_id)
 
 
-async def deliveries_made(tools, generation_id):
-    async with tools.store.reading() as tx:
+async def deliveries_made(context, generation_id):
+    async with context.store.reading() as tx:
         return await deliveries.of_generation(tx, generation_id)
 
 
-async def test_a_delivery_verifies_with_the_public_package(tools, listener, subscribed, completed, monkeypatch):
+async def test_a_delivery_verifies_with_the_public_package(context, listener, subscribed, completed, monkeypatch):
     await subscribed()
     generation_id = await completed()
     listener.answers.append(204)
 
-    await run_worker(tools, "deliver")
+    await run_worker(context, "deliver")
 
     (asked,) = listener.asked
     monkeypatch.setattr("time.time", lambda: int(asked.headers["webhook-timestamp"]))
@@ -84,13 +84,13 @@ def _moment(text):
     return datetime.fromtimestamp(float(text), UTC)
 
 
-async def test_every_try_has_the_same_id_and_its_own_time(tools, clock, listener, subscribed, completed):
+async def test_every_try_has_the_same_id_and_its_own_time(context, clock, listener, subscribed, completed):
     await subscribed()
     await completed()
     listener.answers += [500, 204]
-    await run_worker(tools, "deliver")
+    await run_worker(context, "deliver")
     clock.advance(10)
-    await run_worker(tools, "deliver")
+    await run_worker(context, "deliver")
 
     first, second = listener.asked
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
@@ -98,15 +98,15 @@ async def test_every_try_has_the_same_id_and_its_own_time(tools, clock, listener
     assert first.body == second.body
 
 
-async def test_every_attempt_is_kept_with_what_came_back(tools, clock, listener, subscribed, completed):
+async def test_every_attempt_is_kept_with_what_came_back(context, clock, listener, subscribed, completed):
     await subscribed()
     generation_id = await completed()
     listener.answers += [(500, b"x" * 5000), (302, b"", {"location": "/elsewhere"}), 503, "cut"]
     for _ in range(4):
-        assert 1 == await run_worker(tools, "deliver")
+        assert 1 == await run_worker(context, "deliver")
         clock.advance(3600)
 
-    first, second, third, last = await attempts(tools, generation_id)
+    first, second, third, last = await attempts(context, generation_id)
     assert (500, "status: HTTP 500", 2048) == (first.http_status, first.error, len(first.answer))
     assert second.error.startswith("redirect: redirects are not followed")
     assert third.error.startswith("status: HTTP 503")
@@ -114,41 +114,41 @@ async def test_every_attempt_is_kept_with_what_came_back(tools, clock, listener,
     assert 4 == len(listener.asked)
 
 
-async def test_a_delivery_is_given_up_at_the_end_of_the_schedule(tools, clock, listener, subscribed, completed):
+async def test_a_delivery_is_given_up_at_the_end_of_the_schedule(context, clock, listener, subscribed, completed):
     await subscribed()
     generation_id = await completed()
     listener.answers += [500] * 10
     for wait_s in (*RETRY_SCHEDULE_S[1:], 0):
-        assert 1 == await run_worker(tools, "deliver")
+        assert 1 == await run_worker(context, "deliver")
         clock.advance(wait_s * 1.25)
 
-    (delivery,) = await deliveries_made(tools, generation_id)
-    assert 10 == delivery.attempts
+    (delivery,) = await deliveries_made(context, generation_id)
+    assert 10 == delivery.attempt_count
     assert delivery.given_up_at is not None
-    assert 0 == await run_worker(tools, "deliver")
+    assert 0 == await run_worker(context, "deliver")
 
 
-async def test_a_wanted_wait_is_obeyed(tools, clock, listener, subscribed, completed):
+async def test_a_wanted_wait_is_obeyed(context, clock, listener, subscribed, completed):
     await subscribed()
     await completed()
     listener.answers += [(503, b"", {"retry-after": "100"}), 204]
-    await run_worker(tools, "deliver")
+    await run_worker(context, "deliver")
     clock.advance(90)
-    assert 0 == await run_worker(tools, "deliver")
+    assert 0 == await run_worker(context, "deliver")
     clock.advance(15)
-    assert 1 == await run_worker(tools, "deliver")
+    assert 1 == await run_worker(context, "deliver")
 
 
-async def test_a_wanted_wait_that_no_clock_can_tell_is_none(tools, clock, listener, subscribed, completed):
+async def test_a_wanted_wait_that_no_clock_can_tell_is_none(context, clock, listener, subscribed, completed):
     """The attempt is recorded and comes again by the schedule; it was made again every lease, for ever."""
     await subscribed()
     generation_id = await completed()
     listener.answers += [(503, b"", {"retry-after": BEYOND_CLOCKS}), 204]
-    await run_worker(tools, "deliver")
-    (tried,) = await attempts(tools, generation_id)
+    await run_worker(context, "deliver")
+    (tried,) = await attempts(context, generation_id)
     assert ("status: HTTP 503", 503) == (tried.error, tried.http_status)
     clock.advance(10)
-    assert 1 == await run_worker(tools, "deliver")
+    assert 1 == await run_worker(context, "deliver")
 
 
 REPEATS = {
@@ -159,58 +159,58 @@ REPEATS = {
 
 
 @pytest.mark.parametrize("form", REPEATS.values(), ids=REPEATS.keys())
-async def test_an_answer_that_repeats_our_secrets_is_kept_without_them(tools, clock, listener, subscribed, form):
+async def test_an_answer_that_repeats_our_secrets_is_kept_without_them(context, clock, listener, subscribed, form):
     """Both secrets after a rotation, and the private key."""
     old, private_key = make_secret(b"fedcba9876543210fedcba9876543210"), make_private_key(bytes(range(32)))
     subscriber_id = await subscribed()
     rotated = {"previous_secret": old, "previous_until": clock.at + 3_600_000_000, "private_key": private_key}
-    async with tools.store.transaction() as tx:
+    async with context.store.transaction() as tx:
         await subscribers.update(tx, replace(await subscribers.by_id(tx, subscriber_id), **rotated))
     secrets = [SECRET, old, private_key]
     told = "no " + " ".join(form(one) for one in secrets)
     listener.answers.append((401, told.encode()))
-    event, _ = await ping(tools, subscriber_id)
-    await run_worker(tools, "deliver")
+    event, _ = await ping(context, subscriber_id)
+    await run_worker(context, "deliver")
 
-    (tried,) = await attempts(tools, event.id)
+    (tried,) = await attempts(context, event.id)
 
     assert tried.answer.startswith(f"no {form('whsec_')}********")
     assert not [one for one in secrets if one[6:] in tried.answer or form(one[6:]) in tried.answer]
 
 
-async def test_an_answer_that_repeats_a_signature_is_kept_without_it(tools, listener, subscribed):
+async def test_an_answer_that_repeats_a_signature_is_kept_without_it(context, listener, subscribed):
     """A reader of the signature could pass the delivery on as ours for some minutes."""
     subscriber_id = await subscribed()
     listener.answers.append(_Repeating())
-    event, _ = await ping(tools, subscriber_id)
+    event, _ = await ping(context, subscriber_id)
 
-    await run_worker(tools, "deliver")
+    await run_worker(context, "deliver")
 
-    (tried,) = await attempts(tools, event.id)
+    (tried,) = await attempts(context, event.id)
     assert "not v1,********" == tried.answer
 
 
-async def test_an_answer_that_ends_within_a_secret_keeps_nothing_of_it(tools, listener, completed):
+async def test_an_answer_that_ends_within_a_secret_keeps_nothing_of_it(context, listener, completed):
     """Only its first 2 KiB are kept."""
-    bare = tools.callback_secret.removeprefix("whsec_")
-    padding = "x" * (tools.limits.answer_keep_bytes - 20)
+    bare = context.callback_secret.removeprefix("whsec_")
+    padding = "x" * (context.limits.answer_keep_bytes - 20)
     listener.answers.append((500, f"{padding}{bare}".encode()))
     generation_id = await completed(callback_url=f"{listener.url}/mine")
 
-    await run_worker(tools, "deliver")
+    await run_worker(context, "deliver")
 
-    (tried,) = await attempts(tools, generation_id)
+    (tried,) = await attempts(context, generation_id)
     assert f"{padding}********" == tried.answer
 
 
-async def test_what_went_wrong_is_told_without_what_came(tools, completed):
+async def test_what_went_wrong_is_told_without_what_came(context, completed):
     """Libraries quote it in their own words."""
     signature = b"HTTP/1.1 20x the-secret-of-somebody\r\n\r\n"
     async with listening(Peer(signature)) as url:
         generation_id = await completed(callback_url=f"{url}/mine")
-        await run_worker(tools, "deliver")
+        await run_worker(context, "deliver")
 
-    (tried,) = await attempts(tools, generation_id)
+    (tried,) = await attempts(context, generation_id)
     assert "disconnected: what came is no whole answer" == tried.error
 
 
@@ -224,117 +224,117 @@ class _Repeating:
         await send({"type": "http.response.body", "body": b"not " + signature})
 
 
-async def test_gone_disables_the_subscriber(tools, listener, subscribed, completed):
+async def test_gone_disables_the_subscriber(context, listener, subscribed, completed):
     subscriber_id = await subscribed()
     generation_id = await completed()
     listener.answers.append(410)
 
-    await run_worker(tools, "deliver")
+    await run_worker(context, "deliver")
 
-    async with tools.store.reading() as tx:
+    async with context.store.reading() as tx:
         subscriber = await subscribers.by_id(tx, subscriber_id)
-    assert "it answered 410 Gone" == subscriber.disabled_because
-    (delivery,) = await deliveries_made(tools, generation_id)
+    assert "it answered 410 Gone" == subscriber.disabled_reason
+    (delivery,) = await deliveries_made(context, generation_id)
     assert delivery.given_up_at is not None
     await completed()
-    assert 0 == await run_worker(tools, "deliver")
+    assert 0 == await run_worker(context, "deliver")
 
 
-async def test_five_days_of_nothing_but_failure_disable_the_subscriber(tools, clock, listener, subscribed, completed):
+async def test_five_days_of_nothing_but_failure_disable_the_subscriber(context, clock, listener, subscribed, completed):
     subscriber_id = await subscribed()
     listener.answers += [500] * 30
     for _ in range(7):
         await completed()
-        while await run_worker(tools, "deliver"):
+        while await run_worker(context, "deliver"):
             pass
         clock.advance(24 * 3600)
 
-    async with tools.store.reading() as tx:
+    async with context.store.reading() as tx:
         subscriber = await subscribers.by_id(tx, subscriber_id)
-    assert "it has only failed for five days" == subscriber.disabled_because
+    assert "it has only failed for five days" == subscriber.disabled_reason
 
 
-async def test_a_success_ends_the_days_of_failure(tools, clock, listener, subscribed, completed):
+async def test_a_success_ends_the_days_of_failure(context, clock, listener, subscribed, completed):
     subscriber_id = await subscribed()
     for answer in (500, 500, 500, 204, 500, 500, 500):
         await completed()
         listener.answers += [answer] * 20
-        while await run_worker(tools, "deliver"):
+        while await run_worker(context, "deliver"):
             pass
         listener.answers.clear()
         clock.advance(24 * 3600)
 
-    async with tools.store.reading() as tx:
+    async with context.store.reading() as tx:
         assert (await subscribers.by_id(tx, subscriber_id)).disabled_at is None
 
 
 async def test_an_orders_own_callback_url_gets_its_events_signed_with_the_services_secret(
-    tools, listener, completed, monkeypatch
+    context, listener, completed, monkeypatch
 ):
     generation_id = await completed(callback_url=f"{listener.url}/mine?order=42")
     listener.answers.append(204)
 
-    await run_worker(tools, "deliver")
+    await run_worker(context, "deliver")
 
     (asked,) = listener.asked
     monkeypatch.setattr(Webhook, "_Webhook__verify_timestamp", lambda _self, text: _moment(text))
-    event = Webhook(tools.callback_secret).verify(asked.body, asked.headers)
+    event = Webhook(context.callback_secret).verify(asked.body, asked.headers)
     assert ("/mine", generation_id) == (asked.path, event["data"]["generation"]["id"])
 
 
-async def test_a_callback_url_that_is_gone_gives_up_only_its_own_delivery(tools, listener, completed):
+async def test_a_callback_url_that_is_gone_gives_up_only_its_own_delivery(context, listener, completed):
     first = await completed(callback_url=f"{listener.url}/one")
     second = await completed(callback_url=f"{listener.url}/two")
     listener.answers += [410, 204]
 
-    while await run_worker(tools, "deliver"):
+    while await run_worker(context, "deliver"):
         pass
 
-    ends = [(await deliveries_made(tools, one))[0] for one in (first, second)]
+    ends = [(await deliveries_made(context, one))[0] for one in (first, second)]
     assert {(True, False), (False, True)} == {
         (end.given_up_at is not None, end.delivered_at is not None) for end in ends
     }
 
 
-async def test_a_private_address_is_not_called(tools, store, clock, subscribed, completed):
+async def test_a_private_address_is_not_called(context, store, clock, subscribed, completed):
     """Only the operator's list opens private networks; the attempt says why it was blocked."""
     await subscribed()
     generation_id = await completed()
-    strict = Transport(Destinations())
+    strict = Transport(OutboundPolicy())
 
-    await run_worker(replace(tools, transport=strict), "deliver")
+    await run_worker(replace(context, transport=strict), "deliver")
     await strict.close()
 
-    (attempt,) = await attempts(tools, generation_id)
+    (attempt,) = await attempts(context, generation_id)
     assert attempt.error.startswith("blocked_destination")
 
 
-async def test_a_deleted_subscriber_gets_nothing_more(tools, clock, listener, subscribed, completed):
+async def test_a_deleted_subscriber_gets_nothing_more(context, clock, listener, subscribed, completed):
     subscriber_id = await subscribed()
     await completed()
-    (claimed,) = await deliver.claim(tools, 10)
-    async with tools.store.transaction() as tx:
+    (claimed,) = await deliver.claim(context, 10)
+    async with context.store.transaction() as tx:
         await subscribers.delete(tx, subscriber_id, clock())
 
-    await deliver.deliver(tools, claimed)
+    await deliver.deliver(context, claimed)
 
     assert [] == listener.asked
-    assert 0 == await run_worker(tools, "deliver")
+    assert 0 == await run_worker(context, "deliver")
 
 
-async def test_a_subscriber_disabled_after_the_claim_gets_nothing_more(tools, clock, listener, subscribed, completed):
+async def test_a_subscriber_disabled_after_the_claim_gets_nothing_more(context, clock, listener, subscribed, completed):
     subscriber_id = await subscribed()
     await completed()
-    (claimed,) = await deliver.claim(tools, 10)
-    async with tools.store.transaction() as tx:
+    (claimed,) = await deliver.claim(context, 10)
+    async with context.store.transaction() as tx:
         assert await subscribers.disable(tx, subscriber_id, clock(), "by hand")
 
-    await deliver.deliver(tools, claimed)
+    await deliver.deliver(context, claimed)
 
     assert [] == listener.asked
 
 
-async def test_only_what_a_subscriber_wants_is_delivered(tools, listener, subscribed, completed):
+async def test_only_what_a_subscriber_wants_is_delivered(context, listener, subscribed, completed):
     await subscribed("/all")
     await subscribed("/failed", event_types=("generation.failed",))
     await subscribed("/family", event_types=("generation.*",))
@@ -345,31 +345,31 @@ async def test_only_what_a_subscriber_wants_is_delivered(tools, listener, subscr
     await completed(metadata={"tenant": "a"})
     listener.answers += [204] * 3
 
-    while await run_worker(tools, "deliver"):
+    while await run_worker(context, "deliver"):
         pass
 
     assert ["/all", "/family", "/mine"] == sorted(asked.path for asked in listener.asked)
 
 
-async def test_a_dead_subscriber_delays_nobody_else(tools, clock, listener, subscribed, completed):
+async def test_a_dead_subscriber_delays_nobody_else(context, clock, listener, subscribed, completed):
     await subscribed("/dead")
     await subscribed("/alive")
     ids = [await completed() for _ in range(3)]
 
     for _ in range(3):
-        batch = await deliver.claim(tools, 10)
+        batch = await deliver.claim(context, 10)
         for claimed in batch:
             listener.answers.append(500 if claimed.url.endswith("/dead") else 204)
-            await deliver.deliver(tools, claimed)
+            await deliver.deliver(context, claimed)
 
     alive = [
         delivery.delivered_at is not None
         for one in ids
-        for delivery in await deliveries_made(tools, one)
+        for delivery in await deliveries_made(context, one)
         if delivery.url.endswith("/alive")
     ]
     assert [True] * 3 == alive
-    assert {(await stored(tools, one)).status for one in ids} == {"completed"}
+    assert {(await stored(context, one)).status for one in ids} == {"completed"}
 
 
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_!!", "c2hvcnQ=", "whsec_c2hvcnQ="])
@@ -385,52 +385,52 @@ def test_the_specifications_shape_of_a_signature():
     assert headers["webhook-signature"].startswith("v1,")
 
 
-async def test_an_idle_subscriber_is_not_disabled_by_two_blips(tools, clock, listener, subscribed, completed):
+async def test_an_idle_subscriber_is_not_disabled_by_two_blips(context, clock, listener, subscribed, completed):
     """Days without an attempt are no days of failure."""
     subscriber_id = await subscribed()
-    once = replace(tools, cadence=replace(tools.cadence, retry_schedule_s=(0,)))
+    once = replace(context, cadence=replace(context.cadence, retry_schedule_s=(0,)))
     for _ in range(2):
         await completed()
         listener.answers.append(500)
         await run_worker(once, "deliver")
         clock.advance(5.1 * 24 * 3600)
 
-    async with tools.store.reading() as tx:
+    async with context.store.reading() as tx:
         assert (await subscribers.by_id(tx, subscriber_id)).disabled_at is None
 
 
-async def test_one_with_much_to_do_takes_no_place_from_the_others(tools, subscribed, completed):
+async def test_one_with_much_to_do_takes_no_place_from_the_others(context, subscribed, completed):
     await subscribed("/much", max_in_flight=100)
     few = await subscribed("/few", event_types=("generation.completed",))
     for _ in range(6):
         await completed()
 
-    claimed = await deliver.claim(tools, 4)
+    claimed = await deliver.claim(context, 4)
 
     assert 2 == sum(delivery.subscriber_id == few for delivery in claimed)
 
 
-async def test_one_that_fails_gets_a_single_delivery_at_a_time(tools, clock, listener, subscribed, completed):
+async def test_one_that_fails_gets_a_single_delivery_at_a_time(context, clock, listener, subscribed, completed):
     await subscribed()
     for _ in range(4):
         await completed()
     listener.answers += [500] * 4
-    assert 4 == await run_worker(tools, "deliver")
+    assert 4 == await run_worker(context, "deliver")
     clock.advance(10)
 
-    assert 1 == len(await deliver.claim(tools, 10))
+    assert 1 == len(await deliver.claim(context, 10))
 
 
-async def test_subscriber_that_is_gone_twice_at_once_is_disabled_once(tools, listener, subscribed, completed):
+async def test_subscriber_that_is_gone_twice_at_once_is_disabled_once(context, listener, subscribed, completed):
     """Its second 410 comes when the first has disabled it."""
     subscriber_id = await subscribed()
     first, second = await completed(), await completed()
     listener.answers += [410, 410]
 
-    assert 2 == await run_worker(tools, "deliver")
+    assert 2 == await run_worker(context, "deliver")
 
-    async with tools.store.reading() as tx:
+    async with context.store.reading() as tx:
         subscriber = await subscribers.by_id(tx, subscriber_id)
-    assert "it answered 410 Gone" == subscriber.disabled_because
-    made = [one for generation_id in (first, second) for one in await attempts(tools, generation_id)]
+    assert "it answered 410 Gone" == subscriber.disabled_reason
+    made = [one for generation_id in (first, second) for one in await attempts(context, generation_id)]
     assert [410, 410] == [one.http_status for one in made]

@@ -15,58 +15,58 @@ from tests.flow.delivery import test_deliver
 subscribed, completed = test_deliver.subscribed, test_deliver.completed
 
 
-async def test_a_ping_is_delivered_to_one_that_asked_for_other_events(tools, listener, subscribed):
+async def test_a_ping_is_delivered_to_one_that_asked_for_other_events(context, listener, subscribed):
     subscriber_id = await subscribed(event_types=("generation.completed",), filter={"provider": "runblob"})
     await subscribed("/other")
     listener.answers.append(204)
 
-    event, delivery = await ping(tools, subscriber_id)
-    await run_worker(tools, "deliver")
+    event, delivery = await ping(context, subscriber_id)
+    await run_worker(context, "deliver")
 
     (asked,) = listener.asked
     assert ("/events", event.id, event.body.encode()) == (asked.path, asked.headers["webhook-id"], asked.body)
     assert "arrivals-redelivered" not in asked.headers
-    async with tools.store.reading() as tx:
+    async with context.store.reading() as tx:
         assert (await deliveries.by_id(tx, delivery.id)).delivered_at is not None
 
 
-async def test_a_ping_is_an_event_about_nothing(tools, subscribed):
-    event, delivery = await ping(tools, await subscribed())
+async def test_a_ping_is_an_event_about_nothing(context, subscribed):
+    event, delivery = await ping(context, await subscribed())
 
     assert {"id": event.id, "type": "ping", "timestamp": rfc3339(event.at), "data": {}} == json.loads(event.body)
-    async with tools.store.reading() as tx:
+    async with context.store.reading() as tx:
         assert [(delivery.position, event)] == (await events.behind(tx, 0, 10)).found
         assert EventType.PING == (await events.by_id(tx, event.id)).type
 
 
-async def test_a_ping_waits_for_no_other_event(tools, clock, listener, subscribed, completed):
+async def test_a_ping_waits_for_no_other_event(context, clock, listener, subscribed, completed):
     """Each generation's events wait for each other; a ping is about none."""
     subscriber_id = await subscribed()
     await completed()
     listener.answers += [500, 204]
-    await run_worker(tools, "deliver")
+    await run_worker(context, "deliver")
 
-    first, _ = await ping(tools, subscriber_id)
-    await run_worker(tools, "deliver")
+    first, _ = await ping(context, subscriber_id)
+    await run_worker(context, "deliver")
 
     assert first.id == listener.asked[-1].headers["webhook-id"]
 
 
-async def test_a_ping_that_does_not_arrive_is_tried_again(tools, clock, listener, subscribed):
-    _, delivery = await ping(tools, await subscribed())
+async def test_a_ping_that_does_not_arrive_is_tried_again(context, clock, listener, subscribed):
+    _, delivery = await ping(context, await subscribed())
     listener.answers += [500, 204]
-    await run_worker(tools, "deliver")
+    await run_worker(context, "deliver")
     clock.advance(10)
-    await run_worker(tools, "deliver")
+    await run_worker(context, "deliver")
 
-    async with tools.store.reading() as tx:
+    async with context.store.reading() as tx:
         tries = await deliveries.attempts_at(tx, delivery.id)
     assert [(1, 500), (2, 204)] == [(attempt.number, attempt.http_status) for attempt in tries]
 
 
-async def test_nobody_is_pinged_who_is_not_there(tools):
+async def test_nobody_is_pinged_who_is_not_there(context):
     with pytest.raises(Missing):
-        await ping(tools, "sub_nobody")
+        await ping(context, "sub_nobody")
 
-    async with tools.store.reading() as tx:
+    async with context.store.reading() as tx:
         assert [] == (await events.behind(tx, 0, 10)).found

@@ -31,17 +31,17 @@ def clock(clock):
 
 
 @pytest.fixture
-def delivered(tools, listener, subscribed):
+def delivered(context, listener, subscribed):
     """What a subscriber that was changed like this is sent."""
 
     async def send(**changed):
         subscriber_id = await subscribed()
-        async with tools.store.transaction() as tx:
+        async with context.store.transaction() as tx:
             known = await subscribers.by_id(tx, subscriber_id)
             await subscribers.update(tx, replace(known, **changed))
         listener.answers.append(204)
-        await ping(tools, subscriber_id)
-        await run_worker(tools, "deliver")
+        await ping(context, subscriber_id)
+        await run_worker(context, "deliver")
         return listener.asked[-1]
 
     return send

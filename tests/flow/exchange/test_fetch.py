@@ -7,61 +7,61 @@ import pytest
 from arrivals.core.generation import Output
 from arrivals.flow.exchange.fetch import Unfetchable, fetch
 from arrivals.flow.submission.order import stored
-from arrivals.outbound.policy import Destinations
+from arrivals.outbound.policy import OutboundPolicy
 from arrivals.outbound.transport import NotSent, Transport
 
 
-async def fetched(tools, generation, url, asked=None):
-    async with fetch(tools, generation, Output(kind="video", url=url), asked or {}) as reply:
+async def fetched(context, generation, url, asked=None):
+    async with fetch(context, generation, Output(kind="video", url=url), asked or {}) as reply:
         return reply.http_status, b"".join([chunk async for chunk in reply.body])
 
 
 @pytest.fixture
-async def generation(tools, submitted, upstream):
-    found = await stored(tools, await submitted())
+async def generation(context, submitted, upstream):
+    found = await stored(context, await submitted())
     upstream.asked.clear()
     return found
 
 
-async def test_the_key_goes_to_the_providers_own_origin(tools, upstream, generation):
+async def test_the_key_goes_to_the_providers_own_origin(context, upstream, generation):
     upstream.answers.append((200, b"bytes"))
 
-    assert (200, b"bytes") == await fetched(tools, generation, f"{upstream.url}/content")
+    assert (200, b"bytes") == await fetched(context, generation, f"{upstream.url}/content")
     assert "Bearer key-of-eachlabs" == upstream.asked[0].headers["authorization"]
 
 
-async def test_the_key_goes_nowhere_else(tools, listener, generation):
+async def test_the_key_goes_nowhere_else(context, listener, generation):
     listener.answers.append((200, b"bytes"))
 
     await fetched(
-        tools, generation, f"{listener.url}/cdn/1.mp4", {"range": "bytes=0-1", "authorization": "Bearer ours"}
+        context, generation, f"{listener.url}/cdn/1.mp4", {"range": "bytes=0-1", "authorization": "Bearer ours"}
     )
 
     assert "authorization" not in listener.asked[0].headers
     assert "bytes=0-1" == listener.asked[0].headers["range"]
 
 
-async def test_a_redirect_to_another_origin_drops_the_key(tools, upstream, listener, generation):
+async def test_a_redirect_to_another_origin_drops_the_key(context, upstream, listener, generation):
     upstream.answers.append((302, b"", {"location": f"{listener.url}/cdn/1.mp4"}))
     listener.answers.append((200, b"bytes"))
 
-    assert (200, b"bytes") == await fetched(tools, generation, f"{upstream.url}/content")
+    assert (200, b"bytes") == await fetched(context, generation, f"{upstream.url}/content")
     assert "authorization" in upstream.asked[0].headers
     assert "authorization" not in listener.asked[0].headers
 
 
-async def test_endless_redirects_end(tools, upstream, generation):
+async def test_endless_redirects_end(context, upstream, generation):
     upstream.answers += [(302, b"", {"location": "/again"})] * 10
 
     with pytest.raises(Unfetchable):
-        await fetched(tools, generation, f"{upstream.url}/content")
+        await fetched(context, generation, f"{upstream.url}/content")
 
 
-async def test_a_redirect_into_a_private_network_is_refused(tools, upstream, listener, generation):
-    strict = Transport(Destinations())
+async def test_a_redirect_into_a_private_network_is_refused(context, upstream, listener, generation):
+    strict = Transport(OutboundPolicy())
     upstream.answers.append((302, b"", {"location": f"{listener.url}/internal"}))
 
     with pytest.raises(NotSent):
-        await fetched(replace(tools, transport=strict), generation, f"{upstream.url}/content")
+        await fetched(replace(context, transport=strict), generation, f"{upstream.url}/content")
     await strict.close()
     assert [] == listener.asked

@@ -12,7 +12,7 @@ from arrivals.core.wire import SECOND
 from arrivals.flow.exchange import fetch
 from arrivals.flow.submission.order import stored
 from arrivals.flow.submission.submit import INPUT_PATIENCE
-from arrivals.outbound.policy import Destinations
+from arrivals.outbound.policy import OutboundPolicy
 from arrivals.outbound.transport import Transport
 from tests.conftest import run_worker
 from tests.support.upstream import CUT
@@ -23,7 +23,7 @@ ACCEPTED = (200, {"id": "lz-1", "status": "queued", "created_at": 1_790_000_000}
 
 
 @pytest.fixture
-def referring(tools, ordered):
+def referring(context, ordered):
     """Orders a film that begins with the photo at this URL; its id."""
 
     async def place(url, **changed):
@@ -34,13 +34,13 @@ def referring(tools, ordered):
 
 
 @pytest.fixture
-def submitted_with(tools, referring):
+def submitted_with(context, referring):
     """Orders it and gives the submit worker its turn; the generation afterwards."""
 
-    async def submit(url, *, over=tools):
+    async def submit(url, *, over=context):
         generation_id = await referring(url)
         assert await run_worker(over, "submit") == 1
-        return await stored(tools, generation_id)
+        return await stored(context, generation_id)
 
     return submit
 
@@ -117,46 +117,46 @@ async def test_what_is_not_there_is_of_no_use(upstream, listener, submitted_with
 
 
 @pytest.mark.parametrize("answer", [500, 503, CUT], ids=str)
-async def test_what_may_be_there_yet_is_asked_for_again(tools, clock, upstream, listener, submitted_with, answer):
+async def test_what_may_be_there_yet_is_asked_for_again(context, clock, upstream, listener, submitted_with, answer):
     listener.answers.append(answer)
     generation = await submitted_with(f"{listener.url}/photo.png")
     assert (Status.PENDING, "input_unreachable") == (generation.status, generation.failure.code)
-    assert 0 == await run_worker(tools, "submit")
+    assert 0 == await run_worker(context, "submit")
     clock.advance(10)
     listener.answers.append(PHOTO)
     upstream.answers.append(ACCEPTED)
 
-    assert 1 == await run_worker(tools, "submit")
+    assert 1 == await run_worker(context, "submit")
 
-    generation = await stored(tools, generation.id)
+    generation = await stored(context, generation.id)
     assert (Status.SUBMITTED, None) == (generation.status, generation.failure)
     assert 1 == len(upstream.asked)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/photo.png", None], ids=["refused", "failing"])
-async def test_after_two_minutes_there_is_no_hope(tools, clock, upstream, listener, submitted_with, url):
+async def test_after_two_minutes_there_is_no_hope(context, clock, upstream, listener, submitted_with, url):
     listener.answers += [503] * 10
 
     generation = await submitted_with(url or f"{listener.url}/photo.png")
     clock.advance(INPUT_PATIENCE / SECOND - 60)
-    assert 1 == await run_worker(tools, "submit")
-    assert Status.PENDING == (await stored(tools, generation.id)).status
+    assert 1 == await run_worker(context, "submit")
+    assert Status.PENDING == (await stored(context, generation.id)).status
     clock.advance(61)
-    assert 1 == await run_worker(tools, "submit")
+    assert 1 == await run_worker(context, "submit")
 
-    generation = await stored(tools, generation.id)
+    generation = await stored(context, generation.id)
     assert unreachable(generation)
     assert generation.failure.message.startswith("an input cannot be fetched: ")
     assert ([], 0 if url else 3) == (upstream.asked, len(listener.asked))
 
 
 @pytest.mark.parametrize("redirected", [False, True])
-async def test_a_destination_that_is_not_public_is_of_no_use(tools, upstream, listener, submitted_with, redirected):
+async def test_a_destination_that_is_not_public_is_of_no_use(context, upstream, listener, submitted_with, redirected):
     """It is not tried again: what is blocked stays blocked."""
     listener.answers.append((302, b"", {"location": "http://169.254.169.254/latest/meta-data"}))
-    open_to = tools.transport if redirected else Transport(Destinations())
+    open_to = context.transport if redirected else Transport(OutboundPolicy())
 
-    generation = await submitted_with(f"{listener.url}/photo.png", over=replace(tools, transport=open_to))
+    generation = await submitted_with(f"{listener.url}/photo.png", over=replace(context, transport=open_to))
 
     if not redirected:
         await open_to.close()
@@ -183,16 +183,16 @@ async def test_a_file_has_a_largest_size(upstream, listener, submitted_with, mon
         assert [] == upstream.asked
 
 
-async def test_every_try_fetches_the_file_anew(tools, clock, upstream, listener, submitted_with):
+async def test_every_try_fetches_the_file_anew(context, clock, upstream, listener, submitted_with):
     """The provider had no time; the file may have another address by then, so none is kept."""
     listener.answers += [PHOTO, PHOTO]
     upstream.answers += [(429, {"error": {"message": "Too many requests"}}), ACCEPTED]
     generation = await submitted_with(f"{listener.url}/photo.png")
     clock.advance(60)
 
-    await run_worker(tools, "submit")
+    await run_worker(context, "submit")
 
-    assert Status.SUBMITTED == (await stored(tools, generation.id)).status
+    assert Status.SUBMITTED == (await stored(context, generation.id)).status
     assert 2 == len(listener.asked)
 
 
@@ -225,38 +225,40 @@ class _Dripping:
                 await checkpoint()
 
 
-async def test_a_file_that_takes_for_ever_is_given_up_for_now(tools, upstream, listener, referring, monkeypatch):
+async def test_a_file_that_takes_for_ever_is_given_up_for_now(context, upstream, listener, referring, monkeypatch):
     """Its host answers a little all the time; meanwhile the clock would say that the submission is unknown."""
     monkeypatch.setattr(fetch, "INPUT_TIMEOUT_S", 0.05)
     listener.answers.append(_Dripping())
     generation_id = await referring(f"{listener.url}/photo.png")
 
     with anyio.move_on_after(1):
-        await run_worker(tools, "submit")
+        await run_worker(context, "submit")
 
-    assert Status.PENDING == (await stored(tools, generation_id)).status
+    assert Status.PENDING == (await stored(context, generation_id)).status
     assert [] == upstream.asked
 
 
-async def test_an_order_that_ended_while_its_input_was_fetched_is_not_sent(tools, clock, upstream, listener, referring):
+async def test_an_order_that_ended_while_its_input_was_fetched_is_not_sent(
+    context, clock, upstream, listener, referring
+):
     """The clock has said that nothing came of it; what is sent now would be paid for in vain."""
     generation_id = await referring(f"{listener.url}/photo.png", deadline_s=60.0)
 
     class Late:
         async def __call__(self, scope, receive, send):
             clock.advance(61)
-            await run_worker(tools, "expire")
+            await run_worker(context, "expire")
             await Response(PNG, media_type="image/png")(scope, receive, send)
 
     listener.answers.append(Late())
 
-    await run_worker(tools, "submit")
+    await run_worker(context, "submit")
 
-    generation = await stored(tools, generation_id)
+    generation = await stored(context, generation_id)
     assert (Status.EXPIRED, []) == (generation.status, upstream.asked)
 
 
-async def test_the_answer_is_waited_for_from_when_the_input_was_there(tools, clock, upstream, listener, referring):
+async def test_the_answer_is_waited_for_from_when_the_input_was_there(context, clock, upstream, listener, referring):
     """It does not count what the input took."""
     generation_id = await referring(f"{listener.url}/photo.png")
 
@@ -268,17 +270,17 @@ async def test_the_answer_is_waited_for_from_when_the_input_was_there(tools, clo
     class Dying:
         async def __call__(self, scope, receive, send):
             clock.advance(80)
-            overdue.append(await run_worker(tools, "expire"))
+            overdue.append(await run_worker(context, "expire"))
             await JSONResponse(ACCEPTED[1])(scope, receive, send)
 
     overdue = []
     listener.answers.append(Slow())
     upstream.answers.append(Dying())
 
-    await run_worker(tools, "submit")
+    await run_worker(context, "submit")
 
     assert [0] == overdue
-    assert Status.SUBMITTED == (await stored(tools, generation_id)).status
+    assert Status.SUBMITTED == (await stored(context, generation_id)).status
 
 
 async def test_an_input_whose_url_is_too_long_is_refused(submitted_with):

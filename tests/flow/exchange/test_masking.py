@@ -11,7 +11,7 @@ import pytest
 from arrivals.flow.admin.timeline import timeline
 from arrivals.flow.exchange.masking import mask_about
 from arrivals.flow.submission.cancel import NotCancelable, cancel
-from arrivals.flow.submission.order import Asked, order_bulk, stored
+from arrivals.flow.submission.order import OrderRequest, order_bulk, stored
 from arrivals.store import outputs
 from arrivals.store.engine.queries import parse
 from tests.conftest import PUBLIC_URL, WEBHOOK_SECRET, run_worker, tools_over
@@ -44,31 +44,31 @@ def form(request):
 
 
 @pytest.fixture
-def given(tools):
+def given(context):
     """Every secret that went into the calls about a generation."""
 
-    def found(generation_id, over=tools):
-        token = over.callbacks.url("eachlabs", "default", generation_id).rpartition("/")[2]
+    def found(generation_id, over=context):
+        token = over.callback_urls.url("eachlabs", "default", generation_id).rpartition("/")[2]
         operators = over.upstreams["eachlabs", "default"].account.webhook_secrets
-        return [token.partition("~")[2], KEY, *(operators or over.callbacks.webhook_secrets(generation_id))]
+        return [token.partition("~")[2], KEY, *(operators or over.callback_urls.webhook_secrets(generation_id))]
 
     return found
 
 
 @pytest.fixture
-def repeats(tools, given, form):
+def repeats(context, given, form):
     """A sentence that repeats everything, as the provider writes it."""
 
-    def say(generation_id, over=tools):
-        url = over.callbacks.url("eachlabs", "default", generation_id)
+    def say(generation_id, over=context):
+        url = over.callback_urls.url("eachlabs", "default", generation_id)
         return " ".join(["cannot call", form(url), *(f"or use {form(one)}" for one in given(generation_id, over)), "."])
 
     return say
 
 
-async def kept_of(tools, secrets, form):
+async def kept_of(context, secrets, form):
     """Which of the secrets stand in any row but a provider's own bytes, in any form that a row may have of them."""
-    rows = {name: told for name, told in (await everything(tools.store)).items() if name != "webhooks"}
+    rows = {name: told for name, told in (await everything(context.store)).items() if name != "webhooks"}
     rows["calls"] = [[one for one in row if not isinstance(one, bytes)] for row in rows["calls"]]
     text = repr(rows)
     core = FORMS["base64"]
@@ -78,163 +78,163 @@ async def kept_of(tools, secrets, form):
     return [secret for secret, ways in written.items() if any(way in text for way in ways)]
 
 
-async def masked(tools, generation_id):
+async def masked(context, generation_id):
     """The words of its failure, and all that its timeline tells."""
-    generation = await stored(tools, generation_id)
-    told = json.dumps((await timeline(tools, generation_id))["data"])
+    generation = await stored(context, generation_id)
+    told = json.dumps((await timeline(context, generation_id))["data"])
     return generation.failure.message, told
 
 
-async def test_a_refused_submission(tools, upstream, ordered, given, repeats, form):
+async def test_a_refused_submission(context, upstream, ordered, given, repeats, form):
     generation_id = await ordered()
     upstream.answers.append((401, {"error": repeats(generation_id), "error_code": form(KEY)}))
 
-    await run_worker(tools, "submit")
+    await run_worker(context, "submit")
 
-    message, told = await masked(tools, generation_id)
+    message, told = await masked(context, generation_id)
     assert message.startswith("cannot call ")
     assert ("********" in message, "********" in told) == (True, True)
     assert [] == [secret for secret in given(generation_id) if secret in told or form(secret) in told]
-    assert "********" in (await stored(tools, generation_id)).failure.provider_code
-    assert [] == await kept_of(tools, given(generation_id), form)
+    assert "********" in (await stored(context, generation_id)).failure.provider_code
+    assert [] == await kept_of(context, given(generation_id), form)
 
 
-async def test_a_submission_that_is_postponed(tools, upstream, ordered, given, repeats, form):
+async def test_a_submission_that_is_postponed(context, upstream, ordered, given, repeats, form):
     generation_id = await ordered()
     upstream.answers.append((429, {"error": repeats(generation_id)}))
 
-    await run_worker(tools, "submit")
+    await run_worker(context, "submit")
 
-    assert "********" in (await stored(tools, generation_id)).failure.message
-    assert [] == await kept_of(tools, given(generation_id), form)
+    assert "********" in (await stored(context, generation_id)).failure.message
+    assert [] == await kept_of(context, given(generation_id), form)
 
 
-async def test_a_poll(tools, clock, upstream, submitted, given, repeats, form):
+async def test_a_poll(context, clock, upstream, submitted, given, repeats, form):
     generation_id = await submitted()
     envelope = {"error": repeats(generation_id), "suggestion": repeats(generation_id), "alternatives": [form(KEY)]}
     upstream.answers.append((200, {"id": "el-1", "status": "error", "output": envelope}))
     clock.advance(300)
 
-    await run_worker(tools, "poll")
+    await run_worker(context, "poll")
 
-    generation = await stored(tools, generation_id)
+    generation = await stored(context, generation_id)
     assert ("failed", "poll") == (generation.status, generation.learned_from)
     assert "********" in generation.failure.message
-    assert [] == await kept_of(tools, given(generation_id), form)
+    assert [] == await kept_of(context, given(generation_id), form)
 
 
-async def test_a_word_that_nobody_knows(tools, clock, upstream, submitted, given, repeats, form):
+async def test_a_word_that_nobody_knows(context, clock, upstream, submitted, given, repeats, form):
     generation_id = await submitted()
     upstream.answers.append((200, {"id": "el-1", "status": f"odd {form(KEY)} {repeats(generation_id)}"}))
     clock.advance(300)
 
-    await run_worker(tools, "poll")
+    await run_worker(context, "poll")
 
-    assert "********" in (await stored(tools, generation_id)).provider_status
-    assert [] == await kept_of(tools, given(generation_id), form)
+    assert "********" in (await stored(context, generation_id)).provider_status
+    assert [] == await kept_of(context, given(generation_id), form)
 
 
-async def test_a_webhook(tools, submitted, calls_back, given, repeats, form):
+async def test_a_webhook(context, submitted, calls_back, given, repeats, form):
     generation_id = await submitted()
     error = {"error": repeats(generation_id), "error_code": "CONTENT_FILTER"}
     body = json.dumps({"exec_id": "el-1", "status": "failed", "output": error, "callback": repeats(generation_id)})
     kept = await calls_back(generation_id, body.encode())
 
-    await run_worker(tools, "read")
+    await run_worker(context, "read")
 
-    assert "********" in (await stored(tools, generation_id)).failure.message
-    assert [] == await kept_of(tools, given(generation_id), form)
+    assert "********" in (await stored(context, generation_id)).failure.message
+    assert [] == await kept_of(context, given(generation_id), form)
     assert body.encode() == kept.webhook.body  # its own bytes stay, so that it can be verified and read again
 
 
-async def test_an_output(tools, submitted, calls_back, given, repeats, form):
+async def test_an_output(context, submitted, calls_back, given, repeats, form):
     generation_id = await submitted()
     url = f"https://storage.example.com/1.jpg?for={quote(repeats(generation_id))}"
     body = json.dumps({"exec_id": "el-1", "status": "succeeded", "output": {"url": url}}).encode()
     await calls_back(generation_id, body)
 
-    await run_worker(tools, "read")
+    await run_worker(context, "read")
 
-    (output,) = (await stored(tools, generation_id)).outputs
+    (output,) = (await stored(context, generation_id)).outputs
     assert output.url.startswith("https://storage.example.com/1.jpg?for=cannot%20call")
     assert "********" in output.url
-    assert [] == await kept_of(tools, given(generation_id), lambda text: quote(form(text)))
+    assert [] == await kept_of(context, given(generation_id), lambda text: quote(form(text)))
 
 
-async def test_a_stream(tools, upstream, ordered, given, repeats, form):
+async def test_a_stream(context, upstream, ordered, given, repeats, form):
     generation_id = await ordered(**SENSE)
     upstream.answers.append(Stream({"type": "error", "message": repeats(generation_id)}))
 
-    await run_worker(tools, "submit")
+    await run_worker(context, "submit")
 
-    assert "********" in (await stored(tools, generation_id)).failure.message
-    assert [] == await kept_of(tools, given(generation_id), form)
+    assert "********" in (await stored(context, generation_id)).failure.message
+    assert [] == await kept_of(context, given(generation_id), form)
 
 
-async def test_an_answer_in_words(tools, upstream, ordered, given, repeats, form):
+async def test_an_answer_in_words(context, upstream, ordered, given, repeats, form):
     generation_id = await ordered(**{**SENSE, "input": {"prompt": "why red?", "stream": False}})
     upstream.answers.append(
         (200, {"task_id": "t-1", "choices": [{"message": {"content": f"☂ {repeats(generation_id)}"}}]})
     )
 
-    await run_worker(tools, "submit")
+    await run_worker(context, "submit")
 
-    async with tools.store.reading() as tx:
+    async with context.store.reading() as tx:
         words = (await outputs.kept(tx, generation_id, 0)).content.decode()
     assert words.startswith("☂ cannot call ")
     assert not [secret for secret in given(generation_id) if secret in words or form(secret) in words]
 
 
-async def test_a_cancellation_that_is_refused(tools, upstream, submitted, given, repeats, form):
+async def test_a_cancellation_that_is_refused(context, upstream, submitted, given, repeats, form):
     generation_id = await submitted()
     upstream.answers.append((409, {"error": repeats(generation_id)}))
 
     with pytest.raises(NotCancelable, match=r"eachlabs refused: cannot call .*\*{8}") as told:
-        await cancel(tools, generation_id)
+        await cancel(context, generation_id)
 
     assert not [one for one in given(generation_id) if one in str(told.value) or form(one) in str(told.value)]
 
 
-async def test_a_cancellation(tools, upstream, ordered, form):
+async def test_a_cancellation(context, upstream, ordered, form):
     generation_id = await ordered(provider="seacloud", model="nano_banana_2")
     upstream.answers.append((200, {"request_id": "el-1"}))
-    await run_worker(tools, "submit")
+    await run_worker(context, "submit")
     secrets = [WEBHOOK_SECRET, "key-of-seacloud"]
     told = " ".join(form(secret) for secret in secrets)
     upstream.answers.append((200, {"status": told, "request_id": "el-1"}))
 
-    await cancel(tools, generation_id)
+    await cancel(context, generation_id)
 
-    assert "********" in (await stored(tools, generation_id)).provider_status
-    assert [] == await kept_of(tools, secrets, form)
+    assert "********" in (await stored(context, generation_id)).provider_status
+    assert [] == await kept_of(context, secrets, form)
 
 
-async def test_a_second_question(tools, clock, upstream, ordered, form):
+async def test_a_second_question(context, clock, upstream, ordered, form):
     generation_id = await ordered(provider="seacloud", model="nano_banana_2")
     upstream.answers.append((200, {"request_id": "sc-1"}))
-    await run_worker(tools, "submit")
+    await run_worker(context, "submit")
     result = (422, {"detail": f"no: {form('key-of-seacloud')} ."})
     upstream.answers += [(200, {"status": "COMPLETED", "request_id": "sc-1"}), result]
     clock.advance(30)
 
-    await run_worker(tools, "poll")
+    await run_worker(context, "poll")
 
-    assert [] == await kept_of(tools, ["key-of-seacloud"], form)
+    assert [] == await kept_of(context, ["key-of-seacloud"], form)
     error = {"status": "COMPLETED", "request_id": "sc-1", "error": f"no: {form('key-of-seacloud')} ."}
     upstream.answers += [(200, error)]
     clock.advance(60)
-    await run_worker(tools, "poll")
-    assert "********" in (await stored(tools, generation_id)).failure.message
-    assert [] == await kept_of(tools, ["key-of-seacloud"], form)
+    await run_worker(context, "poll")
+    assert "********" in (await stored(context, generation_id)).failure.message
+    assert [] == await kept_of(context, ["key-of-seacloud"], form)
 
 
 @pytest.fixture
 def unsecured(store, transport, clock, upstream):
     """The operator set no webhook secret: what is made up for each generation is given out instead."""
-    tools = tools_over(store, transport, clock, upstream.url)
-    account = replace(tools.upstreams["eachlabs", "default"].account, webhook_secrets=())
-    one = replace(tools.upstreams["eachlabs", "default"], account=account)
-    return replace(tools, upstreams={**tools.upstreams, ("eachlabs", "default"): one})
+    context = tools_over(store, transport, clock, upstream.url)
+    account = replace(context.upstreams["eachlabs", "default"].account, webhook_secrets=())
+    one = replace(context.upstreams["eachlabs", "default"], account=account)
+    return replace(context, upstreams={**context.upstreams, ("eachlabs", "default"): one})
 
 
 async def test_a_secret_that_was_made_up(unsecured, upstream, ordered, given, repeats, form):
@@ -243,17 +243,17 @@ async def test_a_secret_that_was_made_up(unsecured, upstream, ordered, given, re
 
     await run_worker(unsecured, "submit")
 
-    (secret,) = unsecured.callbacks.webhook_secrets(generation_id)
+    (secret,) = unsecured.callback_urls.webhook_secrets(generation_id)
     assert secret == upstream.asked[0].json["webhook_secret"]
     assert [] == await kept_of(unsecured, given(generation_id, unsecured), form)
 
 
 async def test_a_secret_that_was_made_up_for_a_sibling(unsecured, upstream, form):
     """All that are ordered together are given the secret and the URL of one."""
-    asked = Asked(provider="eachlabs", model="workflows/wf-1/v1", input={})
+    asked = OrderRequest(provider="eachlabs", model="workflows/wf-1/v1", input={})
     ids = [one.id for one in await order_bulk(unsecured, asked, [{"prompt": "a"}, {"prompt": "b"}])]
-    (secret,) = unsecured.callbacks.webhook_secrets(ids[0])
-    token = unsecured.callbacks.url("eachlabs", "default", ids[0]).rpartition("/")[2]
+    (secret,) = unsecured.callback_urls.webhook_secrets(ids[0])
+    token = unsecured.callback_urls.url("eachlabs", "default", ids[0]).rpartition("/")[2]
     told = f"no {FORMS['plain'](secret)} for {token} or {form(secret) if form is not FORMS['base64'] else ''} ."
     upstream.answers.append((400, {"error": told}))
 
@@ -265,44 +265,44 @@ async def test_a_secret_that_was_made_up_for_a_sibling(unsecured, upstream, form
     assert [] == await kept_of(unsecured, secrets, str if form is FORMS["base64"] else form)
 
 
-async def test_what_is_read_of_an_answer_is_not_changed_by_what_it_repeats(tools, clock, upstream, submitted):
+async def test_what_is_read_of_an_answer_is_not_changed_by_what_it_repeats(context, clock, upstream, submitted):
     """A field that nobody reads may repeat the URL, and an id of ours is no secret."""
     generation_id = await submitted()
-    url = tools.callbacks.url("eachlabs", "default", generation_id)
+    url = context.callback_urls.url("eachlabs", "default", generation_id)
     said = {"id": "el-1", "status": "processing", "webhook_url": url, "logs": f"for {generation_id}"}
     upstream.answers.append((200, said))
     clock.advance(300)
 
-    await run_worker(tools, "poll")
+    await run_worker(context, "poll")
 
-    generation = await stored(tools, generation_id)
+    generation = await stored(context, generation_id)
     assert ("processing", "processing") == (generation.status, generation.provider_status)
 
 
-async def test_what_older_releases_kept_is_hidden_when_it_is_shown(tools, store, submitted, repeats, form, given):
+async def test_what_older_releases_kept_is_hidden_when_it_is_shown(context, store, submitted, repeats, form, given):
     generation_id = await submitted()
     reading = json.dumps({"notes": [repeats(generation_id)]})
     async with store.transaction() as tx:
         (row,) = await tx.fetch(_KEPT["observations"], generation_id=generation_id)
         await tx.fetch(_KEPT["rewrite"], id=row["id"], reading=reading)
 
-    told = (await timeline(tools, generation_id))["data"]
+    told = (await timeline(context, generation_id))["data"]
 
-    (note,) = next(one for one in told if one["what"] == "observation")["facts"]["notes"]
+    (note,) = next(one for one in told if one["type"] == "observation")["details"]["notes"]
     assert note.startswith("cannot call ")
     assert not [secret for secret in given(generation_id) if form(secret) in note]
-    assert ACCEPTED["predictionID"] == (await stored(tools, generation_id)).external_id
+    assert ACCEPTED["predictionID"] == (await stored(context, generation_id)).external_id
 
 
-async def test_a_webhook_of_an_account_that_is_gone_shows_no_token(tools):
+async def test_a_webhook_of_an_account_that_is_gone_shows_no_token(context):
     """The key cannot be known any more; what the service made is."""
-    alone = replace(tools, upstreams={})
-    url = alone.callbacks.url("eachlabs", "gone", "gen_1")
+    alone = replace(context, upstreams={})
+    url = alone.callback_urls.url("eachlabs", "gone", "gen_1")
 
     assert f"{PUBLIC_URL}/callbacks/eachlabs/********" == mask_about(alone, "eachlabs", "gone", "gen_1").text(url)
 
 
-async def test_without_a_public_url_there_is_no_token(tools):
-    alone = replace(tools, callbacks=replace(tools.callbacks, public_url=None))
+async def test_without_a_public_url_there_is_no_token(context):
+    alone = replace(context, callback_urls=replace(context.callback_urls, public_url=None))
 
     assert "no ********" == mask_about(alone, "eachlabs", "default", "gen_1").text(f"no {KEY}")

@@ -23,15 +23,15 @@ ABOUT = Generation(
 WAITS = {"id": "el-1", "status": "processing"}
 
 
-def allowing(tools, requests_per_minute):
+def allowing(context, requests_per_minute):
     """The same tools over accounts that may send fewer."""
     budget = Budget(max_in_flight=100, requests_per_minute=requests_per_minute)
-    return replace(tools, upstreams={key: replace(one, budget=budget) for key, one in tools.upstreams.items()})
+    return replace(context, upstreams={key: replace(one, budget=budget) for key, one in context.upstreams.items()})
 
 
-async def test_questions_by_hand_are_no_more_in_a_minute_than_the_account_may_send(tools, clock, upstream, submitted):
+async def test_questions_by_hand_are_no_more_in_a_minute_than_the_account_may_send(context, clock, upstream, submitted):
     generation_id = await submitted()
-    few = allowing(tools, 60)
+    few = allowing(context, 60)
     clock.advance(60)
     asked = refused = 0
     for _ in range(300):
@@ -47,32 +47,32 @@ async def test_questions_by_hand_are_no_more_in_a_minute_than_the_account_may_se
     assert asked >= 20
 
 
-async def test_who_asks_again_at_once_is_told_so_and_nobody_is_asked(tools, clock, upstream, submitted):
+async def test_who_asks_again_at_once_is_told_so_and_nobody_is_asked(context, clock, upstream, submitted):
     generation_id = await submitted()
     upstream.answers.append((200, WAITS))
-    await poll(tools, await claim_one(tools, generation_id))
+    await poll(context, await claim_one(context, generation_id))
     count = len(upstream.asked)
 
     with pytest.raises(AskedLately):
-        await claim_one(tools, generation_id)
+        await claim_one(context, generation_id)
 
     clock.advance(2)
     upstream.answers.append((200, POLLED))
-    await poll(tools, await claim_one(tools, generation_id))
+    await poll(context, await claim_one(context, generation_id))
     assert count + 1 == len(upstream.asked)
 
 
-async def test_a_clock_that_stepped_back_forbids_no_question(tools, clock, upstream, submitted):
+async def test_a_clock_that_stepped_back_forbids_no_question(context, clock, upstream, submitted):
     generation_id = await submitted()
     upstream.answers.append((200, WAITS))
-    await poll(tools, await claim_one(tools, generation_id))
+    await poll(context, await claim_one(context, generation_id))
     clock.advance(-3600)
 
-    assert generation_id == (await claim_one(tools, generation_id)).generation.id
+    assert generation_id == (await claim_one(context, generation_id)).generation.id
 
 
-async def test_a_request_by_hand_is_told_how_long_to_wait(tools):
-    few = allowing(tools, 4)  # one at a time, one every twenty seconds
+async def test_a_request_by_hand_is_told_how_long_to_wait(context):
+    few = allowing(context, 4)  # one at a time, one every twenty seconds
     await spend(few, ABOUT)
 
     with pytest.raises(OverBudget, match="eachlabs allows are used up; try again in") as refused:
@@ -81,11 +81,11 @@ async def test_a_request_by_hand_is_told_how_long_to_wait(tools):
     assert 0 < refused.value.wait_s <= 20
 
 
-async def test_hands_and_queues_take_turns(tools, clock, upstream, submitted):
+async def test_hands_and_queues_take_turns(context, clock, upstream, submitted):
     """Whoever asks by hand without end leaves every second request to what waits."""
     generation_id = await submitted()
-    few = allowing(tools, 4)
-    about = (await claim_one(tools, generation_id)).generation
+    few = allowing(context, 4)
+    about = (await claim_one(context, generation_id)).generation
     waiting = await submitted()
     clock.advance(1000)
     await spend(few, about)
@@ -100,19 +100,19 @@ async def test_hands_and_queues_take_turns(tools, clock, upstream, submitted):
     assert waiting
 
 
-async def test_a_cancellation_counts(tools, upstream, submitted):
-    before, generation_id = await spent_until(tools), await submitted()
+async def test_a_cancellation_counts(context, upstream, submitted):
+    before, generation_id = await spent_until(context), await submitted()
     upstream.answers.append((200, {"status": "cancelled", "predictionID": "el-1"}))
 
-    await cancel(tools, generation_id)
+    await cancel(context, generation_id)
 
-    assert await spent_until(tools) > before
+    assert await spent_until(context) > before
 
 
-async def test_a_cancellation_beyond_the_budget_has_to_be_asked_for_again(tools, upstream, submitted):
+async def test_a_cancellation_beyond_the_budget_has_to_be_asked_for_again(context, upstream, submitted):
     generation_id = await submitted()
-    few = allowing(tools, 4)
-    await overdraw(few, (await claim_one(tools, generation_id)).generation)
+    few = allowing(context, 4)
+    await overdraw(few, (await claim_one(context, generation_id)).generation)
     count = len(upstream.asked)
 
     with pytest.raises(OverBudget):
@@ -121,27 +121,27 @@ async def test_a_cancellation_beyond_the_budget_has_to_be_asked_for_again(tools,
     assert count == len(upstream.asked)
 
 
-async def spent_until(tools):
-    async with tools.store.reading() as tx:
+async def spent_until(context):
+    async with context.store.reading() as tx:
         return (await accounts.ledger_seen(tx, KEY)).spent_until
 
 
 @pytest.mark.parametrize(("where", "counts"), [("own", True), ("elsewhere", False)])
-async def test_an_output_counts_where_the_providers_key_opens_it(tools, upstream, listener, submitted, where, counts):
-    generation = (await claim_one(tools, await submitted())).generation
+async def test_an_output_counts_where_the_providers_key_opens_it(context, upstream, listener, submitted, where, counts):
+    generation = (await claim_one(context, await submitted())).generation
     host = upstream if where == "own" else listener
     host.answers.append((200, b"bytes", {"content-type": "image/png"}))
-    before = await spent_until(tools)
+    before = await spent_until(context)
 
-    async with fetch(tools, generation, Output(kind="image", url=f"{host.url}/1.png"), {}) as reply:
+    async with fetch(context, generation, Output(kind="image", url=f"{host.url}/1.png"), {}) as reply:
         assert 200 == reply.http_status
 
-    assert counts == (await spent_until(tools) > before)
+    assert counts == (await spent_until(context) > before)
 
 
-async def test_an_output_beyond_the_budget_has_to_be_asked_for_again(tools, upstream, submitted):
-    generation = (await claim_one(tools, await submitted())).generation
-    few = allowing(tools, 4)
+async def test_an_output_beyond_the_budget_has_to_be_asked_for_again(context, upstream, submitted):
+    generation = (await claim_one(context, await submitted())).generation
+    few = allowing(context, 4)
     await overdraw(few, generation)
     count = len(upstream.asked)
 
@@ -152,8 +152,8 @@ async def test_an_output_beyond_the_budget_has_to_be_asked_for_again(tools, upst
     assert count == len(upstream.asked)
 
 
-async def test_a_debt_is_never_taken_for_the_word_of_a_wrong_clock(tools, clock):
-    few = allowing(tools, 4)
+async def test_a_debt_is_never_taken_for_the_word_of_a_wrong_clock(context, clock):
+    few = allowing(context, 4)
     for _ in range(10):
         await overdraw(few, ABOUT)
 
@@ -163,6 +163,6 @@ async def test_a_debt_is_never_taken_for_the_word_of_a_wrong_clock(tools, clock)
     await spend(few, ABOUT)
 
 
-async def test_nobody_is_claimed_who_is_not_there(tools):
+async def test_nobody_is_claimed_who_is_not_there(context):
     with pytest.raises(Missing):
-        await claim_one(tools, "gen_none")
+        await claim_one(context, "gen_none")

@@ -23,55 +23,55 @@ STILL = {"id": "el-1", "status": "processing"}
 ACCOUNT = ("eachlabs", "default")
 
 
-async def scheduled(tools, generation_id):
-    async with tools.store.reading() as tx:
+async def scheduled(context, generation_id):
+    async with context.store.reading() as tx:
         return (await generations.by_id(tx, generation_id)).schedule
 
 
 async def test_what_its_provider_finished_while_we_were_away_is_asked_for_before_it_expires(
-    tools, upstream, clock, submitted
+    context, upstream, clock, submitted
 ):
     generation_id = await submitted()
     clock.advance(HOUR_S)
 
-    assert 0 == await run_worker(tools, "expire")
+    assert 0 == await run_worker(context, "expire")
     upstream.answers.append((200, POLLED))
-    assert 1 == await run_worker(tools, "poll")
+    assert 1 == await run_worker(context, "poll")
 
-    generation = await stored(tools, generation_id)
+    generation = await stored(context, generation_id)
     assert (Status.COMPLETED, False) == (generation.status, generation.late)
 
 
-async def test_a_deadline_gives_one_more_question_and_no_second_grace(tools, upstream, clock, submitted):
+async def test_a_deadline_gives_one_more_question_and_no_second_grace(context, upstream, clock, submitted):
     """An answer from beyond the deadline that knows no end is the last one that was waited for."""
     generation_id = await submitted()
     clock.advance(HOUR_S)
-    await run_worker(tools, "expire")
+    await run_worker(context, "expire")
     upstream.answers.append((200, STILL))
-    await run_worker(tools, "poll")
+    await run_worker(context, "poll")
 
-    assert 1 == await run_worker(tools, "expire")
+    assert 1 == await run_worker(context, "expire")
 
-    assert Status.EXPIRED == (await stored(tools, generation_id)).status
+    assert Status.EXPIRED == (await stored(context, generation_id)).status
 
 
-async def test_a_provider_that_does_not_answer_is_waited_for_as_long_as_the_grace(tools, upstream, clock, submitted):
+async def test_a_provider_that_does_not_answer_is_waited_for_as_long_as_the_grace(context, upstream, clock, submitted):
     generation_id = await submitted()
     clock.advance(HOUR_S)
-    await run_worker(tools, "expire")
+    await run_worker(context, "expire")
     upstream.answers.append((503, {"error": "down"}))
-    await run_worker(tools, "poll")
-    assert 0 == await run_worker(tools, "expire")
+    await run_worker(context, "poll")
+    assert 0 == await run_worker(context, "expire")
 
     clock.advance(GRACE / SECOND)
-    await run_worker(tools, "expire")
+    await run_worker(context, "expire")
 
-    assert Status.EXPIRED == (await stored(tools, generation_id)).status
+    assert Status.EXPIRED == (await stored(context, generation_id)).status
 
 
 @pytest.mark.parametrize("meanwhile", [(200, STILL), (503, {"error": "down"}), (401, {"error": "no"})])
 async def test_what_expired_is_asked_about_while_its_provider_keeps_results(
-    tools, upstream, clock, submitted, gives_up, meanwhile
+    context, upstream, clock, submitted, gives_up, meanwhile
 ):
     """Ever more rarely, whatever it answers in between; its late word closes it."""
     generation_id = await submitted()
@@ -80,135 +80,135 @@ async def test_what_expired_is_asked_about_while_its_provider_keeps_results(
     for _ in range(2):
         upstream.answers.append(meanwhile)
         clock.advance(2 * HOUR_S)
-        assert 1 == await run_worker(tools, "poll")
+        assert 1 == await run_worker(context, "poll")
     upstream.answers.append((200, POLLED))
     clock.advance(6 * HOUR_S)
 
-    assert 1 == await run_worker(tools, "poll")
+    assert 1 == await run_worker(context, "poll")
 
-    generation = await stored(tools, generation_id)
+    generation = await stored(context, generation_id)
     assert (Status.COMPLETED, True) == (generation.status, generation.late)
 
 
-async def test_a_submission_that_is_answered_after_its_deadline_is_asked_about(tools, upstream, clock, ordered):
+async def test_a_submission_that_is_answered_after_its_deadline_is_asked_about(context, upstream, clock, ordered):
     """The provider works on it, and will be paid: what it makes is fetched."""
     generation_id = await ordered()
-    (group,) = await claim(tools, 1)
+    (group,) = await claim(context, 1)
 
     async def answers_late(scope, receive, send):
         clock.advance(HOUR_S)
-        await run_worker(tools, "expire")
-        assert Status.EXPIRED == (await stored(tools, generation_id)).status
+        await run_worker(context, "expire")
+        assert Status.EXPIRED == (await stored(context, generation_id)).status
         await JSONResponse(ACCEPTED)(scope, receive, send)
 
     upstream.answers += [answers_late, (200, POLLED)]
-    await submit(tools, group)
+    await submit(context, group)
     clock.advance(HOUR_S)
 
-    assert 1 == await run_worker(tools, "poll")
+    assert 1 == await run_worker(context, "poll")
 
-    assert Status.COMPLETED == (await stored(tools, generation_id)).status
+    assert Status.COMPLETED == (await stored(context, generation_id)).status
 
 
 @pytest.mark.parametrize("answer", [(200, STILL), (401, {"error": "no"})])
-async def test_an_expired_generation_is_not_asked_about_for_ever(tools, upstream, clock, submitted, gives_up, answer):
+async def test_an_expired_generation_is_not_asked_about_for_ever(context, upstream, clock, submitted, gives_up, answer):
     """Neither after a question by hand nor by itself, once its provider has deleted what came of it."""
     generation_id = await submitted()
     clock.advance(HOUR_S)
     await gives_up()
-    clock.at = kept_until(await stored(tools, generation_id), tools.route(await stored(tools, generation_id)))
+    clock.at = kept_until(await stored(context, generation_id), context.route(await stored(context, generation_id)))
     upstream.answers.append(answer)
-    await poll(tools, await claim_one(tools, generation_id))
+    await poll(context, await claim_one(context, generation_id))
 
     assert (None, None) == (
-        (await scheduled(tools, generation_id)).poll_at,
-        (await scheduled(tools, generation_id)).clock_at,
+        (await scheduled(context, generation_id)).poll_at,
+        (await scheduled(context, generation_id)).timeout_at,
     )
 
 
 async def test_a_hint_about_what_expired_long_ago_is_asked_about_for_a_bounded_time(
-    tools, upstream, clock, ordered, gives_up
+    context, upstream, clock, ordered, gives_up
 ):
     generation_id = await ordered(provider="runblob", model="gemini")
     upstream.answers.append((201, {"task_uuid": "rb-1", "status": "pending"}))
-    await run_worker(tools, "submit")
+    await run_worker(context, "submit")
     clock.advance(HOUR_S)
     await gives_up()
     clock.advance(2 * DAY_S)
     upstream.answers.append((200, {"task_uuid": "rb-1", "status": "processing"}))
-    await run_worker(tools, "poll")
-    token = tools.callbacks.url("runblob", "default", generation_id).rpartition("/")[2]
+    await run_worker(context, "poll")
+    token = context.callback_urls.url("runblob", "default", generation_id).rpartition("/")[2]
     body = b'{"task_uuid": "rb-1", "status": "completed", "result_image_url": "https://x.example/1.png"}'
-    await receive(tools, "runblob", token, InboundWebhook(body=body))
-    await run_worker(tools, "read")
+    await receive(context, "runblob", token, InboundWebhook(body=body))
+    await run_worker(context, "read")
     asked = 0
     for _ in range(20):
         upstream.answers[:] = [(503, {"error": "down"})]
-        asked += await run_worker(tools, "poll")
+        asked += await run_worker(context, "poll")
         clock.advance(120)
 
     assert 1 <= asked <= 3
 
 
-async def test_an_order_that_had_no_place_says_which_and_what_would_help(tools, clock, ordered, submitted):
+async def test_an_order_that_had_no_place_says_which_and_what_would_help(context, clock, ordered, submitted):
     places = Budget(max_in_flight=1, requests_per_minute=6000)
-    crowded = replace(tools, upstreams={ACCOUNT: replace(tools.upstreams[ACCOUNT], budget=places)})
+    crowded = replace(context, upstreams={ACCOUNT: replace(context.upstreams[ACCOUNT], budget=places)})
     await submitted()
     last = await ordered(deadline_s=60.0)
     clock.advance(61)
 
     await run_worker(crowded, "expire")
 
-    failure = (await stored(tools, last)).failure
+    failure = (await stored(context, last)).failure
     assert ("deadline_passed", False) == (failure.code, failure.billed)
     assert "all 1 places of the account 'default' of eachlabs were taken" in failure.message
     assert "MAX_IN_FLIGHT" in failure.message
 
 
-async def test_an_order_whose_account_may_send_no_more_says_so(tools, clock, ordered):
+async def test_an_order_whose_account_may_send_no_more_says_so(context, clock, ordered):
     slow = Budget(max_in_flight=5, requests_per_minute=1)
-    limited = replace(tools, upstreams={ACCOUNT: replace(tools.upstreams[ACCOUNT], budget=slow)})
+    limited = replace(context, upstreams={ACCOUNT: replace(context.upstreams[ACCOUNT], budget=slow)})
     last = await ordered(deadline_s=60.0)
     clock.advance(61)
-    async with tools.store.transaction() as tx:
+    async with context.store.transaction() as tx:
         ledger = await accounts.ledger_of(tx, ACCOUNT)
         await accounts.save_ledger(tx, ledger.spend(slow, clock.at, 1, "poll"))
 
     await run_worker(limited, "expire")
 
-    assert "the 1 requests a minute" in (await stored(tools, last)).failure.message
+    assert "the 1 requests a minute" in (await stored(context, last)).failure.message
 
 
-async def test_an_order_whose_account_was_removed_says_so(tools, clock, ordered):
+async def test_an_order_whose_account_was_removed_says_so(context, clock, ordered):
     last = await ordered(deadline_s=60.0)
     clock.advance(61)
 
-    await run_worker(replace(tools, upstreams={}), "expire")
+    await run_worker(replace(context, upstreams={}), "expire")
 
-    assert "the account 'default' of eachlabs is not in the settings" in (await stored(tools, last)).failure.message
+    assert "the account 'default' of eachlabs is not in the settings" in (await stored(context, last)).failure.message
 
 
-async def test_an_order_that_nothing_kept_waiting_says_no_more_than_that(tools, clock, ordered):
+async def test_an_order_that_nothing_kept_waiting_says_no_more_than_that(context, clock, ordered):
     last = await ordered(deadline_s=60.0)
     clock.advance(61)
 
-    await run_worker(tools, "expire")
+    await run_worker(context, "expire")
 
-    assert "never submitted: its turn did not come" == (await stored(tools, last)).failure.message
+    assert "never submitted: its turn did not come" == (await stored(context, last)).failure.message
 
 
 async def test_a_detail_that_was_awaited_while_we_were_away_is_asked_for_once_more(
-    tools, upstream, clock, submitted, calls_back
+    context, upstream, clock, submitted, calls_back
 ):
     """The webhook knows no code of the failure; the process died before the poll was answered that does."""
     generation_id = await submitted()
     await calls_back(generation_id, b'{"exec_id": "el-1", "status": "failed", "output": [{"error": "x"}]}')
-    await run_worker(tools, "read")
+    await run_worker(context, "read")
     clock.advance(HOUR_S)
 
-    assert 0 == await run_worker(tools, "expire")
+    assert 0 == await run_worker(context, "expire")
     output = [{"error": {"code": "PROVIDER_SERVER_ERROR", "message": "it answered 500"}}]
     upstream.answers.append((200, {"id": "el-1", "status": "error", "output": output, "logs": "PROVIDER_SERVER_ERROR"}))
-    assert 1 == await run_worker(tools, "poll")
+    assert 1 == await run_worker(context, "poll")
 
-    assert (await stored(tools, generation_id)).closed
+    assert (await stored(context, generation_id)).closed

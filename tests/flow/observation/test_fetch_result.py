@@ -24,13 +24,13 @@ DAY = 24 * 3600
 
 
 @pytest.fixture
-def queued(tools, upstream, ordered):
+def queued(context, upstream, ordered):
     """A generation of SeaCloud's queue, submitted."""
 
     async def place():
         generation_id = await ordered(**QUEUE)
         upstream.answers.append((200, {"request_id": "sc-1", "queue_position": 2}))
-        assert await run_worker(tools, "submit") == 1
+        assert await run_worker(context, "submit") == 1
         upstream.asked.clear()
         return generation_id
 
@@ -38,13 +38,13 @@ def queued(tools, upstream, ordered):
 
 
 @pytest.fixture
-def filmed(tools, upstream, ordered):
+def filmed(context, upstream, ordered):
     """A generation of LaoZhang's Sora, submitted."""
 
     async def place():
         generation_id = await ordered(**SORA)
         upstream.answers.append((200, {"id": "lz-1", "status": "queued", "created_at": BORN}))
-        assert await run_worker(tools, "submit") == 1
+        assert await run_worker(context, "submit") == 1
         upstream.asked.clear()
         return generation_id
 
@@ -52,14 +52,14 @@ def filmed(tools, upstream, ordered):
 
 
 @pytest.fixture
-def asked_about(tools, clock, upstream):
+def asked_about(context, clock, upstream):
     """The poll worker takes its turn some seconds later, and is answered so; the generation afterwards."""
 
     async def ask(generation_id, *answers, after_s=30):
         clock.advance(after_s)
         upstream.answers += answers
-        assert await run_worker(tools, "poll") == 1
-        return await stored(tools, generation_id)
+        assert await run_worker(context, "poll") == 1
+        return await stored(context, generation_id)
 
     return ask
 
@@ -79,7 +79,7 @@ class Film:
         await silent(receive)
 
 
-async def test_what_has_ended_is_asked_for_its_result(tools, upstream, queued, asked_about):
+async def test_what_has_ended_is_asked_for_its_result(context, upstream, queued, asked_about):
     generation_id = await queued()
     result = {"request_id": "sc-1", "outputs": [{"type": "image", "url": IMAGE, "content_type": "image/png"}]}
 
@@ -93,7 +93,7 @@ async def test_what_has_ended_is_asked_for_its_result(tools, upstream, queued, a
         generation.status, generation.learned_from, generation.provider_status,
     )  # fmt: skip
     assert (Output(kind="image", url=IMAGE, content_type="image/png"),) == generation.outputs
-    assert 2 == len([one for one in (await timeline(tools, generation_id))["data"] if one["what"] == "observation"])
+    assert 2 == len([one for one in (await timeline(context, generation_id))["data"] if one["type"] == "observation"])
 
 
 @pytest.mark.parametrize("word", ["IN_QUEUE", "IN_PROGRESS"])
@@ -125,7 +125,9 @@ async def test_a_result_that_is_not_there_yet_is_asked_for_again(queued, asked_a
     assert (Status.COMPLETED, [IMAGE]) == (generation.status, [output.url for output in generation.outputs])
 
 
-async def test_a_result_that_stays_empty_is_a_failure_after_a_bounded_wait(tools, clock, queued, asked_about, gives_up):
+async def test_a_result_that_stays_empty_is_a_failure_after_a_bounded_wait(
+    context, clock, queued, asked_about, gives_up
+):
     generation_id = await queued()
     answers = [(200, {"status": "COMPLETED"}), (200, {"request_id": "sc-1", "outputs": []})]
     generation = await asked_about(generation_id, *answers)
@@ -134,7 +136,7 @@ async def test_a_result_that_stays_empty_is_a_failure_after_a_bounded_wait(tools
 
     await gives_up()
 
-    generation = await stored(tools, generation_id)
+    generation = await stored(context, generation_id)
     assert (Status.FAILED, "output_missing") == (generation.status, generation.failure.code)
 
 
@@ -148,14 +150,14 @@ class _CutShort:
 
 
 @pytest.mark.parametrize("answer", [_CutShort(), (503, {"error": "down"})], ids=["cut", "down"])
-async def test_a_result_that_cannot_be_had_is_asked_for_later(tools, queued, asked_about, answer):
+async def test_a_result_that_cannot_be_had_is_asked_for_later(context, queued, asked_about, answer):
     """It counts as a miss: nothing moves."""
     generation_id = await queued()
 
     generation = await asked_about(generation_id, (200, {"status": "COMPLETED"}), answer)
 
     assert (Status.SUBMITTED, None) == (generation.status, generation.held)
-    async with tools.store.reading() as tx:
+    async with context.store.reading() as tx:
         assert 1 == (await accounts.ledger_seen(tx, ("seacloud", "default"))).misses
 
 
@@ -164,13 +166,13 @@ async def test_a_result_that_cannot_be_had_is_asked_for_later(tools, queued, ask
     [(200, b"\x00" * 100, {}), (200, b"<html>", {}), (404, {"error": {"code": "NOT_FOUND"}})],
     ids=["a file", "nonsense", "lost"],
 )
-async def test_a_result_that_is_of_no_use_is_waited_for(tools, queued, asked_about, answer):
+async def test_a_result_that_is_of_no_use_is_waited_for(context, queued, asked_about, answer):
     """It has ended, so much is certain: it is asked about again, for a bounded time."""
     generation_id = await queued()
     ended = (200, {"status": "COMPLETED", "request_id": "sc-1"})
     generation = await asked_about(generation_id, ended, answer)
     assert (Status.SUBMITTED, Status.COMPLETED) == (generation.status, generation.held.status)
-    async with tools.store.reading() as tx:
+    async with context.store.reading() as tx:
         assert 0 == (await accounts.ledger_seen(tx, ("seacloud", "default"))).misses
 
     generation = await asked_about(generation_id, ended, (200, {"request_id": "sc-1", "outputs": [{"url": IMAGE}]}))
@@ -189,7 +191,7 @@ async def test_a_file_is_left_where_it_is(upstream, filmed, asked_about):
             url=f"{upstream.url}/v1/videos/lz-1/content",
             content_type="video/mp4",
             expires_at=(BORN + DAY) * SECOND,
-            needs_key=True,
+            requires_auth=True,
         ),
     ) == generation.outputs
     assert (Status.COMPLETED, "completed") == (generation.status, generation.provider_status)
@@ -212,7 +214,7 @@ async def test_content_that_says_where_the_file_is_is_followed(upstream, filmed,
     (output,) = (await asked_about(await filmed(), finished(), answer)).outputs
 
     url = told["url"]
-    assert (url if url == VIDEO else f"{upstream.url}{url}", url != VIDEO) == (output.url, output.needs_key)
+    assert (url if url == VIDEO else f"{upstream.url}{url}", url != VIDEO) == (output.url, output.requires_auth)
     assert (expires_at and expires_at * SECOND) == output.expires_at
 
 
@@ -263,67 +265,67 @@ async def test_content_that_is_still_made_is_asked_for_again(filmed, asked_about
 
 
 @pytest.fixture
-async def unaskable(tools, upstream, ordered):
+async def unaskable(context, upstream, ordered):
     """A picture that takes two steps, on a route that documents only the first."""
     generation_id = await ordered(**PICTURE)
     upstream.answers.append((200, {"output": [{"taskId": "t-1"}]}))
-    assert await run_worker(tools, "submit") == 1
+    assert await run_worker(context, "submit") == 1
     return generation_id
 
 
-async def test_what_cannot_be_asked_about_is_not_asked_about(tools, clock, unaskable):
-    generation = await stored(tools, unaskable)
+async def test_what_cannot_be_asked_about_is_not_asked_about(context, clock, unaskable):
+    generation = await stored(context, unaskable)
     assert (Status.SUBMITTED, "t-1") == (generation.status, generation.external_id)
     clock.advance(120)
 
-    assert 0 == await run_worker(tools, "poll")
+    assert 0 == await run_worker(context, "poll")
 
 
-async def test_a_question_by_hand_that_cannot_be_asked_says_so_and_leaves_nothing_to_do(tools, clock, unaskable):
+async def test_a_question_by_hand_that_cannot_be_asked_says_so_and_leaves_nothing_to_do(context, clock, unaskable):
     with pytest.raises(NotPollable, match="aihubmix documents no way to ask about it"):
-        await claim_one(tools, unaskable)
+        await claim_one(context, unaskable)
     clock.advance(120)
 
-    assert 0 == await run_worker(tools, "poll")
+    assert 0 == await run_worker(context, "poll")
 
 
-async def test_a_question_that_cannot_be_asked_is_not_sent(tools, upstream, unaskable):
+async def test_a_question_that_cannot_be_asked_is_not_sent(context, upstream, unaskable):
     asked = len(upstream.asked)
-    async with tools.store.reading() as tx:
+    async with context.store.reading() as tx:
         known = await generations.by_id(tx, unaskable)
 
     with pytest.raises(NotPollable):
-        await poll(tools, known)
+        await poll(context, known)
 
     assert asked == len(upstream.asked)
 
 
-async def test_what_cannot_be_asked_about_ends_at_its_deadline(tools, clock, unaskable):
+async def test_what_cannot_be_asked_about_ends_at_its_deadline(context, clock, unaskable):
     clock.advance(3600)
 
-    await run_worker(tools, "expire")
+    await run_worker(context, "expire")
 
-    assert (Status.EXPIRED, "deadline_passed") == ((one := await stored(tools, unaskable)).status, one.failure.code)
+    assert (Status.EXPIRED, "deadline_passed") == ((one := await stored(context, unaskable)).status, one.failure.code)
 
 
-async def test_a_second_question_counts_too(tools, clock, queued, asked_about):
+async def test_a_second_question_counts_too(context, clock, queued, asked_about):
     generation_id = await queued()
     key = ("seacloud", "default")
     result = {"request_id": "sc-1", "outputs": [{"type": "image", "url": IMAGE, "content_type": "image/png"}]}
 
     await asked_about(generation_id, (200, {"status": "COMPLETED", "request_id": "sc-1"}), (200, result))
 
-    async with tools.store.reading() as tx:
+    async with context.store.reading() as tx:
         owed = (await accounts.ledger_seen(tx, key)).spent_until - clock.at
-    interval = tools.upstreams[key].budget.interval
+    interval = context.upstreams[key].budget.interval
     assert interval < owed <= 2 * interval
 
 
-async def test_no_minute_sees_more_requests_than_the_account_may_send(tools, clock, upstream, ordered):
+async def test_no_minute_sees_more_requests_than_the_account_may_send(context, clock, upstream, ordered):
     """Neither by second questions: what they may come to is set aside with the first, and given back."""
     key = ("laozhang", "default")
     budget = Budget(max_in_flight=100, requests_per_minute=60)
-    few = replace(tools, upstreams={**tools.upstreams, key: replace(tools.upstreams[key], budget=budget)})
+    few = replace(context, upstreams={**context.upstreams, key: replace(context.upstreams[key], budget=budget)})
     for _ in range(40):
         await ordered(**SORA, deadline_s=10_000)
     sent = []

@@ -7,50 +7,50 @@ from tests.conftest import run_worker, tools_over
 from tests.flow.conftest import POLLED
 
 
-async def test_one_generation_is_asked_about_now_whatever_its_schedule(tools, upstream, submitted):
+async def test_one_generation_is_asked_about_now_whatever_its_schedule(context, upstream, submitted):
     generation_id = await submitted()
-    assert 0 == await run_worker(tools, "poll")
+    assert 0 == await run_worker(context, "poll")
     upstream.answers.append((200, POLLED))
 
-    await poll(tools, await claim_one(tools, generation_id))
+    await poll(context, await claim_one(context, generation_id))
 
-    assert "completed" == (await stored(tools, generation_id)).status
+    assert "completed" == (await stored(context, generation_id)).status
 
 
-async def test_a_provider_that_keeps_failing_is_asked_less_and_then_again(tools, upstream, clock, submitted):
+async def test_a_provider_that_keeps_failing_is_asked_less_and_then_again(context, upstream, clock, submitted):
     """Five misses in a row open the account's breaker; one question then tries whether it is over."""
     ids = [await submitted() for _ in range(8)]
     clock.advance(200)
     upstream.answers += [(503, {"error": "down"})] * 8
-    assert 8 == await run_worker(tools, "poll")
+    assert 8 == await run_worker(context, "poll")
     for silence_s in (5, 10, 20):
         clock.advance(silence_s - 0.001)
-        assert 0 == await run_worker(tools, "poll")
+        assert 0 == await run_worker(context, "poll")
         clock.advance(0.001)
         upstream.answers.append((503, {"error": "down"}))
-        assert 1 == await run_worker(tools, "poll")
+        assert 1 == await run_worker(context, "poll")
 
-    async with tools.store.reading() as tx:
+    async with context.store.reading() as tx:
         ledger = await accounts.ledger_seen(tx, ("eachlabs", "default"))
     assert (8, True) == (ledger.misses, ledger.open_until > clock.at)
-    assert 0 == await run_worker(tools, "poll")
+    assert 0 == await run_worker(context, "poll")
 
     clock.advance(60)
     upstream.answers.append((200, POLLED))
-    assert 1 == await run_worker(tools, "poll")
+    assert 1 == await run_worker(context, "poll")
     upstream.answers += [(200, POLLED)] * 7
-    while await run_worker(tools, "poll"):
+    while await run_worker(context, "poll"):
         pass
-    assert ["completed"] * 8 == [(await stored(tools, one)).status for one in ids]
+    assert ["completed"] * 8 == [(await stored(context, one)).status for one in ids]
 
 
-async def test_polls_of_a_removed_account_wait_until_it_is_back(tools, upstream, clock, submitted):
+async def test_polls_of_a_removed_account_wait_until_it_is_back(context, upstream, clock, submitted):
     await submitted()
     clock.advance(300)
 
-    assert 0 == await run_worker(replace(tools, upstreams={}), "poll")
+    assert 0 == await run_worker(replace(context, upstreams={}), "poll")
     upstream.answers.append((200, POLLED))
-    assert 1 == await run_worker(tools, "poll")
+    assert 1 == await run_worker(context, "poll")
 
 
 async def test_a_provider_out_of_reach_counts_as_a_miss(store, transport, clock, submitted):
@@ -64,34 +64,34 @@ async def test_a_provider_out_of_reach_counts_as_a_miss(store, transport, clock,
     assert generation_id
 
 
-async def test_what_finished_teaches_when_to_ask(tools, upstream, clock, submitted):
+async def test_what_finished_teaches_when_to_ask(context, upstream, clock, submitted):
     """A webhook is missed after the learned duration, not after the documented one."""
     for _ in range(3):
         generation_id = await submitted()
         clock.advance(4)
         upstream.answers.append((200, POLLED))
-        await poll(tools, await claim_one(tools, generation_id))
+        await poll(context, await claim_one(context, generation_id))
     await submitted()
     clock.advance(60)
 
-    claimed = await claim(tools, 10)
+    claimed = await claim(context, 10)
 
     assert 1 == len(claimed)
 
 
-async def test_who_opened_the_breaker_does_not_keep_it_open_for_others(tools, upstream, clock, submitted):
+async def test_who_opened_the_breaker_does_not_keep_it_open_for_others(context, upstream, clock, submitted):
     """One generation's trouble silences its account; the question that tries again goes to another."""
     ill = await submitted()
     clock.advance(300)
     for _ in range(5):
         clock.at += ASK_AGAIN
         upstream.answers.append((503, {"error": "down"}))
-        await poll(tools, await claim_one(tools, ill))
+        await poll(context, await claim_one(context, ill))
         clock.advance(10)
     well = await submitted()
     clock.advance(3600)
     upstream.answers.append((200, POLLED))
 
-    assert 1 == await run_worker(tools, "poll")
+    assert 1 == await run_worker(context, "poll")
 
-    assert "completed" == (await stored(tools, well)).status
+    assert "completed" == (await stored(context, well)).status

@@ -15,7 +15,7 @@ from arrivals.flow.observation.repeats import FEW, MAX_HINT_BYTES, MAX_HINTS
 from arrivals.flow.submission.order import stored
 from arrivals.store import metrics, webhook_lists
 from arrivals.store.provider_stats import of_all
-from arrivals.store.webhook_lists import WebhookListing
+from arrivals.store.webhook_lists import WebhookQuery
 from tests.conftest import WEBHOOK_SECRET, run_worker
 from tests.flow.conftest import SUCCEEDED
 
@@ -25,56 +25,56 @@ SECRET = {"x-webhook-secret": WEBHOOK_SECRET}
 
 
 @pytest.fixture
-def hinted(tools, upstream, ordered):
+def hinted(context, upstream, ordered):
     """A generation whose provider's webhooks nothing authenticates, submitted; its id."""
 
     async def place(answer=QUEUED):
         generation_id = await ordered(provider="runblob", model="gemini")
         upstream.answers.append((201, answer))
-        assert await run_worker(tools, "submit") == 1
+        assert await run_worker(context, "submit") == 1
         return generation_id
 
     return place
 
 
 @pytest.fixture
-def hints(tools):
+def hints(context):
     """Somebody calls about a generation of RunBlob's."""
 
     async def call(generation_id, body):
-        token = tools.callbacks.url("runblob", "default", generation_id).rpartition("/")[2]
-        return await receive(tools, "runblob", token, InboundWebhook(body=body))
+        token = context.callback_urls.url("runblob", "default", generation_id).rpartition("/")[2]
+        return await receive(context, "runblob", token, InboundWebhook(body=body))
 
     return call
 
 
-async def kept(tools):
+async def kept(context):
     """(repeats, bytes) of what is kept, in the order of its arrival."""
-    async with tools.store.reading() as tx:
-        page = await webhook_lists.listed(tx, WebhookListing(limit=500))
+    async with context.store.reading() as tx:
+        page = await webhook_lists.listed(tx, WebhookQuery(limit=500))
     return [(one.repeats, one.size) for one in reversed(page.items)]
 
 
-async def test_the_same_again_is_counted_and_not_kept(tools, submitted, calls_back):
+async def test_the_same_again_is_counted_and_not_kept(context, submitted, calls_back):
     """From the ninth webhook of a generation on; the first few are kept whatever they say."""
     generation_id = await submitted()
     body = json.dumps(SUCCEEDED).encode()
 
     became = [await calls_back(generation_id, body) for _ in range(FEW + 21)]
 
-    assert [(0, len(body))] * FEW + [(20, len(body))] == await kept(tools)
+    assert [(0, len(body))] * FEW + [(20, len(body))] == await kept(context)
     assert 1 == len({one.id for one in became[FEW:]})
 
 
-async def test_the_same_in_one_batch_is_counted_too(tools, submitted, calls_back):
+async def test_the_same_in_one_batch_is_counted_too(context, submitted, calls_back):
     generation_id = await submitted()
     one = await calls_back(generation_id, b"{}")
     for _ in range(FEW):
-        tools.frequency.count(generation_id)
+        context.frequency.count(generation_id)
     several = [replace_id(one, f"whk_zz{number}") for number in range(5)]
 
-    async with tools.store.transaction() as tx:
-        sifted = await repeats.sift(tools, tx, several)
+    async with context.store.transaction() as tx:
+        sifted = await repeats.sift(context, tx, several)
 
     assert (["whk_zz0"], {"whk_zz0": 4}) == ([kept.id for kept in sifted.kept], dict(sifted.repeats))
     assert ["whk_zz0"] * 5 == [became.id for became in sifted.became]
@@ -85,72 +85,72 @@ def replace_id(one, webhook_id):
     return replace(one, id=webhook_id)
 
 
-async def test_the_same_in_another_moment_or_vouched_for_otherwise_is_not_the_same(tools, submitted, calls_back):
+async def test_the_same_in_another_moment_or_vouched_for_otherwise_is_not_the_same(context, submitted, calls_back):
     """A repeat is signed anew; what another kind of proof came with is a webhook of its own."""
     generation_id = await submitted()
-    token = tools.callbacks.url("eachlabs", "default", generation_id).rpartition("/")[2]
+    token = context.callback_urls.url("eachlabs", "default", generation_id).rpartition("/")[2]
     for _ in range(FEW):
         await calls_back(generation_id, b"{}")
     for headers in (SECRET, SECRET | {"x-sent": "later"}, SECRET | {"content-type": "text/plain"}):
-        await receive(tools, "eachlabs", token, InboundWebhook(headers=headers, body=b"{}"))
+        await receive(context, "eachlabs", token, InboundWebhook(headers=headers, body=b"{}"))
 
-    assert [0] * FEW + [1, 0] == [repeated for repeated, _ in await kept(tools)]
+    assert [0] * FEW + [1, 0] == [repeated for repeated, _ in await kept(context)]
 
 
-async def test_what_says_something_else_is_kept(tools, submitted, calls_back):
+async def test_what_says_something_else_is_kept(context, submitted, calls_back):
     generation_id = await submitted()
     for number in range(3 * FEW):
         await calls_back(generation_id, b"%d" % number)
 
-    assert 3 * FEW == len(await kept(tools))
+    assert 3 * FEW == len(await kept(context))
 
 
-async def test_hints_of_one_day_are_bounded_in_number_and_then_counted(tools, clock, hinted, hints):
+async def test_hints_of_one_day_are_bounded_in_number_and_then_counted(context, clock, hinted, hints):
     generation_id = await hinted()
     for number in range(FEW + MAX_HINTS + 30):
         await hints(generation_id, b"%d" % number)
 
-    found = await kept(tools)
+    found = await kept(context)
     assert ([0] * (FEW + MAX_HINTS - 1) + [30]) == [repeated for repeated, _ in found]
 
     clock.advance(24 * 3600)
     await hints(generation_id, b"tomorrow")
-    assert (0, len(b"tomorrow")) == (await kept(tools))[-1]
+    assert (0, len(b"tomorrow")) == (await kept(context))[-1]
 
 
-async def test_hints_of_one_day_are_bounded_in_bytes(tools, hinted, hints):
+async def test_hints_of_one_day_are_bounded_in_bytes(context, hinted, hints):
     generation_id = await hinted()
     for number in range(FEW + 20):
         await hints(generation_id, b"%02d" % number + b"x" * 1_000_000)
 
-    found = await kept(tools)
+    found = await kept(context)
     assert FEW + 4 == len(found)
     assert sum(size for _, size in found[FEW:]) <= MAX_HINT_BYTES
     assert 16 == found[-1][0]
 
 
-async def test_hints_are_kept_where_nobody_can_be_asked(tools, monkeypatch, hinted, hints):
+async def test_hints_are_kept_where_nobody_can_be_asked(context, monkeypatch, hinted, hints):
     """What nobody vouches for is all there will ever be."""
-    monkeypatch.setattr(repeats, "_can_be_asked", lambda _tools, _about: False)
+    monkeypatch.setattr(repeats, "_can_be_asked", lambda _context, _about: False)
     generation_id = await hinted()
     for number in range(FEW + MAX_HINTS + 5):
         await hints(generation_id, b"%d" % number)
 
-    assert FEW + MAX_HINTS + 5 == len(await kept(tools))
+    assert FEW + MAX_HINTS + 5 == len(await kept(context))
 
 
-async def test_hints_about_what_is_gone_are_bounded_too(tools, hints):
+async def test_hints_about_what_is_gone_are_bounded_too(context, hints):
     for number in range(FEW + MAX_HINTS + 5):
         await hints("gen_gone", b"%d" % number)
 
-    assert (FEW + MAX_HINTS, 5) == (len(found := await kept(tools)), found[-1][0])
+    assert (FEW + MAX_HINTS, 5) == (len(found := await kept(context)), found[-1][0])
 
 
-async def test_a_route_that_is_gone_is_asked_by_nobody(tools, hinted):
-    generation = await stored(tools, await hinted())
+async def test_a_route_that_is_gone_is_asked_by_nobody(context, hinted):
+    generation = await stored(context, await hinted())
 
-    assert repeats._can_be_asked(tools, generation)
-    assert not repeats._can_be_asked(tools, replace_route(generation))
+    assert repeats._can_be_asked(context, generation)
+    assert not repeats._can_be_asked(context, replace_route(generation))
 
 
 def replace_route(generation):
@@ -158,78 +158,78 @@ def replace_route(generation):
     return replace(generation, route="gone")
 
 
-async def test_a_hint_that_is_only_counted_makes_us_ask(tools, clock, upstream, hinted, hints):
+async def test_a_hint_that_is_only_counted_makes_us_ask(context, clock, upstream, hinted, hints):
     generation_id = await hinted()
     for _ in range(FEW + 2):
         await hints(generation_id, b"{}")
-    while await run_worker(tools, "read"):
+    while await run_worker(context, "read"):
         pass
     upstream.answers.append((200, WORKING))
-    assert 1 == await run_worker(tools, "poll")
+    assert 1 == await run_worker(context, "poll")
     clock.advance(3)
-    assert 0 == await run_worker(tools, "poll")
+    assert 0 == await run_worker(context, "poll")
 
     await hints(generation_id, b"{}")
 
     upstream.answers.append((200, WORKING))
-    assert 1 == await run_worker(tools, "poll")
+    assert 1 == await run_worker(context, "poll")
 
 
-async def test_hints_in_masses_make_us_ask_once_in_two_seconds(tools, clock, upstream, hinted, hints):
+async def test_hints_in_masses_make_us_ask_once_in_two_seconds(context, clock, upstream, hinted, hints):
     """Those that are kept, and those that are only counted."""
     generation_id = await hinted()
     asked = 0
     for number in range(300):
         await hints(generation_id, b"%d" % number)
-        await run_worker(tools, "read")
+        await run_worker(context, "read")
         upstream.answers[:] = [(200, WORKING)]
-        asked += await run_worker(tools, "poll")
+        asked += await run_worker(context, "poll")
         clock.advance(0.1)
 
     assert 14 <= asked <= 16
 
 
-async def test_a_hint_while_we_ask_makes_us_ask_again_soon(tools, clock, upstream, hinted, hints):
+async def test_a_hint_while_we_ask_makes_us_ask_again_soon(context, clock, upstream, hinted, hints):
     """It may know what the answer that is on its way does not."""
     generation_id = await hinted()
     await hints(generation_id, b"first")
-    await run_worker(tools, "read")
+    await run_worker(context, "read")
 
     async def answer(scope, receive, send):
         await hints(generation_id, b"while we ask")
-        await run_worker(tools, "read")
+        await run_worker(context, "read")
         await JSONResponse(WORKING)(scope, receive, send)
 
     upstream.answers.append(answer)
-    assert 1 == await run_worker(tools, "poll")
-    assert 0 == await run_worker(tools, "poll")
+    assert 1 == await run_worker(context, "poll")
+    assert 0 == await run_worker(context, "poll")
 
     clock.advance(2)
     upstream.answers.append((200, WORKING))
-    assert 1 == await run_worker(tools, "poll")
+    assert 1 == await run_worker(context, "poll")
     clock.advance(2)
-    assert 0 == await run_worker(tools, "poll")
+    assert 0 == await run_worker(context, "poll")
 
 
-async def test_what_is_counted_shows_in_the_figures_and_outlives_pruning(tools, clock, submitted, calls_back):
+async def test_what_is_counted_shows_in_the_figures_and_outlives_pruning(context, clock, submitted, calls_back):
     generation_id = await submitted()
     body = json.dumps(SUCCEEDED).encode()
     for _ in range(FEW + 5):
         await calls_back(generation_id, body)
-    while await run_worker(tools, "read"):
+    while await run_worker(context, "read"):
         pass
 
-    async with tools.store.reading() as tx:
+    async with context.store.reading() as tx:
         behaved = (await of_all(tx, 0))["eachlabs"]
-        measured = await metrics.measured(tx, clock.at)
+        measured = await metrics.snapshot(tx, clock.at)
     assert FEW + 4 == behaved.repeated
     assert FEW + 5 == measured.accepted["eachlabs",]
     assert FEW + 4 == measured.webhooks["eachlabs", "repeated"]
 
     clock.advance(60 * 24 * 3600)
-    assert 1 + FEW == (await prune(tools, clock.at))["webhooks"]
-    async with tools.store.reading() as tx:
-        assert FEW + 5 == (await metrics.measured(tx, clock.at)).accepted["eachlabs",]
+    assert 1 + FEW == (await prune(context, clock.at))["webhooks"]
+    async with context.store.reading() as tx:
+        assert FEW + 5 == (await metrics.snapshot(tx, clock.at)).accepted["eachlabs",]
 
 
 def test_only_so_many_generations_are_remembered():
@@ -241,16 +241,16 @@ def test_only_so_many_generations_are_remembered():
     assert 2 == frequency.count(f"{REMEMBERED - 1}")
 
 
-async def test_those_that_come_rarely_are_kept_beside_those_that_come_often(tools, submitted, calls_back):
+async def test_those_that_come_rarely_are_kept_beside_those_that_come_often(context, submitted, calls_back):
     often, rarely = await submitted(), await submitted()
     one = await calls_back(often, b"{}")
     for _ in range(FEW):
-        tools.frequency.count(often)
+        context.frequency.count(often)
     first = replace_id(one, "whk_zz1")
     several = [first, replace(first, id="whk_zz2", generation_id=rarely), replace_id(one, "whk_zz3")]
 
-    async with tools.store.transaction() as tx:
-        sifted = await repeats.sift(tools, tx, several)
+    async with context.store.transaction() as tx:
+        sifted = await repeats.sift(context, tx, several)
 
     assert [("whk_zz1", True), ("whk_zz2", False)] == [(kept.id, kept.digest is not None) for kept in sifted.kept]
     assert ["whk_zz1", "whk_zz2", "whk_zz1"] == [became.id for became in sifted.became]

@@ -13,7 +13,7 @@ from arrivals.core.wire import from_json
 from arrivals.flow.settlement.settle import settle
 from arrivals.flow.submission.order import stored
 from arrivals.store import events, generations, observations, outputs
-from arrivals.store.outputs import KeptOutput
+from arrivals.store.outputs import InlineOutput
 from tests.conftest import PUBLIC_URL, run_worker
 from tests.support.streams import SENSE
 
@@ -24,64 +24,64 @@ PICTURE = {"provider": "aihubmix", "model": "gpt-image-1", "input": {"prompt": "
 
 
 @pytest.fixture
-def painted(tools, upstream, ordered):
+def painted(context, upstream, ordered):
     """Orders a picture, which is in the answer; the generation afterwards."""
 
-    async def submit(answer=PAINTED, *, over=tools, **changed):
+    async def submit(answer=PAINTED, *, over=context, **changed):
         generation_id = await ordered(**{**PICTURE, **changed})
         upstream.answers.append((200, answer))
         assert await run_worker(over, "submit") == 1
-        return await stored(tools, generation_id)
+        return await stored(context, generation_id)
 
     return submit
 
 
-async def kept(tools, generation, number=0):
-    async with tools.store.reading() as tx:
+async def kept(context, generation, number=0):
+    async with context.store.reading() as tx:
         return await outputs.kept(tx, generation.id, number)
 
 
-def heard(tools, generation, *urls):
+def heard(context, generation, *urls):
     made = tuple(Output(kind="image", url=url) for url in urls)
     return Observation(
         generation_id=generation.id,
         origin=Origin.POLL,
-        at=tools.now(),
+        at=context.now(),
         reading=Reading(status=Status.COMPLETED, outputs=made),
     )
 
 
-async def test_the_bytes_are_kept_and_the_output_is_a_url_of_ours(tools, painted):
+async def test_the_bytes_are_kept_and_the_output_is_a_url_of_ours(context, painted):
     generation = await painted()
 
     assert (Status.COMPLETED, "submit") == (generation.status, generation.learned_from)
     url = f"{PUBLIC_URL}/v1/generations/{generation.id}/outputs/0"
-    assert (Output(kind="image", url=url, content_type="image/png", needs_key=True),) == generation.outputs
-    assert KeptOutput(content_type="image/png", content=PNG) == await kept(tools, generation)
+    assert (Output(kind="image", url=url, content_type="image/png", requires_auth=True),) == generation.outputs
+    assert InlineOutput(content_type="image/png", content=PNG) == await kept(context, generation)
 
 
-async def test_without_a_public_url_the_output_is_a_path_of_ours(tools, painted):
-    alone = replace(tools, callbacks=replace(tools.callbacks, public_url=None))
+async def test_without_a_public_url_the_output_is_a_path_of_ours(context, painted):
+    alone = replace(context, callback_urls=replace(context.callback_urls, public_url=None))
 
     generation = await painted(over=alone)
 
     assert [f"/v1/generations/{generation.id}/outputs/0"] == [output.url for output in generation.outputs]
 
 
-async def test_the_event_tells_our_url_and_no_row_holds_the_bytes(tools, painted):
+async def test_the_event_tells_our_url_and_no_row_holds_the_bytes(context, painted):
     generation = await painted()
 
-    async with tools.store.reading() as tx:
+    async with context.store.reading() as tx:
         (event,) = await events.events_of(tx, generation.id)
         (row,) = await observations.observations_of(tx, generation.id)
         (stored_row,) = await tx.fetch(generations.SQL["generation_by_id"], id=generation.id)
     (told,) = json.loads(event.body)["data"]["generation"]["outputs"]
-    assert (generation.outputs[0].url, "image/png", True) == (told["url"], told["content_type"], told["needs_key"])
+    assert (generation.outputs[0].url, "image/png", True) == (told["url"], told["content_type"], told["requires_auth"])
     assert INLINE[:20] not in event.body + str(row) + str(stored_row)
     assert 1 == from_json(row["reading"])["outputs"]
 
 
-async def test_several_outputs_are_kept_by_their_number(tools, painted):
+async def test_several_outputs_are_kept_by_their_number(context, painted):
     jpeg = b"\xff\xd8\xff another"
     elsewhere = "https://storage.example.com/2.png"
     data = [{"b64_json": INLINE}, {"url": elsewhere}, {"b64_json": base64.b64encode(jpeg).decode()}]
@@ -90,43 +90,43 @@ async def test_several_outputs_are_kept_by_their_number(tools, painted):
 
     ours = f"{PUBLIC_URL}/v1/generations/{generation.id}/outputs/"
     assert [f"{ours}0", elsewhere, f"{ours}2"] == [output.url for output in generation.outputs]
-    assert [True, False, True] == [output.needs_key for output in generation.outputs]
+    assert [True, False, True] == [output.requires_auth for output in generation.outputs]
     assert ["image/png", None, "image/jpeg"] == [
-        found and found.content_type for found in [await kept(tools, generation, number) for number in range(3)]
+        found and found.content_type for found in [await kept(context, generation, number) for number in range(3)]
     ]
 
 
-async def test_what_nobody_recognizes_is_kept_as_a_file(tools, painted):
+async def test_what_nobody_recognizes_is_kept_as_a_file(context, painted):
     generation = await painted({"data": [{"b64_json": base64.b64encode(b"no picture").decode()}]})
 
     assert ("file", "application/octet-stream") == (
         generation.outputs[0].kind, generation.outputs[0].content_type,
     )  # fmt: skip
-    assert b"no picture" == (await kept(tools, generation)).content
+    assert b"no picture" == (await kept(context, generation)).content
 
 
-async def test_an_answer_in_words_is_kept_as_text(tools, painted):
+async def test_an_answer_in_words_is_kept_as_text(context, painted):
     told = {"task_id": "t-1", "choices": [{"message": {"content": "Füchse sind rot."}}]}
 
     generation = await painted(told, **{**SENSE, "input": {"prompt": "why red?", "stream": False}})
 
     assert ("text", "text/plain;charset=utf-8") == (generation.outputs[0].kind, generation.outputs[0].content_type)
-    assert "Füchse sind rot." == (await kept(tools, generation)).content.decode()
+    assert "Füchse sind rot." == (await kept(context, generation)).content.decode()
 
 
-async def test_what_is_said_again_does_not_exchange_what_was_announced(tools, painted):
+async def test_what_is_said_again_does_not_exchange_what_was_announced(context, painted):
     """The bytes that the event tells of stay."""
     generation = await painted()
     other = base64.b64encode(b"something else").decode()
 
-    findings = await settle(tools, [heard(tools, generation, f"data:image/png;base64,{other}")])
+    findings = await settle(context, [heard(context, generation, f"data:image/png;base64,{other}")])
 
     assert [Finding.REPEATED] == findings
-    assert PNG == (await kept(tools, generation)).content
-    assert generation.outputs == (await stored(tools, generation.id)).outputs
+    assert PNG == (await kept(context, generation)).content
+    assert generation.outputs == (await stored(context, generation.id)).outputs
 
 
-async def test_nothing_is_kept_where_nothing_could_be_settled(tools, painted, monkeypatch):
+async def test_nothing_is_kept_where_nothing_could_be_settled(context, painted, monkeypatch):
     """The bytes stand in the transaction of the word that told them."""
     generation = await painted({"data": [{"url": "https://storage.example.com/1.png"}]})
 
@@ -135,9 +135,9 @@ async def test_nothing_is_kept_where_nothing_could_be_settled(tools, painted, mo
 
     monkeypatch.setattr(observations, "insert", broken)
     with pytest.raises(OSError, match="no space"):
-        await settle(tools, [heard(tools, generation, f"data:image/png;base64,{INLINE}")])
+        await settle(context, [heard(context, generation, f"data:image/png;base64,{INLINE}")])
 
-    assert await kept(tools, generation) is None
+    assert await kept(context, generation) is None
 
 
 NOT_TAKEN = {
@@ -148,28 +148,28 @@ NOT_TAKEN = {
 
 
 @pytest.mark.parametrize("said", NOT_TAKEN.values(), ids=NOT_TAKEN)
-async def test_nothing_is_kept_of_what_the_verdict_did_not_take(tools, submitted, said):
-    generation = await stored(tools, await submitted())
-    word = heard(tools, generation, f"data:image/png;base64,{INLINE}")
+async def test_nothing_is_kept_of_what_the_verdict_did_not_take(context, submitted, said):
+    generation = await stored(context, await submitted())
+    word = heard(context, generation, f"data:image/png;base64,{INLINE}")
     reading = structs.replace(word.reading, **said.get("reading", {}))
 
-    await settle(tools, [structs.replace(word, **{**said, "reading": reading})])
+    await settle(context, [structs.replace(word, **{**said, "reading": reading})])
 
-    assert await kept(tools, generation) is None
-    assert () == (await stored(tools, generation.id)).outputs
+    assert await kept(context, generation) is None
+    assert () == (await stored(context, generation.id)).outputs
 
 
-async def test_a_closed_generation_keeps_the_bytes_it_was_closed_with(tools, painted):
+async def test_a_closed_generation_keeps_the_bytes_it_was_closed_with(context, painted):
     """An unsigned webhook may say anything."""
     generation = await painted()
     other = base64.b64encode(b"PLANTED").decode()
-    word = heard(tools, generation, f"data:image/png;base64,{other}")
+    word = heard(context, generation, f"data:image/png;base64,{other}")
 
     for origin, told in ((Origin.POLL, {}), (Origin.WEBHOOK, {"external_id": "other"}), (Origin.WEBHOOK, {})):
         said = structs.replace(word, origin=origin, believed=False, reading=structs.replace(word.reading, **told))
-        await settle(tools, [said])
+        await settle(context, [said])
 
-    assert PNG == (await kept(tools, generation)).content
+    assert PNG == (await kept(context, generation)).content
 
 
 @pytest.mark.parametrize(
@@ -182,58 +182,60 @@ async def test_a_closed_generation_keeps_the_bytes_it_was_closed_with(tools, pai
     ],
     ids=["bare", "percent", "base64 without a type", "both"],
 )
-async def test_every_form_of_a_data_uri_is_kept_as_what_it_says(tools, submitted, url, content_type, content):
-    generation = await stored(tools, await submitted())
+async def test_every_form_of_a_data_uri_is_kept_as_what_it_says(context, submitted, url, content_type, content):
+    generation = await stored(context, await submitted())
 
-    await settle(tools, [heard(tools, generation, url)])
+    await settle(context, [heard(context, generation, url)])
 
-    assert KeptOutput(content_type=content_type, content=content) == await kept(tools, generation)
-    assert content_type == (await stored(tools, generation.id)).outputs[0].content_type
-
-
-async def test_a_media_type_that_no_header_can_hold_is_not_kept(tools, submitted):
-    generation = await stored(tools, await submitted())
-
-    await settle(tools, [heard(tools, generation, "data:text/html\r\nx-evil: 1;base64,Zm94")])
-
-    assert KeptOutput(content_type="application/octet-stream", content=b"fox") == await kept(tools, generation)
+    assert InlineOutput(content_type=content_type, content=content) == await kept(context, generation)
+    assert content_type == (await stored(context, generation.id)).outputs[0].content_type
 
 
-async def test_a_malformed_data_uri_is_kept_as_it_was_told(tools, submitted):
+async def test_a_media_type_that_no_header_can_hold_is_not_kept(context, submitted):
+    generation = await stored(context, await submitted())
+
+    await settle(context, [heard(context, generation, "data:text/html\r\nx-evil: 1;base64,Zm94")])
+
+    assert InlineOutput(content_type="application/octet-stream", content=b"fox") == await kept(context, generation)
+
+
+async def test_a_malformed_data_uri_is_kept_as_it_was_told(context, submitted):
     """The others keep their bytes; it made what told it fail for ever."""
-    generation = await stored(tools, await submitted())
+    generation = await stored(context, await submitted())
 
-    await settle(tools, [heard(tools, generation, "data:image/png;base64,Zm9*", "data:image/png;base64,Zm94")])
+    await settle(context, [heard(context, generation, "data:image/png;base64,Zm9*", "data:image/png;base64,Zm94")])
 
-    generation = await stored(tools, generation.id)
+    generation = await stored(context, generation.id)
     ours = f"{PUBLIC_URL}/v1/generations/{generation.id}/outputs/"
     assert [("text", f"{ours}0"), ("image", f"{ours}1")] == [(one.kind, one.url) for one in generation.outputs]
-    assert b"data:image/png;base64,Zm9*" == (await kept(tools, generation)).content
-    assert b"fox" == (await kept(tools, generation, 1)).content
-    async with tools.store.reading() as tx:
+    assert b"data:image/png;base64,Zm9*" == (await kept(context, generation)).content
+    assert b"fox" == (await kept(context, generation, 1)).content
+    async with context.store.reading() as tx:
         told = (await observations.observations_of(tx, generation.id))[-1]
     assert ["output 0 is no data URI: it is kept as it was told"] == from_json(told["reading"])["notes"]
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "file:///etc/passwd"])
-async def test_a_completion_without_any_place_of_bytes_lacks_its_output(tools, submitted, url):
+async def test_a_completion_without_any_place_of_bytes_lacks_its_output(context, submitted, url):
     """It waits for a better word; nobody is ever told to open such a thing."""
-    generation = await stored(tools, await submitted())
-    said = heard(tools, generation, url)
+    generation = await stored(context, await submitted())
+    said = heard(context, generation, url)
 
-    findings = await settle(tools, [structs.replace(said, hold_until=tools.now() + 1_000_000)])
+    findings = await settle(context, [structs.replace(said, hold_until=context.now() + 1_000_000)])
 
-    held = await stored(tools, generation.id)
+    held = await stored(context, generation.id)
     assert ([Finding.HELD], Status.SUBMITTED, Status.COMPLETED, ()) == (
         findings, held.status, held.held.status, held.outputs,
     )  # fmt: skip
 
 
-async def test_an_output_whose_url_is_too_long_is_dropped_and_said(tools, ordered):
-    generation = await stored(tools, await ordered(**PICTURE))
-    await settle(tools, [heard(tools, generation, "https://cdn.example/1", "https://cdn.example/".ljust(9000, "x"))])
+async def test_an_output_whose_url_is_too_long_is_dropped_and_said(context, ordered):
+    generation = await stored(context, await ordered(**PICTURE))
+    await settle(
+        context, [heard(context, generation, "https://cdn.example/1", "https://cdn.example/".ljust(9000, "x"))]
+    )
 
-    assert ["https://cdn.example/1"] == [one.url for one in (await stored(tools, generation.id)).outputs]
-    async with tools.store.reading() as tx:
+    assert ["https://cdn.example/1"] == [one.url for one in (await stored(context, generation.id)).outputs]
+    async with context.store.reading() as tx:
         (told,) = await observations.observations_of(tx, generation.id)
     assert ["output 1 was dropped: its URL has 9000 characters"] == from_json(told["reading"])["notes"]

@@ -35,41 +35,41 @@ def looks(monkeypatch):
     return seen
 
 
-def ends(tools, generation_id):
+def ends(context, generation_id):
     """Its provider refuses it."""
     reading = Reading(status=Status.CANCELED)
     return settle(
-        tools, [Observation(generation_id=generation_id, origin=Origin.SUBMIT, at=tools.now(), reading=reading)]
+        context, [Observation(generation_id=generation_id, origin=Origin.SUBMIT, at=context.now(), reading=reading)]
     )
 
 
-async def test_an_end_wakes_who_waits_for_it_and_nobody_else(tools, ordered):
+async def test_an_end_wakes_who_waits_for_it_and_nobody_else(context, ordered):
     one, other = await ordered(), await ordered()
     with (
-        tools.waiters.waiting_for(tools.store, one) as first,
-        tools.waiters.waiting_for(tools.store, one) as second,
-        tools.waiters.waiting_for(tools.store, other) as third,
+        context.waiters.waiting_for(context.store, one) as first,
+        context.waiters.waiting_for(context.store, one) as second,
+        context.waiters.waiting_for(context.store, other) as third,
     ):
-        await ends(tools, one)
+        await ends(context, one)
         assert (True, True, False) == (first.is_set(), second.is_set(), third.is_set())
 
 
-async def test_what_moves_without_an_end_wakes_nobody(tools, submitted):
+async def test_what_moves_without_an_end_wakes_nobody(context, submitted):
     one = await submitted()
-    with tools.waiters.waiting_for(tools.store, one) as ended:
+    with context.waiters.waiting_for(context.store, one) as ended:
         reading = Reading(status=Status.PROCESSING, external_id="el-1")
-        await settle(tools, [Observation(generation_id=one, origin=Origin.POLL, at=tools.now(), reading=reading)])
+        await settle(context, [Observation(generation_id=one, origin=Origin.POLL, at=context.now(), reading=reading)])
         assert not ended.is_set()
 
 
 async def test_an_end_in_another_process_is_found_by_one_look_for_all(
-    store, transport, clock, tools, ordered, at_once, looks
+    store, transport, clock, context, ordered, at_once, looks
 ):
     ids = sorted([await ordered() for _ in range(3)])
     with (
-        tools.waiters.waiting_for(tools.store, ids[0]) as first,
-        tools.waiters.waiting_for(tools.store, ids[1]) as second,
-        tools.waiters.waiting_for(tools.store, ids[2]) as third,
+        context.waiters.waiting_for(context.store, ids[0]) as first,
+        context.waiters.waiting_for(context.store, ids[1]) as second,
+        context.waiters.waiting_for(context.store, ids[2]) as third,
     ):
         async with reopened(store, clock) as elsewhere:
             there = tools_over(elsewhere, transport, clock, "http://127.0.0.1:1")
@@ -82,7 +82,7 @@ async def test_an_end_in_another_process_is_found_by_one_look_for_all(
     assert all(ids == sorted(look) for look in looks)
 
 
-async def test_a_look_that_fails_is_done_again(tools, ordered, at_once, monkeypatch):
+async def test_a_look_that_fails_is_done_again(context, ordered, at_once, monkeypatch):
     one = await ordered()
     ended, tries = generations.ended, []
 
@@ -93,18 +93,18 @@ async def test_a_look_that_fails_is_done_again(tools, ordered, at_once, monkeypa
         return await ended(tx, ids)
 
     monkeypatch.setattr(generations, "ended", look)
-    await ends(tools, one)
-    with tools.waiters.waiting_for(tools.store, one) as known, anyio.fail_after(5):
+    await ends(context, one)
+    with context.waiters.waiting_for(context.store, one) as known, anyio.fail_after(5):
         await known.wait()
     assert len(tries) >= 2
 
 
-async def test_who_stops_waiting_is_forgotten(tools):
-    with tools.waiters.waiting_for(tools.store, "gen_1"):
-        with tools.waiters.waiting_for(tools.store, "gen_1"):
-            assert ["gen_1"] == tools.waiters.ids
-        assert ["gen_1"] == tools.waiters.ids
-    assert [] == tools.waiters.ids
+async def test_who_stops_waiting_is_forgotten(context):
+    with context.waiters.waiting_for(context.store, "gen_1"):
+        with context.waiters.waiting_for(context.store, "gen_1"):
+            assert ["gen_1"] == context.waiters.ids
+        assert ["gen_1"] == context.waiters.ids
+    assert [] == context.waiters.ids
 
 
 def test_who_waits_for_nothing_is_not_woken():

@@ -12,24 +12,24 @@ from tests.conftest import run_worker
 from tests.flow.conftest import ACCEPTED
 
 
-async def test_what_waits_is_withdrawn_and_never_sent(tools, upstream, ordered):
+async def test_what_waits_is_withdrawn_and_never_sent(context, upstream, ordered):
     generation_id = await ordered()
 
-    await cancel(tools, generation_id)
+    await cancel(context, generation_id)
 
-    generation = await stored(tools, generation_id)
+    generation = await stored(context, generation_id)
     assert ("canceled", None) == (generation.status, generation.submitted_at)
-    assert 0 == await run_worker(tools, "submit")
+    assert 0 == await run_worker(context, "submit")
     assert [] == upstream.asked
 
 
-async def test_the_provider_is_asked_to_cancel(tools, upstream, submitted):
+async def test_the_provider_is_asked_to_cancel(context, upstream, submitted):
     generation_id = await submitted()
     upstream.answers.append((200, {"status": "cancelled", "predictionID": "el-1"}))
 
-    await cancel(tools, generation_id)
+    await cancel(context, generation_id)
 
-    assert "canceled" == (await stored(tools, generation_id)).status
+    assert "canceled" == (await stored(context, generation_id)).status
     assert "/v1/prediction/el-1/cancel" == upstream.asked[-1].path
 
 
@@ -67,56 +67,56 @@ class HeldTx:
         return await self._inner.fetch(query, **values)
 
 
-async def test_nobody_submits_what_is_being_canceled_however_long_that_takes(tools, clock, upstream, ordered):
+async def test_nobody_submits_what_is_being_canceled_however_long_that_takes(context, clock, upstream, ordered):
     """Settling may wait for another transaction; who is told that it is canceled pays for nothing."""
     generation_id = await ordered()
-    held = Held(tools.store)
+    held = Held(context.store)
     submitted = []
 
     async def submit_meanwhile():
         await held.waits.wait()
         clock.advance(3600)
-        submitted.append(await run_worker(tools, "submit"))  # SQLite has one writer: who claims there waits
+        submitted.append(await run_worker(context, "submit"))  # SQLite has one writer: who claims there waits
 
     async with anyio.create_task_group() as group:
-        group.start_soon(cancel, replace(tools, store=held), generation_id)
+        group.start_soon(cancel, replace(context, store=held), generation_id)
         group.start_soon(submit_meanwhile)
         await held.waits.wait()
         for _ in range(50):  # turns in which it could be claimed
-            async with tools.store.glance() as tx:
+            async with context.store.read_inline() as tx:
                 await generations.by_id(tx, generation_id)
         held.goes_on.set()
 
-    assert "canceled" == (await stored(tools, generation_id)).status
+    assert "canceled" == (await stored(context, generation_id)).status
     assert [0] == submitted
     assert [] == upstream.asked
 
 
-async def test_who_dies_while_it_cancels_takes_no_order_along(tools, upstream, ordered):
+async def test_who_dies_while_it_cancels_takes_no_order_along(context, upstream, ordered):
     """Nobody was told that it is canceled: it is submitted as if nobody had asked."""
     generation_id = await ordered()
-    held = Held(tools.store)
+    held = Held(context.store)
     async with anyio.create_task_group() as group:
-        group.start_soon(cancel, replace(tools, store=held), generation_id)
+        group.start_soon(cancel, replace(context, store=held), generation_id)
         await held.waits.wait()
         group.cancel_scope.cancel()
-    assert "pending" == (await stored(tools, generation_id)).status
+    assert "pending" == (await stored(context, generation_id)).status
     upstream.answers.append((200, ACCEPTED))
 
-    assert 1 == await run_worker(tools, "submit")
+    assert 1 == await run_worker(context, "submit")
 
-    assert "submitted" == (await stored(tools, generation_id)).status
+    assert "submitted" == (await stored(context, generation_id)).status
 
 
-async def test_canceling_is_announced(tools, ordered):
+async def test_canceling_is_announced(context, ordered):
     generation_id = await ordered()
-    heard = tools.store.heard("settled")
+    heard = context.store.heard("settled")
 
-    await cancel(tools, generation_id)
+    await cancel(context, generation_id)
 
-    async with tools.store.reading() as tx:
+    async with context.store.reading() as tx:
         assert ["generation.canceled"] == [one.type for one in await events.events_of(tx, generation_id)]
-    assert tools.store.heard("settled") > heard
+    assert context.store.heard("settled") > heard
 
 
 @pytest.mark.parametrize(
@@ -128,33 +128,33 @@ async def test_canceling_is_announced(tools, ordered):
     ],
     ids=["refused", "unreadable", "cut"],
 )
-async def test_a_provider_that_does_not_cancel_changes_nothing(tools, upstream, submitted, answer, says):
+async def test_a_provider_that_does_not_cancel_changes_nothing(context, upstream, submitted, answer, says):
     generation_id = await submitted()
     upstream.answers.append(answer)
 
     with pytest.raises(NotCancelable, match=says):
-        await cancel(tools, generation_id)
+        await cancel(context, generation_id)
 
-    assert "submitted" == (await stored(tools, generation_id)).status
+    assert "submitted" == (await stored(context, generation_id)).status
 
 
-async def test_what_cannot_be_canceled_says_why(tools, upstream, ordered, submitted):
+async def test_what_cannot_be_canceled_says_why(context, upstream, ordered, submitted):
     pending = await ordered()
-    await cancel(tools, pending)
+    await cancel(context, pending)
     with pytest.raises(NotCancelable, match="canceled already"):
-        await cancel(tools, pending)
+        await cancel(context, pending)
 
     of_runblob = await ordered(provider="runblob", model="gemini")
     upstream.answers.append((201, {"task_uuid": "rb-1", "status": "pending"}))
-    await run_worker(tools, "submit")
+    await run_worker(context, "submit")
     with pytest.raises(NotCancelable, match="no way to cancel"):
-        await cancel(tools, of_runblob)
+        await cancel(context, of_runblob)
 
     unanswered = await ordered()
     upstream.answers.append("cut")
-    await run_worker(tools, "submit")
+    await run_worker(context, "submit")
     with pytest.raises(NotCancelable, match="under way"):
-        await cancel(tools, unanswered)
+        await cancel(context, unanswered)
 
     with pytest.raises(Missing):
-        await cancel(tools, "gen_nobody")
+        await cancel(context, "gen_nobody")

@@ -4,18 +4,18 @@ import anyio
 import pytest
 
 from arrivals.core.generation import Status
-from arrivals.flow.submission.order import Asked, KeyReused, RefusedByPreflight, Unorderable, order, order_bulk
+from arrivals.flow.submission.order import InvalidOrder, KeyReused, OrderRequest, RefusedByPreflight, order, order_bulk
 from arrivals.providers import eachlabs
 from arrivals.providers._shared.limits import required
 from arrivals.store import generations
-from arrivals.store.generations import Listing
+from arrivals.store.generations import GenerationQuery
 from tests.flow.conftest import ASKED
 
 
-async def test_an_order_is_stored_before_it_is_answered(tools):
-    generation = await order(tools, Asked(**ASKED, metadata={"order": "42"}))
+async def test_an_order_is_stored_before_it_is_answered(context):
+    generation = await order(context, OrderRequest(**ASKED, metadata={"order": "42"}))
 
-    async with tools.store.reading() as tx:
+    async with context.store.reading() as tx:
         stored = (await generations.by_id(tx, generation.id)).generation
         asked = await generations.order_input(tx, generation.id)
 
@@ -24,20 +24,20 @@ async def test_an_order_is_stored_before_it_is_answered(tools):
     assert {"prompt": "a red fox"} == asked
 
 
-async def test_the_same_key_is_the_same_order(tools):
-    first = await order(tools, Asked(**ASKED, owner="key_1", idempotency_key="k"))
-    second = await order(tools, Asked(**ASKED, owner="key_1", idempotency_key="k"))
-    of_another = await order(tools, Asked(**ASKED, owner="key_2", idempotency_key="k"))
+async def test_the_same_key_is_the_same_order(context):
+    first = await order(context, OrderRequest(**ASKED, owner="key_1", idempotency_key="k"))
+    second = await order(context, OrderRequest(**ASKED, owner="key_1", idempotency_key="k"))
+    of_another = await order(context, OrderRequest(**ASKED, owner="key_2", idempotency_key="k"))
 
     assert first == second
     assert first.id != of_another.id
 
 
-async def test_a_key_cannot_be_used_for_another_order(tools):
-    await order(tools, Asked(**ASKED, idempotency_key="k"))
+async def test_a_key_cannot_be_used_for_another_order(context):
+    await order(context, OrderRequest(**ASKED, idempotency_key="k"))
 
     with pytest.raises(KeyReused):
-        await order(tools, Asked(**{**ASKED, "model": "another"}, idempotency_key="k"))
+        await order(context, OrderRequest(**{**ASKED, "model": "another"}, idempotency_key="k"))
 
 
 @pytest.mark.parametrize(
@@ -53,53 +53,53 @@ async def test_a_key_cannot_be_used_for_another_order(tools):
         ({"deadline_s": 1e9}, "deadline_s", "at most"),
     ],
 )
-async def test_what_cannot_be_ordered_is_refused_by_field(tools, changed, field, says):
-    with pytest.raises(Unorderable, match=says) as refused:
-        await order(tools, Asked(**{**ASKED, **changed}))
+async def test_what_cannot_be_ordered_is_refused_by_field(context, changed, field, says):
+    with pytest.raises(InvalidOrder, match=says) as refused:
+        await order(context, OrderRequest(**{**ASKED, **changed}))
 
     assert field == refused.value.field
 
 
-async def test_a_provider_without_an_account_is_told_how_to_get_one(tools):
-    alone = replace(tools, upstreams={key: one for key, one in tools.upstreams.items() if key[0] != "runblob"})
+async def test_a_provider_without_an_account_is_told_how_to_get_one(context):
+    alone = replace(context, upstreams={key: one for key, one in context.upstreams.items() if key[0] != "runblob"})
 
-    with pytest.raises(Unorderable, match="set ARRIVALS_RUNBLOB_API_KEY"):
-        await order(alone, Asked(**{**ASKED, "provider": "runblob", "model": "gemini"}))
+    with pytest.raises(InvalidOrder, match="set ARRIVALS_RUNBLOB_API_KEY"):
+        await order(alone, OrderRequest(**{**ASKED, "provider": "runblob", "model": "gemini"}))
 
 
-async def test_without_a_public_url_no_webhook_is_expected(tools):
-    alone = replace(tools, callbacks=replace(tools.callbacks, public_url=None))
+async def test_without_a_public_url_no_webhook_is_expected(context):
+    alone = replace(context, callback_urls=replace(context.callback_urls, public_url=None))
 
-    generation = await order(alone, Asked(**ASKED))
+    generation = await order(alone, OrderRequest(**ASKED))
 
     assert generation.webhook_expected is False
-    assert alone.callbacks.url("eachlabs", "default", generation.id) is None
+    assert alone.callback_urls.url("eachlabs", "default", generation.id) is None
 
 
-async def test_the_order_of_its_fields_does_not_make_another_order(tools):
+async def test_the_order_of_its_fields_does_not_make_another_order(context):
     one = {"prompt": "a red fox", "seed": 1}
     other = {"seed": 1, "prompt": "a red fox"}
 
-    first = await order(tools, Asked(**{**ASKED, "input": one}, idempotency_key="k"))
-    second = await order(tools, Asked(**{**ASKED, "input": other}, idempotency_key="k"))
+    first = await order(context, OrderRequest(**{**ASKED, "input": one}, idempotency_key="k"))
+    second = await order(context, OrderRequest(**{**ASKED, "input": other}, idempotency_key="k"))
 
     assert first.id == second.id
 
 
-async def test_a_repeated_key_is_answered_also_when_the_account_is_gone(tools):
-    first = await order(tools, Asked(**ASKED, idempotency_key="k"))
+async def test_a_repeated_key_is_answered_also_when_the_account_is_gone(context):
+    first = await order(context, OrderRequest(**ASKED, idempotency_key="k"))
 
-    second = await order(replace(tools, upstreams={}), Asked(**ASKED, idempotency_key="k"))
+    second = await order(replace(context, upstreams={}), OrderRequest(**ASKED, idempotency_key="k"))
 
     assert first.id == second.id
 
 
-async def test_two_requests_with_one_key_at_one_moment_make_one_order(tools):
+async def test_two_requests_with_one_key_at_one_moment_make_one_order(context):
     """Both have found the key free."""
     found = []
 
     async def send():
-        found.append((await order(tools, Asked(**ASKED, idempotency_key="k"))).id)
+        found.append((await order(context, OrderRequest(**ASKED, idempotency_key="k"))).id)
 
     async with anyio.create_task_group() as group:
         for _ in range(5):
@@ -109,27 +109,27 @@ async def test_two_requests_with_one_key_at_one_moment_make_one_order(tools):
     assert 1 == len(set(found))
 
 
-async def test_an_order_that_its_provider_would_refuse_is_not_stored(tools):
+async def test_an_order_that_its_provider_would_refuse_is_not_stored(context):
     """The refusal is the failure it would become, and says where in the input its reason stands."""
     veo = {"provider": "aihubmix", "model": "veo-3.1-generate-preview", "input": {"prompt": "a fox", "seconds": 5}}
 
     with pytest.raises(RefusedByPreflight, match="must be one of 4, 6, 8") as refused:
-        await order(tools, Asked(**veo, idempotency_key="k"))
+        await order(context, OrderRequest(**veo, idempotency_key="k"))
 
     assert ("input.seconds", "invalid_request", "preflight", False) == (
         refused.value.where, refused.value.failure.code, refused.value.failure.origin, refused.value.failure.billed,
     )  # fmt: skip
-    async with tools.store.reading() as tx:
-        assert [] == (await generations.listed(tx, Listing())).items
+    async with context.store.reading() as tx:
+        assert [] == (await generations.listed(tx, GenerationQuery())).items
 
 
-async def test_one_that_would_be_refused_keeps_the_whole_bulk_order_out(tools, monkeypatch):
+async def test_one_that_would_be_refused_keeps_the_whole_bulk_order_out(context, monkeypatch):
     monkeypatch.setattr(eachlabs, "ROUTES", (replace(eachlabs.WORKFLOWS, limits=(required("prompt"),)),))
-    asked = Asked(provider="eachlabs", model="workflows/wf-1/v1", input={})
+    asked = OrderRequest(provider="eachlabs", model="workflows/wf-1/v1", input={})
 
     with pytest.raises(RefusedByPreflight) as refused:
-        await order_bulk(tools, asked, [{"prompt": "a fox"}, {}])
+        await order_bulk(context, asked, [{"prompt": "a fox"}, {}])
 
     assert "inputs.1.prompt" == refused.value.where
-    async with tools.store.reading() as tx:
-        assert [] == (await generations.listed(tx, Listing())).items
+    async with context.store.reading() as tx:
+        assert [] == (await generations.listed(tx, GenerationQuery())).items

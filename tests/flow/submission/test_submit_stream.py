@@ -7,10 +7,10 @@ import pytest
 
 from arrivals.core.generation import Status
 from arrivals.flow.admin.timeline import timeline
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.flow.observation.poll import claim_one, poll
 from arrivals.flow.submission import submit_stream
-from arrivals.flow.submission.order import Asked, order, stored
+from arrivals.flow.submission.order import OrderRequest, order, stored
 from arrivals.store import events, outputs
 from tests.conftest import run_worker, tools_over
 from tests.support.processes import Peer, hang_up, listening, read_and_hang_up
@@ -36,20 +36,20 @@ UNNAMED = {"type": "session_note", "content": "a word nobody documented"}
 
 
 @pytest.fixture
-def streamed(tools, upstream, ordered):
+def streamed(context, upstream, ordered):
     """Orders something of each::sense, which answers so; the generation afterwards."""
 
-    async def submit(answer, *, over=tools, **changed):
+    async def submit(answer, *, over=context, **changed):
         generation_id = await ordered(**{**SENSE, **changed})
 
         async def heard():
-            return (await stored(tools, generation_id)).status == Status.PROCESSING
+            return (await stored(context, generation_id)).status == Status.PROCESSING
 
         if isinstance(answer, Stream) and answer.heard is None:
             answer.heard = heard
         upstream.answers.append(answer)
         assert await run_worker(over, "submit") == 1
-        return await stored(tools, generation_id)
+        return await stored(context, generation_id)
 
     return submit
 
@@ -59,25 +59,25 @@ def routed(monkeypatch):
     """Changes what every route documents."""
 
     def change(**changed):
-        documented = Tools.route
-        monkeypatch.setattr(Tools, "route", lambda tools, known: replace(documented(tools, known), **changed))
+        documented = Context.route
+        monkeypatch.setattr(Context, "route", lambda context, known: replace(documented(context, known), **changed))
 
     return change
 
 
-async def observed(tools, generation):
+async def observed(context, generation):
     """(origin, status, progress) of everything that was settled."""
-    told = (await timeline(tools, generation.id))["data"]
-    facts = [entry["facts"] for entry in told if entry["what"] == "observation"]
+    told = (await timeline(context, generation.id))["data"]
+    facts = [entry["details"] for entry in told if entry["type"] == "observation"]
     return [(one["origin"], one["status"], one["progress"]) for one in facts]
 
 
-async def announced(tools, generation):
-    async with tools.store.reading() as tx:
+async def announced(context, generation):
+    async with context.store.reading() as tx:
         return [event.type for event in await events.events_of(tx, generation.id)]
 
 
-async def test_a_stream_is_followed_to_its_closing_word(tools, upstream, streamed):
+async def test_a_stream_is_followed_to_its_closing_word(context, upstream, streamed):
     progress = {"type": "execution_progress", "progress_percent": 50}
 
     generation = await streamed(Stream(THINKING, STARTED, progress, MADE, COMPLETE, DONE))
@@ -88,7 +88,7 @@ async def test_a_stream_is_followed_to_its_closing_word(tools, upstream, streame
     assert ("ex-1", [IMAGE], 1.0) == (
         generation.external_id, [output.url for output in generation.outputs], generation.progress,
     )  # fmt: skip
-    assert ["generation.processing", "generation.completed"] == await announced(tools, generation)
+    assert ["generation.processing", "generation.completed"] == await announced(context, generation)
     assert [ORDERED] == [asked.path for asked in upstream.asked]
 
 
@@ -111,7 +111,7 @@ async def test_an_order_may_ask_for_one_answer_instead_of_a_stream(upstream, str
     assert (Status.COMPLETED, "submit", "t-1") == (generation.status, generation.learned_from, generation.external_id)
 
 
-async def test_what_is_said_twice_is_settled_once(tools, streamed):
+async def test_what_is_said_twice_is_settled_once(context, streamed):
     half = {"type": "progress", "percent": 50}
     story = [
         THINKING,
@@ -136,23 +136,23 @@ async def test_what_is_said_twice_is_settled_once(tools, streamed):
         ("stream", "processing", 0.5),
         ("stream", None, None),  # kept, because nobody knows what it means
         ("stream", "completed", None),
-    ] == await observed(tools, generation)
+    ] == await observed(context, generation)
 
 
-async def test_what_says_nothing_of_the_work_is_not_settled(tools, streamed):
+async def test_what_says_nothing_of_the_work_is_not_settled(context, streamed):
     generation = await streamed(Stream("no JSON", SAID, COMPLETE))
 
-    assert [("stream", "submitted", None), ("stream", "completed", None)] == await observed(tools, generation)
+    assert [("stream", "submitted", None), ("stream", "completed", None)] == await observed(context, generation)
 
 
-async def test_answer_in_words_is_the_output_where_nothing_is_generated(tools, streamed):
+async def test_answer_in_words_is_the_output_where_nothing_is_generated(context, streamed):
     """As when it is not streamed."""
     said = [{"type": "text_response", "content": f"{word} "} for word in ("Foxes", "are", "red.")]
 
     generation = await streamed(Stream(THINKING, *said, {"type": "complete", "status": "ok"}))
 
     assert (Status.COMPLETED, ["text"]) == (generation.status, [output.kind for output in generation.outputs])
-    async with tools.store.reading() as tx:
+    async with context.store.reading() as tx:
         assert b"Foxes are red." == (await outputs.kept(tx, generation.id, 0)).content
 
 
@@ -172,7 +172,7 @@ async def test_talk_about_work_that_made_nothing_is_no_output(streamed):
     assert (Status.PROCESSING, Status.COMPLETED, ()) == (generation.status, generation.held.status, generation.outputs)
 
 
-async def test_busy_after_talk_waits(tools, clock, upstream, streamed):
+async def test_busy_after_talk_waits(context, clock, upstream, streamed):
     """Nothing was begun."""
     status = {"type": "status", "message": "Searching for best model..."}
     generation = await streamed(Stream(THINKING, status, BUSY))
@@ -180,9 +180,9 @@ async def test_busy_after_talk_waits(tools, clock, upstream, streamed):
     clock.advance(30)
     upstream.answers.append(Stream(STARTED, COMPLETE))
 
-    assert 1 == await run_worker(tools, "submit")
+    assert 1 == await run_worker(context, "submit")
 
-    assert Status.COMPLETED == (await stored(tools, generation.id)).status
+    assert Status.COMPLETED == (await stored(context, generation.id)).status
 
 
 async def test_outputs_told_before_the_end_are_kept_when_the_end_tells_none(streamed):
@@ -202,7 +202,7 @@ async def test_outputs_that_the_end_tells_are_the_ones(streamed):
     assert [IMAGE] == [output.url for output in generation.outputs]
 
 
-async def test_a_stream_that_completes_without_any_output_is_not_announced_at_once(tools, streamed):
+async def test_a_stream_that_completes_without_any_output_is_not_announced_at_once(context, streamed):
     """A completion lacks what it promises: the execution is asked about."""
     generation = await streamed(Stream(STARTED, {"type": "complete", "status": "ok"}))
 
@@ -214,28 +214,28 @@ async def test_a_stream_that_completes_without_any_output_is_not_announced_at_on
     [Stream(BUSY), (429, {"detail": "Rate limit exceeded"}), Stream(SAID, {"eachlabs": BUSY})],
     ids=["first event", "HTTP 429", "wrapped"],
 )
-async def test_who_is_told_not_now_is_tried_again(tools, upstream, clock, streamed, busy):
+async def test_who_is_told_not_now_is_tried_again(context, upstream, clock, streamed, busy):
     """Nothing was begun and nothing is announced: the order goes back into the queue."""
     generation = await streamed(busy)
     assert (Status.PENDING, None) == (generation.status, generation.submitted_at)
-    assert 0 == await run_worker(tools, "submit")
+    assert 0 == await run_worker(context, "submit")
     clock.advance(30)
     upstream.answers.append(Stream(STARTED, COMPLETE))
 
-    assert 1 == await run_worker(tools, "submit")
+    assert 1 == await run_worker(context, "submit")
 
-    generation = await stored(tools, generation.id)
+    generation = await stored(context, generation.id)
     assert (Status.COMPLETED, None) == (generation.status, generation.failure)
-    assert ["generation.processing", "generation.completed"] == await announced(tools, generation)
+    assert ["generation.processing", "generation.completed"] == await announced(context, generation)
 
 
-async def test_a_session_that_stays_busy_is_given_up_at_the_deadline(tools, clock, streamed):
+async def test_a_session_that_stays_busy_is_given_up_at_the_deadline(context, clock, streamed):
     generation = await streamed(Stream(BUSY), deadline_s=5.0)
     clock.advance(6)
 
-    await run_worker(tools, "expire")
+    await run_worker(context, "expire")
 
-    generation = await stored(tools, generation.id)
+    generation = await stored(context, generation.id)
     assert (Status.EXPIRED, "deadline_passed", False) == (
         generation.status, generation.failure.code, generation.failure.billed,
     )  # fmt: skip
@@ -250,7 +250,7 @@ async def test_busy_after_the_work_began_is_a_failure(streamed):
     )  # fmt: skip
 
 
-async def test_a_question_that_nobody_will_answer_is_a_failure_that_asks_it(tools, streamed):
+async def test_a_question_that_nobody_will_answer_is_a_failure_that_asks_it(context, streamed):
     """What comes behind it is not heard."""
     asks = {"type": "clarification_needed", "question": "Which fox?", "options": ["red", "arctic"]}
 
@@ -261,19 +261,19 @@ async def test_a_question_that_nobody_will_answer_is_a_failure_that_asks_it(tool
     assert ("Which fox?", "clarification_needed", ("red", "arctic")) == (
         failure.message, failure.provider_code, failure.alternatives,
     )  # fmt: skip
-    assert 2 == len(await observed(tools, generation))
+    assert 2 == len(await observed(context, generation))
 
 
 @pytest.mark.parametrize("ends", ["cut", "politely", "never"])
-async def test_a_stream_that_breaks_off_is_asked_about_at_once(tools, upstream, streamed, routed, ends):
+async def test_a_stream_that_breaks_off_is_asked_about_at_once(context, upstream, streamed, routed, ends):
     routed(stream_idle_s=0.05)
     generation = await streamed(Stream(STARTED, HEARD, ends=ends))
     assert Status.PROCESSING == generation.status
     upstream.answers.append((200, EXECUTION))
 
-    assert 1 == await run_worker(tools, "poll")
+    assert 1 == await run_worker(context, "poll")
 
-    generation = await stored(tools, generation.id)
+    generation = await stored(context, generation.id)
     assert (Status.COMPLETED, "poll", [IMAGE]) == (
         generation.status, generation.learned_from, [output.url for output in generation.outputs],
     )  # fmt: skip
@@ -288,7 +288,7 @@ async def test_what_arrived_before_the_stream_broke_off_is_heard(streamed):
 
 
 @pytest.mark.parametrize("ends", ["cut", "politely", "never"])
-async def test_a_stream_that_breaks_off_without_a_name_is_lost(tools, upstream, streamed, routed, ends):
+async def test_a_stream_that_breaks_off_without_a_name_is_lost(context, upstream, streamed, routed, ends):
     """Nobody can be asked, and it is never sent again."""
     routed(stream_idle_s=0.05)
 
@@ -297,74 +297,74 @@ async def test_a_stream_that_breaks_off_without_a_name_is_lost(tools, upstream, 
     assert (Status.EXPIRED, "result_lost", "clock") == (
         generation.status, generation.failure.code, generation.learned_from,
     )  # fmt: skip
-    assert ["generation.expired"] == await announced(tools, generation)
-    assert [0, 0] == [await run_worker(tools, name) for name in ("submit", "poll")]
+    assert ["generation.expired"] == await announced(context, generation)
+    assert [0, 0] == [await run_worker(context, name) for name in ("submit", "poll")]
     assert 1 == len(upstream.asked)
 
 
 @pytest.mark.parametrize("ends", ["cut", "politely"])
-async def test_what_a_stream_told_before_it_broke_off_is_the_result_where_nobody_can_be_asked(tools, streamed, ends):
+async def test_what_a_stream_told_before_it_broke_off_is_the_result_where_nobody_can_be_asked(context, streamed, ends):
     """More may have been to come, which the observation says."""
     generation = await streamed(Stream(MADE, HEARD, ends=ends))
 
     assert (Status.COMPLETED, "stream", [IMAGE]) == (
         generation.status, generation.learned_from, [output.url for output in generation.outputs],
     )  # fmt: skip
-    last = (await timeline(tools, generation.id))["data"][-2:]
+    last = (await timeline(context, generation.id))["data"][-2:]
     assert ["the stream broke off after these outputs"] == [
-        note for entry in last if entry["what"] == "observation" for note in entry["facts"]["notes"]
+        note for entry in last if entry["type"] == "observation" for note in entry["details"]["notes"]
     ]
 
 
-async def test_outputs_are_shown_while_the_stream_goes_on(tools, ordered, upstream):
+async def test_outputs_are_shown_while_the_stream_goes_on(context, ordered, upstream):
     generation_id = await ordered(**SENSE)
     shown = []
 
     async def looked_at():
-        shown[:] = [output.url for output in (await stored(tools, generation_id)).outputs]
+        shown[:] = [output.url for output in (await stored(context, generation_id)).outputs]
         return shown
 
     upstream.answers.append(Stream(STARTED, MADE, HEARD, COMPLETE, heard=looked_at))
 
-    await run_worker(tools, "submit")
+    await run_worker(context, "submit")
 
     assert [IMAGE] == shown
-    assert Status.COMPLETED == (await stored(tools, generation_id)).status
+    assert Status.COMPLETED == (await stored(context, generation_id)).status
 
 
-async def test_a_stream_is_left_at_the_deadline_however_much_it_talks(tools, upstream, clock, streamed):
+async def test_a_stream_is_left_at_the_deadline_however_much_it_talks(context, upstream, clock, streamed):
     """What it named is asked about."""
     generation = await streamed(Stream(STARTED, ends="never"), deadline_s=0.2)
     assert (Status.PROCESSING, "ex-1") == (generation.status, generation.external_id)
     upstream.answers.append((200, EXECUTION))
 
-    assert 1 == await run_worker(tools, "poll")
+    assert 1 == await run_worker(context, "poll")
 
-    assert Status.COMPLETED == (await stored(tools, generation.id)).status
+    assert Status.COMPLETED == (await stored(context, generation.id)).status
 
 
-async def test_while_a_stream_goes_on_nobody_asks_until_its_end_is_overdue(tools, clock, streamed, upstream):
+async def test_while_a_stream_goes_on_nobody_asks_until_its_end_is_overdue(context, clock, streamed, upstream):
     """Only its end knows what its executions amount to; if nobody hears it, we ask before the deadline."""
     asked = []
 
     async def asked_meanwhile():
-        if (await stored(tools, generation_ids[0])).external_id is None:
+        if (await stored(context, generation_ids[0])).external_id is None:
             return False
         for _ in range(3):
             clock.advance(300)
-            asked.append(await run_worker(tools, "poll"))
+            asked.append(await run_worker(context, "poll"))
         return True
 
     generation_ids = []
     slow = Stream(STARTED, HEARD, COMPLETE, heard=asked_meanwhile)
     upstream.answers.append(slow)
-    generation_ids.append((await order(tools, Asked(**SENSE, deadline_s=900.0))).id)
+    generation_ids.append((await order(context, OrderRequest(**SENSE, deadline_s=900.0))).id)
 
     upstream.answers.append((200, {"execution_id": "ex-1", "status": "running"}))
-    await run_worker(tools, "submit")
+    await run_worker(context, "submit")
 
     assert [0, 0, 1] == asked
-    assert Status.COMPLETED == (await stored(tools, generation_ids[0])).status
+    assert Status.COMPLETED == (await stored(context, generation_ids[0])).status
 
 
 @pytest.mark.parametrize("peer", [hang_up, read_and_hang_up, Peer(b"HTTP/1.1 200 OK\r\ncontent-ty")], ids=range(3))
@@ -395,14 +395,14 @@ async def test_a_provider_out_of_reach_is_tried_again(store, transport, clock, s
      [{"type": "error", "error_code": "TIMEOUT", "message": "Execution timed out", "execution_id": "ex-1"}]],
     ids=["named before", "names it"],
 )  # fmt: skip
-async def test_after_a_time_out_the_poll_decides(tools, upstream, streamed, story):
+async def test_after_a_time_out_the_poll_decides(context, upstream, streamed, story):
     generation = await streamed(Stream(*story, DONE))
     assert (Status.PROCESSING, "ex-1") == (generation.status, generation.external_id)
     upstream.answers.append((200, EXECUTION))
 
-    assert 1 == await run_worker(tools, "poll")
+    assert 1 == await run_worker(context, "poll")
 
-    assert Status.COMPLETED == (await stored(tools, generation.id)).status
+    assert Status.COMPLETED == (await stored(context, generation.id)).status
 
 
 async def test_a_time_out_of_what_has_no_name_is_a_failure(streamed):
@@ -431,26 +431,26 @@ async def test_a_closing_word_ends_it_though_the_stream_goes_on(streamed):
     ],
     ids=["alone", "in the same piece"],
 )
-async def test_an_event_that_never_ends_is_cut(tools, upstream, streamed, monkeypatch, story):
+async def test_an_event_that_never_ends_is_cut(context, upstream, streamed, monkeypatch, story):
     """What was told before it is heard."""
     monkeypatch.setattr(submit_stream, "EVENT_MAX_BYTES", 1000)
     generation = await streamed(Stream(*story, ends="never"))
     upstream.answers.append((200, EXECUTION))
 
-    assert 1 == await run_worker(tools, "poll")
+    assert 1 == await run_worker(context, "poll")
 
-    assert Status.COMPLETED == (await stored(tools, generation.id)).status
+    assert Status.COMPLETED == (await stored(context, generation.id)).status
 
 
-async def test_a_stream_that_never_ends_is_cut(tools, upstream, streamed, monkeypatch):
+async def test_a_stream_that_never_ends_is_cut(context, upstream, streamed, monkeypatch):
     """Each of its events ends, and all of them together would fill the memory."""
     monkeypatch.setattr(submit_stream, "REPLY_MAX_BYTES", 5000)
     generation = await streamed(Stream(*[STARTED] * 1000, ends="never"))
     upstream.answers.append((200, EXECUTION))
 
-    assert 1 == await run_worker(tools, "poll")
+    assert 1 == await run_worker(context, "poll")
 
-    assert Status.COMPLETED == (await stored(tools, generation.id)).status
+    assert Status.COMPLETED == (await stored(context, generation.id)).status
 
 
 async def test_events_are_heard_however_they_are_cut_into_pieces(streamed):
@@ -496,11 +496,11 @@ async def test_one_answer_instead_of_a_stream_is_read_whole(streamed):
 
 
 @pytest.mark.parametrize("answer", [(502, b"<html>"), (200, b"<html>"), CUT], ids=["gateway", "no JSON", "cut"])
-async def test_an_answer_nobody_understands_leaves_it_unknown(tools, streamed, answer):
+async def test_an_answer_nobody_understands_leaves_it_unknown(context, streamed, answer):
     generation = await streamed(answer)
 
     assert (Status.EXPIRED, "submission_unknown") == (generation.status, generation.failure.code)
-    assert 0 == await run_worker(tools, "submit")
+    assert 0 == await run_worker(context, "submit")
 
 
 async def test_too_large_an_answer_leaves_it_unknown(streamed, monkeypatch):
@@ -525,21 +525,21 @@ async def test_a_key_that_the_provider_repeats_is_masked(streamed, answer):
     assert "Invalid key ********" == generation.failure.message
 
 
-async def test_what_was_closed_meanwhile_is_not_asked_about(tools, clock, ordered, upstream):
+async def test_what_was_closed_meanwhile_is_not_asked_about(context, clock, ordered, upstream):
     """Somebody polled by hand while the stream went on; then it broke off."""
     generation_id = await ordered(**SENSE)
 
     async def polled():
-        if (await stored(tools, generation_id)).external_id is None:
+        if (await stored(context, generation_id)).external_id is None:
             return False
         upstream.answers.append((200, EXECUTION))
-        await poll(tools, await claim_one(tools, generation_id))
+        await poll(context, await claim_one(context, generation_id))
         return True
 
     upstream.answers.append(Stream(STARTED, HEARD, ends="cut", heard=polled))
 
-    await run_worker(tools, "submit")
+    await run_worker(context, "submit")
 
-    assert Status.COMPLETED == (await stored(tools, generation_id)).status
+    assert Status.COMPLETED == (await stored(context, generation_id)).status
     clock.advance(600)
-    assert 0 == await run_worker(tools, "poll")
+    assert 0 == await run_worker(context, "poll")

@@ -4,11 +4,11 @@ import math
 
 import pytest
 
-from arrivals.lab.rehearsal.faults import Directive, PollFault, SubmitFault, UnknownFault, WebhookFault, read
+from arrivals.lab.rehearsal.faults import FaultDirective, PollFault, SubmitFault, UnknownFault, WebhookFault, read
 
 
 def test_a_plain_prompt_is_named_by_its_hash():
-    assert Directive(ref=read("a fox").ref) == read("a fox")
+    assert FaultDirective(ref=read("a fox").ref) == read("a fox")
     assert read("a fox").ref != read("a hare").ref
     assert len(read("a fox").ref) == 12
 
@@ -19,7 +19,7 @@ def test_a_directive_without_words_is_plain():
 
 def test_every_word_is_read():
     told = "ref=g17 outcome=TIMEOUT webhook=twice,late:3 submit=429:2,cut poll=lag:2,gone,odd run=1.5 dialect=hmac"
-    assert Directive(
+    assert FaultDirective(
         ref="g17",
         outcome="TIMEOUT",
         webhook=frozenset({WebhookFault.TWICE, WebhookFault.LATE}),

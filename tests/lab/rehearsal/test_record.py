@@ -1,6 +1,6 @@
 """The record says what truly happened, whatever was said on the wire."""
 
-from arrivals.lab.rehearsal.state import TEMPO, World
+from arrivals.lab.rehearsal.state import TEMPO, RehearsalState
 
 ROUTE = ("vtrix", "flat")
 EMPTY_HANDS = {
@@ -89,7 +89,11 @@ async def test_a_wrong_key_is_written_down(rehearsal):
 
 def dealt(seed, ref):
     """What the dice give the first two orders under this ref."""
-    dice = World(origin="", cdn_origin="", seed=seed, tempo=TEMPO, now=lambda: 0.0).order("vtrix", "flat", ref).dice
+    dice = (
+        RehearsalState(origin="", cdn_origin="", seed=seed, tempo=TEMPO, now=lambda: 0.0)
+        .order("vtrix", "flat", ref)
+        .dice
+    )
     return [dice.random(), dice.random()]
 
 

@@ -7,10 +7,10 @@ from arrivals.core.http import InboundWebhook
 from arrivals.store import events, generations, observations, replays, subscribers, webhook_lists
 from arrivals.store.engine.pages import PAGE_MAX_BYTES, fitting
 from arrivals.store.engine.queries import parse
-from arrivals.store.events import MAX_SEARCHED, Wanted
-from arrivals.store.generations import Listing
-from arrivals.store.replays import Filters, Replay, What
-from arrivals.store.webhook_lists import WebhookListing
+from arrivals.store.events import MAX_SEARCHED, EventFilter
+from arrivals.store.generations import GenerationQuery
+from arrivals.store.replays import Filters, Replay, ReplayKind
+from arrivals.store.webhook_lists import WebhookQuery
 from tests.support.examples import T0, announce, event, keep, scheduled, subscribe, subscriber, webhook
 
 MIB = 1024 * 1024
@@ -45,7 +45,7 @@ async def test_a_list_of_long_rows_is_cut_by_bytes_and_goes_on(database):
     seen, before = [], "zzz"
     async with database.reading() as tx:
         while True:
-            page = await generations.listed(tx, Listing(before=before))
+            page = await generations.listed(tx, GenerationQuery(before=before))
             seen.append([one.id for one in page.items])
             if not page.more:
                 break
@@ -58,7 +58,7 @@ async def test_the_longest_metadata_of_a_whole_page_fits(database):
         database, *(scheduled(f"{number:03}", metadata={"a": "x" * (MAX_METADATA_BYTES - 8)}) for number in range(201))
     )
     async with database.reading() as tx:
-        page = await generations.listed(tx, Listing(limit=200))
+        page = await generations.listed(tx, GenerationQuery(limit=200))
     assert (200, True) == (len(page.items), page.more)
 
 
@@ -76,7 +76,7 @@ async def test_one_look_passes_by_a_bounded_number_of_events_and_the_next_goes_o
     async with database.transaction() as tx:
         await events.append(tx, [event(f"{number:05}") for number in range(MAX_SEARCHED)])
         await events.append(tx, [event("rare", generation_id="gen_2"), event("last")])
-    wanted = Wanted(generation="gen_2")
+    wanted = EventFilter(generation="gen_2")
     async with database.reading() as tx:
         first = await events.behind(tx, 0, 100, wanted)
         second = await events.behind(tx, first.position, 100, wanted)
@@ -111,7 +111,7 @@ async def large(database):
 
 async def test_a_list_of_webhooks_holds_no_bodies(large):
     async with large.reading() as tx:
-        page = await webhook_lists.listed(tx, WebhookListing())
+        page = await webhook_lists.listed(tx, WebhookQuery())
         rows = await tx.fetch(observations.SQL["webhook_facts"], ids='["whk_1"]')
     assert [MIB] * 10 == [one.size for one in page.items]
     assert not {"body", "headers"} & {*rows[0]}
@@ -125,7 +125,7 @@ async def test_what_is_to_be_read_is_loaded_in_bounded_portions(large):
 
 
 async def test_what_is_to_be_replayed_is_loaded_in_bounded_portions(large):
-    replay = Replay(id="rpl_1", what=What.QUARANTINE, filters=Filters(until=T0 + 1), created_at=T0, due_at=T0)
+    replay = Replay(id="rpl_1", kind=ReplayKind.QUARANTINE, filters=Filters(until=T0 + 1), created_at=T0, due_at=T0)
     async with large.transaction() as tx:
         await tx.fetch(QUARANTINED)
         page = await replays.webhooks(tx, replay, 200)

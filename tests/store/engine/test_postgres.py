@@ -30,13 +30,13 @@ SELECT pg_terminate_backend(pid) AS killed FROM pg_stat_activity
 -- name: kill_me
 SELECT pg_terminate_backend(pg_backend_pid());
 -- name: counted
-SELECT counted FROM counters WHERE name = 'events';
+SELECT value FROM counters WHERE name = 'events';
 -- name: lock
 SELECT * FROM counters WHERE name = :name FOR UPDATE;
 -- name: add_counter
-INSERT INTO counters (name, counted) VALUES (:name, 0);
+INSERT INTO counters (name, value) VALUES (:name, 0);
 -- name: count_up
-UPDATE counters SET counted = counted + 1 WHERE name = 'events' RETURNING counted;
+UPDATE counters SET value = value + 1 WHERE name = 'events' RETURNING value;
 -- name: touch
 UPDATE generations SET polls = polls;
 -- name: generation
@@ -81,7 +81,7 @@ async def claim(database, claimed):
 
 async def count_up(database, then=None):
     async with database.transaction() as tx:
-        counted = (await base.one(tx, QUERIES["count_up"]))["counted"]
+        counted = (await base.one(tx, QUERIES["count_up"]))["value"]
         if then is not None:
             await then(tx)
         return counted
@@ -189,7 +189,7 @@ async def test_transactions_in_each_others_way_are_told_to_try_again(mortal):
     assert 1 == len(collided)
 
 
-@pytest.mark.parametrize("change", [subscribers.delete, partial(subscribers.disable, because="gone")])
+@pytest.mark.parametrize("change", [subscribers.delete, partial(subscribers.disable, reason="gone")])
 async def test_who_ends_a_subscriber_and_who_records_an_attempt_at_it_wait_for_one_another_in_one_order(mortal, change):
     """Both take the delivery's row, then the subscriber's: the server has to end neither."""
     await subscribe(mortal, subscriber())
@@ -358,7 +358,7 @@ async def test_bell_is_heard_in_every_process(mortal, clock):
         heard, ours = other.heard("read"), one.heard("read")
         with anyio.fail_after(8):
             while other.heard("read") == heard:
-                one.ring("read")
+                one.notify("read")
                 await other.wait("read", heard, 0.05)
         assert other.heard("read") > heard
         assert one.heard("read") > ours
@@ -370,10 +370,10 @@ async def test_bells_are_only_hints(mortal, clock, monkeypatch):
     async def refused(*_):
         raise psycopg.errors.FeatureNotSupported("LISTEN")
 
-    monkeypatch.setattr(room.Messenger, "_listen", refused)
-    monkeypatch.setattr(room.Messenger, "_speak", refused)
+    monkeypatch.setattr(room.SignalListener, "_listen", refused)
+    monkeypatch.setattr(room.SignalListener, "_speak", refused)
     async with reopened(mortal, clock, carries_bells=True) as deaf:
-        deaf.ring("read")
+        deaf.notify("read")
         assert 1 == await count_up(deaf)
         await deaf.wait("read", deaf.heard("read"), 0.001)
 
@@ -399,7 +399,7 @@ async def test_a_claim_finds_every_delivery_by_index(mortal, name):
 async def test_text_that_postgres_cannot_hold_is_kept_readable(mortal):
     async with mortal.transaction() as tx:
         await tx.fetch(QUERIES["add_counter"], name="a\x00b")
-        assert [{"name": "a\N{REPLACEMENT CHARACTER}b", "counted": 0}] == await tx.fetch(
+        assert [{"name": "a\N{REPLACEMENT CHARACTER}b", "value": 0}] == await tx.fetch(
             QUERIES["lock"], name="a\N{REPLACEMENT CHARACTER}b"
         )
 

@@ -15,18 +15,18 @@ from tests.support.postgres import fresh_database
 NOUNS = sorted(path.stem for path in (ROOT / "service/arrivals/store/sql").glob("*.sql"))
 QUERIES = [(noun, query) for noun in NOUNS for query in load(noun).values()]
 WHOLE = {
-    "after", "again", "answer_by", "at", "attempt_at", "attempts", "believed", "claimed_at", "clock_at", "closed_at",
+    "after", "again", "answer_by", "at", "attempt_at", "attempt_count", "believed", "claimed_at", "closed_at",
     "count", "counted", "created_at", "deadline_at", "delivered_at", "disabled_at", "done", "dry_run", "due_at",
     "ended", "expires_at", "external_id_hinted", "finished_at", "first", "given_up_at", "grace_until", "hinted",
     "http_status", "keep", "kind", "last", "late", "lease_until", "limit", "max_in_flight", "misses", "now", "number",
     "open_until", "outputs_requested", "paused_at", "paused_until", "poll_at", "poll_misses", "polls", "position",
     "previous_until", "quarantined", "quarantined_at", "queue_position", "read_at", "received_at", "redelivered",
     "repeats", "since", "size", "sooner", "spent_until", "submit_at", "submitted_at", "through", "total", "tries",
-    "until", "version", "webhook_expected",
+    "timeout_at", "until", "value", "version", "webhook_expected",
 }  # fmt: skip
 EXAMPLES = {"body": b"\x00", "bulks": '["blk_1"]', "content": b"\x00", "ids": '["gen_1"]', "keys": '["1"]',
     "generations": '["gen_1"]', "digests": '["a"]'}  # fmt: skip
-FRACTIONS = {"duration_s", "progress", "rate_per_s", "spread_s", "usual_s"}
+FRACTIONS = {"deviation_s", "duration_s", "mean_s", "progress", "rate_per_s"}
 
 
 def example_of(name):

@@ -20,9 +20,9 @@ from tests.support.silence import proxy
 SHORT_S = 0.2
 QUERIES = parse("""
 -- name: counted
-SELECT counted FROM counters WHERE name = 'events';
+SELECT value FROM counters WHERE name = 'events';
 -- name: count_up
-UPDATE counters SET counted = counted + 1 WHERE name = 'events' RETURNING counted;
+UPDATE counters SET value = value + 1 WHERE name = 'events' RETURNING value;
 -- name: guards
 SELECT current_setting('lock_timeout') AS lock, current_setting('idle_in_transaction_session_timeout') AS idle;
 -- name: slowly (long)
@@ -63,7 +63,7 @@ async def database(line, clock):
 
 async def counted(database):
     async with database.transaction() as tx:
-        return (await one(tx, QUERIES["count_up"]))["counted"]
+        return (await one(tx, QUERIES["count_up"]))["value"]
 
 
 async def transacted(database, work):
@@ -170,7 +170,7 @@ async def test_a_server_that_is_silent_from_the_first_is_said(line, clock):
 async def test_a_database_is_closed_while_its_server_is_silent(line, clock):
     opened = await PostgresDatabase.open(line.url, clock, connections=2)
     line.fall_silent()
-    opened.ring("read")
+    opened.notify("read")
     await anyio.to_thread.run_sync(line.swallowed.wait)
 
     await opened.close()
@@ -196,7 +196,7 @@ async def test_a_worker_goes_on_after_a_silence(database, line):
 
     worker = Worker(name="work", claim=claim, handle=nothing, fail=nothing, interval_s=0.01, trust_s=1, capacity=1)
     async with anyio.create_task_group() as group:
-        group.start_soon(worker.run, database, stop, worker.pulse())
+        group.start_soon(worker.run, database, stop, worker.heartbeat())
         while not claims:
             await anyio.lowlevel.checkpoint()
         line.fall_silent()
@@ -206,7 +206,7 @@ async def test_a_worker_goes_on_after_a_silence(database, line):
         while isinstance(claims[-1], Unavailable):
             await anyio.lowlevel.checkpoint()
         stop.set()
-        database.ring("work")
+        database.notify("work")
 
 
 async def test_a_messenger_whose_lines_are_silent_makes_new_ones(line, clock, monkeypatch):
@@ -223,7 +223,7 @@ async def test_a_messenger_whose_lines_are_silent_makes_new_ones(line, clock, mo
 
     heard = other.heard("read")
     while other.heard("read") == heard:
-        one_.ring("read")
+        one_.notify("read")
         await other.wait("read", heard, 0.05)
 
     await one_.close()

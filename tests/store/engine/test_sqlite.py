@@ -443,7 +443,7 @@ async def test_closing_twice_is_nothing(sqlite):
 
 async def test_ring_between_heard_and_wait_is_not_lost(sqlite):
     heard = sqlite.heard("work")
-    sqlite.ring("work")
+    sqlite.notify("work")
     with anyio.fail_after(1):
         await sqlite.wait("work", heard, 60)
 
@@ -454,7 +454,7 @@ async def test_ring_wakes_everybody_who_waits(sqlite):
         group.start_soon(sqlite.wait, "work", heard, 60)
         group.start_soon(sqlite.wait, "work", heard, 60)
         await turns()
-        sqlite.ring("work")
+        sqlite.notify("work")
     assert heard + 1 == sqlite.heard("work")
 
 
@@ -468,10 +468,10 @@ async def test_other_bell_wakes_nobody(sqlite):
     async with anyio.create_task_group() as group:
         group.start_soon(wait)
         await turns()
-        sqlite.ring("rest")
+        sqlite.notify("rest")
         await turns()
         assert [] == woken
-        sqlite.ring("work")
+        sqlite.notify("work")
     assert ["work"] == woken
 
 

@@ -23,12 +23,12 @@ async def test_a_bulk_order_is_answered_202_with_a_generation_for_each(client):
     Draft202012Validator(page).validate(told)
 
 
-async def test_they_are_sent_in_one_call_and_answered_in_the_order_of_their_inputs(client, tools, upstream):
+async def test_they_are_sent_in_one_call_and_answered_in_the_order_of_their_inputs(client, context, upstream):
     ids = [one["id"] for one in (await client.post(PATH, json=BULK)).json()["data"]]
     executions = [{"execution_id": name, "status": "queued"} for name in ("ex-1", "ex-2")]
     upstream.answers.append((202, {"bulk_id": "b", "executions": executions}))
 
-    await run_worker(tools, "submit")
+    await run_worker(context, "submit")
 
     assert [INPUTS] == [asked.json["inputs"] for asked in upstream.asked]
     found = [(await client.get(f"/v1/generations/{one}")).json() for one in ids]

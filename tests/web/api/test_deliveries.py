@@ -13,25 +13,25 @@ async def subscriber(client, listener):
 
 
 @pytest.fixture
-def fail_one(tools, upstream, ordered):
+def fail_one(context, upstream, ordered):
     """A generation that its provider refuses: one event; its id."""
 
     async def place():
         told = await ordered()
         upstream.answers.append((400, {"error": "no"}))
-        await run_worker(tools, "submit")
+        await run_worker(context, "submit")
         return told["id"]
 
     return place
 
 
 @pytest.fixture
-async def three(client, tools, clock, listener, subscriber, fail_one):
+async def three(client, context, clock, listener, subscriber, fail_one):
     """A delivery that arrived, one that was given up, one that waits; by their status."""
     ids = [await fail_one() for _ in range(3)]
     listener.answers += [204, 410]
-    await run_worker(tools, "deliver")
-    await run_worker(tools, "deliver")
+    await run_worker(context, "deliver")
+    await run_worker(context, "deliver")
     await client.patch(subscriber, json={"disabled": False})
     ids[2] = await fail_one()
     page = (await client.get(f"{subscriber}/deliveries")).json()
@@ -71,27 +71,27 @@ async def test_a_delivery_is_told_with_what_it_carries_and_where_to(client, list
         one["generation_id"], one["url"], one["subscriber_id"],
     )  # fmt: skip
     assert (1, False, None, None) == (
-        one["attempts"], one["redelivered"], one["next_attempt_at"], one["given_up_at"],
+        one["attempt_count"], one["redelivered"], one["next_attempt_at"], one["given_up_at"],
     )  # fmt: skip
     assert one["delivered_at"] >= one["created_at"]
-    assert "tries" not in one
+    assert "attempts" not in one
 
 
 async def test_a_delivery_says_what_its_event_is(three):
     assert "generation.failed" == three["delivered"]["event_type"]
 
 
-async def test_a_delivery_is_shown_with_every_try(client, tools, clock, listener, subscriber, fail_one):
+async def test_a_delivery_is_shown_with_every_try(client, context, clock, listener, subscriber, fail_one):
     await fail_one()
     listener.answers += [(500, b"no such table: orders"), 503, "cut"]
     for _ in range(3):
-        assert 1 == await run_worker(tools, "deliver")
+        assert 1 == await run_worker(context, "deliver")
         clock.advance(3600)
     (listed,) = (await client.get(f"{subscriber}/deliveries")).json()["data"]
 
     shown = (await client.get(f"/v1/deliveries/{listed['id']}")).json()
 
-    first, second, third = shown.pop("tries")
+    first, second, third = shown.pop("attempts")
     assert listed == shown
     assert (1, 500, "status: HTTP 500", "no such table: orders") == (
         first["number"], first["http_status"], first["error"], first["answer"],
@@ -105,24 +105,24 @@ async def test_a_delivery_is_shown_with_every_try(client, tools, clock, listener
 async def test_one_that_waits_says_when_it_is_tried_next(client, three):
     shown = (await client.get(f"/v1/deliveries/{three['waiting']['id']}")).json()
 
-    assert ("waiting", 0, []) == (shown["status"], shown["attempts"], shown["tries"])
+    assert ("waiting", 0, []) == (shown["status"], shown["attempt_count"], shown["attempts"])
     assert shown["next_attempt_at"] is not None
 
 
-async def test_what_was_given_up_is_tried_again(client, tools, listener, three):
+async def test_what_was_given_up_is_tried_again(client, context, listener, three):
     one = three["given_up"]
     listener.answers += [204, 204]
 
     answer = await client.post(f"/v1/deliveries/{one['id']}/retry")
-    while await run_worker(tools, "deliver"):
+    while await run_worker(context, "deliver"):
         pass
 
     assert (202, "waiting", None) == (answer.status_code, answer.json()["status"], answer.json()["given_up_at"])
     shown = (await client.get(f"/v1/deliveries/{one['id']}")).json()
-    assert ("delivered", [410, 204]) == (shown["status"], [one["http_status"] for one in shown["tries"]])
+    assert ("delivered", [410, 204]) == (shown["status"], [one["http_status"] for one in shown["attempts"]])
 
 
-async def test_what_was_delivered_is_not_tried_again(client, tools, three):
+async def test_what_was_delivered_is_not_tried_again(client, context, three):
     answer = await client.post(f"/v1/deliveries/{three['delivered']['id']}/retry")
 
     assert (409, "delivered") == (answer.status_code, answer.json()["code"])
@@ -143,7 +143,7 @@ async def test_what_is_not_there_is_404(client, method, path):
     assert (404, "not_found") == (answer.status_code, answer.json()["code"])
 
 
-async def test_an_event_is_sent_again_to_everybody(client, tools, listener, subscriber, three):
+async def test_an_event_is_sent_again_to_everybody(client, context, listener, subscriber, three):
     other = (await client.post("/v1/subscribers", json={"url": f"{listener.url}/other"})).json()["id"]
     event_id = three["delivered"]["event_id"]
 
@@ -157,7 +157,7 @@ async def test_an_event_is_sent_again_to_everybody(client, tools, listener, subs
     ]
     listener.asked.clear()
     listener.answers[:] = [204] * 10
-    while await run_worker(tools, "deliver"):
+    while await run_worker(context, "deliver"):
         pass
     again = [asked for asked in listener.asked if asked.headers.get("arrivals-redelivered") == "true"]
     assert [event_id] * 2 == [asked.headers["webhook-id"] for asked in again]

@@ -23,12 +23,12 @@ HEADERS = {"authorization": f"Bearer {KEY}"}
 
 
 @pytest.fixture
-def told(tools):
+def told(context):
     """Announces events under these names."""
 
     async def tell(*names, **changed):
-        await announce(tools.store, *(event(name, **changed) for name in names))
-        tools.store.ring("settled")
+        await announce(context.store, *(event(name, **changed) for name in names))
+        context.store.notify("settled")
 
     return tell
 
@@ -79,10 +79,10 @@ async def test_each_event_is_a_block_with_its_cursor_its_type_and_itself(client,
         assert "no-store" == stream.answer.headers["cache-control"]
 
 
-async def test_a_block_is_the_event_as_it_is_listed(client, tools, upstream, ordered):
+async def test_a_block_is_the_event_as_it_is_listed(client, context, upstream, ordered):
     await ordered()
     upstream.answers.append((400, {"error": "no"}))
-    await run_worker(tools, "submit")
+    await run_worker(context, "submit")
 
     async with listening(client, "?after=0") as stream:
         block = await stream.one()
@@ -137,11 +137,11 @@ async def test_where_it_stopped_counts_more_than_where_it_once_began(client, tol
         assert ["3"] == await stream.ids(1)
 
 
-async def test_it_resumes_without_gap_or_repeat_over_a_restart(tools, clock, transport, upstream):
+async def test_it_resumes_without_gap_or_repeat_over_a_restart(context, clock, transport, upstream):
     """Events are announced while the service is away, too."""
     heard, position = [], "0"
     for run in range(3):
-        async with reopened(tools.store, clock) as store:
+        async with reopened(context.store, clock) as store:
             restarted = tools_over(store, transport, clock, upstream.url)
             await announce(store, *(event(f"{run}-{number}", body=f"{run}-{number}") for number in range(3)))
             async with (
@@ -172,8 +172,8 @@ async def test_it_resumes_without_gap_or_repeat_over_a_restart(tools, clock, tra
         ("", ["1", "2", "3", "4"]),
     ],
 )
-async def test_only_what_the_filters_name_is_told_and_listed(client, tools, told, query, expected):
-    await keep(tools.store, scheduled("1"), scheduled("3", provider="vtrix", model="a"))
+async def test_only_what_the_filters_name_is_told_and_listed(client, context, told, query, expected):
+    await keep(context.store, scheduled("1"), scheduled("3", provider="vtrix", model="a"))
     await told("1", body='"1"')
     await told("2", body='"2"', type=EventType.FAILED)
     await told("3", body='"3"', generation_id="gen_3")
@@ -247,19 +247,19 @@ class Counting:
 async def test_what_nobody_here_wants_is_looked_at_once(store, transport, clock, upstream):
     """Each ring is worth one look, however much stands there that is not wanted."""
     counting = Counting(store)
-    tools = tools_over(counting, transport, clock, upstream.url)
-    wanted = stored_events.Wanted(type="ping")
-    pages = web_events._pages(tools, 0, wanted)
+    context = tools_over(counting, transport, clock, upstream.url)
+    wanted = stored_events.EventFilter(type="ping")
+    pages = web_events._pages(context, 0, wanted)
     await anext(pages)
     rings = 5
 
     async def unwanted():
-        for ring in range(rings):
-            await announce(store, *(event(f"{ring}-{number}") for number in range(300)))
-            store.ring("settled")
+        for notify in range(rings):
+            await announce(store, *(event(f"{notify}-{number}") for number in range(300)))
+            store.notify("settled")
             await until(lambda seen=counting.readings: counting.readings > seen)
         await announce(store, event("ping", type=EventType.PING, body="the ping"))
-        store.ring("settled")
+        store.notify("settled")
 
     async with anyio.create_task_group() as group:
         group.start_soon(unwanted)
@@ -277,8 +277,8 @@ def dropped():
 
 
 @pytest.fixture
-async def port(tools, dropped):
-    app = make_app(tools, KEY)
+async def port(context, dropped):
+    app = make_app(context, KEY)
 
     async def watched(scope, receive, send):
         await app(scope, receive, send)
@@ -301,12 +301,14 @@ async def slow_reader(port):
     return reader, writer
 
 
-async def test_a_reader_that_does_not_read_is_dropped_without_cost_to_another(tools, port, dropped, told, monkeypatch):
+async def test_a_reader_that_does_not_read_is_dropped_without_cost_to_another(
+    context, port, dropped, told, monkeypatch
+):
     """What it was not told it hears when it comes again."""
     monkeypatch.setattr(web_events, "SLOWEST_S", 1.0)
     names = [f"{number:03}" for number in range(2 * web_events.PAGE)]
     padding = "x" * 60_000
-    await announce(tools.store, *(event(name, body=f"{name}{padding}") for name in names))
+    await announce(context.store, *(event(name, body=f"{name}{padding}") for name in names))
 
     reader, writer = await slow_reader(port)
     async with httpx.AsyncClient(
@@ -338,10 +340,10 @@ async def test_a_reader_that_goes_away_leaves_nothing_behind(port, dropped, told
         await dropped.wait()
 
 
-async def test_a_stream_ends_cleanly_when_the_service_is_told_to_end(client, tools, told):
+async def test_a_stream_ends_cleanly_when_the_service_is_told_to_end(client, context, told):
     """Its last block is whole, and its reader resumes behind it."""
     await told("1")
     async with listening(client, "?after=0") as stream:
         assert "generation.completed" == (await stream.one())["event"]
-        tools.end_waits()
+        context.end_waits()
         assert [] == [line async for line in stream._lines]

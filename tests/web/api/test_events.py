@@ -7,13 +7,13 @@ from tests.support.eventually import until
 
 
 @pytest.fixture
-def fail_one(tools, upstream, ordered):
+def fail_one(context, upstream, ordered):
     """A generation that its provider refuses: one event."""
 
     async def place():
         told = await ordered()
         upstream.answers.append((400, {"error": "no"}))
-        await run_worker(tools, "submit")
+        await run_worker(context, "submit")
         return told["id"]
 
     return place
@@ -34,7 +34,7 @@ async def test_events_are_listed_by_cursor_without_gap_or_repeat(client, fail_on
     assert page["next"] == after
 
 
-async def test_an_empty_page_is_held_until_there_is_an_event(tools, client, fail_one):
+async def test_an_empty_page_is_held_until_there_is_an_event(context, client, fail_one):
     pages = []
 
     async def read():
@@ -42,7 +42,7 @@ async def test_an_empty_page_is_held_until_there_is_an_event(tools, client, fail
 
     async with anyio.create_task_group() as group:
         group.start_soon(read)
-        await until(lambda: "settled" in tools.store._waiting)
+        await until(lambda: "settled" in context.store._waiting)
         generation_id = await fail_one()
 
     assert [generation_id] == [event["data"]["generation"]["id"] for event in pages[0]["data"]]
@@ -66,7 +66,7 @@ async def test_a_bad_query_names_the_field(client, query):
     assert (422, query.split("=")[0]) == (answer.status_code, answer.json()["errors"][0]["field"])
 
 
-async def test_a_waiting_list_looks_at_each_event_once(client, tools, fail_one, monkeypatch):
+async def test_a_waiting_list_looks_at_each_event_once(client, context, fail_one, monkeypatch):
     """A filter that matches nothing goes on from where it looked last."""
     for _ in range(3):
         await fail_one()
@@ -89,7 +89,7 @@ async def test_a_waiting_list_looks_at_each_event_once(client, tools, fail_one, 
         group.start_soon(read)
         with anyio.fail_after(10):
             while not seen.is_set():
-                tools.store.ring("settled")
+                context.store.notify("settled")
                 await anyio.lowlevel.checkpoint()
         group.cancel_scope.cancel()
 
@@ -120,7 +120,7 @@ async def test_what_is_rare_is_looked_for_step_by_step(client, fail_one, monkeyp
     )  # fmt: skip
 
 
-async def test_who_waits_for_a_page_is_answered_when_the_service_is_told_to_end(client, tools):
+async def test_who_waits_for_a_page_is_answered_when_the_service_is_told_to_end(client, context):
     pages = []
 
     async def wait():
@@ -128,8 +128,8 @@ async def test_who_waits_for_a_page_is_answered_when_the_service_is_told_to_end(
 
     async with anyio.create_task_group() as group:
         group.start_soon(wait)
-        while not tools.store._waiting:
+        while not context.store._waiting:
             await anyio.lowlevel.checkpoint()
-        tools.end_waits()
+        context.end_waits()
 
     assert [(200, [])] == [(page.status_code, page.json()["data"]) for page in pages]

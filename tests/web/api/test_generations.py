@@ -22,11 +22,11 @@ BODY = {"provider": "eachlabs", "model": "flux-1-1-pro", "input": {"prompt": "a 
 
 
 @pytest.fixture
-def submitted(tools, upstream, ordered):
+def submitted(context, upstream, ordered):
     async def place(**changed):
         told = await ordered(**changed)
         upstream.answers.append((200, ACCEPTED))
-        await run_worker(tools, "submit")
+        await run_worker(context, "submit")
         return told["id"]
 
     return place
@@ -64,7 +64,7 @@ async def test_parallel_requests_with_one_key_make_one_order(client):
     assert 1 == len(found)
 
 
-async def test_prefer_wait_answers_200_when_it_closes_within_the_wait(client, tools, upstream):
+async def test_prefer_wait_answers_200_when_it_closes_within_the_wait(client, context, upstream):
     upstream.answers += [(400, {"error": "Invalid input for model"})]
     answers = []
 
@@ -74,7 +74,7 @@ async def test_prefer_wait_answers_200_when_it_closes_within_the_wait(client, to
     async with anyio.create_task_group() as group:
         group.start_soon(send)
         with anyio.fail_after(3):
-            while not await run_worker(tools, "submit"):
+            while not await run_worker(context, "submit"):
                 await anyio.lowlevel.checkpoint()
 
     (answer,) = answers
@@ -83,7 +83,7 @@ async def test_prefer_wait_answers_200_when_it_closes_within_the_wait(client, to
     )  # fmt: skip
 
 
-async def test_who_waits_is_answered_when_the_service_is_told_to_end(client, tools, ordered):
+async def test_who_waits_is_answered_when_the_service_is_told_to_end(client, context, ordered):
     """As if the wait had ended."""
     generation_id = (await ordered())["id"]
     told = []
@@ -93,15 +93,15 @@ async def test_who_waits_is_answered_when_the_service_is_told_to_end(client, too
 
     async with anyio.create_task_group() as group:
         group.start_soon(wait)
-        while not tools.store._waiting:
+        while not context.store._waiting:
             await anyio.lowlevel.checkpoint()
-        tools.end_waits()
+        context.end_waits()
         told.append(await client.post("/v1/generations", json=BODY, headers={"prefer": "wait=300"}))
 
     assert {(200, "pending"), (202, "pending")} == {(answer.status_code, answer.json()["status"]) for answer in told}
 
 
-async def test_a_read_waits_until_it_closes_and_no_longer(client, tools, upstream, submitted):
+async def test_a_read_waits_until_it_closes_and_no_longer(client, context, upstream, submitted):
     generation_id = await submitted()
     upstream.answers.append((200, DONE))
     told = []
@@ -111,7 +111,7 @@ async def test_a_read_waits_until_it_closes_and_no_longer(client, tools, upstrea
 
     async with anyio.create_task_group() as group:
         group.start_soon(read)
-        await until(lambda: tools.waiters.ids)
+        await until(lambda: context.waiters.ids)
         assert 200 == (await client.post(f"/v1/generations/{generation_id}/poll")).status_code
 
     assert "completed" == told[0]["status"]
@@ -157,11 +157,11 @@ async def test_what_the_provider_has_not_named_cannot_be_polled(client, ordered)
     assert (409, "not_pollable") == (answer.status_code, answer.json()["code"])
 
 
-async def test_what_cannot_be_asked_about_cannot_be_polled(client, tools, upstream, ordered):
+async def test_what_cannot_be_asked_about_cannot_be_polled(client, context, upstream, ordered):
     """The provider has named it, and documents no way to ask."""
     generation_id = (await ordered(provider="aihubmix", model="gpt-image-1"))["id"]
     upstream.answers.append((200, {"output": [{"taskId": "t-1"}]}))
-    await run_worker(tools, "submit")
+    await run_worker(context, "submit")
     asked = len(upstream.asked)
 
     answer = await client.post(f"/v1/generations/{generation_id}/poll")
@@ -184,8 +184,8 @@ async def test_what_waits_can_be_canceled_once(client, ordered):
 async def test_the_timeline_tells_everything(client, submitted):
     told = (await client.get(f"/v1/generations/{await submitted()}/timeline")).json()
 
-    assert ["observation"] == [entry["what"] for entry in told["data"]]
-    assert "advanced" == told["data"][0]["facts"]["finding"]
+    assert ["observation"] == [entry["type"] for entry in told["data"]]
+    assert "advanced" == told["data"][0]["details"]["finding"]
 
 
 @pytest.fixture
@@ -332,7 +332,7 @@ async def test_a_header_that_is_not_ascii_is_left_out(client, upstream, with_out
     assert "etag" not in answer.headers
 
 
-async def test_a_database_that_is_away_is_503(client, tools, monkeypatch):
+async def test_a_database_that_is_away_is_503(client, context, monkeypatch):
     async def away(*_):
         raise Unavailable
 
@@ -394,7 +394,7 @@ async def test_a_timeline_is_paged(client, submitted):
 
 
 async def test_a_poll_by_hand_beyond_the_budget_is_429_and_one_too_soon_tells_what_is_known(
-    client, tools, clock, upstream, submitted
+    client, context, clock, upstream, submitted
 ):
     generation_id = await submitted()
     upstream.answers.append((200, {"id": "el-1", "status": "processing"}))
@@ -404,7 +404,7 @@ async def test_a_poll_by_hand_beyond_the_budget_is_429_and_one_too_soon_tells_wh
 
     again = await client.post(where)
     clock.advance(2)
-    async with tools.store.transaction() as tx:
+    async with context.store.transaction() as tx:
         ledger = await accounts.ledger_of(tx, ("eachlabs", "default"))
         await accounts.save_ledger(tx, replace(ledger, spent_until=clock.at + 60_000_000))
     refused = await client.post(where)
@@ -415,7 +415,7 @@ async def test_a_poll_by_hand_beyond_the_budget_is_429_and_one_too_soon_tells_wh
     assert count == len(upstream.asked)
 
 
-async def test_who_waits_is_not_woken_by_what_it_does_not_wait_for(client, tools, submitted, monkeypatch):
+async def test_who_waits_is_not_woken_by_what_it_does_not_wait_for(client, context, submitted, monkeypatch):
     """It reads the generation when it begins to wait, and when that has ended."""
     mine, others = await submitted(), [await submitted() for _ in range(5)]
     reads, told = [], []
@@ -432,7 +432,7 @@ async def test_who_waits_is_not_woken_by_what_it_does_not_wait_for(client, tools
 
     def canceled(generation_id):
         reading = Reading(status=Status.CANCELED)
-        return Observation(generation_id=generation_id, origin=Origin.POLL, at=tools.now(), reading=reading)
+        return Observation(generation_id=generation_id, origin=Origin.POLL, at=context.now(), reading=reading)
 
     async with anyio.create_task_group() as group:
         group.start_soon(wait)
@@ -440,8 +440,8 @@ async def test_who_waits_is_not_woken_by_what_it_does_not_wait_for(client, tools
             while not reads:
                 await anyio.lowlevel.checkpoint()
         for other in others:
-            await settle(tools, [canceled(other)])
-        await settle(tools, [canceled(mine)])
+            await settle(context, [canceled(other)])
+        await settle(context, [canceled(mine)])
 
     assert "canceled" == told[0]["status"]
     assert [mine, mine] == reads

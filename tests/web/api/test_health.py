@@ -5,26 +5,26 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
-from arrivals.flow.heartbeat import LATE_S, Pulse
+from arrivals.flow.heartbeat import LATE_S, Heartbeat
 from arrivals.store.engine.base import Unavailable
 from arrivals.web.api import health
 
 pytestmark = pytest.mark.timeout(20)
 
 
-def pulse(name, since_s, **changed):
+def heartbeat(name, since_s, **changed):
     """Of a worker that has not claimed for so long."""
     at = anyio.current_time() - since_s
     values = {"capacity": 4, "rest_s": 0.25, "trust_s": 600.0, "claimed_at": at, "could_claim_at": at}
-    return Pulse(name=name, **{**values, **changed})
+    return Heartbeat(name=name, **{**values, **changed})
 
 
 async def ready(client):
     return await client.get("/health/ready", headers={"authorization": ""})
 
 
-async def test_what_the_workers_do_is_told_without_a_key(client, tools):
-    tools.pulses.update(submit=pulse("submit", 7, busy=3), poll=pulse("poll", 0, capacity=9))
+async def test_what_the_workers_do_is_told_without_a_key(client, context):
+    context.heartbeats.update(submit=heartbeat("submit", 7, busy=3), poll=heartbeat("poll", 0, capacity=9))
 
     answer = await ready(client)
 
@@ -38,14 +38,14 @@ async def test_where_another_process_works_there_are_no_workers(client):
     assert {"status": "ready", "workers": []} == (await ready(client)).json()
 
 
-async def test_live_tells_nothing_else(client, tools):
-    tools.pulses["submit"] = pulse("submit", 2 * LATE_S)
+async def test_live_tells_nothing_else(client, context):
+    context.heartbeats["submit"] = heartbeat("submit", 2 * LATE_S)
     answer = await client.get("/health/live", headers={"authorization": ""})
     assert (200, {"status": "live"}) == (answer.status_code, answer.json())
 
 
-async def test_a_worker_that_does_not_claim_is_named(client, tools):
-    tools.pulses.update(submit=pulse("submit", 2 * LATE_S), poll=pulse("poll", 1))
+async def test_a_worker_that_does_not_claim_is_named(client, context):
+    context.heartbeats.update(submit=heartbeat("submit", 2 * LATE_S), poll=heartbeat("poll", 1))
 
     answer = await ready(client)
 
@@ -54,18 +54,18 @@ async def test_a_worker_that_does_not_claim_is_named(client, tools):
     assert "poll" not in answer.json()["detail"]
 
 
-async def test_a_full_house_is_no_alarm(client, tools):
+async def test_a_full_house_is_no_alarm(client, context):
     """Its items are bounded, and nothing can be claimed until one of them ends."""
-    tools.pulses["submit"] = pulse("submit", 2 * LATE_S, busy=4)
+    context.heartbeats["submit"] = heartbeat("submit", 2 * LATE_S, busy=4)
     assert 200 == (await ready(client)).status_code
 
 
 @pytest.mark.parametrize("kind", [Unavailable, RuntimeError])
-async def test_a_database_that_cannot_be_written_is_not_ready(client, tools, kind, monkeypatch):
+async def test_a_database_that_cannot_be_written_is_not_ready(client, context, kind, monkeypatch):
     def away():
         raise kind("away")
 
-    monkeypatch.setattr(tools.store, "transaction", away)
+    monkeypatch.setattr(context.store, "transaction", away)
 
     answer = await ready(client)
 
@@ -73,7 +73,7 @@ async def test_a_database_that_cannot_be_written_is_not_ready(client, tools, kin
     assert kind.__name__ in answer.json()["detail"]
 
 
-async def test_who_asks_waits_no_longer_than_it_says_for_a_database_that_does_not_answer(client, tools, monkeypatch):
+async def test_who_asks_waits_no_longer_than_it_says_for_a_database_that_does_not_answer(client, context, monkeypatch):
     """However long the statement goes on: all who ask share it, so that they take no connections from others."""
     begun, answered = [], anyio.Event()
 
@@ -86,7 +86,7 @@ async def test_who_asks_waits_no_longer_than_it_says_for_a_database_that_does_no
         yield
 
     monkeypatch.setattr(health, "PATIENCE_S", 0.01)
-    monkeypatch.setattr(tools.store, "transaction", silent)
+    monkeypatch.setattr(context.store, "transaction", silent)
 
     answers = [await ready(client) for _ in range(3)]
 

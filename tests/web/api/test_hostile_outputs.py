@@ -13,17 +13,17 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-type: image/png\r\n"
 
 
 @pytest.fixture
-def made(client, tools, upstream, ordered):
+def made(client, context, upstream, ordered):
     """A generation whose output is at this URL; where we hand it out."""
 
     async def make(url):
         generation = (await ordered())["id"]
         upstream.answers.append((200, {"status": "success", "predictionID": "el-1"}))
-        await run_worker(tools, "submit")
+        await run_worker(context, "submit")
         path = upstream.asked[-1].json["webhook_url"].removeprefix(PUBLIC_URL)
         body = {"exec_id": "el-1", "status": "succeeded", "output": [url], "error": ""}
         assert 200 == (await client.post(path, json=body, headers={"x-webhook-secret": WEBHOOK_SECRET})).status_code
-        await run_worker(tools, "read")
+        await run_worker(context, "read")
         return f"/v1/generations/{generation}/outputs/0"
 
     return make
@@ -113,4 +113,4 @@ async def test_an_output_that_breaks_off_breaks_off_here_too(client, made, monke
         with pytest.raises(httpx.RemoteProtocolError):
             await client.get(path)
 
-    assert ["output_broken_off"] == told
+    assert ["output_interrupted"] == told

@@ -37,26 +37,28 @@ def scraped(client):
 
 
 @pytest.fixture
-def finished(client, tools, clock, upstream, listener, ordered):
+def finished(client, context, clock, upstream, listener, ordered):
     """Orders something that closes by a poll, with a webhook that comes later, and is delivered."""
 
     async def finish():
         generation = await ordered()
         upstream.answers.append((200, {"status": "success", "predictionID": "el-1"}))
-        await run_worker(tools, "submit")
+        await run_worker(context, "submit")
         clock.advance(10)
         done = {"id": "el-1", "status": "success", "output": "https://storage.example.com/1.jpg"}
         upstream.answers.append((200, done))
         await client.post(f"/v1/generations/{generation['id']}/poll")
         clock.advance(5)
-        path = "/callbacks" + tools.callbacks.url("eachlabs", "default", generation["id"]).partition("/callbacks")[2]
+        path = (
+            "/callbacks" + context.callback_urls.url("eachlabs", "default", generation["id"]).partition("/callbacks")[2]
+        )
         word = {"exec_id": "el-1", "status": "succeeded", "output": "https://storage.example.com/1.jpg"}
         secret = {"x-webhook-secret": "a-secret-of-the-operator"}
         assert 200 == (await client.post(path, json=word, headers=secret)).status_code
         assert 401 == (await client.post(path, json=word)).status_code
-        await run_worker(tools, "read")
+        await run_worker(context, "read")
         listener.answers.append(204)
-        await run_worker(tools, "deliver")
+        await run_worker(context, "deliver")
 
     return finish
 
@@ -115,13 +117,13 @@ async def test_what_happened_is_counted(client, scraped, finished, listener):
     } == told
 
 
-async def test_no_counter_goes_down_when_what_it_counted_is_forgotten(tools, clock, scraped, finished):
+async def test_no_counter_goes_down_when_what_it_counted_is_forgotten(context, clock, scraped, finished):
     await finished()
     before = await scraped()
     clock.advance(8 * 24 * 3600)
     at_once = Retention(generations_s=0, events_s=0, webhooks_s=0, quarantine_s=0, idempotency_s=0)
 
-    await prune(replace(tools, retention=at_once), clock())
+    await prune(replace(context, retention=at_once), clock())
 
     after = await scraped()
     counters = {sample for sample in before if sample[0].endswith("_total")}
@@ -130,9 +132,9 @@ async def test_no_counter_goes_down_when_what_it_counted_is_forgotten(tools, clo
     assert 0 == after["deliveries", "delivered"]
 
 
-async def test_numbers_are_for_those_who_may_read(tools, base_url):
-    _, submitter = await make_key(tools, "submitter", [Scope.SUBMIT])
-    _, reader = await make_key(tools, "reader", [Scope.READ])
+async def test_numbers_are_for_those_who_may_read(context, base_url):
+    _, submitter = await make_key(context, "submitter", [Scope.SUBMIT])
+    _, reader = await make_key(context, "reader", [Scope.READ])
     async with httpx.AsyncClient(base_url=base_url, trust_env=False, verify=False) as anybody:
         statuses = [
             (await anybody.get("/metrics", headers={"authorization": f"Bearer {key}"} if key else {})).status_code

@@ -6,7 +6,7 @@ from msgspec import structs
 import pytest
 
 from arrivals.store import generations, outputs
-from arrivals.store.outputs import KeptOutput
+from arrivals.store.outputs import InlineOutput
 from tests.conftest import PUBLIC_URL, run_worker
 
 CONTENT = b"\x89PNG\r\n\x1a\n" + bytes(range(92))
@@ -14,11 +14,11 @@ PICTURE = {"provider": "aihubmix", "model": "gpt-image-1", "input": {"prompt": "
 
 
 @pytest.fixture
-async def painted(client, tools, upstream, ordered):
+async def painted(client, context, upstream, ordered):
     """A completed picture, which came inside the answer: 100 bytes of PNG."""
     generation_id = (await ordered(**PICTURE))["id"]
     upstream.answers.append((200, {"created": 1, "data": [{"b64_json": base64.b64encode(CONTENT).decode()}]}))
-    assert await run_worker(tools, "submit") == 1
+    assert await run_worker(context, "submit") == 1
     upstream.asked.clear()
     return (await client.get(f"/v1/generations/{generation_id}")).json()
 
@@ -41,7 +41,7 @@ async def test_the_generation_tells_where_its_output_is(client, painted):
     answer = await client.get(output["url"].removeprefix(PUBLIC_URL))
     stranger = await client.get(output["url"].removeprefix(PUBLIC_URL), headers={"authorization": ""})
 
-    assert ("image", "image/png", True) == (output["kind"], output["content_type"], output["needs_key"])
+    assert ("image", "image/png", True) == (output["kind"], output["content_type"], output["requires_auth"])
     assert (200, CONTENT, 401) == (answer.status_code, answer.content, stranger.status_code)
 
 
@@ -143,21 +143,21 @@ async def test_there_is_no_other_output(client, painted, number):
     assert (404, "no_such_output") == (answer.status_code, answer.json()["code"])
 
 
-async def test_an_answer_in_words_is_served_as_text(client, tools, upstream, ordered):
+async def test_an_answer_in_words_is_served_as_text(client, context, upstream, ordered):
     sense = {"provider": "eachlabs", "model": "eachsense/beta", "input": {"prompt": "why?", "stream": False}}
     generation_id = (await ordered(**sense))["id"]
     upstream.answers.append((200, {"task_id": "t-1", "choices": [{"message": {"content": "Füchse"}}]}))
-    await run_worker(tools, "submit")
+    await run_worker(context, "submit")
 
     answer = await client.get(f"/v1/generations/{generation_id}/outputs/0")
 
     assert ("Füchse", "text/plain;charset=utf-8") == (answer.text, answer.headers["content-type"])
 
 
-async def test_a_media_type_that_was_stored_unseen_closes_no_connection(client, tools, painted):
+async def test_a_media_type_that_was_stored_unseen_closes_no_connection(client, context, painted):
     """As older releases took it: a line break in it ended the answer before it began."""
-    output = KeptOutput(content_type="text/html\r\nx-evil: 1", content=CONTENT)
-    async with tools.store.transaction() as tx:
+    output = InlineOutput(content_type="text/html\r\nx-evil: 1", content=CONTENT)
+    async with context.store.transaction() as tx:
         await outputs.keep(tx, painted["id"], 1, output)
         known = await generations.by_id(tx, painted["id"])
         (first,) = known.generation.outputs

@@ -40,17 +40,17 @@ async def test_it_has_the_providers_own_code_and_words(client):
 async def test_the_refusal_has_the_shape_it_says(client):
     told = (await client.post("/v1/generations", json=VEO)).json()
 
-    problem = {**DOCUMENT["components"]["schemas"]["ProblemShape"], "components": DOCUMENT["components"]}
+    problem = {**DOCUMENT["components"]["schemas"]["Problem"], "components": DOCUMENT["components"]}
     Draft202012Validator(problem).validate(told)
     assert "failure" not in (await client.get("/v1/generations/gen_nobody")).json()
 
 
-async def test_nothing_is_stored_and_nothing_is_sent(client, tools, upstream):
+async def test_nothing_is_stored_and_nothing_is_sent(client, context, upstream):
     """Its idempotency key is free: the same key orders what was mended."""
     headers = {"idempotency-key": "k"}
     assert 422 == (await client.post("/v1/generations", json=VEO, headers=headers)).status_code
     assert [] == (await client.get("/v1/generations")).json()["data"]
-    assert 0 == await run_worker(tools, "submit")
+    assert 0 == await run_worker(context, "submit")
     assert [] == upstream.asked
 
     mended = {**VEO, "input": {"prompt": "a fox", "seconds": 4}}
@@ -65,11 +65,11 @@ def _demanding(monkeypatch):
 
 
 @pytest.mark.usefixtures("_demanding")
-async def test_of_a_bulk_order_the_one_that_would_be_refused_is_named(client, tools):
+async def test_of_a_bulk_order_the_one_that_would_be_refused_is_named(client, context):
     answer = await client.post("/v1/generations/bulk", json=BULK)
 
     told = answer.json()
     assert (422, "refused_by_preflight") == (answer.status_code, told["code"])
     assert ["inputs.1.prompt"] == [error["field"] for error in told["errors"]]
     assert [] == (await client.get("/v1/generations")).json()["data"]
-    assert 0 == await run_worker(tools, "submit")
+    assert 0 == await run_worker(context, "submit")

@@ -64,7 +64,7 @@ async def test_every_limit_that_is_checked_is_among_those_that_are_told(client):
     ]
 
 
-async def test_how_a_provider_has_behaved_is_counted(client, tools, clock, upstream, ordered):
+async def test_how_a_provider_has_behaved_is_counted(client, context, clock, upstream, ordered):
     secret = {"x-webhook-secret": "a-secret-of-the-operator"}
     from arrivals.core.http import InboundWebhook
     from arrivals.flow.observation.receive import receive
@@ -72,7 +72,7 @@ async def test_how_a_provider_has_behaved_is_counted(client, tools, clock, upstr
     for number in range(3):
         generation = await ordered()
         upstream.answers.append((200, {"status": "success", "predictionID": f"el-{number}"}))
-        await run_worker(tools, "submit")
+        await run_worker(context, "submit")
         clock.advance(10)
         if number:
             done = {"id": f"el-{number}", "status": "success", "output": "https://storage.example.com/1.jpg"}
@@ -80,13 +80,13 @@ async def test_how_a_provider_has_behaved_is_counted(client, tools, clock, upstr
             await client.post(f"/v1/generations/{generation['id']}/poll")
         clock.advance(5)
         if number < 2:
-            token = tools.callbacks.url("eachlabs", "default", generation["id"]).rpartition("/")[2]
+            token = context.callback_urls.url("eachlabs", "default", generation["id"]).rpartition("/")[2]
             body = b'{"exec_id":"el-%d","status":"succeeded","output":"https://storage.example.com/1.jpg"}' % number
-            await receive(tools, "eachlabs", token, InboundWebhook(headers=secret, body=body))
-            await run_worker(tools, "read")
+            await receive(context, "eachlabs", token, InboundWebhook(headers=secret, body=body))
+            await run_worker(context, "read")
     await ordered()
     upstream.answers.append((402, {"error": "insufficient balance"}))
-    await run_worker(tools, "submit")
+    await run_worker(context, "submit")
 
     told = (await client.get("/v1/providers")).json()["data"]
     behaved = next(one for one in told if one["name"] == "eachlabs")["behavior"]

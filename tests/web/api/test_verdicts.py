@@ -52,7 +52,7 @@ def readable(client):
 
 
 @pytest.fixture
-def made(client, tools, upstream, ordered):
+def made(client, context, upstream, ordered):
     """A generation of this provider, open or closed, with an output that we keep; its callback's path."""
 
     async def make(provider, standing):
@@ -62,7 +62,7 @@ def made(client, tools, upstream, ordered):
         else:
             generation_id = (await ordered())["id"]
             upstream.answers.append((200, {"status": "success", "predictionID": "el-1"}))
-        await run_worker(tools, "submit")
+        await run_worker(context, "submit")
         body = upstream.asked[-1].json
         path = (body.get("callback_url") or body["webhook_url"]).removeprefix(PUBLIC_URL)
         if standing is CLOSED:
@@ -78,12 +78,14 @@ def made(client, tools, upstream, ordered):
 
 
 @pytest.mark.parametrize(("standing", "body", "finding"), UNPROVEN, ids=range(len(UNPROVEN)))
-async def test_unproven_word_changes_nothing_but_its_own_record(client, tools, made, readable, standing, body, finding):
+async def test_unproven_word_changes_nothing_but_its_own_record(
+    client, context, made, readable, standing, body, finding
+):
     generation_id, path = await made("runblob", standing)
     before = await readable(generation_id)
 
     assert 200 == (await client.post(path, json=body)).status_code
-    await run_worker(tools, "read")
+    await run_worker(context, "read")
 
     (webhook,) = (await client.get("/v1/webhooks")).json()["data"]
     assert finding == webhook["finding"]
@@ -91,26 +93,26 @@ async def test_unproven_word_changes_nothing_but_its_own_record(client, tools, m
 
 
 @pytest.mark.parametrize(("standing", "body", "finding"), PROVEN, ids=range(len(PROVEN)))
-async def test_proven_word_that_is_not_taken_changes_nothing(client, tools, made, readable, standing, body, finding):
+async def test_proven_word_that_is_not_taken_changes_nothing(client, context, made, readable, standing, body, finding):
     generation_id, path = await made("eachlabs", standing)
     before = await readable(generation_id)
 
     assert 200 == (await client.post(path, json=body, headers={"x-webhook-secret": WEBHOOK_SECRET})).status_code
-    await run_worker(tools, "read")
+    await run_worker(context, "read")
 
     (webhook,) = (await client.get("/v1/webhooks")).json()["data"]
     assert finding == webhook["finding"]
     assert before == await readable(generation_id)
 
 
-async def test_unproven_id_is_shown_to_nobody(client, tools, upstream, ordered, readable):
+async def test_unproven_id_is_shown_to_nobody(client, context, upstream, ordered, readable):
     generation_id = (await ordered(**RUNBLOB))["id"]
     upstream.answers.append(504)
-    await run_worker(tools, "submit")
+    await run_worker(context, "submit")
     path = upstream.asked[-1].json["callback_url"].removeprefix(PUBLIC_URL)
     before = await readable(generation_id)
 
     await client.post(path, json={"task_uuid": "forged", "status": "processing"})
-    await run_worker(tools, "read")
+    await run_worker(context, "read")
 
     assert before == await readable(generation_id)

@@ -14,9 +14,9 @@ DONE = (
 
 
 @pytest.fixture
-def path(tools):
+def path(context):
     """The callback path of a generation of each::labs."""
-    return tools.callbacks.url("eachlabs", "default", "gen_1").removeprefix(PUBLIC_URL)
+    return context.callback_urls.url("eachlabs", "default", "gen_1").removeprefix(PUBLIC_URL)
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from arrivals.web import request_body
-from arrivals.web.callbacks import Door
+from arrivals.web.callbacks import CallbackApp
 from arrivals.web.request_body import HELD, body_of
 from arrivals.web.server import limits
 from arrivals.web.server.connection import Connection
-from arrivals.web.server.connection_limit import Places, Standing, max_connections
+from arrivals.web.server.connection_limit import Activity, Places, max_connections
 from arrivals.web.server.front_door import front_door
 from tests.support.serving import served
 from tests.web.conftest import KEY
@@ -62,7 +62,7 @@ async def application(base_url, way):
         opened = []
 
         async def serve(app, most=5):
-            door = Door(None, app)
+            door = CallbackApp(None, app)
             one = served(lambda _: door, http=front_door(None, most), ws="none", lifespan="off")
             opened.append(one)
             return await one.__aenter__()
@@ -410,17 +410,17 @@ class Placed:
 
 async def test_room_is_made_by_who_costs_its_peer_least():
     taken = Places(4)
-    order = [Standing.IDLE, Standing.WAITING, Standing.UNREAD, Standing.WORKING]
+    order = [Activity.IDLE, Activity.WAITING, Activity.UNREAD, Activity.WORKING]
     made = [Placed(standing) for standing in reversed(order)]
     for one in made:
         taken.enter(one)
     left = []
     for _ in range(3):
-        taken.enter(Placed(Standing.WORKING))
+        taken.enter(Placed(Activity.WORKING))
         left.append(next(one.standing for one in made if one.left and one.standing not in left))
 
     assert order[:3] == left
-    last = Placed(Standing.WORKING)
+    last = Placed(Activity.WORKING)
     taken.enter(last)
     assert last.left
     assert 4 == len(taken)

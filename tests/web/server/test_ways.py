@@ -29,9 +29,11 @@ def way(request):
 @pytest.fixture
 def came(monkeypatch):
     """By which way each webhook came to the desk."""
-    ways, accept = [], callbacks.Desk.accept
+    ways, accept = [], callbacks.CallbackHandler.accept
     monkeypatch.setattr(
-        callbacks.Desk, "accept", lambda desk, webhook: (ways.append(webhook.way), accept(desk, webhook))[1]
+        callbacks.CallbackHandler,
+        "accept",
+        lambda handler, webhook: (ways.append(webhook.way), accept(handler, webhook))[1],
     )
     return ways
 
@@ -165,8 +167,8 @@ async def test_an_address_that_is_nobodys_is_answered_before_a_body_is_waited_fo
     assert b"" == await all_told(stream)
 
 
-async def test_a_refusal_that_closes_is_the_last_answer(tools, stream, webhook):
-    large = webhook(b"x" * (tools.limits.webhook_max_bytes + 1))
+async def test_a_refusal_that_closes_is_the_last_answer(context, stream, webhook):
+    large = webhook(b"x" * (context.limits.webhook_max_bytes + 1))
 
     assert [413] == await statuses(stream, large, 1)
     assert b"" == await all_told(stream)
@@ -212,11 +214,11 @@ async def test_one_that_fails_here_hurts_no_other(client, connected, webhook, mo
     assert [DONE] * 2 == await kept(client)
 
 
-async def test_who_hangs_up_early_is_kept_nonetheless(tools, client, stream, webhook):
-    heard = tools.store.heard("read")
+async def test_who_hangs_up_early_is_kept_nonetheless(context, client, stream, webhook):
+    heard = context.store.heard("read")
     await stream.send(webhook())
     await stream.aclose()
-    await tools.store.wait("read", heard, 5)
+    await context.store.wait("read", heard, 5)
 
     assert [DONE] == await kept(client)
 
@@ -224,16 +226,16 @@ async def test_who_hangs_up_early_is_kept_nonetheless(tools, client, stream, web
 async def test_a_server_that_ends_answers_what_it_took_and_closes(stream, webhook, monkeypatch):
     """A connection that is told to shut down while a webhook is on its way to the disk."""
     begun = []
-    accept = callbacks.Desk.accept
+    accept = callbacks.CallbackHandler.accept
 
-    def shut_down(desk, taken):
+    def shut_down(handler, taken):
         for connection in begun:
             connection._inner.protocols[0].shutdown()
-        accept(desk, taken)
+        accept(handler, taken)
 
     feed = Connection.data_received
     monkeypatch.setattr(Connection, "data_received", lambda self, data: (begun.append(self), feed(self, data))[1])
-    monkeypatch.setattr(callbacks.Desk, "accept", shut_down)
+    monkeypatch.setattr(callbacks.CallbackHandler, "accept", shut_down)
     await stream.send(webhook())
     ((status, headers, _),) = await answers(stream, 1)
 
@@ -275,8 +277,8 @@ async def test_what_cannot_even_be_logged_is_answered(client, connected, webhook
     assert [True, True, False] == ["connection: close" in headers for _, headers, _ in told]
 
 
-async def test_a_body_that_is_declared_too_large_is_not_awaited(tools, stream, webhook):
-    framing = f"Content-Length: {tools.limits.webhook_max_bytes + 1}\r\n"
+async def test_a_body_that_is_declared_too_large_is_not_awaited(context, stream, webhook):
+    framing = f"Content-Length: {context.limits.webhook_max_bytes + 1}\r\n"
 
     assert [413] == await statuses(stream, webhook(b"", framing=framing), 1)
 
@@ -308,7 +310,7 @@ def fixture_webhooks():
 
 
 @pytest.fixture
-def conversations(tools, webhook, path):
+def conversations(context, webhook, path):
     """Everything that is said above and in the fixtures, by name; each ends its connection."""
     offer = "Connection: Upgrade\r\nUpgrade: h2c\r\n"
     own = {
@@ -322,7 +324,7 @@ def conversations(tools, webhook, path):
         "both": webhook(b"0\r\n\r\n", framing="Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"),
         "odd length": webhook(framing="Content-Length: +3\r\n"), "no length": webhook(b"", framing="X-A: b\r\n"),
         "chunked": webhook(b"2\r\n{}\r\n0\r\n\r\n", framing="Transfer-Encoding: chunked\r\n"),
-        "too large": webhook(b"x" * (tools.limits.webhook_max_bytes + 1)), "large": webhook(b"x" * 100_000),
+        "too large": webhook(b"x" * (context.limits.webhook_max_bytes + 1)), "large": webhook(b"x" * 100_000),
         "edge": webhook(b"x" * 65536), "beyond": webhook(b"x" * 65537),
         "lower": webhook().replace(b"Host", b"hOST"), "folded": webhook(more="X-A: b\r\n c\r\n"),
         "options": b"OPTIONS %b HTTP/1.1\r\nHost: x\r\n\r\n" % path.encode(),
@@ -330,7 +332,7 @@ def conversations(tools, webhook, path):
         "several": webhook() + webhook(secret="guess") + LIVE + webhook(DONE + b" "),
     }  # fmt: skip
     for name, provider, headers, body in fixture_webhooks():
-        url = tools.callbacks.url(provider, "default", "gen_1").removeprefix(PUBLIC_URL).encode()
+        url = context.callback_urls.url(provider, "default", "gen_1").removeprefix(PUBLIC_URL).encode()
         own[name] = b"POST %b HTTP/1.1\r\nHost: x\r\n%bContent-Length: %d\r\n\r\n%b" % (url, headers, len(body), body)
     return own
 

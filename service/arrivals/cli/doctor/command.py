@@ -6,18 +6,18 @@ import sys
 
 import click
 
-from arrivals.cli.connection import reaches_service
+from arrivals.cli.connection import connection_options
 from arrivals.cli.doctor.local import Check, database, settings_readable
 from arrivals.cli.doctor.network import providers, public_url
 from arrivals.cli.doctor.service import service_and_subscribers
-from arrivals.cli.output import as_json, show_table
+from arrivals.cli.output import print_json, show_table
 from arrivals.logs import configure
 
 
 @click.command("doctor")
-@click.option("--json", "as_program", is_flag=True, help="One JSON object.")
-@reaches_service
-def doctor_command(as_program: bool, url: str | None, key: str | None) -> None:
+@click.option("--json", "json_output", is_flag=True, help="One JSON object.")
+@connection_options
+def doctor_command(json_output: bool, url: str | None, key: str | None) -> None:
     """Check settings, database, service, public URL, clock, keys and subscribers; exit code 1 if anything is wrong.
 
     Nothing is changed, and nothing is asked that costs money.
@@ -25,8 +25,8 @@ def doctor_command(as_program: bool, url: str | None, key: str | None) -> None:
     configure("console", "error")
     found = list(_checks(url, key))
     well = all(check.ok for check in found)
-    if as_program:
-        as_json({"ok": well, "checks": found})
+    if json_output:
+        print_json({"ok": well, "checks": found})
     else:
         show_table(
             [

@@ -7,11 +7,11 @@ import os
 import anyio
 
 from arrivals.assembly import clock
-from arrivals.config.key_file import has_keys, keyring_path, read_keys
+from arrivals.config.key_file import has_keys, key_file_path, read_keys
 from arrivals.config.settings import BadSetting, Settings, read_settings
 from arrivals.store.engine.base import StoreError
 from arrivals.store.engine.connect import open_database
-from arrivals.store.engine.migrate import Standing, compare
+from arrivals.store.engine.migrate import SchemaStatus, compare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ def settings_readable(environment: Mapping[str, str]) -> tuple[Settings | None, 
     try:
         settings = read_settings(environment)
         if not has_keys(settings):
-            read_keys(keyring_path(settings))
+            read_keys(key_file_path(settings))
     except BadSetting as error:
         return None, Check(
             name="settings", ok=False, found=str(error), advice="mend or unset it; README lists them all"
@@ -67,7 +67,7 @@ def database(settings: Settings) -> Iterator[Check]:
         yield Check(name="database", ok=True, found=f"{name} can be written and is up to date")
 
 
-async def _compared(settings: Settings) -> tuple[str, Standing]:
+async def _compared(settings: Settings) -> tuple[str, SchemaStatus]:
     """Its name, and how it compares with this version. Raises StoreError."""
     database = await open_database(settings.database, clock, settings.database_connections)
     try:

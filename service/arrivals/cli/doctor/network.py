@@ -16,9 +16,9 @@ from arrivals.core.failure import FailureCode
 from arrivals.core.http import HttpCall, HttpReply
 from arrivals.core.moments import http_date
 from arrivals.core.wire import SECOND, since_1970
-from arrivals.outbound.policy import Destinations
+from arrivals.outbound.policy import OutboundPolicy
 from arrivals.providers.catalog import PROVIDERS
-from arrivals.providers.contract import Account, Provider, Question, Refused, Target, Unreadable
+from arrivals.providers.contract import Account, Provider, Refused, Request, Target, Unreadable
 
 TIMEOUT_S = 5.0
 CLOCK_TOLERANCE_S = 30.0
@@ -55,7 +55,7 @@ def _not_public(url: str) -> str | None:
         found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, parts.port or 443, type=socket.SOCK_STREAM)}
     except (OSError, UnicodeError) as error:
         return f"{host} cannot be resolved ({error})"
-    private = sorted(address for address in found if not Destinations().permits(address, "https"))
+    private = sorted(address for address in found if not OutboundPolicy().permits(address, "https"))
     return f"{host} leads to {', '.join(private)}, which is not a public address" if private else None
 
 
@@ -106,14 +106,14 @@ def _key(client: httpx.Client, name: str, provider: Provider, account: Account) 
     asked = _free_question(provider, account)
     if asked is None:
         return Check(name=name, ok=True, found="not asked: the provider has no question that is free")
-    question, target, call = asked
+    request, target, call = asked
     try:
         reply = client.request(call.method, call.url, headers=dict(call.headers))
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         found = f"the provider cannot be reached ({words(error)})"
         return Check(name=name, ok=False, found=found, advice="check DNS, the firewall and the setting's address")
     headers = {header.lower(): value for header, value in reply.headers.items()}
-    said = _said(question, HttpReply(http_status=reply.status_code, headers=headers, body=reply.content), target)
+    said = _said(request, HttpReply(http_status=reply.status_code, headers=headers, body=reply.content), target)
     refused = said in (FailureCode.AUTHENTICATION, FailureCode.PERMISSION_DENIED)
     if refused or reply.status_code == UNAUTHORIZED:
         found = f"the provider refuses it (HTTP {reply.status_code})"
@@ -126,20 +126,20 @@ def _key(client: httpx.Client, name: str, provider: Provider, account: Account) 
     return Check(name=name, ok=True, found=f"accepted (HTTP {reply.status_code} for an unknown id)")
 
 
-def _free_question(provider: Provider, account: Account) -> tuple[Question, Target, HttpCall] | None:
+def _free_question(provider: Provider, account: Account) -> tuple[Request, Target, HttpCall] | None:
     for route in provider.ROUTES:
-        if route.dialect.poll is None:
+        if route.adapter.poll is None:
             continue
         target = Target(model=route.models[0], route=route.name, base_url=account.base_url, external_id=NOBODY)
-        call = route.dialect.poll.ask(target, account)
+        call = route.adapter.poll.build(target, account)
         if call.method == "GET":
-            return route.dialect.poll, target, call
+            return route.adapter.poll, target, call
     return None
 
 
-def _said(question: Question, reply: HttpReply, target: Target) -> FailureCode | None:
+def _said(request: Request, reply: HttpReply, target: Target) -> FailureCode | None:
     try:
-        failure = question.read(reply, target).failure
+        failure = request.parse(reply, target).failure
     except Refused as refused:
         failure = refused.failure
     except Unreadable:

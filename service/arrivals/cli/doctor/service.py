@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from arrivals.cli.connection import named_by
+from arrivals.cli.connection import resolve
 from arrivals.cli.doctor.local import Check
 from arrivals.client import Client, ServiceError, Unreachable, path
 from arrivals.config.settings import BadSetting, Settings
-from arrivals.outbound.policy import Destinations
+from arrivals.outbound.policy import OutboundPolicy
 
 PAGE = 200
 RECENT = 20
@@ -17,7 +17,7 @@ UNAUTHORIZED, FORBIDDEN = 401, 403
 def service_and_subscribers(settings: Settings, url: str | None, key: str | None) -> Iterator[Check]:
     """The service at its URL, then who subscribes to it."""
     try:
-        client = named_by(settings, url, key)
+        client = resolve(settings, url, key)
     except BadSetting as error:
         yield Check(name="service", ok=False, found=str(error), advice="start `arrivals serve` once, or set the key")
         return
@@ -25,7 +25,7 @@ def service_and_subscribers(settings: Settings, url: str | None, key: str | None
         check = _service(service)
         yield check
         if check.ok:
-            yield from _subscribers(service, Destinations(settings.allow_destinations))
+            yield from _subscribers(service, OutboundPolicy(settings.allow_destinations))
 
 
 def _service(service: Client) -> Check:
@@ -48,7 +48,7 @@ def _service(service: Client) -> Check:
     return Check(name="service", ok=True, found=f"{service.url} answers and takes this key")
 
 
-def _subscribers(service: Client, destinations: Destinations) -> Iterator[Check]:
+def _subscribers(service: Client, destinations: OutboundPolicy) -> Iterator[Check]:
     every = list(_all(service))
     wrong = [check for one in every if (check := _subscriber(service, one, destinations)) is not None]
     yield from wrong
@@ -66,7 +66,7 @@ def _all(service: Client) -> Iterator[dict[str, Any]]:
             return
 
 
-def _subscriber(service: Client, one: dict[str, Any], destinations: Destinations) -> Check | None:
+def _subscriber(service: Client, one: dict[str, Any], destinations: OutboundPolicy) -> Check | None:
     """What is wrong with one; None if nothing is."""
     name, again = f"subscriber {one['id']}", f"arrivals subscribers resume {one['id']}"
     objection = destinations.objection(one["url"])
@@ -74,14 +74,14 @@ def _subscriber(service: Client, one: dict[str, Any], destinations: Destinations
         advice = "change its URL, or set ARRIVALS_ALLOW_DESTINATIONS"
         return Check(name=name, ok=False, found=f"{one['url']} is blocked: {objection}", advice=advice)
     if one["disabled_at"]:
-        found = f"{one['url']} is disabled: {one['disabled_because']}"
+        found = f"{one['url']} is disabled: {one['disabled_reason']}"
         return Check(name=name, ok=False, found=found, advice=f"mend it, then `{again}`, then `subscribers recover`")
     recent = service.get(path("subscribers", one["id"], "deliveries"), {"limit": RECENT})["data"]
-    tried = [delivery for delivery in recent if delivery["attempts"]]
+    tried = [delivery for delivery in recent if delivery["attempt_count"]]
     if not tried or tried[0]["status"] == "delivered":
         return None
-    tries = service.get(path("deliveries", tried[0]["id"])).get("tries") or [{}]
+    tries = service.get(path("deliveries", tried[0]["id"])).get("attempts") or [{}]
     last = tries[-1]
     said = last.get("error") or f"HTTP {last.get('http_status')}"
-    found = f"{one['url']} fails: {said} ({tried[0]['attempts']} tries of {tried[0]['event_id']})"
+    found = f"{one['url']} fails: {said} ({tried[0]['attempt_count']} attempts of {tried[0]['event_id']})"
     return Check(name=name, ok=False, found=found, advice=f"mend it, then try `arrivals subscribers ping {one['id']}`")

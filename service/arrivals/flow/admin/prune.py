@@ -12,7 +12,7 @@ import structlog
 
 from arrivals.core.ids import ENTROPY_BYTES, make_id
 from arrivals.core.wire import SECOND, Micros, micros, to_json
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.store import prune as store
 from arrivals.store.engine.base import Unavailable
 from arrivals.store.prune import Retention
@@ -45,33 +45,33 @@ PARTS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-async def claim(tools: Tools, _limit: int) -> list[Micros]:
+async def claim(context: Context, _limit: int) -> list[Micros]:
     """The moment, when an hour has passed since anybody pruned this database."""
-    async with tools.store.reading() as tx:
+    async with context.store.reading() as tx:
         now, last = await tx.now(), await store.last_pruned(tx)
     if last is not None and now - last < EVERY:
         return []
-    async with tools.store.transaction() as tx:
+    async with context.store.transaction() as tx:
         return [now] if await store.claim(tx, now, now - EVERY) else []
 
 
-async def handle(tools: Tools, now: Micros) -> None:
+async def handle(context: Context, now: Micros) -> None:
     """Prune once."""
-    forgotten = await prune(tools, now)
+    forgotten = await prune(context, now)
     log.info("pruned", **{what: count for what, count in forgotten.items() if count})
 
 
-async def fail(_tools: Tools, now: Micros, because: Exception) -> None:
+async def fail(_context: Context, now: Micros, reason: Exception) -> None:
     """It goes on where it stood when it is claimed again, an hour later."""
-    log.error("pruning_broken_off", began_at=now, because=type(because).__name__)
+    log.error("prune_interrupted", began_at=now, reason=type(reason).__name__)
 
 
-async def prune(tools: Tools, now: Micros) -> dict[str, int]:
+async def prune(context: Context, now: Micros) -> dict[str, int]:
     """Delete what is older than it is to be kept; how many rows of each kind.
 
     A kind that cannot be deleted keeps no other; what was raised is raised at the end.
     """
-    kept = tools.retention
+    kept = context.retention
     failed: list[Exception] = []
     forgotten = Counter(dict.fromkeys(KINDS, 0))
     # Keys before generations, which stay as long as a key names them.
@@ -87,11 +87,11 @@ async def prune(tools: Tools, now: Micros) -> dict[str, int]:
         if kept_s is not None:
             bounds = _bounds(what, now, max(0, now - micros(kept_s)))
             try:
-                forgotten.update(await _old(tools, what, bounds))
+                forgotten.update(await _old(context, what, bounds))
             except Unavailable:
                 raise
             except Exception as error:
-                log.exception("pruning_failed", what=what)
+                log.exception("prune_failed", what=what)
                 failed.append(error)
     if failed:
         raise failed[0]
@@ -104,24 +104,24 @@ def _bounds(what: str, now: Micros, until: Micros) -> dict[str, Any]:
     return {"until": until, "now": now, "before": before}
 
 
-async def _old(tools: Tools, what: str, bounds: Mapping[str, Any]) -> Counter[str]:
+async def _old(context: Context, what: str, bounds: Mapping[str, Any]) -> Counter[str]:
     if what not in PARTS:
-        return Counter({what: await _all(tools, what, bounds)})
+        return Counter({what: await _all(context, what, bounds)})
     forgotten: Counter[str] = Counter()
     ids: Sequence[str] = [""]
     while ids:
-        async with tools.store.reading() as tx:
+        async with context.store.reading() as tx:
             ids = await store.old(tx, f"old_{what}", TOGETHER, behind=ids[-1], **bounds)
         for part, counted_as in PARTS[what].items() if ids else ():
-            forgotten[counted_as] += await _all(tools, part, {"ids": to_json(ids)})
+            forgotten[counted_as] += await _all(context, part, {"ids": to_json(ids)})
     return forgotten
 
 
-async def _all(tools: Tools, what: str, values: Mapping[str, Any]) -> int:
+async def _all(context: Context, what: str, values: Mapping[str, Any]) -> int:
     most = BATCHES.get(what, BATCH)
     total, deleted = 0, most
     while deleted == most:
-        async with tools.store.transaction() as tx:
+        async with context.store.transaction() as tx:
             deleted = await store.delete(tx, what, most, **values)
         total += deleted
     return total

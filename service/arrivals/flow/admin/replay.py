@@ -13,7 +13,7 @@ import structlog
 from arrivals.core.observation import Observation
 from arrivals.core.reconcile import reconcile
 from arrivals.core.wire import micros
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.flow.delivery.redeliver import Outcome, due_again, recipients
 from arrivals.flow.observation.match import members_of
 from arrivals.flow.observation.read import observation_of
@@ -21,9 +21,9 @@ from arrivals.flow.observation.receive import verify_again
 from arrivals.flow.settlement.settle import settle, settle_each
 from arrivals.store import deliveries, events, generations, observations, replays
 from arrivals.store.engine.base import Tx, Unavailable
-from arrivals.store.events import Wanted
+from arrivals.store.events import EventFilter
 from arrivals.store.observations import StoredWebhook
-from arrivals.store.replays import Filters, Progress, Replay, What
+from arrivals.store.replays import Filters, Replay, ReplayKind, ReplayStatus
 
 log = structlog.get_logger()
 
@@ -31,7 +31,7 @@ BATCH = 200
 LEASE_S = 60.0
 UNREADABLE, UNSETTLED, VERIFIED, UNVERIFIED = "unreadable", "unsettled", "verified", "unverified"
 
-Step = Callable[[Tools, Replay, int], Awaitable[tuple[Replay, bool]]]  # where it stands, whether there is more
+Step = Callable[[Context, Replay, int], Awaitable[tuple[Replay, bool]]]  # where it stands, whether there is more
 
 
 class NotReplayable(Exception):
@@ -43,35 +43,37 @@ class Canceled(Exception):
 
 
 async def start(
-    tools: Tools, what: What, filters: Filters, *, dry_run: bool = False, rate_per_s: float | None = None
+    context: Context, kind: ReplayKind, filters: Filters, *, dry_run: bool = False, rate_per_s: float | None = None
 ) -> Replay:
     """A new replay, which a worker takes up at once."""
-    now = tools.now()
+    now = context.now()
     # What comes in while it runs is not its concern.
     bounded = replace(filters, until=min(filters.until, now))
     new = Replay(
-        id=tools.make_id("rpl"),
-        what=what,
+        id=context.make_id("rpl"),
+        kind=kind,
         filters=bounded,
         created_at=now,
         dry_run=dry_run,
         rate_per_s=rate_per_s,
-        cursor="0" if what is What.EVENTS else "",
+        cursor="0" if kind is ReplayKind.EVENTS else "",
         due_at=now,
     )
-    async with tools.store.transaction() as tx:
+    async with context.store.transaction() as tx:
         counted = (
-            await events.count(tx, _wanted(bounded)) if what is What.EVENTS else await replays.count_webhooks(tx, new)
+            await events.count(tx, _wanted(bounded))
+            if kind is ReplayKind.EVENTS
+            else await replays.count_webhooks(tx, new)
         )
         new = replace(new, total=counted)
         await replays.insert(tx, new)
-    tools.store.ring("replay")
-    log.info("replay_started", replay_id=new.id, what=what, total=new.total, dry_run=dry_run)
+    context.store.notify("replay")
+    log.info("replay_started", replay_id=new.id, kind=kind, total=new.total, dry_run=dry_run)
     return new
 
 
-def _wanted(filters: Filters) -> Wanted:
-    return Wanted(
+def _wanted(filters: Filters) -> EventFilter:
+    return EventFilter(
         type=filters.type,
         generation=filters.generation,
         provider=filters.provider,
@@ -81,17 +83,17 @@ def _wanted(filters: Filters) -> Wanted:
     )
 
 
-async def claim(tools: Tools, limit: int) -> list[Replay]:
+async def claim(context: Context, limit: int) -> list[Replay]:
     """Replays whose next batch is due."""
-    async with tools.store.transaction() as tx:
+    async with context.store.transaction() as tx:
         return await replays.claim(tx, limit, micros(LEASE_S))
 
 
-async def replay(tools: Tools, claimed: Replay) -> None:
+async def replay(context: Context, claimed: Replay) -> None:
     """One batch of one replay."""
     size = BATCH if claimed.rate_per_s is None else max(1, min(BATCH, int(claimed.rate_per_s)))
     try:
-        after, more = await STEPS[claimed.what](tools, claimed, size)
+        after, more = await STEPS[claimed.kind](context, claimed, size)
     except Unavailable:
         raise  # its lease brings it back
     except Canceled:
@@ -99,40 +101,40 @@ async def replay(tools: Tools, claimed: Replay) -> None:
     except Exception as error:
         log.exception("replay_failed", replay_id=claimed.id)
         after, more = _failed(claimed, error), False
-    await _advance(tools, claimed, after, more=more)
+    await _advance(context, claimed, after, more=more)
 
 
-async def fail(tools: Tools, claimed: Replay, because: Exception) -> None:
+async def fail(context: Context, claimed: Replay, reason: Exception) -> None:
     """One that broke while it was written down, or took too long, ends with that as its reason."""
-    await _advance(tools, claimed, _failed(claimed, because), more=False)
+    await _advance(context, claimed, _failed(claimed, reason), more=False)
 
 
-def _failed(claimed: Replay, because: Exception) -> Replay:
-    return replace(claimed, status=Progress.FAILED, failed_because=type(because).__name__)
+def _failed(claimed: Replay, reason: Exception) -> Replay:
+    return replace(claimed, status=ReplayStatus.FAILED, failed_reason=type(reason).__name__)
 
 
-async def _advance(tools: Tools, claimed: Replay, after: Replay, *, more: bool) -> None:
-    now, did = tools.now(), after.done - claimed.done
-    if after.status is Progress.RUNNING and not more:
-        after = replace(after, status=Progress.FINISHED)
-    running = after.status is Progress.RUNNING
+async def _advance(context: Context, claimed: Replay, after: Replay, *, more: bool) -> None:
+    now, did = context.now(), after.done - claimed.done
+    if after.status is ReplayStatus.RUNNING and not more:
+        after = replace(after, status=ReplayStatus.FINISHED)
+    running = after.status is ReplayStatus.RUNNING
     pause = did / claimed.rate_per_s if claimed.rate_per_s else 0.0
     after = replace(after, due_at=now + micros(pause) if running else None, finished_at=None if running else now)
-    async with tools.store.transaction() as tx:
+    async with context.store.transaction() as tx:
         saved = await replays.save(tx, claimed, after)
-    tools.store.ring("replay")
+    context.store.notify("replay")
     log.info(
         "replay_advanced", replay_id=claimed.id, done=after.done, total=after.total, status=after.status, saved=saved
     )
 
 
-async def _webhooks(tools: Tools, claimed: Replay, size: int) -> tuple[Replay, bool]:
-    async with tools.store.reading() as tx:
+async def _webhooks(context: Context, claimed: Replay, size: int) -> tuple[Replay, bool]:
+    async with context.store.reading() as tx:
         page = await replays.webhooks(tx, claimed, size)
-        seen = await _seen_again(tools, tx, page.items)
+        seen = await _seen_again(context, tx, page.items)
         if claimed.dry_run:
             return claimed.after(await _would_be(tx, seen), _last(page.items, claimed.cursor)), page.more
-    results = await settle_each(tools, seen)
+    results = await settle_each(context, seen)
     names = [
         UNSETTLED if isinstance(result, Exception) else _name(one, result)
         for one, result in zip(seen, results, strict=True)
@@ -140,30 +142,30 @@ async def _webhooks(tools: Tools, claimed: Replay, size: int) -> tuple[Replay, b
     return claimed.after(names, _last(page.items, claimed.cursor)), page.more
 
 
-async def replay_one(tools: Tools, webhook_id: str, *, dry_run: bool) -> str:
+async def replay_one(context: Context, webhook_id: str, *, dry_run: bool) -> str:
     """What one stored webhook turns out to be now. Raises Missing, NotReplayable."""
-    async with tools.store.reading() as tx:
+    async with context.store.reading() as tx:
         stored = await observations.webhook_by_id(tx, webhook_id)
         if stored.quarantined_at is not None:
             raise NotReplayable(
                 "it was refused and is in quarantine; start a replay of the quarantine to verify it again"
             )
-        seen = await _seen_again(tools, tx, [stored])
+        seen = await _seen_again(context, tx, [stored])
         if dry_run:
             return (await _would_be(tx, seen))[0]
-    return _name(seen[0], (await settle(tools, seen))[0])
+    return _name(seen[0], (await settle(context, seen))[0])
 
 
-async def _seen_again(tools: Tools, tx: Tx, stored: Sequence[StoredWebhook]) -> list[Observation]:
+async def _seen_again(context: Context, tx: Tx, stored: Sequence[StoredWebhook]) -> list[Observation]:
     """As a worker reads them, but now."""
     about = await generations.asked_by_ids(tx, [webhook.generation_id for webhook in stored])
     members = await members_of(tx, about)
-    now = tools.now()
+    now = context.now()
     return [
         structs.replace(
-            observation_of(tools, webhook, about.get(webhook.generation_id), members),
+            observation_of(context, webhook, about.get(webhook.generation_id), members),
             at=now,
-            hold_until=now + micros(tools.cadence.held_s),
+            hold_until=now + micros(context.cadence.held_s),
             replayed=True,
         )
         for webhook in stored
@@ -186,35 +188,35 @@ async def _would_be(tx: Tx, seen: list[Observation]) -> list[str]:
 
 
 def _name(seen: Observation, finding: str) -> str:
-    return UNREADABLE if seen.unreadable_because else str(finding)
+    return UNREADABLE if seen.unreadable_reason else str(finding)
 
 
 def _last(stored: Sequence[StoredWebhook], cursor: str) -> str:
     return stored[-1].id if stored else cursor
 
 
-async def _quarantine(tools: Tools, claimed: Replay, size: int) -> tuple[Replay, bool]:
+async def _quarantine(context: Context, claimed: Replay, size: int) -> tuple[Replay, bool]:
     """Verified with the secrets of today; who is vouched for now is read like any other."""
-    async with tools.store.reading() as tx:
+    async with context.store.reading() as tx:
         page = await replays.webhooks(tx, claimed, size)
-    verified = {webhook.id: verify_again(tools, webhook) for webhook in page.items}
+    verified = {webhook.id: verify_again(context, webhook) for webhook in page.items}
     names = [VERIFIED if good is not None else UNVERIFIED for good in verified.values()]
     if not claimed.dry_run:
-        async with tools.store.transaction() as tx:
+        async with context.store.transaction() as tx:
             for webhook_id, good in verified.items():
                 if good is not None:
                     await replays.release(tx, webhook_id, good.verified_by)
-        tools.store.ring("read")
+        context.store.notify("read")
     return claimed.after(names, _last(page.items, claimed.cursor)), page.more
 
 
-async def _events(tools: Tools, claimed: Replay, size: int) -> tuple[Replay, bool]:
-    async with tools.store.transaction() as tx:
+async def _events(context: Context, claimed: Replay, size: int) -> tuple[Replay, bool]:
+    async with context.store.transaction() as tx:
         page = await events.behind(tx, int(claimed.cursor), size, _wanted(claimed.filters))
         only = await recipients(tx, claimed.filters.subscriber)
         names: list[str] = []
         for position, event in page.found:
-            due = await due_again(tools, tx, event, position, only, missed=claimed.filters.missed)
+            due = await due_again(context, tx, event, position, only, missed=claimed.filters.missed)
             names.append(
                 Outcome.REDELIVERED if due else Outcome.REACHED if claimed.filters.missed else Outcome.UNWANTED
             )
@@ -224,8 +226,12 @@ async def _events(tools: Tools, claimed: Replay, size: int) -> tuple[Replay, boo
         # In one transaction with the deliveries: a batch is never sent twice because its end was not written down.
         if not await replays.save(tx, claimed, after):
             raise Canceled
-    tools.store.ring("deliver")
+    context.store.notify("deliver")
     return after, page.more
 
 
-STEPS: Mapping[What, Step] = {What.WEBHOOKS: _webhooks, What.QUARANTINE: _quarantine, What.EVENTS: _events}
+STEPS: Mapping[ReplayKind, Step] = {
+    ReplayKind.WEBHOOKS: _webhooks,
+    ReplayKind.QUARANTINE: _quarantine,
+    ReplayKind.EVENTS: _events,
+}

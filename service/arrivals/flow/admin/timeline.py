@@ -6,7 +6,7 @@ from typing import Any
 from arrivals.core.event import public
 from arrivals.core.masking import masked_json
 from arrivals.core.wire import from_json, rfc3339
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.flow.exchange.masking import mask_of
 from arrivals.store import generations, webhook_lists
 from arrivals.store import timeline as store
@@ -20,19 +20,19 @@ MAX_SHOWN = 2000  # characters of what was answered
 
 
 async def timeline(
-    tools: Tools, generation_id: str, behind: Place = BEGINNING, limit: int = MAX_ENTRIES
+    context: Context, generation_id: str, behind: Place = BEGINNING, limit: int = MAX_ENTRIES
 ) -> dict[str, Any]:
-    """`{"generation": …, "data": [{"at", "what", "facts"}, …], "next": …}`. Raises Missing."""
-    async with tools.store.reading() as tx:
+    """`{"generation": …, "data": [{"at", "type", "details"}, …], "next": …}`. Raises Missing."""
+    async with context.store.reading() as tx:
         generation = (await generations.by_id(tx, generation_id)).generation
         page = await store.places(tx, generation_id, behind, limit)
         facts = await _facts(tx, page.items)
-    mask = mask_of(tools, generation)  # older releases kept more of what they were told
+    mask = mask_of(context, generation)  # older releases kept more of what they were told
     entries = [
         {
             "at": rfc3339(place.at),
-            "what": KINDS[place.kind],
-            "facts": masked_json(mask, facts[place.kind, place.id, place.number]),
+            "type": KINDS[place.kind],
+            "details": masked_json(mask, facts[place.kind, place.id, place.number]),
         }
         for place in page.items
     ]
@@ -96,9 +96,9 @@ def _webhook(stored: WebhookFacts) -> dict[str, Any]:
     return {
         "id": stored.id,
         "verified_by": stored.verified_by,
-        "refused_because": stored.refused_because,
+        "refused_reason": stored.refused_reason,
         "finding": stored.finding,
-        "unreadable_because": stored.unreadable_because,
+        "unreadable_reason": stored.unreadable_reason,
         "bytes": stored.size,
         "repeats": stored.repeats,
     }
@@ -111,7 +111,7 @@ def _call(row: Row) -> dict[str, Any]:
         "request": row["request"],
         "http_status": row["http_status"],
         "outcome": row["outcome"],
-        "because": row["because"],
+        "reason": row["reason"],
         "failure": from_json(row["failure"]) if row["failure"] else None,
         "bytes": row["size"],
         "body": _shown(row["body"]),
@@ -133,7 +133,7 @@ def _delivery(row: Row) -> dict[str, Any]:
         "event_id": row["event_id"],
         "subscriber_id": row["subscriber_id"],
         "url": row["url"],
-        "attempts": row["attempts"],
+        "attempt_count": row["attempt_count"],
         "next_attempt_at": rfc3339(row["attempt_at"]),
         "delivered_at": rfc3339(row["delivered_at"]),
         "given_up_at": rfc3339(row["given_up_at"]),

@@ -11,7 +11,7 @@ from arrivals.core.http import HttpCall, HttpReply
 from arrivals.core.mask import Mask
 from arrivals.core.moments import retry_after_s
 from arrivals.core.wire import SECOND, Micros, micros
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.flow.delivery.sign import bare_secrets, signed_headers
 from arrivals.outbound.transport import NoAnswer, NotSent
 from arrivals.store import deliveries, subscribers
@@ -25,47 +25,49 @@ FIRST_REDIRECT, FIRST_CLIENT_ERROR = 300, 400
 PATIENCE: Micros = 5 * 24 * 3600 * SECOND  # a subscriber that has only failed for so long is disabled
 
 
-async def claim(tools: Tools, limit: int) -> list[Delivery]:
+async def claim(context: Context, limit: int) -> list[Delivery]:
     """Deliveries that are due, within each subscriber's limits."""
-    lease = micros(tools.limits.delivery_timeout_s * 2)
-    async with tools.store.transaction() as tx:
+    lease = micros(context.limits.delivery_timeout_s * 2)
+    async with context.store.transaction() as tx:
         return await deliveries.claim(tx, limit, lease)
 
 
-async def deliver(tools: Tools, delivery: Delivery) -> None:
+async def deliver(context: Context, delivery: Delivery) -> None:
     """Try one claimed delivery once."""
-    context = await tools.together(_contexts, delivery)
-    if context is None or context.disabled:
+    delivery_context = await context.together(_contexts, delivery)
+    if delivery_context is None or delivery_context.disabled:
         return  # its subscriber was deleted or disabled after the claim, which gave its deliveries up
-    began = tools.now()
-    reply, error = await _send(tools, delivery, context, began)
+    began = context.now()
+    reply, error = await _send(context, delivery, delivery_context, began)
     attempt = Attempt(
         delivery_id=delivery.id,
-        number=delivery.attempts,
+        number=delivery.attempt_count,
         at=began,
-        duration_s=(tools.now() - began) / SECOND,
+        duration_s=(context.now() - began) / SECOND,
         http_status=reply.http_status if reply else None,
         error=error,
         answer=reply.body.decode(errors="replace").replace("\x00", "\N{REPLACEMENT CHARACTER}") if reply else None,
     )
     wanted_wait_s = retry_after_s(reply) if reply else None
-    await _record(tools, delivery, attempt, wanted_wait_s, registered=context.registered)
+    await _record(context, delivery, attempt, wanted_wait_s, registered=delivery_context.registered)
 
 
-async def fail(tools: Tools, delivery: Delivery, because: Exception) -> None:
+async def fail(context: Context, delivery: Delivery, reason: Exception) -> None:
     """An attempt that broke here is one that failed: it goes on by its schedule, and to the end of that."""
-    error = f"internal: {type(because).__name__}"
-    attempt = Attempt(delivery_id=delivery.id, number=delivery.attempts, at=tools.now(), duration_s=0.0, error=error)
-    await _record(tools, delivery, attempt, None, registered=False)  # it tells nothing about its subscriber
+    error = f"internal: {type(reason).__name__}"
+    attempt = Attempt(
+        delivery_id=delivery.id, number=delivery.attempt_count, at=context.now(), duration_s=0.0, error=error
+    )
+    await _record(context, delivery, attempt, None, registered=False)  # it tells nothing about its subscriber
 
 
 async def _send(
-    tools: Tools, delivery: Delivery, context: DeliveryContext, now: Micros
+    context: Context, delivery: Delivery, delivery_context: DeliveryContext, now: Micros
 ) -> tuple[HttpReply | None, str | None]:
     """The answer if one came, and the name of what went wrong if anything did."""
-    body = context.body.encode()
-    secrets = context.secrets(now) if context.registered else [tools.callback_secret]
-    private_keys = context.private_keys(now)
+    body = delivery_context.body.encode()
+    secrets = delivery_context.secrets(now) if delivery_context.registered else [context.callback_secret]
+    private_keys = delivery_context.private_keys(now)
     signed = signed_headers(secrets, delivery.event_id, now // SECOND, body, private_keys)
     headers = {
         "content-type": "application/json",
@@ -76,7 +78,9 @@ async def _send(
     mask = Mask(bare_secrets([*secrets, *private_keys], signed))
     call = HttpCall(method="POST", url=delivery.url, headers=headers, body=body)
     try:
-        reply = await tools.transport.deliver(call, tools.limits.delivery_timeout_s, tools.limits.answer_keep_bytes)
+        reply = await context.transport.deliver(
+            call, context.limits.delivery_timeout_s, context.limits.answer_keep_bytes
+        )
     except (NotSent, NoAnswer) as error:
         return None, mask.text(str(error))
     reply = replace(reply, body=mask.octets(reply.body))
@@ -102,45 +106,47 @@ class _Ended:
 
 
 async def _record(
-    tools: Tools, delivery: Delivery, attempt: Attempt, wanted_wait_s: float | None, *, registered: bool
+    context: Context, delivery: Delivery, attempt: Attempt, wanted_wait_s: float | None, *, registered: bool
 ) -> None:
-    now = tools.now()
+    now = context.now()
     if attempt.error is None:
         ended = replace(delivery, attempt_at=None, delivered_at=now)
     else:
-        wait_s = next_attempt_s(tools.cadence.retry_schedule_s, delivery.attempts, wanted_wait_s, tools.dice())
+        wait_s = next_attempt_s(
+            context.cadence.retry_schedule_s, delivery.attempt_count, wanted_wait_s, context.random()
+        )
         if attempt.http_status == GONE or wait_s is None:
             ended = replace(delivery, attempt_at=None, given_up_at=now)
         else:
             ended = replace(delivery, attempt_at=now + micros(wait_s))
-    because = await tools.together(_record_all, _Ended(attempt=attempt, delivery=ended, registered=registered))
+    reason = await context.together(_record_all, _Ended(attempt=attempt, delivery=ended, registered=registered))
     log.info(
         "delivery_attempted",
         delivery_id=delivery.id, generation_id=delivery.generation_id, number=attempt.number,
         http_status=attempt.http_status, error=attempt.error, delivered=ended.delivered_at is not None,
     )  # fmt: skip
-    if because is not None:
-        log.warning("subscriber_disabled", subscriber_id=delivery.subscriber_id, because=because)
+    if reason is not None:
+        log.warning("subscriber_disabled", subscriber_id=delivery.subscriber_id, reason=reason)
 
 
-async def _contexts(tools: Tools, wanted: Sequence[Delivery]) -> list[DeliveryContext | None]:
-    async with tools.store.glance() as tx:
+async def _contexts(context: Context, wanted: Sequence[Delivery]) -> list[DeliveryContext | None]:
+    async with context.store.read_inline() as tx:
         return await deliveries.contexts_of(tx, wanted)
 
 
-async def _record_all(tools: Tools, made: Sequence[_Ended]) -> list[str | None]:
+async def _record_all(context: Context, made: Sequence[_Ended]) -> list[str | None]:
     """Why the subscriber of each was disabled now, if it was."""
-    now = tools.now()
+    now = context.now()
     disabled: list[str | None] = []
-    async with tools.store.transaction() as tx:
+    async with context.store.transaction() as tx:
         failing_since = await deliveries.record_attempts(tx, [(one.attempt, one.delivery) for one in made])
         for one, since in zip(made, failing_since, strict=True):
-            because = _hopeless(one, since, now)
-            if because is not None and not await subscribers.disable(tx, one.delivery.subscriber_id, now, because):
-                because = None
-            disabled.append(because)
+            reason = _hopeless(one, since, now)
+            if reason is not None and not await subscribers.disable(tx, one.delivery.subscriber_id, now, reason):
+                reason = None
+            disabled.append(reason)
     if any(one.delivery.attempt_at is None for one in made):
-        tools.store.ring("deliver")  # a later event of the same generation may have waited for this one
+        context.store.notify("deliver")  # a later event of the same generation may have waited for this one
     return disabled
 
 

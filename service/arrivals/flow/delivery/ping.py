@@ -4,26 +4,26 @@ from typing import Any
 
 from arrivals.core.event import Event, EventType
 from arrivals.core.wire import rfc3339, to_json
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.flow.delivery.redeliver import NotServed
 from arrivals.store import deliveries, events, subscribers
 from arrivals.store.deliveries import Delivery
 
 
-async def ping(tools: Tools, subscriber_id: str) -> tuple[Event, Delivery]:
+async def ping(context: Context, subscriber_id: str) -> tuple[Event, Delivery]:
     """The event and its delivery, due at once. Raises Missing, NotServed."""
-    now = tools.now()
-    event_id = tools.make_id("evt")
+    now = context.now()
+    event_id = context.make_id("evt")
     body: dict[str, Any] = {"id": event_id, "type": EventType.PING, "timestamp": rfc3339(now), "data": {}}
     # It waits for no other event, so it is its own subject.
     event = Event(id=event_id, type=EventType.PING, generation_id=event_id, at=now, body=to_json(body))
-    async with tools.store.transaction() as tx:
+    async with context.store.transaction() as tx:
         subscriber = await subscribers.by_id(tx, subscriber_id)
         if subscriber.disabled_at is not None:
             raise NotServed
         position = (await events.append(tx, [event]))[event_id]
         delivery = Delivery(
-            id=tools.make_id("dlv"),
+            id=context.make_id("dlv"),
             event_id=event_id,
             event_type=event.type,
             position=position,
@@ -34,6 +34,6 @@ async def ping(tools: Tools, subscriber_id: str) -> tuple[Event, Delivery]:
             attempt_at=now,
         )
         await deliveries.insert(tx, [delivery])
-    tools.store.ring("deliver")
-    tools.store.ring("settled")
+    context.store.notify("deliver")
+    context.store.notify("settled")
     return event, delivery

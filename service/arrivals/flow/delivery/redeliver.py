@@ -6,7 +6,7 @@ from enum import StrEnum
 from msgspec.structs import replace
 
 from arrivals.core.event import Event
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.flow.settlement.fan_out import deliveries_for
 from arrivals.store import deliveries, events, generations, subscribers
 from arrivals.store.deliveries import Delivery
@@ -30,13 +30,13 @@ class Delivered(Exception):
     """The delivery was made; to send its event again, redeliver the event."""
 
 
-async def redeliver(tools: Tools, event_id: str, subscriber_id: str | None) -> list[Delivery]:
+async def redeliver(context: Context, event_id: str, subscriber_id: str | None) -> list[Delivery]:
     """Send one event again. Raises Missing, NotServed."""
-    async with tools.store.transaction() as tx:
+    async with context.store.transaction() as tx:
         event, position = await events.by_id(tx, event_id), await events.position_of(tx, event_id)
-        due = await due_again(tools, tx, event, position, await recipients(tx, subscriber_id))
+        due = await due_again(context, tx, event, position, await recipients(tx, subscriber_id))
         await deliveries.insert(tx, due)
-    tools.store.ring("deliver")
+    context.store.notify("deliver")
     return due
 
 
@@ -54,7 +54,7 @@ async def recipients(tx: Tx, subscriber_id: str | None) -> Sequence[Subscriber] 
 
 
 async def due_again(
-    tools: Tools, tx: Tx, event: Event, position: int, only: Sequence[Subscriber] | None, *, missed: bool = False
+    context: Context, tx: Tx, event: Event, position: int, only: Sequence[Subscriber] | None, *, missed: bool = False
 ) -> list[Delivery]:
     """The deliveries of an event, made anew; with `missed`, of those who neither have it nor will."""
     try:
@@ -64,8 +64,8 @@ async def due_again(
     if only is not None:
         generation = replace(generation, callback_url=None)
     wanting = await subscribers.active(tx) if only is None else only
-    due = await deliveries_for(tools, tx, wanting, [(event, generation, position)])
-    now = tools.now()
+    due = await deliveries_for(context, tx, wanting, [(event, generation, position)])
+    now = context.now()
     return [
         replace(delivery, created_at=now, attempt_at=now, redelivered=True)
         for delivery in due
@@ -73,18 +73,18 @@ async def due_again(
     ]
 
 
-async def retry(tools: Tools, delivery_id: str) -> Delivery:
+async def retry(context: Context, delivery_id: str) -> Delivery:
     """Try a delivery now, whatever its schedule, also one that was given up. Raises Missing, NotServed, Delivered."""
-    async with tools.store.transaction() as tx:
+    async with context.store.transaction() as tx:
         known = await deliveries.by_id(tx, delivery_id)
         if known.delivered_at is not None:
             raise Delivered
-        (context,) = await deliveries.contexts_of(tx, [known])
-        if context is None:
+        (delivery_context,) = await deliveries.contexts_of(tx, [known])
+        if delivery_context is None:
             raise Missing(known.subscriber_id)
-        if context.disabled:
+        if delivery_context.disabled:
             raise NotServed
-        await deliveries.attempt_now(tx, delivery_id, tools.now())
+        await deliveries.attempt_now(tx, delivery_id, context.now())
         known = await deliveries.by_id(tx, delivery_id)
-    tools.store.ring("deliver")
+    context.store.notify("deliver")
     return known

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from arrivals.core.generation import Generation
 from arrivals.core.http import MAX_REDIRECTS, HttpCall, HttpReply, redirect_of
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.flow.exchange.pace import note_pace
 from arrivals.flow.exchange.record import Exchange
 from arrivals.flow.exchange.spend import overdraw
@@ -23,26 +23,26 @@ IDENTITY = {"accept-encoding": "identity"}
 
 
 async def ask(
-    tools: Tools, generation: Generation, call: HttpCall, exchange: Exchange, *, for_file: bool = False
+    context: Context, generation: Generation, call: HttpCall, exchange: Exchange, *, for_file: bool = False
 ) -> HttpReply:
     """The answer; `for_file`: which may be a file, of which only the beginning is read.
 
     Raises NotSent, NoAnswer; Unreadable for a redirect that leads elsewhere or nowhere.
     """
-    send = tools.transport.look if for_file else tools.transport.ask
+    send = context.transport.get_json if for_file else context.transport.send
     for _ in range(MAX_REDIRECTS + 1):
         exchange.sends(call)
         reply = exchange.reply = await send(call, POLL_TIMEOUT_S)
-        await note_pace(tools, generation, reply.headers)
+        await note_pace(context, generation, reply.headers)
         place = redirect_of(reply.http_status, reply.headers)
         if place is None or call.method != "GET":
             return reply
         url = joined_url(call.url, place)
         if not same_origin(url, call.url):
             if for_file:
-                return await _elsewhere(tools, url)
+                return await _elsewhere(context, url)
             raise Unreadable(redirected(generation.provider, url))
-        await overdraw(tools, generation)
+        await overdraw(context, generation)
         call = replace(call, url=url)
     raise Unreadable(f"more than {MAX_REDIRECTS} redirects")
 
@@ -64,12 +64,12 @@ def joined_url(base: str, place: str) -> str:
         raise Unreadable("a redirect to what is no URL") from error
 
 
-async def _elsewhere(tools: Tools, url: str) -> HttpReply:
+async def _elsewhere(context: Context, url: str) -> HttpReply:
     """The beginning of a file on an origin that is none of the provider's, without its key."""
     for _ in range(MAX_REDIRECTS):
         call = HttpCall(method="GET", url=url, headers=IDENTITY)
         try:
-            async with tools.transport.fetch(call, provider=False, timeout_s=POLL_TIMEOUT_S) as reply:
+            async with context.transport.fetch(call, provider=False, timeout_s=POLL_TIMEOUT_S) as reply:
                 place = redirect_of(reply.http_status, reply.headers)
                 if place is None:
                     first = await anext(reply.body, b"")

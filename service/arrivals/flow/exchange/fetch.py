@@ -9,11 +9,11 @@ from urllib.parse import urljoin
 
 import anyio
 
-from arrivals.core.failure import Failure, FailureCode, because
+from arrivals.core.failure import Failure, FailureCode, make_failure
 from arrivals.core.generation import Generation, Output
 from arrivals.core.http import MAX_REDIRECTS, HttpCall, is_server_error, redirect_of
 from arrivals.core.media import UNKNOWN, media_type
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.flow.exchange.spend import spend
 from arrivals.outbound.transport import NoAnswer, NotSent, Reason, Streamed
 from arrivals.providers._shared.json_fields import same_origin
@@ -31,17 +31,17 @@ class Unfetchable(Exception):
 
 
 def fetch(
-    tools: Tools, generation: Generation, output: Output, asked: Mapping[str, str]
+    context: Context, generation: Generation, output: Output, asked: Mapping[str, str]
 ) -> AbstractAsyncContextManager[Streamed]:
     """An output as it comes. Raises Unfetchable, OverBudget, NotSent, NoAnswer.
 
     What goes to the provider's own origin goes with its key, so it is a request of that account and counts as one.
     """
     passed_on = {name: asked[name] for name in ASKED_ON if name in asked}
-    return _fetched(tools, output.url, generation, passed_on | IDENTITY)
+    return _fetched(context, output.url, generation, passed_on | IDENTITY)
 
 
-async def fetch_inputs(tools: Tools, urls: Sequence[str]) -> dict[str, File]:
+async def fetch_inputs(context: Context, urls: Sequence[str]) -> dict[str, File]:
     """The files that a submission is to carry, in bounded time and size.
 
     Raises Refused where a URL is of no use, NotSent and NoAnswer where it may be yet.
@@ -50,16 +50,16 @@ async def fetch_inputs(tools: Tools, urls: Sequence[str]) -> dict[str, File]:
     with anyio.move_on_after(INPUT_TIMEOUT_S):
         for url in urls:
             files[url] = await _fetch_input(
-                tools, url, INPUT_MAX_BYTES - sum(len(file.content) for file in files.values())
+                context, url, INPUT_MAX_BYTES - sum(len(file.content) for file in files.values())
             )
         return files
     raise NoAnswer(Reason.TIMEOUT, f"the inputs take longer than {INPUT_TIMEOUT_S:.0f} s")
 
 
-async def _fetch_input(tools: Tools, url: str, most: int) -> File:
+async def _fetch_input(context: Context, url: str, most: int) -> File:
     content = bytearray()
     try:
-        async with _fetched(tools, url, None, IDENTITY, INPUT_TIMEOUT_S) as reply:
+        async with _fetched(context, url, None, IDENTITY, INPUT_TIMEOUT_S) as reply:
             _usable(url, reply.http_status)
             async for chunk in reply.body:
                 content += chunk
@@ -84,26 +84,26 @@ def _usable(url: str, http_status: int) -> None:
 
 def _too_large(url: str) -> Refused:
     told = f"with {url} the inputs are larger than {INPUT_MAX_BYTES} bytes"
-    return Refused(because(FailureCode.INVALID_INPUT, told, origin="preflight", billed=False))
+    return Refused(make_failure(FailureCode.INVALID_INPUT, told, origin="preflight", billed=False))
 
 
 def _unreachable(message: str) -> Failure:
-    return because(FailureCode.INPUT_UNREACHABLE, message, origin="preflight", billed=False)
+    return make_failure(FailureCode.INPUT_UNREACHABLE, message, origin="preflight", billed=False)
 
 
 @asynccontextmanager
 async def _fetched(
-    tools: Tools, url: str, generation: Generation | None, headers: Mapping[str, str], timeout_s: float = 30.0
+    context: Context, url: str, generation: Generation | None, headers: Mapping[str, str], timeout_s: float = 30.0
 ) -> AsyncIterator[Streamed]:
-    account = tools.upstream(generation).account if generation else None
+    account = context.upstream(generation).account if generation else None
     for _ in range(MAX_REDIRECTS + 1):
         own, key = False, {}
         if generation is not None and account is not None and same_origin(url, account.base_url):
             own, key = True, account.bearer()
-            await spend(tools, generation)
+            await spend(context, generation)
         async with AsyncExitStack() as stack:
             call = HttpCall(method="GET", url=url, headers={**headers, **key})
-            reply = await stack.enter_async_context(tools.transport.fetch(call, provider=own, timeout_s=timeout_s))
+            reply = await stack.enter_async_context(context.transport.fetch(call, provider=own, timeout_s=timeout_s))
             location = redirect_of(reply.http_status, reply.headers)
             if location is None:
                 yield reply

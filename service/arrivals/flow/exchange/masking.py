@@ -2,28 +2,28 @@
 
 from msgspec.structs import replace
 
-from arrivals.core.generation import Asked
+from arrivals.core.generation import GenerationKey
 from arrivals.core.mask import Mask
 from arrivals.core.masking import masked_reading
 from arrivals.core.observation import Observation
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 
 
-def mask_of(tools: Tools, generation: Asked) -> Mask:
+def mask_of(context: Context, generation: GenerationKey) -> Mask:
     """Hides the account's key, the secrets and the token that its provider was given, and any other callback token.
 
     What was ordered together was given the secret of one of them, and any of them may be told of it.
     """
     return mask_about(
-        tools, generation.provider, generation.account, generation.id, together=generation.bulk_id is not None
+        context, generation.provider, generation.account, generation.id, together=generation.bulk_id is not None
     )
 
 
-def mask_about(tools: Tools, provider: str, account: str, generation_id: str, *, together: bool = False) -> Mask:
+def mask_about(context: Context, provider: str, account: str, generation_id: str, *, together: bool = False) -> Mask:
     """The same where no more is known of it; also when its account is no longer in the settings."""
-    upstream = tools.upstreams.get((provider, account))
-    url = tools.callbacks.url(provider, account, generation_id)
-    secrets = [*tools.callbacks.webhook_secrets(generation_id)]
+    upstream = context.upstreams.get((provider, account))
+    url = context.callback_urls.url(provider, account, generation_id)
+    secrets = [*context.callback_urls.webhook_secrets(generation_id)]
     if url is not None:
         secrets.append(url.rpartition("~")[2])  # the rest of its token is the generation's id, which is none
     if upstream is not None:
@@ -31,14 +31,14 @@ def mask_about(tools: Tools, provider: str, account: str, generation_id: str, *,
     return Mask(secrets, digests=together)
 
 
-def without_secrets(tools: Tools, seen: Observation, about: Asked | None) -> Observation:
+def without_secrets(context: Context, seen: Observation, about: GenerationKey | None) -> Observation:
     """The observation as it may be kept; of what nobody knows any more nothing is."""
     if about is None:
         return seen
-    mask = mask_of(tools, about)
-    because = seen.unreadable_because
+    mask = mask_of(context, about)
+    reason = seen.unreadable_reason
     return replace(
         seen,
         reading=masked_reading(mask, seen.reading),
-        unreadable_because=None if because is None else mask.text(because),
+        unreadable_reason=None if reason is None else mask.text(reason),
     )

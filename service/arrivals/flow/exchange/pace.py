@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping
 
-from arrivals.core.generation import Asked
+from arrivals.core.generation import GenerationKey
 from arrivals.core.moments import rate_limit_wait_s
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.store import accounts
 
 
-async def note_pace(tools: Tools, asked: Asked, headers: Mapping[str, str]) -> None:
+async def note_pace(context: Context, asked: GenerationKey, headers: Mapping[str, str]) -> None:
     """Wait until its window ends where nothing is left of it. Raises NotConfigured."""
-    if not tools.route(asked).rate_headers:
+    if not context.route(asked).rate_headers:
         return
-    wait_s = rate_limit_wait_s(headers, tools.now())
+    wait_s = rate_limit_wait_s(headers, context.now())
     if wait_s:
-        async with tools.store.transaction() as tx:
+        async with context.store.transaction() as tx:
             await accounts.pause(tx, (asked.provider, asked.account), wait_s)

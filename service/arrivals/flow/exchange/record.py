@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from arrivals.core.bounds import MAX_TEXT_CHARACTERS, bounded_failure
 from arrivals.core.failure import Failure
-from arrivals.core.generation import Asked
+from arrivals.core.generation import GenerationKey
 from arrivals.core.http import HttpCall, HttpReply
 from arrivals.core.masking import masked_failure
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.flow.exchange.masking import mask_of
 from arrivals.outbound.transport import NoAnswer, NotSent
 from arrivals.providers.contract import Unreadable
@@ -40,37 +40,37 @@ class Exchange:
 
     def came_to(
         self,
-        tools: Tools,
-        generation: Asked,
+        context: Context,
+        generation: GenerationKey,
         outcome: Outcome,
         *,
-        because: str | None = None,
+        reason: str | None = None,
         failure: Failure | None = None,
     ) -> Call:
         """The record of it. Everything but the answer's own bytes is masked."""
-        mask, reply, self.kept = mask_of(tools, generation), self.reply, True
+        mask, reply, self.kept = mask_of(context, generation), self.reply, True
         return Call(
-            id=tools.make_id("cal"),
+            id=context.make_id("cal"),
             generation_id=generation.id,
-            at=tools.now(),
+            at=context.now(),
             kind=self.kind,
             request=mask.text(self.request),
             outcome=outcome,
             http_status=reply.http_status if reply else None,
-            because=mask.text(because)[:MAX_TEXT_CHARACTERS] if because else None,
+            reason=mask.text(reason)[:MAX_TEXT_CHARACTERS] if reason else None,
             failure=masked_failure(mask, bounded_failure(failure)) if failure else None,
             size=len(reply.body) if reply else None,
-            body=reply.body[: tools.limits.call_keep_bytes] if reply else None,
+            body=reply.body[: context.limits.call_keep_bytes] if reply else None,
         )
 
 
-async def keep(tools: Tools, call: Call) -> None:
+async def keep(context: Context, call: Call) -> None:
     """Keep it, together with what others keep at the same time."""
-    await tools.together(_keep, call)
+    await context.together(_keep, call)
 
 
-async def _keep(tools: Tools, kept: Sequence[Call]) -> list[None]:
-    async with tools.store.transaction() as tx:
+async def _keep(context: Context, kept: Sequence[Call]) -> list[None]:
+    async with context.store.transaction() as tx:
         for call in kept:
             await calls.keep(tx, call)
     return [None] * len(kept)

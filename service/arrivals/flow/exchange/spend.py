@@ -8,9 +8,9 @@ the first, and given back where none was asked. A redirect is followed in any ca
 from collections import Counter
 from collections.abc import Sequence
 
-from arrivals.core.generation import Asked
+from arrivals.core.generation import GenerationKey
 from arrivals.core.wire import SECOND
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.store import accounts
 from arrivals.store.accounts import AccountKey
 
@@ -23,31 +23,31 @@ class OverBudget(Exception):
         self.wait_s = wait_s
 
 
-async def spend(tools: Tools, asked: Asked, *, polls: bool = False) -> None:
+async def spend(context: Context, asked: GenerationKey, *, polls: bool = False) -> None:
     """Count one call, or one poll, about a generation that is about to be made. Raises OverBudget, NotConfigured."""
-    budget = tools.budget(asked)
-    async with tools.store.transaction() as tx:
+    budget = context.budget(asked)
+    async with context.store.transaction() as tx:
         wait = await accounts.take(tx, (asked.provider, asked.account), budget, budget.per_poll if polls else 1)
     if wait:
         raise OverBudget(asked.provider, wait / SECOND)
 
 
-async def overdraw(tools: Tools, asked: Asked) -> None:
+async def overdraw(context: Context, asked: GenerationKey) -> None:
     """Count one call that is made in any case. Raises NotConfigured."""
-    budget = tools.budget(asked)
-    async with tools.store.transaction() as tx:
+    budget = context.budget(asked)
+    async with context.store.transaction() as tx:
         await accounts.overdraw(tx, (asked.provider, asked.account), budget)
 
 
-async def give_back(tools: Tools, asked: Asked) -> None:
+async def give_back(context: Context, asked: GenerationKey) -> None:
     """No second question was asked. Raises NotConfigured."""
-    if tools.budget(asked).per_poll > 1:
-        await tools.together(_given_back, (asked.provider, asked.account))
+    if context.budget(asked).per_poll > 1:
+        await context.together(_given_back, (asked.provider, asked.account))
 
 
-async def _given_back(tools: Tools, keys: Sequence[AccountKey]) -> list[None]:
-    async with tools.store.transaction() as tx:
+async def _given_back(context: Context, keys: Sequence[AccountKey]) -> list[None]:
+    async with context.store.transaction() as tx:
         for key, polls in sorted(Counter(keys).items()):
-            budget = tools.budgets()[key]
+            budget = context.budgets()[key]
             await accounts.give_back(tx, key, budget, polls * (budget.per_poll - 1))
     return [None] * len(keys)

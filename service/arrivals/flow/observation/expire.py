@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 import structlog
 
-from arrivals.core.failure import Failure, FailureCode, because
+from arrivals.core.failure import Failure, FailureCode, make_failure
 from arrivals.core.generation import Generation, Origin, Status
 from arrivals.core.observation import Observation, Reading
 from arrivals.core.wire import Micros, micros
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.flow.settlement.schedule import GRACE
 from arrivals.flow.settlement.settle import settle_each
 from arrivals.store import accounts, calls, generations
@@ -21,30 +21,30 @@ log = structlog.get_logger()
 LEASE_S = 30.0
 AGAIN_S = 3600.0  # for one that could not be settled; only a mistake of ours, or a row that was spoiled, comes to that
 NO_TURN = "its turn did not come"
-_LOST = because(
+_LOST = make_failure(
     FailureCode.RESULT_LOST, "the stream broke off, and it had named nothing to ask about", origin=Origin.CLOCK
 )
 
 
-async def claim(tools: Tools, limit: int) -> list[Generation]:
+async def claim(context: Context, limit: int) -> list[Generation]:
     """Generations whose deadline, or whose wait for a missing detail, has passed.
 
     Nobody is given up who could be asked: a provider may have finished while nobody was there to hear of it.
     """
-    async with tools.store.transaction() as tx:
+    async with context.store.transaction() as tx:
         asking = await generations.ask_once_more(tx, GRACE)
         overdue = await generations.claim_overdue(tx, limit, micros(LEASE_S))
     if asking:
-        tools.store.ring("poll")
+        context.store.notify("poll")
     return overdue
 
 
-async def expire(tools: Tools, overdue: Sequence[Generation]) -> None:
+async def expire(context: Context, overdue: Sequence[Generation]) -> None:
     """Let the clock speak about each of them; one that cannot be settled stops no other, and is left for a while."""
-    now = tools.now()
-    async with tools.store.glance() as tx:
+    now = context.now()
+    async with context.store.read_inline() as tx:
         waited_for = {
-            key: await _waited_for(tools, tx, key, now)
+            key: await _waited_for(context, tx, key, now)
             for key in {(one.provider, one.account) for one in overdue if one.status is Status.PENDING}
         }
         last = await calls.last_refusals(tx, [one.id for one in overdue if one.status is not Status.PENDING])
@@ -52,33 +52,33 @@ async def expire(tools: Tools, overdue: Sequence[Generation]) -> None:
         nobody_told_us(one, now, waited_for=waited_for.get((one.provider, one.account), NO_TURN), last=last.get(one.id))
         for one in overdue
     ]
-    results = await settle_each(tools, words)
+    results = await settle_each(context, words)
     for generation, result in zip(overdue, results, strict=True):
         if isinstance(result, Exception):
-            await _leave(tools, generation, result)
+            await _leave(context, generation, result)
 
 
-async def fail(tools: Tools, overdue: Sequence[Generation], _because: Exception) -> None:
+async def fail(context: Context, overdue: Sequence[Generation], _reason: Exception) -> None:
     """Try each alone, after all of them together broke."""
     for generation in overdue:
         try:
-            await expire(tools, [generation])
+            await expire(context, [generation])
         except Unavailable:
             raise
         except Exception as error:  # noqa: BLE001 - it is told
-            await _leave(tools, generation, error)
+            await _leave(context, generation, error)
 
 
-async def _leave(tools: Tools, generation: Generation, error: Exception) -> None:
-    log.error("generation_not_expired", generation_id=generation.id, again_in_s=AGAIN_S, exc_info=error)
-    async with tools.store.transaction() as tx:
-        await generations.look_later(tx, generation.id, tools.now() + micros(AGAIN_S))
+async def _leave(context: Context, generation: Generation, error: Exception) -> None:
+    log.error("expiry_failed", generation_id=generation.id, again_in_s=AGAIN_S, exc_info=error)
+    async with context.store.transaction() as tx:
+        await generations.look_later(tx, generation.id, context.now() + micros(AGAIN_S))
 
 
-async def _waited_for(tools: Tools, tx: Tx, key: accounts.AccountKey, now: Micros) -> str:
+async def _waited_for(context: Context, tx: Tx, key: accounts.AccountKey, now: Micros) -> str:
     """The reason for which an order with this account waits, in words that say what would help."""
     name = f"the account {key[1]!r} of {key[0]}"
-    upstream = tools.upstreams.get(key)
+    upstream = context.upstreams.get(key)
     if upstream is None:
         return f"{name} is not in the settings"
     budget = upstream.budget
@@ -121,15 +121,17 @@ def _why(generation: Generation, waited_for: str, last: Refusal | None) -> Failu
     if generation.status is Status.PENDING:
         postponed = generation.failure
         told = f"never submitted: {(postponed.message or postponed.code) if postponed else waited_for}"
-        return _with_facts(because(FailureCode.DEADLINE_PASSED, told, origin=Origin.CLOCK, billed=False), postponed)
+        return _with_facts(
+            make_failure(FailureCode.DEADLINE_PASSED, told, origin=Origin.CLOCK, billed=False), postponed
+        )
     if generation.status is Status.SUBMITTING and generation.external_id is None:
-        return because(FailureCode.SUBMISSION_UNKNOWN, "the submission was never confirmed", origin=Origin.CLOCK)
+        return make_failure(FailureCode.SUBMISSION_UNKNOWN, "the submission was never confirmed", origin=Origin.CLOCK)
     told = "no closing word came before the deadline"
     if last is None:
-        return because(FailureCode.DEADLINE_PASSED, told, origin=Origin.CLOCK)
-    said = (last.failure.message or last.failure.code) if last.failure else last.because
+        return make_failure(FailureCode.DEADLINE_PASSED, told, origin=Origin.CLOCK)
+    said = (last.failure.message or last.failure.code) if last.failure else last.reason
     told = f"{told}; the last question was {last.outcome}: {said or f'HTTP {last.http_status}'}"
-    return _with_facts(because(FailureCode.DEADLINE_PASSED, told, origin=Origin.CLOCK), last.failure)
+    return _with_facts(make_failure(FailureCode.DEADLINE_PASSED, told, origin=Origin.CLOCK), last.failure)
 
 
 def _with_facts(failure: Failure, said: Failure | None) -> Failure:

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from arrivals.core.generation import Asked, Generation
+from arrivals.core.generation import Generation, GenerationKey
 from arrivals.core.observation import Reading, same_id
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.providers._shared.reading import heard
 from arrivals.providers._shared.tolerance import mended
 from arrivals.providers.contract import Refused, Unreadable
@@ -18,7 +18,7 @@ Said = Reading | Refused
 Members = dict[str, list[tuple[Generation, Mapping[str, object]]]]  # by bulk_id: each with its order's input
 
 
-async def members_of(tx: Tx, about: Mapping[str, Asked]) -> Members:
+async def members_of(tx: Tx, about: Mapping[str, GenerationKey]) -> Members:
     """Every bulk order that one of these generations belongs to."""
     bulks = await generations.of_bulks(tx, sorted({one.bulk_id for one in about.values() if one.bulk_id}))
     return {
@@ -27,25 +27,25 @@ async def members_of(tx: Tx, about: Mapping[str, Asked]) -> Members:
     }
 
 
-def addressee(tools: Tools, stored: StoredWebhook, about: Asked, members: Members) -> Asked:
+def addressee(context: Context, stored: StoredWebhook, about: GenerationKey, members: Members) -> GenerationKey:
     """The generation that a webhook speaks of: by its external id, or before that is known, by what was asked for.
 
     Who is found by what was asked for has that id from here on, also for the next webhook of the same batch.
     Raises Unreadable when it is none of them.
     """
-    bulk = tools.dialect(about).bulk
+    bulk = context.adapter(about).bulk
     bulk_id = about.bulk_id
     if bulk_id is None or bulk is None:
         return about
-    read = tools.dialect(about).read_webhook
-    named = heard(read, stored.webhook, tools.target(about)).external_id if read else None
+    read = context.adapter(about).read_webhook
+    named = heard(read, stored.webhook, context.target(about)).external_id if read else None
     siblings = members.get(bulk_id, [])
     for sibling, _ in siblings:
         if named is not None and sibling.external_id is not None and same_id(sibling.external_id, named):
             return sibling
     nameless = [place for place, (sibling, _) in enumerate(siblings) if sibling.external_id is None]
     body = mended(stored.webhook.body) or stored.webhook.body
-    found = bulk.whose(body, [siblings[place][1] for place in nameless])
+    found = bulk.match_input(body, [siblings[place][1] for place in nameless])
     if found is None:
         raise Unreadable(f"no generation of {bulk_id} is known as {named}")
     sibling, given = siblings[nameless[found]]

@@ -13,16 +13,16 @@ from arrivals.core.generation import Generation, Origin, Status, VerifiedBy
 from arrivals.core.observation import Finding, Observation, Reading
 from arrivals.core.trouble import holds_back, is_miss, is_verdict
 from arrivals.core.wire import SECOND, micros
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.flow.exchange.ask import POLL_TIMEOUT_S, ask
 from arrivals.flow.exchange.record import Exchange, keep, outcome_of
 from arrivals.flow.exchange.spend import give_back, spend
-from arrivals.flow.off_loop import aside
+from arrivals.flow.off_loop import run_off_loop
 from arrivals.flow.settlement.schedule import ASK_AGAIN, after_miss
 from arrivals.flow.settlement.settle import settle_one
 from arrivals.outbound.transport import NoAnswer, NotSent
 from arrivals.providers._shared.reading import heard
-from arrivals.providers.contract import Question, Refused, Unreadable
+from arrivals.providers.contract import Refused, Request, Unreadable
 from arrivals.store import accounts, calls, generations
 from arrivals.store.accounts import AccountKey
 from arrivals.store.calls import Call, CallKind, Outcome
@@ -44,88 +44,90 @@ class AskedLately(Exception):
     """It was asked about a moment ago: what is known of it is what its provider says."""
 
 
-async def claim(tools: Tools, limit: int) -> list[Scheduled]:
+async def claim(context: Context, limit: int) -> list[Scheduled]:
     """Generations that are due to be asked about, within their account's budget."""
-    async with tools.store.transaction() as tx:
-        return await accounts.claim_polls(tx, tools.budgets(), limit, micros(LEASE_S))
+    async with context.store.transaction() as tx:
+        return await accounts.claim_polls(tx, context.budgets(), limit, micros(LEASE_S))
 
 
-async def claim_one(tools: Tools, generation_id: str) -> Scheduled:
+async def claim_one(context: Context, generation_id: str) -> Scheduled:
     """One generation, now, whatever its schedule. Raises Missing, NotPollable, AskedLately, OverBudget."""
-    async with tools.store.glance() as tx:
+    async with context.store.read_inline() as tx:
         known = await generations.by_id(tx, generation_id)
         now = await tx.now()
-    if not tools.route(known.generation).polls:
+    if not context.route(known.generation).polls:
         raise NotPollable(f"{known.generation.provider} documents no way to ask about it")
     if known.asked_at is not None and 0 <= now - known.asked_at < ASK_AGAIN:
         raise AskedLately
-    await spend(tools, known.generation, polls=True)
-    async with tools.store.transaction() as tx:
+    await spend(context, known.generation, polls=True)
+    async with context.store.transaction() as tx:
         return await generations.claim_poll_of(tx, generation_id, micros(LEASE_S))
 
 
-async def poll(tools: Tools, claimed: Scheduled) -> Finding | None:
+async def poll(context: Context, claimed: Scheduled) -> Finding | None:
     """Ask about one claimed generation; what the answer turned out to be, None if there was none."""
     generation = claimed.generation
-    question = tools.dialect(generation).poll
-    if question is None:
+    request = context.adapter(generation).poll
+    if request is None:
         raise NotPollable(f"{generation.provider} documents no way to ask about it")
     exchange = Exchange(kind=CallKind.POLL)
     try:
-        reading = await _asked(tools, generation, question, exchange)
+        reading = await _asked(context, generation, request, exchange)
     except Refused as refused:
         failure = refused.failure
-        kept = exchange.came_to(tools, generation, Outcome.REFUSED, failure=failure)
-        if not await _is_told_again(tools, claimed, failure):
-            await _ask_later(tools, claimed, kept, wait_s=holds_back(failure), is_miss=is_miss(failure))
+        kept = exchange.came_to(context, generation, Outcome.REFUSED, failure=failure)
+        if not await _is_told_again(context, claimed, failure):
+            await _ask_later(context, claimed, kept, wait_s=holds_back(failure), is_miss=is_miss(failure))
             return None
-        await keep(tools, kept)
+        await keep(context, kept)
         reading = Reading(status=Status.FAILED, failure=failure)
     except (NotSent, NoAnswer, Unreadable) as error:
         outcome = outcome_of(error)
-        kept = exchange.came_to(tools, generation, outcome, because=str(error))
-        await _ask_later(tools, claimed, kept, is_miss=outcome is not Outcome.UNREADABLE)
+        kept = exchange.came_to(context, generation, outcome, reason=str(error))
+        await _ask_later(context, claimed, kept, is_miss=outcome is not Outcome.UNREADABLE)
         return None
     else:
         if reading.status not in STILL_WORKING and not exchange.kept:
-            await keep(tools, exchange.came_to(tools, generation, Outcome.UNDERSTOOD))
-    await tools.together(_answered, (generation.provider, generation.account))
-    return await _observe(tools, generation, reading)
+            await keep(context, exchange.came_to(context, generation, Outcome.UNDERSTOOD))
+    await context.together(_answered, (generation.provider, generation.account))
+    return await _observe(context, generation, reading)
 
 
-async def fail(tools: Tools, claimed: Scheduled, because: Exception) -> None:
+async def fail(context: Context, claimed: Scheduled, reason: Exception) -> None:
     """A question that broke here is one that was not answered: it is asked ever more rarely, until its deadline."""
     exchange = Exchange(kind=CallKind.POLL)
-    told = f"internal: {type(because).__name__}"
-    kept = exchange.came_to(tools, claimed.generation, Outcome.UNANSWERED, because=told)
-    await _ask_later(tools, claimed, kept, is_miss=False)
+    told = f"internal: {type(reason).__name__}"
+    kept = exchange.came_to(context, claimed.generation, Outcome.UNANSWERED, reason=told)
+    await _ask_later(context, claimed, kept, is_miss=False)
 
 
-async def _asked(tools: Tools, generation: Generation, question: Question, exchange: Exchange) -> Reading:
+async def _asked(context: Context, generation: Generation, request: Request, exchange: Exchange) -> Reading:
     """The answer, and where it tells no output, that of the second question. Raises what both may."""
-    upstream, target, dialect = tools.upstream(generation), tools.target(generation), tools.dialect(generation)
+    upstream, target, adapter = context.upstream(generation), context.target(generation), context.adapter(generation)
     second_asked = False
     try:
-        reply = await ask(tools, generation, question.ask(target, upstream.account), exchange)
-        first = await aside(len(reply.body), partial(heard, question.read, reply, target))
-        if dialect.follow is None or first.status is not Status.COMPLETED or first.outputs:
+        reply = await ask(context, generation, request.build(target, upstream.account), exchange)
+        first = await run_off_loop(len(reply.body), partial(heard, request.parse, reply, target))
+        if adapter.fetch_result is None or first.status is not Status.COMPLETED or first.outputs:
             return first
         second_asked = True
         try:
-            reply = await ask(tools, generation, dialect.follow.ask(target, upstream.account), exchange, for_file=True)
-            second = await aside(len(reply.body), partial(heard, dialect.follow.read, reply, target))
+            reply = await ask(
+                context, generation, adapter.fetch_result.build(target, upstream.account), exchange, for_file=True
+            )
+            second = await run_off_loop(len(reply.body), partial(heard, adapter.fetch_result.parse, reply, target))
         except Unreadable as error:
-            await keep(tools, exchange.came_to(tools, generation, Outcome.UNREADABLE, because=str(error)))
+            await keep(context, exchange.came_to(context, generation, Outcome.UNREADABLE, reason=str(error)))
             return first  # it is held for its outputs, and asked again
         except Refused as refused:
             if refused.failure.code is not FailureCode.RESULT_LOST:
                 raise
-            await keep(tools, exchange.came_to(tools, generation, Outcome.REFUSED, failure=refused.failure))
+            await keep(context, exchange.came_to(context, generation, Outcome.REFUSED, failure=refused.failure))
             return first
         return _joined(first, second)
     finally:
         if not second_asked:
-            await give_back(tools, generation)
+            await give_back(context, generation)
 
 
 def _joined(first: Reading, second: Reading) -> Reading:
@@ -139,14 +141,14 @@ def _joined(first: Reading, second: Reading) -> Reading:
         provider_details=merged(first.provider_details, second.provider_details),
         notes=(*first.notes, *second.notes),
         outputs=tuple(
-            replace(output, expires_at=output.expires_at or (kept_until if output.needs_key else None))
+            replace(output, expires_at=output.expires_at or (kept_until if output.requires_auth else None))
             for output in second.outputs
         ),
     )
 
 
-async def _observe(tools: Tools, generation: Generation, reading: Reading) -> Finding:
-    now = tools.now()
+async def _observe(context: Context, generation: Generation, reading: Reading) -> Finding:
+    now = context.now()
     seen = Observation(
         generation_id=generation.id,
         origin=Origin.POLL,
@@ -154,12 +156,12 @@ async def _observe(tools: Tools, generation: Generation, reading: Reading) -> Fi
         reading=reading,
         verified_by=VerifiedBy.POLL,
         hold_until=now
-        + micros(tools.cadence.held_s if generation.webhook_expected or not reading.awaits_detail else 0),
+        + micros(context.cadence.held_s if generation.webhook_expected or not reading.awaits_detail else 0),
     )
-    return await settle_one(tools, seen)
+    return await settle_one(context, seen)
 
 
-async def _is_told_again(tools: Tools, claimed: Scheduled, failure: Failure) -> bool:
+async def _is_told_again(context: Context, claimed: Scheduled, failure: Failure) -> bool:
     """True for a verdict about the work that was told twice in a row and is not mere lag.
 
     A clock that stepped may only say that it is late, and a hint may have named somebody else's work.
@@ -168,53 +170,53 @@ async def _is_told_again(tools: Tools, claimed: Scheduled, failure: Failure) -> 
     if not is_verdict(failure) or claimed.poll_misses == 0 or generation.external_id_hinted:
         return False
     since = generation.submitted_at or generation.created_at
-    lagging = (tools.now() - since) / SECOND < tools.route(generation).lag_s
+    lagging = (context.now() - since) / SECOND < context.route(generation).lag_s
     if failure.code is FailureCode.RESULT_LOST:
         return not lagging
-    async with tools.store.glance() as tx:
+    async with context.store.read_inline() as tx:
         last = await calls.last_of(tx, generation.id)
     return last is not None and last.failure is not None and last.failure.code is failure.code
 
 
 async def _ask_later(
-    tools: Tools, claimed: Scheduled, kept: Call, *, wait_s: float | None = None, is_miss: bool
+    context: Context, claimed: Scheduled, kept: Call, *, wait_s: float | None = None, is_miss: bool
 ) -> None:
     """`wait_s`: what the account was asked to wait; `is_miss`: its provider may be failing as a whole."""
     generation = claimed.generation
-    route = tools.known_route(generation)
+    route = context.route_or_none(generation)
     retry_after_s = kept.failure.retry_after_s if kept.failure else None
     backoff_s = after_miss_s(
-        tools.cadence,
+        context.cadence,
         every_s=route.poll_every_s if route else UNKNOWN_EVERY_S,
         misses=claimed.poll_misses,
         retry_after_s=retry_after_s,
-        dice=tools.dice(),
+        random=context.random(),
     )
-    again_at = after_miss(generation, route, backoff_s, now=tools.now(), dice=tools.dice())
-    async with tools.store.transaction() as tx:
+    again_at = after_miss(generation, route, backoff_s, now=context.now(), random=context.random())
+    async with context.store.transaction() as tx:
         await generations.poll_later(tx, claimed, again_at)
         await calls.keep(tx, kept)
     key = (generation.provider, generation.account)
     if is_miss or wait_s:
-        async with tools.store.transaction() as tx:
+        async with context.store.transaction() as tx:
             if is_miss:
-                now = tools.now()
+                now = context.now()
                 ledger = (await accounts.ledger_of(tx, key)).missed(now, claimed.asked_at or now)
                 await accounts.save_ledger(tx, ledger)
             if wait_s:
                 await accounts.pause(tx, key, wait_s)
     if not is_miss and kept.outcome in (Outcome.REFUSED, Outcome.UNREADABLE):
-        await tools.together(_answered, key)
-    because = kept.failure.code if kept.failure else kept.because
-    log.info("poll_unanswered", generation_id=generation.id, because=because, wait_s=round(backoff_s, 3))
+        await context.together(_answered, key)
+    reason = kept.failure.code if kept.failure else kept.reason
+    log.info("poll_unanswered", generation_id=generation.id, reason=reason, wait_s=round(backoff_s, 3))
 
 
-async def _answered(tools: Tools, keys: Sequence[AccountKey]) -> list[None]:
+async def _answered(context: Context, keys: Sequence[AccountKey]) -> list[None]:
     """Close the breakers of these accounts; nothing is written while all of them are closed."""
-    async with tools.store.glance() as tx:
+    async with context.store.read_inline() as tx:
         seen = {key: await accounts.ledger_seen(tx, key) for key in sorted(set(keys))}
     for key, ledger in seen.items():
         if ledger.answered() != ledger:
-            async with tools.store.transaction() as tx:
+            async with context.store.transaction() as tx:
                 await accounts.save_ledger(tx, (await accounts.ledger_of(tx, key)).answered())
     return [None] * len(keys)

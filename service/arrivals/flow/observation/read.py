@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import structlog
 
-from arrivals.core.generation import Asked, Origin, VerifiedBy
+from arrivals.core.generation import GenerationKey, Origin, VerifiedBy
 from arrivals.core.observation import Observation, Reading
 from arrivals.core.wire import micros
-from arrivals.flow.context import NotConfigured, Tools
+from arrivals.flow.context import Context, NotConfigured
 from arrivals.flow.observation.match import Members, addressee, members_of
 from arrivals.flow.settlement.settle import set_aside, settle_each
 from arrivals.providers._shared.reading import heard
@@ -19,42 +19,44 @@ from arrivals.store.observations import StoredWebhook
 log = structlog.get_logger()
 
 
-async def claim(tools: Tools, limit: int) -> list[StoredWebhook]:
+async def claim(context: Context, limit: int) -> list[StoredWebhook]:
     """Webhooks nobody has read yet. No lease is needed: reading one twice is found out when it is settled."""
-    async with tools.store.glance() as tx:
+    async with context.store.read_inline() as tx:
         return await observations.unread(tx, limit)
 
 
-async def read(tools: Tools, stored: Sequence[StoredWebhook]) -> None:
+async def read(context: Context, stored: Sequence[StoredWebhook]) -> None:
     """Read and settle them all; one that cannot be settled is flagged, and stops no other."""
-    async with tools.store.glance() as tx:
+    async with context.store.read_inline() as tx:
         about = await generations.asked_by_ids(tx, [webhook.generation_id for webhook in stored])
         members = await members_of(tx, about)
-    seen = [observation_of(tools, webhook, about.get(webhook.generation_id), members) for webhook in stored]
-    for webhook, result in zip(stored, await settle_each(tools, seen), strict=True):
+    seen = [observation_of(context, webhook, about.get(webhook.generation_id), members) for webhook in stored]
+    for webhook, result in zip(stored, await settle_each(context, seen), strict=True):
         if isinstance(result, Exception):
-            log.error("webhook_unsettled", webhook_id=webhook.id, exc_info=result)
+            log.error("webhook_settle_failed", webhook_id=webhook.id, exc_info=result)
 
 
-async def fail(tools: Tools, stored: Sequence[StoredWebhook], _because: Exception) -> None:
+async def fail(context: Context, stored: Sequence[StoredWebhook], _reason: Exception) -> None:
     """Read each alone after all together broke; a webhook that breaks alone is flagged and read no more."""
     for webhook in stored:
         try:
-            await read(tools, [webhook])
+            await read(context, [webhook])
         except Unavailable:
             raise
         except Exception as error:
-            log.exception("webhook_unsettled", webhook_id=webhook.id)
-            await set_aside(tools, webhook.id, f"it could not be read: {type(error).__name__}")
+            log.exception("webhook_settle_failed", webhook_id=webhook.id)
+            await set_aside(context, webhook.id, f"it could not be read: {type(error).__name__}")
 
 
-def observation_of(tools: Tools, stored: StoredWebhook, about: Asked | None, members: Members) -> Observation:
+def observation_of(
+    context: Context, stored: StoredWebhook, about: GenerationKey | None, members: Members
+) -> Observation:
     """What it says, believed as far as it is authenticated. What cannot be understood is still a sign: ask."""
     reading, unreadable = Reading(status=None), None
     if about is not None:
         try:
-            about = addressee(tools, stored, about, members)
-            reading = _read(tools, stored, about)
+            about = addressee(context, stored, about, members)
+            reading = _read(context, stored, about)
         except (Unreadable, NotConfigured, Refused) as error:
             unreadable = str(error)
             log.warning("webhook_unreadable", webhook_id=stored.id, generation_id=stored.generation_id)
@@ -62,7 +64,7 @@ def observation_of(tools: Tools, stored: StoredWebhook, about: Asked | None, mem
             unreadable = f"its reader failed: {type(error).__name__}"
             log.exception("webhook_reader_failed", webhook_id=stored.id, generation_id=stored.generation_id)
     verified_by = stored.verified_by
-    if verified_by is None and about is not None and unreadable is None and not tools.route(about).polls:
+    if verified_by is None and about is not None and unreadable is None and not context.route(about).polls:
         verified_by = VerifiedBy.TOKEN  # nothing else can ever confirm it
     return Observation(
         generation_id=about.id if about is not None else stored.generation_id,
@@ -72,13 +74,13 @@ def observation_of(tools: Tools, stored: StoredWebhook, about: Asked | None, mem
         believed=verified_by is not None and unreadable is None,
         verified_by=verified_by,
         webhook_id=stored.id,
-        unreadable_because=unreadable,
-        hold_until=stored.received_at + micros(tools.cadence.held_s),
+        unreadable_reason=unreadable,
+        hold_until=stored.received_at + micros(context.cadence.held_s),
     )
 
 
-def _read(tools: Tools, stored: StoredWebhook, about: Asked) -> Reading:
-    read = tools.dialect(about).read_webhook
+def _read(context: Context, stored: StoredWebhook, about: GenerationKey) -> Reading:
+    read = context.adapter(about).read_webhook
     if read is None:
         raise Unreadable(f"the route {about.route} documents no webhooks")
-    return heard(read, stored.webhook, tools.target(about))
+    return heard(read, stored.webhook, context.target(about))

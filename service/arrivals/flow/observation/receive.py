@@ -8,7 +8,7 @@ import structlog
 from arrivals.core.generation import VerifiedBy
 from arrivals.core.http import InboundWebhook
 from arrivals.flow.batch import Told
-from arrivals.flow.context import NotConfigured, Tools, Upstream, Write
+from arrivals.flow.context import Context, NotConfigured, Upstream, Write
 from arrivals.flow.observation.repeats import keep, sift
 from arrivals.providers.contract import Unverified
 from arrivals.store import observations
@@ -21,47 +21,52 @@ SECRET_HEADERS = frozenset({"authorization", "cookie", "x-webhook-secret"})
 HIDDEN = "********"
 
 
-async def receive(tools: Tools, provider: str, token: str, webhook: InboundWebhook) -> StoredWebhook:
+async def receive(context: Context, provider: str, token: str, webhook: InboundWebhook) -> StoredWebhook:
     """The webhook as it is now kept. Raises UnknownToken (bytes not kept), and what `receive_about` raises."""
-    return await receive_about(tools, provider, *tools.callbacks.open(provider, token), webhook)
+    return await receive_about(context, provider, *context.callback_urls.open(provider, token), webhook)
 
 
 async def receive_about(
-    tools: Tools, provider: str, generation_id: str, account: str, webhook: InboundWebhook
+    context: Context, provider: str, generation_id: str, account: str, webhook: InboundWebhook
 ) -> StoredWebhook:
     """The webhook as it is now kept, when its token was opened before its body was read.
 
     Raises Unverified (kept in the quarantine), and NotConfigured (the provider may repeat it: what it is verified by
     may be back by then).
     """
-    keep, stored = _examined(tools, provider, generation_id, account, webhook)
-    return await tools.batch_of(keep, halved=True).add(stored)
+    keep, stored = _examined(context, provider, generation_id, account, webhook)
+    return await context.batch_of(keep, halved=True).add(stored)
 
 
 def receive_soon(
-    tools: Tools, provider: str, generation_id: str, account: str, webhook: InboundWebhook, told: Told[StoredWebhook]
+    context: Context,
+    provider: str,
+    generation_id: str,
+    account: str,
+    webhook: InboundWebhook,
+    told: Told[StoredWebhook],
 ) -> None:
     """The same for whoever cannot wait. Raises NotConfigured; `told` is called with what `receive_about` gives."""
-    keep, stored = _examined(tools, provider, generation_id, account, webhook)
-    tools.batch_of(keep, halved=True).put(stored, told)
+    keep, stored = _examined(context, provider, generation_id, account, webhook)
+    context.batch_of(keep, halved=True).put(stored, told)
 
 
 def _examined(
-    tools: Tools, provider: str, generation_id: str, account: str, webhook: InboundWebhook
+    context: Context, provider: str, generation_id: str, account: str, webhook: InboundWebhook
 ) -> tuple[Write[StoredWebhook, StoredWebhook], StoredWebhook]:
     """How it is kept, and as what."""
-    upstream = tools.upstreams.get((provider, account))
+    upstream = context.upstreams.get((provider, account))
     if upstream is None:
         raise NotConfigured(f"{provider} has no account {account!r} in the settings")
     refusal: Unverified | None = None
     verified_by: VerifiedBy | None = None
     try:
-        verified_by = _verified(tools, upstream, generation_id, webhook)
+        verified_by = _verified(context, upstream, generation_id, webhook)
     except Unverified as error:
         refusal = error
-    now = tools.now()
+    now = context.now()
     stored = StoredWebhook(
-        id=tools.make_id("whk"),
+        id=context.make_id("whk"),
         provider=provider,
         account=account,
         generation_id=generation_id,
@@ -69,54 +74,54 @@ def _examined(
         webhook=webhook,
         verified_by=verified_by,
         quarantined_at=now if refusal else None,
-        refused_because=str(refusal) if refusal else None,
+        refused_reason=str(refusal) if refusal else None,
     )
     return _quarantine if refusal else _keep, stored
 
 
-async def _keep(tools: Tools, stored: Sequence[StoredWebhook]) -> Sequence[StoredWebhook]:
+async def _keep(context: Context, stored: Sequence[StoredWebhook]) -> Sequence[StoredWebhook]:
     """One commit for all that came while the one before was at the disk."""
-    async with tools.store.transaction() as tx:
-        sifted = await sift(tools, tx, stored)
+    async with context.store.transaction() as tx:
+        sifted = await sift(context, tx, stored)
         await observations.insert_webhooks(tx, sifted.kept)
         if sifted.repeats:
-            await keep(tools, tx, sifted)
-    tools.store.ring("read")
+            await keep(context, tx, sifted)
+    context.store.notify("read")
     if sifted.asked_about:
-        tools.store.ring("poll")
+        context.store.notify("poll")
     log.info("webhooks_stored", count=len(sifted.kept), counted=sifted.repeats.total())
     return sifted.became
 
 
-async def _quarantine(tools: Tools, stored: Sequence[StoredWebhook]) -> Sequence[Unverified]:
+async def _quarantine(context: Context, stored: Sequence[StoredWebhook]) -> Sequence[Unverified]:
     """Likewise for those that nobody vouches for, which are refused once they are kept."""
-    async with tools.store.transaction() as tx:
+    async with context.store.transaction() as tx:
         await observations.insert_webhooks(tx, stored)
-        await observations.trim_quarantine(tx, tools.limits.quarantine_keep)
+        await observations.trim_quarantine(tx, context.limits.quarantine_keep)
     for one in stored:
         log.warning("webhook_unverified", webhook_id=one.id, generation_id=one.generation_id, provider=one.provider)
-    return [Unverified(one.refused_because) for one in stored]
+    return [Unverified(one.refused_reason) for one in stored]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Vouched:
+class Verified:
     """A webhook is the provider's; `verified_by` None where nothing but its address says so."""
 
     verified_by: VerifiedBy | None
 
 
-def verify_again(tools: Tools, stored: StoredWebhook) -> Vouched | None:
+def verify_again(context: Context, stored: StoredWebhook) -> Verified | None:
     """Whether a refused webhook is vouched for by the secrets of today."""
-    upstream = tools.upstreams.get((stored.provider, stored.account))
+    upstream = context.upstreams.get((stored.provider, stored.account))
     if upstream is None:
         return None
     try:
-        return Vouched(verified_by=_verified(tools, upstream, stored.generation_id, stored.webhook))
+        return Verified(verified_by=_verified(context, upstream, stored.generation_id, stored.webhook))
     except Unverified:
         return None
 
 
-def _verified(tools: Tools, upstream: Upstream, generation_id: str, webhook: InboundWebhook) -> VerifiedBy | None:
+def _verified(context: Context, upstream: Upstream, generation_id: str, webhook: InboundWebhook) -> VerifiedBy | None:
     """By whom. Raises Unverified.
 
     By the operator's secrets or by those we made up: both, so that setting one later refuses nothing under way.
@@ -127,7 +132,7 @@ def _verified(tools: Tools, upstream: Upstream, generation_id: str, webhook: Inb
             return upstream.provider.verify(webhook, given)
         except Unverified:  # what we made up is looked up only when it is needed
             pass
-    return upstream.provider.verify(webhook, (*given, *tools.callbacks.webhook_secrets(generation_id)))
+    return upstream.provider.verify(webhook, (*given, *context.callback_urls.webhook_secrets(generation_id)))
 
 
 def shown_headers(webhook: InboundWebhook) -> dict[str, str]:

@@ -12,9 +12,9 @@ import hashlib
 
 from msgspec.structs import replace
 
-from arrivals.core.generation import Asked
+from arrivals.core.generation import GenerationKey
 from arrivals.core.wire import SECOND, Micros
-from arrivals.flow.context import NotConfigured, Tools
+from arrivals.flow.context import Context, NotConfigured
 from arrivals.flow.settlement.schedule import ASK_AGAIN
 from arrivals.store import generations, webhook_repeats
 from arrivals.store.engine.base import Tx
@@ -37,15 +37,15 @@ class Sifted:
     asked_about: set[str] = field(default_factory=set)
 
 
-async def sift(tools: Tools, tx: Tx, stored: Sequence[StoredWebhook]) -> Sifted:
+async def sift(context: Context, tx: Tx, stored: Sequence[StoredWebhook]) -> Sifted:
     """What is to become of webhooks that came together."""
-    frequent = {one.id for one in stored if tools.frequency.count(one.generation_id) > FEW}
+    frequent = {one.id for one in stored if context.frequency.count(one.generation_id) > FEW}
     if not frequent:
         return Sifted(kept=[*stored], became=[*stored])
     compared = [replace(one, digest=_digest(one)) for one in stored if one.id in frequent]
     marked = {one.id: one for one in compared}
     alike = await webhook_repeats.same_as(tx, compared)
-    hints = await _hints(tools, tx, compared)
+    hints = await _hints(context, tx, compared)
     sifted = Sifted(kept=[], became=[])
     for came in stored:
         one = marked.get(came.id, came)
@@ -62,12 +62,12 @@ async def sift(tools: Tools, tx: Tx, stored: Sequence[StoredWebhook]) -> Sifted:
     return sifted
 
 
-async def keep(tools: Tools, tx: Tx, sifted: Sifted) -> None:
+async def keep(context: Context, tx: Tx, sifted: Sifted) -> None:
     """Count what is not kept, and ask about whom it hints at.
 
     Generations before webhooks, as settling takes them, or two wait for each other.
     """
-    await generations.hinted(tx, sorted(sifted.asked_about), tools.now(), ASK_AGAIN)
+    await generations.hinted(tx, sorted(sifted.asked_about), context.now(), ASK_AGAIN)
     await webhook_repeats.count(tx, sifted.repeats)
 
 
@@ -85,23 +85,23 @@ def _counted_on(one: StoredWebhook, alike: Mapping[tuple[str, str], str], hints:
     return None
 
 
-async def _hints(tools: Tools, tx: Tx, compared: Sequence[StoredWebhook]) -> dict[str, Hints]:
+async def _hints(context: Context, tx: Tx, compared: Sequence[StoredWebhook]) -> dict[str, Hints]:
     """What is kept of today's hints, by generation, of those that can be asked about: a hint is no more there.
 
     Where nothing can be asked, a webhook that nobody vouches for is all there will ever be.
     """
     unvouched = {one.generation_id for one in compared if one.verified_by is None}
     about = await generations.asked_by_ids(tx, sorted(unvouched)) if unvouched else {}
-    askable = {generation_id for generation_id in unvouched if _can_be_asked(tools, about.get(generation_id))}
-    now = tools.now()
+    askable = {generation_id for generation_id in unvouched if _can_be_asked(context, about.get(generation_id))}
+    now = context.now()
     found = await webhook_repeats.hints_since(tx, askable, now - now % DAY) if askable else {}
     return {generation_id: found.get(generation_id, Hints()) for generation_id in askable}
 
 
-def _can_be_asked(tools: Tools, about: Asked | None) -> bool:
+def _can_be_asked(context: Context, about: GenerationKey | None) -> bool:
     """Nobody asks about what is gone either, and nobody needs to."""
     try:
-        return about is None or tools.route(about).polls
+        return about is None or context.route(about).polls
     except NotConfigured:
         return False
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from arrivals.core.event import Event
 from arrivals.core.generation import Generation
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.store import subscribers
 from arrivals.store.deliveries import Delivery
 from arrivals.store.engine.base import Tx
@@ -16,7 +16,7 @@ Announced: TypeAlias = tuple[Event, Generation, int]  # the event, what it is ab
 
 
 async def deliveries_for(
-    tools: Tools, tx: Tx, active: Sequence[Subscriber], announced: Sequence[Announced]
+    context: Context, tx: Tx, active: Sequence[Subscriber], announced: Sequence[Announced]
 ) -> list[Delivery]:
     """Due at once. Callback URLs share one subscriber per origin, so that a dead host is limited like any other."""
     origins: dict[str, str] = {}
@@ -30,12 +30,12 @@ async def deliveries_for(
         if generation.callback_url is not None:
             origin = _origin(generation.callback_url)
             if origin not in origins:
-                fresh = Subscriber(id=tools.make_id("sub"), url=origin, secret="", created_at=event.at)
+                fresh = Subscriber(id=context.make_id("sub"), url=origin, secret="", created_at=event.at)
                 origins[origin] = await subscribers.callback_subscriber(tx, fresh)
             wanted.append((origins[origin], generation.callback_url))
         found += [
             Delivery(
-                id=tools.make_id("dlv"),
+                id=context.make_id("dlv"),
                 event_id=event.id,
                 event_type=event.type,
                 position=position,

@@ -4,27 +4,27 @@ from msgspec.structs import replace
 
 from arrivals.core.generation import Generation, Output
 from arrivals.core.media import is_inline, read_data_uri
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.store import outputs
 from arrivals.store.engine.base import Tx
-from arrivals.store.outputs import KeptOutput
+from arrivals.store.outputs import InlineOutput
 
 
-async def keep(tools: Tools, tx: Tx, generation: Generation) -> Generation:
+async def keep(context: Context, tx: Tx, generation: Generation) -> Generation:
     """The generation with its inline outputs kept, in the transaction that has decided that they are its outputs."""
     if not any(is_inline(output.url) for output in generation.outputs):
         return generation
-    kept = [await _kept(tools, tx, generation.id, number, output) for number, output in enumerate(generation.outputs)]
+    kept = [await _kept(context, tx, generation.id, number, output) for number, output in enumerate(generation.outputs)]
     return replace(generation, outputs=tuple(kept))
 
 
-async def _kept(tools: Tools, tx: Tx, generation_id: str, number: int, output: Output) -> Output:
+async def _kept(context: Context, tx: Tx, generation_id: str, number: int, output: Output) -> Output:
     found = read_data_uri(output.url) if is_inline(output.url) else None
     if found is None:
         return output
-    await outputs.keep(tx, generation_id, number, KeptOutput(content_type=found.content_type, content=found.content))
-    url = (tools.callbacks.public_url or "") + own_path(generation_id, number)
-    return replace(output, url=url, content_type=found.content_type, needs_key=True)
+    await outputs.keep(tx, generation_id, number, InlineOutput(content_type=found.content_type, content=found.content))
+    url = (context.callback_urls.public_url or "") + own_path(generation_id, number)
+    return replace(output, url=url, content_type=found.content_type, requires_auth=True)
 
 
 def own_path(generation_id: str, number: int) -> str:
@@ -34,4 +34,4 @@ def own_path(generation_id: str, number: int) -> str:
 
 def is_own(output: Output, generation_id: str, number: int) -> bool:
     """True for an output whose bytes were kept."""
-    return output.needs_key and output.url.endswith(own_path(generation_id, number))
+    return output.requires_auth and output.url.endswith(own_path(generation_id, number))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from arrivals.core.cadence import Cadence, Usual, after_expiry_s, first_poll_s, jittered, next_poll_s
+from arrivals.core.cadence import Cadence, DurationEstimate, after_expiry_s, first_poll_s, jittered, next_poll_s
 from arrivals.core.generation import Generation, Origin, Status
 from arrivals.core.observation import Finding, Observation
 from arrivals.core.wire import SECOND, Micros, micros
@@ -15,7 +15,7 @@ GRACE: Micros = 120 * SECOND  # beyond a deadline, for the last question to be a
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class PollSchedule:
     """All that decides how often we ask: the operator's cadence, the provider's page, what was learned, and a die.
 
     `crowded`: orders wait for the places of this account, any of which an answer may free.
@@ -24,27 +24,29 @@ class Pace:
 
     cadence: Cadence
     route: Route | None
-    usual: Usual | None
-    dice: float
+    usual: DurationEstimate | None
+    random: float
     crowded: bool = False
 
 
-def schedule(before: Scheduled, after: Generation, seen: Observation, finding: Finding, pace: Pace) -> Schedule:
+def schedule(before: Scheduled, after: Generation, seen: Observation, finding: Finding, pace: PollSchedule) -> Schedule:
     """The next submission, poll, and end of a bounded wait."""
     if after.closed:
         return Schedule()
     held = after.held if after.held and after.held.believed else None
     expired = after.status is Status.EXPIRED
     deadline = None if expired else after.deadline_at
-    clock_at = min(deadline or held.until, held.until) if held else deadline
+    timeout_at = min(deadline or held.until, held.until) if held else deadline
     return Schedule(
         submit_at=before.schedule.submit_at if after.status is Status.PENDING else None,
         poll_at=_poll_at(before, after, seen, finding, pace),
-        clock_at=clock_at,
+        timeout_at=timeout_at,
     )
 
 
-def _poll_at(before: Scheduled, after: Generation, seen: Observation, finding: Finding, pace: Pace) -> Micros | None:
+def _poll_at(
+    before: Scheduled, after: Generation, seen: Observation, finding: Finding, pace: PollSchedule
+) -> Micros | None:
     if after.external_id is None or pace.route is None or not pace.route.polls:
         return None
     if not seen.believed:
@@ -52,24 +54,24 @@ def _poll_at(before: Scheduled, after: Generation, seen: Observation, finding: F
     waiting = after.held is not None and seen.at < after.held.until
     if after.status is Status.EXPIRED and not waiting and seen.at >= after.deadline_at:
         # Its late word closes what expired, so it is asked about while its provider keeps results.
-        return _while_kept(after, pace.route, seen.at, 0.0, pace.dice)
+        return _while_kept(after, pace.route, seen.at, 0.0, pace.random)
     if finding is Finding.HELD and seen.origin is Origin.WEBHOOK:
         return seen.at  # the rest of it is told by the poll
     if finding is Finding.HELD and after.held is not None:
-        return seen.at + micros(jittered(min(pace.route.poll_every_s, pace.cadence.held_s / 4), pace.dice))
+        return seen.at + micros(jittered(min(pace.route.poll_every_s, pace.cadence.held_s / 4), pace.random))
     if seen.origin is Origin.POLL:
         wait = next_poll_s(
-            pace.cadence, every_s=pace.route.poll_every_s, polls=0 if pace.crowded else after.polls, dice=pace.dice
+            pace.cadence, every_s=pace.route.poll_every_s, polls=0 if pace.crowded else after.polls, random=pace.random
         )
         return min(seen.at + micros(wait), _hint_meanwhile(before))
     if seen.origin is Origin.STREAM:
         # Only the end of the stream knows what its executions amount to. If nobody hears that end, we ask in time.
-        return min(seen.at + micros(pace.route.ceiling_s), max(after.deadline_at - ASK_BEFORE_DEADLINE, seen.at))
+        return min(seen.at + micros(pace.route.max_duration_s), max(after.deadline_at - ASK_BEFORE_DEADLINE, seen.at))
     if before.schedule.poll_at is not None:
         return before.schedule.poll_at
     wait = first_poll_s(
         pace.cadence,
-        documented=(pace.route.first_poll_s, pace.route.usual_s),
+        documented=(pace.route.initial_poll_delay_s, pace.route.typical_duration_s),
         usual=pace.usual,
         webhook=after.webhook_expected and not pace.crowded,
     )
@@ -92,7 +94,7 @@ def _hint_meanwhile(before: Scheduled) -> Micros:
 
 
 def after_miss(
-    generation: Generation, route: Route | None, wait_s: float, *, now: Micros, dice: float
+    generation: Generation, route: Route | None, wait_s: float, *, now: Micros, random: float
 ) -> Micros | None:
     """When a question that was not answered is asked again; None is never."""
     if generation.closed:
@@ -100,13 +102,13 @@ def after_miss(
     hinted = generation.held is not None and now < generation.held.until
     if generation.status is not Status.EXPIRED or hinted or route is None:
         return now + micros(wait_s)
-    return _while_kept(generation, route, now, wait_s, dice)
+    return _while_kept(generation, route, now, wait_s, random)
 
 
-def _while_kept(generation: Generation, route: Route, now: Micros, least_s: float, dice: float) -> Micros | None:
+def _while_kept(generation: Generation, route: Route, now: Micros, least_s: float, random: float) -> Micros | None:
     """Ever more rarely; at last only a hint makes us ask."""
     late_s = (now - generation.deadline_at) / SECOND
-    again_at = now + micros(max(least_s, after_expiry_s(late_s, dice)))
+    again_at = now + micros(max(least_s, after_expiry_s(late_s, random)))
     return again_at if again_at < kept_until(generation, route) else None
 
 

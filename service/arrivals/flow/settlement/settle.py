@@ -12,17 +12,17 @@ from msgspec.structs import replace
 import structlog
 
 from arrivals.core.bounds import bounded
-from arrivals.core.cadence import Usual, first_usual
+from arrivals.core.cadence import DurationEstimate, first_usual
 from arrivals.core.event import Event, event_about
 from arrivals.core.generation import Generation, Origin, Status
 from arrivals.core.observation import Finding, Observation
 from arrivals.core.reconcile import Verdict, reconcile
 from arrivals.core.wire import SECOND
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.flow.exchange.masking import without_secrets
 from arrivals.flow.settlement.fan_out import deliveries_for
 from arrivals.flow.settlement.inline_outputs import keep
-from arrivals.flow.settlement.schedule import Pace, schedule
+from arrivals.flow.settlement.schedule import PollSchedule, schedule
 from arrivals.store import accounts, deliveries, events, generations, metrics, observations, subscribers
 from arrivals.store.engine.base import Collided, Overtaken, Tx, Unavailable
 from arrivals.store.generations import Scheduled
@@ -37,32 +37,32 @@ class Settled:
 
     known: dict[str, Scheduled]
     read_before: set[str]
-    usual: dict[tuple[str, str], Usual | None] = field(default_factory=dict)
-    learned: dict[tuple[str, str], Usual] = field(default_factory=dict)
+    usual: dict[tuple[str, str], DurationEstimate | None] = field(default_factory=dict)
+    learned: dict[tuple[str, str], DurationEstimate] = field(default_factory=dict)
     read: list[Read] = field(default_factory=list)
     changed: dict[str, Scheduled] = field(default_factory=dict)
     found: list[tuple[str, Observation, Finding]] = field(default_factory=list)
     announced: list[tuple[Event, Generation]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    strange_words: Counter[str] = field(default_factory=Counter)  # by provider
+    unknown_statuses: Counter[str] = field(default_factory=Counter)  # by provider
 
 
-async def settle_one(tools: Tools, seen: Observation) -> Finding:
+async def settle_one(context: Context, seen: Observation) -> Finding:
     """What one observation turned out to be, settled together with what others see at the same time."""
-    return await tools.together(settle_each, seen)
+    return await context.together(settle_each, seen)
 
 
-async def settle(tools: Tools, seen: Sequence[Observation]) -> list[Finding]:
+async def settle(context: Context, seen: Sequence[Observation]) -> list[Finding]:
     """What each observation turned out to be. What one of them raises is raised when all others are settled."""
     findings: list[Finding] = []
-    for result in await settle_each(tools, seen):
+    for result in await settle_each(context, seen):
         if isinstance(result, Exception):
             raise result
         findings.append(result)
     return findings
 
 
-async def settle_each(tools: Tools, seen: Sequence[Observation]) -> list[Finding | Exception]:
+async def settle_each(context: Context, seen: Sequence[Observation]) -> list[Finding | Exception]:
     """What each observation turned out to be, or why it could not be settled. Raises Unavailable.
 
     A batch that fails is settled one by one, so one bad row stops nobody.
@@ -70,59 +70,59 @@ async def settle_each(tools: Tools, seen: Sequence[Observation]) -> list[Finding
     if not seen:
         return []
     try:
-        return [*await _settle(tools, seen)]
+        return [*await _settle(context, seen)]
     except (Overtaken, Collided):
-        return [*await _settle(tools, seen)]
+        return [*await _settle(context, seen)]
     except Unavailable:
         raise  # the row is innocent: it is settled when the database can be used again
     except Exception as error:
         if len(seen) == 1:
             if seen[0].webhook_id is not None:
-                await set_aside(tools, seen[0].webhook_id, f"it could not be settled: {type(error).__name__}")
+                await set_aside(context, seen[0].webhook_id, f"it could not be settled: {type(error).__name__}")
             return [error]
         log.exception("batch_failed", observations=len(seen))
-    return [result for one in seen for result in await settle_each(tools, [one])]
+    return [result for one in seen for result in await settle_each(context, [one])]
 
 
-async def set_aside(tools: Tools, webhook_id: str, because: str) -> None:
+async def set_aside(context: Context, webhook_id: str, reason: str) -> None:
     """A webhook that cannot be settled is flagged, so that it is not read for ever; its bytes stay for a replay."""
-    read = Read(id=webhook_id, read_at=tools.now(), finding=Finding.STALE, unreadable_because=because)
-    async with tools.store.transaction() as tx:
+    read = Read(id=webhook_id, read_at=context.now(), finding=Finding.STALE, unreadable_reason=reason)
+    async with context.store.transaction() as tx:
         await observations.mark_read(tx, [read])
 
 
-async def _settle(tools: Tools, seen: Sequence[Observation]) -> list[Finding]:
-    async with tools.store.transaction() as tx:
-        settled = await settle_within(tools, tx, seen)
-    return tell(tools, settled)
+async def _settle(context: Context, seen: Sequence[Observation]) -> list[Finding]:
+    async with context.store.transaction() as tx:
+        settled = await settle_within(context, tx, seen)
+    return tell(context, settled)
 
 
-async def settle_within(tools: Tools, tx: Tx, seen: Sequence[Observation]) -> Settled:
+async def settle_within(context: Context, tx: Tx, seen: Sequence[Observation]) -> Settled:
     """Settle as a part of a larger decision; when that is committed, `tell` what came of it."""
     within = [replace(observation, reading=bounded(observation.reading)) for observation in seen]
     known = await generations.to_settle(tx, [observation.generation_id for observation in within])
-    seen = [without_secrets(tools, one, _about(known.get(one.generation_id))) for one in within]
+    seen = [without_secrets(context, one, _about(known.get(one.generation_id))) for one in within]
     batch = Settled(
         known=known,
         read_before=await observations.read_already(tx, [one.webhook_id for one in seen if one.webhook_id]),
     )
     for observation in seen:
-        await _meet(tools, tx, batch, observation)
-    await _record(tools, tx, batch)
+        await _meet(context, tx, batch, observation)
+    await _record(context, tx, batch)
     return batch
 
 
-def tell(tools: Tools, batch: Settled) -> list[Finding]:
+def tell(context: Context, batch: Settled) -> list[Finding]:
     """Give the finding of each observation, and wake those whom it concerns."""
-    tools.waiters.wake(one.generation.id for one in batch.changed.values() if one.generation.ended)
-    tools.store.ring("settled")
-    now = tools.now()
+    context.waiters.wake(one.generation.id for one in batch.changed.values() if one.generation.ended)
+    context.store.notify("settled")
+    now = context.now()
     if any(one.schedule.poll_at is not None and one.schedule.poll_at <= now for one in batch.changed.values()):
-        tools.store.ring("poll")
+        context.store.notify("poll")
     if batch.announced:
-        tools.store.ring("deliver")
-    if any((one.generation.provider, one.generation.account) in tools.crowded for one in batch.changed.values()):
-        tools.store.ring("submit")  # a place may be free
+        context.store.notify("deliver")
+    if any((one.generation.provider, one.generation.account) in context.crowded for one in batch.changed.values()):
+        context.store.notify("submit")  # a place may be free
     for event, generation in batch.announced:
         log.info("event_announced", generation_id=generation.id, event_id=event.id, type=event.type)
     return batch.findings
@@ -132,7 +132,7 @@ def _about(known: Scheduled | None) -> Generation | None:
     return None if known is None else known.generation
 
 
-async def _meet(tools: Tools, tx: Tx, batch: Settled, seen: Observation) -> None:
+async def _meet(context: Context, tx: Tx, batch: Settled, seen: Observation) -> None:
     """Decide one observation in the light of all before it."""
     known = batch.known.get(seen.generation_id)
     verdict = reconcile(known.generation, seen) if known else None
@@ -141,23 +141,23 @@ async def _meet(tools: Tools, tx: Tx, batch: Settled, seen: Observation) -> None
         finding, verdict = Finding.REPEATED, None  # another process has read this very webhook
     elif seen.webhook_id:
         batch.read_before.add(seen.webhook_id)
-        because = seen.unreadable_because
-        batch.read.append(Read(id=seen.webhook_id, read_at=tools.now(), finding=finding, unreadable_because=because))
+        reason = seen.unreadable_reason
+        batch.read.append(Read(id=seen.webhook_id, read_at=context.now(), finding=finding, unreadable_reason=reason))
     batch.findings.append(finding)
     if known is None or verdict is None:
         return
-    batch.found.append((tools.make_id("obs"), seen, finding))
-    if tools.strange_words.counts(known.generation, seen):
-        batch.strange_words[known.generation.provider] += 1
+    batch.found.append((context.make_id("obs"), seen, finding))
+    if context.unknown_statuses.counts(known.generation, seen):
+        batch.unknown_statuses[known.generation.provider] += 1
     log.info("observation_settled", generation_id=seen.generation_id, origin=seen.origin, finding=finding)
     asked = seen.origin is Origin.POLL
-    after = replace(await keep(tools, tx, verdict.generation), polls=known.generation.polls + asked)
-    pace = Pace(
-        cadence=tools.cadence,
-        route=tools.known_route(after),
+    after = replace(await keep(context, tx, verdict.generation), polls=known.generation.polls + asked)
+    pace = PollSchedule(
+        cadence=context.cadence,
+        route=context.route_or_none(after),
         usual=await _usual(tx, batch, after),
-        dice=tools.dice(),
-        crowded=(after.provider, after.account) in tools.crowded,
+        random=context.random(),
+        crowded=(after.provider, after.account) in context.crowded,
     )
     moved = Scheduled(
         generation=after,
@@ -170,11 +170,11 @@ async def _meet(tools: Tools, tx: Tx, batch: Settled, seen: Observation) -> None
     if moved != known:
         batch.known[after.id] = batch.changed[after.id] = moved
     if verdict.announce:
-        batch.announced.append((event_about(after, verdict.announce, tools.make_id("evt"), seen.at), after))
+        batch.announced.append((event_about(after, verdict.announce, context.make_id("evt"), seen.at), after))
     _learn(batch, pace, verdict)
 
 
-async def _usual(tx: Tx, batch: Settled, generation: Generation) -> Usual | None:
+async def _usual(tx: Tx, batch: Settled, generation: Generation) -> DurationEstimate | None:
     """How long its model usually takes, as far as it is known by now."""
     key = (generation.provider, generation.model)
     if key not in batch.usual:
@@ -182,7 +182,7 @@ async def _usual(tx: Tx, batch: Settled, generation: Generation) -> Usual | None
     return batch.usual[key]
 
 
-def _learn(batch: Settled, pace: Pace, verdict: Verdict) -> None:
+def _learn(batch: Settled, pace: PollSchedule, verdict: Verdict) -> None:
     """What finished teaches how long its model usually takes."""
     done = verdict.generation
     if verdict.finding is not Finding.ADVANCED or done.status is not Status.COMPLETED or done.submitted_at is None:
@@ -193,17 +193,17 @@ def _learn(batch: Settled, pace: Pace, verdict: Verdict) -> None:
     batch.usual[key] = batch.learned[key] = usual
 
 
-async def _record(tools: Tools, tx: Tx, batch: Settled) -> None:
+async def _record(context: Context, tx: Tx, batch: Settled) -> None:
     """Write everything that was decided."""
     await observations.insert(tx, batch.found)
     await observations.mark_read(tx, batch.read)
     await generations.save(tx, list(batch.changed.values()))
-    if batch.strange_words:
-        await metrics.count_words(tx, batch.strange_words)
+    if batch.unknown_statuses:
+        await metrics.count_words(tx, batch.unknown_statuses)
     for key in sorted(batch.learned):
         await accounts.save_usual(tx, *key, batch.learned[key])
     positions = await events.append(tx, [event for event, _ in batch.announced])
     if batch.announced:
         active = await subscribers.active(tx)
         announced = [(event, generation, positions[event.id]) for event, generation in batch.announced]
-        await deliveries.insert(tx, await deliveries_for(tools, tx, active, announced))
+        await deliveries.insert(tx, await deliveries_for(context, tx, active, announced))

@@ -2,7 +2,7 @@
 
 import structlog
 
-from arrivals.core.generation import Asked
+from arrivals.core.generation import GenerationKey
 from arrivals.core.observation import Observation
 
 log = structlog.get_logger()
@@ -11,13 +11,13 @@ TOLD_AT = 3  # times that a word was seen by this process
 REMEMBERED = 1000  # words; who invents more is not listened to
 
 
-class StrangeWords:
+class UnknownStatuses:
     """How often each was seen, by provider, route and channel."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str, str, str], int] = {}
 
-    def counts(self, about: Asked, seen: Observation) -> bool:
+    def counts(self, about: GenerationKey, seen: Observation) -> bool:
         """True from the third time on that this unknown word was seen; the third time is logged."""
         word = seen.reading.provider_status
         if seen.reading.status is not None or word is None:

@@ -66,4 +66,4 @@ class Waiters:
                     ended = await generations.ended(tx, self.ids)
                 self.wake(ended)
             except Exception:  # the next look may find what this one did not
-                log.exception("ends_not_looked_for", waited_for=len(self._waiting))
+                log.exception("waiters_failed", waited_for=len(self._waiting))

@@ -10,7 +10,7 @@ from arrivals.core.generation import Generation, Origin, Status, VerifiedBy
 from arrivals.core.masking import masked_failure
 from arrivals.core.observation import Observation, Reading
 from arrivals.core.wire import micros
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.flow.exchange.ask import ask
 from arrivals.flow.exchange.masking import mask_of
 from arrivals.flow.exchange.record import Exchange, keep, outcome_of
@@ -18,7 +18,7 @@ from arrivals.flow.exchange.spend import spend
 from arrivals.flow.settlement.settle import settle_one, settle_within, tell
 from arrivals.outbound.transport import NoAnswer, NotSent
 from arrivals.providers._shared.reading import heard
-from arrivals.providers.contract import Question, Refused, Unreadable
+from arrivals.providers.contract import Refused, Request, Unreadable
 from arrivals.store import generations
 from arrivals.store.calls import CallKind, Outcome
 from arrivals.store.engine.base import Missing
@@ -28,25 +28,25 @@ class NotCancelable(Exception):
     """It cannot be canceled; the message says why."""
 
 
-async def cancel(tools: Tools, generation_id: str) -> None:
+async def cancel(context: Context, generation_id: str) -> None:
     """Raises Missing, NotCancelable, OverBudget."""
-    generation = await _withdraw(tools, generation_id)
+    generation = await _withdraw(context, generation_id)
     if generation is None:
         return
     if generation.closed:
         raise NotCancelable(f"it is {generation.status} already")
-    question = tools.dialect(generation).cancel
-    if question is None:
+    request = context.adapter(generation).cancel
+    if request is None:
         raise NotCancelable(f"{generation.provider} documents no way to cancel it")
     if generation.external_id is None:
         raise NotCancelable("its submission is under way; try again when it has an external_id")
-    reading = await _ask(tools, generation, question)
-    await settle_one(tools, _observation(tools, generation, reading, Origin.POLL, VerifiedBy.POLL))
+    reading = await _ask(context, generation, request)
+    await settle_one(context, _observation(context, generation, reading, Origin.POLL, VerifiedBy.POLL))
 
 
-async def _withdraw(tools: Tools, generation_id: str) -> Generation | None:
+async def _withdraw(context: Context, generation_id: str) -> Generation | None:
     """None if nobody had begun to submit it, and now nobody will; else as it is. Raises Missing."""
-    async with tools.store.transaction() as tx:
+    async with context.store.transaction() as tx:
         locked = await generations.to_settle(tx, [generation_id])
         if generation_id not in locked:
             raise Missing(generation_id)
@@ -54,41 +54,41 @@ async def _withdraw(tools: Tools, generation_id: str) -> Generation | None:
         if generation.status is not Status.PENDING:
             return generation
         canceled = Reading(status=Status.CANCELED)
-        seen = _observation(tools, generation, canceled, Origin.SUBMIT, VerifiedBy.SUBMIT)
-        settled = await settle_within(tools, tx, [seen])
-    tell(tools, settled)
+        seen = _observation(context, generation, canceled, Origin.SUBMIT, VerifiedBy.SUBMIT)
+        settled = await settle_within(context, tx, [seen])
+    tell(context, settled)
     return None
 
 
-async def _ask(tools: Tools, generation: Generation, question: Question) -> Reading:
-    upstream = tools.upstream(generation)
-    target = tools.target(generation)
-    await spend(tools, generation)
+async def _ask(context: Context, generation: Generation, request: Request) -> Reading:
+    upstream = context.upstream(generation)
+    target = context.target(generation)
+    await spend(context, generation)
     exchange = Exchange(kind=CallKind.CANCELLATION)
     try:
-        reply = await ask(tools, generation, question.ask(target, upstream.account), exchange)
-        reading = heard(question.read, reply, target)
+        reply = await ask(context, generation, request.build(target, upstream.account), exchange)
+        reading = heard(request.parse, reply, target)
     except Refused as refused:
-        await keep(tools, exchange.came_to(tools, generation, Outcome.REFUSED, failure=refused.failure))
-        failure = masked_failure(mask_of(tools, generation), bounded_failure(refused.failure))
+        await keep(context, exchange.came_to(context, generation, Outcome.REFUSED, failure=refused.failure))
+        failure = masked_failure(mask_of(context, generation), bounded_failure(refused.failure))
         raise NotCancelable(f"{generation.provider} refused: {failure.message or failure.code}") from refused
     except (NotSent, NoAnswer, Unreadable) as error:
-        await keep(tools, exchange.came_to(tools, generation, outcome_of(error), because=str(error)))
-        told = mask_of(tools, generation).text(str(error))
+        await keep(context, exchange.came_to(context, generation, outcome_of(error), reason=str(error)))
+        told = mask_of(context, generation).text(str(error))
         raise NotCancelable(f"{generation.provider} gave no usable answer; try again ({told})") from error
-    await keep(tools, exchange.came_to(tools, generation, Outcome.UNDERSTOOD))
+    await keep(context, exchange.came_to(context, generation, Outcome.UNDERSTOOD))
     return reading
 
 
 def _observation(
-    tools: Tools, generation: Generation, reading: Reading, origin: Origin, verified_by: VerifiedBy
+    context: Context, generation: Generation, reading: Reading, origin: Origin, verified_by: VerifiedBy
 ) -> Observation:
-    now = tools.now()
+    now = context.now()
     return Observation(
         generation_id=generation.id,
         origin=origin,
         at=now,
         reading=reading,
         verified_by=verified_by,
-        hold_until=now + micros(tools.cadence.held_s),
+        hold_until=now + micros(context.cadence.held_s),
     )

@@ -12,12 +12,12 @@ from arrivals.core.failure import Failure
 from arrivals.core.masking import masked_failure
 from arrivals.core.trouble import holds_back
 from arrivals.core.wire import micros
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.flow.exchange.masking import mask_of
 from arrivals.flow.exchange.record import Exchange, keep
 from arrivals.flow.observation.expire import nobody_told_us
 from arrivals.flow.settlement.settle import settle
-from arrivals.flow.until_stored import patiently
+from arrivals.flow.until_stored import until_stored
 from arrivals.store import accounts, generations
 from arrivals.store.accounts import AccountKey
 from arrivals.store.calls import Outcome
@@ -30,33 +30,33 @@ RETRY_EVERY_S = 2.0
 Group: TypeAlias = Sequence[Scheduled]  # what one call orders: one generation, or those of a bulk order
 
 
-async def try_again(tools: Tools, group: Group, failure: Failure) -> None:
+async def try_again(context: Context, group: Group, failure: Failure) -> None:
     """Back into the queue; if the deadline comes first, the clock says so."""
     wait_s = after_miss_s(
-        tools.cadence,
+        context.cadence,
         every_s=RETRY_EVERY_S,
         misses=group[0].submit_tries - 1,
         retry_after_s=failure.retry_after_s,
-        dice=tools.dice(),
+        random=context.random(),
     )
-    returned = await patiently(tools, partial(_return, tools, group, wait_s, failure))
+    returned = await until_stored(context, partial(_return, context, group, wait_s, failure))
     key = (group[0].generation.provider, group[0].generation.account)
     pause_s = holds_back(failure)
     if pause_s:
-        await patiently(tools, partial(_pause, tools, key, pause_s))
-    if key in tools.crowded:
-        tools.store.ring("submit")  # its place is free
+        await until_stored(context, partial(_pause, context, key, pause_s))
+    if key in context.crowded:
+        context.store.notify("submit")  # its place is free
     log.info(
         "submission_postponed",
         generation_id=group[0].generation.id, code=failure.code, wait_s=round(wait_s, 3), returned=returned,
     )  # fmt: skip
 
 
-async def _return(tools: Tools, group: Group, wait_s: float, failure: Failure) -> int:
+async def _return(context: Context, group: Group, wait_s: float, failure: Failure) -> int:
     """How many went back."""
-    async with tools.store.transaction() as tx:
-        moment = tools.now() + micros(wait_s)
-        kept = masked_failure(mask_of(tools, group[0].generation), bounded_failure(failure))
+    async with context.store.transaction() as tx:
+        moment = context.now() + micros(wait_s)
+        kept = masked_failure(mask_of(context, group[0].generation), bounded_failure(failure))
         returned = [
             await generations.return_to_pending(tx, known.generation.id, moment, kept, tries=known.submit_tries)
             for known in group
@@ -64,28 +64,30 @@ async def _return(tools: Tools, group: Group, wait_s: float, failure: Failure) -
     return sum(returned)
 
 
-async def _pause(tools: Tools, key: AccountKey, wait_s: float) -> None:
-    async with tools.store.transaction() as tx:
+async def _pause(context: Context, key: AccountKey, wait_s: float) -> None:
+    async with context.store.transaction() as tx:
         await accounts.pause(tx, key, wait_s)
 
 
-async def return_unsent(tools: Tools, claimed: Sequence[Scheduled]) -> None:
+async def return_unsent(context: Context, claimed: Sequence[Scheduled]) -> None:
     """Back into the queue after a claim whose commit may not have been made, and whose calls went nowhere."""
-    async with tools.store.transaction() as tx:
-        returned = [await generations.return_unsent(tx, known, tools.now()) for known in claimed]
+    async with context.store.transaction() as tx:
+        returned = [await generations.return_unsent(tx, known, context.now()) for known in claimed]
     log.info("claim_returned", claimed=len(claimed), returned=sum(returned))
 
 
-async def outcome_unknown(tools: Tools, group: Group, because_of: str) -> None:
+async def outcome_unknown(context: Context, group: Group, reason: str) -> None:
     """Never sent again. With a webhook to come we wait for it; with none, nobody will ever tell us more."""
-    mask = mask_of(tools, group[0].generation)
-    log.warning("submission_unanswered", generation_id=group[0].generation.id, because=mask.text(because_of))
+    mask = mask_of(context, group[0].generation)
+    log.warning("submission_unanswered", generation_id=group[0].generation.id, reason=mask.text(reason))
     lost = [known.generation for known in group if not known.generation.webhook_expected]
-    await patiently(tools, partial(settle, tools, [nobody_told_us(generation, tools.now()) for generation in lost]))
+    await until_stored(
+        context, partial(settle, context, [nobody_told_us(generation, context.now()) for generation in lost])
+    )
 
 
 async def keep_for_each(
-    tools: Tools,
+    context: Context,
     group: Group,
     exchange: Exchange,
     outcome: Outcome,
@@ -94,5 +96,5 @@ async def keep_for_each(
 ) -> None:
     """Keep the call for each generation that it was to order; nothing where no call went out."""
     for known in group if exchange.request else ():
-        kept = exchange.came_to(tools, known.generation, outcome, because=told, failure=failure)
-        await patiently(tools, partial(keep, tools, kept))
+        kept = exchange.came_to(context, known.generation, outcome, reason=told, failure=failure)
+        await until_stored(context, partial(keep, context, kept))

@@ -16,29 +16,29 @@ from msgspec import structs
 import structlog
 
 from arrivals.core.acceptance import Acceptance, acceptance_of
-from arrivals.core.failure import FailureCode, because
+from arrivals.core.failure import FailureCode, make_failure
 from arrivals.core.generation import Generation, Origin, Status, VerifiedBy
 from arrivals.core.http import HttpCall, HttpReply, redirect_of
 from arrivals.core.observation import Observation, Reading
 from arrivals.core.wire import SECOND, Micros, from_json, micros
 from arrivals.flow import contention
-from arrivals.flow.context import NotConfigured, Tools
+from arrivals.flow.context import Context, NotConfigured
 from arrivals.flow.exchange.ask import joined_url, redirected
 from arrivals.flow.exchange.fetch import fetch_inputs
 from arrivals.flow.exchange.pace import note_pace
 from arrivals.flow.exchange.record import Exchange, outcome_of
 from arrivals.flow.observation.match import shared_out
-from arrivals.flow.off_loop import aside
+from arrivals.flow.off_loop import run_off_loop
 from arrivals.flow.settlement.settle import settle, settle_one
 from arrivals.flow.submission.gateway import direct
 from arrivals.flow.submission.order import LONGEST_DEADLINE_S
 from arrivals.flow.submission.postpone import Group, keep_for_each, outcome_unknown, return_unsent, try_again
 from arrivals.flow.submission.submit_stream import listen
-from arrivals.flow.until_stored import patiently
+from arrivals.flow.until_stored import until_stored
 from arrivals.outbound.transport import NoAnswer, NotSent
 from arrivals.providers._shared.reading import heard, heard_each
 from arrivals.providers.catalog import PROVIDERS
-from arrivals.providers.contract import Dialect, Order, Refused, Target, Unreadable
+from arrivals.providers.contract import Adapter, Order, Refused, Target, Unreadable
 from arrivals.store import accounts, generations
 from arrivals.store.calls import CallKind, Outcome
 from arrivals.store.engine.base import Unavailable
@@ -64,22 +64,22 @@ class _Withdrawn(Exception):
     """It ended while its inputs were fetched; nothing may be submitted any more."""
 
 
-async def claim(tools: Tools, limit: int) -> list[Group]:
+async def claim(context: Context, limit: int) -> list[Group]:
     """Generations whose turn has come, already `submitting`, by the call that orders them."""
     claimed: list[Scheduled] = []
     try:
-        async with tools.store.transaction() as tx:
-            found = await accounts.claim_submissions(tx, tools.budgets(), limit, micros(ANSWER_WITHIN_S))
+        async with context.store.transaction() as tx:
+            found = await accounts.claim_submissions(tx, context.budgets(), limit, micros(ANSWER_WITHIN_S))
             claimed += found.claimed
-            await contention.note(tools, tx, found.crowded)
+            await contention.note(context, tx, found.crowded)
             for known in claimed:
-                answer_s = _answer_s(tools, known.generation)
+                answer_s = _answer_s(context, known.generation)
                 if answer_s > USUAL_ANSWER_S:
-                    await generations.answer_by(tx, known.generation.id, tools.now() + micros(answer_s + SLACK_S))
+                    await generations.answer_by(tx, known.generation.id, context.now() + micros(answer_s + SLACK_S))
     except Unavailable:
         # The commit may have been made though its answer was lost; what is surely not sent need not end as unknown.
         if claimed:
-            await patiently(tools, partial(return_unsent, tools, claimed))
+            await until_stored(context, partial(return_unsent, context, claimed))
         raise
     groups: dict[str, list[Scheduled]] = {}
     for known in claimed:
@@ -87,86 +87,88 @@ async def claim(tools: Tools, limit: int) -> list[Group]:
     return [sorted(group, key=lambda known: known.generation.id) for group in groups.values()]
 
 
-def _answer_s(tools: Tools, generation: Generation) -> float:
+def _answer_s(context: Context, generation: Generation) -> float:
     try:
-        return tools.route(generation).answer_s
+        return context.route(generation).answer_s
     except NotConfigured:  # it fails alone, when its turn comes
         return USUAL_ANSWER_S
 
 
-async def submit(tools: Tools, group: Group) -> None:
+async def submit(context: Context, group: Group) -> None:
     """Send one claimed group to its provider, once."""
     exchange = Exchange(kind=CallKind.SUBMISSION)
     try:
-        told = await _send(tools, group, exchange)
+        told = await _send(context, group, exchange)
     except _Withdrawn:
         log.info("submission_withdrawn", generation_id=group[0].generation.id)
     except NotSent as error:
-        await keep_for_each(tools, group, exchange, outcome_of(error), str(error))
-        await try_again(tools, group, because(FailureCode.PROVIDER_UNAVAILABLE, str(error), origin=Origin.SUBMIT))
+        await keep_for_each(context, group, exchange, outcome_of(error), str(error))
+        await try_again(
+            context, group, make_failure(FailureCode.PROVIDER_UNAVAILABLE, str(error), origin=Origin.SUBMIT)
+        )
     except (NoAnswer, Unreadable) as error:
-        await keep_for_each(tools, group, exchange, outcome_of(error), str(error))
-        await outcome_unknown(tools, group, str(error))
+        await keep_for_each(context, group, exchange, outcome_of(error), str(error))
+        await outcome_unknown(context, group, str(error))
     except _InputLater as error:
-        await try_again(tools, group, because(FailureCode.INPUT_UNREACHABLE, str(error), origin="preflight"))
+        await try_again(context, group, make_failure(FailureCode.INPUT_UNREACHABLE, str(error), origin="preflight"))
     except Refused as refused:
-        await keep_for_each(tools, group, exchange, Outcome.REFUSED, failure=refused.failure)
+        await keep_for_each(context, group, exchange, Outcome.REFUSED, failure=refused.failure)
         if acceptance_of(refused.failure) is Acceptance.UNKNOWN:
-            await outcome_unknown(tools, group, f"HTTP {refused.failure.http_status}: it may have been accepted")
+            await outcome_unknown(context, group, f"HTTP {refused.failure.http_status}: it may have been accepted")
         else:
-            await _settle(tools, group, [refused] * len(group))
+            await _settle(context, group, [refused] * len(group))
     else:
         if told is not None:
-            await _settle(tools, group, told)
+            await _settle(context, group, told)
 
 
-async def fail(_tools: Tools, group: Group, because: Exception) -> None:
+async def fail(_context: Context, group: Group, reason: Exception) -> None:
     """Nobody knows how far it came, so it is never sent again: it ends by its webhook, or by its clock as unknown."""
     for known in group:
-        log.error("submission_broken_off", generation_id=known.generation.id, because=type(because).__name__)
+        log.error("submission_interrupted", generation_id=known.generation.id, reason=type(reason).__name__)
 
 
-async def _send(tools: Tools, group: Group, exchange: Exchange) -> Sequence[Reading | Refused] | None:
+async def _send(context: Context, group: Group, exchange: Exchange) -> Sequence[Reading | Refused] | None:
     """What the provider said of each; None if it said so in a stream, which is settled already."""
     first = group[0].generation
-    upstream, dialect, target = tools.upstream(first), tools.dialect(first), tools.target(first)
-    ordered = [await _order(tools, known) for known in group]
+    upstream, adapter, target = context.upstream(first), context.adapter(first), context.target(first)
+    ordered = [await _order(context, known) for known in group]
     orders, size = [order for order, _ in ordered], sum(size for _, size in ordered)
-    if dialect.bulk is not None and first.bulk_id is not None:
-        call = await aside(size, partial(dialect.bulk.submit, orders, upstream.account))
-        await _still_ours(tools, group)
-        reply = await _ask(tools, first, call, exchange)
-        told = await aside(len(reply.body), partial(heard_each, dialect.bulk.read_submitted, reply, target))
+    if adapter.bulk is not None and first.bulk_id is not None:
+        call = await run_off_loop(size, partial(adapter.bulk.submit, orders, upstream.account))
+        await _still_ours(context, group)
+        reply = await _ask(context, first, call, exchange)
+        told = await run_off_loop(len(reply.body), partial(heard_each, adapter.bulk.read_submitted, reply, target))
         if len(told) != len(group):
             raise Unreadable(f"an answer about {len(told)} of {len(group)} generations")
         return told
-    call = await aside(size, partial(dialect.submit, orders[0], upstream.account))
-    await _still_ours(tools, group)
+    call = await run_off_loop(size, partial(adapter.submit, orders[0], upstream.account))
+    await _still_ours(context, group)
     if not call.streamed:
-        return [await _read(dialect, await _ask(tools, first, call, exchange), target)]
+        return [await _read(adapter, await _ask(context, first, call, exchange), target)]
     exchange.sends(call)
-    whole = exchange.reply = await listen(tools, first, call)
-    return None if whole is None else [await _read(dialect, _taken(first, call, whole), target)]
+    whole = exchange.reply = await listen(context, first, call)
+    return None if whole is None else [await _read(adapter, _taken(first, call, whole), target)]
 
 
-async def _read(dialect: Dialect, reply: HttpReply, target: Target) -> Reading:
-    return await aside(len(reply.body), partial(heard, dialect.read_submitted, reply, target, submitted=True))
+async def _read(adapter: Adapter, reply: HttpReply, target: Target) -> Reading:
+    return await run_off_loop(len(reply.body), partial(heard, adapter.read_submitted, reply, target, submitted=True))
 
 
-async def _still_ours(tools: Tools, group: Group) -> None:
+async def _still_ours(context: Context, group: Group) -> None:
     """Look at the rows once more after standing still since the claim: the clock may have spoken. Raises _Withdrawn."""
     looked_at = group[0].generation.submitted_at or 0
-    while tools.now() - looked_at > STALE:
-        looked_at = tools.now()
+    while context.now() - looked_at > STALE:
+        looked_at = context.now()
         for known in group:
-            if not await patiently(tools, partial(_still_wanted, tools, known.generation)):
+            if not await until_stored(context, partial(_still_wanted, context, known.generation)):
                 raise _Withdrawn
 
 
-async def _ask(tools: Tools, generation: Generation, call: HttpCall, exchange: Exchange) -> HttpReply:
+async def _ask(context: Context, generation: Generation, call: HttpCall, exchange: Exchange) -> HttpReply:
     exchange.sends(call)
-    reply = exchange.reply = await tools.transport.submit(call, tools.route(generation).answer_s)
-    await patiently(tools, partial(note_pace, tools, generation, reply.headers))
+    reply = exchange.reply = await context.transport.submit(call, context.route(generation).answer_s)
+    await until_stored(context, partial(note_pace, context, generation, reply.headers))
     return _taken(generation, call, reply)
 
 
@@ -176,20 +178,22 @@ def _taken(generation: Generation, call: HttpCall, reply: HttpReply) -> HttpRepl
     if place is None:
         return direct(reply)
     told = redirected(generation.provider, joined_url(call.url, place))
-    failure = because(FailureCode.PROVIDER_ERROR, told, origin=Origin.SUBMIT, billed=False)
+    failure = make_failure(FailureCode.PROVIDER_ERROR, told, origin=Origin.SUBMIT, billed=False)
     raise Refused(structs.replace(failure, http_status=reply.http_status, retryable=False))
 
 
-async def _order(tools: Tools, known: Scheduled) -> tuple[Order, int]:
+async def _order(context: Context, known: Scheduled) -> tuple[Order, int]:
     """The order with everything that its call carries, and about how many bytes that is.
 
     Raises Refused; _InputLater; _Withdrawn if it ended.
     """
     generation = known.generation
-    text = await patiently(tools, partial(_input_of, tools, generation))
-    order_input: dict[str, Any] = await aside(len(text), partial(from_json, text))
-    url = tools.callbacks.url(generation.provider, generation.account, generation.id)
-    secrets = tools.upstream(generation).account.webhook_secrets or tools.callbacks.webhook_secrets(generation.id)
+    text = await until_stored(context, partial(_input_of, context, generation))
+    order_input: dict[str, Any] = await run_off_loop(len(text), partial(from_json, text))
+    url = context.callback_urls.url(generation.provider, generation.account, generation.id)
+    secrets = context.upstream(generation).account.webhook_secrets or context.callback_urls.webhook_secrets(
+        generation.id
+    )
     order = Order(
         model=generation.model,
         route=generation.route,
@@ -198,67 +202,69 @@ async def _order(tools: Tools, known: Scheduled) -> tuple[Order, int]:
         callback_url=url if generation.webhook_expected else None,
         webhook_secret=secrets[0],
     )
-    return await _with_files(tools, known, order), len(text)
+    return await _with_files(context, known, order), len(text)
 
 
-async def _input_of(tools: Tools, generation: Generation) -> str:
-    async with tools.store.glance() as tx:
+async def _input_of(context: Context, generation: Generation) -> str:
+    async with context.store.read_inline() as tx:
         return await generations.order_text(tx, generation.id)
 
 
-async def _with_files(tools: Tools, known: Scheduled, order: Order) -> Order:
-    urls = tools.dialect(known.generation).files(order)
+async def _with_files(context: Context, known: Scheduled, order: Order) -> Order:
+    urls = context.adapter(known.generation).files(order)
     if not urls:
         return order
     try:
-        files = await fetch_inputs(tools, urls)
+        files = await fetch_inputs(context, urls)
     except (NotSent, NoAnswer) as error:
         told = f"an input cannot be fetched: {error}"
-        if tools.now() - known.generation.created_at > INPUT_PATIENCE:
-            raise Refused(because(FailureCode.INPUT_UNREACHABLE, told, origin="preflight", billed=False)) from error
+        if context.now() - known.generation.created_at > INPUT_PATIENCE:
+            raise Refused(
+                make_failure(FailureCode.INPUT_UNREACHABLE, told, origin="preflight", billed=False)
+            ) from error
         raise _InputLater(told) from error
-    if not await patiently(tools, partial(_still_wanted, tools, known.generation)):
+    if not await until_stored(context, partial(_still_wanted, context, known.generation)):
         raise _Withdrawn
     return replace(order, files=files)
 
 
-async def _still_wanted(tools: Tools, generation: Generation) -> bool:
-    async with tools.store.transaction() as tx:
-        moment = tools.now() + micros(tools.route(generation).answer_s + SLACK_S)
+async def _still_wanted(context: Context, generation: Generation) -> bool:
+    async with context.store.transaction() as tx:
+        moment = context.now() + micros(context.route(generation).answer_s + SLACK_S)
         return await generations.still_submitting(tx, generation.id, moment)
 
 
-async def _settle(tools: Tools, group: Group, told: Sequence[Reading | Refused]) -> None:
+async def _settle(context: Context, group: Group, told: Sequence[Reading | Refused]) -> None:
     """Observe what was said of each; who is refused for now goes back into the queue."""
     if len(group) > 1:
-        now = await patiently(tools, partial(_as_they_are, tools, group))
+        now = await until_stored(context, partial(_as_they_are, context, group))
         told = shared_out(told, [now[known.generation.id] for known in group])
     seen = []
     for known, said in zip(group, told, strict=True):
         if isinstance(said, Reading):
-            seen.append(_observation(tools, known.generation, said))
+            seen.append(_observation(context, known.generation, said))
         elif acceptance_of(said.failure) is Acceptance.LATER:
-            await try_again(tools, [known], said.failure)
+            await try_again(context, [known], said.failure)
         else:
-            seen.append(_observation(tools, known.generation, Reading(status=Status.FAILED, failure=said.failure)))
+            seen.append(_observation(context, known.generation, Reading(status=Status.FAILED, failure=said.failure)))
     if len(seen) == 1:
-        await patiently(tools, partial(settle_one, tools, seen[0]))
+        await until_stored(context, partial(settle_one, context, seen[0]))
     else:
-        await patiently(tools, partial(settle, tools, seen))
+        await until_stored(context, partial(settle, context, seen))
 
 
-async def _as_they_are(tools: Tools, group: Group) -> dict[str, Generation]:
-    async with tools.store.glance() as tx:
+async def _as_they_are(context: Context, group: Group) -> dict[str, Generation]:
+    async with context.store.read_inline() as tx:
         return await generations.by_ids(tx, [known.generation.id for known in group])
 
 
-def _observation(tools: Tools, generation: Generation, reading: Reading) -> Observation:
-    now = tools.now()
+def _observation(context: Context, generation: Generation, reading: Reading) -> Observation:
+    now = context.now()
     return Observation(
         generation_id=generation.id,
         origin=Origin.SUBMIT,
         at=now,
         reading=reading,
         verified_by=VerifiedBy.SUBMIT,
-        hold_until=now + micros(tools.cadence.held_s),
+        hold_until=now + micros(context.cadence.held_s),
     )

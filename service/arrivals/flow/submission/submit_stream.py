@@ -18,11 +18,11 @@ from arrivals.core.generation import CLOSED, Generation, Origin, Output, Status,
 from arrivals.core.http import HttpCall, HttpReply
 from arrivals.core.observation import Observation, Reading
 from arrivals.core.wire import SECOND, micros
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.flow.exchange.pace import note_pace
 from arrivals.flow.observation.expire import nobody_told_us
 from arrivals.flow.settlement.settle import settle_one
-from arrivals.flow.until_stored import patiently
+from arrivals.flow.until_stored import until_stored
 from arrivals.outbound.transport import REPLY_MAX_BYTES, NoAnswer, NotSent, Reason, Streamed
 from arrivals.providers._shared.reading import heard_event
 from arrivals.providers.contract import Refused, Target
@@ -85,22 +85,22 @@ class _Ending:
     accepted: bool = False
 
 
-async def listen(tools: Tools, generation: Generation, call: HttpCall) -> HttpReply | None:
+async def listen(context: Context, generation: Generation, call: HttpCall) -> HttpReply | None:
     """Follow the stream to its end. An answer that is none comes back whole.
 
     Raises Refused for a "not now" before anything was begun, NotSent, and NoAnswer while it was not accepted.
     """
-    heard, ending = _Heard(tools.target(generation)), _Ending()
+    heard, ending = _Heard(context.target(generation)), _Ending()
     refused: Refused | None = None
     closed = False
     # Read in a task of its own: what has arrived when a connection breaks is lost to whoever was busy just then.
     send, receive = anyio.create_memory_object_stream[bytes | None](READ_AHEAD)
     async with anyio.create_task_group() as group:
-        group.start_soon(_read, tools, generation, call, send, ending)
+        group.start_soon(_read, context, generation, call, send, ending)
         async with receive:
             async for event in receive:
                 try:
-                    closed = await _hear(tools, generation, heard, event)
+                    closed = await _hear(context, generation, heard, event)
                 except Refused as error:
                     refused = error
                 if closed or refused:
@@ -111,21 +111,25 @@ async def listen(tools: Tools, generation: Generation, call: HttpCall) -> HttpRe
     if ending.error is not None and not ending.accepted:
         raise ending.error
     if ending.whole is None and not closed:
-        log.info("stream_broken", generation_id=generation.id, because=str(ending.error or "it ended"))
-        await _broken_off(tools, generation, heard)
+        log.info("stream_broken", generation_id=generation.id, reason=str(ending.error or "it ended"))
+        await _broken_off(context, generation, heard)
     return ending.whole
 
 
 async def _read(
-    tools: Tools, generation: Generation, call: HttpCall, send: MemoryObjectSendStream[bytes | None], ending: _Ending
+    context: Context,
+    generation: Generation,
+    call: HttpCall,
+    send: MemoryObjectSendStream[bytes | None],
+    ending: _Ending,
 ) -> None:
     """The reading side: None when the stream has begun, then every event."""
-    route = tools.route(generation)
-    left_s = max(0.0, (generation.deadline_at - tools.now()) / SECOND)
+    route = context.route(generation)
+    left_s = max(0.0, (generation.deadline_at - context.now()) / SECOND)
     async with send:
         try:
-            async with tools.transport.stream(call, route.answer_s, route.stream_idle_s) as reply:
-                await patiently(tools, partial(note_pace, tools, generation, reply.headers))
+            async with context.transport.stream(call, route.answer_s, route.stream_idle_s) as reply:
+                await until_stored(context, partial(note_pace, context, generation, reply.headers))
                 if reply.http_status >= FIRST_REFUSAL or EVENT_STREAM not in reply.headers.get("content-type", ""):
                     ending.whole = await _whole(reply)
                     return
@@ -138,12 +142,12 @@ async def _read(
             ending.error = error
 
 
-async def _hear(tools: Tools, generation: Generation, heard: _Heard, event: bytes | None) -> bool:
+async def _hear(context: Context, generation: Generation, heard: _Heard, event: bytes | None) -> bool:
     """Whether the event closed the generation. None: it was accepted. Raises Refused for a "not now"."""
     if event is None:
-        await _observe(tools, generation, Reading(status=Status.SUBMITTED))
+        await _observe(context, generation, Reading(status=Status.SUBMITTED))
         return False
-    read = tools.dialect(generation).read_event
+    read = context.adapter(generation).read_event
     reading = heard_event(read, event, heard.target) if read else None
     nothing_begun = not heard.begun
     news = heard.news(reading) if reading else None
@@ -151,41 +155,43 @@ async def _hear(tools: Tools, generation: Generation, heard: _Heard, event: byte
         return False
     if news.failure is not None and acceptance_of(news.failure) is Acceptance.LATER and nothing_begun:
         raise Refused(news.failure)
-    await _observe(tools, generation, news)
+    await _observe(context, generation, news)
     return news.status in CLOSED
 
 
-async def _observe(tools: Tools, generation: Generation, reading: Reading) -> None:
-    now = tools.now()
+async def _observe(context: Context, generation: Generation, reading: Reading) -> None:
+    now = context.now()
     seen = Observation(
         generation_id=generation.id,
         origin=Origin.STREAM,
         at=now,
         reading=reading,
         verified_by=VerifiedBy.SUBMIT,
-        hold_until=now + micros(tools.cadence.held_s),
+        hold_until=now + micros(context.cadence.held_s),
     )
-    await patiently(tools, partial(settle_one, tools, seen))
+    await until_stored(context, partial(settle_one, context, seen))
 
 
-async def _broken_off(tools: Tools, generation: Generation, heard: _Heard) -> None:
+async def _broken_off(context: Context, generation: Generation, heard: _Heard) -> None:
     """The poll goes on where the stream ended; where nothing can be asked about, nobody will tell us."""
     if heard.target.external_id is None and heard.outputs:
         # What it told is there; more may have been to come, and nobody can be asked.
         notes = ("the stream broke off after these outputs",)
         told = Reading(status=Status.COMPLETED, outputs=tuple(heard.outputs.values()), notes=notes)
-        await _observe(tools, generation, told)
+        await _observe(context, generation, told)
         return
     if heard.target.external_id is None:
-        await patiently(tools, partial(settle_one, tools, nobody_told_us(generation, tools.now(), streamed=True)))
+        await until_stored(
+            context, partial(settle_one, context, nobody_told_us(generation, context.now(), streamed=True))
+        )
         return
-    await patiently(tools, partial(_ask_now, tools, generation))
-    tools.store.ring("poll")
+    await until_stored(context, partial(_ask_now, context, generation))
+    context.store.notify("poll")
 
 
-async def _ask_now(tools: Tools, generation: Generation) -> None:
-    async with tools.store.transaction() as tx:
-        await generations.poll_now(tx, generation.id, tools.now())
+async def _ask_now(context: Context, generation: Generation) -> None:
+    async with context.store.transaction() as tx:
+        await generations.poll_now(tx, generation.id, context.now())
 
 
 async def _events(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -36,7 +36,7 @@ def clone(books: Books, count: int, adjust: Adjust = lambda _table, _row, _numbe
             columns,
             ([row[column] for column in columns] for row in _copies(table, originals, names, count, events, adjust)),
         )
-    books.many("UPDATE counters SET counted = ? WHERE name = 'events'", [(events * count,)])
+    books.set_event_position(events * count)
     books.commit()
     books.settled_down()
     return [first["external_id"], *(renamed(first["external_id"], number) for number in range(1, count))]

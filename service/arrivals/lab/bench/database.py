@@ -59,6 +59,12 @@ class Books(ABC):
         counted: int = found[0]["counted"]
         return counted
 
+    def set_event_position(self, position: int) -> None:
+        """The position of the last event. An older commit, as a baseline, has another name for the column."""
+        [row] = self.pick("counters", "*", "name = 'events'")
+        (column,) = row.keys() - {"name"}
+        self.many(f"UPDATE counters SET {column} = ? WHERE name = 'events'", [(position,)])  # noqa: S608 - a column of it
+
     def pick(self, table: str, columns: str, condition: str = "1 = 1") -> list[Row]:
         """Some columns of some rows."""
         return self.rows(f"SELECT {columns} FROM {table} WHERE {condition}")  # noqa: S608 - written here

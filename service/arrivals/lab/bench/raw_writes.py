@@ -35,7 +35,7 @@ def _written(stage: Stage) -> Figures:
             _insert(books, "observations", observation, numbers, {})
             _insert(books, "events", event, numbers, {"position": position})
             _update(books, "webhooks", (webhooks[number] for number in numbers), only=("read_at", "finding"))
-            books.many("UPDATE counters SET counted = ? WHERE name = 'events'", [(position + numbers.stop,)])
+            books.set_event_position(position + numbers.stop)
             books.commit()
             latencies.append(perf_counter() - sent_at)
         took = perf_counter() - began

@@ -47,7 +47,7 @@ class Replay:
     async def _round(self, stage: Stage, bench: Bench) -> Figures:
         with stage.books() as books:
             before, spent, began = books.count("events"), stage.cpu_s(), perf_counter()
-            told: Any = await stage.call("POST", "/v1/replays", {"what": "webhooks"})
+            told: Any = await stage.call("POST", "/v1/replays", {"kind": "webhooks"})
             with bench.screen.following(lambda: f"{told['done']} of {self.count}"):
                 done, moved_at = 0, perf_counter()
                 while told["status"] == RUNNING and perf_counter() - moved_at < STALLED_S:

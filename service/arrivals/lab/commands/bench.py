@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from arrivals.cli.main import tells_errors
-from arrivals.cli.output import as_json, show_facts, show_table
+from arrivals.cli.main import handle_errors
+from arrivals.cli.output import print_json, show_facts, show_table
 from arrivals.lab.bench.database_target import NotEmpty
 from arrivals.lab.bench.delivery import Delivery
 from arrivals.lab.bench.end_to_end import EndToEnd
@@ -84,7 +84,7 @@ def _seconds(default: float) -> Callable[[Command], Command]:
 def _shared(rounds: int) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         for option in (
-            click.option("--json", "as_program", is_flag=True, help="Only the report, as one JSON object."),
+            click.option("--json", "json_output", is_flag=True, help="Only the report, as one JSON object."),
             click.option(
                 "--database",
                 help="An empty PostgreSQL database (URL), or the path of a new SQLite file; both end empty.",
@@ -192,10 +192,10 @@ def soak_command(**given: Any) -> None:
     _measure("soak", Soak, given)
 
 
-@tells_errors
+@handle_errors
 def _measure(name: str, sizes: Callable[..., Any], given: Mapping[str, Any]) -> None:
     chosen = {size: value for size, value in given.items() if value is not None}
-    as_program, database = chosen.pop("as_program"), chosen.pop("database", None)
+    json_output, database = chosen.pop("json_output"), chosen.pop("database", None)
     context = click.get_current_context()
     if context.obj is not None and context.get_parameter_source("rounds") is ParameterSource.DEFAULT:
         chosen["rounds"] = TURNS
@@ -207,8 +207,8 @@ def _measure(name: str, sizes: Callable[..., Any], given: Mapping[str, Any]) -> 
         raise click.UsageError(f"PostgreSQL needs {error.name}: pip install 'arrivals[postgres]'") from error
     except (Died, NotReady, Interrupted) as error:
         raise click.ClickException(str(error)) from error
-    if as_program:
-        as_json(report)
+    if json_output:
+        print_json(report)
     else:
         _show(report)
     sys.exit(0 if whole else 1)

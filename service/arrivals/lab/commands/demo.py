@@ -5,13 +5,13 @@ import sys
 
 import click
 
-from arrivals.cli.output import as_json
+from arrivals.cli.output import print_json
 from arrivals.lab.demo.demo import Options, demo
 from arrivals.lab.processes import NotReady
 
 
 @click.command("demo")
-@click.option("--json", "as_program", is_flag=True, help="Only the summary, as one JSON object.")
+@click.option("--json", "json_output", is_flag=True, help="Only the summary, as one JSON object.")
 @click.option("--seed", default=1, show_default=True, help="Varies the faults.")
 @click.option("--lose-webhooks", is_flag=True, help="No webhook ever comes; everything is learned from polls.")
 @click.option("--crash", is_flag=True, help="Kill the service in the middle of the load, and start it again.")
@@ -19,7 +19,7 @@ from arrivals.lab.processes import NotReady
 @click.option("--database", metavar="URL", help="An empty PostgreSQL database, instead of a file of its own.")
 @click.option("--services", type=click.IntRange(1, 8), default=1, show_default=True, help="So many on one database.")
 def demo_command(
-    as_program: bool, seed: int, lose_webhooks: bool, crash: bool, keep: bool, database: str | None, services: int
+    json_output: bool, seed: int, lose_webhooks: bool, crash: bool, keep: bool, database: str | None, services: int
 ) -> None:
     """Real processes, some hundred generations, every fault; exit code 0 only if all accounts agree."""
     if find_spec("standardwebhooks") is None:
@@ -30,13 +30,13 @@ def demo_command(
             lose_webhooks=lose_webhooks,
             crash=crash,
             keep=keep,
-            quiet=as_program,
+            quiet=json_output,
             database=database,
             services=services,
         )
         summary = demo(options)
     except NotReady as error:
         raise click.ClickException(str(error)) from error
-    if as_program:
-        as_json(summary.as_dict())
+    if json_output:
+        print_json(summary.as_dict())
     sys.exit(0 if summary.agreed else 1)

@@ -3,7 +3,7 @@
 import anyio
 import click
 
-from arrivals.cli.main import tells_errors
+from arrivals.cli.main import handle_errors
 from arrivals.lab.rehearsal.app import Tempo
 from arrivals.lab.rehearsal.serve import serve
 
@@ -12,7 +12,7 @@ from arrivals.lab.rehearsal.serve import serve
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=9100, show_default=True)
 @click.option("--seed", default=1, show_default=True, help="Varies how long the work takes.")
-@tells_errors
+@handle_errors
 def rehearse_command(host: str, port: int, seed: int) -> None:
     """Run stand-ins for the providers, with faults on demand.
 

@@ -6,15 +6,15 @@ from typing import Any
 
 import click
 
-from arrivals.cli.main import tells_errors
-from arrivals.cli.output import as_json
+from arrivals.cli.main import handle_errors
+from arrivals.cli.output import print_json
 from arrivals.lab.bench.database_target import NotEmpty
 from arrivals.lab.torture.report import show
 from arrivals.lab.torture.torture import CASES, Interrupted, Options, torture
 
 
 @click.command("torture")
-@click.option("--json", "as_program", is_flag=True, help="Only the report, as one JSON object.")
+@click.option("--json", "json_output", is_flag=True, help="Only the report, as one JSON object.")
 @click.option(
     "--database", help="An empty PostgreSQL database (URL), or the path of a new SQLite file; both end empty."
 )
@@ -36,8 +36,8 @@ from arrivals.lab.torture.torture import CASES, Interrupted, Options, torture
     show_default=True,
     help="Seconds of every order; each case needs as long to come to rest.",
 )
-@tells_errors
-def torture_command(*, as_program: bool, **given: Any) -> None:
+@handle_errors
+def torture_command(*, json_output: bool, **given: Any) -> None:
     """Kill the service, its database, its disk and its clock while it works; exit code 1 if anything is lost.
 
     A case that cannot be made on this machine is skipped, and the report says what to install.
@@ -45,15 +45,15 @@ def torture_command(*, as_program: bool, **given: Any) -> None:
     if find_spec("standardwebhooks") is None:
         raise click.UsageError("the torture verifies with a package of its own: pip install 'arrivals[demo]'")
     try:
-        report = torture(Options(quiet=as_program, **given))
+        report = torture(Options(quiet=json_output, **given))
     except NotEmpty as error:
         raise click.UsageError(str(error)) from error
     except ModuleNotFoundError as error:
         raise click.UsageError(f"PostgreSQL needs {error.name}: pip install 'arrivals[postgres]'") from error
     except Interrupted as error:
         raise click.ClickException(str(error)) from error
-    if as_program:
-        as_json(report)
+    if json_output:
+        print_json(report)
     else:
         show(report)
     sys.exit(1 if report["failed"] else 0)

@@ -175,7 +175,7 @@ def _figures(accounts: Accounts) -> dict[str, Any]:
         "stale_ignored": findings["stale"],
         "forged_refused": refused,
         "conflicts": sum(accounts.conflicts.values()),
-        "unreadable": sum(webhook["unreadable_because"] is not None for webhook in accounts.webhooks),
+        "unreadable": sum(webhook["unreadable_reason"] is not None for webhook in accounts.webhooks),
         "webhooks_stored": len(accounts.webhooks) - refused,
         "events_emitted": len(accounts.events),
         "events_delivered": len(accounts.subscriber["events"]),

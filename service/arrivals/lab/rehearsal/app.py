@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from arrivals.lab.rehearsal import aihubmix, eachlabs, files, laozhang, record, runblob, seacloud, vtrix
-from arrivals.lab.rehearsal.state import TEMPO, Tempo, World
+from arrivals.lab.rehearsal.state import TEMPO, RehearsalState, Tempo
 
 __all__ = ["PROVIDERS", "Tempo", "make_app"]
 
@@ -61,26 +61,26 @@ def make_app(
     now: Callable[[], float] = time.time,
 ) -> Starlette:
     """The app, told under which origins it is reached. While it stands, it sends webhooks; when it ends, they stop."""
-    world = World(origin=origin, cdn_origin=cdn_origin, seed=seed, tempo=tempo, now=now)
+    rehearsal_state = RehearsalState(origin=origin, cdn_origin=cdn_origin, seed=seed, tempo=tempo, now=now)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        app.state.world = world
-        async with world.open_client(), anyio.create_task_group() as world.tasks:
+        app.state.rehearsal_state = rehearsal_state
+        async with rehearsal_state.open_client(), anyio.create_task_group() as rehearsal_state.tasks:
             yield
-            world.tasks.cancel_scope.cancel()
+            rehearsal_state.tasks.cancel_scope.cancel()
 
     async def unknown(request: Request, _error: Exception) -> Response:
-        world.unknown_paths.append(f"{request.method} {request.url.path}")
+        rehearsal_state.unknown_paths.append(f"{request.method} {request.url.path}")
         return JSONResponse({"rehearsal": "no provider's page knows this path"}, 404)
 
     hosts = {name: module.routes for name, module in PROVIDERS.items()} | HOSTS
-    providers = [Mount(f"/{name}", routes=host(world)) for name, host in hosts.items()]
+    providers = [Mount(f"/{name}", routes=host(rehearsal_state)) for name, host in hosts.items()]
     routes: list[BaseRoute] = [
         Route("/", front),
-        *record.routes(world),
+        *record.routes(rehearsal_state),
         *providers,
-        Mount("/cdn", routes=files.routes(world)),
+        Mount("/cdn", routes=files.routes(rehearsal_state)),
     ]
     return Starlette(routes=routes, lifespan=lifespan, exception_handlers={404: unknown, 405: unknown})
 

@@ -14,7 +14,7 @@ import httpx
 import msgspec
 
 from arrivals.lab.rehearsal.faults import WebhookFault
-from arrivals.lab.rehearsal.state import QUEUED_SHARE, Job, Phase, View, Voice, Where, World
+from arrivals.lab.rehearsal.state import QUEUED_SHARE, Job, Phase, RehearsalState, View, Voice, Where
 
 HUGE_BYTES = 12 * 1024 * 1024
 FORGED_SHARE = 0.5  # a forgery comes in the middle of the run
@@ -40,45 +40,49 @@ class Post:
     sender: Sender = Sender.PROVIDER
 
 
-async def begin(world: World, job: Job) -> None:
+async def begin(rehearsal_state: RehearsalState, job: Job) -> None:
     """Starts the job's webhooks in the background; an early one is sent, and answered, before this returns."""
     url = job.asked.callback_url
     if job.voice is None or not url or (job.outcome and job.outcome.where is Where.POLL):
         return
     faults = job.directive.webhook
     early = WebhookFault.EARLY in faults and WebhookFault.LOST not in faults
-    told = early and _accepted(await _post(world, job, job.voice, _truth(job, job.voice, url)))
-    world.tasks.start_soon(partial(_play, world, job, job.voice, url, told=told))
+    told = early and _accepted(await _post(rehearsal_state, job, job.voice, _truth(job, job.voice, url)))
+    rehearsal_state.tasks.start_soon(partial(_play, rehearsal_state, job, job.voice, url, told=told))
 
 
-async def again(world: World, job: Job) -> int | None:
+async def again(rehearsal_state: RehearsalState, job: Job) -> int | None:
     """Sends the closing webhook once more, now. The receiver's HTTP status, or None where it gave none."""
     url = job.asked.callback_url
-    return await _post(world, job, job.voice, _truth(job, job.voice, url)) if job.voice is not None and url else None
+    return (
+        await _post(rehearsal_state, job, job.voice, _truth(job, job.voice, url))
+        if job.voice is not None and url
+        else None
+    )
 
 
-async def _play(world: World, job: Job, voice: Voice, url: str, *, told: bool) -> None:
+async def _play(rehearsal_state: RehearsalState, job: Job, voice: Voice, url: str, *, told: bool) -> None:
     if voice.tells_start and job.run_s and WebhookFault.LOST not in job.directive.webhook:
-        await rest(world, job.accepted_at + job.run_s * QUEUED_SHARE)
+        await rest(rehearsal_state, job.accepted_at + job.run_s * QUEUED_SHARE)
         await _post(
-            world,
+            rehearsal_state,
             job,
             voice,
             Post(body=_written(job, voice, View(phase=Phase.RUNNING, progress=QUEUED_SHARE)), url=url),
         )
     if WebhookFault.FORGED in job.directive.webhook:
-        await rest(world, job.accepted_at + job.run_s * FORGED_SHARE)
+        await rest(rehearsal_state, job.accepted_at + job.run_s * FORGED_SHARE)
         lie = _written(job, voice, _opposite(job))
         for target in (url, _wrong(url))[: 1 + job.coins[0]]:
-            await _deliver(world, job, voice, Post(body=lie, url=target, sender=Sender.FORGER))
-    await rest(world, job.ends_at)
+            await _deliver(rehearsal_state, job, voice, Post(body=lie, url=target, sender=Sender.FORGER))
+    await rest(rehearsal_state, job.ends_at)
     if job.canceled_at is not None:
         return  # no provider here calls back for a canceled job
     for post in _around(job, voice, url, told=told):
         if post is None:
-            await anyio.sleep(world.tempo.late_s * job.directive.late)
+            await anyio.sleep(rehearsal_state.tempo.late_s * job.directive.late)
         else:
-            await _deliver(world, job, voice, post)
+            await _deliver(rehearsal_state, job, voice, post)
 
 
 def _around(job: Job, voice: Voice, url: str, *, told: bool) -> list[Post | None]:
@@ -125,27 +129,27 @@ def _wrong(url: str) -> str:
     return urlunsplit(parts._replace(path=parts.path[:-_ALTERED] + altered))
 
 
-async def rest(world: World, until: float) -> None:
+async def rest(rehearsal_state: RehearsalState, until: float) -> None:
     """Waits for this moment of the world."""
-    await anyio.sleep(max(0.0, until - world.now()))
+    await anyio.sleep(max(0.0, until - rehearsal_state.now()))
 
 
-async def _deliver(world: World, job: Job, voice: Voice, post: Post) -> None:
+async def _deliver(rehearsal_state: RehearsalState, job: Job, voice: Voice, post: Post) -> None:
     """Posts until it is accepted or the tries are used up; who has no right to insist does not."""
     for attempt in range(1, voice.tries + 1):
-        status = await _post(world, job, voice, post)
+        status = await _post(rehearsal_state, job, voice, post)
         insists = post.sender is Sender.PROVIDER or (post.sender is Sender.FORGER and not _refused(status))
         if _accepted(status) or not insists or attempt == voice.tries:
             return
-        await anyio.sleep(world.tempo.retry_s)
+        await anyio.sleep(rehearsal_state.tempo.retry_s)
 
 
-async def _post(world: World, job: Job, voice: Voice, post: Post) -> int | None:
+async def _post(rehearsal_state: RehearsalState, job: Job, voice: Voice, post: Post) -> int | None:
     signed = voice.sign(job, post.body, forged=post.sender is Sender.FORGER)
     headers = {"content-type": "application/json", **signed}
     try:
         content = _pieces(post.body) if WebhookFault.CHUNKED in job.directive.webhook else post.body
-        answer = await world.client.post(post.url, content=content, headers=headers)
+        answer = await rehearsal_state.client.post(post.url, content=content, headers=headers)
     except (httpx.HTTPError, httpx.InvalidURL):
         status = None  # nobody there, or it hung up
     else:

@@ -64,7 +64,7 @@ class PollFault(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Directive:
+class FaultDirective:
     """One order's wishes. A count of infinity means every time."""
 
     ref: str
@@ -93,13 +93,13 @@ class Directive:
         return _due(self.poll, poll)
 
 
-def read(text: str) -> Directive:
+def read(text: str) -> FaultDirective:
     """The directive in the text, or the plain one. Raises UnknownFault."""
     found = _SHAPE.search(text)
     if found is None:
         if MARK in text:
             raise UnknownFault(f"{MARK} …: the bracket is not closed")
-        return Directive(ref=hashlib.sha256(text.encode()).hexdigest()[:_REF_CHARACTERS])
+        return FaultDirective(ref=hashlib.sha256(text.encode()).hexdigest()[:_REF_CHARACTERS])
     words = [word.partition("=") for word in found[1].split()]
     given = {name: value for name, _, value in words}
     if len(given) < len(words):
@@ -110,7 +110,7 @@ def read(text: str) -> Directive:
     outcome, empty = _outcome(given.pop("outcome", "completed"))
     webhook, late = _webhook(given.pop("webhook", ""))
     poll = _faults(PollFault, "poll", given.pop("poll", ""))
-    directive = Directive(
+    directive = FaultDirective(
         ref=ref,
         outcome=outcome,
         empty=empty,

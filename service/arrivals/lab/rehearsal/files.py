@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from arrivals.lab.rehearsal.state import World
+from arrivals.lab.rehearsal.state import RehearsalState
 
 # One grey pixel. https://www.w3.org/TR/png-3/
 PNG = bytes.fromhex(
@@ -31,12 +31,12 @@ def _part(content: bytes, media_type: str, asked: str) -> Response:
     return Response(content[first : last + 1], 206, headers, media_type)
 
 
-def routes(world: World) -> list[Route]:
+def routes(rehearsal_state: RehearsalState) -> list[Route]:
     """`/cdn/{anything}`."""
 
     async def fetch(request: Request) -> Response:
         if "authorization" in request.headers:
-            world.keys_leaked += 1
+            rehearsal_state.keys_leaked += 1
             return JSONResponse({"rehearsal": "a provider's key was sent to another origin"}, 400)
         film = request.url.path.endswith(".mp4")
         return _part(MP4 if film else PNG, "video/mp4" if film else "image/png", request.headers.get("range", ""))

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from arrivals.lab.rehearsal import callbacks
 from arrivals.lab.rehearsal.faults import WebhookFault
-from arrivals.lab.rehearsal.state import Job, Order, Phase, World
+from arrivals.lab.rehearsal.state import Job, Order, Phase, RehearsalState
 
 
 class Named(msgspec.Struct):
@@ -69,27 +69,29 @@ def _has_output(job: Job, now: float) -> bool:
     return job.phase(now) is Phase.COMPLETED and job.directive.empty != math.inf
 
 
-def routes(world: World) -> list[Route]:
+def routes(rehearsal_state: RehearsalState) -> list[Route]:
     """The record's paths."""
 
     async def whole(_request: Request) -> Response:
-        now = world.now()
-        jobs = [entry(order, now) for order in world.orders.values()]
-        return JSONResponse({"jobs": jobs, "keys_leaked": world.keys_leaked, "unknown_paths": world.unknown_paths})
+        now = rehearsal_state.now()
+        jobs = [entry(order, now) for order in rehearsal_state.orders.values()]
+        return JSONResponse(
+            {"jobs": jobs, "keys_leaked": rehearsal_state.keys_leaked, "unknown_paths": rehearsal_state.unknown_paths}
+        )
 
     def found(request: Request) -> Order | None:
-        return world.orders.get((request.path_params["provider"], request.path_params["ref"]))
+        return rehearsal_state.orders.get((request.path_params["provider"], request.path_params["ref"]))
 
     async def one(request: Request) -> Response:
         order = found(request)
         if order is None:
             return JSONResponse({"rehearsal": "no such order"}, 404)
-        return JSONResponse(entry(order, world.now()))
+        return JSONResponse(entry(order, rehearsal_state.now()))
 
     async def forgotten(request: Request) -> Response:
         named = msgspec.json.decode(await request.body(), type=Named).orders
-        orders = [world.forget(provider, ref) for provider, ref in named]
-        now = world.now()
+        orders = [rehearsal_state.forget(provider, ref) for provider, ref in named]
+        now = rehearsal_state.now()
         return JSONResponse({"jobs": [entry(order, now) for order in orders if order is not None]})
 
     async def again(request: Request) -> Response:
@@ -97,9 +99,9 @@ def routes(world: World) -> list[Route]:
         job = order.jobs[-1] if order is not None and order.jobs else None
         if job is None or job.voice is None:
             return JSONResponse({"rehearsal": "no such order, or none that is called back"}, 404)
-        if job.phase(world.now()) is not job.end:
+        if job.phase(rehearsal_state.now()) is not job.end:
             return JSONResponse({"rehearsal": "the job has not ended, or was canceled"}, 409)
-        return JSONResponse({"answered": await callbacks.again(world, job)})
+        return JSONResponse({"answered": await callbacks.again(rehearsal_state, job)})
 
     return [
         Route("/rehearsal/record", whole),

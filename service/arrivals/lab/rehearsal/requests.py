@@ -18,10 +18,10 @@ from starlette.types import Receive, Scope, Send
 
 from arrivals.lab.rehearsal import callbacks, odd_answers
 from arrivals.lab.rehearsal import faults as directives
-from arrivals.lab.rehearsal.faults import Directive, PollFault, SubmitFault, UnknownFault
+from arrivals.lab.rehearsal.faults import FaultDirective, PollFault, SubmitFault, UnknownFault
 from arrivals.lab.rehearsal.files import MP4, PNG
-from arrivals.lab.rehearsal.stand_in import Desk, filled, strings
-from arrivals.lab.rehearsal.state import Asked, Job, Order, Outcome, Phase, View, Where, World
+from arrivals.lab.rehearsal.stand_in import StandIn, filled, strings
+from arrivals.lab.rehearsal.state import Asked, Job, Order, Outcome, Phase, RehearsalState, View, Where
 
 ODD_WORD = "warming_up"
 INLINE = "data:image/png;base64," + base64.b64encode(PNG).decode().rstrip("=")  # as some write it
@@ -55,60 +55,70 @@ class Admitted:
     cut: bool = False
 
 
-def meant(desk: Desk, asked: Asked) -> tuple[Directive, Outcome | None]:
+def meant(stand_in: StandIn, asked: Asked) -> tuple[FaultDirective, Outcome | None]:
     """The order's directive, and the outcome it names. Raises UnknownFault."""
     spoken = next((said for said in strings(asked.body) if directives.MARK in said), asked.prompt)
     directive = directives.read(spoken or msgspec.json.encode(asked.body).decode())
-    return directive, _outcome(desk, directive)
+    return directive, _outcome(stand_in, directive)
 
 
-def admit(world: World, desk: Desk, asked: Asked, given: str | None) -> Admitted | Outcome:
+def authenticate(
+    rehearsal_state: RehearsalState, stand_in: StandIn, asked: Asked, given: str | None
+) -> Admitted | Outcome:
     """Makes a job of the order, or says with what it is refused. Raises UnknownFault.
 
     `given` is the Authorization that came with it. Nobody has been called back for the job yet.
     """
-    directive, outcome = meant(desk, asked)
-    order = world.order(desk.provider, desk.route, directive.ref)
+    directive, outcome = meant(stand_in, asked)
+    order = rehearsal_state.order(stand_in.provider, stand_in.route, directive.ref)
     fault = directive.submit_fault(order.refused + len(order.jobs) + 1)
-    refused = unauthorized(desk, given) or _refused(desk, asked, outcome, fault)
+    refused = unauthorized(stand_in, given) or _refused(stand_in, asked, outcome, fault)
     if refused is not None:
         order.refused += 1
         order.refused_with = refused
         return refused
-    job = _job(world, desk, order, asked, directive, outcome)
-    world.accept(order, job)
+    job = _job(rehearsal_state, stand_in, order, asked, directive, outcome)
+    rehearsal_state.accept(order, job)
     cut = fault is SubmitFault.CUT
     order.answer_cut |= cut
     return Admitted(job=job, cut=cut)
 
 
-async def submit(world: World, desk: Desk, request: Request, asked: Asked, *, given: str | None = None) -> Response:
+async def submit(
+    rehearsal_state: RehearsalState, stand_in: StandIn, request: Request, asked: Asked, *, given: str | None = None
+) -> Response:
     """Refuses the order or accepts it, as its directive, its key and its content have it.
 
     `given` is the Authorization, where it does not stand in the header.
     """
     try:
-        admitted = admit(world, desk, asked, request.headers.get("authorization") if given is None else given)
+        admitted = authenticate(
+            rehearsal_state, stand_in, asked, request.headers.get("authorization") if given is None else given
+        )
     except UnknownFault as unknown:
         return misspelled(unknown)
     if isinstance(admitted, Outcome):
-        return error(desk, admitted, request, asked)
-    await callbacks.begin(world, admitted.job)
-    body = desk.accepted(world, admitted.job)
-    return reply(desk.accepted_status, body, kind=CutShort if admitted.cut else Response)
+        return error(stand_in, admitted, request, asked)
+    await callbacks.begin(rehearsal_state, admitted.job)
+    body = stand_in.accepted(rehearsal_state, admitted.job)
+    return reply(stand_in.accepted_status, body, kind=CutShort if admitted.cut else Response)
 
 
-def poll(world: World, desks: Mapping[str, Desk], request: Request, external_id: str) -> Response:
+def poll(rehearsal_state: RehearsalState, desks: Mapping[str, StandIn], request: Request, external_id: str) -> Response:
     """Answers a poll. `desks` are the provider's, by route; the first of them answers for an id that nobody knows."""
-    found = looked(world, desks, request, external_id)
-    return found if isinstance(found, Response) else found.told(200, found.desk.state(world, found.job, found.view))
+    found = looked(rehearsal_state, desks, request, external_id)
+    return (
+        found
+        if isinstance(found, Response)
+        else found.told(200, found.stand_in.state(rehearsal_state, found.job, found.view))
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
     """A job that somebody asked after, and how it is to look to him."""
 
-    desk: Desk
+    stand_in: StandIn
     job: Job
     view: View
     fault: PollFault | None = None
@@ -119,34 +129,39 @@ class Looked:
 
 
 def looked(
-    world: World, desks: Mapping[str, Desk], request: Request, external_id: str, *, shows: bool = True
+    rehearsal_state: RehearsalState,
+    desks: Mapping[str, StandIn],
+    request: Request,
+    external_id: str,
+    *,
+    shows: bool = True,
 ) -> Looked | Response:
     """Who asks after a job sees it, or one of its directive's faults. `shows`: this answer has the output's place."""
     stranger = next(iter(desks.values()))
-    job = world.jobs.get((stranger.provider, external_id))
-    desk = stranger if job is None else desks.get(job.route, stranger)
-    locked = unauthorized(desk, request.headers.get("authorization"))
+    job = rehearsal_state.jobs.get((stranger.provider, external_id))
+    stand_in = stranger if job is None else desks.get(job.route, stranger)
+    locked = unauthorized(stand_in, request.headers.get("authorization"))
     if locked is not None:
-        return error(desk, locked, request, None)
+        return error(stand_in, locked, request, None)
     if job is None or job.route not in desks:
-        return error(desk, desk.faults["404"], request, None)
+        return error(stand_in, stand_in.faults["404"], request, None)
     again = odd_answers.MOVED in request.query_params
     job.polls += not again
     fault = None if again else job.directive.poll_fault(job.polls)
     odd = _odd(fault, request)
     if odd is not None:
         return odd
-    refused = _poll_refused(world, desk, job, fault)
+    refused = _poll_refused(rehearsal_state, stand_in, job, fault)
     if refused is not None:
-        return error(desk, refused, request, job.asked)
-    now = world.now()
+        return error(stand_in, refused, request, job.asked)
+    now = rehearsal_state.now()
     if fault is PollFault.ODD:
         view = View(phase=Phase.RUNNING, progress=job.progress(now), odd=ODD_WORD)
     elif shows:
         view = job.view(job.phase(now), job.progress(now))
     else:
         view = View(phase=job.phase(now), progress=job.progress(now), shown=False)
-    return Looked(desk=desk, job=job, view=view, fault=fault)
+    return Looked(stand_in=stand_in, job=job, view=view, fault=fault)
 
 
 def _odd(fault: PollFault | None, request: Request) -> Response | None:
@@ -157,24 +172,24 @@ def _odd(fault: PollFault | None, request: Request) -> Response | None:
     return odd_answers.refused() if fault is PollFault.REFUSED else None
 
 
-def content(world: World, desk: Desk, request: Request, external_id: str) -> Response:
+def content(rehearsal_state: RehearsalState, stand_in: StandIn, request: Request, external_id: str) -> Response:
     """The bytes of a finished job, behind the key."""
-    locked = unauthorized(desk, request.headers.get("authorization"))
+    locked = unauthorized(stand_in, request.headers.get("authorization"))
     if locked is not None:
-        return error(desk, locked, request, None)
-    job = world.jobs.get((desk.provider, external_id))
-    if job is None or job.route != desk.route or job.directive.gone or not job.has_output(world.now()):
-        return error(desk, desk.faults["404"], request, None)
+        return error(stand_in, locked, request, None)
+    job = rehearsal_state.jobs.get((stand_in.provider, external_id))
+    if job is None or job.route != stand_in.route or job.directive.gone or not job.has_output(rehearsal_state.now()):
+        return error(stand_in, stand_in.faults["404"], request, None)
     return Response(MP4, media_type="video/mp4")
 
 
-def held(world: World, desk: Desk, request: Request, external_id: str) -> Job | Response:
+def held(rehearsal_state: RehearsalState, stand_in: StandIn, request: Request, external_id: str) -> Job | Response:
     """The job of an order that names it with the right key, or the answer that there is none."""
-    locked = unauthorized(desk, request.headers.get("authorization"))
+    locked = unauthorized(stand_in, request.headers.get("authorization"))
     if locked is not None:
-        return error(desk, locked, request, None)
-    job = world.jobs.get((desk.provider, external_id))
-    return error(desk, desk.faults["404"], request, None) if job is None or job.deleted else job
+        return error(stand_in, locked, request, None)
+    job = rehearsal_state.jobs.get((stand_in.provider, external_id))
+    return error(stand_in, stand_in.faults["404"], request, None) if job is None or job.deleted else job
 
 
 def misspelled(unknown: UnknownFault) -> Response:
@@ -182,75 +197,86 @@ def misspelled(unknown: UnknownFault) -> Response:
     return reply(400, {"rehearsal": str(unknown)})
 
 
-def _outcome(desk: Desk, directive: Directive) -> Outcome | None:
-    if not directive.dialects <= desk.dialects:
+def _outcome(stand_in: StandIn, directive: FaultDirective) -> Outcome | None:
+    if not directive.dialects <= stand_in.dialects:
         raise UnknownFault(f"unknown fault dialect={directive.dialect}")
     if directive.outcome == "completed":
         return None
-    known = desk.outcomes.get(directive.outcome)
+    known = stand_in.outcomes.get(directive.outcome)
     if known is None:
         raise UnknownFault(
-            f"unknown fault outcome={directive.outcome}; {desk.provider} {desk.route} knows "
-            f"{', '.join(['completed', 'empty', *desk.outcomes])}"
+            f"unknown fault outcome={directive.outcome}; {stand_in.provider} {stand_in.route} knows "
+            f"{', '.join(['completed', 'empty', *stand_in.outcomes])}"
         )
     return known
 
 
-def unauthorized(desk: Desk, given: str | None) -> Outcome | None:
+def unauthorized(stand_in: StandIn, given: str | None) -> Outcome | None:
     """What is said to this Authorization header, if it is not the right one."""
-    return None if given in {f"{scheme} {desk.key}" for scheme in desk.schemes} else desk.unauthorized(given)
+    return (
+        None if given in {f"{scheme} {stand_in.key}" for scheme in stand_in.schemes} else stand_in.unauthorized(given)
+    )
 
 
-def _refused(desk: Desk, asked: Asked, outcome: Outcome | None, fault: SubmitFault | None) -> Outcome | None:
+def _refused(stand_in: StandIn, asked: Asked, outcome: Outcome | None, fault: SubmitFault | None) -> Outcome | None:
     if fault is SubmitFault.PAGE:
         return Outcome(where=Where.SUBMIT, status=503, body=None)
     if fault is not None and fault is not SubmitFault.CUT:
-        return desk.faults[fault]
+        return stand_in.faults[fault]
     if outcome is not None and outcome.where is Where.SUBMIT:
         return outcome
-    return desk.check(asked)
+    return stand_in.check(asked)
 
 
-def _poll_refused(world: World, desk: Desk, job: Job, fault: PollFault | None) -> Outcome | None:
-    ended = world.now() >= job.ends_at
+def _poll_refused(
+    rehearsal_state: RehearsalState, stand_in: StandIn, job: Job, fault: PollFault | None
+) -> Outcome | None:
+    ended = rehearsal_state.now() >= job.ends_at
     if job.deleted or fault is PollFault.LAG or (job.directive.gone and ended):
-        return desk.faults["404"]
+        return stand_in.faults["404"]
     if fault is PollFault.FAIL:
-        return desk.faults["500" if job.polls % 2 else "503"]
+        return stand_in.faults["500" if job.polls % 2 else "503"]
     if fault is PollFault.LIMITED:
-        return desk.faults["429"]
+        return stand_in.faults["429"]
     return job.outcome if ended and job.outcome is not None and job.outcome.where is Where.POLL else None
 
 
-def error(desk: Desk, outcome: Outcome, request: Request, asked: Asked | None) -> Response:
+def error(stand_in: StandIn, outcome: Outcome, request: Request, asked: Asked | None) -> Response:
     """The answer that this outcome is, its {placeholders} filled; one without a body is a page of the front."""
     if outcome.body is None:
         return odd_answers.page()
     key = request.headers.get("authorization", "")[-KEY_LETTERS:]
     tid = f"{int(hashlib.sha256(f'{request.url.path} {outcome.body}'.encode()).hexdigest(), 16)}"[:TID_DIGITS]
-    words = {"model": asked.model if asked else desk.route, "key": key, "tid": tid}
+    words = {"model": asked.model if asked else stand_in.route, "key": key, "tid": tid}
     return reply(outcome.status, filled(outcome.body, words), outcome.headers)
 
 
-def _job(world: World, desk: Desk, order: Order, asked: Asked, directive: Directive, outcome: Outcome | None) -> Job:
+def _job(
+    rehearsal_state: RehearsalState,
+    stand_in: StandIn,
+    order: Order,
+    asked: Asked,
+    directive: FaultDirective,
+    outcome: Outcome | None,
+) -> Job:
     dice = order.dice
-    external_id = desk.identity(asked, dice)
-    if desk.answers_once and directive.empty:
+    external_id = stand_in.identity(asked, dice)
+    if stand_in.answers_once and directive.empty:
         directive = replace(directive, empty=math.inf)
-    run_s = world.run_s(directive, dice)
+    run_s = rehearsal_state.run_s(directive, dice)
     shape, coins = dice.randrange(3), (dice.choice((True, False)), dice.choice((True, False)))
     return Job(
-        provider=desk.provider,
-        route=desk.route,
+        provider=stand_in.provider,
+        route=stand_in.route,
         external_id=external_id,
         asked=asked,
         directive=directive,
         outcome=outcome,
-        accepted_at=world.now(),
+        accepted_at=rehearsal_state.now(),
         run_s=run_s,
-        files=(INLINE,) if directive.inline else desk.files(world, asked, external_id, shape),
+        files=(INLINE,) if directive.inline else stand_in.files(rehearsal_state, asked, external_id, shape),
         tally=order.tally,
-        voice=desk.voice if asked.callback_url else None,
+        voice=stand_in.voice if asked.callback_url else None,
         shape=shape,
         coins=coins,
     )

@@ -15,8 +15,18 @@ from starlette.routing import Route
 
 from arrivals.lab.rehearsal import requests
 from arrivals.lab.rehearsal.files import MP4, PNG
-from arrivals.lab.rehearsal.stand_in import Desk, failure, outputs, read_json, refusal, strings, text, token, vanished
-from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, View, Where, World
+from arrivals.lab.rehearsal.stand_in import (
+    StandIn,
+    failure,
+    outputs,
+    read_json,
+    refusal,
+    strings,
+    text,
+    token,
+    vanished,
+)
+from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, RehearsalState, View, Where
 
 PROVIDER = "seacloud"
 ROUTE = "queue"
@@ -61,20 +71,20 @@ OUTCOMES: Mapping[str, Mapping[str, Outcome]] = {ROUTE: OUTCOMES_QUEUE}
 _WORDS = {Phase.QUEUED: "IN_QUEUE", Phase.RUNNING: "IN_PROGRESS"}
 
 
-def _urls(world: World, job: Job) -> dict[str, str]:
-    own = f"{world.origin}/seacloud/model/v1/queue/{job.asked.model}/requests/{job.external_id}"
+def _urls(rehearsal_state: RehearsalState, job: Job) -> dict[str, str]:
+    own = f"{rehearsal_state.origin}/seacloud/model/v1/queue/{job.asked.model}/requests/{job.external_id}"
     return {"response_url": f"{own}/response", "status_url": f"{own}/status", "cancel_url": f"{own}/cancel"}
 
 
-def _accepted(world: World, job: Job) -> Any:
-    return {"request_id": job.external_id, **_urls(world, job), "queue_position": 0}
+def _accepted(rehearsal_state: RehearsalState, job: Job) -> Any:
+    return {"request_id": job.external_id, **_urls(rehearsal_state, job), "queue_position": 0}
 
 
-def _state(world: World, job: Job, view: View) -> Any:
+def _state(rehearsal_state: RehearsalState, job: Job, view: View) -> Any:
     told = {
         "status": view.odd or _WORDS.get(view.phase, "COMPLETED"),
         "request_id": job.external_id,
-        "response_url": _urls(world, job)["response_url"],
+        "response_url": _urls(rehearsal_state, job)["response_url"],
     }
     if view.odd is not None:
         return told
@@ -122,16 +132,18 @@ def _forbidden(request: Request, body: Any) -> Outcome | None:
     return OUTCOMES_QUEUE["sse_not_supported"] if streams else None
 
 
-def _files(world: World, asked: Asked, external_id: str, _shape: int) -> tuple[str, ...]:
+def _files(rehearsal_state: RehearsalState, asked: Asked, external_id: str, _shape: int) -> tuple[str, ...]:
     ending = "mp4" if any(word in asked.model for word in FILM_WORDS) else "png"
-    return tuple(f"{world.cdn_origin}/cdn/seacloud/{external_id}-{number}.{ending}" for number in range(asked.count))
+    return tuple(
+        f"{rehearsal_state.cdn_origin}/cdn/seacloud/{external_id}-{number}.{ending}" for number in range(asked.count)
+    )
 
 
 def _identity(_asked: Asked, dice: Random) -> str:
     return f"mmsu_{token(dice, 26, ascii_lowercase + digits)}"
 
 
-DESK = Desk(
+DESK = StandIn(
     provider=PROVIDER,
     route=ROUTE,
     outcomes=OUTCOMES_QUEUE,
@@ -163,10 +175,10 @@ def _asked(request: Request, body: Any) -> Asked:
     )
 
 
-def _response(found: requests.Looked, world: World, request: Request) -> Response:
+def _response(found: requests.Looked, rehearsal_state: RehearsalState, request: Request) -> Response:
     """What the job has made; until it has ended, where it stands."""
     if found.view.phase in _WORDS or found.view.odd is not None:
-        return found.told(202, _state(world, found.job, found.view))
+        return found.told(202, _state(rehearsal_state, found.job, found.view))
     if found.view.phase is not Phase.COMPLETED:
         return requests.error(DESK, OUTCOMES_QUEUE["runtime_failed"], request, found.job.asked)
     return found.told(200, _result(found.job, found.view))
@@ -179,29 +191,29 @@ def _cancel(job: Job, now: float) -> Response:
     return requests.reply(202, {"status": "CANCELLATION_REQUESTED"})
 
 
-def routes(world: World) -> list[Route]:
+def routes(rehearsal_state: RehearsalState) -> list[Route]:
     """SeaCloud's paths."""
 
     async def submit(request: Request) -> Response:
         body = read_json(await request.body())
-        desk = replace(DESK, check=lambda asked: _forbidden(request, body) or _check(asked))
-        return await requests.submit(world, desk, request, _asked(request, body))
+        stand_in = replace(DESK, check=lambda asked: _forbidden(request, body) or _check(asked))
+        return await requests.submit(rehearsal_state, stand_in, request, _asked(request, body))
 
     def looked(request: Request, *, shows: bool) -> requests.Looked | Response:
-        return requests.looked(world, {ROUTE: DESK}, request, request.path_params["id"], shows=shows)
+        return requests.looked(rehearsal_state, {ROUTE: DESK}, request, request.path_params["id"], shows=shows)
 
     async def status(request: Request) -> Response:
         found = looked(request, shows=False)
-        return found if isinstance(found, Response) else found.told(200, _state(world, found.job, found.view))
+        return found if isinstance(found, Response) else found.told(200, _state(rehearsal_state, found.job, found.view))
 
     async def response(request: Request) -> Response:
         found = looked(request, shows=True)
-        return found if isinstance(found, Response) else _response(found, world, request)
+        return found if isinstance(found, Response) else _response(found, rehearsal_state, request)
 
     async def cancel(request: Request) -> Response:
-        held = requests.held(world, DESK, request, request.path_params["id"])
+        held = requests.held(rehearsal_state, DESK, request, request.path_params["id"])
         if isinstance(held, Job):
-            return _cancel(held, world.now())
+            return _cancel(held, rehearsal_state.now())
         unknown = held.status_code == DESK.faults["404"].status
         return requests.reply(404, {"status": "NOT_FOUND"}) if unknown else held
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, View, Voice, Where, World
+from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, RehearsalState, View, Voice, Where
 
 HEX = "0123456789abcdef"
 KEY_PREFIX = "rehearsal-"
@@ -19,7 +19,7 @@ def accept_anything(_: Asked) -> Outcome | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class StandIn:
     """One route: its words, its errors, and how it says where a job stands."""
 
     provider: str
@@ -28,9 +28,9 @@ class Desk:
     faults: Mapping[str, Outcome]  # by HTTP status: 402, 404, 429, 500, 503
     unauthorized: Callable[[str | None], Outcome]  # given the Authorization header that came
     identity: Callable[[Asked, Random], str]
-    files: Callable[[World, Asked, str, int], tuple[str, ...]]
-    accepted: Callable[[World, Job], Any]
-    state: Callable[[World, Job, View], Any]
+    files: Callable[[RehearsalState, Asked, str, int], tuple[str, ...]]
+    accepted: Callable[[RehearsalState, Job], Any]
+    state: Callable[[RehearsalState, Job, View], Any]
     check: Callable[[Asked], Outcome | None] = accept_anything
     accepted_status: int = 200
     voice: Voice | None = None

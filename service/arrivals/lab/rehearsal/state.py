@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from anyio.abc import TaskGroup
 import httpx
 
-from arrivals.lab.rehearsal.faults import Directive, WebhookFault
+from arrivals.lab.rehearsal.faults import FaultDirective, WebhookFault
 
 QUEUED_SHARE = 0.2
 
@@ -110,7 +110,7 @@ class Job:
     route: str
     external_id: str
     asked: Asked
-    directive: Directive
+    directive: FaultDirective
     outcome: Outcome | None
     accepted_at: float
     run_s: float
@@ -204,7 +204,7 @@ def _certificates() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
-class World:
+class RehearsalState:
     """All orders and jobs of one rehearsal. `client` and `tasks` carry its webhooks; the app opens and closes them."""
 
     client: httpx.AsyncClient
@@ -248,7 +248,7 @@ class World:
         job.external_id = external_id
         self.jobs[job.provider, external_id] = job
 
-    def run_s(self, directive: Directive, dice: Random) -> float:
+    def run_s(self, directive: FaultDirective, dice: Random) -> float:
         """How long a job runs: the dice are thrown in any case, so that a directive changes no other throw."""
         thrown = dice.uniform(*self.tempo.run_s)
         if WebhookFault.EARLY in directive.webhook:

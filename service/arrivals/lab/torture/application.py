@@ -218,8 +218,8 @@ class Application:
     async def _replay(self) -> None:
         """Each kind, of what came lately; one that would take long is canceled."""
         for what in ("webhooks", "quarantine", "events"):
-            await self.call("POST", "/v1/replays", {"what": what, "filters": {"since": _lately()}})
-        slow = await self.call("POST", "/v1/replays", {"what": "webhooks", "rate_per_s": 1})
+            await self.call("POST", "/v1/replays", {"kind": what, "filters": {"since": _lately()}})
+        slow = await self.call("POST", "/v1/replays", {"kind": "webhooks", "rate_per_s": 1})
         if slow.is_success:
             await self.call("POST", f"/v1/replays/{slow.json()['id']}/cancel")
 

@@ -133,10 +133,10 @@ class Stage:
     async def audit_at_once(self) -> Found:
         """After a restart: the latest of what was answered for."""
         recent = self.application.recently()
-        gate = asyncio.Semaphore(ASKING)
+        authenticator = asyncio.Semaphore(ASKING)
 
         async def record(one: Accepted) -> list[dict[str, Any]]:
-            async with gate:
+            async with authenticator:
                 told = await self._answer(f"{self.rehearsal}/rehearsal/record/{one.order.provider}/{one.ref}")
             return [told.json()] if told.is_success else []
 
@@ -180,7 +180,9 @@ class Stage:
             statuses = Counter(row["status"] for row in books.pick("generations", "status"))
             open_ones = {status: count for status, count in statuses.items() if status not in ENDED}
             unread = books.count("webhooks", UNREAD)
-            tries = [row["attempts"] for row in books.pick("deliveries", "attempts", "attempt_at IS NOT NULL")]
+            tries = [
+                row["attempt_count"] for row in books.pick("deliveries", "attempt_count", "attempt_at IS NOT NULL")
+            ]
             given_up = books.count("deliveries", "given_up_at IS NOT NULL")
             failing = books.pick("subscribers", "failing_since, misses, open_until", "failing_since IS NOT NULL")
         waiting = f"{len(tries)} (up to {max(tries, default=0)} tries)"

@@ -26,7 +26,7 @@ from arrivals.lab.torture.kill_switch import Tripwire
 
 SQLITE, POSTGRESQL = "arrivals.store.engine.sqlite", "arrivals.store.engine.postgres"
 ROOMS = ("arrivals.flow.", "arrivals.web.", "arrivals.workers.", "arrivals.store.engine.migrate")
-ASKED, OPENED = ("ask", "submit", "look", "deliver"), ("fetch", "stream")
+ASKED, OPENED = ("send", "submit", "get_json", "deliver"), ("fetch", "stream")
 KEPT = 200  # of a webhook; any other answer promises nothing
 STREAMED = "sense"  # the route that is answered in a stream
 LEFT_S = 0.005  # what was answered is written at the end of the loop's turn, or a few turns later, and has left by then
@@ -133,9 +133,9 @@ def _begun(
 ) -> Callable[..., Awaitable[Any]]:
     """What is done with a claimed item; `claimed` says what it is."""
 
-    async def begun(tools: Any, item: Any) -> Any:
+    async def begun(context: Any, item: Any) -> Any:
         tripwire.passed(f"{claimed(item)} is claimed")
-        return await inner(tools, item)
+        return await inner(context, item)
 
     return begun
 

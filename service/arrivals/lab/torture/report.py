@@ -32,8 +32,8 @@ def show(report: Mapping[str, Any]) -> None:
             )
         for words in told["disagreements"]:
             console.print(f"[red]{name}:[/] {words}", highlight=False)
-    for name, because in report["skipped"].items():
-        console.print(f"[yellow]{name} was skipped:[/] {because}", highlight=False)
+    for name, reason in report["skipped"].items():
+        console.print(f"[yellow]{name} was skipped:[/] {reason}", highlight=False)
     for words in report["disagreements"]:
         console.print(f"[red]{words}[/]", highlight=False)
     ways = ", ".join(f"{count} {way}" for way, count in report["webhooks_by_way"].items())

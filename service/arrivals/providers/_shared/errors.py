@@ -36,13 +36,15 @@ BY_HTTP_STATUS: Mapping[int, FailureCode] = {
 FIRST_ERROR = 400
 NOT_FOUND = 404
 
-Words = Sequence[tuple[str, FailureCode]]  # pattern, matched without regard to case: failure code
+MessagePatterns = Sequence[tuple[str, FailureCode]]  # pattern, matched without regard to case: failure code
 # Sentences that mean the same whoever says them; asked after a provider's own.
-EVERYBODYS_WORDS: Words = ((r"content (policy|filter)|moderation|safety system|nsfw", FailureCode.CONTENT_POLICY),)
-WRONG_ADDRESS = r"\b(model|path|workflow)\b"
+COMMON_PATTERNS: MessagePatterns = (
+    (r"content (policy|filter)|moderation|safety system|nsfw", FailureCode.CONTENT_POLICY),
+)
+ROUTE_NOT_FOUND = r"\b(model|path|workflow)\b"
 
 
-class Said(Struct, frozen=True, kw_only=True):
+class ErrorFacts(Struct, frozen=True, kw_only=True):
     """What a provider said about a failure, taken out of its own shape."""
 
     message: str | None = None
@@ -57,8 +59,13 @@ class Said(Struct, frozen=True, kw_only=True):
     category: FailureCode | None = None
 
 
-def explain(
-    said: Said, http_status: int | None, origin: str, *, codes: Mapping[str, FailureCode], words: Words = ()
+def map_error(
+    said: ErrorFacts,
+    http_status: int | None,
+    origin: str,
+    *,
+    codes: Mapping[str, FailureCode],
+    words: MessagePatterns = (),
 ) -> Failure:
     """The failure that a provider's words mean. `codes` is a vocabulary; a message that is one of them is a code."""
     if said.provider_code is None:
@@ -83,19 +90,19 @@ def explain(
 
 
 def _code(
-    said: Said, http_status: int | None, origin: str, codes: Mapping[str, FailureCode], words: Words
+    said: ErrorFacts, http_status: int | None, origin: str, codes: Mapping[str, FailureCode], words: MessagePatterns
 ) -> FailureCode:
     if said.provider_code is not None and folded(said.provider_code) in codes:
         return codes[folded(said.provider_code)]
     sentence = said.message or ""
-    for pattern, code in (*words, *EVERYBODYS_WORDS):
+    for pattern, code in (*words, *COMMON_PATTERNS):
         if re.search(pattern, sentence, re.IGNORECASE):
             return code
     if said.category is not None:
         return said.category
     if http_status == NOT_FOUND and origin != "submit":
         return FailureCode.RESULT_LOST
-    if http_status == NOT_FOUND and re.search(WRONG_ADDRESS, sentence, re.IGNORECASE):
+    if http_status == NOT_FOUND and re.search(ROUTE_NOT_FOUND, sentence, re.IGNORECASE):
         return FailureCode.MODEL_NOT_FOUND
     return _by_http_status(http_status or 0) or (
         FailureCode.UNKNOWN if said.provider_code else FailureCode.PROVIDER_ERROR

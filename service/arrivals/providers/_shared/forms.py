@@ -6,7 +6,7 @@ import hashlib
 import re
 from typing import Any
 
-from arrivals.core.failure import FailureCode, because
+from arrivals.core.failure import FailureCode, make_failure
 from arrivals.core.wire import to_json
 from arrivals.providers.contract import File, Refused
 
@@ -66,5 +66,5 @@ def _file(name: str, value: Any, files: Mapping[str, File]) -> File:
         content = b""
     if not found or not content:
         wanted = f"give {name} as an https URL, or as a data URI with base64 content"
-        raise Refused(because(FailureCode.INVALID_INPUT, wanted, origin="preflight", billed=False))
+        raise Refused(make_failure(FailureCode.INVALID_INPUT, wanted, origin="preflight", billed=False))
     return File(content=content, content_type=found[1])

@@ -117,7 +117,7 @@ def outputs(
     """Outputs at URLs, each once; a relative one is the provider's own. What is on its origin needs its key."""
     absolute = dict.fromkeys(_joined(base_url, url.strip()) for url in found if url)
     return tuple(
-        Output(kind=kind or kind_of(url), url=url, needs_key=same_origin(url, base_url), expires_at=expires_at)
+        Output(kind=kind or kind_of(url), url=url, requires_auth=same_origin(url, base_url), expires_at=expires_at)
         for url in absolute
         if url is not None
     )

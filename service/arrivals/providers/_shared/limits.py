@@ -15,7 +15,7 @@ from typing import Any
 import imagesize
 from msgspec.structs import replace
 
-from arrivals.core.failure import Failure, FailureCode, because
+from arrivals.core.failure import Failure, FailureCode, make_failure
 from arrivals.core.http import split_url
 from arrivals.core.media import is_inline, media_of, read_data_uri
 
@@ -57,7 +57,7 @@ def refusal(limits: Iterable[Limit], model: str, given: Mapping[str, Any]) -> Fa
         concerned = any(fnmatchcase(model, pattern) for pattern in limit.models)
         broken = limit.check(given) if concerned else None
         if broken is not None:
-            failure = because(broken.code, broken.message, origin="preflight", billed=False)
+            failure = make_failure(broken.code, broken.message, origin="preflight", billed=False)
             return replace(failure, provider_code=broken.provider_code, param=broken.param or limit.param)
     return None
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from arrivals.core.failure import Failure, FailureCode
 from arrivals.core.http import HttpReply
 from arrivals.core.moments import retry_after_s
-from arrivals.providers._shared.errors import Said, explain
+from arrivals.providers._shared.errors import ErrorFacts, map_error
 from arrivals.providers._shared.json_fields import identifier, loose_record, part, text
 from arrivals.providers._shared.tolerance import vocabulary
 
@@ -31,7 +31,7 @@ CODES: Mapping[str, FailureCode] = vocabulary(
 )
 
 # Most rows of that page have no identifier, only a sentence; 403 and 503 mean different things by it.
-WORDS = (
+MESSAGE_PATTERNS = (
     (r"balance is insufficient|insufficient (user )?(quota|balance)", FailureCode.INSUFFICIENT_FUNDS),
     (r"incorrect model id", FailureCode.MODEL_NOT_FOUND),
     (r"no available channel|no_valid_channel", FailureCode.MODEL_UNAVAILABLE),
@@ -46,12 +46,12 @@ def refused(reply: HttpReply, origin: str) -> Failure:
     facts = replace(
         said, retry_after_s=retry_after_s(reply), trace_id=said.trace_id or reply.headers.get("x-request-id")
     )
-    return explain(facts, reply.http_status, origin, codes=CODES, words=WORDS)
+    return map_error(facts, reply.http_status, origin, codes=CODES, words=MESSAGE_PATTERNS)
 
 
 def failed(body: Mapping[str, Any], origin: str) -> Failure:
     """The reason stands under one of four names: https://github.com/AIhubmix/aihubmix-media-adapters."""
-    return explain(_said(body), None, origin, codes=CODES, words=WORDS)
+    return map_error(_said(body), None, origin, codes=CODES, words=MESSAGE_PATTERNS)
 
 
 def read_failure(http_status: int | None, body: bytes, origin: str) -> Failure:
@@ -59,7 +59,7 @@ def read_failure(http_status: int | None, body: bytes, origin: str) -> Failure:
     return refused(HttpReply(http_status=http_status or 200, body=body), origin)
 
 
-def _said(body: Mapping[str, Any]) -> Said:
+def _said(body: Mapping[str, Any]) -> ErrorFacts:
     """`{"error": {"message": "… (tid: …)", "type", "param", "code"}}`, or a sentence under another name."""
     error = part(body, "error")
     sentence = (
@@ -69,7 +69,7 @@ def _said(body: Mapping[str, Any]) -> Said:
         or text(body.get("message"))
     )
     trace = _TRACE.search(sentence or "")
-    return Said(
+    return ErrorFacts(
         message=_TRACE.sub("", sentence).strip() or None if sentence else None,
         provider_code=identifier(error.get("code")),
         param=text(error.get("param")),

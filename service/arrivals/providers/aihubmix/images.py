@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from arrivals.core.failure import FailureCode, because
+from arrivals.core.failure import FailureCode, make_failure
 from arrivals.core.generation import Output, Status
 from arrivals.core.http import HttpCall, HttpReply
 from arrivals.core.observation import Reading
@@ -14,7 +14,7 @@ from arrivals.providers._shared.results import results
 from arrivals.providers._shared.tolerance import meaning
 from arrivals.providers.aihubmix.errors import failed, refused
 from arrivals.providers.aihubmix.videos import STATUSES
-from arrivals.providers.contract import Account, Dialect, Order, Refused, Route, Target, Unreadable
+from arrivals.providers.contract import Account, Adapter, Order, Refused, Route, Target, Unreadable
 
 # https://docs.aihubmix.com/en/FAQs/HTTP-Codes
 PROMPT = required("prompt", code="prompt_missing", message="prompt is required")
@@ -47,7 +47,7 @@ def read_submitted(reply: HttpReply, target: Target) -> Reading:
     if found:
         return Reading(status=Status.COMPLETED, provider_status=word, external_id=external_id, outputs=found)
     if external_id is None and ("data" in body or "output" in body):
-        raise Refused(because(FailureCode.OUTPUT_MISSING, origin="submit"))
+        raise Refused(make_failure(FailureCode.OUTPUT_MISSING, origin="submit"))
     if external_id is None:
         raise Unreadable("neither an image nor an id")
     return Reading(
@@ -71,15 +71,15 @@ def _outputs(body: Mapping[str, Any], target: Target) -> tuple[Output, ...]:
     return results(told, target.base_url)
 
 
-def _route(name: str, models: tuple[str, ...], dialect: Dialect) -> Route:
+def _route(name: str, models: tuple[str, ...], adapter: Adapter) -> Route:
     return Route(
         name=name,
         models=models,
         documentation="https://docs.aihubmix.com/en/api/Image-Gen",
         kind="image",
-        dialect=dialect,
-        usual_s=30,
-        ceiling_s=300,
+        adapter=adapter,
+        typical_duration_s=30,
+        max_duration_s=300,
         answer_s=300,
         limits=(PROMPT,),
     )
@@ -88,10 +88,10 @@ def _route(name: str, models: tuple[str, ...], dialect: Dialect) -> Route:
 PREDICTIONS = _route(
     "predictions",
     ("*/*", "imagen-*", "flux-*", "FLUX*", "Qwen-Image*", "qwen-image*", "irag-*", "ernie-irag-*", "doubao-seedream-*"),
-    Dialect(submit=submit_prediction, read_submitted=read_submitted),
+    Adapter(submit=submit_prediction, read_submitted=read_submitted),
 )
 IMAGES = _route(
     "images",
     ("images/*", "gpt-image-*", "dall-e-*"),
-    Dialect(submit=submit_image, read_submitted=read_submitted),
+    Adapter(submit=submit_image, read_submitted=read_submitted),
 )

@@ -26,7 +26,7 @@ from arrivals.providers._shared.limits import Limit, absent, count, note, one_of
 from arrivals.providers._shared.results import inline as inlined
 from arrivals.providers._shared.tolerance import vocabulary
 from arrivals.providers.aihubmix.errors import failed, refused
-from arrivals.providers.contract import Account, Dialect, Order, Question, Refused, Route, Target, Unreadable
+from arrivals.providers.contract import Account, Adapter, Order, Refused, Request, Route, Target, Unreadable
 
 PAGE = "https://docs.aihubmix.com/en/api/Video-Gen"
 
@@ -138,7 +138,7 @@ def _outputs(body: Mapping[str, Any], target: Target, external_id: str | None) -
 
 
 # DELETE removes a task and is not documented to stop it: no cancel.
-VIDEOS = Dialect(submit=submit, read_submitted=read_submitted, poll=Question(ask=poll, read=read_polled))
+VIDEOS = Adapter(submit=submit, read_submitted=read_submitted, poll=Request(build=poll, parse=read_polled))
 REFERENCE = note("input_reference", "a URL, or a data URI, which goes out as a file")
 NO_ASPECT_RATIO = absent("aspect_ratio", message="sora takes size, not aspect_ratio", says="not for sora")
 AS_THE_VENDOR = note("body", "passed through as the model's vendor wants it")
@@ -151,11 +151,11 @@ def _vendor(name: str, models: tuple[str, ...], *limits: Limit) -> Route:
         models=models,
         documentation=PAGE,
         kind="video",
-        dialect=VIDEOS,
-        first_poll_s=15,
+        adapter=VIDEOS,
+        initial_poll_delay_s=15,
         poll_every_s=15,
-        usual_s=180,
-        ceiling_s=3600,
+        typical_duration_s=180,
+        max_duration_s=3600,
         limits=limits or (AS_THE_VENDOR,),
     )
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from arrivals.core.failure import Failure, FailureCode
 from arrivals.core.http import HttpReply
 from arrivals.core.moments import duration, retry_after_s
-from arrivals.providers._shared.errors import Said, explain, validation
+from arrivals.providers._shared.errors import ErrorFacts, map_error, validation
 from arrivals.providers._shared.json_fields import identifier, loose_record, part, text, texts
 from arrivals.providers._shared.tolerance import folded, vocabulary
 
@@ -53,7 +53,7 @@ CATEGORIES: Mapping[str, FailureCode] = vocabulary(
 )
 
 # Many errors are only a sentence: https://docs.eachlabs.ai/sense/edge-cases
-WORDS = (
+MESSAGE_PATTERNS = (
     (r"insufficient balance|payment required|exceeds your current balance", FailureCode.INSUFFICIENT_FUNDS),
     (r"concurrent executions|too many executions", FailureCode.CONCURRENCY_LIMITED),
     (r"rate limit|too many requests", FailureCode.RATE_LIMITED),
@@ -84,7 +84,7 @@ def refused(reply: HttpReply, origin: str) -> Failure:
         billed=billed,
         retryable=True if reserved else said.retryable,
     )
-    return explain(facts, reply.http_status, origin, codes=CODES, words=WORDS)
+    return map_error(facts, reply.http_status, origin, codes=CODES, words=MESSAGE_PATTERNS)
 
 
 def read_failure(http_status: int | None, body: bytes, origin: str) -> Failure:
@@ -96,10 +96,10 @@ def failed(envelope: Mapping[str, Any], origin: str, category: FailureCode | Non
     """What did not succeed settles at cost 0: https://docs.eachlabs.ai/api/video."""
     said = _said(envelope)
     facts = replace(said, billed=False, category=said.category or category)
-    return explain(facts, None, origin, codes=CODES, words=WORDS)
+    return map_error(facts, None, origin, codes=CODES, words=MESSAGE_PATTERNS)
 
 
-def _said(body: Mapping[str, Any]) -> Said:
+def _said(body: Mapping[str, Any]) -> ErrorFacts:
     """The failure envelope, `{"error", "details"}`, `{"detail"}`, and the error events of a stream."""
     details = body.get("details")
     param, detail = validation(body.get("detail"))
@@ -114,7 +114,7 @@ def _said(body: Mapping[str, Any]) -> Said:
     )
     category = text(part(body, "classification").get("category"))
     retryable = body.get("retryable")
-    return Said(
+    return ErrorFacts(
         message=message,
         provider_code=code,
         param=param,

@@ -22,7 +22,7 @@ from arrivals.providers._shared.json_fields import (
 from arrivals.providers._shared.limits import note
 from arrivals.providers._shared.results import results_or_words
 from arrivals.providers._shared.tolerance import folded, meaning, vocabulary
-from arrivals.providers.contract import Account, Dialect, Order, Question, Refused, Route, Target, Trust, Unreadable
+from arrivals.providers.contract import Account, Adapter, Order, Refused, Request, Route, Target, Trust, Unreadable
 from arrivals.providers.eachlabs.errors import failed, refused
 
 # https://docs.eachlabs.ai/api/predictions (the OpenAPI file beside it still lists `failed`)
@@ -148,15 +148,15 @@ PREDICTIONS = Route(
     # image 10-60 s, video 60-600 s, at most 15 min
     documentation="https://docs.eachlabs.ai/api/predictions",
     kind="image",
-    dialect=Dialect(
+    adapter=Adapter(
         submit=submit,
         read_submitted=read_submitted,
-        poll=Question(ask=poll, read=read_polled),
-        cancel=Question(ask=cancel, read=read_canceled),
+        poll=Request(build=poll, parse=read_polled),
+        cancel=Request(build=cancel, parse=read_canceled),
         read_webhook=read_webhook,
     ),
-    usual_s=60,
-    ceiling_s=900,
+    typical_duration_s=60,
+    max_duration_s=900,
     answer_s=300,  # https://docs.eachlabs.ai/sense/edge-cases (HTTP request)
     trust=Trust.BODY,
     limits=(note("input", "as the model's page says"),),

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from arrivals.core.failure import Failure, FailureCode, because
+from arrivals.core.failure import Failure, FailureCode, make_failure
 from arrivals.core.generation import Output, Status, in_words
 from arrivals.core.http import HttpCall, HttpReply
 from arrivals.core.observation import Reading
@@ -28,7 +28,7 @@ from arrivals.providers._shared.json_fields import (
 from arrivals.providers._shared.limits import Broken, Limit, at_most, count, media, note, pixels, wrong_size
 from arrivals.providers._shared.results import results
 from arrivals.providers._shared.tolerance import folded, meaning, vocabulary
-from arrivals.providers.contract import Account, Dialect, Order, Question, Refused, Route, Target, Unreadable
+from arrivals.providers.contract import Account, Adapter, Order, Refused, Request, Route, Target, Unreadable
 from arrivals.providers.eachlabs.errors import refused
 from arrivals.providers.eachlabs.workflows import poll, read_polled
 
@@ -86,7 +86,7 @@ def read_submitted(reply: HttpReply, target: Target) -> Reading:
     if external_id is None and not found:
         raise Unreadable("neither a generation nor an id")
     if not found:  # and nobody can be asked: the id names no execution
-        raise Refused(because(FailureCode.OUTPUT_MISSING, origin="submit"))
+        raise Refused(make_failure(FailureCode.OUTPUT_MISSING, origin="submit"))
     return Reading(status=Status.COMPLETED, provider_status=word, external_id=external_id, outputs=found)
 
 
@@ -194,7 +194,7 @@ def _stream_failure(event: Mapping[str, Any]) -> Failure:
 def _needs_input(event: Mapping[str, Any], word: str | None, origin: str) -> Failure:
     """A generation cannot answer questions; the caller reads it and orders again."""
     question = text(event.get("question")) or text(event.get("message"))
-    failure = because(FailureCode.INVALID_REQUEST, question, origin=origin)
+    failure = make_failure(FailureCode.INVALID_REQUEST, question, origin=origin)
     return replace(failure, provider_code=word, alternatives=texts(event.get("options")))
 
 
@@ -246,14 +246,14 @@ SENSE = Route(
     # image 10-60 s, video 60-600 s, at most 15 min
     documentation="https://docs.eachlabs.ai/sense/edge-cases",
     kind="image",
-    dialect=Dialect(
+    adapter=Adapter(
         submit=submit,
         read_submitted=read_submitted,
-        poll=Question(ask=poll, read=read_polled),
+        poll=Request(build=poll, parse=read_polled),
         read_event=read_event,
     ),
-    usual_s=120,
-    ceiling_s=900,
+    typical_duration_s=120,
+    max_duration_s=900,
     answer_s=ANSWER_S,
     stream_idle_s=STREAM_IDLE_S,
     rate_headers=True,

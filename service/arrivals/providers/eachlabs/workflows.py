@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
-from arrivals.core.failure import Failure, FailureCode, because
+from arrivals.core.failure import Failure, FailureCode, make_failure
 from arrivals.core.generation import Output, Status
 from arrivals.core.http import HttpCall, HttpReply, InboundWebhook
 from arrivals.core.observation import Reading
@@ -29,11 +29,11 @@ from arrivals.providers._shared.results import results_or_words
 from arrivals.providers._shared.tolerance import meaning, vocabulary
 from arrivals.providers.contract import (
     Account,
+    Adapter,
     Bulk,
-    Dialect,
     Order,
-    Question,
     Refused,
+    Request,
     Route,
     Target,
     Trust,
@@ -68,7 +68,7 @@ def submit(order: Order, account: Account) -> HttpCall:
         return post(account, f"/v1/workflows/trigger/{'/'.join(steps)}", body)
     if len(steps) != PUBLIC_STEPS:
         told = "name a public workflow as workflows/@nickname/slug/version"
-        raise Refused(because(FailureCode.MODEL_NOT_FOUND, told, origin="preflight", billed=False))
+        raise Refused(make_failure(FailureCode.MODEL_NOT_FOUND, told, origin="preflight", billed=False))
     nickname, slug, version = steps
     return HttpCall(
         method="POST",
@@ -96,7 +96,7 @@ def submit_bulk(orders: Sequence[Order], account: Account) -> HttpCall:
     steps = [quote(step, safe="") for step in first.model.split("/")[1:]]
     if first.model.startswith("workflows/@"):
         told = "public workflows are triggered one at a time"
-        raise Refused(because(FailureCode.INVALID_REQUEST, told, origin="preflight", billed=False))
+        raise Refused(make_failure(FailureCode.INVALID_REQUEST, told, origin="preflight", billed=False))
     body = {"inputs": [_inputs(order.input) for order in orders], **_webhook(first)}
     return post(account, f"/v1/workflows/bulk-trigger/{'/'.join(steps)}", body)
 
@@ -126,7 +126,7 @@ def _refused(execution: Mapping[str, Any]) -> Refused:
     return Refused(failure if failure.code in NOT_BILLED else replace(failure, billed=None))
 
 
-def whose(body: bytes, given: Sequence[Mapping[str, Any]]) -> int | None:
+def match_input(body: bytes, given: Sequence[Mapping[str, Any]]) -> int | None:
     """The first order whose inputs the execution repeats; orders alike are alike to their caller too."""
     inputs = loose_record(body).get("inputs")
     return next((place for place, one in enumerate(given) if _inputs(one) == inputs), None)
@@ -215,15 +215,15 @@ WORKFLOWS = Route(
     # at most 15 min
     documentation="https://docs.eachlabs.ai/workflows/trigger",
     kind="image",
-    dialect=Dialect(
+    adapter=Adapter(
         submit=submit,
         read_submitted=read_submitted,
-        poll=Question(ask=poll, read=read_polled),
+        poll=Request(build=poll, parse=read_polled),
         read_webhook=read_webhook,
-        bulk=Bulk(most=MOST_IN_BULK, submit=submit_bulk, read_submitted=read_bulk, whose=whose),
+        bulk=Bulk(most=MOST_IN_BULK, submit=submit_bulk, read_submitted=read_bulk, match_input=match_input),
     ),
-    usual_s=120,
-    ceiling_s=900,
+    typical_duration_s=120,
+    max_duration_s=900,
     answer_s=300,  # https://docs.eachlabs.ai/sense/edge-cases (HTTP request)
     trust=Trust.BODY,
     limits=(note("inputs", f"1-{MOST_IN_BULK} in bulk"),),

@@ -9,7 +9,7 @@ from arrivals.core.failure import Failure, FailureCode
 from arrivals.core.generation import Status
 from arrivals.core.http import HttpReply
 from arrivals.core.moments import retry_after_s
-from arrivals.providers._shared.errors import Said, explain
+from arrivals.providers._shared.errors import ErrorFacts, map_error
 from arrivals.providers._shared.json_fields import identifier, loose_record, part, status_word, text
 from arrivals.providers._shared.tolerance import code_in, folded, meaning, vocabulary
 
@@ -68,7 +68,7 @@ TYPES: Mapping[str, FailureCode] = vocabulary(
 
 # Ended after 30 minutes and not charged: https://docs.laozhang.ai/en/api-capabilities/veo/troubleshooting
 UNBILLED = frozenset({FailureCode.PROVIDER_TIMEOUT})
-WORDS = (
+MESSAGE_PATTERNS = (
     (r"insufficient (balance|quota|credit)", FailureCode.INSUFFICIENT_FUNDS),
     (r"no (available channel|channel available)", FailureCode.MODEL_UNAVAILABLE),
 )
@@ -78,7 +78,7 @@ def refused(reply: HttpReply, origin: str) -> Failure:
     """An error answer."""
     body = loose_record(reply.body)
     said = _said(part(body, "data") | body, retry_after_s(reply))
-    failure = explain(said, reply.http_status, origin, codes=CODES, words=WORDS)
+    failure = map_error(said, reply.http_status, origin, codes=CODES, words=MESSAGE_PATTERNS)
     # An HTTP status alone does not say that a task was ended after its 30 minutes.
     told = failure.provider_code is not None or said.category is not None
     return replace(failure, billed=False) if told and failure.code in UNBILLED else failure
@@ -86,7 +86,7 @@ def refused(reply: HttpReply, origin: str) -> Failure:
 
 def failed(work: Mapping[str, Any], origin: str) -> Failure:
     """A failed task, which is not charged on any route: …/veo/models-pricing, …/sora2/async-api."""
-    return explain(replace(_said(work), billed=False), None, origin, codes=CODES, words=WORDS)
+    return map_error(replace(_said(work), billed=False), None, origin, codes=CODES, words=MESSAGE_PATTERNS)
 
 
 def read_failure(http_status: int | None, body: bytes, origin: str) -> Failure:
@@ -98,7 +98,7 @@ def read_failure(http_status: int | None, body: bytes, origin: str) -> Failure:
     return refused(HttpReply(http_status=http_status or 200, body=body), origin)
 
 
-def _said(body: Mapping[str, Any], retry_after: float | None = None) -> Said:
+def _said(body: Mapping[str, Any], retry_after: float | None = None) -> ErrorFacts:
     """`{"message", "error_code", "details"}`, `{"error": {"message", "type", "code", "param"}}`, `{"error": text}`.
 
     No page shows a failed task, so an error object may name its code as either does, and a code may stand wherever a
@@ -115,7 +115,7 @@ def _said(body: Mapping[str, Any], retry_after: float | None = None) -> Said:
     )
     code = named or next((word for said in sentences if (word := code_in(said, CODES))), None)
     message = text(error.get("message")) or text(body.get("error")) or text(body.get("message"))
-    return Said(
+    return ErrorFacts(
         message=message or code,
         provider_code=code,
         param=text(error.get("param")) or text(details.get("field")),

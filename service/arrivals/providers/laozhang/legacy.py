@@ -18,7 +18,7 @@ from arrivals.providers._shared.json_fields import (
     text,
 )
 from arrivals.providers._shared.limits import characters, count, https_urls, media
-from arrivals.providers.contract import Account, Dialect, Order, Question, Refused, Route, Target, Unreadable
+from arrivals.providers.contract import Account, Adapter, Order, Refused, Request, Route, Target, Unreadable
 from arrivals.providers.laozhang.errors import STATUSES, failed, refused
 
 
@@ -71,11 +71,11 @@ LEGACY = Route(
     # poll every 10-15 s, 1-15 min by model, the task is ended after 30 min
     documentation="https://docs.laozhang.ai/en/api-capabilities/veo/api-reference",
     kind="video",
-    dialect=Dialect(submit=submit, read_submitted=read_submitted, poll=Question(ask=poll, read=read_polled)),
-    first_poll_s=15,
+    adapter=Adapter(submit=submit, read_submitted=read_submitted, poll=Request(build=poll, parse=read_polled)),
+    initial_poll_delay_s=15,
     poll_every_s=10,
-    usual_s=240,
-    ceiling_s=1800,
+    typical_duration_s=240,
+    max_duration_s=1800,
     # https://docs.laozhang.ai/en/api-capabilities/veo/troubleshooting
     limits=(
         characters("prompt", 1, 2000, long="INVALID_PROMPT", missing="INVALID_PROMPT"),

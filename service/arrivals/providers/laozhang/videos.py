@@ -28,7 +28,7 @@ from arrivals.providers._shared.json_fields import (
 )
 from arrivals.providers._shared.limits import Limit, between, count, media, note, one_of
 from arrivals.providers._shared.tolerance import file_in, meaning
-from arrivals.providers.contract import Account, Dialect, Order, Question, Refused, Route, Target, Unreadable
+from arrivals.providers.contract import Account, Adapter, Order, Refused, Request, Route, Target, Unreadable
 from arrivals.providers.laozhang.errors import STATUSES, failed, refused
 
 KEPT_S = 24 * 3600  # tasks and files: https://docs.laozhang.ai/en/api-capabilities/sora2/async-api
@@ -58,7 +58,7 @@ def poll(target: Target, account: Account) -> HttpCall:
     return get(account, f"/v1/videos/{quote(target.known_id, safe='')}")
 
 
-def follow(target: Target, account: Account) -> HttpCall:
+def fetch_result(target: Target, account: Account) -> HttpCall:
     """https://docs.laozhang.ai/en/api-capabilities/veo/veo-31-async-api."""
     return get(account, f"/v1/videos/{quote(target.known_id, safe='')}/content")
 
@@ -98,7 +98,7 @@ def _told(body: Mapping[str, Any], target: Target) -> tuple[Output, ...]:
     """The URL in the body, unless it is `/content`, which may be JSON."""
     url = text(body.get("video_url")) or text(body.get("url"))
     found = outputs([url], target.base_url, "video", expires_at=moment(body.get("expires_at")))
-    return tuple(one for one in found if not (one.needs_key and one.url.rstrip("/").endswith("/content")))
+    return tuple(one for one in found if not (one.requires_auth and one.url.rstrip("/").endswith("/content")))
 
 
 def _kept_until(body: Mapping[str, Any]) -> Micros | None:
@@ -115,7 +115,7 @@ def read_content(reply: HttpReply, target: Target) -> Reading:
     media = file_in(reply)
     if media is not None:
         told = media if media.startswith(KIND) else None  # some call every file binary/octet-stream
-        file = Output(kind=KIND, url=content, content_type=told, needs_key=True)
+        file = Output(kind=KIND, url=content, content_type=told, requires_auth=True)
         return Reading(status=Status.COMPLETED, outputs=(file,))
     return _told_content(reply, target, content)
 
@@ -140,11 +140,11 @@ def _told_content(reply: HttpReply, target: Target, content: str) -> Reading:
     )
 
 
-VIDEOS = Dialect(
+VIDEOS = Adapter(
     submit=submit,
     read_submitted=read_submitted,
-    poll=Question(ask=poll, read=read_polled),
-    follow=Question(ask=follow, read=read_content),
+    poll=Request(build=poll, parse=read_polled),
+    fetch_result=Request(build=fetch_result, parse=read_content),
     files=files,
 )
 KEPT = note("output", "kept 24 hours")
@@ -160,17 +160,17 @@ def _route(
     name: str, models: tuple[str, ...], page: str, pace: tuple[float, float, float], limits: tuple[Limit, ...]
 ) -> Route:
     """`pace`: first poll, poll every, usual duration, in seconds. No page says what LaoZhang gives up after."""
-    first_poll_s, poll_every_s, usual_s = pace
+    initial_poll_delay_s, poll_every_s, typical_duration_s = pace
     return Route(
         name=name,
         models=models,
         documentation=f"{PAGES}/{page}",
         kind="video",
-        dialect=VIDEOS,
-        first_poll_s=first_poll_s,
+        adapter=VIDEOS,
+        initial_poll_delay_s=initial_poll_delay_s,
         poll_every_s=poll_every_s,
-        usual_s=usual_s,
-        ceiling_s=3600,
+        typical_duration_s=typical_duration_s,
+        max_duration_s=3600,
         limits=(*limits, KEPT),
     )
 

@@ -10,7 +10,7 @@ from arrivals.core.failure import Failure, FailureCode
 from arrivals.core.generation import Status
 from arrivals.core.http import HttpReply
 from arrivals.core.moments import retry_after_s
-from arrivals.providers._shared.errors import Said, explain, validation
+from arrivals.providers._shared.errors import ErrorFacts, map_error, validation
 from arrivals.providers._shared.json_fields import identifier, loose_record, part, status_word, text
 from arrivals.providers._shared.tolerance import meaning, vocabulary
 
@@ -41,7 +41,7 @@ CODES: Mapping[str, FailureCode] = vocabulary(
     }
 )
 # Sora's failures are sentences: https://docs.runblob.io/api-reference/sora/webhooks
-WORDS = (
+MESSAGE_PATTERNS = (
     (r"^(generation|task) not found", FailureCode.RESULT_LOST),
     (r"^invalid image format", FailureCode.INVALID_INPUT),
     (r"photo-?realistic people|real people|prominent people|policy|moderat", FailureCode.CONTENT_POLICY),
@@ -58,7 +58,7 @@ def failure(reply: HttpReply, origin: str) -> Failure:
     )
     refunded = failed or (origin == "submit" and reply.http_status == SERVER_ERROR)
     said = replace(_said(body), retry_after_s=retry_after_s(reply), billed=False if refunded else None)
-    return explain(said, reply.http_status, origin, codes=CODES, words=WORDS)
+    return map_error(said, reply.http_status, origin, codes=CODES, words=MESSAGE_PATTERNS)
 
 
 def read_failure(http_status: int | None, body: bytes, origin: str) -> Failure:
@@ -66,7 +66,7 @@ def read_failure(http_status: int | None, body: bytes, origin: str) -> Failure:
     return failure(HttpReply(http_status=http_status or 200, body=body), origin)
 
 
-def _said(body: Mapping[str, Any]) -> Said:
+def _said(body: Mapping[str, Any]) -> ErrorFacts:
     """`{"detail": text | [{"loc", "msg"}]}`, `{"message": CODE}`, `{"error": text | {"message"}}`, `{"error_message"}`.
 
     Seedance nests `{"code", "message"}` under `error` or `message`.
@@ -82,4 +82,4 @@ def _said(body: Mapping[str, Any]) -> Said:
     )
     named = message.strip() if message else ""
     code = identifier(nested.get("code")) or (named if _CODE.fullmatch(named) else None)
-    return Said(message=message or code, provider_code=code, param=param)
+    return ErrorFacts(message=message or code, provider_code=code, param=param)

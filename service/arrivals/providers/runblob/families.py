@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from arrivals.providers._shared.limits import Broken, Limit, between, characters, count, media, not_both, note, one_of
-from arrivals.providers.contract import Dialect, Route, Trust
+from arrivals.providers.contract import Adapter, Route, Trust
 from arrivals.providers.runblob.wire import FAMILY, OLD_HOST
 
 PAGES = "https://docs.runblob.io/api-reference"
@@ -79,20 +79,20 @@ def _family(
     kind: str,
     pace: tuple[float, float, float, float],
     limits: tuple[Limit, ...],
-    dialect: Dialect = FAMILY,
+    adapter: Adapter = FAMILY,
 ) -> Route:
     """`pace`: first poll, poll every, usual duration, and what RunBlob gives up after, in seconds."""
-    first_poll_s, poll_every_s, usual_s, ceiling_s = pace
+    initial_poll_delay_s, poll_every_s, typical_duration_s, max_duration_s = pace
     return Route(
         name=name,
         models=(name,),
         documentation=page,
         kind=kind,
-        dialect=dialect,
-        first_poll_s=first_poll_s,
+        adapter=adapter,
+        initial_poll_delay_s=initial_poll_delay_s,
         poll_every_s=poll_every_s,
-        usual_s=usual_s,
-        ceiling_s=ceiling_s,
+        typical_duration_s=typical_duration_s,
+        max_duration_s=max_duration_s,
         trust=Trust.HINT,
         limits=limits,
     )

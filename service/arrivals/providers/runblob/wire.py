@@ -28,7 +28,7 @@ from arrivals.providers._shared.json_fields import (
     text,
 )
 from arrivals.providers._shared.tolerance import vocabulary
-from arrivals.providers.contract import Account, Dialect, Order, Question, Refused, Target, Unreadable
+from arrivals.providers.contract import Account, Adapter, Order, Refused, Request, Target, Unreadable
 from arrivals.providers.runblob.errors import failure
 
 # https://docs.runblob.io/api-reference/kling/o3-photo-status
@@ -141,15 +141,15 @@ def _outputs(body: Mapping[str, Any], target: Target) -> tuple[Output, ...]:
     return (*found, *outputs([text(several.get("last_frame_url"))], target.base_url, "image"))
 
 
-FAMILY = Dialect(
+FAMILY = Adapter(
     submit=submit,
     read_submitted=read_submitted,
-    poll=Question(ask=poll, read=read_polled),
+    poll=Request(build=poll, parse=read_polled),
     read_webhook=read_webhook,
 )
-OLD_HOST = Dialect(
+OLD_HOST = Adapter(
     submit=submit_old,
     read_submitted=read_submitted,
-    poll=Question(ask=poll_old, read=read_polled),
+    poll=Request(build=poll_old, parse=read_polled),
     read_webhook=read_old_webhook,
 )

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from arrivals.core.admission import Budget
 from arrivals.providers._shared.limits import between
-from arrivals.providers.contract import Dialect, Route, unsigned
+from arrivals.providers.contract import Adapter, Route, unsigned
 from arrivals.providers.vtrix.errors import read_failure
 from arrivals.providers.vtrix.kirin import KIRIN
 from arrivals.providers.vtrix.tasks import ENVELOPED, FLAT
@@ -24,22 +24,22 @@ BUDGET = Budget(max_in_flight=20, requests_per_minute=120)
 
 # Its flex tier may wait for three days: https://doc.vtrix.ai/docs/api/vtrix/vtrix-motion-1-5-pro
 # pattern of the ordered model: seconds until Vtrix gives up
-SLOW_MODELS: Mapping[str, float] = {"*vtrix-motion-1-5-pro*": 259_200.0}
-FLEX = replace(between("execution_expires_after", 3600, 259_200), models=tuple(SLOW_MODELS))
+MAX_DURATION_BY_MODEL: Mapping[str, float] = {"*vtrix-motion-1-5-pro*": 259_200.0}
+FLEX = replace(between("execution_expires_after", 3600, 259_200), models=tuple(MAX_DURATION_BY_MODEL))
 
 
-def _tasks(name: str, models: tuple[str, ...], documentation: str, dialect: Dialect) -> Route:
+def _tasks(name: str, models: tuple[str, ...], documentation: str, adapter: Adapter) -> Route:
     """The official command line polls every 5 s for 10 min."""
     return Route(
         name=name,
         models=models,
         documentation=documentation,
         kind="image",
-        dialect=dialect,
-        usual_s=60,
-        ceiling_s=1800,
+        adapter=adapter,
+        typical_duration_s=60,
+        max_duration_s=1800,
         limits=(*LIMITS, FLEX),
-        slow_models=SLOW_MODELS,
+        max_duration_by_model=MAX_DURATION_BY_MODEL,
     )
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from arrivals.core.failure import Failure, FailureCode
 from arrivals.core.http import HttpReply
 from arrivals.core.moments import retry_after_s
-from arrivals.providers._shared.errors import Said, explain
+from arrivals.providers._shared.errors import ErrorFacts, map_error
 from arrivals.providers._shared.json_fields import identifier, loose_record, part, text
 from arrivals.providers._shared.tolerance import vocabulary
 
@@ -40,7 +40,7 @@ CODES: Mapping[str, FailureCode] = vocabulary(
     }
 )
 # 403 is a missing balance or a missing permission: https://doc.vtrix.ai/docs/api/qwen/wan26-t2i
-WORDS = ((r"insufficient (balance|credit|fund)|balance", FailureCode.INSUFFICIENT_FUNDS),)
+MESSAGE_PATTERNS = ((r"insufficient (balance|credit|fund)|balance", FailureCode.INSUFFICIENT_FUNDS),)
 
 # Medium, model, error, of three digits each; 095-099 are the platform's own: https://doc.vtrix.ai/docs/api/qwen/wan26-t2i
 _NINE_DIGITS = re.compile(r"\d{6}(\d{3})", re.ASCII)
@@ -53,12 +53,12 @@ def refused(reply: HttpReply, origin: str) -> Failure:
     body = loose_record(reply.body)
     work = part(body, "data") if part(body, "data").get("error") else body
     facts = replace(_said(work), retry_after_s=retry_after_s(reply))
-    return explain(facts, reply.http_status, origin, codes=CODES, words=WORDS)
+    return map_error(facts, reply.http_status, origin, codes=CODES, words=MESSAGE_PATTERNS)
 
 
 def failed(work: Mapping[str, Any], origin: str) -> Failure:
     """A failed task."""
-    return explain(_said(work), None, origin, codes=CODES, words=WORDS)
+    return map_error(_said(work), None, origin, codes=CODES, words=MESSAGE_PATTERNS)
 
 
 def read_failure(http_status: int | None, body: bytes, origin: str) -> Failure:
@@ -66,7 +66,7 @@ def read_failure(http_status: int | None, body: bytes, origin: str) -> Failure:
     return refused(HttpReply(http_status=http_status or 200, body=body), origin)
 
 
-def _said(body: Mapping[str, Any]) -> Said:
+def _said(body: Mapping[str, Any]) -> ErrorFacts:
     """`error` as text, `{"code", "message"}` or `{"code", "error_message"}`; `{"message"}`; `{"status": {…}}`."""
     error, status = part(body, "error"), part(body, "status")
     code = identifier(error.get("code")) or identifier(status.get("error_code"))
@@ -77,7 +77,7 @@ def _said(body: Mapping[str, Any]) -> Said:
         or text(body.get("message"))
         or text(status.get("message"))
     )
-    return Said(message=message or code, provider_code=code, category=_family(code))
+    return ErrorFacts(message=message or code, provider_code=code, category=_family(code))
 
 
 def _family(code: str | None) -> FailureCode | None:

@@ -13,7 +13,7 @@ from arrivals.providers._shared.json_fields import identifier, part, post, recor
 from arrivals.providers._shared.limits import at_most, media, one_of
 from arrivals.providers._shared.results import results
 from arrivals.providers._shared.tolerance import vocabulary
-from arrivals.providers.contract import Account, Dialect, Order, Question, Route, Target, Trust
+from arrivals.providers.contract import Account, Adapter, Order, Request, Route, Target, Trust
 from arrivals.providers.vtrix.errors import failed
 from arrivals.providers.vtrix.tasks import poll, read_polled, read_submitted, read_task
 
@@ -70,14 +70,14 @@ KIRIN = Route(
     # the official command line polls every 5 s for 10 min
     documentation="https://doc.vtrix.ai/docs/api/vtrix/kirin-v2-6-i2v",
     kind="video",
-    dialect=Dialect(
+    adapter=Adapter(
         submit=submit,
         read_submitted=read_submitted,
-        poll=Question(ask=poll, read=read_polled),
+        poll=Request(build=poll, parse=read_polled),
         read_webhook=read_webhook,
     ),
-    usual_s=180,
-    ceiling_s=1800,
+    typical_duration_s=180,
+    max_duration_s=1800,
     trust=Trust.HINT,
     # https://doc.vtrix.ai/docs/api/vtrix/kirin-v2-6-i2v
     limits=(

@@ -20,7 +20,7 @@ from arrivals.providers._shared.json_fields import (
 )
 from arrivals.providers._shared.results import typed_outputs
 from arrivals.providers._shared.tolerance import meaning, vocabulary
-from arrivals.providers.contract import Account, Dialect, Order, Question, Refused, Target, Unreadable
+from arrivals.providers.contract import Account, Adapter, Order, Refused, Request, Target, Unreadable
 from arrivals.providers.vtrix.errors import failed, refused
 
 # https://doc.vtrix.ai/docs/api/qwen/wan26-t2i, https://doc.vtrix.ai/docs/api/anthropic/model_api_documentation_extra
@@ -115,7 +115,7 @@ def _outputs(work: Mapping[str, Any], target: Target) -> tuple[Output, ...]:
     return typed_outputs(flat, target.base_url)
 
 
-FLAT = Dialect(submit=submit, read_submitted=read_submitted, poll=Question(ask=poll, read=read_polled))
-ENVELOPED = Dialect(
-    submit=submit_enveloped, read_submitted=read_submitted, poll=Question(ask=poll_enveloped, read=read_polled)
+FLAT = Adapter(submit=submit, read_submitted=read_submitted, poll=Request(build=poll, parse=read_polled))
+ENVELOPED = Adapter(
+    submit=submit_enveloped, read_submitted=read_submitted, poll=Request(build=poll_enveloped, parse=read_polled)
 )

@@ -70,7 +70,7 @@ class Database(Protocol):
         """A consistent view for reading only; waits for no writer."""
         ...
 
-    def glance(self) -> AbstractAsyncContextManager[Tx]:
+    def read_inline(self) -> AbstractAsyncContextManager[Tx]:
         """As `reading`, for a few rows found by a key: nobody else may have to wait while a statement runs."""
         ...
 
@@ -81,7 +81,7 @@ class Database(Protocol):
         """
         ...
 
-    def ring(self, bell: str) -> None:
+    def notify(self, bell: str) -> None:
         """Say that there may be work, after the commit that made it."""
         ...
 

@@ -26,11 +26,11 @@ ASK_EVERY_S, ANSWER_S = 15.0, 5.0  # who only listens would listen for ever to a
 OURS_ALONE = "freed:"  # bells about this process's own places
 
 
-class Messenger:
+class SignalListener:
     """`send` tells the others, `ring` is called for what they tell."""
 
-    def __init__(self, url: str, ring: Callable[[str], None]) -> None:
-        self._url, self._ring = url, ring
+    def __init__(self, url: str, notify: Callable[[str], None]) -> None:
+        self._url, self._ring = url, notify
         self._origin = os.urandom(6).hex()
         self._waiting: set[str] = set()
         self._wake = asyncio.Event()
@@ -68,7 +68,7 @@ class Messenger:
                 async with self._line() as line:
                     await work(line)
             except (psycopg.Error, OSError, Unavailable) as error:
-                log.info("bells_not_carried", because=str(error), again_in_s=AGAIN_S)
+                log.info("notify_failed", reason=str(error), again_in_s=AGAIN_S)
             await anyio.sleep(AGAIN_S)
 
     @asynccontextmanager

@@ -24,7 +24,7 @@ SELECT 1 AS found FROM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class SchemaStatus:
     """How a database compares with this Arrivals; names in order."""
 
     pre: tuple[str, ...]  # to be applied before this code runs
@@ -40,7 +40,7 @@ async def migrate(database: Database, now: Micros, *, post: bool = True) -> list
     return [name for name in wanted if await _apply(database, name, _script(name, known[name], now))]
 
 
-async def compare(database: Database) -> Standing:
+async def compare(database: Database) -> SchemaStatus:
     """What it lacks and what it has beyond. Raises Unsuitable for what this Arrivals must not run on."""
     known, there = available(), await applied(database)
     for name, digest in there.items():
@@ -53,7 +53,7 @@ async def compare(database: Database) -> Standing:
                 f"migration {name} in {database.name} is not the one this Arrivals carries; restore its release"
             )
     missing = [name for name in known if name not in there]
-    return Standing(
+    return SchemaStatus(
         pre=tuple(name for name in missing if not _is(name, "post")),
         post=tuple(name for name in missing if _is(name, "post")),
         newer=tuple(name for name in there if name not in known),

@@ -20,9 +20,9 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from arrivals.core.wire import Micros
 from arrivals.store.engine.base import Collided, Rejected, Row, Unavailable, Unsuitable
-from arrivals.store.engine.listen_notify import Messenger
+from arrivals.store.engine.listen_notify import SignalListener
 from arrivals.store.engine.queries import Query, for_postgres, parse
-from arrivals.store.engine.signals import Bells
+from arrivals.store.engine.signals import Signals
 from arrivals.store.engine.silence import GUARDS, LONG_S, SCRIPT_S, STATEMENT_S, Silent, answered_within, with_bounds
 
 CONNECTIONS = 16
@@ -84,7 +84,7 @@ class PostgresTx:
         return int((await self.fetch(_NOW))[0]["now"])
 
 
-class PostgresDatabase(Bells):
+class PostgresDatabase(Signals):
     """A database on a server, shared by many processes. `open` it; `close` it."""
 
     def __init__(self, url: str, clock: Callable[[], Micros] | None, connections: int) -> None:
@@ -102,7 +102,7 @@ class PostgresDatabase(Bells):
             reconnect_timeout=PATIENCE_S,
             open=False,
         )
-        self._messenger = Messenger(self._conninfo, super().ring)
+        self._messenger = SignalListener(self._conninfo, super().notify)
 
     @classmethod
     async def open(
@@ -144,7 +144,7 @@ class PostgresDatabase(Bells):
         async with self._block("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") as tx:
             yield tx
 
-    glance = reading
+    read_inline = reading
 
     @asynccontextmanager
     async def _block(self, begin: str) -> AsyncIterator[PostgresTx]:
@@ -209,9 +209,9 @@ class PostgresDatabase(Bells):
             with anyio.CancelScope(shield=True):
                 await self._pool.putconn(connection)
 
-    def ring(self, bell: str) -> None:
+    def notify(self, bell: str) -> None:
         """See Database: here, and in every other process."""
-        super().ring(bell)
+        super().notify(bell)
         self._messenger.send(bell)
 
     async def close(self) -> None:

@@ -5,14 +5,14 @@ from collections import defaultdict
 import anyio
 
 
-class Bells:
+class Signals:
     """Counts rings per name and wakes those who wait."""
 
     def __init__(self) -> None:
         self._rings: defaultdict[str, int] = defaultdict(int)
         self._waiting: defaultdict[str, anyio.Event] = defaultdict(anyio.Event)
 
-    def ring(self, bell: str) -> None:
+    def notify(self, bell: str) -> None:
         """See Database."""
         self._rings[bell] += 1
         if bell in self._waiting:

@@ -19,7 +19,7 @@ from arrivals.core.wire import Micros
 from arrivals.store.engine.base import Rejected, Row, Unavailable, Unsuitable
 from arrivals.store.engine.group_commit import Writer
 from arrivals.store.engine.queries import Query, for_sqlite
-from arrivals.store.engine.signals import Bells
+from arrivals.store.engine.signals import Signals
 
 READERS = 3
 BUSY_MS = 10_000  # how long a second process on the same file is waited for
@@ -84,7 +84,7 @@ class DirectTx:
         return self._clock()
 
 
-class SqliteDatabase(Bells):
+class SqliteDatabase(Signals):
     """A database in one file. `open` it; `close` it."""
 
     def __init__(self, path: Path, clock: Callable[[], Micros]) -> None:
@@ -144,7 +144,7 @@ class SqliteDatabase(Bells):
                 self._idle.append(connection)
 
     @asynccontextmanager
-    async def glance(self) -> AsyncIterator[DirectTx]:
+    async def read_inline(self) -> AsyncIterator[DirectTx]:
         """See Database."""
         writer = self._open_writer()
         with _in_our_words():

@@ -1,12 +1,12 @@
 -- name: last_call
-SELECT id, kind, request, http_status, outcome, because, failure, body FROM calls
+SELECT id, kind, request, http_status, outcome, reason, failure, body FROM calls
  WHERE generation_id = :generation_id
  ORDER BY at DESC, id DESC
  LIMIT 1;
 
 -- name: insert_call
-INSERT INTO calls (id, generation_id, at, last_at, kind, request, http_status, outcome, because, failure, size, body)
-VALUES (:id, :generation_id, :at, :at, :kind, :request, :http_status, :outcome, :because, :failure, :size, :body);
+INSERT INTO calls (id, generation_id, at, last_at, kind, request, http_status, outcome, reason, failure, size, body)
+VALUES (:id, :generation_id, :at, :at, :kind, :request, :http_status, :outcome, :reason, :failure, :size, :body);
 
 -- name: repeat_call
 UPDATE calls SET repeats = repeats + 1, last_at = :at WHERE id = :id;
@@ -19,7 +19,7 @@ DELETE FROM calls
  );
 
 -- name: last_refusals
-SELECT generation_id, outcome, because, failure, http_status FROM calls
+SELECT generation_id, outcome, reason, failure, http_status FROM calls
  WHERE generation_id IN (
     /* sqlite: SELECT value FROM json_each(:ids) */
     /* pg: SELECT jsonb_array_elements_text(CAST(:ids AS JSONB)) */

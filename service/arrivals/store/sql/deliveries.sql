@@ -14,7 +14,7 @@ UPDATE subscribers SET failing_since = NULL, misses = 0, open_until = 0
 
 -- name: insert_delivery
 INSERT INTO deliveries (
-    id, event_id, position, generation_id, subscriber_id, url, created_at, attempts, attempt_at, in_flight_until,
+    id, event_id, position, generation_id, subscriber_id, url, created_at, attempt_count, attempt_at, in_flight_until,
     redelivered, event_type
 ) VALUES (
     :id, :event_id, :position, :generation_id, :subscriber_id, :url, :created_at, 0, :created_at, 0, :redelivered, :event_type
@@ -61,7 +61,7 @@ WITH due AS (
      LIMIT :limit
      /* pg: FOR UPDATE SKIP LOCKED */
 )
-UPDATE deliveries SET attempt_at = :lease_until, in_flight_until = :lease_until, attempts = attempts + 1
+UPDATE deliveries SET attempt_at = :lease_until, in_flight_until = :lease_until, attempt_count = attempt_count + 1
  WHERE id IN (SELECT id FROM due)
 RETURNING *;
 
@@ -91,7 +91,7 @@ ON CONFLICT (delivery_id, number) DO NOTHING;
 -- Guarded by the claim: an attempt that outlived its lease does not speak for the next one.
 UPDATE deliveries SET
     attempt_at = :attempt_at, in_flight_until = 0, delivered_at = :delivered_at, given_up_at = :given_up_at
- WHERE id = :id AND attempts = :attempts AND delivered_at IS NULL AND given_up_at IS NULL;
+ WHERE id = :id AND attempt_count = :attempt_count AND delivered_at IS NULL AND given_up_at IS NULL;
 
 -- name: deliveries_of
 SELECT * FROM deliveries WHERE generation_id = :generation_id ORDER BY position, id;

@@ -1,6 +1,6 @@
 -- name: take_positions
 -- The row stays locked until the commit, so positions become visible in their own order on either database.
-UPDATE counters SET counted = counted + :count WHERE name = 'events' RETURNING counted;
+UPDATE counters SET value = value + :count WHERE name = 'events' RETURNING value;
 
 -- name: insert_event
 INSERT INTO events (id, position, type, generation_id, at, body)
@@ -42,7 +42,7 @@ SELECT COUNT(*) AS counted FROM events LEFT JOIN generations ON generations.id =
    AND events.at < :until;
 
 -- name: last_position
-SELECT counted FROM counters WHERE name = 'events';
+SELECT value FROM counters WHERE name = 'events';
 
 -- name: position_of
 SELECT position FROM events WHERE id = :id;

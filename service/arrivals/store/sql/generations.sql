@@ -2,12 +2,12 @@
 INSERT INTO generations (
     id, provider, account, route, model, bulk_id, status, version, external_id, provider_status, progress, queue_position, outputs,
     failure, failure_code, cost, metadata, callback_url, webhook_expected, learned_from, verified_by, late, held, ended, created_at,
-    submitted_at, closed_at, deadline_at, submit_at, poll_at, clock_at, submit_tries, polls, poll_misses, external_id_hinted,
+    submitted_at, closed_at, deadline_at, submit_at, poll_at, timeout_at, submit_tries, polls, poll_misses, external_id_hinted,
     outputs_requested, provider_details
 ) VALUES (
     :id, :provider, :account, :route, :model, :bulk_id, :status, :version, :external_id, :provider_status, :progress,
     :queue_position, :outputs, :failure, :failure_code, :cost, :metadata, :callback_url, :webhook_expected, :learned_from, :verified_by,
-    :late, :held, :ended, :created_at, :submitted_at, :closed_at, :deadline_at, :submit_at, :poll_at, :clock_at, 0, 0, 0,
+    :late, :held, :ended, :created_at, :submitted_at, :closed_at, :deadline_at, :submit_at, :poll_at, :timeout_at, 0, 0, 0,
     :external_id_hinted, :outputs_requested, :provider_details
 );
 
@@ -62,7 +62,7 @@ UPDATE generations SET
     failure_code = :failure_code, cost = :cost,
     learned_from = :learned_from, verified_by = :verified_by, late = :late, held = :held, ended = :ended,
     submitted_at = :submitted_at,
-    closed_at = :closed_at, submit_at = :submit_at, poll_at = :poll_at, clock_at = :clock_at,
+    closed_at = :closed_at, submit_at = :submit_at, poll_at = :poll_at, timeout_at = :timeout_at,
     polls = :polls, poll_misses = :poll_misses, external_id_hinted = :external_id_hinted, provider_details = :provider_details,
     hinted = :hinted
  WHERE id = :id AND version = :version;
@@ -136,17 +136,17 @@ WITH due AS (
 UPDATE generations SET
     status = 'submitting', version = version + 1, submit_at = NULL, submitted_at = :now, submit_tries = submit_tries + 1,
     failure = NULL,
-    clock_at = CASE WHEN webhook_expected = 1 OR deadline_at < :answer_by THEN deadline_at ELSE :answer_by END
+    timeout_at = CASE WHEN webhook_expected = 1 OR deadline_at < :answer_by THEN deadline_at ELSE :answer_by END
  WHERE id IN (SELECT id FROM due)
 RETURNING *;
 
 -- name: answer_by
-UPDATE generations SET clock_at = CASE WHEN deadline_at < :answer_by THEN deadline_at ELSE :answer_by END
+UPDATE generations SET timeout_at = CASE WHEN deadline_at < :answer_by THEN deadline_at ELSE :answer_by END
  WHERE id = :id AND webhook_expected = 0;
 
 -- name: still_submitting
 UPDATE generations SET
-    clock_at = CASE WHEN webhook_expected = 1 OR deadline_at < :answer_by THEN deadline_at ELSE :answer_by END
+    timeout_at = CASE WHEN webhook_expected = 1 OR deadline_at < :answer_by THEN deadline_at ELSE :answer_by END
  WHERE id = :id AND status = 'submitting'
 RETURNING id;
 
@@ -162,7 +162,7 @@ SELECT * FROM generations
 -- Only for a submission that was surely not accepted, only if no witness has spoken meanwhile, and only for this very try:
 -- done twice, it must not take the next one off the wire.
 UPDATE generations SET
-    status = 'pending', version = version + 1, submit_at = :submit_at, submitted_at = NULL, clock_at = deadline_at,
+    status = 'pending', version = version + 1, submit_at = :submit_at, submitted_at = NULL, timeout_at = deadline_at,
     failure = :failure
  WHERE id = :id AND status IN ('submitting', 'submitted') AND external_id IS NULL AND held IS NULL
    AND submit_tries = :tries
@@ -172,7 +172,7 @@ RETURNING id;
 -- Guarded by the claim's own moment: where its commit was not made, another process may have claimed it since, for a try of
 -- the same number, and has it on the wire.
 UPDATE generations SET
-    status = 'pending', version = version + 1, submit_at = :submit_at, submitted_at = NULL, clock_at = deadline_at
+    status = 'pending', version = version + 1, submit_at = :submit_at, submitted_at = NULL, timeout_at = deadline_at
  WHERE id = :id AND status = 'submitting' AND external_id IS NULL AND held IS NULL
    AND submit_tries = :tries AND submitted_at = :claimed_at
 RETURNING id;
@@ -242,23 +242,23 @@ UPDATE generations SET
 
 -- name: ask_once_more
 -- Whose bounded wait ended while it could be asked about is given time for one more question, once.
-UPDATE generations SET poll_at = :now, clock_at = :grace_until, grace_until = :grace_until
- WHERE clock_at <= :now AND grace_until IS NULL AND poll_at IS NOT NULL
+UPDATE generations SET poll_at = :now, timeout_at = :grace_until, grace_until = :grace_until
+ WHERE timeout_at <= :now AND grace_until IS NULL AND poll_at IS NOT NULL
 RETURNING id;
 
 -- name: claim_overdue
 WITH due AS (
     SELECT id FROM generations
-     WHERE clock_at <= :now
-     ORDER BY clock_at, id
+     WHERE timeout_at <= :now
+     ORDER BY timeout_at, id
      LIMIT :limit
      /* pg: FOR UPDATE SKIP LOCKED */
 )
-UPDATE generations SET clock_at = :lease_until WHERE id IN (SELECT id FROM due)
+UPDATE generations SET timeout_at = :lease_until WHERE id IN (SELECT id FROM due)
 RETURNING *;
 
 -- name: look_later
-UPDATE generations SET clock_at = :clock_at WHERE id = :id AND clock_at IS NOT NULL AND closed_at IS NULL;
+UPDATE generations SET timeout_at = :timeout_at WHERE id = :id AND timeout_at IS NOT NULL AND closed_at IS NULL;
 
 -- name: open_ledger
 -- A row that is not there cannot be locked.
@@ -280,13 +280,13 @@ ON CONFLICT (provider, account) DO UPDATE SET
     open_until = excluded.open_until, paused_until = excluded.paused_until;
 
 -- name: duration_of
-SELECT count, usual_s, spread_s FROM durations WHERE provider = :provider AND model = :model;
+SELECT count, mean_s, deviation_s FROM durations WHERE provider = :provider AND model = :model;
 
 -- name: all_durations
 SELECT * FROM durations;
 
 -- name: save_duration
-INSERT INTO durations (provider, model, count, usual_s, spread_s)
-VALUES (:provider, :model, :count, :usual_s, :spread_s)
+INSERT INTO durations (provider, model, count, mean_s, deviation_s)
+VALUES (:provider, :model, :count, :mean_s, :deviation_s)
 ON CONFLICT (provider, model) DO UPDATE SET
-    count = excluded.count, usual_s = excluded.usual_s, spread_s = excluded.spread_s;
+    count = excluded.count, mean_s = excluded.mean_s, deviation_s = excluded.deviation_s;

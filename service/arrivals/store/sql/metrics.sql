@@ -26,7 +26,7 @@ SELECT provider, COUNT(*) AS counted FROM webhooks
 
 -- name: unreadable
 SELECT provider, finding, COUNT(*) AS counted FROM webhooks
- WHERE unreadable_because IS NOT NULL
+ WHERE unreadable_reason IS NOT NULL
  GROUP BY provider, finding;
 
 -- name: lateness
@@ -55,7 +55,7 @@ SELECT provider,
 SELECT (SELECT COUNT(*) FROM generations WHERE submit_at <= :now) AS submit,
        (SELECT COUNT(*) FROM webhooks WHERE read_at IS NULL AND quarantined_at IS NULL) AS read,
        (SELECT COUNT(*) FROM generations WHERE poll_at <= :now) AS poll,
-       (SELECT COUNT(*) FROM generations WHERE clock_at <= :now) AS expire,
+       (SELECT COUNT(*) FROM generations WHERE timeout_at <= :now) AS expire,
        (SELECT COUNT(*) FROM subscribers JOIN deliveries ON deliveries.subscriber_id = subscribers.id
          WHERE subscribers.paused_at IS NULL AND deliveries.attempt_at <= :now) AS deliver;
 
@@ -92,8 +92,8 @@ SELECT kind, CASE WHEN disabled_at IS NOT NULL THEN 'disabled'
 SELECT * FROM ledgers;
 
 -- name: forgotten
-SELECT name, counted FROM counters WHERE counted > 0;
+SELECT name, value FROM counters WHERE value > 0;
 
 -- name: forget
-INSERT INTO counters (name, counted) VALUES (:name, :counted)
-ON CONFLICT (name) DO UPDATE SET counted = counters.counted + excluded.counted;
+INSERT INTO counters (name, value) VALUES (:name, :value)
+ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value;

@@ -1,9 +1,9 @@
 -- name: insert_webhook
 INSERT INTO webhooks (
-    id, provider, account, generation_id, received_at, headers, body, verified_by, quarantined_at, refused_because,
+    id, provider, account, generation_id, received_at, headers, body, verified_by, quarantined_at, refused_reason,
     digest
 ) VALUES (
-    :id, :provider, :account, :generation_id, :received_at, :headers, :body, :verified_by, :quarantined_at, :refused_because,
+    :id, :provider, :account, :generation_id, :received_at, :headers, :body, :verified_by, :quarantined_at, :refused_reason,
     :digest
 );
 
@@ -37,7 +37,7 @@ SELECT id, read_at FROM webhooks
 
 -- name: webhook_read
 UPDATE webhooks SET
-    read_at = COALESCE(read_at, :read_at), finding = :finding, unreadable_because = :unreadable_because
+    read_at = COALESCE(read_at, :read_at), finding = :finding, unreadable_reason = :unreadable_reason
  WHERE id = :id;
 
 -- name: webhooks_alike
@@ -69,8 +69,8 @@ UPDATE webhooks SET repeats = repeats + :repeats WHERE id = :id;
 SELECT * FROM webhooks WHERE id = :id;
 
 -- name: list_webhooks
-SELECT id, provider, account, generation_id, received_at, verified_by, quarantined_at, refused_because, read_at, finding,
-       unreadable_because, repeats, LENGTH(body) AS size
+SELECT id, provider, account, generation_id, received_at, verified_by, quarantined_at, refused_reason, read_at, finding,
+       unreadable_reason, repeats, LENGTH(body) AS size
   FROM webhooks
  WHERE id < :before
    AND COALESCE(:provider, provider) = provider
@@ -87,8 +87,8 @@ SELECT id, provider, account, generation_id, received_at, verified_by, quarantin
 SELECT * FROM webhooks WHERE generation_id = :generation_id ORDER BY received_at, id;
 
 -- name: webhook_facts
-SELECT id, provider, account, generation_id, received_at, verified_by, quarantined_at, refused_because, read_at, finding,
-       unreadable_because, repeats, LENGTH(body) AS size
+SELECT id, provider, account, generation_id, received_at, verified_by, quarantined_at, refused_reason, read_at, finding,
+       unreadable_reason, repeats, LENGTH(body) AS size
   FROM webhooks
  WHERE id IN (
     /* sqlite: SELECT value FROM json_each(:ids) */

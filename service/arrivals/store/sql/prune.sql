@@ -1,12 +1,12 @@
 -- name: last_pruned
-SELECT counted FROM counters WHERE name = 'pruned_at';
+SELECT value FROM counters WHERE name = 'pruned_at';
 
 -- name: begin_to_prune
 -- A fresh database has nothing to forget: the first hour only begins.
-INSERT INTO counters (name, counted) VALUES ('pruned_at', :now) ON CONFLICT (name) DO NOTHING;
+INSERT INTO counters (name, value) VALUES ('pruned_at', :now) ON CONFLICT (name) DO NOTHING;
 
 -- name: claim_pruning
-UPDATE counters SET counted = :now WHERE name = 'pruned_at' AND counted <= :until RETURNING counted;
+UPDATE counters SET value = :now WHERE name = 'pruned_at' AND value <= :until RETURNING value;
 
 -- name: webhooks (long)
 -- Here and below, ids are made from the clock, so that the primary key bounds what is looked at; and nothing is forgotten of a

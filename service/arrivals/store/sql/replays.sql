@@ -1,8 +1,8 @@
 -- name: insert_replay
 INSERT INTO replays (
-    id, what, filters, dry_run, rate_per_s, status, total, done, findings, cursor, created_at, due_at
+    id, kind, filters, dry_run, rate_per_s, status, total, done, findings, cursor, created_at, due_at
 ) VALUES (
-    :id, :what, :filters, :dry_run, :rate_per_s, :status, :total, 0, '{}', :cursor, :created_at, :due_at
+    :id, :kind, :filters, :dry_run, :rate_per_s, :status, :total, 0, '{}', :cursor, :created_at, :due_at
 );
 
 -- name: replay_by_id
@@ -25,7 +25,7 @@ RETURNING *;
 -- name: save_replay
 -- Guarded by the claim's own moment: who lost its lease, or was canceled meanwhile, writes nothing.
 UPDATE replays SET
-    status = :status, failed_because = :failed_because, done = :done, findings = :findings, cursor = :cursor,
+    status = :status, failed_reason = :failed_reason, done = :done, findings = :findings, cursor = :cursor,
     finished_at = :finished_at, due_at = :due_at
  WHERE id = :id AND due_at = :lease_until
 RETURNING id;
@@ -60,6 +60,6 @@ SELECT id, LENGTH(body) + LENGTH(headers) AS size FROM webhooks
 
 -- name: release_webhook
 -- Out of the quarantine, to be read like any other.
-UPDATE webhooks SET quarantined_at = NULL, refused_because = NULL, verified_by = :verified_by, read_at = NULL
+UPDATE webhooks SET quarantined_at = NULL, refused_reason = NULL, verified_by = :verified_by, read_at = NULL
  WHERE id = :id AND quarantined_at IS NOT NULL
 RETURNING id;

@@ -12,7 +12,7 @@ UPDATE subscribers SET
     url = :url, secret = :secret, previous_secret = :previous_secret, previous_until = :previous_until,
     private_key = :private_key, previous_private_key = :previous_private_key, event_types = :event_types, filter = :filter, description = :description,
     max_in_flight = :max_in_flight, rate_per_s = :rate_per_s, paused_at = :paused_at, disabled_at = :disabled_at,
-    disabled_because = :disabled_because
+    disabled_reason = :disabled_reason
  WHERE id = :id AND kind = 'registered'
 RETURNING id;
 
@@ -53,7 +53,7 @@ UPDATE deliveries SET given_up_at = :now, attempt_at = NULL
  WHERE subscriber_id = :subscriber_id AND attempt_at IS NOT NULL;
 
 -- name: disable_subscriber
-UPDATE subscribers SET disabled_at = :now, disabled_because = :because
+UPDATE subscribers SET disabled_at = :now, disabled_reason = :reason
  WHERE id = :id AND disabled_at IS NULL
 RETURNING id;
 

@@ -9,7 +9,7 @@ from arrivals.flow.delivery.redeliver import redeliver, retry
 from arrivals.store import deliveries, subscribers
 from arrivals.store.deliveries import Attempt, Delivery
 from arrivals.store.generations import LAST
-from arrivals.web.api.delivery_schemas import DeliveriesQuery, DeliveryPage, DeliveryShape, RedeliverBody
+from arrivals.web.api.delivery_schemas import DeliveriesQuery, DeliveryPage, DeliverySchema, RedeliverBody
 from arrivals.web.auth import Scope
 from arrivals.web.endpoint import Call, Endpoint, json_response, page_response
 
@@ -17,29 +17,29 @@ from arrivals.web.endpoint import Call, Endpoint, json_response, page_response
 async def list_of_subscriber(call: Call) -> Response:
     """Newest first."""
     query: DeliveriesQuery = call.query
-    async with call.tools.store.reading() as tx:
+    async with call.context.store.reading() as tx:
         await subscribers.by_id(tx, call.path("id"))
         found = await deliveries.listed(tx, call.path("id"), query.status, query.limit, query.after or LAST)
     return page_response(found, shown)
 
 
 async def show(call: Call) -> Response:
-    """One delivery with its latest tries."""
-    async with call.tools.store.reading() as tx:
+    """One delivery with its latest attempts."""
+    async with call.context.store.reading() as tx:
         delivery = await deliveries.by_id(tx, call.path("id"))
-        tries = await deliveries.attempts_at(tx, delivery.id)
-    return json_response(shown(delivery) | {"tries": [_tried(attempt) for attempt in tries]})
+        attempts = await deliveries.attempts_at(tx, delivery.id)
+    return json_response(shown(delivery) | {"attempts": [_tried(attempt) for attempt in attempts]})
 
 
 async def try_again(call: Call) -> Response:
     """202: it is due now, also if it was given up."""
-    return json_response(shown(await retry(call.tools, call.path("id"))), 202)
+    return json_response(shown(await retry(call.context, call.path("id"))), 202)
 
 
 async def send_again(call: Call) -> Response:
     """202 with the new deliveries of the event."""
     body: RedeliverBody = call.body
-    due = await redeliver(call.tools, call.path("id"), body.subscriber)
+    due = await redeliver(call.context, call.path("id"), body.subscriber)
     return json_response({"data": [shown(delivery) for delivery in due], "next": None}, 202)
 
 
@@ -55,7 +55,7 @@ def shown(delivery: Delivery) -> dict[str, Any]:
         "subscriber_id": delivery.subscriber_id,
         "url": delivery.url,
         "status": ended or "waiting",
-        "attempts": delivery.attempts,
+        "attempt_count": delivery.attempt_count,
         "redelivered": delivery.redelivered,
         "created_at": rfc3339(delivery.created_at),
         "next_attempt_at": rfc3339(delivery.attempt_at),
@@ -77,19 +77,23 @@ def _tried(attempt: Attempt) -> dict[str, Any]:
 
 ENDPOINTS = (
     Endpoint(
-        method="GET", path="/v1/subscribers/{id}/deliveries", scope=Scope.READ, handle=list_of_subscriber,
+        method="GET", path="/v1/subscribers/{id}/deliveries", operation="listDeliveries",
+        scope=Scope.READ, handle=list_of_subscriber,
         query=DeliveriesQuery, summary="List a subscriber's deliveries, newest first", answers={200: DeliveryPage},
     ),
     Endpoint(
-        method="GET", path="/v1/deliveries/{id}", scope=Scope.READ, handle=show,
-        summary="Show a delivery with its latest tries", answers={200: DeliveryShape},
+        method="GET", path="/v1/deliveries/{id}", operation="getDelivery",
+        scope=Scope.READ, handle=show,
+        summary="Show a delivery with its latest attempts", answers={200: DeliverySchema},
     ),
     Endpoint(
-        method="POST", path="/v1/deliveries/{id}/retry", scope=Scope.ADMIN, handle=try_again,
-        summary="Try a delivery now", refuses=(409,), answers={202: DeliveryShape},
+        method="POST", path="/v1/deliveries/{id}/retry", operation="retryDelivery",
+        scope=Scope.ADMIN, handle=try_again,
+        summary="Try a delivery now", refuses=(409,), answers={202: DeliverySchema},
     ),
     Endpoint(
-        method="POST", path="/v1/events/{id}/redeliver", scope=Scope.ADMIN, handle=send_again, body=RedeliverBody,
+        method="POST", path="/v1/events/{id}/redeliver", operation="redeliverEvent",
+        scope=Scope.ADMIN, handle=send_again, body=RedeliverBody,
         summary="Send an event again", refuses=(409,), answers={202: DeliveryPage},
     ),
 )  # fmt: skip

@@ -7,9 +7,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from arrivals.store.subscribers import MAX_IN_FLIGHT
 from arrivals.web.api.schemas import (
     PRINTABLE,
-    WANTABLE,
+    SUBSCRIBABLE,
     Cursor,
-    EventShape,
+    EventSchema,
     EventWord,
     FindingWord,
     Limit,
@@ -24,7 +24,7 @@ V1: Signature = "v1"
 Description = Annotated[str, Meta(max_length=1000, pattern=PRINTABLE)]
 InFlight = Annotated[int, Meta(ge=1, le=1000)]
 Rate = Annotated[float, Meta(ge=0.001, le=10000)]
-Types = Annotated[list[EventWord], Meta(min_length=1, max_length=len(WANTABLE))]
+Types = Annotated[list[EventWord], Meta(min_length=1, max_length=len(SUBSCRIBABLE))]
 Signatures = Annotated[list[Signature], Meta(description="`v1` is always there", max_length=2)]
 
 
@@ -68,7 +68,7 @@ class RecoverBody(Struct, forbid_unknown_fields=True):
     since: Moment
 
 
-class SubscriberShape(Struct):
+class SubscriberSchema(Struct):
     """A subscriber; `secret` only in the answer that made it. `public_key` verifies v1a."""
 
     id: str
@@ -84,14 +84,14 @@ class SubscriberShape(Struct):
     paused_at: Moment | None
     created_at: Moment
     disabled_at: Moment | None
-    disabled_because: str | None
+    disabled_reason: str | None
     secret: str | UnsetType = UNSET
 
 
 class SubscriberPage(Struct):
     """A page of subscribers."""
 
-    data: list[SubscriberShape]
+    data: list[SubscriberSchema]
     next: str | None
 
 
@@ -103,7 +103,7 @@ class DeliveriesQuery(Struct, forbid_unknown_fields=True):
     limit: Limit = 50
 
 
-class AttemptShape(Struct):
+class AttemptSchema(Struct):
     """One try: `error` names what went wrong, `answer` is the first 2 KiB of what came back."""
 
     number: int
@@ -114,8 +114,8 @@ class AttemptShape(Struct):
     answer: str | None
 
 
-class DeliveryShape(Struct):
-    """One event for one subscriber; `tries` only when it is shown alone, and at most the latest 200."""
+class DeliverySchema(Struct):
+    """One event for one subscriber; `attempts` only when it is shown alone, and at most the latest 200."""
 
     id: str
     event_id: str
@@ -124,27 +124,27 @@ class DeliveryShape(Struct):
     subscriber_id: str
     url: str
     status: str
-    attempts: int
+    attempt_count: int
     redelivered: bool
     created_at: Moment
     next_attempt_at: Moment | None
     delivered_at: Moment | None
     given_up_at: Moment | None
-    tries: list[AttemptShape] | UnsetType = UNSET
+    attempts: list[AttemptSchema] | UnsetType = UNSET
 
 
 class DeliveryPage(Struct):
     """A page of deliveries."""
 
-    data: list[DeliveryShape]
+    data: list[DeliverySchema]
     next: str | None
 
 
-class PingShape(Struct):
+class PingSchema(Struct):
     """A ping and its delivery."""
 
-    event: EventShape
-    delivery: DeliveryShape
+    event: EventSchema
+    delivery: DeliverySchema
 
 
 class RedeliverBody(Struct, forbid_unknown_fields=True):
@@ -170,7 +170,7 @@ class ReplayFilters(Struct, forbid_unknown_fields=True):
 class ReplayBody(Struct, forbid_unknown_fields=True):
     """What to do again: read stored webhooks, verify refused ones, send events."""
 
-    what: Literal["webhooks", "quarantine", "events"]
+    kind: Literal["webhooks", "quarantine", "events"]
     filters: ReplayFilters = field(default_factory=ReplayFilters)
     dry_run: bool = False
     rate_per_s: Rate | None = None
@@ -182,7 +182,7 @@ class ReplayOneBody(Struct, forbid_unknown_fields=True):
     dry_run: bool = False
 
 
-class ReplayedShape(Struct):
+class ReplayedSchema(Struct):
     """What one webhook turned out to be this time, and where its generation stands."""
 
     webhook_id: str
@@ -191,16 +191,16 @@ class ReplayedShape(Struct):
     dry_run: bool
 
 
-class ReplayShape(Struct):
+class ReplaySchema(Struct):
     """A replay: how far it is, and how many of each finding there were."""
 
     id: str
-    what: str
+    kind: str
     filters: dict[str, Any]
     dry_run: bool
     rate_per_s: float | None
     status: str
-    failed_because: str | None
+    failed_reason: str | None
     total: int
     done: int
     findings: dict[str, int]
@@ -211,5 +211,5 @@ class ReplayShape(Struct):
 class ReplayPage(Struct):
     """A page of replays."""
 
-    data: list[ReplayShape]
+    data: list[ReplaySchema]
     next: str | None

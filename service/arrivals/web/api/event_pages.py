@@ -11,9 +11,9 @@ from functools import cached_property
 import msgspec
 
 from arrivals.core.event import Event
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.store import events
-from arrivals.store.events import Behind, Wanted
+from arrivals.store.events import Behind, EventFilter
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Place:
     """Where a reader stands, what it wants, and how much of it at once."""
 
     position: int
-    wanted: Wanted
+    wanted: EventFilter
     limit: int
 
 
@@ -43,14 +43,14 @@ class EventPage:
         return [msgspec.Raw(event.body.encode()) for _, event in self.found]
 
 
-async def page_behind(tools: Tools, place: Place) -> EventPage:
+async def page_behind(context: Context, place: Place) -> EventPage:
     """The next page, read together with those of everybody who asks at the same time."""
-    return await tools.together(_pages_behind, place)
+    return await context.together(_pages_behind, place)
 
 
-async def _pages_behind(tools: Tools, places: Sequence[Place]) -> list[EventPage]:
+async def _pages_behind(context: Context, places: Sequence[Place]) -> list[EventPage]:
     """One page for all who stand at the same place."""
-    async with tools.store.reading() as tx:
+    async with context.store.reading() as tx:
         pages = {
             place: EventPage(await events.behind(tx, place.position, place.limit, place.wanted))
             for place in dict.fromkeys(places)

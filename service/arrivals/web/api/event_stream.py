@@ -13,9 +13,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.store import events
-from arrivals.store.events import Wanted
+from arrivals.store.events import EventFilter
 from arrivals.web.api.event_pages import Place, page_behind
 from arrivals.web.endpoint import Streaming
 
@@ -27,24 +27,26 @@ RETRY_MS = 1000
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
-async def event_stream(tools: Tools, position: int | None, wanted: Wanted, over: Callable[[], None]) -> Response:
+async def event_stream(
+    context: Context, position: int | None, wanted: EventFilter, over: Callable[[], None]
+) -> Response:
     """A stream from behind the position, or of what is announced from now on; `over` is called at its end."""
     try:
         if position is None:
-            async with tools.store.glance() as tx:
+            async with context.store.read_inline() as tx:
                 position = await events.last_position(tx)
     except BaseException:
         over()
         raise
-    return _Stream(_pages(tools, position, wanted), over)
+    return _Stream(_pages(context, position, wanted), over)
 
 
-async def _pages(tools: Tools, position: int, wanted: Wanted) -> AsyncIterator[bytes]:
+async def _pages(context: Context, position: int, wanted: EventFilter) -> AsyncIterator[bytes]:
     yield f"retry: {RETRY_MS}\nid: {position}\n\n".encode()
     spoke_at = anyio.current_time()
-    while not tools.ending.is_set():  # then it ends, and its reader resumes at another process
-        heard = tools.store.heard("settled")
-        page = await page_behind(tools, Place(position, wanted, PAGE))
+    while not context.ending.is_set():  # then it ends, and its reader resumes at another process
+        heard = context.store.heard("settled")
+        page = await page_behind(context, Place(position, wanted, PAGE))
         position = page.position
         if page.found:
             spoke_at = anyio.current_time()
@@ -58,7 +60,7 @@ async def _pages(tools: Tools, position: int, wanted: Wanted) -> AsyncIterator[b
             spoke_at = anyio.current_time()
             yield b": nothing new\n\n"
         # A second process may settle without a ring here; the interval is the truth.
-        await tools.store.wait("settled", heard, 1.0)
+        await context.store.wait("settled", heard, 1.0)
 
 
 class _Stream(Streaming):

@@ -7,10 +7,10 @@ import msgspec
 from starlette.responses import Response
 
 from arrivals.store import events
-from arrivals.store.events import Wanted
+from arrivals.store.events import EventFilter
 from arrivals.web.api.event_pages import Place, page_behind
 from arrivals.web.api.event_stream import event_stream
-from arrivals.web.api.schemas import WANTABLE, EventPage, EventShape, EventsQuery, StreamQuery
+from arrivals.web.api.schemas import SUBSCRIBABLE, EventPage, EventSchema, EventsQuery, StreamQuery
 from arrivals.web.auth import Scope
 from arrivals.web.endpoint import Call, Endpoint, json_response
 from arrivals.web.errors import invalid
@@ -33,25 +33,25 @@ async def _page(call: Call, query: EventsQuery) -> Response:
     place = Place(_cursor("after", query.after or "0"), _wanted(query), query.limit)
     with anyio.move_on_after(query.wait) as waiting:
         while True:
-            heard = call.tools.store.heard("settled")
+            heard = call.context.store.heard("settled")
             # Shielded: a page that was found is never lost to the end of the wait.
             with anyio.CancelScope(shield=True):
-                page = await page_behind(call.tools, place)
+                page = await page_behind(call.context, place)
             place = replace(place, position=page.position)
-            over = waiting.cancel_called or call.tools.ending.is_set()
+            over = waiting.cancel_called or call.context.ending.is_set()
             if page.found or (over and query.wait) or (not page.more and not query.wait):
                 break
             if not page.more:
                 await anyio.sleep(PAUSE_S)
-                await call.tools.store.wait("settled", heard, 1.0)
+                await call.context.store.wait("settled", heard, 1.0)
     following = page.found[-1][0] if page.found else page.position
     return json_response({"data": page.data, "next": str(following), "more": page.more})
 
 
-def _wanted(query: EventsQuery | StreamQuery) -> Wanted:
-    if query.type is not None and query.type not in WANTABLE:
-        raise invalid("type", f"must be one of {', '.join(WANTABLE)}")
-    return Wanted(type=query.type, generation=query.generation, provider=query.provider, model=query.model)
+def _wanted(query: EventsQuery | StreamQuery) -> EventFilter:
+    if query.type is not None and query.type not in SUBSCRIBABLE:
+        raise invalid("type", f"must be one of {', '.join(SUBSCRIBABLE)}")
+    return EventFilter(type=query.type, generation=query.generation, provider=query.provider, model=query.model)
 
 
 def _cursor(name: str, text: str) -> int:
@@ -62,7 +62,7 @@ def _cursor(name: str, text: str) -> int:
 
 async def show(call: Call) -> Response:
     """One event as it was announced."""
-    async with call.tools.store.reading() as tx:
+    async with call.context.store.reading() as tx:
         event = await events.by_id(tx, call.path("id"))
     return json_response(msgspec.Raw(event.body.encode()))
 
@@ -76,21 +76,24 @@ async def stream(call: Call) -> Response:
         position = _cursor("Last-Event-ID", resumed)
     elif query.after is not None:
         position = _cursor("after", query.after)
-    return await event_stream(call.tools, position, _wanted(query), call.hold())
+    return await event_stream(call.context, position, _wanted(query), call.hold())
 
 
 ENDPOINTS = (
     Endpoint(
-        method="GET", path="/v1/events", scope=Scope.READ, handle=list_page, query=EventsQuery,
+        method="GET", path="/v1/events", operation="listEvents",
+        scope=Scope.READ, handle=list_page, query=EventsQuery,
         summary="List events by cursor, oldest first", answers={200: EventPage},
     ),
     Endpoint(
-        method="GET", path="/v1/events/stream", scope=Scope.READ, handle=stream, query=StreamQuery,
+        method="GET", path="/v1/events/stream", operation="streamEvents",
+        scope=Scope.READ, handle=stream, query=StreamQuery,
         summary="Events as they are announced (server-sent events)", answers={200: None},
         headers={"Last-Event-ID": "resumes behind this event"},
     ),
     Endpoint(
-        method="GET", path="/v1/events/{id}", scope=Scope.READ, handle=show,
-        summary="Show an event", answers={200: EventShape},
+        method="GET", path="/v1/events/{id}", operation="getEvent",
+        scope=Scope.READ, handle=show,
+        summary="Show an event", answers={200: EventSchema},
     ),
 )  # fmt: skip

@@ -18,25 +18,25 @@ from arrivals.core.mask import Mask
 from arrivals.core.media import UNKNOWN, media_type
 from arrivals.core.wire import SECOND, Micros, read_rfc3339
 from arrivals.flow.admin.timeline import BEGINNING, read_place, timeline
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.flow.exchange.fetch import fetch
 from arrivals.flow.exchange.masking import mask_of
 from arrivals.flow.observation.poll import AskedLately, claim_one, poll
 from arrivals.flow.settlement.inline_outputs import is_own
 from arrivals.flow.submission.cancel import cancel
-from arrivals.flow.submission.order import Asked, order, order_bulk, stored
+from arrivals.flow.submission.order import OrderRequest, order, order_bulk, stored
 from arrivals.outbound.transport import NoAnswer
 from arrivals.store import generations, outputs
-from arrivals.store.generations import LAST, NEVER, Listing
+from arrivals.store.generations import LAST, NEVER, GenerationQuery
 from arrivals.web.api.ranges import NOT_TO_BE_RUN, bytes_response
 from arrivals.web.api.schemas import (
     BulkBody,
     GenerationPage,
-    GenerationShape,
+    GenerationSchema,
     GenerationsQuery,
     OrderBody,
     TimelineQuery,
-    TimelineShape,
+    TimelineSchema,
     WaitQuery,
 )
 from arrivals.web.auth import Scope
@@ -65,7 +65,7 @@ UNSATISFIABLE_RANGE = 416
 async def submit_order(call: Call) -> Response:
     """202 as soon as it is stored; with `Prefer: wait=SECONDS`, 200 if it closed within the wait."""
     body: OrderBody = call.body
-    generation = await order(call.tools, _asked(call, body, body.input))
+    generation = await order(call.context, _asked(call, body, body.input))
     headers = {"location": f"/v1/generations/{generation.id}"}
     preferred = _PREFERRED_WAIT.search(call.request.headers.get("prefer", ""))
     if preferred:
@@ -74,22 +74,22 @@ async def submit_order(call: Call) -> Response:
             generation = await _held_until_closed(call, generation.id, wait_s)
             headers["preference-applied"] = f"wait={wait_s:.0f}"
         except Problem:  # a preference may be passed over; the order is taken
-            log.info("wait_passed_over", generation_id=generation.id, key_id=call.key.id)
+            log.info("expiry_skipped", generation_id=generation.id, key_id=call.key.id)
     return json_response(public(generation), 200 if generation.closed else 202, headers)
 
 
 async def submit_bulk(call: Call) -> Response:
     """202 with the generations, in the order of their inputs, as soon as they are stored."""
     body: BulkBody = call.body
-    made = await order_bulk(call.tools, _asked(call, body, {}), body.inputs)
+    made = await order_bulk(call.context, _asked(call, body, {}), body.inputs)
     return json_response({"data": [public(generation) for generation in made], "next": None}, 202)
 
 
-def _asked(call: Call, body: OrderBody | BulkBody, order_input: dict[str, Any]) -> Asked:
+def _asked(call: Call, body: OrderBody | BulkBody, order_input: dict[str, Any]) -> OrderRequest:
     key = call.request.headers.get("idempotency-key")
     if key is not None and not 0 < len(key) <= LONGEST_KEY:
         raise invalid("Idempotency-Key", f"must have 1 to {LONGEST_KEY} characters")
-    return Asked(
+    return OrderRequest(
         provider=body.provider,
         model=body.model,
         input=order_input,
@@ -113,18 +113,18 @@ async def _held_until_closed(call: Call, generation_id: str, wait_s: float) -> G
     """As it is when it closes, or when the wait is over. Raises Problem (429) where too many wait."""
     over = call.hold() if wait_s else None
     try:
-        return await _until_closed(call.tools, generation_id, wait_s)
+        return await _until_closed(call.context, generation_id, wait_s)
     finally:
         if over is not None:
             over()
 
 
-async def _until_closed(tools: Tools, generation_id: str, wait_s: float) -> Generation:
+async def _until_closed(context: Context, generation_id: str, wait_s: float) -> Generation:
     if wait_s:
-        with tools.waiters.waiting_for(tools.store, generation_id) as ended, anyio.move_on_after(wait_s):
-            if not (await stored(tools, generation_id)).ended and not tools.ending.is_set():
+        with context.waiters.waiting_for(context.store, generation_id) as ended, anyio.move_on_after(wait_s):
+            if not (await stored(context, generation_id)).ended and not context.ending.is_set():
                 await ended.wait()
-    return await stored(tools, generation_id)
+    return await stored(context, generation_id)
 
 
 async def list_page(call: Call) -> Response:
@@ -133,7 +133,7 @@ async def list_page(call: Call) -> Response:
     if query.status is not None and query.status not in set(Status):
         raise invalid("status", f"must be one of {', '.join(Status)}")
     since, until = moment("since", query.since, 0), moment("until", query.until, NEVER)
-    listing = Listing(
+    listing = GenerationQuery(
         status=query.status,
         provider=query.provider,
         model=query.model,
@@ -143,7 +143,7 @@ async def list_page(call: Call) -> Response:
         not_before=_id_at(since - SLACK),
         limit=query.limit,
     )
-    async with call.tools.store.reading() as tx:
+    async with call.context.store.reading() as tx:
         found = await generations.listed(tx, listing)
     return page_response(found, public)
 
@@ -170,52 +170,52 @@ async def show_timeline(call: Call) -> Response:
         behind = read_place(query.after) if query.after is not None else BEGINNING
     except ValueError as error:
         raise invalid("after", "must be the `next` of an earlier page") from error
-    return json_response(await timeline(call.tools, call.path("id"), behind, query.limit))
+    return json_response(await timeline(call.context, call.path("id"), behind, query.limit))
 
 
 async def poll_now(call: Call) -> Response:
     """Ask the provider now, whatever the schedule; what was asked about a moment ago is told as it is known."""
-    generation = await stored(call.tools, call.path("id"))
+    generation = await stored(call.context, call.path("id"))
     if generation.external_id is None:  # one that only a hint has told serves to ask by
         raise Problem(
             409, "not_pollable", "the provider has not named this generation yet; there is nothing to ask about"
         )
     if not generation.closed or generation.cost is None:  # some tell what it cost in polls alone
         with suppress(AskedLately):
-            await poll(call.tools, await claim_one(call.tools, generation.id))
-    return json_response(public(await stored(call.tools, generation.id)))
+            await poll(call.context, await claim_one(call.context, generation.id))
+    return json_response(public(await stored(call.context, generation.id)))
 
 
 async def cancel_one(call: Call) -> Response:
     """Withdraw it from our queue, or cancel it at its provider where that is possible."""
-    await cancel(call.tools, call.path("id"))
-    return json_response(public(await stored(call.tools, call.path("id"))))
+    await cancel(call.context, call.path("id"))
+    return json_response(public(await stored(call.context, call.path("id"))))
 
 
 async def stream_output(call: Call) -> Response:
     """The bytes, fetched with the provider's key where it needs one."""
-    generation = await stored(call.tools, call.path("id"))
+    generation = await stored(call.context, call.path("id"))
     number = call.path("n")
     if not number.isdecimal() or len(number) > 4 or int(number) >= len(generation.outputs):  # noqa: PLR2004 - no list is so long
         raise Problem(404, "no_such_output", f"it is {generation.status}; number of outputs: {len(generation.outputs)}")
     asked = dict(call.request.headers) if call.request.method == "GET" else {}  # a range is defined for GET alone
     output = generation.outputs[int(number)]
-    kept = await _kept(call.tools, generation.id, int(number)) if is_own(output, generation.id, int(number)) else None
+    kept = await _kept(call.context, generation.id, int(number)) if is_own(output, generation.id, int(number)) else None
     if kept is not None:
         return bytes_response(kept.content, kept.content_type, f'"{generation.id}-{number}"', asked)
     async with AsyncExitStack() as opened:
-        reply = await opened.enter_async_context(fetch(call.tools, generation, output, asked))
+        reply = await opened.enter_async_context(fetch(call.context, generation, output, asked))
         if reply.http_status == UNSATISFIABLE_RANGE:
             size = {name: reply.headers[name] for name in ("content-range",) if _may_stand(reply.headers.get(name))}
             raise Problem(416, "range_not_satisfiable", "the output has no such bytes", headers=size)
         if reply.http_status not in HANDED_OUT:
             raise Problem(502, "output_unavailable", f"the provider answered HTTP {reply.http_status} for this output")
-        headers = _passed_on(reply.headers, mask_of(call.tools, generation)) | NOT_TO_BE_RUN
+        headers = _passed_on(reply.headers, mask_of(call.context, generation)) | NOT_TO_BE_RUN
         return Relayed(opened.pop_all(), reply.body, reply.http_status, headers)
 
 
-async def _kept(tools: Tools, generation_id: str, number: int) -> outputs.KeptOutput | None:
-    async with tools.store.reading() as tx:
+async def _kept(context: Context, generation_id: str, number: int) -> outputs.InlineOutput | None:
+    async with context.store.reading() as tx:
         return await outputs.kept(tx, generation_id, number)
 
 
@@ -245,7 +245,7 @@ class Relayed(Streaming):
             async with self._opened:
                 await super().__call__(scope, receive, send)
         except NoAnswer as broken:
-            log.info("output_broken_off", path=scope["path"], because=str(broken))
+            log.info("output_interrupted", path=scope["path"], reason=str(broken))
 
 
 WAIT = {"Prefer": "`wait=SECONDS` holds the answer until the generation closes (RFC 7240)"}
@@ -253,37 +253,47 @@ IDEMPOTENCY = {"Idempotency-Key": "the same key is the same order: it is stored 
 
 ENDPOINTS = (
     Endpoint(
-        method="POST", path="/v1/generations", scope=Scope.SUBMIT, handle=submit_order, body=OrderBody, files=True,
-        summary="Order a generation", answers={202: GenerationShape, 200: GenerationShape}, headers=WAIT | IDEMPOTENCY,
+        method="POST", path="/v1/generations", operation="createGeneration",
+        scope=Scope.SUBMIT, handle=submit_order, body=OrderBody, files=True,
+        summary="Order a generation", answers={202: GenerationSchema, 200: GenerationSchema},
+        headers=WAIT | IDEMPOTENCY,
     ),
     Endpoint(
-        method="POST", path="/v1/generations/bulk", scope=Scope.SUBMIT, handle=submit_bulk, body=BulkBody, files=True,
+        method="POST", path="/v1/generations/bulk", operation="createGenerations",
+        scope=Scope.SUBMIT, handle=submit_bulk, body=BulkBody, files=True,
         summary="Order several generations of one model in one call", answers={202: GenerationPage},
         headers=IDEMPOTENCY,
     ),
     Endpoint(
-        method="GET", path="/v1/generations", scope=Scope.READ, handle=list_page, query=GenerationsQuery,
+        method="GET", path="/v1/generations", operation="listGenerations",
+        scope=Scope.READ, handle=list_page, query=GenerationsQuery,
         summary="List generations, newest first", answers={200: GenerationPage},
     ),
     Endpoint(
-        method="GET", path="/v1/generations/{id}", scope=Scope.READ, handle=read_one, query=WaitQuery,
-        summary="Read a generation, or wait until it closes", answers={200: GenerationShape},
+        method="GET", path="/v1/generations/{id}", operation="getGeneration",
+        scope=Scope.READ, handle=read_one, query=WaitQuery,
+        summary="Read a generation, or wait until it closes", answers={200: GenerationSchema},
     ),
     Endpoint(
-        method="GET", path="/v1/generations/{id}/timeline", scope=Scope.READ, handle=show_timeline,
-        query=TimelineQuery, summary="Everything that happened to a generation, in order", answers={200: TimelineShape},
+        method="GET", path="/v1/generations/{id}/timeline", operation="getTimeline",
+        scope=Scope.READ, handle=show_timeline,
+        query=TimelineQuery, summary="Everything that happened to a generation, in order",
+        answers={200: TimelineSchema},
     ),
     Endpoint(
-        method="GET", path="/v1/generations/{id}/outputs/{n}", scope=Scope.READ, handle=stream_output,
+        method="GET", path="/v1/generations/{id}/outputs/{n}", operation="getOutput",
+        scope=Scope.READ, handle=stream_output,
         summary="The bytes of an output", refuses=(416, 429), answers={200: None, 206: None},
         headers={"Range": "part of the bytes"},
     ),
     Endpoint(
-        method="POST", path="/v1/generations/{id}/poll", scope=Scope.SUBMIT, handle=poll_now,
-        summary="Ask the provider now", refuses=(409, 429), answers={200: GenerationShape},
+        method="POST", path="/v1/generations/{id}/poll", operation="pollGeneration",
+        scope=Scope.SUBMIT, handle=poll_now,
+        summary="Ask the provider now", refuses=(409, 429), answers={200: GenerationSchema},
     ),
     Endpoint(
-        method="POST", path="/v1/generations/{id}/cancel", scope=Scope.SUBMIT, handle=cancel_one,
-        summary="Cancel a generation", refuses=(409, 429), answers={200: GenerationShape},
+        method="POST", path="/v1/generations/{id}/cancel", operation="cancelGeneration",
+        scope=Scope.SUBMIT, handle=cancel_one,
+        summary="Cancel a generation", refuses=(409, 429), answers={200: GenerationSchema},
     ),
 )  # fmt: skip

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import anyio
 from starlette.responses import Response
 
-from arrivals.flow.context import Tools
-from arrivals.web.api.health_schemas import HealthShape, LiveShape, WorkerShape
+from arrivals.flow.context import Context
+from arrivals.web.api.health_schemas import HealthSchema, LiveSchema, WorkerSchema
 from arrivals.web.endpoint import Call, Endpoint, json_response
 from arrivals.web.errors import SOON, Problem
 
@@ -15,7 +15,7 @@ PATIENCE_S = 5.0
 
 async def live(_call: Call) -> Response:
     """Always, while the process can answer at all."""
-    return json_response(LiveShape("live"))
+    return json_response(LiveSchema("live"))
 
 
 async def ready(call: Call) -> Response:
@@ -23,34 +23,40 @@ async def ready(call: Call) -> Response:
     try:
         with anyio.fail_after(PATIENCE_S):
             # All who ask share one transaction, and nobody waits longer for it than this, however long it takes.
-            await call.tools.together(_write, None)
+            await call.context.together(_write, None)
     except Exception as error:
         detail = f"the database cannot be written ({type(error).__name__}); look at its disk and at the log"
         raise Problem(503, "not_ready", detail, headers=SOON) from error
     now = anyio.current_time()
     late = [
-        f"{pulse.name} ({now - pulse.claimed_at:.0f} s ago)" for pulse in call.tools.pulses.values() if pulse.late(now)
+        f"{heartbeat.name} ({now - heartbeat.claimed_at:.0f} s ago)"
+        for heartbeat in call.context.heartbeats.values()
+        if heartbeat.late(now)
     ]
     if late:
         detail = f"workers have not claimed for too long: {', '.join(late)}; look at the log"
         raise Problem(503, "not_ready", detail, headers=SOON)
     workers = [
-        WorkerShape(pulse.name, round(now - pulse.claimed_at, 3), pulse.busy, pulse.capacity)
-        for pulse in call.tools.pulses.values()
+        WorkerSchema(heartbeat.name, round(now - heartbeat.claimed_at, 3), heartbeat.busy, heartbeat.capacity)
+        for heartbeat in call.context.heartbeats.values()
     ]
-    return json_response(HealthShape("ready", workers))
+    return json_response(HealthSchema("ready", workers))
 
 
-async def _write(tools: Tools, asked: Sequence[None]) -> list[None]:
-    async with tools.store.transaction() as tx:
+async def _write(context: Context, asked: Sequence[None]) -> list[None]:
+    async with context.store.transaction() as tx:
         await tx.now()
     return [*asked]
 
 
 ENDPOINTS = (
-    Endpoint(method="GET", path="/health/live", handle=live, summary="The process answers", answers={200: LiveShape}),
     Endpoint(
-        method="GET", path="/health/ready", handle=ready, answers={200: HealthShape}, refuses=(503,),
+        method="GET", path="/health/live", operation="getLiveness",
+        handle=live, summary="The process answers", answers={200: LiveSchema},
+    ),
+    Endpoint(
+        method="GET", path="/health/ready", operation="getReadiness",
+        handle=ready, answers={200: HealthSchema}, refuses=(503,),
         summary="Everything can be stored, and the workers work",
     ),
 )  # fmt: skip

@@ -3,13 +3,13 @@
 from msgspec import Struct
 
 
-class LiveShape(Struct):
+class LiveSchema(Struct):
     """The process answers."""
 
     status: str
 
 
-class WorkerShape(Struct):
+class WorkerSchema(Struct):
     """A worker: seconds since its last claim, how many items it has in hand, and how many it may have."""
 
     name: str
@@ -18,8 +18,8 @@ class WorkerShape(Struct):
     capacity: int
 
 
-class HealthShape(Struct):
+class HealthSchema(Struct):
     """Everything can be stored, and every worker claims; there is none where another process works (`--web-only`)."""
 
     status: str
-    workers: list[WorkerShape]
+    workers: list[WorkerSchema]

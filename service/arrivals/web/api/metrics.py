@@ -13,10 +13,10 @@ from prometheus_client.registry import Collector
 from starlette.responses import Response
 
 from arrivals.core.generation import Origin, Status
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.store import metrics
 from arrivals.store.accounts import AccountKey
-from arrivals.store.metrics import EXPECTED, Labels, Measured
+from arrivals.store.metrics import EXPECTED, Labels, MetricsSnapshot
 from arrivals.web.auth import Scope
 from arrivals.web.endpoint import Call, Endpoint
 
@@ -85,7 +85,7 @@ FAMILIES = (
         help="Polls without a usable answer since the last one with it, over all generations that are not closed.",
     ),
     Family(
-        field="strange_words", name="unknown_status_words_total", labels=("provider",),
+        field="unknown_statuses", name="unknown_status_words_total", labels=("provider",),
         help="Answers and webhooks with a status word that nobody knows, from the third of the same word on.",
     ),
     Family(
@@ -115,33 +115,33 @@ FAMILIES = (
 class _Scrape(Collector):
     """What one scrape found."""
 
-    found: Measured
+    found: MetricsSnapshot
 
     def collect(self) -> Iterator[Metric]:
         """Every metric, also one without samples."""
         return (family.metric(getattr(self.found, family.field)) for family in FAMILIES)
 
 
-async def _measured(tools: Tools, scrapes: Sequence[None]) -> list[Measured]:
+async def _measured(context: Context, scrapes: Sequence[None]) -> list[MetricsSnapshot]:
     """Counted once for all who ask at the same time: it looks at much."""
-    async with tools.store.reading() as tx:
-        found = await metrics.measured(tx, tools.now())
-    _begin_at_zero(found, tools.upstreams)
+    async with context.store.reading() as tx:
+        found = await metrics.snapshot(tx, context.now())
+    _begin_at_zero(found, context.upstreams)
     return [found] * len(scrapes)
 
 
 async def scrape(call: Call) -> Response:
     """Every metric as it is now."""
-    found = await call.tools.together(_measured, None)
+    found = await call.context.together(_measured, None)
     registry = CollectorRegistry()
     registry.register(_Scrape(found))
     return Response(generate_latest(registry), media_type=MEDIA_TYPE)
 
 
-def _begin_at_zero(found: Measured, accounts: Mapping[AccountKey, object]) -> None:
+def _begin_at_zero(found: MetricsSnapshot, accounts: Mapping[AccountKey, object]) -> None:
     """A number that appears only when it is 1 shows no increase: what alerts watch is there from the start."""
     for provider, account in accounts:
-        for numbers in (found.accepted, found.unknown, found.polls, found.poll_misses, found.strange_words):
+        for numbers in (found.accepted, found.unknown, found.polls, found.poll_misses, found.unknown_statuses):
             numbers.setdefault((provider,), 0)
         for origin in (Origin.WEBHOOK, Origin.POLL):
             found.closed.setdefault((provider, origin, EXPECTED), 0)
@@ -156,7 +156,8 @@ def _begin_at_zero(found: Measured, accounts: Mapping[AccountKey, object]) -> No
 
 ENDPOINTS = (
     Endpoint(
-        method="GET", path="/metrics", scope=Scope.READ, handle=scrape,
+        method="GET", path="/metrics", operation="getMetrics",
+        scope=Scope.READ, handle=scrape,
         summary="Counts and depths for Prometheus", answers={200: None},
     ),
 )  # fmt: skip

@@ -6,13 +6,13 @@ from typing import Any
 from starlette.responses import Response
 
 from arrivals.core.wire import SECOND, Micros, rfc3339
-from arrivals.flow.context import Tools
+from arrivals.flow.context import Context
 from arrivals.providers.catalog import PROVIDERS
 from arrivals.providers.contract import Provider, Route
 from arrivals.providers.describe import capabilities, limits
 from arrivals.store import accounts, provider_stats
-from arrivals.store.provider_stats import Behavior
-from arrivals.web.api.schemas import ProvidersShape
+from arrivals.store.provider_stats import ProviderStats
+from arrivals.web.api.schemas import ProvidersSchema
 from arrivals.web.auth import Scope
 from arrivals.web.endpoint import Call, Endpoint, json_response
 
@@ -24,13 +24,17 @@ async def list_all(call: Call) -> Response:
 
     It is counted from all that happened in them, so at most once a minute; `as_of` tells when.
     """
-    now = call.tools.now()
-    as_of, behaved = await call.tools.behavior.get(partial(_behaved, call.tools, now), now)
-    async with call.tools.store.reading() as tx:
+    now = call.context.now()
+    as_of, behaved = await call.context.provider_stats.get(partial(_behaved, call.context, now), now)
+    async with call.context.store.reading() as tx:
         usual = await accounts.all_usual(tx)
     learned = {
         name: {
-            model: {"finished": known.count, "usual_s": round(known.usual_s, 3), "spread_s": round(known.spread_s, 3)}
+            model: {
+                "finished": known.count,
+                "mean_s": round(known.mean_s, 3),
+                "deviation_s": round(known.deviation_s, 3),
+            }
             for (provider, model), known in sorted(usual.items())
             if provider == name
         }
@@ -38,26 +42,26 @@ async def list_all(call: Call) -> Response:
     }
     shown = [
         {
-            **_shown(call.tools, name, provider),
+            **_shown(call.context, name, provider),
             "learned_durations": learned[name],
-            "behavior": _behavior(behaved.get(name, Behavior())),
+            "behavior": _behavior(behaved.get(name, ProviderStats())),
         }
         for name, provider in PROVIDERS.items()
     ]
     return json_response({"data": shown, "as_of": rfc3339(as_of)})
 
 
-async def _behaved(tools: Tools, now: Micros) -> dict[str, Behavior]:
-    async with tools.store.reading() as tx:
+async def _behaved(context: Context, now: Micros) -> dict[str, ProviderStats]:
+    async with context.store.reading() as tx:
         return await provider_stats.of_all(tx, now - LOOKED_BACK_S * SECOND)
 
 
-def _shown(tools: Tools, name: str, provider: Provider) -> dict[str, Any]:
+def _shown(context: Context, name: str, provider: Provider) -> dict[str, Any]:
     budget = provider.BUDGET
     return {
         "name": name,
         "documentation": provider.DOCUMENTATION,
-        "accounts": sorted(account for configured, account in tools.upstreams if configured == name),
+        "accounts": sorted(account for configured, account in context.upstreams if configured == name),
         "max_in_flight": budget.max_in_flight,
         "requests_per_minute": budget.requests_per_minute,
         "routes": [_route(route) for route in provider.ROUTES],
@@ -71,13 +75,13 @@ def _route(route: Route) -> dict[str, Any]:
         "kind": route.kind,
         "documentation": route.documentation,
         **capabilities(route),
-        "usual_s": route.usual_s,
-        "ceiling_s": route.ceiling_s,
+        "typical_duration_s": route.typical_duration_s,
+        "max_duration_s": route.max_duration_s,
         "limits": limits(route),
     }
 
 
-def _behavior(seen: Behavior) -> dict[str, Any]:
+def _behavior(seen: ProviderStats) -> dict[str, Any]:
     return {
         "closed": seen.closed,
         "webhooks_expected": seen.webhooks_expected,
@@ -100,7 +104,8 @@ def _seconds(found: int | None) -> float | None:
 
 ENDPOINTS = (
     Endpoint(
-        method="GET", path="/v1/providers", scope=Scope.READ, handle=list_all,
-        summary="What each provider can do, its limits, and how it has behaved", answers={200: ProvidersShape},
+        method="GET", path="/v1/providers", operation="listProviders",
+        scope=Scope.READ, handle=list_all,
+        summary="What each provider can do, its limits, and how it has behaved", answers={200: ProvidersSchema},
     ),
 )  # fmt: skip

@@ -12,26 +12,26 @@ from arrivals.flow.submission.order import stored
 from arrivals.store import observations, replays, subscribers
 from arrivals.store.engine.base import Missing
 from arrivals.store.generations import LAST, NEVER
-from arrivals.store.replays import Filters, Progress, Replay, What
-from arrivals.web.api.delivery_schemas import ReplayBody, ReplayedShape, ReplayOneBody, ReplayPage, ReplayShape
+from arrivals.store.replays import Filters, Replay, ReplayKind, ReplayStatus
+from arrivals.web.api.delivery_schemas import ReplayBody, ReplayedSchema, ReplayOneBody, ReplayPage, ReplaySchema
 from arrivals.web.api.generations import moment
-from arrivals.web.api.schemas import WANTABLE, PageQuery
+from arrivals.web.api.schemas import SUBSCRIBABLE, PageQuery
 from arrivals.web.auth import Scope
 from arrivals.web.endpoint import Call, Endpoint, json_response, page_response
 from arrivals.web.errors import Problem, invalid
 
-# what: the filters that mean something for it
+# kind: the filters that mean something for it
 CONCERNED = {
-    What.WEBHOOKS: {"provider", "generation", "finding"},
-    What.QUARANTINE: {"provider", "generation"},
-    What.EVENTS: {"provider", "model", "generation", "type", "subscriber", "missed"},
+    ReplayKind.WEBHOOKS: {"provider", "generation", "finding"},
+    ReplayKind.QUARANTINE: {"provider", "generation"},
+    ReplayKind.EVENTS: {"provider", "model", "generation", "type", "subscriber", "missed"},
 }
 
 
 async def start_one(call: Call) -> Response:
     """202: a worker takes it up at once, and goes on with it after a restart."""
     body: ReplayBody = call.body
-    asked, what = body.filters, What(body.what)
+    asked, kind = body.filters, ReplayKind(body.kind)
     filters = Filters(
         provider=asked.provider,
         model=asked.model,
@@ -43,44 +43,44 @@ async def start_one(call: Call) -> Response:
         until=moment("filters.until", asked.until, NEVER),
         missed=asked.missed,
     )
-    _check(what, filters)
+    _check(kind, filters)
     if filters.subscriber is not None:
-        async with call.tools.store.reading() as tx:
+        async with call.context.store.reading() as tx:
             await subscribers.by_id(tx, filters.subscriber)
-    made = await start(call.tools, what, filters, dry_run=body.dry_run, rate_per_s=body.rate_per_s)
+    made = await start(call.context, kind, filters, dry_run=body.dry_run, rate_per_s=body.rate_per_s)
     return json_response(shown(made), 202, {"location": f"/v1/replays/{made.id}"})
 
 
-def _check(what: What, filters: Filters) -> None:
+def _check(kind: ReplayKind, filters: Filters) -> None:
     given = {name for name in ("provider", "model", "generation", "finding", "type", "subscriber", "missed")
              if getattr(filters, name)}  # fmt: skip
-    for name in sorted(given - CONCERNED[what]):
-        raise invalid(f"filters.{name}", f"means nothing for {what}; leave it out")
+    for name in sorted(given - CONCERNED[kind]):
+        raise invalid(f"filters.{name}", f"means nothing for {kind}; leave it out")
     if filters.finding is not None and filters.finding not in set(Finding):
         raise invalid("filters.finding", f"must be one of {', '.join(Finding)}")
-    if filters.type is not None and filters.type not in WANTABLE:
-        raise invalid("filters.type", f"must be one of {', '.join(WANTABLE)}")
+    if filters.type is not None and filters.type not in SUBSCRIBABLE:
+        raise invalid("filters.type", f"must be one of {', '.join(SUBSCRIBABLE)}")
 
 
 async def list_page(call: Call) -> Response:
     """Newest first."""
     query: PageQuery = call.query
-    async with call.tools.store.reading() as tx:
+    async with call.context.store.reading() as tx:
         found = await replays.listed(tx, query.limit, query.after or LAST)
     return page_response(found, shown)
 
 
 async def show(call: Call) -> Response:
     """Where it stands."""
-    async with call.tools.store.reading() as tx:
+    async with call.context.store.reading() as tx:
         return json_response(shown(await replays.by_id(tx, call.path("id"))))
 
 
 async def cancel_one(call: Call) -> Response:
     """It ends where it stands; what it did stays."""
-    async with call.tools.store.transaction() as tx:
+    async with call.context.store.transaction() as tx:
         known = await replays.by_id(tx, call.path("id"))
-        if known.status is not Progress.RUNNING or not await replays.cancel(tx, known.id, call.tools.now()):
+        if known.status is not ReplayStatus.RUNNING or not await replays.cancel(tx, known.id, call.context.now()):
             raise Problem(409, "not_cancelable", f"it is {known.status} already")
         known = await replays.by_id(tx, known.id)
     return json_response(shown(known))
@@ -90,11 +90,11 @@ async def replay_webhook(call: Call) -> Response:
     """One stored webhook through the pipeline, now."""
     body: ReplayOneBody = call.body
     webhook_id = call.path("id")
-    finding = await replay_one(call.tools, webhook_id, dry_run=body.dry_run)
-    async with call.tools.store.reading() as tx:
+    finding = await replay_one(call.context, webhook_id, dry_run=body.dry_run)
+    async with call.context.store.reading() as tx:
         webhook = await observations.webhook_by_id(tx, webhook_id)
     try:
-        status = (await stored(call.tools, webhook.generation_id)).status
+        status = (await stored(call.context, webhook.generation_id)).status
     except Missing:
         status = None  # its generation was pruned
     told = {"webhook_id": webhook_id, "finding": finding, "status": status, "dry_run": body.dry_run}
@@ -107,12 +107,12 @@ def shown(replay: Replay) -> dict[str, Any]:
     moments = {"since": rfc3339(replay.filters.since or None), "until": rfc3339(replay.filters.until)}
     return {
         "id": replay.id,
-        "what": replay.what,
+        "kind": replay.kind,
         "filters": filters | moments,
         "dry_run": replay.dry_run,
         "rate_per_s": replay.rate_per_s,
         "status": replay.status,
-        "failed_because": replay.failed_because,
+        "failed_reason": replay.failed_reason,
         "total": replay.total,
         "done": replay.done,
         "findings": dict(replay.findings),
@@ -123,24 +123,29 @@ def shown(replay: Replay) -> dict[str, Any]:
 
 ENDPOINTS = (
     Endpoint(
-        method="POST", path="/v1/replays", scope=Scope.ADMIN, handle=start_one, body=ReplayBody,
-        summary="Replay stored webhooks, verify refused ones again, or send events again", answers={202: ReplayShape},
+        method="POST", path="/v1/replays", operation="createReplay",
+        scope=Scope.ADMIN, handle=start_one, body=ReplayBody,
+        summary="Replay stored webhooks, verify refused ones again, or send events again", answers={202: ReplaySchema},
         refuses=(404,),
     ),
     Endpoint(
-        method="GET", path="/v1/replays", scope=Scope.READ, handle=list_page, query=PageQuery,
+        method="GET", path="/v1/replays", operation="listReplays",
+        scope=Scope.READ, handle=list_page, query=PageQuery,
         summary="List replays, newest first", answers={200: ReplayPage},
     ),
     Endpoint(
-        method="GET", path="/v1/replays/{id}", scope=Scope.READ, handle=show,
-        summary="Show how far a replay is", answers={200: ReplayShape},
+        method="GET", path="/v1/replays/{id}", operation="getReplay",
+        scope=Scope.READ, handle=show,
+        summary="Show how far a replay is", answers={200: ReplaySchema},
     ),
     Endpoint(
-        method="POST", path="/v1/replays/{id}/cancel", scope=Scope.ADMIN, handle=cancel_one,
-        summary="Cancel a replay", refuses=(409,), answers={200: ReplayShape},
+        method="POST", path="/v1/replays/{id}/cancel", operation="cancelReplay",
+        scope=Scope.ADMIN, handle=cancel_one,
+        summary="Cancel a replay", refuses=(409,), answers={200: ReplaySchema},
     ),
     Endpoint(
-        method="POST", path="/v1/webhooks/{id}/replay", scope=Scope.ADMIN, handle=replay_webhook, body=ReplayOneBody,
-        summary="Replay one stored webhook", refuses=(409,), answers={200: ReplayedShape},
+        method="POST", path="/v1/webhooks/{id}/replay", operation="replayWebhook",
+        scope=Scope.ADMIN, handle=replay_webhook, body=ReplayOneBody,
+        summary="Replay one stored webhook", refuses=(409,), answers={200: ReplayedSchema},
     ),
 )  # fmt: skip

@@ -39,16 +39,16 @@ Position = Annotated[
 ]
 
 
-def one_of(words: Iterable[str]) -> Meta:
+def enum(words: Iterable[str]) -> Meta:
     """The words that are taken; who sends another is told them all by whoever takes it."""
     return Meta(extra_json_schema={"enum": [*words]})
 
 
-ProviderName = Annotated[Name, one_of(PROVIDERS)]
-StatusWord = Annotated[str, one_of(Status)]
-FindingWord = Annotated[str, one_of(Finding)]
-WANTABLE = (*EventType, "generation.*")
-EventWord = Annotated[str, one_of(WANTABLE)]
+ProviderName = Annotated[Name, enum(PROVIDERS)]
+StatusWord = Annotated[str, enum(Status)]
+FindingWord = Annotated[str, enum(Finding)]
+SUBSCRIBABLE = (*EventType, "generation.*")
+EventWord = Annotated[str, enum(SUBSCRIBABLE)]
 
 
 class OrderBody(Struct, forbid_unknown_fields=True):
@@ -135,18 +135,18 @@ class PageQuery(Struct, forbid_unknown_fields=True):
     limit: Limit = 50
 
 
-class OutputShape(Struct):
-    """One result. `needs_key`: fetch it through `/v1/generations/{id}/outputs/{index}`."""
+class OutputSchema(Struct):
+    """One result. `requires_auth`: fetch it through `/v1/generations/{id}/outputs/{index}`."""
 
     index: int
     kind: str
     url: str
     content_type: str | None
     expires_at: Moment | None
-    needs_key: bool
+    requires_auth: bool
 
 
-class FailureShape(Struct):
+class FailureSchema(Struct):
     """Why it failed: our word and the provider's own. An absent fact is null; `details`: what else it said."""
 
     code: str
@@ -165,14 +165,14 @@ class FailureShape(Struct):
     origin: str | None
 
 
-class CostShape(Struct):
+class CostSchema(Struct):
     """What the provider says it charges."""
 
     amount: str
     currency: str
 
 
-class GenerationShape(Struct):
+class GenerationSchema(Struct):
     """One piece of work.
 
     `outputs_requested`: how many the order asks for, where it says so. `provider_details`: what the provider said
@@ -189,10 +189,10 @@ class GenerationShape(Struct):
     provider_status: str | None
     progress: float | None
     queue_position: int | None
-    outputs: list[OutputShape]
+    outputs: list[OutputSchema]
     outputs_requested: int | None
-    failure: FailureShape | None
-    cost: CostShape | None
+    failure: FailureSchema | None
+    cost: CostSchema | None
     provider_details: dict[str, Any] | None
     metadata: dict[str, Any]
     learned_from: str | None
@@ -207,17 +207,17 @@ class GenerationShape(Struct):
 class GenerationPage(Struct):
     """A page of generations."""
 
-    data: list[GenerationShape]
+    data: list[GenerationSchema]
     next: str | None
 
 
 class EventData(Struct):
     """What an event is about."""
 
-    generation: GenerationShape | UnsetType = UNSET
+    generation: GenerationSchema | UnsetType = UNSET
 
 
-class EventShape(Struct):
+class EventSchema(Struct):
     """An event, as delivered, streamed and listed (Standard Webhooks)."""
 
     id: str
@@ -229,12 +229,12 @@ class EventShape(Struct):
 class EventPage(Struct):
     """A page of events; `next` is where to go on, also when there is nothing new yet; `more`: there is something."""
 
-    data: list[EventShape]
+    data: list[EventSchema]
     next: str
     more: bool
 
 
-class WebhookShape(Struct):
+class WebhookSchema(Struct):
     """A stored webhook. `body` is text, or base64 where `body_base64` says so; both only when shown alone.
 
     `repeats`: how many more came that are counted here and not kept, because they said the same or were too many.
@@ -247,10 +247,10 @@ class WebhookShape(Struct):
     received_at: Moment
     verified_by: str | None
     quarantined_at: Moment | None
-    refused_because: str | None
+    refused_reason: str | None
     read_at: Moment | None
     finding: str | None
-    unreadable_because: str | None
+    unreadable_reason: str | None
     bytes: int
     repeats: int
     headers: dict[str, str] | UnsetType = UNSET
@@ -261,16 +261,16 @@ class WebhookShape(Struct):
 class WebhookPage(Struct):
     """A page of stored webhooks."""
 
-    data: list[WebhookShape]
+    data: list[WebhookSchema]
     next: str | None
 
 
 class TimelineEntry(Struct):
-    """Something that happened: `what` is webhook, observation, event, delivery or attempt; the rest tells of it."""
+    """One entry: its `type` (webhook, observation, event, delivery, attempt or a call) and its details."""
 
     at: Moment
-    what: str
-    facts: dict[str, Any]
+    type: str
+    details: dict[str, Any]
 
 
 class TimelineQuery(Struct, forbid_unknown_fields=True):
@@ -280,15 +280,15 @@ class TimelineQuery(Struct, forbid_unknown_fields=True):
     limit: Limit = 200
 
 
-class TimelineShape(Struct):
+class TimelineSchema(Struct):
     """A page of what happened to a generation, in order."""
 
-    generation: GenerationShape
+    generation: GenerationSchema
     data: list[TimelineEntry]
     next: str | None
 
 
-class ProvidersShape(Struct):
+class ProvidersSchema(Struct):
     """Every provider, what it can do, and how it has behaved until `as_of`."""
 
     data: list[dict[str, Any]]

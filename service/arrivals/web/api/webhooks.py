@@ -10,13 +10,13 @@ from arrivals.core.observation import Finding
 from arrivals.core.wire import rfc3339
 from arrivals.flow.exchange.masking import mask_about
 from arrivals.flow.observation.receive import shown_headers
-from arrivals.flow.off_loop import aside
+from arrivals.flow.off_loop import run_off_loop
 from arrivals.store import observations, webhook_lists
 from arrivals.store.generations import LAST, NEVER
 from arrivals.store.observations import StoredWebhook
-from arrivals.store.webhook_lists import WebhookFacts, WebhookListing
+from arrivals.store.webhook_lists import WebhookFacts, WebhookQuery
 from arrivals.web.api.generations import moment
-from arrivals.web.api.schemas import WebhookPage, WebhookShape, WebhooksQuery
+from arrivals.web.api.schemas import WebhookPage, WebhookSchema, WebhooksQuery
 from arrivals.web.auth import Scope
 from arrivals.web.endpoint import Call, Endpoint, json_response, page_response
 from arrivals.web.errors import invalid
@@ -27,7 +27,7 @@ async def list_page(call: Call) -> Response:
     query: WebhooksQuery = call.query
     if query.finding is not None and query.finding not in set(Finding):
         raise invalid("finding", f"must be one of {', '.join(Finding)}")
-    listing = WebhookListing(
+    listing = WebhookQuery(
         provider=query.provider,
         generation_id=query.generation,
         finding=query.finding,
@@ -37,18 +37,18 @@ async def list_page(call: Call) -> Response:
         before=query.after or LAST,
         limit=query.limit,
     )
-    async with call.tools.store.reading() as tx:
+    async with call.context.store.reading() as tx:
         found = await webhook_lists.listed(tx, listing)
     return page_response(found, lambda facts: _shown(facts, facts.size))
 
 
 async def show(call: Call) -> Response:
     """One webhook with its headers and its body."""
-    async with call.tools.store.reading() as tx:
+    async with call.context.store.reading() as tx:
         stored = await observations.webhook_by_id(tx, call.path("id"))
     raw = stored.webhook.body
-    mask = mask_about(call.tools, stored.provider, stored.account, stored.generation_id)
-    body = await aside(len(raw), partial(mask.octets, raw))
+    mask = mask_about(call.context, stored.provider, stored.account, stored.generation_id)
+    body = await run_off_loop(len(raw), partial(mask.octets, raw))
     try:
         text, in_base64 = body.decode(), False
     except UnicodeDecodeError:
@@ -66,10 +66,10 @@ def _shown(stored: StoredWebhook | WebhookFacts, size: int) -> dict[str, Any]:
         "received_at": rfc3339(stored.received_at),
         "verified_by": stored.verified_by,
         "quarantined_at": rfc3339(stored.quarantined_at),
-        "refused_because": stored.refused_because,
+        "refused_reason": stored.refused_reason,
         "read_at": rfc3339(stored.read_at),
         "finding": stored.finding,
-        "unreadable_because": stored.unreadable_because,
+        "unreadable_reason": stored.unreadable_reason,
         "bytes": size,
         "repeats": stored.repeats,
     }
@@ -77,11 +77,13 @@ def _shown(stored: StoredWebhook | WebhookFacts, size: int) -> dict[str, Any]:
 
 ENDPOINTS = (
     Endpoint(
-        method="GET", path="/v1/webhooks", scope=Scope.READ, handle=list_page, query=WebhooksQuery,
+        method="GET", path="/v1/webhooks", operation="listWebhooks",
+        scope=Scope.READ, handle=list_page, query=WebhooksQuery,
         summary="List stored webhooks, newest first", answers={200: WebhookPage},
     ),
     Endpoint(
-        method="GET", path="/v1/webhooks/{id}", scope=Scope.READ, handle=show,
-        summary="Show a stored webhook with its headers and body", answers={200: WebhookShape},
+        method="GET", path="/v1/webhooks/{id}", operation="getWebhook",
+        scope=Scope.READ, handle=show,
+        summary="Show a stored webhook with its headers and body", answers={200: WebhookSchema},
     ),
 )  # fmt: skip

@@ -11,13 +11,13 @@ from typing import Any
 
 from starlette.responses import Response
 
-from arrivals.web.callbacks import Desk, Webhook
+from arrivals.web.callbacks import CallbackHandler, Webhook
 from arrivals.web.errors import Problem, problem_of
 from arrivals.web.request_body import HELD
 from arrivals.web.server import limits
 from arrivals.web.server.answer import CLOSE, written
 from arrivals.web.server.body import Body
-from arrivals.web.server.connection_limit import Places, Standing
+from arrivals.web.server.connection_limit import Activity, Places
 from arrivals.web.server.head import BLANK, END, Head, read_head
 from arrivals.web.server.inner import Inner
 from arrivals.web.server.relay import Relay
@@ -27,7 +27,7 @@ class Connection(asyncio.Protocol):
     """One connection of a server. It waits for a head, for a body, for an answer, or for one to be taken."""
 
     places: Places  # both of a class that is made for one server
-    desk: Desk | None = None
+    handler: CallbackHandler | None = None
 
     def __init__(self, config: Any, server_state: Any, app_state: Any, _loop: Any = None) -> None:
         self._loop: asyncio.AbstractEventLoop = _loop or asyncio.get_running_loop()
@@ -42,7 +42,7 @@ class Connection(asyncio.Protocol):
         self._last = False  # there are no further requests after this one
         self.ending = False  # nothing is taken any more
         self._since, self._came = 0.0, 0  # when a wait began, and what has come of it
-        self.standing, self.deadline = Standing.WAITING, inf
+        self.standing, self.deadline = Activity.WAITING, inf
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn itself
         """Take a place, and wait for a head."""
@@ -71,7 +71,7 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """An answer is not taken at once."""
         self._unread = self._transport.get_write_buffer_size()
-        self._wait(limits.GRACE_S + self._unread / limits.SLOWEST_BYTES_PER_S, Standing.UNREAD)
+        self._wait(limits.GRACE_S + self._unread / limits.SLOWEST_BYTES_PER_S, Activity.UNREAD)
         self._inner.pause()
         self.places.unread(self, self._unread)
 
@@ -142,7 +142,7 @@ class Connection(asyncio.Protocol):
         """See Placed."""
         if self._unread or self.ending:
             self._transport.abort()
-        elif self.standing is Standing.IDLE:
+        elif self.standing is Activity.IDLE:
             self._hang_up()
         else:
             self._refuse(limits.TOO_SLOW)
@@ -181,7 +181,7 @@ class Connection(asyncio.Protocol):
         if end < 0:
             if len(self._data) >= limits.HEAD_MAX_BYTES:
                 self._refuse(limits.TOO_LARGE)
-            elif self._data and self.standing is Standing.IDLE:
+            elif self._data and self.standing is Activity.IDLE:
                 self._wait(limits.HEAD_S)
             return False
         head = read_head(self._data[: end + len(END)])
@@ -192,9 +192,9 @@ class Connection(asyncio.Protocol):
             return False
         self._head, self._body, self._started, self._begun = head, Body(head.length), False, head.length is not None
         self._since, self._came = self._loop.time(), 0
-        if head.webhook is not None and self.desk is not None and (head.length or 0) <= self.desk.max_bytes:
+        if head.webhook is not None and self.handler is not None and (head.length or 0) <= self.handler.max_bytes:
             self._data = self._data[end + len(END) :]
-            return self._expect_webhook(self.desk, head, head.webhook)
+            return self._expect_webhook(self.handler, head, head.webhook)
         head.webhook = None
         return self._feed(end + len(END))
 
@@ -206,10 +206,10 @@ class Connection(asyncio.Protocol):
             self._stand()
         return size > 0
 
-    def _expect_webhook(self, desk: Desk, head: Head, address: tuple[str, str]) -> bool:
+    def _expect_webhook(self, handler: CallbackHandler, head: Head, address: tuple[str, str]) -> bool:
         """Open its token before its body is waited for: whoever calls an address of nobody's is not listened to."""
         try:
-            self._addressee = desk.addressee(*address)
+            self._addressee = handler.addressee(*address)
         except Exception as error:  # noqa: BLE001 - one of the places where errors become answers
             self._answer(problem_of(error).response())
             return False
@@ -217,10 +217,10 @@ class Connection(asyncio.Protocol):
 
     def _take_webhook(self, head: Head) -> bool:
         size = head.length or 0
-        if len(self._data) >= size and self.desk is not None:
+        if len(self._data) >= size and self.handler is not None:
             body, self._data = self._data[:size], self._data[size:]
             self._body = Body(0)
-            self.desk.put(Webhook(self._addressee, head.headers, body, self._answer, "fast"))
+            self.handler.put(Webhook(self._addressee, head.headers, body, self._answer, "fast"))
         self._stand()
         return False
 
@@ -267,19 +267,19 @@ class Connection(asyncio.Protocol):
         if self._unread or self.ending:
             return
         if self._head is None:
-            if self.standing is not Standing.IDLE and not (self._data and self.standing is Standing.WAITING):
-                self._wait(limits.KEEP_ALIVE_S, Standing.IDLE)
+            if self.standing is not Activity.IDLE and not (self._data and self.standing is Activity.WAITING):
+                self._wait(limits.KEEP_ALIVE_S, Activity.IDLE)
         elif self._serves:  # where nobody reads a body, it is we who are slow
             self._since, self._came = self._loop.time(), 0
-            self._move(inf, Standing.WORKING)
+            self._move(inf, Activity.WORKING)
         else:
-            self._move(self._since + limits.GRACE_S + self._came / limits.SLOWEST_BYTES_PER_S, Standing.WAITING)
+            self._move(self._since + limits.GRACE_S + self._came / limits.SLOWEST_BYTES_PER_S, Activity.WAITING)
 
-    def _wait(self, seconds: float, standing: Standing = Standing.WAITING) -> None:
+    def _wait(self, seconds: float, standing: Activity = Activity.WAITING) -> None:
         self._since, self._came = self._loop.time(), 0
         self._move(self._since + seconds, standing)
 
-    def _move(self, deadline: float, standing: Standing) -> None:
+    def _move(self, deadline: float, standing: Activity) -> None:
         self.deadline = deadline
         if standing is not self.standing:
             self.places.move(self, standing)

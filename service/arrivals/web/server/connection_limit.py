@@ -13,7 +13,7 @@ from typing import Protocol
 from arrivals.web.server import limits
 
 
-class Standing(IntEnum):
+class Activity(IntEnum):
     """The states of a connection, in the order in which connections make room."""
 
     IDLE = 0  # kept open between two requests
@@ -25,7 +25,7 @@ class Standing(IntEnum):
 class Placed(Protocol):
     """A connection as its place sees it. `deadline`: when its time is over, on the loop's clock; infinite is never."""
 
-    standing: Standing
+    standing: Activity
     deadline: float
 
     def make_room(self) -> None:
@@ -52,7 +52,7 @@ class Places:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._standing: dict[Standing, dict[Placed, None]] = {standing: {} for standing in Standing}
+        self._standing: dict[Activity, dict[Placed, None]] = {standing: {} for standing in Activity}
         self._unread_bytes = 0
         self._looking: asyncio.TimerHandle | None = None
 
@@ -69,7 +69,7 @@ class Places:
         if self._looking is None:
             self._look_again()
 
-    def move(self, connection: Placed, standing: Standing) -> None:
+    def move(self, connection: Placed, standing: Activity) -> None:
         """It stands otherwise from now on, or anew."""
         if self._standing[connection.standing].pop(connection, self) is None:
             self._standing[standing][connection] = None
@@ -82,15 +82,15 @@ class Places:
     def unread(self, connection: Placed, more: int) -> None:
         """So much more (or less) of its answers lies here unread; of too much, the oldest is cut off."""
         self._unread_bytes += more
-        while self._unread_bytes > limits.UNREAD_MAX_BYTES and self._standing[Standing.UNREAD]:
-            leaving = next(iter(self._standing[Standing.UNREAD]))
+        while self._unread_bytes > limits.UNREAD_MAX_BYTES and self._standing[Activity.UNREAD]:
+            leaving = next(iter(self._standing[Activity.UNREAD]))
             self.leave(leaving)
             leaving.make_room()
             if leaving is connection:
                 return
 
     def _who_makes_room(self) -> Placed | None:
-        for standing in (Standing.IDLE, Standing.WAITING, Standing.UNREAD):
+        for standing in (Activity.IDLE, Activity.WAITING, Activity.UNREAD):
             found = next(iter(self._standing[standing]), None)
             if found is not None:
                 return found

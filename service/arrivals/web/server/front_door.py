@@ -1,15 +1,15 @@
 """The front door of one server: what `uvicorn.Config(http=…)` is given."""
 
-from arrivals.web.callbacks import Desk
+from arrivals.web.callbacks import CallbackHandler
 from arrivals.web.server.connection import Connection
 from arrivals.web.server.connection_limit import Places, max_connections
 
 
-def front_door(desk: Desk | None, most: int | None = None) -> type[Connection]:
+def front_door(handler: CallbackHandler | None, most: int | None = None) -> type[Connection]:
     """The protocol class of its connections, of which there are at most so many.
 
     Small webhooks go to the desk as they were parsed (the fast way); without one, every request is uvicorn's (the plain
     way). All bounds hold either way.
     """
     places = Places(max_connections() if most is None else most)
-    return type("FrontDoor", (Connection,), {"places": places, "desk": desk})
+    return type("FrontDoor", (Connection,), {"places": places, "handler": handler})

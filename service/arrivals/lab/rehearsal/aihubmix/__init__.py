@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from starlette.routing import Route
 
 from arrivals.lab.rehearsal.aihubmix import pictures, videos
-from arrivals.lab.rehearsal.state import Outcome, World
+from arrivals.lab.rehearsal.state import Outcome, RehearsalState
 
 OUTCOMES: Mapping[str, Mapping[str, Outcome]] = {**videos.OUTCOMES, **pictures.OUTCOMES}
 
 
-def routes(world: World) -> list[Route]:
+def routes(rehearsal_state: RehearsalState) -> list[Route]:
     """AiHubMix's paths."""
-    return [*videos.routes(world), *pictures.routes(world)]
+    return [*videos.routes(rehearsal_state), *pictures.routes(rehearsal_state)]

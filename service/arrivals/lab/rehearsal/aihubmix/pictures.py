@@ -17,8 +17,8 @@ from arrivals.lab.rehearsal.aihubmix import errors
 from arrivals.lab.rehearsal.aihubmix.videos import FAULTS, PROVIDER, unauthorized
 from arrivals.lab.rehearsal.faults import UnknownFault
 from arrivals.lab.rehearsal.files import PNG
-from arrivals.lab.rehearsal.stand_in import Desk, outputs, read_json, text, token
-from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, World
+from arrivals.lab.rehearsal.stand_in import StandIn, outputs, read_json, text, token
+from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, RehearsalState
 
 MOST_PICTURES = 10
 MOST_PROMPT = {"dall-e-3": 4000}
@@ -54,8 +54,10 @@ def _check(asked: Asked) -> Outcome | None:
     return None if sound else _OUTCOMES_PICTURES["size_not_supported"]
 
 
-def _files(world: World, asked: Asked, external_id: str, _shape: int) -> tuple[str, ...]:
-    return tuple(f"{world.cdn_origin}/cdn/aihubmix/{external_id}-{number}.png" for number in range(asked.count))
+def _files(rehearsal_state: RehearsalState, asked: Asked, external_id: str, _shape: int) -> tuple[str, ...]:
+    return tuple(
+        f"{rehearsal_state.cdn_origin}/cdn/aihubmix/{external_id}-{number}.png" for number in range(asked.count)
+    )
 
 
 def _in_bytes(job: Job) -> bool:
@@ -66,7 +68,7 @@ def _in_bytes(job: Job) -> bool:
     return job.shape == AS_BYTES if job.route == "predictions" and job.shape in {AS_URLS, AS_BYTES} else job.coins[0]
 
 
-def _made(_world: World, job: Job) -> Any:
+def _made(_world: RehearsalState, job: Job) -> Any:
     shown = outputs(job, job.view(Phase.COMPLETED))
     picture = b64encode(PNG).decode()
     if job.route == "predictions" and job.shape in {AS_URLS, AS_BYTES}:
@@ -77,8 +79,8 @@ def _made(_world: World, job: Job) -> Any:
     return {"created": int(job.ends_at), "data": items}
 
 
-DESKS: Mapping[str, Desk] = {
-    route: Desk(
+DESKS: Mapping[str, StandIn] = {
+    route: StandIn(
         provider=PROVIDER,
         route=route,
         outcomes=known,
@@ -87,7 +89,7 @@ DESKS: Mapping[str, Desk] = {
         identity=lambda _, dice: f"img_{token(dice, 24)}",
         files=_files,
         accepted=_made,
-        state=lambda world, job, _: _made(world, job),
+        state=lambda rehearsal_state, job, _: _made(rehearsal_state, job),
         check=_check,
         dialects=frozenset({"url", "base64"}),
         answers_once=True,
@@ -96,7 +98,9 @@ DESKS: Mapping[str, Desk] = {
 }
 
 
-async def _answer(world: World, desk: Desk, request: Request, model: str, given: Any) -> Response:
+async def _answer(
+    rehearsal_state: RehearsalState, stand_in: StandIn, request: Request, model: str, given: Any
+) -> Response:
     fields = given if isinstance(given, dict) else {}
     count = fields.get("n", 1)
     asked = Asked(
@@ -106,30 +110,32 @@ async def _answer(world: World, desk: Desk, request: Request, model: str, given:
         count=count if isinstance(count, int) and 1 <= count <= MOST_PICTURES else 1,
     )
     try:
-        admitted = requests.admit(world, desk, asked, request.headers.get("authorization"))
+        admitted = requests.authenticate(rehearsal_state, stand_in, asked, request.headers.get("authorization"))
     except UnknownFault as unknown:
         return requests.misspelled(unknown)
     if isinstance(admitted, Outcome):
-        return requests.error(desk, admitted, request, asked)
+        return requests.error(stand_in, admitted, request, asked)
     job = admitted.job
     if _in_bytes(job):
         job.files = (f"data:image/png;base64,{b64encode(PNG).decode()}",) * len(job.files)
-    await callbacks.rest(world, job.ends_at)
-    return requests.reply(200, desk.accepted(world, job), kind=requests.CutShort if admitted.cut else Response)
+    await callbacks.rest(rehearsal_state, job.ends_at)
+    return requests.reply(
+        200, stand_in.accepted(rehearsal_state, job), kind=requests.CutShort if admitted.cut else Response
+    )
 
 
-def routes(world: World) -> list[Route]:
+def routes(rehearsal_state: RehearsalState) -> list[Route]:
     """The paths of pictures."""
 
     async def predictions(request: Request) -> Response:
         body = read_json(await request.body())
         given = body.get("input") if isinstance(body, dict) else None
-        return await _answer(world, DESKS["predictions"], request, request.path_params["model"], given)
+        return await _answer(rehearsal_state, DESKS["predictions"], request, request.path_params["model"], given)
 
     async def images(request: Request) -> Response:
         body = read_json(await request.body())
         given = body if isinstance(body, dict) else {}
-        return await _answer(world, DESKS["images"], request, text(given.get("model")), given)
+        return await _answer(rehearsal_state, DESKS["images"], request, text(given.get("model")), given)
 
     return [
         Route("/v1/models/{model:path}/predictions", predictions, methods=["POST"]),

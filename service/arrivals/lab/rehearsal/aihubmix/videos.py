@@ -15,8 +15,8 @@ from starlette.routing import Route
 
 from arrivals.lab.rehearsal import requests
 from arrivals.lab.rehearsal.aihubmix import errors, vendors
-from arrivals.lab.rehearsal.stand_in import Desk, failure, outputs, read_json, text, token, vanished
-from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, View, World
+from arrivals.lab.rehearsal.stand_in import StandIn, failure, outputs, read_json, text, token, vanished
+from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, RehearsalState, View
 
 PROVIDER = "aihubmix"
 INLINE, ELSEWHERE = 0, 1  # the job's shape: `video_url` behind the key, `url` on the CDN; else nothing but /content
@@ -50,13 +50,13 @@ def _identity(asked: Asked, dice: Random) -> str:
     return f"{urlsafe_b64encode(inner).decode().rstrip('=')}channel{dice.randrange(1000, 9999)}"
 
 
-def _files(world: World, _asked: Asked, external_id: str, shape: int) -> tuple[str, ...]:
+def _files(rehearsal_state: RehearsalState, _asked: Asked, external_id: str, shape: int) -> tuple[str, ...]:
     if shape == ELSEWHERE:
-        return (f"{world.cdn_origin}/cdn/aihubmix/{external_id[-16:]}.mp4",)
-    return (f"{world.origin}/aihubmix/v1/videos/{external_id}/content",)
+        return (f"{rehearsal_state.cdn_origin}/cdn/aihubmix/{external_id[-16:]}.mp4",)
+    return (f"{rehearsal_state.origin}/aihubmix/v1/videos/{external_id}/content",)
 
 
-def _accepted(_world: World, job: Job) -> Any:
+def _accepted(_world: RehearsalState, job: Job) -> Any:
     if job.asked.model.startswith("wan"):
         size = {"duration": 5, "width": 1280, "height": 720}
         return {"id": job.external_id, "object": "video", "status": "in_progress", "model": job.asked.model, **size}
@@ -75,7 +75,7 @@ def _head(job: Job, word: str, progress: int) -> dict[str, Any]:
     }
 
 
-def _state(_world: World, job: Job, view: View) -> Any:
+def _state(_world: RehearsalState, job: Job, view: View) -> Any:
     if view.odd is not None:
         return _head(job, view.odd, 0)
     told = _head(job, _WORDS[view.phase], int(view.progress * 100))
@@ -109,8 +109,8 @@ FAULTS: Mapping[str, Outcome] = {
     "500": errors.OUTCOMES["no_valid_channel_error"],
     "503": errors.OUTCOMES["provider_rate_limited"],
 }
-DESKS: Mapping[str, Desk] = {
-    route: Desk(
+DESKS: Mapping[str, StandIn] = {
+    route: StandIn(
         provider=PROVIDER,
         route=route,
         outcomes=known,
@@ -126,25 +126,25 @@ DESKS: Mapping[str, Desk] = {
 }
 
 
-def routes(world: World) -> list[Route]:
+def routes(rehearsal_state: RehearsalState) -> list[Route]:
     """The paths of `/v1/videos`."""
 
     async def submit(request: Request) -> Response:
         body = read_json(await request.body())
         body = body if isinstance(body, dict) else {}
         asked = Asked(prompt=vendors.prompt(body), model=text(body.get("model")), body=body)
-        return await requests.submit(world, DESKS[vendors.route(asked.model)], request, asked)
+        return await requests.submit(rehearsal_state, DESKS[vendors.route(asked.model)], request, asked)
 
     async def poll(request: Request) -> Response:
-        return requests.poll(world, DESKS, request, request.path_params["id"])
+        return requests.poll(rehearsal_state, DESKS, request, request.path_params["id"])
 
     async def content(request: Request) -> Response:
-        job = world.jobs.get((PROVIDER, request.path_params["id"]))
-        desk = DESKS["videos" if job is None else job.route]
-        return requests.content(world, desk, request, request.path_params["id"])
+        job = rehearsal_state.jobs.get((PROVIDER, request.path_params["id"]))
+        stand_in = DESKS["videos" if job is None else job.route]
+        return requests.content(rehearsal_state, stand_in, request, request.path_params["id"])
 
     async def delete(request: Request) -> Response:
-        held = requests.held(world, DESKS["videos"], request, request.path_params["id"])
+        held = requests.held(rehearsal_state, DESKS["videos"], request, request.path_params["id"])
         if isinstance(held, Response):
             return held
         held.deleted = True

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from starlette.routing import Route
 
 from arrivals.lab.rehearsal.eachlabs import predictions, sense, workflows
-from arrivals.lab.rehearsal.state import Outcome, World
+from arrivals.lab.rehearsal.state import Outcome, RehearsalState
 
 OUTCOMES: Mapping[str, Mapping[str, Outcome]] = {
     "predictions": predictions.OUTCOMES,
@@ -14,6 +14,6 @@ OUTCOMES: Mapping[str, Mapping[str, Outcome]] = {
 }
 
 
-def routes(world: World) -> list[Route]:
+def routes(rehearsal_state: RehearsalState) -> list[Route]:
     """The paths of api.eachlabs.ai; what sense has started is polled there too."""
-    return [*predictions.routes(world), *workflows.routes(world, {"sense": sense.EXECUTIONS})]
+    return [*predictions.routes(rehearsal_state), *workflows.routes(rehearsal_state, {"sense": sense.EXECUTIONS})]

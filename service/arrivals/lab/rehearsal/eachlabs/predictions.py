@@ -10,8 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from arrivals.lab.rehearsal import requests
-from arrivals.lab.rehearsal.stand_in import Desk, failure, outputs, read_json, refusal, strings, text, uuid, vanished
-from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, View, Voice, World
+from arrivals.lab.rehearsal.stand_in import StandIn, failure, outputs, read_json, refusal, strings, text, uuid, vanished
+from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, RehearsalState, View, Voice
 
 PROVIDER = "eachlabs"
 ROUTE = "predictions"
@@ -99,8 +99,8 @@ _WORDS = {
 }
 
 
-def _state(world: World, job: Job, view: View) -> Any:
-    own = f"{world.origin}/eachlabs/v1/prediction/{job.external_id}"
+def _state(rehearsal_state: RehearsalState, job: Job, view: View) -> Any:
+    own = f"{rehearsal_state.origin}/eachlabs/v1/prediction/{job.external_id}"
     told = {
         "id": job.external_id,
         "input": job.asked.body.get("input"),
@@ -180,12 +180,12 @@ def _check(asked: Asked) -> Outcome | None:
     return None if isinstance(asked.body.get("input"), dict) else OUTCOMES["invalid_input"]
 
 
-def _files(world: World, asked: Asked, external_id: str, _shape: int) -> tuple[str, ...]:
+def _files(rehearsal_state: RehearsalState, asked: Asked, external_id: str, _shape: int) -> tuple[str, ...]:
     ending = "mp4" if any(word in asked.model for word in FILM_WORDS) else "png"
-    return (f"{world.cdn_origin}/cdn/eachlabs/{external_id}.{ending}",)
+    return (f"{rehearsal_state.cdn_origin}/cdn/eachlabs/{external_id}.{ending}",)
 
 
-DESK = Desk(
+DESK = StandIn(
     provider=PROVIDER,
     route=ROUTE,
     outcomes=OUTCOMES,
@@ -211,7 +211,7 @@ DESK = Desk(
 )
 
 
-def routes(world: World) -> list[Route]:
+def routes(rehearsal_state: RehearsalState) -> list[Route]:
     """The paths of predictions."""
 
     async def submit(request: Request) -> Response:
@@ -226,18 +226,18 @@ def routes(world: World) -> list[Route]:
             callback_url=text(body.get("webhook_url")) or None,
             secret=text(body.get("webhook_secret")) or None,
         )
-        return await requests.submit(world, DESK, request, asked)
+        return await requests.submit(rehearsal_state, DESK, request, asked)
 
     async def poll(request: Request) -> Response:
-        return requests.poll(world, {ROUTE: DESK}, request, request.path_params["id"])
+        return requests.poll(rehearsal_state, {ROUTE: DESK}, request, request.path_params["id"])
 
     async def cancel(request: Request) -> Response:
-        held = requests.held(world, DESK, request, request.path_params["id"])
+        held = requests.held(rehearsal_state, DESK, request, request.path_params["id"])
         if isinstance(held, Response):
             return held
-        ended = held.phase(world.now()) in {Phase.COMPLETED, Phase.FAILED}
+        ended = held.phase(rehearsal_state.now()) in {Phase.COMPLETED, Phase.FAILED}
         if not ended:
-            held.canceled_at = world.now()
+            held.canceled_at = rehearsal_state.now()
         told = {"message": "Prediction canceled successfully", "predictionID": held.external_id}
         # Best effort: the pages show both words, and a prediction that has ended stays as it is.
         return requests.reply(200, {"status": "success" if ended else "cancelled", **told})

@@ -20,8 +20,8 @@ from arrivals.lab.rehearsal.eachlabs.sense_outcomes import (
 )
 from arrivals.lab.rehearsal.eachlabs.stream import EventStream
 from arrivals.lab.rehearsal.faults import UnknownFault
-from arrivals.lab.rehearsal.stand_in import Desk, outputs, read_json, text, token, uuid
-from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, Where, World
+from arrivals.lab.rehearsal.stand_in import StandIn, outputs, read_json, text, token, uuid
+from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, RehearsalState, Where
 
 __all__ = ["DESK", "EXECUTIONS", "OUTCOMES", "routes"]
 
@@ -30,9 +30,11 @@ GIVES_UP = 0.5  # the share of a run after which a stream that gives up does so
 PER_MINUTE = 60
 
 
-def _files(world: World, asked: Asked, external_id: str, shape: int) -> tuple[str, ...]:
+def _files(rehearsal_state: RehearsalState, asked: Asked, external_id: str, shape: int) -> tuple[str, ...]:
     ending = "mp4" if "video" in asked.prompt else "png"
-    return tuple(f"{world.cdn_origin}/cdn/eachlabs/{external_id}-{number}.{ending}" for number in range(1 + shape % 2))
+    return tuple(
+        f"{rehearsal_state.cdn_origin}/cdn/eachlabs/{external_id}-{number}.{ending}" for number in range(1 + shape % 2)
+    )
 
 
 def _check(asked: Asked) -> Outcome | None:
@@ -44,7 +46,7 @@ def _check(asked: Asked) -> Outcome | None:
     return OUTCOMES["too_many_images"] if isinstance(images, list) and len(images) > MOST_IMAGES else None
 
 
-DESK = Desk(
+DESK = StandIn(
     provider="eachlabs",
     route="sense",
     outcomes=OUTCOMES,
@@ -75,7 +77,7 @@ def _gives_up(job: Job) -> bool:
     return job.outcome is not None and job.outcome.where is Where.STREAM
 
 
-def _stream(world: World, job: Job, *, cut: bool) -> Response:
+def _stream(rehearsal_state: RehearsalState, job: Job, *, cut: bool) -> Response:
     shown = outputs(job, job.view(Phase.COMPLETED)) if job.end is Phase.COMPLETED else ()
     events = list(sense_events.sequence(job, shown))
     lasts = job.run_s * (GIVES_UP if _gives_up(job) else 1.0)
@@ -83,7 +85,7 @@ def _stream(world: World, job: Job, *, cut: bool) -> Response:
     started = [number for number, event in enumerate(events) if event["type"] == "execution_started"]
     timed = [(job.accepted_at + pause * number, _wrapped(job, event)) for number, event in enumerate(events)]
     middle = started[0] + 1 if started else len(events) // 2
-    return EventStream(world, timed, cut_after=middle if cut else None, headers=_named(job))
+    return EventStream(rehearsal_state, timed, cut_after=middle if cut else None, headers=_named(job))
 
 
 def _wrapped(job: Job, event: dict[str, Any]) -> Any:
@@ -154,9 +156,9 @@ def _without_stream(outcome: Outcome, **more: str) -> tuple[int, Any]:
     return status, {"detail": outcome.body.get("message", "Task failed"), **event, **more}
 
 
-def _refused(world: World, request: Request, asked: Asked, outcome: Outcome) -> Response:
+def _refused(rehearsal_state: RehearsalState, request: Request, asked: Asked, outcome: Outcome) -> Response:
     if outcome.status == OUTCOMES["RATE_LIMITED"].status:
-        reset = int(world.now()) + outcome.body["retry_after"]
+        reset = int(rehearsal_state.now()) + outcome.body["retry_after"]
         limits = {"Limit": PER_MINUTE, "Remaining": 0, "Reset": reset}
         headers = {f"X-RateLimit-{name}": f"{value}" for name, value in limits.items()}
         return requests.error(DESK, replace(outcome, headers={**outcome.headers, **headers}), request, asked)
@@ -165,7 +167,7 @@ def _refused(world: World, request: Request, asked: Asked, outcome: Outcome) -> 
     if not _streams(asked):
         return requests.reply(*_without_stream(outcome))
     before = [] if outcome.code == "SESSION_BUSY" else [{"type": "status", "message": "Generating image..."}]
-    return EventStream(world, [(0.0, event) for event in (*before, outcome.body)])
+    return EventStream(rehearsal_state, [(0.0, event) for event in (*before, outcome.body)])
 
 
 def _asked(body: Mapping[str, Any]) -> Asked:
@@ -175,7 +177,7 @@ def _asked(body: Mapping[str, Any]) -> Asked:
     return Asked(prompt=spoken[-1] if spoken else "", model=text(body.get("model"), MODEL), body=body)
 
 
-def routes(world: World) -> list[Route]:
+def routes(rehearsal_state: RehearsalState) -> list[Route]:
     """The path of the sense host."""
     answered: dict[str, Job] = {}  # by X-Idempotency-Key, which only those who want no stream may send
 
@@ -188,22 +190,24 @@ def routes(world: World) -> list[Route]:
         if known is not None:
             return await whole(known, cut=False)
         try:
-            admitted = requests.admit(world, DESK, asked, given)
+            admitted = requests.authenticate(rehearsal_state, DESK, asked, given)
         except UnknownFault as unknown:
             return requests.misspelled(unknown)
         if isinstance(admitted, Outcome):
-            return _refused(world, request, asked, admitted)
+            return _refused(rehearsal_state, request, asked, admitted)
         job = admitted.job
         if sense_events.runs_workflow(job) and (_streams(asked) or _gives_up(job)):
-            world.rename(job, uuid(world.order(DESK.provider, DESK.route, job.directive.ref).dice))
+            rehearsal_state.rename(job, uuid(rehearsal_state.order(DESK.provider, DESK.route, job.directive.ref).dice))
         elif job.directive.empty:
             job.directive = replace(job.directive, empty=math.inf)  # nobody can ask again
         if name is not None:
             answered[name] = job
-        return _stream(world, job, cut=admitted.cut) if _streams(asked) else await whole(job, cut=admitted.cut)
+        return (
+            _stream(rehearsal_state, job, cut=admitted.cut) if _streams(asked) else await whole(job, cut=admitted.cut)
+        )
 
     async def whole(job: Job, *, cut: bool) -> Response:
-        await callbacks.rest(world, job.ends_at)
+        await callbacks.rest(rehearsal_state, job.ends_at)
         status, told = _whole(job)
         return requests.reply(status, told, _named(job), requests.CutShort if cut else Response)
 

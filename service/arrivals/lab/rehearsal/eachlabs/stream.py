@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from arrivals.lab.rehearsal import callbacks
-from arrivals.lab.rehearsal.state import World
+from arrivals.lab.rehearsal.state import RehearsalState
 
 DONE = b"data: [DONE]\n\n"
 
@@ -20,7 +20,7 @@ class EventStream(Response):
 
     def __init__(
         self,
-        world: World,
+        rehearsal_state: RehearsalState,
         events: list[tuple[float, Any]],
         *,
         cut_after: int | None = None,
@@ -28,7 +28,7 @@ class EventStream(Response):
     ) -> None:
         super().__init__(headers={"cache-control": "no-cache", **(headers or {})})
         del self.headers["content-length"]
-        self.world = world
+        self.rehearsal_state = rehearsal_state
         self.events = events
         self.cut_after = cut_after
 
@@ -37,7 +37,7 @@ class EventStream(Response):
         del scope, receive
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         for number, (moment, event) in enumerate(self.events):
-            await callbacks.rest(self.world, moment)
+            await callbacks.rest(self.rehearsal_state, moment)
             frame = b"data: " + msgspec.json.encode(event) + b"\n\n"
             if number == self.cut_after:
                 await send({"type": "http.response.body", "body": frame[: len(frame) // 2], "more_body": True})

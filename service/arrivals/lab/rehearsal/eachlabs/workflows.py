@@ -11,8 +11,8 @@ from starlette.routing import Route
 from arrivals.lab.rehearsal import callbacks, requests
 from arrivals.lab.rehearsal.eachlabs import execution
 from arrivals.lab.rehearsal.faults import UnknownFault
-from arrivals.lab.rehearsal.stand_in import Desk, failure, read_json, refusal, strings, text, uuid, vanished
-from arrivals.lab.rehearsal.state import Asked, Job, Outcome, View, Voice, World
+from arrivals.lab.rehearsal.stand_in import StandIn, failure, read_json, refusal, strings, text, uuid, vanished
+from arrivals.lab.rehearsal.state import Asked, Job, Outcome, RehearsalState, View, Voice
 
 PROVIDER = "eachlabs"
 ROUTE = "workflows"
@@ -54,7 +54,7 @@ def _call(job: Job, view: View) -> Any:
     return execution.told(job, view) | ({} if bulk is None else {"bulk_id": bulk})
 
 
-def _state(_world: World, job: Job, view: View) -> Any:
+def _state(_world: RehearsalState, job: Job, view: View) -> Any:
     return _call(job, view)
 
 
@@ -72,12 +72,14 @@ def _check(asked: Asked) -> Outcome | None:
     return None if isinstance(asked.body.get("inputs"), dict) else OUTCOMES["inputs_required"]
 
 
-def _files(world: World, asked: Asked, external_id: str, _shape: int) -> tuple[str, ...]:
+def _files(rehearsal_state: RehearsalState, asked: Asked, external_id: str, _shape: int) -> tuple[str, ...]:
     ending = "mp4" if "video" in asked.model else "png"
-    return tuple(f"{world.cdn_origin}/cdn/eachlabs/{external_id}-{number}.{ending}" for number in range(asked.count))
+    return tuple(
+        f"{rehearsal_state.cdn_origin}/cdn/eachlabs/{external_id}-{number}.{ending}" for number in range(asked.count)
+    )
 
 
-DESK = Desk(
+DESK = StandIn(
     provider=PROVIDER,
     route=ROUTE,
     outcomes=OUTCOMES,
@@ -113,7 +115,7 @@ def _asked(request: Request, body: dict[str, Any], inputs: Any, **more: str) -> 
     )
 
 
-async def _bulk(world: World, request: Request, body: dict[str, Any], given: str | None) -> Response:
+async def _bulk(rehearsal_state: RehearsalState, request: Request, body: dict[str, Any], given: str | None) -> Response:
     locked = requests.unauthorized(DESK, given)
     inputs = body.get("inputs")
     if not isinstance(inputs, list) or not 1 <= len(inputs) <= MOST_INPUTS:
@@ -122,32 +124,32 @@ async def _bulk(world: World, request: Request, body: dict[str, Any], given: str
         locked = locked or OUTCOMES["bulk_inputs"]  # one such entry refuses them all
     if locked is not None:
         return requests.error(DESK, locked, request, None)
-    bulk_id = uuid(Random(f"{world.seed}:bulk:{len(world.jobs)}"))
+    bulk_id = uuid(Random(f"{rehearsal_state.seed}:bulk:{len(rehearsal_state.jobs)}"))
     each = [_asked(request, body, item, bulk_id=bulk_id) for item in inputs or ()]
     try:
         for asked in each:
             requests.meant(DESK, asked)  # a slip in one of them refuses them all, before any is accepted
     except UnknownFault as unknown:
         return requests.misspelled(unknown)
-    admitted = [requests.admit(world, DESK, asked, given) for asked in each]
+    admitted = [requests.authenticate(rehearsal_state, DESK, asked, given) for asked in each]
     for one in admitted:
         if isinstance(one, requests.Admitted):
-            await callbacks.begin(world, one.job)
+            await callbacks.begin(rehearsal_state, one.job)
     cut = any(isinstance(one, requests.Admitted) and one.cut for one in admitted)
-    told = {"bulk_id": bulk_id, "executions": list(_executions(world, admitted))}
+    told = {"bulk_id": bulk_id, "executions": list(_executions(rehearsal_state, admitted))}
     return requests.reply(202, told, kind=requests.CutShort if cut else Response)
 
 
-def _executions(world: World, admitted: list[requests.Admitted | Outcome]) -> Iterator[Any]:
+def _executions(rehearsal_state: RehearsalState, admitted: list[requests.Admitted | Outcome]) -> Iterator[Any]:
     """In the order of the inputs."""
     for one in admitted:
         if isinstance(one, Outcome):
             yield {"status": "failed", "message": one.body.get("details") or one.body["error"]}
         else:
-            yield DESK.accepted(world, one.job)
+            yield DESK.accepted(rehearsal_state, one.job)
 
 
-def routes(world: World, guests: Mapping[str, Desk]) -> list[Route]:
+def routes(rehearsal_state: RehearsalState, guests: Mapping[str, StandIn]) -> list[Route]:
     """The paths of workflows. `guests` are the routes that start executions elsewhere and have them polled here."""
 
     async def read(request: Request) -> dict[str, Any]:
@@ -156,18 +158,18 @@ def routes(world: World, guests: Mapping[str, Desk]) -> list[Route]:
 
     async def trigger(request: Request) -> Response:
         body = await read(request)
-        return await requests.submit(world, DESK, request, _asked(request, body, body.get("inputs")))
+        return await requests.submit(rehearsal_state, DESK, request, _asked(request, body, body.get("inputs")))
 
     async def public(request: Request) -> Response:
         body = await read(request)
         asked = _asked(request, body, body.get("inputs"))
-        return await requests.submit(world, DESK, request, asked, given=f"Bearer {text(body.get('api_key'))}")
+        return await requests.submit(rehearsal_state, DESK, request, asked, given=f"Bearer {text(body.get('api_key'))}")
 
     async def bulk(request: Request) -> Response:
-        return await _bulk(world, request, await read(request), request.headers.get("authorization"))
+        return await _bulk(rehearsal_state, request, await read(request), request.headers.get("authorization"))
 
     async def poll(request: Request) -> Response:
-        return requests.poll(world, {ROUTE: DESK, **guests}, request, request.path_params["id"])
+        return requests.poll(rehearsal_state, {ROUTE: DESK, **guests}, request, request.path_params["id"])
 
     return [
         Route("/v1/workflows/trigger/{workflow}/{version}", trigger, methods=["POST"]),

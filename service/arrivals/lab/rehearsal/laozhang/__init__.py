@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from starlette.routing import Route
 
 from arrivals.lab.rehearsal.laozhang import legacy, videos
-from arrivals.lab.rehearsal.state import Outcome, World
+from arrivals.lab.rehearsal.state import Outcome, RehearsalState
 
 OUTCOMES: Mapping[str, Mapping[str, Outcome]] = {
     "legacy": legacy.OUTCOMES,
-    **{route: desk.outcomes for route, desk in videos.DESKS.items()},
+    **{route: stand_in.outcomes for route, stand_in in videos.DESKS.items()},
 }
 
 
-def routes(world: World) -> list[Route]:
+def routes(rehearsal_state: RehearsalState) -> list[Route]:
     """LaoZhang's paths."""
-    return [*legacy.routes(world), *videos.routes(world)]
+    return [*legacy.routes(rehearsal_state), *videos.routes(rehearsal_state)]

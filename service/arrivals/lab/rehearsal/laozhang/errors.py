@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 
-from arrivals.lab.rehearsal.stand_in import Desk, failure, refusal, vanished
+from arrivals.lab.rehearsal.stand_in import StandIn, failure, refusal, vanished
 from arrivals.lab.rehearsal.state import Outcome
 
 PROVIDER = "laozhang"
@@ -50,8 +50,8 @@ MODERATION_BLOCKED = failure(
 FAILED_IN_WORDS = failure("Content policy violation")
 QUEUE_TIMEOUT = failure({"message": "queue timeout"})
 
-desk = partial(
-    Desk,
+stand_in = partial(
+    StandIn,
     provider=PROVIDER,
     faults={
         "402": REFUSALS["insufficient_balance"],

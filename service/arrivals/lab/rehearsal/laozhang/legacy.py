@@ -8,8 +8,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from arrivals.lab.rehearsal import requests
-from arrivals.lab.rehearsal.stand_in import Desk, failure, outputs, read_json, refusal, text, uuid, vanished
-from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, View, World
+from arrivals.lab.rehearsal.stand_in import StandIn, failure, outputs, read_json, refusal, text, uuid, vanished
+from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, RehearsalState, View
 
 PROVIDER = "laozhang"
 MODELS = frozenset({"veo3", "veo3-fast", "veo3-pro", "veo3-pro-frames"})
@@ -81,19 +81,19 @@ OUTCOMES: Mapping[str, Outcome] = {
 }
 
 
-def _stage(world: World, job: Job, view: View) -> dict[str, Any]:
+def _stage(rehearsal_state: RehearsalState, job: Job, view: View) -> dict[str, Any]:
     if view.progress < _HALF:
         upstream = {"id": job.external_id, "created_at": int(job.accepted_at * 1000), "status": "image_downloading"}
         progress = {"upstreamStatus": "image_downloading", "retryCount": 0, "maxRetries": 3}
         # Not LaoZhang's own host: whoever polls it brings a key where no key belongs.
-        stranger = f"{world.cdn_origin}/cdn/source/{job.external_id}"
+        stranger = f"{rehearsal_state.cdn_origin}/cdn/source/{job.external_id}"
         return {"pollingUrl": stranger, "upstreamData": upstream, "status": "processing", "progress": progress}
     upstream = {"status": "video_generating", "video_generation_status": "MEDIA_GENERATION_STATUS_ACTIVE"}
     return {"upstreamData": upstream, "status": "processing"}
 
 
-def _accepted(world: World, job: Job) -> Any:
-    stranger = f"{world.cdn_origin}/cdn/source/{job.external_id}"
+def _accepted(rehearsal_state: RehearsalState, job: Job) -> Any:
+    stranger = f"{rehearsal_state.cdn_origin}/cdn/source/{job.external_id}"
     told = {
         "taskId": job.external_id,
         "pollingUrl": stranger,
@@ -103,8 +103,8 @@ def _accepted(world: World, job: Job) -> Any:
     return {"success": True, "data": told}
 
 
-def _state(world: World, job: Job, view: View) -> Any:
-    told: dict[str, Any] = {"taskId": job.external_id, **_stage(world, job, view)}
+def _state(rehearsal_state: RehearsalState, job: Job, view: View) -> Any:
+    told: dict[str, Any] = {"taskId": job.external_id, **_stage(rehearsal_state, job, view)}
     if view.odd is not None:
         told["status"] = view.odd
     elif view.phase is Phase.COMPLETED:
@@ -129,7 +129,7 @@ def _check(asked: Asked) -> Outcome | None:
     return None if asked.model in MODELS else OUTCOMES["INVALID_MODEL"]
 
 
-DESK = Desk(
+DESK = StandIn(
     provider=PROVIDER,
     route="legacy",
     outcomes=OUTCOMES,
@@ -142,24 +142,26 @@ DESK = Desk(
     },
     unauthorized=lambda _: OUTCOMES["invalid_key"],
     identity=lambda asked, dice: f"{asked.model}:{uuid(dice)}",
-    files=lambda world, _asked, external_id, _shape: (f"{world.cdn_origin}/cdn/laozhang/{external_id[-12:]}.mp4",),
+    files=lambda rehearsal_state, _asked, external_id, _shape: (
+        f"{rehearsal_state.cdn_origin}/cdn/laozhang/{external_id[-12:]}.mp4",
+    ),
     accepted=_accepted,
     state=_state,
     check=_check,
 )
 
 
-def routes(world: World) -> list[Route]:
+def routes(rehearsal_state: RehearsalState) -> list[Route]:
     """The legacy paths."""
 
     async def submit(request: Request) -> Response:
         body = read_json(await request.body())
         body = body if isinstance(body, dict) else {}
         asked = Asked(prompt=text(body.get("prompt")), model=text(body.get("model"), "veo3"), body=body)
-        return await requests.submit(world, DESK, request, asked)
+        return await requests.submit(rehearsal_state, DESK, request, asked)
 
     async def poll(request: Request) -> Response:
-        return requests.poll(world, {"legacy": DESK}, request, request.path_params["id"])
+        return requests.poll(rehearsal_state, {"legacy": DESK}, request, request.path_params["id"])
 
     return [
         Route("/veo/v1/api/video/submit", submit, methods=["POST"]),

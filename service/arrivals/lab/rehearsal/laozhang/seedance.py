@@ -8,7 +8,7 @@ from typing import Any
 from arrivals.lab.rehearsal.laozhang import errors
 from arrivals.lab.rehearsal.laozhang.errors import REFUSALS, bad_parameter
 from arrivals.lab.rehearsal.stand_in import outputs, strings, token
-from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, View, World
+from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, RehearsalState, View
 
 MODELS = frozenset({"doubao-seedance-2-0-260128", "doubao-seedance-2-0-fast-260128"})
 TYPES = ("text", "image_url", "video_url", "audio_url")
@@ -30,19 +30,19 @@ def _head(job: Job, word: str) -> dict[str, Any]:
     return {**told, "created_at": int(job.accepted_at)}
 
 
-def _accepted(_world: World, job: Job) -> Any:
+def _accepted(_world: RehearsalState, job: Job) -> Any:
     told = _head(job, "submitted")
     if job.coins[0]:  # the page names it, and shows nothing of it
         told["billing_detail"] = {"estimated": True, "duration": job.asked.body.get("duration", 5)}
     return told
 
 
-def _state(world: World, job: Job, view: View) -> Any:
+def _state(rehearsal_state: RehearsalState, job: Job, view: View) -> Any:
     word = "submitted" if view.phase is Phase.QUEUED and view.progress < _TAKEN_SHARE else _WORDS.get(view.phase)
     told = _head(job, view.odd or word or "failed")
     if view.odd is None and view.phase is Phase.FAILED and job.outcome is not None:
         return {**told, "error": job.outcome.body}
-    told["updated_at"] = int(min(world.now(), job.ends_at))
+    told["updated_at"] = int(min(rehearsal_state.now(), job.ends_at))
     for url in outputs(job, view):
         told["video_url" if job.coins[1] else "url"] = url
     return told
@@ -80,12 +80,14 @@ def _identity(_asked: Asked, dice: Random) -> str:
     return f"cgt-20260410{token(dice, 6, '012345')}-{token(dice, 5, ascii_lowercase + digits)}"
 
 
-DESK = errors.desk(
+DESK = errors.stand_in(
     route="seedance",
     outcomes=OUTCOMES,
     identity=_identity,
     # It is a signed URL: what is cut from its end does not open it.
-    files=lambda world, _asked, external_id, _shape: (f"{world.cdn_origin}/cdn/laozhang/{external_id}.mp4?sign=6f1e",),
+    files=lambda rehearsal_state, _asked, external_id, _shape: (
+        f"{rehearsal_state.cdn_origin}/cdn/laozhang/{external_id}.mp4?sign=6f1e",
+    ),
     accepted=_accepted,
     state=_state,
     check=_check,

@@ -10,8 +10,8 @@ from typing import Any
 from arrivals.lab.rehearsal.laozhang import errors
 from arrivals.lab.rehearsal.laozhang.errors import REFUSALS, bad_parameter
 from arrivals.lab.rehearsal.laozhang.form import picture_fault
-from arrivals.lab.rehearsal.stand_in import Desk, outputs, token
-from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, View, World
+from arrivals.lab.rehearsal.stand_in import StandIn, outputs, token
+from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, RehearsalState, View
 
 MODELS = frozenset({"sora-2", "sora-2-pro"})
 SIZES = ("720x1280", "1280x720")
@@ -48,14 +48,14 @@ def head(job: Job, word: str, progress: int) -> dict[str, Any]:
     }
 
 
-def accepted(_world: World, job: Job) -> Any:
+def accepted(_world: RehearsalState, job: Job) -> Any:
     """The official forward's answer to an order."""
     asked = job.asked.body
     more = {"size": asked.get("size", "720x1280"), "seconds": asked.get("seconds", "4")}
     return {**head(job, "queued", 0), "model": job.asked.model, **more}
 
 
-def state(_world: World, job: Job, view: View) -> Any:
+def state(_world: RehearsalState, job: Job, view: View) -> Any:
     """The official forward's answer to a poll: it never says where the film is."""
     if view.odd is not None:
         return head(job, view.odd, 0)
@@ -71,9 +71,9 @@ def identity(_asked: Asked, dice: Random) -> str:
     return f"video_{token(dice, 32)}"
 
 
-def behind_the_key(world: World, _asked: Asked, external_id: str, _shape: int) -> tuple[str, ...]:
+def behind_the_key(rehearsal_state: RehearsalState, _asked: Asked, external_id: str, _shape: int) -> tuple[str, ...]:
     """Where the film is to be had."""
-    return (f"{world.origin}/laozhang/v1/videos/{external_id}/content",)
+    return (f"{rehearsal_state.origin}/laozhang/v1/videos/{external_id}/content",)
 
 
 def _check(asked: Asked) -> Outcome | None:
@@ -88,7 +88,7 @@ def _check(asked: Asked) -> Outcome | None:
     return picture_fault(asked.body.get("input_reference"))
 
 
-def _reverse_accepted(_world: World, job: Job) -> Any:
+def _reverse_accepted(_world: RehearsalState, job: Job) -> Any:
     created_at = int(job.accepted_at)
     return {
         "id": job.external_id,
@@ -100,8 +100,8 @@ def _reverse_accepted(_world: World, job: Job) -> Any:
     }
 
 
-def _reverse_state(world: World, job: Job, view: View) -> Any:
-    told = {**state(world, job, view), "model": job.asked.model}
+def _reverse_state(rehearsal_state: RehearsalState, job: Job, view: View) -> Any:
+    told = {**state(rehearsal_state, job, view), "model": job.asked.model}
     if view.phase is Phase.QUEUED and view.odd is None:
         told |= {"status": "submitted", "progress": 0}
     if outputs(job, view):
@@ -118,7 +118,7 @@ def _reverse_check(asked: Asked) -> Outcome | None:
     return bad_parameter(wrong[0]) if wrong else picture_fault(asked.body.get("input_reference"))
 
 
-FORWARD = errors.desk(
+FORWARD = errors.stand_in(
     route="sora-forward",
     outcomes=OUTCOMES,
     identity=identity,
@@ -127,7 +127,7 @@ FORWARD = errors.desk(
     state=state,
     check=_check,
 )
-REVERSE = errors.desk(
+REVERSE = errors.stand_in(
     route="sora-reverse",
     outcomes=REVERSE_OUTCOMES,
     identity=identity,
@@ -138,7 +138,7 @@ REVERSE = errors.desk(
 )
 
 
-def chosen(body: Mapping[str, Any], *, form: bool) -> Desk:
+def chosen(body: Mapping[str, Any], *, form: bool) -> StandIn:
     """The route of an order of Sora, which its body tells: the reverse queue makes 10 and 15 seconds, the forward less.
 
     In reality the group of the caller's token decides, and one that is wrong for the body is refused.

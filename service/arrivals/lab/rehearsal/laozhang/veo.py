@@ -13,7 +13,7 @@ from arrivals.lab.rehearsal import requests
 from arrivals.lab.rehearsal.laozhang import errors, sora
 from arrivals.lab.rehearsal.laozhang.errors import REFUSALS
 from arrivals.lab.rehearsal.laozhang.form import picture_fault
-from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, View, World
+from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, RehearsalState, View
 
 MODELS = frozenset({"veo-3.1-generate-preview", "veo-3.1-fast-generate-preview"})
 REVERSE_MODELS = frozenset(
@@ -62,7 +62,7 @@ def _head(job: Job, word: str) -> dict[str, Any]:
     }
 
 
-def _reverse_state(_world: World, job: Job, view: View) -> Any:
+def _reverse_state(_world: RehearsalState, job: Job, view: View) -> Any:
     told = _head(job, view.odd or _WORDS.get(view.phase, "failed"))
     if view.odd is None and view.phase is Phase.COMPLETED:
         told["prompt"] = job.asked.prompt
@@ -71,7 +71,7 @@ def _reverse_state(_world: World, job: Job, view: View) -> Any:
     return told
 
 
-FORWARD = errors.desk(
+FORWARD = errors.stand_in(
     route="veo-forward",
     outcomes=OUTCOMES,
     identity=sora.identity,
@@ -80,23 +80,25 @@ FORWARD = errors.desk(
     state=sora.state,
     check=_check,
 )
-REVERSE = errors.desk(
+REVERSE = errors.stand_in(
     route="veo-reverse",
     outcomes=REVERSE_OUTCOMES,
     identity=sora.identity,
-    files=lambda world, _asked, external_id, _shape: (f"{world.cdn_origin}/cdn/laozhang/{external_id}.mp4",),
+    files=lambda rehearsal_state, _asked, external_id, _shape: (
+        f"{rehearsal_state.cdn_origin}/cdn/laozhang/{external_id}.mp4",
+    ),
     accepted=lambda _, job: _head(job, "queued"),
     state=_reverse_state,
     check=_reverse_check,
 )
 
 
-def content(world: World, request: Request, external_id: str) -> Response:
+def content(rehearsal_state: RehearsalState, request: Request, external_id: str) -> Response:
     """The reverse queue's `/content`: not the film, but where it is."""
-    job = requests.held(world, REVERSE, request, external_id)
+    job = requests.held(rehearsal_state, REVERSE, request, external_id)
     if isinstance(job, Response):
         return job
-    now = world.now()
+    now = rehearsal_state.now()
     if job.directive.gone or job.phase(now) is not Phase.COMPLETED:
         return requests.error(REVERSE, REVERSE.faults["404"], request, None)
     wide = "landscape" in job.asked.model

@@ -11,13 +11,13 @@ from starlette.routing import Route
 from arrivals.lab.rehearsal import requests
 from arrivals.lab.rehearsal.laozhang import form, seedance, sora, veo
 from arrivals.lab.rehearsal.laozhang.errors import PROVIDER, REFUSALS
-from arrivals.lab.rehearsal.stand_in import Desk, text
-from arrivals.lab.rehearsal.state import Asked, World
+from arrivals.lab.rehearsal.stand_in import StandIn, text
+from arrivals.lab.rehearsal.state import Asked, RehearsalState
 
-DESKS: Mapping[str, Desk] = {
-    desk.route: desk for desk in (sora.FORWARD, veo.FORWARD, seedance.DESK, sora.REVERSE, veo.REVERSE)
+DESKS: Mapping[str, StandIn] = {
+    stand_in.route: stand_in for stand_in in (sora.FORWARD, veo.FORWARD, seedance.DESK, sora.REVERSE, veo.REVERSE)
 }
-BY_MODEL: Mapping[str, Desk] = {
+BY_MODEL: Mapping[str, StandIn] = {
     **dict.fromkeys(veo.MODELS, veo.FORWARD),
     **dict.fromkeys(veo.REVERSE_MODELS, veo.REVERSE),
     **dict.fromkeys(seedance.MODELS, seedance.DESK),
@@ -27,37 +27,37 @@ JSON_ONLY = frozenset({seedance.DESK.route})
 FILMS = frozenset({sora.FORWARD.route, sora.REVERSE.route, veo.FORWARD.route})  # their bytes are behind `/content`
 
 
-def chosen(model: str, body: Mapping[str, Any], *, a_form: bool) -> Desk:
+def chosen(model: str, body: Mapping[str, Any], *, a_form: bool) -> StandIn:
     """The desk that an order comes to; one of a model that nobody knows is refused by the first."""
     if model in sora.MODELS:
         return sora.chosen(body, form=a_form)
-    desk = BY_MODEL.get(model, sora.FORWARD)
-    if desk.route in (JSON_ONLY if a_form else FORMS_ONLY):
-        return replace(desk, check=lambda _: REFUSALS["invalid_request_error"])
-    return desk
+    stand_in = BY_MODEL.get(model, sora.FORWARD)
+    if stand_in.route in (JSON_ONLY if a_form else FORMS_ONLY):
+        return replace(stand_in, check=lambda _: REFUSALS["invalid_request_error"])
+    return stand_in
 
 
-def routes(world: World) -> list[Route]:
+def routes(rehearsal_state: RehearsalState) -> list[Route]:
     """The paths of `/v1/videos`."""
 
     async def submit(request: Request) -> Response:
         body, a_form = await form.read(request)
         asked = Asked(prompt=seedance.prompt(body), model=text(body.get("model")), body=body)
-        return await requests.submit(world, chosen(asked.model, body, a_form=a_form), request, asked)
+        return await requests.submit(rehearsal_state, chosen(asked.model, body, a_form=a_form), request, asked)
 
     async def poll(request: Request) -> Response:
-        return requests.poll(world, DESKS, request, request.path_params["id"])
+        return requests.poll(rehearsal_state, DESKS, request, request.path_params["id"])
 
     async def poll_veo(request: Request) -> Response:
-        return requests.poll(world, {veo.FORWARD.route: veo.FORWARD}, request, request.path_params["id"])
+        return requests.poll(rehearsal_state, {veo.FORWARD.route: veo.FORWARD}, request, request.path_params["id"])
 
     async def content(request: Request) -> Response:
         external_id = request.path_params["id"]
-        job = world.jobs.get((PROVIDER, external_id))
+        job = rehearsal_state.jobs.get((PROVIDER, external_id))
         if job is not None and job.route == veo.REVERSE.route:
-            return veo.content(world, request, external_id)
+            return veo.content(rehearsal_state, request, external_id)
         return requests.content(
-            world, DESKS[job.route] if job and job.route in FILMS else sora.FORWARD, request, external_id
+            rehearsal_state, DESKS[job.route] if job and job.route in FILMS else sora.FORWARD, request, external_id
         )
 
     return [

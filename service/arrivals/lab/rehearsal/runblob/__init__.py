@@ -14,21 +14,21 @@ from arrivals.lab.rehearsal.runblob import bodies, errors, legacy
 from arrivals.lab.rehearsal.runblob.errors import OUTCOMES
 from arrivals.lab.rehearsal.runblob.families import FAMILIES
 from arrivals.lab.rehearsal.runblob.rules import broken
-from arrivals.lab.rehearsal.stand_in import Desk, read_json, text, uuid
-from arrivals.lab.rehearsal.state import Asked, Voice, World
+from arrivals.lab.rehearsal.stand_in import StandIn, read_json, text, uuid
+from arrivals.lab.rehearsal.state import Asked, RehearsalState, Voice
 
 __all__ = ["OUTCOMES", "routes"]
 
 
-def _files(route: str, world: World, _asked: Asked, external_id: str, shape: int) -> tuple[str, ...]:
-    stem = f"{world.cdn_origin}/cdn/runblob/{external_id}"
+def _files(route: str, rehearsal_state: RehearsalState, _asked: Asked, external_id: str, shape: int) -> tuple[str, ...]:
+    stem = f"{rehearsal_state.cdn_origin}/cdn/runblob/{external_id}"
     frame = (f"{stem}-last.png",) if route == "seedance" and not shape else ()
     return (f"{stem}{FAMILIES[route].ending}", *frame)
 
 
-def _desk(route: str) -> Desk:
+def _desk(route: str) -> StandIn:
     family = FAMILIES[route]
-    return Desk(
+    return StandIn(
         provider="runblob",
         route=route,
         outcomes=OUTCOMES[route],
@@ -44,25 +44,28 @@ def _desk(route: str) -> Desk:
     )
 
 
-def _paths(world: World, desk: Desk) -> list[Route]:
+def _paths(rehearsal_state: RehearsalState, stand_in: StandIn) -> list[Route]:
     async def generate(request: Request) -> Response:
         body = read_json(await request.body())
         body = body if isinstance(body, dict) else {}
         callback_url = text(body.get("callback_url")) or None
-        model = text(body.get("model"), desk.route)
+        model = text(body.get("model"), stand_in.route)
         asked = Asked(prompt=text(body.get("prompt")), model=model, body=body, callback_url=callback_url)
-        return await requests.submit(world, desk, request, asked)
+        return await requests.submit(rehearsal_state, stand_in, request, asked)
 
     async def look(request: Request) -> Response:
-        return requests.poll(world, {desk.route: desk}, request, request.path_params["id"])
+        return requests.poll(rehearsal_state, {stand_in.route: stand_in}, request, request.path_params["id"])
 
     return [
-        Route(f"/v1/{desk.route}/generate", generate, methods=["POST"]),
-        Route(f"/v1/{desk.route}/generations/{{id}}", look),
-        Route(f"/v1/{desk.route}/generations/{{id}}/", look),  # as the examples of Sora write it
+        Route(f"/v1/{stand_in.route}/generate", generate, methods=["POST"]),
+        Route(f"/v1/{stand_in.route}/generations/{{id}}", look),
+        Route(f"/v1/{stand_in.route}/generations/{{id}}/", look),  # as the examples of Sora write it
     ]
 
 
-def routes(world: World) -> list[Route]:
+def routes(rehearsal_state: RehearsalState) -> list[Route]:
     """RunBlob's paths."""
-    return [*(path for route in FAMILIES for path in _paths(world, _desk(route))), *legacy.routes(world)]
+    return [
+        *(path for route in FAMILIES for path in _paths(rehearsal_state, _desk(route))),
+        *legacy.routes(rehearsal_state),
+    ]

@@ -7,7 +7,7 @@ from typing import Any
 from arrivals.lab.rehearsal.runblob.errors import LIE
 from arrivals.lab.rehearsal.runblob.families import FAMILIES
 from arrivals.lab.rehearsal.stand_in import outputs, text
-from arrivals.lab.rehearsal.state import Job, Phase, View, World
+from arrivals.lab.rehearsal.state import Job, Phase, RehearsalState, View
 
 MOMENT = "%Y-%m-%dT%H:%M:%S.%f"
 SECOND = "%Y-%m-%dT%H:%M:%SZ"
@@ -103,7 +103,7 @@ def _body(job: Job, view: View, names: str, model: str) -> dict[str, Any]:
     return {name: model or ordered_model(job) if name == "model" else FIELDS[name](job, view) for name in names.split()}
 
 
-def accepted(_world: World, job: Job) -> Any:
+def accepted(_world: RehearsalState, job: Job) -> Any:
     """The answer to an order."""
     family = FAMILIES[job.route]
     if family.price is None:
@@ -112,7 +112,7 @@ def accepted(_world: World, job: Job) -> Any:
     return {family.identity: job.external_id, "status": "pending", "price": family.price if known else "calculating"}
 
 
-def state(_world: World, job: Job, view: View) -> Any:
+def state(_world: RehearsalState, job: Job, view: View) -> Any:
     """The answer to a poll."""
     family = FAMILIES[job.route]
     return _body(job, view, family.polled, family.models[0])

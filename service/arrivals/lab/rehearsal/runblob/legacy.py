@@ -9,8 +9,8 @@ from starlette.routing import Route
 from arrivals.lab.rehearsal import requests
 from arrivals.lab.rehearsal.runblob import bodies, errors
 from arrivals.lab.rehearsal.runblob.rules import broken
-from arrivals.lab.rehearsal.stand_in import Desk, outputs, read_json, text, uuid
-from arrivals.lab.rehearsal.state import Asked, Job, Phase, View, Voice, World
+from arrivals.lab.rehearsal.stand_in import StandIn, outputs, read_json, text, uuid
+from arrivals.lab.rehearsal.state import Asked, Job, Phase, RehearsalState, View, Voice
 
 ROUTE = "legacy/veo"
 _MESSAGES = {Phase.COMPLETED: "Task completed successfully", Phase.RUNNING: "Task is processing"}
@@ -21,7 +21,7 @@ def _told(job: Job, view: View) -> dict[str, Any]:
     return {"task_id": job.external_id, "message": message, "video_url": next(iter(outputs(job, view)), None)}
 
 
-def _state(_world: World, job: Job, view: View) -> Any:
+def _state(_world: RehearsalState, job: Job, view: View) -> Any:
     return {"status": bodies.word(view), **_told(job, view)}
 
 
@@ -29,22 +29,24 @@ def _call(job: Job, view: View) -> Any:
     return {"success": view.phase is Phase.COMPLETED, **_told(job, view)}
 
 
-DESK = Desk(
+DESK = StandIn(
     provider="runblob",
     route=ROUTE,
     outcomes=errors.OUTCOMES[ROUTE],
     faults=errors.faults(ROUTE, "task_not_found"),
     unauthorized=errors.unauthorized,
     identity=lambda _, dice: uuid(dice),
-    files=lambda world, _asked, external_id, _shape: (f"{world.cdn_origin}/cdn/runblob/{external_id}.mp4",),
-    accepted=lambda world, job: _state(world, job, View(phase=Phase.QUEUED)),
+    files=lambda rehearsal_state, _asked, external_id, _shape: (
+        f"{rehearsal_state.cdn_origin}/cdn/runblob/{external_id}.mp4",
+    ),
+    accepted=lambda rehearsal_state, job: _state(rehearsal_state, job, View(phase=Phase.QUEUED)),
     state=_state,
     check=lambda asked: broken(asked, (), {}),
     voice=Voice(write=_call, tries=5),
 )
 
 
-def routes(world: World) -> list[Route]:
+def routes(rehearsal_state: RehearsalState) -> list[Route]:
     """The older host's paths."""
 
     async def generate(request: Request) -> Response:
@@ -52,9 +54,9 @@ def routes(world: World) -> list[Route]:
         body = body if isinstance(body, dict) else {}
         callback_url = text(body.get("callback_url")) or None
         asked = Asked(prompt=text(body.get("prompt")), model="veo", body=body, callback_url=callback_url)
-        return await requests.submit(world, DESK, request, asked)
+        return await requests.submit(rehearsal_state, DESK, request, asked)
 
     async def look(request: Request) -> Response:
-        return requests.poll(world, {ROUTE: DESK}, request, request.path_params["id"])
+        return requests.poll(rehearsal_state, {ROUTE: DESK}, request, request.path_params["id"])
 
     return [Route("/api/veo/generate", generate, methods=["POST"]), Route("/api/veo/status/{id}", look)]

@@ -8,8 +8,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from arrivals.lab.rehearsal import requests
-from arrivals.lab.rehearsal.stand_in import Desk, read_json, text
-from arrivals.lab.rehearsal.state import Asked, Outcome, World
+from arrivals.lab.rehearsal.stand_in import StandIn, read_json, text
+from arrivals.lab.rehearsal.state import Asked, Outcome, RehearsalState
 from arrivals.lab.rehearsal.vtrix import enveloped, flat, kirin
 from arrivals.lab.rehearsal.vtrix.outcomes import FAULTS
 from arrivals.lab.rehearsal.vtrix.outcomes import OUTCOMES as OUTCOMES_MODELS
@@ -60,8 +60,8 @@ def _check(asked: Asked) -> Outcome | None:
     return None
 
 
-def _desk(route: str, dialect: Any) -> Desk:
-    return Desk(
+def _desk(route: str, dialect: Any) -> StandIn:
+    return StandIn(
         provider=PROVIDER,
         route=route,
         outcomes=OUTCOMES_MODELS,
@@ -75,21 +75,21 @@ def _desk(route: str, dialect: Any) -> Desk:
     )
 
 
-DESKS: Mapping[str, Desk] = {"flat": _desk("flat", flat), "enveloped": _desk("enveloped", enveloped)}
+DESKS: Mapping[str, StandIn] = {"flat": _desk("flat", flat), "enveloped": _desk("enveloped", enveloped)}
 
 
-def routes(world: World) -> list[Route]:
+def routes(rehearsal_state: RehearsalState) -> list[Route]:
     """Vtrix's paths; an order of any dialect is polled on either of them."""
-    desks = {**DESKS, "kirin": kirin.desk(world)}
+    desks = {**DESKS, "kirin": kirin.stand_in(rehearsal_state)}
 
     async def submit(request: Request) -> Response:
         body = read_json(await request.body())
         body = body if isinstance(body, dict) else {}
         model = text(body.get("model"))
         if isinstance(body.get("input"), list):
-            desk = desks["enveloped"]
+            stand_in = desks["enveloped"]
         else:
-            desk = desks["kirin" if model.startswith(kirin.BEGINNING) else "flat"]
+            stand_in = desks["kirin" if model.startswith(kirin.BEGINNING) else "flat"]
         params = _params(body)
         asked = Asked(
             prompt=_prompt(params),
@@ -98,11 +98,11 @@ def routes(world: World) -> list[Route]:
             callback_url=text(body.get("callback_url")) or None,
             count=_count(params) if model == CHECKED_MODEL else 1,
         )
-        return await requests.submit(world, desk, request, asked)
+        return await requests.submit(rehearsal_state, stand_in, request, asked)
 
     async def poll(request: Request) -> Response:
-        external_id = kirin.known(world, request.path_params["id"])
-        return requests.poll(world, desks, request, external_id)
+        external_id = kirin.known(rehearsal_state, request.path_params["id"])
+        return requests.poll(rehearsal_state, desks, request, external_id)
 
     return [
         Route("/model/v1/generation", submit, methods=["POST"]),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from arrivals.lab.rehearsal.state import Job, Phase, View, World
+from arrivals.lab.rehearsal.state import Job, Phase, RehearsalState, View
 from arrivals.lab.rehearsal.vtrix.flat import head, items
 
 _WORDS = {
@@ -17,12 +17,12 @@ def _enveloped(told: dict[str, Any]) -> Any:
     return {"data": told, "status": {"code": 200, "message": "success"}}
 
 
-def accepted(_world: World, job: Job) -> Any:
+def accepted(_world: RehearsalState, job: Job) -> Any:
     """The answer to an order."""
     return _enveloped(head(job, "in_queue"))
 
 
-def state(_world: World, job: Job, view: View) -> Any:
+def state(_world: RehearsalState, job: Job, view: View) -> Any:
     """The answer to a poll."""
     told = head(job, view.odd or _WORDS[view.phase])
     if view.odd is not None:

@@ -5,7 +5,7 @@ from string import ascii_lowercase, digits
 from typing import Any
 
 from arrivals.lab.rehearsal.stand_in import outputs, token
-from arrivals.lab.rehearsal.state import Asked, Job, Phase, View, World
+from arrivals.lab.rehearsal.state import Asked, Job, Phase, RehearsalState, View
 
 FILM_WORDS = ("video", "veo", "t2v", "i2v", "kirin", "motion")
 PRICE = 0.03
@@ -39,12 +39,12 @@ def items(job: Job, view: View) -> list[dict[str, str]]:
     ]
 
 
-def accepted(_world: World, job: Job) -> Any:
+def accepted(_world: RehearsalState, job: Job) -> Any:
     """The answer to an order."""
     return head(job, "in_progress")
 
 
-def state(_world: World, job: Job, view: View) -> Any:
+def state(_world: RehearsalState, job: Job, view: View) -> Any:
     """The answer to a poll."""
     return state_of(job, view)
 
@@ -68,7 +68,9 @@ def identity(_asked: Asked, dice: Random) -> str:
     return token(dice, 20, ascii_lowercase + digits)
 
 
-def files(world: World, asked: Asked, external_id: str, _shape: int) -> tuple[str, ...]:
+def files(rehearsal_state: RehearsalState, asked: Asked, external_id: str, _shape: int) -> tuple[str, ...]:
     """What it makes."""
     ending = "mp4" if any(word in asked.model for word in FILM_WORDS) else "png"
-    return tuple(f"{world.cdn_origin}/cdn/vtrix/{external_id}-{number}.{ending}" for number in range(asked.count))
+    return tuple(
+        f"{rehearsal_state.cdn_origin}/cdn/vtrix/{external_id}-{number}.{ending}" for number in range(asked.count)
+    )

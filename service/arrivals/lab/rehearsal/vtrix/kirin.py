@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from arrivals.lab.rehearsal.stand_in import Desk, outputs, refusal, text
-from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, View, Voice, World
+from arrivals.lab.rehearsal.stand_in import StandIn, outputs, refusal, text
+from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, RehearsalState, View, Voice
 from arrivals.lab.rehearsal.vtrix import flat
 from arrivals.lab.rehearsal.vtrix.outcomes import FAULTS, SHARED
 
@@ -38,18 +38,18 @@ _KLING_WORDS = {
 }
 
 
-def known(world: World, name: str) -> str:
+def known(rehearsal_state: RehearsalState, name: str) -> str:
     """The task's own id, if the name is the caller's `external_task_id`; tasks can be asked after by either."""
-    job = _owner(world, name)
+    job = _owner(rehearsal_state, name)
     return name if job is None else job.external_id
 
 
-def _owner(world: World, name: str) -> Job | None:
-    jobs = [job for job in world.jobs.values() if job.route == ROUTE and job.provider == PROVIDER]
+def _owner(rehearsal_state: RehearsalState, name: str) -> Job | None:
+    jobs = [job for job in rehearsal_state.jobs.values() if job.route == ROUTE and job.provider == PROVIDER]
     return next((job for job in jobs if job.asked.body.get("external_task_id") == name), None)
 
 
-def _check(world: World, asked: Asked) -> Outcome | None:
+def _check(rehearsal_state: RehearsalState, asked: Asked) -> Outcome | None:
     body, name = asked.body, asked.body.get("external_task_id")
     pictures = [body[field] for field in PICTURES if field in body]
     if not asked.prompt and not pictures:
@@ -62,7 +62,7 @@ def _check(world: World, asked: Asked) -> Outcome | None:
         return OUTCOMES["invalid_duration"]
     if any(not text(picture) or text(picture).startswith("data:") for picture in pictures):
         return OUTCOMES["invalid_image"]
-    used = name is not None and _owner(world, name) is not None
+    used = name is not None and _owner(rehearsal_state, name) is not None
     return OUTCOMES["external_task_id_used"] if used else None
 
 
@@ -90,9 +90,9 @@ def _reason(job: Job) -> str:
     return text(body) or text(body.get("error_message") or body.get("message"))
 
 
-def desk(world: World) -> Desk:
+def stand_in(rehearsal_state: RehearsalState) -> StandIn:
     """The desk of this world: a name that a caller has given to a task is not to be given again."""
-    return Desk(
+    return StandIn(
         provider=PROVIDER,
         route=ROUTE,
         outcomes=OUTCOMES,
@@ -102,7 +102,7 @@ def desk(world: World) -> Desk:
         files=flat.files,
         accepted=flat.accepted,
         state=flat.state,
-        check=partial(_check, world),
+        check=partial(_check, rehearsal_state),
         voice=Voice(write=_call, tries=3, tells_running=True, tells_start=True),
         dialects=frozenset({"own", "kling"}),
     )

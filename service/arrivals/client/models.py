@@ -4,14 +4,14 @@ from typing import Any, TypedDict
 
 
 class Output(TypedDict):
-    """One result. `needs_key`: fetch it through `/v1/generations/{id}/outputs/{index}`."""
+    """One result. `requires_auth`: fetch it through `/v1/generations/{id}/outputs/{index}`."""
 
     index: int
     kind: str
     url: str
     content_type: str | None
     expires_at: str | None
-    needs_key: bool
+    requires_auth: bool
 
 
 class Failure(TypedDict):
