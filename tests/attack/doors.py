@@ -34,9 +34,9 @@ from tests.attack.target import Target, must
 from tests.support.fixtures import pieces
 
 WEBHOOKS = tuple(
-    piece.raw for name in PROVIDERS for piece in pieces(name) if piece.told["reads"] == "webhook"
+    piece.raw for name in PROVIDERS for piece in pieces(name) if piece.meta["reads"] == "webhook"
 )  # fmt: skip
-STREAMS = tuple(piece.reply.body for name in PROVIDERS for piece in pieces(name) if piece.told["reads"] == "stream")
+STREAMS = tuple(piece.reply.body for name in PROVIDERS for piece in pieces(name) if piece.meta["reads"] == "stream")
 
 
 def every():

@@ -40,16 +40,16 @@ def every():
     for name, provider in PROVIDERS.items():
         told = pieces(name)
         raw = tuple(piece.raw for piece in told)
-        webhooks = tuple(piece.raw for piece in told if piece.told["reads"] == "webhook") or raw
+        webhooks = tuple(piece.raw for piece in told if piece.meta["reads"] == "webhook") or raw
         yield Fuzzed(f"{name}/verify", _verifies(provider), webhooks)
         yield Fuzzed(f"{name}/failure", _explains(provider), raw)
         for route in provider.ROUTES:
-            of_route = [piece for piece in told if route_of(provider, piece.told["model"]) is route]
+            of_route = [piece for piece in told if route_of(provider, piece.meta["model"]) is route]
             for field, (reads, reader) in READINGS.items():
                 spoken = getattr(route.adapter, field)
                 if spoken is None:
                     continue
-                own = tuple(piece.raw for piece in of_route if piece.told["reads"] == reads)
+                own = tuple(piece.raw for piece in of_route if piece.meta["reads"] == reads)
                 eat = _reads(provider, route, reads, reader(spoken))
                 yield Fuzzed(f"{name}/{route.name}/{reads}", eat, own or raw)
             if route.adapter.bulk is not None:
@@ -127,7 +127,7 @@ def _stays_home(call: HttpCall, account: Account):
 
 def _verifies(provider) -> Callable[[bytes], None]:
     nobody_knows = secrets.token_hex(16)
-    known = [secret for piece in pieces(provider.NAME) for secret in piece.told.get("secrets", ())]
+    known = [secret for piece in pieces(provider.NAME) for secret in piece.meta.get("secrets", ())]
 
     def eat(raw):
         webhook = message_of(raw, "webhook")

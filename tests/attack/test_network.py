@@ -51,14 +51,14 @@ class Teller:
 
     def __init__(self, *pieces, endless=False, pause_s=0.0, hangs=False):
         self.pieces, self.endless, self.pause_s, self.hangs = pieces, endless, pause_s, hangs
-        self.said = self.asked = 0
+        self.said = self.requests = 0
 
     async def __call__(self, stream):
         """One connection."""
         async with stream:
             try:
                 await stream.receive()
-                self.asked += 1
+                self.requests += 1
                 for piece in self.pieces:
                     await self._say(stream, piece)
                 while self.endless:
@@ -180,7 +180,7 @@ async def test_whatever_a_peer_does_it_has_an_outcome_in_our_words(transport, fa
     assert (expected[way] if isinstance(expected, dict) else expected) == found
     if isinstance(peer, Teller):
         # Nothing is sent again; a GET that was hung up on may be, because it does nothing.
-        assert peer.asked <= 1 or (way in ASKING and peer.asked == 2 and fault == "hangs up when asked")
+        assert peer.requests <= 1 or (way in ASKING and peer.requests == 2 and fault == "hangs up when asked")
         assert peer.said < 20 * MEGABYTE  # what the sockets between us hold, and not more
 
 
@@ -247,7 +247,7 @@ async def test_bad_certificate_is_sent_nothing(tmp_path, monkeypatch, name, way)
     await transport.close()
 
     assert expected == found
-    assert (peer.asked == 1) == (name == "good")
+    assert (peer.requests == 1) == (name == "good")
 
 
 @pytest.mark.usefixtures("_connects_soon")
@@ -316,7 +316,7 @@ async def test_name_that_changes_its_address_behind_the_check_is_blocked(names, 
     await transport.close()
 
     assert [REPLY, ("not sent", Reason.BLOCKED)] == [first, second]
-    assert (1, 0) == (public.asked, inside.asked)
+    assert (1, 0) == (public.requests, inside.requests)
 
 
 @pytest.mark.parametrize("way", OUTSIDE)
@@ -334,4 +334,4 @@ async def test_of_several_addresses_only_those_that_may_be_called_are(names, way
     await transport.close()
 
     assert REPLY == found
-    assert (1, 0) == (public.asked, inside.asked)
+    assert (1, 0) == (public.requests, inside.requests)

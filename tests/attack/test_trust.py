@@ -45,7 +45,7 @@ def submitted(context, upstream, ordered):  # noqa: F811 - a fixture
         generation = (await ordered(account=account))["id"]
         upstream.answers.append((200, {"status": "success", "predictionID": f"el-{number}"}))
         await run_worker(context, "submit")
-        told = upstream.asked[-1].json
+        told = upstream.requests[-1].json
         return generation, told["webhook_url"].removeprefix(PUBLIC_URL), told["webhook_secret"]
 
     return submit

@@ -63,7 +63,7 @@ async def test_order_is_answered_when_it_has_ended(client, calling, context, ups
 
     async with anyio.create_task_group() as group:
         group.start_soon(order)
-        while not upstream.asked:
+        while not upstream.requests:
             await run_worker(context, "submit")
     assert ["failed"] == [one["status"] for one in found]
 
@@ -84,14 +84,14 @@ async def test_wait_ends_with_what_the_service_refuses(scripted, listener, calli
 async def test_order_with_a_key_is_sent_again_until_it_is_answered(scripted, listener, calling):
     listener.answers = ["cut", (503, {}), "cut", (202, ANSWER)]
     assert ANSWER == await calling(scripted.submit, *ORDER, idempotency_key="one")
-    assert ["one"] * 4 == [asked.headers["idempotency-key"] for asked in listener.asked]
+    assert ["one"] * 4 == [asked.headers["idempotency-key"] for asked in listener.requests]
 
 
 async def test_order_with_a_key_is_given_up_in_the_end(scripted, listener, calling):
     listener.answers = ["cut"] * 4
     with pytest.raises(Unreachable):
         await calling(scripted.submit_bulk, *ORDER[:2], [{}], idempotency_key="one")
-    assert 4 == len(listener.asked)
+    assert 4 == len(listener.requests)
 
 
 async def test_order_with_a_key_that_is_refused_is_not_sent_again(scripted, listener, calling):
@@ -109,7 +109,7 @@ async def test_order_without_a_key_is_sent_once(scripted, listener, calling):
     with pytest.raises(ServiceError, match="away") as refused:
         await calling(scripted.submit, *ORDER, wait_s=5)
     assert (503, "store_unavailable") == (refused.value.status, refused.value.code)
-    assert 2 == len(listener.asked)
+    assert 2 == len(listener.requests)
 
 
 async def test_error_has_the_words_of_the_service(client, calling):
@@ -150,7 +150,7 @@ async def test_redirect_is_not_followed_with_the_key(scripted, listener, calling
     listener.answers = [(302, b"", {"location": f"{listener.url}/elsewhere"})]
     with pytest.raises(ServiceError, match="HTTP 302"):
         await calling(scripted.get, "/v1/generations")
-    assert 1 == len(listener.asked)
+    assert 1 == len(listener.requests)
 
 
 async def test_silence_is_told(port, calling):

@@ -134,7 +134,7 @@ async def test_refusal_while_resuming_ends_the_stream(listener, calling, status)
         assert Heard("7", {"id": "evt_1", "type": "ping", "timestamp": "", "data": {}}) == await calling(next, stream)
         with pytest.raises(ServiceError, match="revoked"):
             await calling(next, stream)
-    assert [None, "7", "7", "7"] == [asked.headers.get("last-event-id") for asked in listener.asked]
+    assert [None, "7", "7", "7"] == [asked.headers.get("last-event-id") for asked in listener.requests]
 
 
 async def test_other_server_is_not_taken_for_a_stream(listener, calling):

@@ -13,7 +13,7 @@ ACCEPTED = {"status": "success", "message": "Prediction created successfully", "
 OUTPUT = "https://storage.example.com/1.jpg"
 SUCCEEDED = {"exec_id": "el-1", "status": "succeeded", "output": {"url": OUTPUT}, "error": ""}
 POLLED = {"id": "el-1", "status": "success", "output": OUTPUT}
-ASKED = {"provider": "eachlabs", "model": "flux-1-1-pro", "input": {"prompt": "a red fox"}}
+ORDER = {"provider": "eachlabs", "model": "flux-1-1-pro", "input": {"prompt": "a red fox"}}
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def ordered(context):
     """Orders something; its id."""
 
     async def place(**changed):
-        return (await order(context, OrderRequest(**{**ASKED, **changed}))).id
+        return (await order(context, OrderRequest(**{**ORDER, **changed}))).id
 
     return place
 

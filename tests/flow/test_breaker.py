@@ -47,7 +47,7 @@ async def test_from_the_fifth_miss_on_the_silences_grow_to_five_minutes(
         clock.advance(0.1)
         assert 1 == await run_worker(context, "deliver")
 
-    assert MISSES + 8 == len(listener.asked)
+    assert MISSES + 8 == len(listener.requests)
 
 
 async def test_misses_of_one_moment_open_it_for_the_shortest_time(context, clock, listener, subscribed, completed):
@@ -76,7 +76,7 @@ async def test_a_missed_try_silences_again_without_a_second_one(context, clock, 
     assert 1 == await run_worker(context, "deliver")
 
     assert 0 == await run_worker(context, "deliver")
-    assert MISSES + 1 == len(listener.asked)
+    assert MISSES + 1 == len(listener.requests)
 
 
 async def test_an_answer_closes_the_breaker(context, clock, listener, failing):

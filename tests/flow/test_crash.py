@@ -13,7 +13,7 @@ from arrivals.store import deliveries, events, subscribers
 from arrivals.store.engine.base import Missing
 from arrivals.store.subscribers import Subscriber
 from tests.conftest import WEBHOOK_SECRET, run_worker, tools_over
-from tests.flow.conftest import ACCEPTED, ASKED, POLLED, SUCCEEDED
+from tests.flow.conftest import ACCEPTED, ORDER, POLLED, SUCCEEDED
 from tests.support.databases import empty, reopened
 
 CLOSING = {"generation.completed", "generation.failed", "generation.canceled"}
@@ -97,12 +97,12 @@ class World:
     @property
     def submissions(self):
         """How often the provider was paid."""
-        return sum(asked.method == "POST" for asked in self.upstream.asked)
+        return sum(asked.method == "POST" for asked in self.upstream.requests)
 
     async def live(self, context):
         """One turn of everything; the client orders with the same key until it was answered."""
         if self.generation_id is None:
-            self.generation_id = (await order(context, OrderRequest(**ASKED, idempotency_key="the-order"))).id
+            self.generation_id = (await order(context, OrderRequest(**ORDER, idempotency_key="the-order"))).id
         await run_worker(context, "submit")
         if self.submissions and not self.acknowledged:
             token = context.callback_urls.url("eachlabs", "default", self.generation_id).rpartition("/")[2]
@@ -144,8 +144,8 @@ async def test_death_at_any_point_loses_and_doubles_nothing(store, clock, transp
     dies_at, died = 0, True
     while died:
         dies_at += 1
-        upstream.asked.clear()
-        listener.asked.clear()
+        upstream.requests.clear()
+        listener.requests.clear()
         world = World(upstream, listener)
         world.ready()
         await empty(store)
@@ -179,13 +179,13 @@ async def agreed(store, clock, transport, world):
     assert [world.generation_id] * paid == [event.generation_id for event in emitted if event.type in CLOSING]
     assert paid <= 1
     assert all(delivery.delivered_at is not None for delivery in delivered)
-    assert {event.id for event in emitted} == {asked.headers["webhook-id"] for asked in world.listener.asked}
+    assert {event.id for event in emitted} == {asked.headers["webhook-id"] for asked in world.listener.requests}
 
 
 async def test_an_order_that_was_not_answered_may_be_nowhere(store, clock, transport, upstream, listener):
     """Only what was answered 202 is promised."""
     context = tools_over(Mortal(store, 1), transport, clock, upstream.url)
     with pytest.raises(Died):
-        await order(context, OrderRequest(**ASKED))
+        await order(context, OrderRequest(**ORDER))
     with pytest.raises(Missing):
         await stored(tools_over(store, transport, clock, upstream.url), "gen_any")

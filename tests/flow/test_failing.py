@@ -266,7 +266,7 @@ async def test_a_submission_that_breaks_is_sent_at_most_once_and_ends_as_unknown
 
     generation = await stored(context, generation_id)
     assert (Status.EXPIRED, "submission_unknown") == (generation.status, generation.failure.code)
-    assert 1 == len(upstream.asked)
+    assert 1 == len(upstream.requests)
 
 
 async def test_a_kind_that_cannot_be_pruned_keeps_no_other_and_is_tried_an_hour_later(

@@ -108,7 +108,7 @@ async def test_a_subscriber_down_for_a_week_is_tried_by_the_schedule_then_disabl
         made = [len(await deliveries.attempts_of(tx, generation_id)) for generation_id in ids]
     assert "it has only failed for five days" == known.disabled_reason
     assert max(made) <= len(RETRY_SCHEDULE_S)
-    assert len(listener.asked) == sum(made) > 0
+    assert len(listener.requests) == sum(made) > 0
 
 
 async def test_a_clock_that_steps_back_an_hour_delays_what_waited_and_loses_and_doubles_nothing(
@@ -126,11 +126,11 @@ async def test_a_clock_that_steps_back_an_hour_delays_what_waited_and_loses_and_
     await run_worker(context, "read")
 
     await run_worker(context, "deliver")
-    told = [asked.json["data"]["generation"]["id"] for asked in listener.asked]
+    told = [asked.json["data"]["generation"]["id"] for asked in listener.requests]
     await through(clock, 2 * HOUR_S, lambda: run_worker(context, "deliver"))
 
     assert [after] == told
-    assert [after, before] == [asked.json["data"]["generation"]["id"] for asked in listener.asked]
+    assert [after, before] == [asked.json["data"]["generation"]["id"] for asked in listener.requests]
 
 
 async def test_a_clock_that_steps_forward_an_hour_expires_early_and_the_late_word_still_closes(

@@ -25,7 +25,7 @@ class World:
 
     def __init__(self):
         self.arrived = []
-        self.asked = {"/hanging": 0, "/failing": 0}
+        self.requests = {"/hanging": 0, "/failing": 0}
         self.all_there = anyio.Event()
         self.release = anyio.Event()
 
@@ -38,13 +38,13 @@ class World:
 
     async def hanging(self, request):
         """No answer until the test is over."""
-        self.asked["/hanging"] += 1
+        self.requests["/hanging"] += 1
         await self.release.wait()
         return Response(status_code=204)
 
     async def failing(self, request):
         """500 at once."""
-        self.asked["/failing"] += 1
+        self.requests["/failing"] += 1
         return Response(status_code=500)
 
     @property
@@ -113,7 +113,7 @@ async def test_the_healthy_ones_events_arrive_as_if_it_were_alone(store, clock, 
 
     assert [f"evt_{number:03}" for number in range(EVENTS)] == alone.arrived
     assert alone.arrived == among.arrived
-    assert {"/hanging": 1, "/failing": 5} == among.asked
+    assert {"/hanging": 1, "/failing": 5} == among.requests
 
 
 @pytest.mark.timeout(60)
@@ -124,4 +124,4 @@ async def test_with_many_at_once_each_generations_events_keep_their_order(store,
     for first in range(GENERATIONS):
         about = [int(name[-3:]) for name in among.arrived if int(name[-3:]) % GENERATIONS == first]
         assert sorted(about) == about
-    assert 10 == among.asked["/hanging"]
+    assert 10 == among.requests["/hanging"]

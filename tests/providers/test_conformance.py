@@ -16,15 +16,15 @@ from tests.support.schemas import is_sound
 
 def expected_of(piece):
     """What is expected of a piece that is read as one reading; of any other, nothing."""
-    told = piece.told.get("expect")
+    told = piece.meta.get("expect")
     return told if isinstance(told, dict) else {}
 
 
 PIECES = {name: pieces(name) for name in PROVIDERS}
 EVERY_PIECE = [piece for provider in PIECES.values() for piece in provider]
-PROVEN = [piece for piece in EVERY_PIECE if piece.told["reads"] == "webhook" and expected_of(piece).get("verified_by")]
-SIGNED = [piece for piece in PROVEN if piece.told["expect"]["verified_by"] == VerifiedBy.SIGNATURE]
-REFUSALS = [piece for piece in EVERY_PIECE if "refused" in piece.told and piece.reply.http_status >= 400]
+PROVEN = [piece for piece in EVERY_PIECE if piece.meta["reads"] == "webhook" and expected_of(piece).get("verified_by")]
+SIGNED = [piece for piece in PROVEN if piece.meta["expect"]["verified_by"] == VerifiedBy.SIGNATURE]
+REFUSALS = [piece for piece in EVERY_PIECE if "refused" in piece.meta and piece.reply.http_status >= 400]
 OUTCOMES = ("expect", "events", "refused", "unverified", "unreadable")
 
 LEAST = ("poll-processing", "poll-completed", "poll-failed")
@@ -49,7 +49,7 @@ DEEP = (b"[" * 100_000, b'{"status":' * 100_000, b'{"output":' * 500 + b"1" + b"
 
 def channel_of(piece):
     """(provider, route, what is read): one reader."""
-    return piece.provider, route_of(PROVIDERS[piece.provider], piece.told["model"]).name, piece.told["reads"]
+    return piece.provider, route_of(PROVIDERS[piece.provider], piece.meta["model"]).name, piece.meta["reads"]
 
 
 CHANNELS = {
@@ -60,12 +60,12 @@ CHANNELS = {
 
 def spoken(piece, **changed):
     """A piece as a value: a provider's call, or its answer."""
-    return replace(piece.webhook if piece.told["reads"] == "webhook" else piece.reply, **changed)
+    return replace(piece.webhook if piece.meta["reads"] == "webhook" else piece.reply, **changed)
 
 
 def parts_of(piece):
     """The message of a piece, its target, and the dialect's reader."""
-    provider, told = PROVIDERS[piece.provider], piece.told
+    provider, told = PROVIDERS[piece.provider], piece.meta
     route = route_of(provider, told["model"])
     target = Target(
         model=told["model"], route=route.name, base_url=provider.BASE_URL, external_id=told.get("external_id")
@@ -100,10 +100,10 @@ def heard(piece):
     """What the readers make of a piece, in the words of an `.expect.json`."""
     message, vouched = spoken(piece), {}
     try:
-        if piece.told["reads"] == "webhook":
-            vouched = {"verified_by": PROVIDERS[piece.provider].verify(message, piece.told["secrets"])}
+        if piece.meta["reads"] == "webhook":
+            vouched = {"verified_by": PROVIDERS[piece.provider].verify(message, piece.meta["secrets"])}
         reading = reader_of(piece)(message)
-        if piece.told["reads"] == "stream":
+        if piece.meta["reads"] == "stream":
             last = reading[-1] if reading else None
             return {"events": len(reading), "expect": last and in_words(last)}
         if isinstance(reading, list):
@@ -148,7 +148,7 @@ def facts(failure):
 
 @pytest.mark.parametrize("piece", EVERY_PIECE, ids=lambda piece: piece.name)
 def test_piece_is_read_as_it_says(piece):
-    expected = {outcome: piece.told[outcome] for outcome in OUTCOMES if outcome in piece.told}
+    expected = {outcome: piece.meta[outcome] for outcome in OUTCOMES if outcome in piece.meta}
 
     assert expected == as_told(heard(piece), expected)
 
@@ -159,11 +159,11 @@ def test_error_answer_is_explained_alike_by_whoever_reads_it(piece):
     reply = piece.reply
 
     found = facts(
-        PROVIDERS[piece.provider].read_failure(reply.http_status, reply.body, piece.told["refused"]["origin"])
+        PROVIDERS[piece.provider].read_failure(reply.http_status, reply.body, piece.meta["refused"]["origin"])
     )
 
     told_by_headers = {name: found[name] for name in ("retry_after_s", "trace_id") if found[name] is None}
-    expected = piece.told["refused"] | told_by_headers
+    expected = piece.meta["refused"] | told_by_headers
     assert expected == as_told(found, expected)
 
 
@@ -204,7 +204,7 @@ def test_every_piece_has_its_expectation_and_stands_under_its_route(name):
         piece.name
         for piece in PIECES[name]
         if not piece.name.startswith(
-            f"{name}/{route_of(PROVIDERS[name], piece.told['model']).name.replace('/', '-')}-{piece.told['reads']}-"
+            f"{name}/{route_of(PROVIDERS[name], piece.meta['model']).name.replace('/', '-')}-{piece.meta['reads']}-"
         )
     ]
 
@@ -218,17 +218,17 @@ def test_failure_without_its_reason_awaits_it_where_another_channel_tells(name):
     failed = [
         (piece, reading)
         for piece in PIECES[name]
-        if expected_of(piece).get("status") == Status.FAILED and piece.told["reads"] in ("poll", "webhook")
+        if expected_of(piece).get("status") == Status.FAILED and piece.meta["reads"] in ("poll", "webhook")
         for reading in [reader_of(piece)(spoken(piece))]
     ]
     waiting = [
         piece.name
         for piece, reading in failed
         if (
-            (name, route_of(PROVIDERS[name], piece.told["model"]).name, piece.told["reads"]) in CODE_IS_TOLD_ELSEWHERE
+            (name, route_of(PROVIDERS[name], piece.meta["model"]).name, piece.meta["reads"]) in CODE_IS_TOLD_ELSEWHERE
             and reading.failure.provider_code is None
         )
-        or ((name, piece.told["reads"]) in REASON_IS_TOLD_ELSEWHERE and reading.failure.message is None)
+        or ((name, piece.meta["reads"]) in REASON_IS_TOLD_ELSEWHERE and reading.failure.message is None)
     ]
 
     assert waiting == [piece.name for piece, reading in failed if reading.awaits_detail]
@@ -265,32 +265,32 @@ def test_webhook_with_another_proof_is_not_believed(piece, proof):
     headers = dict.fromkeys(spoken(piece).headers, proof)
 
     with pytest.raises(Unverified):
-        PROVIDERS[piece.provider].verify(spoken(piece, headers=headers), piece.told["secrets"])
+        PROVIDERS[piece.provider].verify(spoken(piece, headers=headers), piece.meta["secrets"])
 
 
 @pytest.mark.parametrize("piece", PROVEN, ids=lambda piece: piece.name)
 def test_webhook_without_its_proof_is_not_believed(piece):
     with pytest.raises(Unverified):
-        PROVIDERS[piece.provider].verify(spoken(piece, headers={}), piece.told["secrets"])
+        PROVIDERS[piece.provider].verify(spoken(piece, headers={}), piece.meta["secrets"])
 
 
 @pytest.mark.parametrize("piece", SIGNED, ids=lambda piece: piece.name)
 def test_signed_webhook_with_another_body_is_not_believed(piece):
     with pytest.raises(Unverified):
-        PROVIDERS[piece.provider].verify(spoken(piece, body=spoken(piece).body + b" "), piece.told["secrets"])
+        PROVIDERS[piece.provider].verify(spoken(piece, body=spoken(piece).body + b" "), piece.meta["secrets"])
 
 
 @pytest.mark.parametrize("name", [name for name in PROVIDERS if any(route.trust for route in PROVIDERS[name].ROUTES)])
 def test_trust_is_what_verifying_gives(name):
     """A hint is vouched for by nothing, whatever is sent with it; anything more is proven or refused."""
     hints = Trust.HINT in {route.trust for route in PROVIDERS[name].ROUTES}
-    proofs = {piece.told["expect"]["verified_by"] for piece in PIECES[name] if is_webhook(piece)}
+    proofs = {piece.meta["expect"]["verified_by"] for piece in PIECES[name] if is_webhook(piece)}
 
     assert hints == (proofs == {None})
 
 
 def is_webhook(piece):
-    return piece.told["reads"] == "webhook" and "expect" in piece.told
+    return piece.meta["reads"] == "webhook" and "expect" in piece.meta
 
 
 def unsound(piece, part, copies):
@@ -311,12 +311,12 @@ def unsound(piece, part, copies):
 
 def bodies_of(piece):
     """What a reader is given of a piece: its body, or each event of a stream."""
-    return events_of(spoken(piece)) if piece.told["reads"] == "stream" else [spoken(piece).body]
+    return events_of(spoken(piece)) if piece.meta["reads"] == "stream" else [spoken(piece).body]
 
 
 def as_sent(piece, body):
     """As it comes: as it is, or as the one event of a stream."""
-    return b"data: " + body + b"\n\n" if piece.told["reads"] == "stream" else body
+    return b"data: " + body + b"\n\n" if piece.meta["reads"] == "stream" else body
 
 
 def mangled(body):

@@ -166,7 +166,7 @@ def json_pieces(channel):
 
 def bodies(piece):
     message = spoken(piece)
-    return events_of(message) if piece.told["reads"] == "stream" else [message.body]
+    return events_of(message) if piece.meta["reads"] == "stream" else [message.body]
 
 
 def is_object(body):
@@ -223,9 +223,9 @@ ASKED = [channel for channel in TOLD if channel[2] not in WORDLESS and channel[1
 @pytest.mark.parametrize("channel", ASKED, ids=" ".join)
 def test_everybodys_words_are_understood_on_every_channel(channel, status):
     """Unless the provider's own table says otherwise, and none does of these."""
-    pieces = [piece for piece in json_pieces(channel) if piece.told.get("expect", {}).get("status") == status]
+    pieces = [piece for piece in json_pieces(channel) if piece.meta.get("expect", {}).get("status") == status]
     for piece in pieces:
-        word = piece.told["expect"]["provider_status"]
+        word = piece.meta["expect"]["provider_status"]
         if word is None or ("error" in decoded(spoken(piece).body) and status is Status.FAILED and word == "COMPLETED"):
             continue  # the older RunBlob host says success or not; SeaCloud's failure is a completion with an error
         for synonym in SYNONYMOUS[status]:
@@ -262,7 +262,7 @@ AS_FILES = {
 def test_output_that_comes_along_is_an_output_wherever_a_place_is_one(channel, written):
     for piece in json_pieces(channel):
         reads, target, read = parts_of(piece)
-        expected = piece.told.get("expect")
+        expected = piece.meta.get("expect")
         if reads in ("stream", "bulk") or not isinstance(expected, dict) or not expected["outputs"]:
             continue
         if not any(one["url"].encode() in spoken(piece).body for one in expected["outputs"]):

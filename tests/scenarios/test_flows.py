@@ -186,8 +186,8 @@ async def _compare(play, story):
         "late": generation.late,
         "failure": generation.failure.code if generation.failure else None,
         "provider_code": generation.failure.provider_code if generation.failure else None,
-        "submissions": sum(asked.method == "POST" for asked in play.upstream.asked),
-        "questions": sum(asked.method == "GET" for asked in play.upstream.asked),
+        "submissions": sum(asked.method == "POST" for asked in play.upstream.requests),
+        "questions": sum(asked.method == "GET" for asked in play.upstream.requests),
         "message": generation.failure.message if generation.failure else None,
         "outputs": [
             output.url.replace(generation.id, "ID").replace(play.upstream.url, "PROVIDER")

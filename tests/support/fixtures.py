@@ -18,7 +18,7 @@ class Piece:
     name: str
     provider: str
     raw: bytes
-    told: dict
+    meta: dict
 
     @property
     def reply(self):
@@ -54,7 +54,7 @@ def pieces(provider):
             name=f"{provider}/{path.stem}",
             provider=provider,
             raw=path.read_bytes(),
-            told=json.loads(path.with_suffix(".expect.json").read_text()),
+            meta=json.loads(path.with_suffix(".expect.json").read_text()),
         )
         for path in sorted((FIXTURES / provider).glob("*.http"))
     ]
@@ -68,9 +68,9 @@ def seeds():
             yield f"{path.stem}-{number}", table["provider"], row
 
 
-def failure_of(told):
+def failure_of(meta):
     """A failure as a fixture writes it."""
-    facts = dict(told)
+    facts = dict(meta)
     facts["code"], facts["fault"] = FailureCode(facts["code"]), Fault(facts["fault"])
     facts["alternatives"] = tuple(facts["alternatives"]) if facts["alternatives"] else None
     return Failure(**facts)

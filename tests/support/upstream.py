@@ -12,7 +12,7 @@ CUT = "cut"
 
 
 @dataclass(frozen=True, slots=True)
-class GenerationKey:
+class ReceivedRequest:
     """A request that came."""
 
     method: str
@@ -36,13 +36,13 @@ class Upstream:
 
     url: str = ""
     answers: list = field(default_factory=list)
-    asked: list[GenerationKey] = field(default_factory=list)
+    requests: list[ReceivedRequest] = field(default_factory=list)
     told_by_path: Callable | None = None
 
     async def answer(self, request):
         """The one route."""
         body = await request.body()
-        self.asked.append(GenerationKey(request.method, request.url.path, dict(request.headers), body))
+        self.requests.append(ReceivedRequest(request.method, request.url.path, dict(request.headers), body))
         if self.told_by_path is not None:
             self.answers = [self.told_by_path(request.url.path)]
         if not self.answers:

@@ -29,7 +29,7 @@ async def path(context, upstream, ordered):
     await ordered()
     upstream.answers.append((200, {"status": "success", "predictionID": "el-1"}))
     await run_worker(context, "submit")
-    return upstream.asked[0].json["webhook_url"].removeprefix(PUBLIC_URL)
+    return upstream.requests[0].json["webhook_url"].removeprefix(PUBLIC_URL)
 
 
 @pytest.fixture

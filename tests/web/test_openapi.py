@@ -40,7 +40,7 @@ async def ids(client, context, listener, upstream, ordered):
     generation = (await ordered())["id"]
     upstream.answers.append((200, {"status": "success", "predictionID": "el-1"}))
     await run_worker(context, "submit")
-    path = upstream.asked[0].json["webhook_url"].partition("/callbacks")[2]
+    path = upstream.requests[0].json["webhook_url"].partition("/callbacks")[2]
     await client.post(f"/callbacks{path}", json={"exec_id": "el-1", "status": "failed", "output": [{"error": "x"}]})
     body = {"exec_id": "el-1", "status": "succeeded", "output": ["https://storage.example.com/1.jpg"]}
     await client.post(f"/callbacks{path}", json=body, headers={"x-webhook-secret": "a-secret-of-the-operator"})

@@ -70,7 +70,7 @@ async def test_a_delivery_verifies_with_the_public_package(context, listener, su
 
     await run_worker(context, "deliver")
 
-    (asked,) = listener.asked
+    (asked,) = listener.requests
     monkeypatch.setattr("time.time", lambda: int(asked.headers["webhook-timestamp"]))
     monkeypatch.setattr(Webhook, "_Webhook__verify_timestamp", lambda _self, text: _moment(text))
     event = Webhook(SECRET).verify(asked.body, asked.headers)
@@ -92,7 +92,7 @@ async def test_every_try_has_the_same_id_and_its_own_time(context, clock, listen
     clock.advance(10)
     await run_worker(context, "deliver")
 
-    first, second = listener.asked
+    first, second = listener.requests
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
     assert int(first.headers["webhook-timestamp"]) < int(second.headers["webhook-timestamp"])
     assert first.body == second.body
@@ -111,7 +111,7 @@ async def test_every_attempt_is_kept_with_what_came_back(context, clock, listene
     assert second.error.startswith("redirect: redirects are not followed")
     assert third.error.startswith("status: HTTP 503")
     assert (200, None, 4) == (last.http_status, last.error, last.number)
-    assert 4 == len(listener.asked)
+    assert 4 == len(listener.requests)
 
 
 async def test_a_delivery_is_given_up_at_the_end_of_the_schedule(context, clock, listener, subscribed, completed):
@@ -276,7 +276,7 @@ async def test_an_orders_own_callback_url_gets_its_events_signed_with_the_servic
 
     await run_worker(context, "deliver")
 
-    (asked,) = listener.asked
+    (asked,) = listener.requests
     monkeypatch.setattr(Webhook, "_Webhook__verify_timestamp", lambda _self, text: _moment(text))
     event = Webhook(context.callback_secret).verify(asked.body, asked.headers)
     assert ("/mine", generation_id) == (asked.path, event["data"]["generation"]["id"])
@@ -318,7 +318,7 @@ async def test_a_deleted_subscriber_gets_nothing_more(context, clock, listener, 
 
     await deliver.deliver(context, claimed)
 
-    assert [] == listener.asked
+    assert [] == listener.requests
     assert 0 == await run_worker(context, "deliver")
 
 
@@ -331,7 +331,7 @@ async def test_a_subscriber_disabled_after_the_claim_gets_nothing_more(context, 
 
     await deliver.deliver(context, claimed)
 
-    assert [] == listener.asked
+    assert [] == listener.requests
 
 
 async def test_only_what_a_subscriber_wants_is_delivered(context, listener, subscribed, completed):
@@ -348,7 +348,7 @@ async def test_only_what_a_subscriber_wants_is_delivered(context, listener, subs
     while await run_worker(context, "deliver"):
         pass
 
-    assert ["/all", "/family", "/mine"] == sorted(asked.path for asked in listener.asked)
+    assert ["/all", "/family", "/mine"] == sorted(asked.path for asked in listener.requests)
 
 
 async def test_a_dead_subscriber_delays_nobody_else(context, clock, listener, subscribed, completed):

@@ -23,7 +23,7 @@ async def test_a_ping_is_delivered_to_one_that_asked_for_other_events(context, l
     event, delivery = await ping(context, subscriber_id)
     await run_worker(context, "deliver")
 
-    (asked,) = listener.asked
+    (asked,) = listener.requests
     assert ("/events", event.id, event.body.encode()) == (asked.path, asked.headers["webhook-id"], asked.body)
     assert "arrivals-redelivered" not in asked.headers
     async with context.store.reading() as tx:
@@ -49,7 +49,7 @@ async def test_a_ping_waits_for_no_other_event(context, clock, listener, subscri
     first, _ = await ping(context, subscriber_id)
     await run_worker(context, "deliver")
 
-    assert first.id == listener.asked[-1].headers["webhook-id"]
+    assert first.id == listener.requests[-1].headers["webhook-id"]
 
 
 async def test_a_ping_that_does_not_arrive_is_tried_again(context, clock, listener, subscribed):

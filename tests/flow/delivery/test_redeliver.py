@@ -42,7 +42,7 @@ def arrived(context, listener, completed):
         listener.answers += [204] * 10
         await run_worker(context, "deliver")
         listener.answers.clear()
-        listener.asked.clear()
+        listener.requests.clear()
         return event_id
 
     return bring
@@ -58,9 +58,9 @@ async def test_an_event_is_sent_again_to_everybody_who_wants_it(context, listene
     due = await redeliver(context, event_id, None)
     await run_worker(context, "deliver")
 
-    assert ["/one", "/own", "/two"] == sorted(asked.path for asked in listener.asked)
+    assert ["/one", "/own", "/two"] == sorted(asked.path for asked in listener.requests)
     assert [("true", event_id)] * 3 == [
-        (asked.headers["arrivals-redelivered"], asked.headers["webhook-id"]) for asked in listener.asked
+        (asked.headers["arrivals-redelivered"], asked.headers["webhook-id"]) for asked in listener.requests
     ]
     assert [True] * 3 == [delivery.redelivered for delivery in due]
 
@@ -75,7 +75,7 @@ async def test_an_event_is_sent_again_to_one_alone(context, listener, subscribed
     await redeliver(context, event_id, two)
     await run_worker(context, "deliver")
 
-    assert ["/two"] == [asked.path for asked in listener.asked]
+    assert ["/two"] == [asked.path for asked in listener.requests]
 
 
 async def test_nothing_is_sent_again_to_one_that_does_not_want_it(context, subscribed, arrived):
@@ -95,7 +95,7 @@ async def test_an_event_sent_again_has_the_same_bytes(context, listener, subscri
     await redeliver(context, event_id, None)
     await run_worker(context, "deliver")
 
-    first, again = listener.asked
+    first, again = listener.requests
     assert (first.body, first.headers["webhook-id"]) == (again.body, again.headers["webhook-id"])
     assert "arrivals-redelivered" not in first.headers
 
@@ -108,7 +108,7 @@ async def test_one_who_came_later_gets_it_too(context, listener, subscribed, arr
     await redeliver(context, event_id, None)
     await run_worker(context, "deliver")
 
-    assert ["/late"] == [asked.path for asked in listener.asked]
+    assert ["/late"] == [asked.path for asked in listener.requests]
 
 
 async def test_a_ping_is_not_sent_again(context, listener, subscribed):
@@ -140,7 +140,7 @@ async def test_a_delivery_that_was_given_up_is_tried_now(context, once, listener
     ended = await delivery_of(context, generation_id)
     assert (2, None) == (ended.attempt_count, ended.given_up_at)
     assert ended.delivered_at is not None
-    assert "arrivals-redelivered" not in listener.asked[-1].headers
+    assert "arrivals-redelivered" not in listener.requests[-1].headers
 
 
 async def test_a_retry_that_fails_is_the_last_when_the_schedule_is_used_up(
@@ -232,9 +232,9 @@ async def test_a_later_event_waits_for_an_earlier_one_that_is_tried_again(
     assert (True, 0) == (first.given_up_at is not None, second.attempt_count)
 
     await retry(context, first.id)
-    listener.asked.clear()
+    listener.requests.clear()
     listener.answers += [204, 204]
     assert 1 == await run_worker(context, "deliver")
     assert 1 == await run_worker(context, "deliver")
 
-    assert [first.event_id, second.event_id] == [asked.headers["webhook-id"] for asked in listener.asked]
+    assert [first.event_id, second.event_id] == [asked.headers["webhook-id"] for asked in listener.requests]

@@ -42,7 +42,7 @@ def delivered(context, listener, subscribed):
         listener.answers.append(204)
         await ping(context, subscriber_id)
         await run_worker(context, "deliver")
-        return listener.asked[-1]
+        return listener.requests[-1]
 
     return send
 

@@ -19,7 +19,7 @@ async def fetched(context, generation, url, asked=None):
 @pytest.fixture
 async def generation(context, submitted, upstream):
     found = await stored(context, await submitted())
-    upstream.asked.clear()
+    upstream.requests.clear()
     return found
 
 
@@ -27,7 +27,7 @@ async def test_the_key_goes_to_the_providers_own_origin(context, upstream, gener
     upstream.answers.append((200, b"bytes"))
 
     assert (200, b"bytes") == await fetched(context, generation, f"{upstream.url}/content")
-    assert "Bearer key-of-eachlabs" == upstream.asked[0].headers["authorization"]
+    assert "Bearer key-of-eachlabs" == upstream.requests[0].headers["authorization"]
 
 
 async def test_the_key_goes_nowhere_else(context, listener, generation):
@@ -37,8 +37,8 @@ async def test_the_key_goes_nowhere_else(context, listener, generation):
         context, generation, f"{listener.url}/cdn/1.mp4", {"range": "bytes=0-1", "authorization": "Bearer ours"}
     )
 
-    assert "authorization" not in listener.asked[0].headers
-    assert "bytes=0-1" == listener.asked[0].headers["range"]
+    assert "authorization" not in listener.requests[0].headers
+    assert "bytes=0-1" == listener.requests[0].headers["range"]
 
 
 async def test_a_redirect_to_another_origin_drops_the_key(context, upstream, listener, generation):
@@ -46,8 +46,8 @@ async def test_a_redirect_to_another_origin_drops_the_key(context, upstream, lis
     listener.answers.append((200, b"bytes"))
 
     assert (200, b"bytes") == await fetched(context, generation, f"{upstream.url}/content")
-    assert "authorization" in upstream.asked[0].headers
-    assert "authorization" not in listener.asked[0].headers
+    assert "authorization" in upstream.requests[0].headers
+    assert "authorization" not in listener.requests[0].headers
 
 
 async def test_endless_redirects_end(context, upstream, generation):
@@ -64,4 +64,4 @@ async def test_a_redirect_into_a_private_network_is_refused(context, upstream, l
     with pytest.raises(NotSent):
         await fetched(replace(context, transport=strict), generation, f"{upstream.url}/content")
     await strict.close()
-    assert [] == listener.asked
+    assert [] == listener.requests

@@ -59,7 +59,7 @@ async def test_the_file_is_fetched_and_goes_along(upstream, listener, submitted_
     generation = await submitted_with(f"{listener.url}/photo.png")
 
     assert (Status.SUBMITTED, "lz-1") == (generation.status, generation.external_id)
-    (asked,) = upstream.asked
+    (asked,) = upstream.requests
     assert asked.headers["content-type"].startswith("multipart/form-data; boundary=")
     assert b'name="input_reference"; filename="reference.png"\r\ncontent-type: image/png\r\n\r\n' + PNG in asked.body
 
@@ -70,7 +70,7 @@ async def test_a_file_of_no_known_type_goes_along_as_bytes(upstream, listener, s
 
     await submitted_with(f"{listener.url}/photo")
 
-    assert b"content-type: application/octet-stream\r\n\r\nbytes" in upstream.asked[0].body
+    assert b"content-type: application/octet-stream\r\n\r\nbytes" in upstream.requests[0].body
 
 
 async def test_no_key_of_ours_goes_with_the_question(upstream, listener, submitted_with):
@@ -80,7 +80,7 @@ async def test_no_key_of_ours_goes_with_the_question(upstream, listener, submitt
 
     await submitted_with(f"{listener.url}/photo")
 
-    (first,), (second, _) = listener.asked, upstream.asked
+    (first,), (second, _) = listener.requests, upstream.requests
     assert [("GET", "identity", False), ("GET", "identity", False)] == [
         (asked.method, asked.headers["accept-encoding"], "authorization" in asked.headers) for asked in (first, second)
     ]
@@ -93,7 +93,7 @@ async def test_redirects_are_followed(upstream, listener, submitted_with):
     generation = await submitted_with(f"{listener.url}/photo")
 
     assert Status.SUBMITTED == generation.status
-    assert ["/photo", "/moved", "/again"] == [asked.path for asked in listener.asked]
+    assert ["/photo", "/moved", "/again"] == [asked.path for asked in listener.requests]
 
 
 async def test_redirects_without_end_are_of_no_use(upstream, listener, submitted_with):
@@ -102,7 +102,7 @@ async def test_redirects_without_end_are_of_no_use(upstream, listener, submitted
     generation = await submitted_with(f"{listener.url}/photo")
 
     assert unreachable(generation)
-    assert (6, 0) == (len(listener.asked), len(upstream.asked))
+    assert (6, 0) == (len(listener.requests), len(upstream.requests))
 
 
 @pytest.mark.parametrize("http_status", [404, 403, 410])
@@ -113,7 +113,7 @@ async def test_what_is_not_there_is_of_no_use(upstream, listener, submitted_with
 
     assert unreachable(generation)
     assert f"answered HTTP {http_status}" in generation.failure.message
-    assert [] == upstream.asked
+    assert [] == upstream.requests
 
 
 @pytest.mark.parametrize("answer", [500, 503, CUT], ids=str)
@@ -130,7 +130,7 @@ async def test_what_may_be_there_yet_is_asked_for_again(context, clock, upstream
 
     generation = await stored(context, generation.id)
     assert (Status.SUBMITTED, None) == (generation.status, generation.failure)
-    assert 1 == len(upstream.asked)
+    assert 1 == len(upstream.requests)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/photo.png", None], ids=["refused", "failing"])
@@ -147,7 +147,7 @@ async def test_after_two_minutes_there_is_no_hope(context, clock, upstream, list
     generation = await stored(context, generation.id)
     assert unreachable(generation)
     assert generation.failure.message.startswith("an input cannot be fetched: ")
-    assert ([], 0 if url else 3) == (upstream.asked, len(listener.asked))
+    assert ([], 0 if url else 3) == (upstream.requests, len(listener.requests))
 
 
 @pytest.mark.parametrize("redirected", [False, True])
@@ -162,7 +162,7 @@ async def test_a_destination_that_is_not_public_is_of_no_use(context, upstream, 
         await open_to.close()
     assert unreachable(generation)
     assert "blocked_destination" in generation.failure.message
-    assert ([], int(redirected)) == (upstream.asked, len(listener.asked))
+    assert ([], int(redirected)) == (upstream.requests, len(listener.requests))
 
 
 @pytest.mark.parametrize("size", [10, 11])
@@ -180,7 +180,7 @@ async def test_a_file_has_a_largest_size(upstream, listener, submitted_with, mon
             generation.status, generation.failure.code, generation.failure.origin, generation.failure.billed,
         )  # fmt: skip
         assert "larger than 10 bytes" in generation.failure.message
-        assert [] == upstream.asked
+        assert [] == upstream.requests
 
 
 async def test_every_try_fetches_the_file_anew(context, clock, upstream, listener, submitted_with):
@@ -193,7 +193,7 @@ async def test_every_try_fetches_the_file_anew(context, clock, upstream, listene
     await run_worker(context, "submit")
 
     assert Status.SUBMITTED == (await stored(context, generation.id)).status
-    assert 2 == len(listener.asked)
+    assert 2 == len(listener.requests)
 
 
 async def test_a_file_that_the_order_holds_itself_is_not_fetched(upstream, listener, submitted_with):
@@ -202,7 +202,7 @@ async def test_a_file_that_the_order_holds_itself_is_not_fetched(upstream, liste
     generation = await submitted_with("data:image/png;base64,iVBORw0KGgo=")
 
     assert Status.SUBMITTED == generation.status
-    assert b"\x89PNG\r\n\x1a\n\r\n--" in upstream.asked[0].body
+    assert b"\x89PNG\r\n\x1a\n\r\n--" in upstream.requests[0].body
 
 
 class _Dripping:
@@ -235,7 +235,7 @@ async def test_a_file_that_takes_for_ever_is_given_up_for_now(context, upstream,
         await run_worker(context, "submit")
 
     assert Status.PENDING == (await stored(context, generation_id)).status
-    assert [] == upstream.asked
+    assert [] == upstream.requests
 
 
 async def test_an_order_that_ended_while_its_input_was_fetched_is_not_sent(
@@ -255,7 +255,7 @@ async def test_an_order_that_ended_while_its_input_was_fetched_is_not_sent(
     await run_worker(context, "submit")
 
     generation = await stored(context, generation_id)
-    assert (Status.EXPIRED, []) == (generation.status, upstream.asked)
+    assert (Status.EXPIRED, []) == (generation.status, upstream.requests)
 
 
 async def test_the_answer_is_waited_for_from_when_the_input_was_there(context, clock, upstream, listener, referring):

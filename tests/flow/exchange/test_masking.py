@@ -244,7 +244,7 @@ async def test_a_secret_that_was_made_up(unsecured, upstream, ordered, given, re
     await run_worker(unsecured, "submit")
 
     (secret,) = unsecured.callback_urls.webhook_secrets(generation_id)
-    assert secret == upstream.asked[0].json["webhook_secret"]
+    assert secret == upstream.requests[0].json["webhook_secret"]
     assert [] == await kept_of(unsecured, given(generation_id, unsecured), form)
 
 
@@ -259,7 +259,7 @@ async def test_a_secret_that_was_made_up_for_a_sibling(unsecured, upstream, form
 
     await run_worker(unsecured, "submit")
 
-    assert secret == upstream.asked[0].json["webhook_secret"]
+    assert secret == upstream.requests[0].json["webhook_secret"]
     assert {"failed"} == {(await stored(unsecured, one)).status for one in ids}
     secrets = [secret, token.partition("~")[2]]
     assert [] == await kept_of(unsecured, secrets, str if form is FORMS["base64"] else form)

@@ -51,7 +51,7 @@ async def test_who_asks_again_at_once_is_told_so_and_nobody_is_asked(context, cl
     generation_id = await submitted()
     upstream.answers.append((200, WAITS))
     await poll(context, await claim_one(context, generation_id))
-    count = len(upstream.asked)
+    count = len(upstream.requests)
 
     with pytest.raises(AskedLately):
         await claim_one(context, generation_id)
@@ -59,7 +59,7 @@ async def test_who_asks_again_at_once_is_told_so_and_nobody_is_asked(context, cl
     clock.advance(2)
     upstream.answers.append((200, POLLED))
     await poll(context, await claim_one(context, generation_id))
-    assert count + 1 == len(upstream.asked)
+    assert count + 1 == len(upstream.requests)
 
 
 async def test_a_clock_that_stepped_back_forbids_no_question(context, clock, upstream, submitted):
@@ -113,12 +113,12 @@ async def test_a_cancellation_beyond_the_budget_has_to_be_asked_for_again(contex
     generation_id = await submitted()
     few = allowing(context, 4)
     await overdraw(few, (await claim_one(context, generation_id)).generation)
-    count = len(upstream.asked)
+    count = len(upstream.requests)
 
     with pytest.raises(OverBudget):
         await cancel(few, generation_id)
 
-    assert count == len(upstream.asked)
+    assert count == len(upstream.requests)
 
 
 async def spent_until(context):
@@ -143,13 +143,13 @@ async def test_an_output_beyond_the_budget_has_to_be_asked_for_again(context, up
     generation = (await claim_one(context, await submitted())).generation
     few = allowing(context, 4)
     await overdraw(few, generation)
-    count = len(upstream.asked)
+    count = len(upstream.requests)
 
     with pytest.raises(OverBudget):
         async with fetch(few, generation, Output(kind="image", url=f"{upstream.url}/1.png"), {}):
             pass
 
-    assert count == len(upstream.asked)
+    assert count == len(upstream.requests)
 
 
 async def test_a_debt_is_never_taken_for_the_word_of_a_wrong_clock(context, clock):

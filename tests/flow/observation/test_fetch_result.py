@@ -31,7 +31,7 @@ def queued(context, upstream, ordered):
         generation_id = await ordered(**QUEUE)
         upstream.answers.append((200, {"request_id": "sc-1", "queue_position": 2}))
         assert await run_worker(context, "submit") == 1
-        upstream.asked.clear()
+        upstream.requests.clear()
         return generation_id
 
     return place
@@ -45,7 +45,7 @@ def filmed(context, upstream, ordered):
         generation_id = await ordered(**SORA)
         upstream.answers.append((200, {"id": "lz-1", "status": "queued", "created_at": BORN}))
         assert await run_worker(context, "submit") == 1
-        upstream.asked.clear()
+        upstream.requests.clear()
         return generation_id
 
     return place
@@ -86,9 +86,9 @@ async def test_what_has_ended_is_asked_for_its_result(context, upstream, queued,
     generation = await asked_about(generation_id, (200, {"status": "COMPLETED", "request_id": "sc-1"}), (200, result))
 
     assert ["/v1/queue/nano_banana_2/requests/sc-1/status", "/v1/queue/nano_banana_2/requests/sc-1/response"] == [
-        asked.path for asked in upstream.asked
+        asked.path for asked in upstream.requests
     ]
-    assert {"Bearer key-of-seacloud"} == {asked.headers["authorization"] for asked in upstream.asked}
+    assert {"Bearer key-of-seacloud"} == {asked.headers["authorization"] for asked in upstream.requests}
     assert (Status.COMPLETED, "poll", "COMPLETED") == (
         generation.status, generation.learned_from, generation.provider_status,
     )  # fmt: skip
@@ -101,7 +101,7 @@ async def test_what_goes_on_is_not_asked_for_its_result(upstream, queued, asked_
     generation = await asked_about(await queued(), (200, {"status": word, "request_id": "sc-1"}))
 
     assert not generation.closed
-    assert 1 == len(upstream.asked)
+    assert 1 == len(upstream.requests)
 
 
 async def test_what_has_failed_is_not_asked_for_its_result(upstream, queued, asked_about):
@@ -110,7 +110,7 @@ async def test_what_has_failed_is_not_asked_for_its_result(upstream, queued, ask
     generation = await asked_about(await queued(), (200, told))
 
     assert (Status.FAILED, "content_policy") == (generation.status, generation.failure.code)
-    assert 1 == len(upstream.asked)
+    assert 1 == len(upstream.requests)
 
 
 async def test_a_result_that_is_not_there_yet_is_asked_for_again(queued, asked_about):
@@ -184,7 +184,7 @@ async def test_a_file_is_left_where_it_is(upstream, filmed, asked_about):
     """Its address is the output, which only the account's key opens; the provider keeps it for a day."""
     generation = await asked_about(await filmed(), finished(), Film())
 
-    assert ["/v1/videos/lz-1", "/v1/videos/lz-1/content"] == [asked.path for asked in upstream.asked]
+    assert ["/v1/videos/lz-1", "/v1/videos/lz-1/content"] == [asked.path for asked in upstream.requests]
     assert (
         Output(
             kind="video",
@@ -222,7 +222,7 @@ async def test_a_poll_that_tells_the_output_needs_no_second_question(upstream, f
     generation = await asked_about(await filmed(), finished(video_url=VIDEO))
 
     assert [VIDEO] == [output.url for output in generation.outputs]
-    assert 1 == len(upstream.asked)
+    assert 1 == len(upstream.requests)
 
 
 async def test_a_file_that_is_not_found_is_missing_after_a_bounded_wait(filmed, asked_about):
@@ -290,14 +290,14 @@ async def test_a_question_by_hand_that_cannot_be_asked_says_so_and_leaves_nothin
 
 
 async def test_a_question_that_cannot_be_asked_is_not_sent(context, upstream, unaskable):
-    asked = len(upstream.asked)
+    asked = len(upstream.requests)
     async with context.store.reading() as tx:
         known = await generations.by_id(tx, unaskable)
 
     with pytest.raises(NotPollable):
         await poll(context, known)
 
-    assert asked == len(upstream.asked)
+    assert asked == len(upstream.requests)
 
 
 async def test_what_cannot_be_asked_about_ends_at_its_deadline(context, clock, unaskable):
@@ -355,7 +355,7 @@ async def test_file_behind_a_redirect_to_anywhere_is_there(upstream, listener, f
     generation = await asked_about(generation_id, finished(), (302, b"", {"location": f"{listener.url}/a.mp4"}))
 
     assert [f"{upstream.url}/v1/videos/lz-1/content"] == [output.url for output in generation.outputs]
-    assert "authorization" not in listener.asked[0].headers
+    assert "authorization" not in listener.requests[0].headers
 
 
 @pytest.mark.parametrize(

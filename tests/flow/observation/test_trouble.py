@@ -117,14 +117,14 @@ async def test_who_is_in_trouble_costs_its_neighbors_no_question(context, clock,
     told = {f"ill-{number}": dice.choice([*OF_ONE.values()]) for number in range(12)} | {"well": WAITS}
     for name in dice.sample([*told], len(told)):
         await painted(name, deadline_s=10_000)
-    upstream.asked.clear()
+    upstream.requests.clear()
     upstream.told_by_path = lambda path: told[path.rpartition("/")[2]]
 
     for _ in range(10):
         clock.advance(90)
         await run_worker(context, "poll")
 
-    assert 10 == sum(one.path.endswith("/well") for one in upstream.asked)
+    assert 10 == sum(one.path.endswith("/well") for one in upstream.requests)
     assert 0 == await misses(context)
 
 
@@ -256,7 +256,7 @@ async def test_redirect_within_the_origin_is_followed(context, upstream, painted
     await asked((status, b"", {"location": "/v1/gemini/generations/rb-1/"}), (200, done))
 
     assert "completed" == (await stored(context, generation_id)).status
-    assert {"Bearer key-of-runblob"} == {one.headers["authorization"] for one in upstream.asked}
+    assert {"Bearer key-of-runblob"} == {one.headers["authorization"] for one in upstream.requests}
 
 
 async def test_redirect_to_another_origin_is_not_followed_and_says_what_to_set(context, listener, painted, asked):
@@ -266,7 +266,7 @@ async def test_redirect_to_another_origin_is_not_followed_and_says_what_to_set(c
 
     (call,) = await calls(context, generation_id)
     assert f"a redirect to {listener.url}; set ARRIVALS_RUNBLOB_BASE_URL" in call["reason"]
-    assert [] == listener.asked
+    assert [] == listener.requests
 
 
 async def test_endless_redirects_are_left(context, upstream, painted, asked):

@@ -75,7 +75,7 @@ async def test_what_is_ordered_together_has_one_bulk_id_and_an_input_each(contex
     assert made[0].bulk_id.startswith("blk_")
     assert sorted(one.id for one in made) == [one.id for one in made]
     assert [{"order": "42"}] * 3 == [one.metadata for one in made]
-    assert [] == upstream.asked
+    assert [] == upstream.requests
 
 
 async def test_the_same_key_is_the_same_bulk_order(context):
@@ -133,7 +133,7 @@ async def test_what_cannot_be_ordered_together_is_refused_by_field(context, chan
 async def test_a_bulk_order_is_one_call_and_its_answer_tells_of_each_in_order(context, upstream, submitted_bulk):
     ids = await submitted_bulk(queued("ex-1", "ex-2", "ex-3"))
 
-    (call,) = upstream.asked
+    (call,) = upstream.requests
     assert "/v1/workflows/bulk-trigger/wf-1/v1" == call.path
     assert INPUTS == call.json["inputs"]
     assert context.callback_urls.url("eachlabs", "default", ids[0]) == call.json["webhook_url"]
@@ -159,8 +159,8 @@ async def test_one_that_is_refused_for_its_pace_goes_back_alone(context, upstrea
 
     assert 1 == await run_worker(context, "submit")
 
-    assert INPUTS[1:2] == upstream.asked[-1].json["inputs"]
-    assert context.callback_urls.url("eachlabs", "default", ids[1]) == upstream.asked[-1].json["webhook_url"]
+    assert INPUTS[1:2] == upstream.requests[-1].json["inputs"]
+    assert context.callback_urls.url("eachlabs", "default", ids[1]) == upstream.requests[-1].json["webhook_url"]
     assert ("submitted", "ex-4") == (await standing(context, ids))[1]
 
 
@@ -190,7 +190,7 @@ async def test_what_was_surely_not_sent_goes_back_whole(store, transport, clock,
     clock.advance(30)
     upstream.answers.append(queued("ex-1", "ex-2", "ex-3"))
     assert 1 == await run_worker(context, "submit")
-    assert 1 == len(upstream.asked)
+    assert 1 == len(upstream.requests)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ async def test_where_nobody_calls_back_each_is_said_to_be_unknown(context, upstr
     await run_worker(alone, "submit")
 
     assert ["submission_unknown"] * 3 == [(await stored(context, one)).failure.code for one in ids]
-    assert "webhook_url" not in upstream.asked[0].json
+    assert "webhook_url" not in upstream.requests[0].json
 
 
 async def test_as_many_are_sent_in_one_call_as_the_account_may_have_in_flight(
@@ -233,8 +233,8 @@ async def test_as_many_are_sent_in_one_call_as_the_account_may_have_in_flight(
 
     assert 1 == await run_worker(few, "submit")
 
-    assert [INPUTS[:2], INPUTS[2:]] == [call.json["inputs"] for call in upstream.asked]
-    assert context.callback_urls.url("eachlabs", "default", ids[2]) == upstream.asked[1].json["webhook_url"]
+    assert [INPUTS[:2], INPUTS[2:]] == [call.json["inputs"] for call in upstream.requests]
+    assert context.callback_urls.url("eachlabs", "default", ids[2]) == upstream.requests[1].json["webhook_url"]
     assert [("submitted", "ex-1"), ("completed", "ex-2"), ("submitted", "ex-3")] == await standing(context, ids)
 
 
@@ -245,7 +245,7 @@ async def test_one_that_was_canceled_is_left_out(context, upstream, ordered_bulk
 
     assert 1 == await run_worker(context, "submit")
 
-    assert INPUTS[1:] == upstream.asked[0].json["inputs"]
+    assert INPUTS[1:] == upstream.requests[0].json["inputs"]
     assert [("canceled", None), ("submitted", "ex-2"), ("submitted", "ex-3")] == await standing(context, ids)
 
 
@@ -268,7 +268,7 @@ async def test_public_workflows_cannot_be_ordered_together(context, upstream, or
     assert {("failed", "preflight")} == {
         (found.status, found.failure.origin) for found in [await stored(context, one) for one in ids]
     }
-    assert [] == upstream.asked
+    assert [] == upstream.requests
 
 
 # ---------------------------------------------------------------- webhooks

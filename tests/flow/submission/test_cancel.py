@@ -20,7 +20,7 @@ async def test_what_waits_is_withdrawn_and_never_sent(context, upstream, ordered
     generation = await stored(context, generation_id)
     assert ("canceled", None) == (generation.status, generation.submitted_at)
     assert 0 == await run_worker(context, "submit")
-    assert [] == upstream.asked
+    assert [] == upstream.requests
 
 
 async def test_the_provider_is_asked_to_cancel(context, upstream, submitted):
@@ -30,7 +30,7 @@ async def test_the_provider_is_asked_to_cancel(context, upstream, submitted):
     await cancel(context, generation_id)
 
     assert "canceled" == (await stored(context, generation_id)).status
-    assert "/v1/prediction/el-1/cancel" == upstream.asked[-1].path
+    assert "/v1/prediction/el-1/cancel" == upstream.requests[-1].path
 
 
 class Held:
@@ -89,7 +89,7 @@ async def test_nobody_submits_what_is_being_canceled_however_long_that_takes(con
 
     assert "canceled" == (await stored(context, generation_id)).status
     assert [0] == submitted
-    assert [] == upstream.asked
+    assert [] == upstream.requests
 
 
 async def test_who_dies_while_it_cancels_takes_no_order_along(context, upstream, ordered):

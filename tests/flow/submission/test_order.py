@@ -9,11 +9,11 @@ from arrivals.providers import eachlabs
 from arrivals.providers._shared.limits import required
 from arrivals.store import generations
 from arrivals.store.generations import GenerationQuery
-from tests.flow.conftest import ASKED
+from tests.flow.conftest import ORDER
 
 
 async def test_an_order_is_stored_before_it_is_answered(context):
-    generation = await order(context, OrderRequest(**ASKED, metadata={"order": "42"}))
+    generation = await order(context, OrderRequest(**ORDER, metadata={"order": "42"}))
 
     async with context.store.reading() as tx:
         stored = (await generations.by_id(tx, generation.id)).generation
@@ -25,19 +25,19 @@ async def test_an_order_is_stored_before_it_is_answered(context):
 
 
 async def test_the_same_key_is_the_same_order(context):
-    first = await order(context, OrderRequest(**ASKED, owner="key_1", idempotency_key="k"))
-    second = await order(context, OrderRequest(**ASKED, owner="key_1", idempotency_key="k"))
-    of_another = await order(context, OrderRequest(**ASKED, owner="key_2", idempotency_key="k"))
+    first = await order(context, OrderRequest(**ORDER, owner="key_1", idempotency_key="k"))
+    second = await order(context, OrderRequest(**ORDER, owner="key_1", idempotency_key="k"))
+    of_another = await order(context, OrderRequest(**ORDER, owner="key_2", idempotency_key="k"))
 
     assert first == second
     assert first.id != of_another.id
 
 
 async def test_a_key_cannot_be_used_for_another_order(context):
-    await order(context, OrderRequest(**ASKED, idempotency_key="k"))
+    await order(context, OrderRequest(**ORDER, idempotency_key="k"))
 
     with pytest.raises(KeyReused):
-        await order(context, OrderRequest(**{**ASKED, "model": "another"}, idempotency_key="k"))
+        await order(context, OrderRequest(**{**ORDER, "model": "another"}, idempotency_key="k"))
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ async def test_a_key_cannot_be_used_for_another_order(context):
 )
 async def test_what_cannot_be_ordered_is_refused_by_field(context, changed, field, says):
     with pytest.raises(InvalidOrder, match=says) as refused:
-        await order(context, OrderRequest(**{**ASKED, **changed}))
+        await order(context, OrderRequest(**{**ORDER, **changed}))
 
     assert field == refused.value.field
 
@@ -64,13 +64,13 @@ async def test_a_provider_without_an_account_is_told_how_to_get_one(context):
     alone = replace(context, upstreams={key: one for key, one in context.upstreams.items() if key[0] != "runblob"})
 
     with pytest.raises(InvalidOrder, match="set ARRIVALS_RUNBLOB_API_KEY"):
-        await order(alone, OrderRequest(**{**ASKED, "provider": "runblob", "model": "gemini"}))
+        await order(alone, OrderRequest(**{**ORDER, "provider": "runblob", "model": "gemini"}))
 
 
 async def test_without_a_public_url_no_webhook_is_expected(context):
     alone = replace(context, callback_urls=replace(context.callback_urls, public_url=None))
 
-    generation = await order(alone, OrderRequest(**ASKED))
+    generation = await order(alone, OrderRequest(**ORDER))
 
     assert generation.webhook_expected is False
     assert alone.callback_urls.url("eachlabs", "default", generation.id) is None
@@ -80,16 +80,16 @@ async def test_the_order_of_its_fields_does_not_make_another_order(context):
     one = {"prompt": "a red fox", "seed": 1}
     other = {"seed": 1, "prompt": "a red fox"}
 
-    first = await order(context, OrderRequest(**{**ASKED, "input": one}, idempotency_key="k"))
-    second = await order(context, OrderRequest(**{**ASKED, "input": other}, idempotency_key="k"))
+    first = await order(context, OrderRequest(**{**ORDER, "input": one}, idempotency_key="k"))
+    second = await order(context, OrderRequest(**{**ORDER, "input": other}, idempotency_key="k"))
 
     assert first.id == second.id
 
 
 async def test_a_repeated_key_is_answered_also_when_the_account_is_gone(context):
-    first = await order(context, OrderRequest(**ASKED, idempotency_key="k"))
+    first = await order(context, OrderRequest(**ORDER, idempotency_key="k"))
 
-    second = await order(replace(context, upstreams={}), OrderRequest(**ASKED, idempotency_key="k"))
+    second = await order(replace(context, upstreams={}), OrderRequest(**ORDER, idempotency_key="k"))
 
     assert first.id == second.id
 
@@ -99,7 +99,7 @@ async def test_two_requests_with_one_key_at_one_moment_make_one_order(context):
     found = []
 
     async def send():
-        found.append((await order(context, OrderRequest(**ASKED, idempotency_key="k"))).id)
+        found.append((await order(context, OrderRequest(**ORDER, idempotency_key="k"))).id)
 
     async with anyio.create_task_group() as group:
         for _ in range(5):

@@ -15,7 +15,7 @@ from arrivals.flow.submission.order import OrderRequest, order, stored
 from arrivals.flow.submission.submit import claim, submit
 from arrivals.store import generations
 from tests.conftest import run_worker, tools_over
-from tests.flow.conftest import ACCEPTED, ASKED, SUCCEEDED
+from tests.flow.conftest import ACCEPTED, ORDER, SUCCEEDED
 from tests.support.upstream import CUT
 
 
@@ -91,7 +91,7 @@ async def test_a_wanted_wait_that_no_clock_can_tell_leaves_the_order_in_the_queu
 async def test_a_submission_carries_our_callback_url_and_the_operators_secret(context, upstream, submitted):
     generation_id = await submitted()
 
-    body = upstream.asked[0].json
+    body = upstream.requests[0].json
 
     assert context.callback_urls.url("eachlabs", "default", generation_id) == body["webhook_url"]
     assert "a-secret-of-the-operator" == body["webhook_secret"]
@@ -106,7 +106,7 @@ async def test_with_no_secret_set_one_is_made_up_for_each_generation(context, up
 
     await run_worker(alone, "submit")
 
-    assert alone.callback_urls.webhook_secrets(generation_id)[0] == upstream.asked[0].json["webhook_secret"]
+    assert alone.callback_urls.webhook_secrets(generation_id)[0] == upstream.requests[0].json["webhook_secret"]
 
 
 async def test_a_refused_connection_is_tried_again(store, transport, clock, upstream, ordered):
@@ -177,7 +177,7 @@ async def test_an_order_the_form_cannot_hold_is_refused_before_anything_is_sent(
     assert ("failed", "invalid_input", "preflight") == (
         generation.status, generation.failure.code, generation.failure.origin,
     )  # fmt: skip
-    assert [] == upstream.asked
+    assert [] == upstream.requests
 
 
 async def test_a_webhook_that_arrives_while_the_submission_is_under_way_closes(context, upstream, ordered, calls_back):
@@ -255,7 +255,7 @@ async def test_many_submissions_go_out_at_once(context, upstream, ordered):
             for claimed in batch:
                 group.start_soon(submit, context, claimed)
 
-    assert 5 == len(upstream.asked)
+    assert 5 == len(upstream.requests)
 
 
 @pytest.mark.parametrize("status", [402, 403, 500, 502])
@@ -312,7 +312,7 @@ async def test_who_is_told_not_now_waits_and_is_sent_again(context, clock, upstr
     await run_worker(context, "submit")
 
     assert Status.SUBMITTED == (await stored(context, generation_id)).status
-    assert 2 == len(upstream.asked)
+    assert 2 == len(upstream.requests)
 
 
 @pytest.mark.parametrize(
@@ -357,7 +357,7 @@ async def test_redirected_order_fails_and_says_what_to_set(context, upstream, or
     failure = (await stored(context, generation_id)).failure
     assert (307, False, False) == (failure.http_status, failure.retryable, failure.billed)
     assert "https://elsewhere.example; set ARRIVALS_EACHLABS_BASE_URL" in failure.message
-    assert 1 == len(upstream.asked)
+    assert 1 == len(upstream.requests)
 
 
 async def test_order_that_expires_while_it_is_postponed_tells_what_the_provider_said(context, clock, upstream, ordered):
@@ -413,7 +413,7 @@ def _always(accepted):
 async def test_an_order_of_a_route_that_is_gone_keeps_nobody_waiting(context, upstream, ordered):
     """Our version does not have it any more; the others are sent."""
     generation_id = await ordered()
-    gone = await order(context, OrderRequest(**ASKED))
+    gone = await order(context, OrderRequest(**ORDER))
     async with context.store.transaction() as tx:
         known = structs.replace(
             await generations.by_id(tx, gone.id), generation=structs.replace(gone, id="gen_0", route="gone")
@@ -449,7 +449,7 @@ class _FillsTheDisk:
 async def test_an_answer_is_kept_in_hand_until_the_database_takes_it(sqlite, clock, transport, upstream):
     """The disk is full at the moment of the answer, which can be had only once; with space again it is written down."""
     context = tools_over(sqlite, transport, clock, upstream.url)
-    generation_id = (await order(context, OrderRequest(**ASKED, metadata={"told again": "☂" * 5000}))).id
+    generation_id = (await order(context, OrderRequest(**ORDER, metadata={"told again": "☂" * 5000}))).id
     answer = _FillsTheDisk(sqlite._writer.connection)
     upstream.answers.append(answer)
 
@@ -463,7 +463,7 @@ async def test_an_answer_is_kept_in_hand_until_the_database_takes_it(sqlite, clo
 
     generation = await stored(context, generation_id)
     assert (Status.FAILED, answer.words) == (generation.status, generation.failure.message)
-    assert 1 == len(upstream.asked)
+    assert 1 == len(upstream.requests)
 
 
 async def test_who_stood_still_until_it_was_given_up_does_not_submit(context, upstream, clock, ordered):
@@ -475,7 +475,7 @@ async def test_who_stood_still_until_it_was_given_up_does_not_submit(context, up
 
     await submit(context, group)
 
-    assert [] == upstream.asked
+    assert [] == upstream.requests
     assert "submission_unknown" == (await stored(context, generation_id)).failure.code
 
 

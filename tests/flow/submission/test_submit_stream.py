@@ -89,13 +89,13 @@ async def test_a_stream_is_followed_to_its_closing_word(context, upstream, strea
         generation.external_id, [output.url for output in generation.outputs], generation.progress,
     )  # fmt: skip
     assert ["generation.processing", "generation.completed"] == await announced(context, generation)
-    assert [ORDERED] == [asked.path for asked in upstream.asked]
+    assert [ORDERED] == [asked.path for asked in upstream.requests]
 
 
 async def test_a_streamed_order_asks_for_a_stream_with_the_accounts_key(upstream, streamed):
     await streamed(Stream(COMPLETE))
 
-    (asked,) = upstream.asked
+    (asked,) = upstream.requests
     assert ("text/event-stream", "Bearer key-of-eachlabs") == (asked.headers["accept"], asked.headers["authorization"])
     assert (True, [{"role": "user", "content": "a red fox"}]) == (asked.json["stream"], asked.json["messages"])
 
@@ -106,7 +106,7 @@ async def test_an_order_may_ask_for_one_answer_instead_of_a_stream(upstream, str
         (200, {"task_id": "t-1", "generations": [IMAGE]}), input={"prompt": "x", "stream": False}
     )
 
-    (asked,) = upstream.asked
+    (asked,) = upstream.requests
     assert (False, generation.id) == (asked.json["stream"], asked.headers["x-idempotency-key"])
     assert (Status.COMPLETED, "submit", "t-1") == (generation.status, generation.learned_from, generation.external_id)
 
@@ -277,7 +277,7 @@ async def test_a_stream_that_breaks_off_is_asked_about_at_once(context, upstream
     assert (Status.COMPLETED, "poll", [IMAGE]) == (
         generation.status, generation.learned_from, [output.url for output in generation.outputs],
     )  # fmt: skip
-    assert "/v1/workflows/executions/ex-1" == upstream.asked[-1].path
+    assert "/v1/workflows/executions/ex-1" == upstream.requests[-1].path
 
 
 async def test_what_arrived_before_the_stream_broke_off_is_heard(streamed):
@@ -299,7 +299,7 @@ async def test_a_stream_that_breaks_off_without_a_name_is_lost(context, upstream
     )  # fmt: skip
     assert ["generation.expired"] == await announced(context, generation)
     assert [0, 0] == [await run_worker(context, name) for name in ("submit", "poll")]
-    assert 1 == len(upstream.asked)
+    assert 1 == len(upstream.requests)
 
 
 @pytest.mark.parametrize("ends", ["cut", "politely"])

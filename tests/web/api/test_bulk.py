@@ -30,7 +30,7 @@ async def test_they_are_sent_in_one_call_and_answered_in_the_order_of_their_inpu
 
     await run_worker(context, "submit")
 
-    assert [INPUTS] == [asked.json["inputs"] for asked in upstream.asked]
+    assert [INPUTS] == [asked.json["inputs"] for asked in upstream.requests]
     found = [(await client.get(f"/v1/generations/{one}")).json() for one in ids]
     assert [("submitted", "ex-1"), ("submitted", "ex-2")] == [(one["status"], one["external_id"]) for one in found]
 

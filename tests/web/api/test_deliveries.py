@@ -155,11 +155,11 @@ async def test_an_event_is_sent_again_to_everybody(client, context, listener, su
     assert [(event_id, True, "waiting")] * 2 == [
         (one["event_id"], one["redelivered"], one["status"]) for one in told["data"]
     ]
-    listener.asked.clear()
+    listener.requests.clear()
     listener.answers[:] = [204] * 10
     while await run_worker(context, "deliver"):
         pass
-    again = [asked for asked in listener.asked if asked.headers.get("arrivals-redelivered") == "true"]
+    again = [asked for asked in listener.requests if asked.headers.get("arrivals-redelivered") == "true"]
     assert [event_id] * 2 == [asked.headers["webhook-id"] for asked in again]
     assert ["/hook", "/other"] == sorted(asked.path for asked in again)
 

@@ -144,11 +144,11 @@ async def test_a_poll_asks_now_and_a_closed_generation_is_not_asked_about(client
     generation_id = await submitted()
     upstream.answers.append((200, DONE))
     await client.post(f"/v1/generations/{generation_id}/poll")
-    asked = len(upstream.asked)
+    asked = len(upstream.requests)
 
     answer = await client.post(f"/v1/generations/{generation_id}/poll")
 
-    assert (200, "completed", asked) == (answer.status_code, answer.json()["status"], len(upstream.asked))
+    assert (200, "completed", asked) == (answer.status_code, answer.json()["status"], len(upstream.requests))
 
 
 async def test_what_the_provider_has_not_named_cannot_be_polled(client, ordered):
@@ -162,13 +162,13 @@ async def test_what_cannot_be_asked_about_cannot_be_polled(client, context, upst
     generation_id = (await ordered(provider="aihubmix", model="gpt-image-1"))["id"]
     upstream.answers.append((200, {"output": [{"taskId": "t-1"}]}))
     await run_worker(context, "submit")
-    asked = len(upstream.asked)
+    asked = len(upstream.requests)
 
     answer = await client.post(f"/v1/generations/{generation_id}/poll")
 
     assert (409, "not_pollable") == (answer.status_code, answer.json()["code"])
     assert "aihubmix documents no way" in answer.json()["detail"]
-    assert asked == len(upstream.asked)
+    assert asked == len(upstream.requests)
 
 
 async def test_what_waits_can_be_canceled_once(client, ordered):
@@ -194,7 +194,7 @@ async def with_output(client, upstream, submitted):
     generation_id = await submitted()
     upstream.answers.append((200, {**DONE, "output": f"{upstream.url}/content.mp4"}))
     await client.post(f"/v1/generations/{generation_id}/poll")
-    upstream.asked.clear()
+    upstream.requests.clear()
     return generation_id
 
 
@@ -205,7 +205,7 @@ async def test_outputs_are_streamed_through_us_with_the_key(client, upstream, wi
     answer = await client.get(f"/v1/generations/{with_output}/outputs/0")
 
     assert (200, 100_000, "video/mp4") == (answer.status_code, len(answer.content), answer.headers["content-type"])
-    assert "Bearer key-of-eachlabs" == upstream.asked[0].headers["authorization"]
+    assert "Bearer key-of-eachlabs" == upstream.requests[0].headers["authorization"]
     assert not {"set-cookie", "x-secret"} & set(answer.headers)
     assert "nosniff" == answer.headers["x-content-type-options"]
 
@@ -216,7 +216,7 @@ async def test_a_range_is_passed_on(client, upstream, with_output):
     answer = await client.get(f"/v1/generations/{with_output}/outputs/0", headers={"range": "bytes=1-2"})
 
     assert (206, b"yz", "bytes 1-2/4") == (answer.status_code, answer.content, answer.headers["content-range"])
-    assert "bytes=1-2" == upstream.asked[0].headers["range"]
+    assert "bytes=1-2" == upstream.requests[0].headers["range"]
 
 
 async def test_an_output_the_provider_does_not_hand_out_is_a_clear_error(client, upstream, with_output):
@@ -400,7 +400,7 @@ async def test_a_poll_by_hand_beyond_the_budget_is_429_and_one_too_soon_tells_wh
     upstream.answers.append((200, {"id": "el-1", "status": "processing"}))
     where = f"/v1/generations/{generation_id}/poll"
     assert "processing" == (await client.post(where)).json()["status"]
-    count = len(upstream.asked)
+    count = len(upstream.requests)
 
     again = await client.post(where)
     clock.advance(2)
@@ -412,7 +412,7 @@ async def test_a_poll_by_hand_beyond_the_budget_is_429_and_one_too_soon_tells_wh
     assert (200, "processing") == (again.status_code, again.json()["status"])
     assert (429, "over_budget") == (refused.status_code, refused.json()["code"])
     assert 1 <= int(refused.headers["retry-after"]) <= 60
-    assert count == len(upstream.asked)
+    assert count == len(upstream.requests)
 
 
 async def test_who_waits_is_not_woken_by_what_it_does_not_wait_for(client, context, submitted, monkeypatch):

@@ -20,7 +20,7 @@ def made(client, context, upstream, ordered):
         generation = (await ordered())["id"]
         upstream.answers.append((200, {"status": "success", "predictionID": "el-1"}))
         await run_worker(context, "submit")
-        path = upstream.asked[-1].json["webhook_url"].removeprefix(PUBLIC_URL)
+        path = upstream.requests[-1].json["webhook_url"].removeprefix(PUBLIC_URL)
         body = {"exec_id": "el-1", "status": "succeeded", "output": [url], "error": ""}
         assert 200 == (await client.post(path, json=body, headers={"x-webhook-secret": WEBHOOK_SECRET})).status_code
         await run_worker(context, "read")

@@ -19,7 +19,7 @@ async def painted(client, context, upstream, ordered):
     generation_id = (await ordered(**PICTURE))["id"]
     upstream.answers.append((200, {"created": 1, "data": [{"b64_json": base64.b64encode(CONTENT).decode()}]}))
     assert await run_worker(context, "submit") == 1
-    upstream.asked.clear()
+    upstream.requests.clear()
     return (await client.get(f"/v1/generations/{generation_id}")).json()
 
 
@@ -55,7 +55,7 @@ async def test_a_kept_output_is_served_whole_without_asking_anybody(served, upst
             "content-type", "content-length", "accept-ranges", "x-content-type-options", "content-security-policy",
         )
     )  # fmt: skip
-    assert [] == upstream.asked
+    assert [] == upstream.requests
 
 
 async def test_its_head_tells_how_much_there_is(served):

@@ -51,7 +51,7 @@ async def test_nothing_is_stored_and_nothing_is_sent(client, context, upstream):
     assert 422 == (await client.post("/v1/generations", json=VEO, headers=headers)).status_code
     assert [] == (await client.get("/v1/generations")).json()["data"]
     assert 0 == await run_worker(context, "submit")
-    assert [] == upstream.asked
+    assert [] == upstream.requests
 
     mended = {**VEO, "input": {"prompt": "a fox", "seconds": 4}}
 

@@ -22,7 +22,7 @@ def completed(context, client, upstream, ordered):
         told = await ordered()
         upstream.answers.append((200, {"status": "success", "predictionID": "el-1"}))
         await run_worker(context, "submit")
-        path = upstream.asked[-1].json["webhook_url"].removeprefix(PUBLIC_URL)
+        path = upstream.requests[-1].json["webhook_url"].removeprefix(PUBLIC_URL)
         await client.post(path, json=SUCCEEDED, headers={"x-webhook-secret": WEBHOOK_SECRET})
         await run_worker(context, "read")
         return told["id"]
@@ -141,7 +141,7 @@ async def test_events_are_sent_again_to_one_who_missed_them(client, context, lis
     listener.answers.append(204)
     await run_worker(context, "deliver")
 
-    assert ["true"] == [asked.headers["arrivals-redelivered"] for asked in listener.asked]
+    assert ["true"] == [asked.headers["arrivals-redelivered"] for asked in listener.requests]
 
 
 async def test_replays_are_listed_newest_first_page_by_page(client):

@@ -40,7 +40,7 @@ async def events_told(client):
 
 
 def told_again(listener):
-    return [asked.headers["webhook-id"] for asked in listener.asked if "arrivals-redelivered" in asked.headers]
+    return [asked.headers["webhook-id"] for asked in listener.requests if "arrivals-redelivered" in asked.headers]
 
 
 async def deliver_all(context):
@@ -137,7 +137,7 @@ async def test_what_waits_goes_to_where_a_subscriber_has_moved(client, context, 
     clock.advance(10)
     await run_worker(context, "deliver")
 
-    assert ["/old", "/new"] == [asked.path for asked in listener.asked]
+    assert ["/old", "/new"] == [asked.path for asked in listener.requests]
 
 
 async def test_who_is_paused_gets_nothing_until_it_is_resumed_and_then_everything_in_order(
@@ -156,7 +156,7 @@ async def test_who_is_paused_gets_nothing_until_it_is_resumed_and_then_everythin
     assert paused.json()["paused_at"] is not None
     assert resumed.json()["paused_at"] is None
     assert ids == [one["generation_id"] for one in reversed(waiting)]
-    assert ids == [asked.json["data"]["generation"]["id"] for asked in listener.asked]
+    assert ids == [asked.json["data"]["generation"]["id"] for asked in listener.requests]
 
 
 async def test_pausing_again_is_nothing_new(client, clock, subscribed):
@@ -182,7 +182,7 @@ async def test_days_of_a_pause_are_no_days_of_failure(client, context, clock, li
     await client.patch(f"/v1/subscribers/{one['id']}", json={"paused": False})
     await run_worker(context, "deliver")
 
-    assert 2 == len(listener.asked)
+    assert 2 == len(listener.requests)
     assert None is (await client.get(f"/v1/subscribers/{one['id']}")).json()["disabled_at"]
 
 
@@ -245,7 +245,7 @@ async def test_one_that_is_served_again_starts_without_its_failures(
     await fail_one()
     await run_worker(context, "deliver")
 
-    assert 3 == len(listener.asked)
+    assert 3 == len(listener.requests)
     assert None is (await client.get(f"/v1/subscribers/{one['id']}")).json()["disabled_at"]
 
 
@@ -276,7 +276,7 @@ async def test_after_a_rotation_both_secrets_verify_for_a_day_then_only_the_new_
         listener.answers.append(204)
         await client.post(f"/v1/subscribers/{one['id']}/ping")
         await run_worker(context, "deliver")
-        signed.append([verifies(listener.asked[-1], secret) for secret in (one["secret"], new)])
+        signed.append([verifies(listener.requests[-1], secret) for secret in (one["secret"], new)])
 
     assert 200 == rotated.status_code
     assert new.startswith("whsec_")
@@ -305,7 +305,7 @@ async def test_v1a_signs_beside_v1(client, context, listener, subscribed):
     await client.post(f"/v1/subscribers/{one['id']}/ping")
     await run_worker(context, "deliver")
 
-    versions = [signature.split(",")[0] for signature in listener.asked[0].headers["webhook-signature"].split(" ")]
+    versions = [signature.split(",")[0] for signature in listener.requests[0].headers["webhook-signature"].split(" ")]
     assert ["v1", "v1a"] == versions
 
 
@@ -334,7 +334,7 @@ async def test_a_ping_is_told_with_its_delivery_and_arrives(client, context, lis
     told = answer.json()
     assert (202, "ping", {}) == (answer.status_code, told["event"]["type"], told["event"]["data"])
     assert ("waiting", told["event"]["id"]) == (told["delivery"]["status"], told["delivery"]["event_id"])
-    assert told["event"] == json.loads(listener.asked[0].body)
+    assert told["event"] == json.loads(listener.requests[0].body)
     assert "delivered" == (await client.get(f"/v1/deliveries/{told['delivery']['id']}")).json()["status"]
     assert [told["event"]] == (await client.get("/v1/events?type=ping")).json()["data"]
 
@@ -353,7 +353,7 @@ async def test_rotating_gives_a_new_public_key_too_and_both_sign_for_a_day(
         listener.answers.append(204)
         await fail_one()
         await run_worker(context, "deliver")
-        seen.append(listener.asked[-1].headers["webhook-signature"].count("v1a,"))
+        seen.append(listener.requests[-1].headers["webhook-signature"].count("v1a,"))
 
     assert [2, 1] == seen
 

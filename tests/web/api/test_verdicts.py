@@ -63,7 +63,7 @@ def made(client, context, upstream, ordered):
             generation_id = (await ordered())["id"]
             upstream.answers.append((200, {"status": "success", "predictionID": "el-1"}))
         await run_worker(context, "submit")
-        body = upstream.asked[-1].json
+        body = upstream.requests[-1].json
         path = (body.get("callback_url") or body["webhook_url"]).removeprefix(PUBLIC_URL)
         if standing is CLOSED:
             data = f"data:image/png;base64,{PNG}"
@@ -109,7 +109,7 @@ async def test_unproven_id_is_shown_to_nobody(client, context, upstream, ordered
     generation_id = (await ordered(**RUNBLOB))["id"]
     upstream.answers.append(504)
     await run_worker(context, "submit")
-    path = upstream.asked[-1].json["callback_url"].removeprefix(PUBLIC_URL)
+    path = upstream.requests[-1].json["callback_url"].removeprefix(PUBLIC_URL)
     before = await readable(generation_id)
 
     await client.post(path, json={"task_uuid": "forged", "status": "processing"})

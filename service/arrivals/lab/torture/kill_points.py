@@ -60,8 +60,8 @@ def fasten(tripwire: Tripwire, *, postgresql: bool) -> None:
         setattr(transport, verb, _call(tripwire, getattr(transport, verb), f"transport.{verb}"))
     for verb in OPENED:
         setattr(transport, verb, _opened(tripwire, getattr(transport, verb), f"transport.{verb}"))
-    desk: Any = import_module("arrivals.web.callbacks").Desk
-    desk.accept = _accept(tripwire, desk.accept)
+    handler: Any = import_module("arrivals.web.callbacks").CallbackHandler
+    handler.accept = _accept(tripwire, handler.accept)
     app: Any = import_module("arrivals.web.app")
     app.make_app = _app(tripwire, app.make_app)
     sqlite3.connect = partial(sqlite3.connect, factory=_connection(tripwire))  # type: ignore[assignment]
