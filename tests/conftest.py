@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from arrivals.core.admission import Budget
+from arrivals.core.budget import Budget
 from arrivals.core.cadence import Cadence
 from arrivals.flow.callback_url import CallbackUrls
 from arrivals.flow.context import Context, Limits

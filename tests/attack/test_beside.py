@@ -6,10 +6,10 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
+from arrivals.core.subscriber import Subscriber
 from arrivals.flow.context import Limits
 from arrivals.flow.delivery.sign import make_secret
 from arrivals.store import deliveries, events, subscribers
-from arrivals.store.subscribers import Subscriber
 from arrivals.workers.roster import roster
 from tests.attack.test_network import A_CHUNK, CHUNKED, Teller, listening
 from tests.conftest import tools_over

@@ -118,7 +118,7 @@ def test_url_and_key_may_be_given(arrivals, service):
 
 def test_wrong_key_is_said_in_the_services_words(arrivals, service):
     result = arrivals("list", "--key", "wrong", **service)
-    assert (1, "arrivals: this API key is unknown, ended or revoked\n") == (result.exit_code, result.stderr)
+    assert (1, "arrivals: this API key is unknown, expired or revoked\n") == (result.exit_code, result.stderr)
 
 
 def test_key_that_was_made_beside_the_running_service_works(arrivals, service):

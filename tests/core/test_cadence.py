@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 
+from arrivals.core.backoff import jittered
 from arrivals.core.cadence import (
     RETRY_SCHEDULE_S,
     Cadence,
@@ -11,7 +12,6 @@ from arrivals.core.cadence import (
     after_miss_s,
     first_poll_s,
     first_usual,
-    jittered,
     next_attempt_s,
     next_poll_s,
 )

@@ -5,7 +5,7 @@ from dataclasses import replace
 from msgspec import structs
 import pytest
 
-from arrivals.core.admission import Budget
+from arrivals.core.budget import Budget
 from arrivals.core.cadence import Cadence
 from arrivals.core.wire import SECOND
 from arrivals.flow.submission.order import stored

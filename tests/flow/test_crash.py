@@ -7,11 +7,11 @@ import pytest
 from starlette.responses import JSONResponse
 
 from arrivals.core.http import InboundWebhook
+from arrivals.core.subscriber import Subscriber
 from arrivals.flow.observation.receive import receive
 from arrivals.flow.submission.order import OrderRequest, order, stored
 from arrivals.store import deliveries, events, subscribers
 from arrivals.store.engine.base import Missing
-from arrivals.store.subscribers import Subscriber
 from tests.conftest import WEBHOOK_SECRET, run_worker, tools_over
 from tests.flow.conftest import ACCEPTED, ORDER, POLLED, SUCCEEDED
 from tests.support.databases import empty, reopened

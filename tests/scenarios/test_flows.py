@@ -7,6 +7,7 @@ import re
 import pytest
 
 from arrivals.core.http import InboundWebhook
+from arrivals.core.subscriber import Subscriber
 from arrivals.core.wire import SECOND
 from arrivals.flow.callback_url import UnknownToken
 from arrivals.flow.delivery.sign import make_secret
@@ -15,7 +16,6 @@ from arrivals.flow.settlement.schedule import GRACE
 from arrivals.flow.submission.order import OrderRequest, order, stored
 from arrivals.providers.contract import Unverified
 from arrivals.store import events, subscribers
-from arrivals.store.subscribers import Subscriber
 from tests.conftest import WEBHOOK_SECRET, run_worker, tools_over
 from tests.support.databases import reopened
 from tests.support.fixtures import FIXTURES

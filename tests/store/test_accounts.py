@@ -3,9 +3,11 @@
 import anyio
 import pytest
 
-from arrivals.core.admission import Budget, Ledger
+from arrivals.core.budget import Budget, Ledger
 from arrivals.core.cadence import DurationEstimate
 from arrivals.core.generation import Status
+from arrivals.flow.observation.claim import claim_polls
+from arrivals.flow.submission.claim import claim_submissions
 from arrivals.store import accounts
 from tests.support.examples import ACCOUNT, SECOND, T0, keep, scheduled, stored
 
@@ -18,13 +20,13 @@ LEASE = 60 * SECOND
 
 async def submissions(database, budgets=None, limit=100):
     async with database.transaction() as tx:
-        claimed = await accounts.claim_submissions(tx, budgets or WIDE, limit, WITHIN)
+        claimed = await claim_submissions(tx, budgets or WIDE, limit, WITHIN)
     return [one.generation.id for one in claimed.claimed]
 
 
 async def polls(database, budgets=None, limit=100):
     async with database.transaction() as tx:
-        return sorted(one.generation.id for one in await accounts.claim_polls(tx, budgets or WIDE, limit, LEASE))
+        return sorted(one.generation.id for one in await claim_polls(tx, budgets or WIDE, limit, LEASE))
 
 
 async def test_ledger_comes_back_whole(database):
@@ -42,7 +44,7 @@ async def test_ledger_comes_back_whole(database):
 async def test_submission_is_claimed_by_the_step_to_submitting(database, clock):
     await keep(database, scheduled(submit_at=T0, webhook_expected=True, timeout_at=T0 + 900 * SECOND))
     async with database.transaction() as tx:
-        (claimed,) = (await accounts.claim_submissions(tx, WIDE, 100, WITHIN)).claimed
+        (claimed,) = (await claim_submissions(tx, WIDE, 100, WITHIN)).claimed
     assert claimed == await stored(database, "gen_1")
     assert (Status.SUBMITTING, 2, 1, None) == (
         claimed.generation.status,

@@ -5,10 +5,12 @@ from dataclasses import replace
 from msgspec import structs
 import pytest
 
+from arrivals.flow.delivery.claim import claim_due
 from arrivals.store import deliveries, subscribers
 from arrivals.store.deliveries import Attempt
 from arrivals.store.engine.base import Missing
 from arrivals.store.generations import LAST
+from tests.support.attempts import record_attempts
 from tests.support.examples import SECOND, T0, announce, context_of, delivery, due, event, subscribe, subscriber
 
 pytestmark = pytest.mark.timeout(30)
@@ -18,13 +20,13 @@ LEASE = 30 * SECOND
 
 async def claim(database, limit=100):
     async with database.transaction() as tx:
-        return await deliveries.claim(tx, limit, LEASE)
+        return await claim_due(tx, limit, LEASE)
 
 
 async def end(database, claimed, **ended):
     attempt = Attempt(delivery_id=claimed.id, number=claimed.attempt_count, at=T0, duration_s=0.5, http_status=500)
     async with database.transaction() as tx:
-        await deliveries.record_attempts(tx, [(attempt, structs.replace(claimed, **{"attempt_at": None, **ended}))])
+        await record_attempts(tx, [(attempt, structs.replace(claimed, **{"attempt_at": None, **ended}))])
 
 
 async def stands(database, delivery_id="dlv_1"):
@@ -79,7 +81,7 @@ async def test_tries_come_back_in_their_order(database):
     await subscribe(database, subscriber())
     async with database.transaction() as tx:
         for attempt in tries:
-            await deliveries.record_attempts(tx, [(attempt, delivery())])
+            await record_attempts(tx, [(attempt, delivery())])
         assert [1, 2, 10] == [attempt.number for attempt in await deliveries.attempts_at(tx, "dlv_1")]
         assert sorted(tries, key=lambda it: it.number) == await deliveries.attempts_at(tx, "dlv_1")
 
@@ -175,8 +177,11 @@ async def test_secrets_sign_as_long_as_they_may(database):
             tx, replace(both, previous_secret="whsec_BBBB", previous_until=T0 + 5, private_key="whsk_CCCC")
         )
         context = await context_of(tx, delivery())
-    assert (["whsec_AAAA", "whsec_BBBB"], ["whsec_AAAA"]) == (context.secrets(T0 + 4), context.secrets(T0 + 5))
-    assert "whsk_CCCC" == context.private_key
+    assert (["whsec_AAAA", "whsec_BBBB"], ["whsec_AAAA"]) == (
+        context.keys.secrets(T0 + 4),
+        context.keys.secrets(T0 + 5),
+    )
+    assert "whsk_CCCC" == context.keys.private_key
     assert not any(secret in repr(context) for secret in ("AAAA", "BBBB", "CCCC"))
 
 

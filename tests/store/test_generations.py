@@ -5,10 +5,11 @@ from msgspec import structs
 from msgspec.structs import replace
 import pytest
 
-from arrivals.core.admission import Budget
+from arrivals.core.budget import Budget
 from arrivals.core.failure import FailureCode, make_failure
 from arrivals.core.generation import Generation, GenerationKey, Status
-from arrivals.store import accounts, generations, idempotency
+from arrivals.flow.submission.claim import claim_submissions
+from arrivals.store import generations, idempotency
 from arrivals.store.engine.base import Missing, Overtaken
 from arrivals.store.generations import GenerationQuery, Schedule, Scheduled
 from tests.support.examples import FAILURE, FULL, SECOND, T0, generation, keep, scheduled, stored
@@ -184,7 +185,7 @@ async def test_a_return_done_twice_takes_no_later_try_off_the_wire(database):
         assert await generations.return_to_pending(tx, "gen_1", T0, FAILURE, tries=TRIES)
     budgets = {("runblob", "default"): Budget(max_in_flight=9, requests_per_minute=6000)}
     async with database.transaction() as tx:
-        (again,) = (await accounts.claim_submissions(tx, budgets, 1, SECOND)).claimed
+        (again,) = (await claim_submissions(tx, budgets, 1, SECOND)).claimed
     assert TRIES + 1 == again.submit_tries
 
     async with database.transaction() as tx:

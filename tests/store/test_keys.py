@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from arrivals.core.api_key import ApiKey
 from arrivals.store import keys
 from arrivals.store.engine.base import Missing
-from arrivals.store.keys import ApiKey
 from tests.support.examples import T0
 
 pytestmark = pytest.mark.timeout(30)

@@ -5,13 +5,16 @@ from dataclasses import replace
 from msgspec import structs
 import pytest
 
-from arrivals.core.admission import MISSES_TO_OPEN, Ledger
+from arrivals.core.breaker import MISSES_TO_OPEN
+from arrivals.core.budget import Ledger
 from arrivals.core.failure import FailureCode, make_failure
 from arrivals.core.generation import Origin, Status
 from arrivals.core.observation import Finding
-from arrivals.store import accounts, deliveries, generations, metrics, observations, subscribers
+from arrivals.flow.delivery.claim import claim_due
+from arrivals.store import accounts, generations, metrics, observations, subscribers
 from arrivals.store.deliveries import Attempt
 from arrivals.store.metrics import ACCEPTED, ATTEMPTS, CLOSED_BY, POLLS, MetricsSnapshot
+from tests.support.attempts import record_attempts
 from tests.support.examples import (
     SECOND,
     T0,
@@ -57,7 +60,7 @@ async def read(database, name, finding=Finding.ADVANCED, unreadable=None):
 async def tried(database, of, number, **became):
     async with database.transaction() as tx:
         attempt = Attempt(delivery_id=of.id, number=number, at=T0, duration_s=0.1, **became)
-        await deliveries.record_attempts(tx, [(attempt, structs.replace(of, attempt_count=number))])
+        await record_attempts(tx, [(attempt, structs.replace(of, attempt_count=number))])
 
 
 async def test_nothing_happened_yet(database):
@@ -197,7 +200,7 @@ async def test_deliveries_and_attempts_are_counted_by_outcome(database):
     first, second, third, _ = made = [delivery(name) for name in "1234"]
     await due(database, *made)
     async with database.transaction() as tx:
-        await deliveries.claim(tx, 4, SECOND)
+        await claim_due(tx, 4, SECOND)
     await tried(database, structs.replace(first, delivered_at=T0), 1, http_status=200)
     await tried(database, structs.replace(second, given_up_at=T0), 1, http_status=503, error="status: HTTP 503")
     again = structs.replace(third, attempt_at=T0 + SECOND)

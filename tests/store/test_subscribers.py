@@ -7,9 +7,12 @@ from msgspec import structs
 import pytest
 
 from arrivals.core.event import EventType
+from arrivals.core.subscriber import SigningKeys
+from arrivals.flow.delivery.claim import claim_due
 from arrivals.store import deliveries, subscribers
 from arrivals.store.deliveries import Attempt, DeliveryContext
 from arrivals.store.engine.base import Missing
+from tests.support.attempts import record_attempts
 from tests.support.examples import SECOND, T0, announce, context_of, delivery, due, event, subscribe, subscriber
 
 pytestmark = pytest.mark.timeout(30)
@@ -26,7 +29,7 @@ FULL = subscriber(
 
 async def claim(database, limit=100):
     async with database.transaction() as tx:
-        return await deliveries.claim(tx, limit, LEASE)
+        return await claim_due(tx, limit, LEASE)
 
 
 async def names(database, limit=100):
@@ -37,9 +40,7 @@ async def end(database, claimed, *, at=T0, **ended):
     """Record an attempt: delivered, given up, or tried again."""
     attempt = Attempt(delivery_id=claimed.id, number=claimed.attempt_count, at=at, duration_s=0.5)
     async with database.transaction() as tx:
-        return (
-            await deliveries.record_attempts(tx, [(attempt, structs.replace(claimed, **{"attempt_at": None, **ended}))])
-        )[0]
+        return (await record_attempts(tx, [(attempt, structs.replace(claimed, **{"attempt_at": None, **ended}))]))[0]
 
 
 @pytest.mark.parametrize(
@@ -296,7 +297,9 @@ async def test_context_says_what_sending_needs(database):
     await subscribe(database, subscriber())
     await announce(database, event(body='{"a":1}'))
     async with database.transaction() as tx:
-        expected = DeliveryContext(body='{"a":1}', secret="whsec_AAAA", registered=True, disabled=False)
+        expected = DeliveryContext(
+            body='{"a":1}', keys=SigningKeys(secret="whsec_AAAA"), registered=True, disabled=False
+        )
         assert expected == await context_of(tx, delivery())
         await subscribers.disable(tx, "sub_1", T0, "on purpose")
         assert replace(expected, disabled=True) == await context_of(tx, delivery())
@@ -312,9 +315,9 @@ async def test_attempts_come_back_in_order(database):
     second = Attempt(delivery_id="dlv_1", number=2, at=T0 + 1, duration_s=1.5, http_status=200, answer="thanks ☂")
     (claimed,) = await claim(database)
     async with database.transaction() as tx:
-        await deliveries.record_attempts(tx, [(second, claimed)])
-        await deliveries.record_attempts(tx, [(first, claimed)])
-        await deliveries.record_attempts(tx, [(structs.replace(first, error="told twice"), claimed)])
+        await record_attempts(tx, [(second, claimed)])
+        await record_attempts(tx, [(first, claimed)])
+        await record_attempts(tx, [(structs.replace(first, error="told twice"), claimed)])
         assert [first, second] == await deliveries.attempts_of(tx, "gen_1")
         assert [] == await deliveries.attempts_of(tx, "gen_2")
 

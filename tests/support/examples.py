@@ -6,11 +6,11 @@ from arrivals.core.event import Event, EventType
 from arrivals.core.failure import FailureCode, make_failure
 from arrivals.core.generation import Cost, Generation, Held, Origin, Output, Status, VerifiedBy
 from arrivals.core.http import InboundWebhook
+from arrivals.core.subscriber import Subscriber
 from arrivals.store import deliveries, events, generations, observations, subscribers
 from arrivals.store.deliveries import Delivery
 from arrivals.store.generations import Schedule, Scheduled
 from arrivals.store.observations import Read, StoredWebhook
-from arrivals.store.subscribers import Subscriber
 
 T0 = 1_790_000_000_000_000
 SECOND = 1_000_000

@@ -6,11 +6,12 @@ import uuid
 import httpx
 import pytest
 
+from arrivals.core.api_key import Scope
+from arrivals.flow.admin.keys import make_key, rotate_key
 from arrivals.flow.submission import submit
 from arrivals.store import keys
 from arrivals.web import endpoint
 from arrivals.web.app import ENDPOINTS, make_app
-from arrivals.web.auth import Scope, make_key, rotate_key
 from arrivals.web.auth_throttle import BURST
 from arrivals.web.server.front_door import front_door
 from tests.support.databases import everything

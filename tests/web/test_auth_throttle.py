@@ -103,8 +103,8 @@ def test_an_ipv6_network_is_one_address_and_a_mapped_one_is_its_own(first, secon
 
 
 def test_who_failed_longest_ago_is_forgotten_first(monkeypatch):
-    monkeypatch.setattr(auth_throttle, "MOST_ADDRESSES", 3)
-    monkeypatch.setattr(auth_throttle, "MOST_KNOWN", 3)
+    monkeypatch.setattr(auth_throttle, "MAX_ADDRESSES", 3)
+    monkeypatch.setattr(auth_throttle, "MAX_KEYS", 3)
     made = AuthThrottle()
     for number in range(1, 5):
         guess(made, address=f"192.0.2.{number}")

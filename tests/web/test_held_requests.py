@@ -3,9 +3,9 @@
 import httpx
 import pytest
 
-from arrivals.store.keys import ApiKey
+from arrivals.core.api_key import ApiKey, Scope
+from arrivals.flow.admin.keys import make_key
 from arrivals.web import held_requests
-from arrivals.web.auth import Scope, make_key
 from arrivals.web.errors import Problem
 from arrivals.web.held_requests import HeldRequests
 from tests.support.eventually import until

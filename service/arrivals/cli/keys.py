@@ -6,12 +6,12 @@ import click
 from arrivals.assembly import assembled
 from arrivals.cli.main import handle_errors, settings_from_environment
 from arrivals.cli.output import print_json, show_table
+from arrivals.core.api_key import ApiKey, Scope
 from arrivals.core.wire import rfc3339
+from arrivals.flow.admin.keys import make_key, revoke_key, rotate_key
 from arrivals.logs import configure
 from arrivals.store import keys
 from arrivals.store.engine.base import Missing
-from arrivals.store.keys import ApiKey
-from arrivals.web.auth import Scope, make_key, revoke_key, rotate_key
 
 DAY_S = 86_400
 

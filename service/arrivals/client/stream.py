@@ -17,6 +17,7 @@ import httpx
 
 from arrivals.client.http import ServiceError, Unreachable
 from arrivals.client.models import Event
+from arrivals.core.backoff import backoff_s
 from arrivals.core.wire import from_json
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 10.0
@@ -158,7 +159,7 @@ def _wait_s(misses: int) -> float:
     """At once the first time; then longer and longer, and not all clients at the same moment."""
     if misses == 0:
         return 0.0
-    return _DICE.uniform(0.5, 1.0) * min(FIRST_WAIT_S * 2.0 ** min(misses - 1, 16), LONGEST_WAIT_S)
+    return _DICE.uniform(0.5, 1.0) * backoff_s(misses - 1, first_s=FIRST_WAIT_S, max_s=LONGEST_WAIT_S)
 
 
 def blocks_of(chunks: Iterable[bytes]) -> Iterator[Block]:

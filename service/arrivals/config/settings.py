@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from arrivals.config import parsing as values
-from arrivals.core.admission import Budget
+from arrivals.core.budget import Budget
 from arrivals.core.cadence import RETRY_SCHEDULE_S, Cadence
 from arrivals.logs import LogFormat
 from arrivals.outbound.policy import Network

@@ -1,9 +1,10 @@
-"""When to ask, when to try again, when to stop waiting. Durations are seconds; `dice` is a number in [0, 1)."""
+"""When to ask, when to try again, when to stop waiting. Durations are seconds; `random` is a number in [0, 1)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-JITTER = 0.2  # a fifth either way spreads what began together
+from arrivals.core.backoff import backoff_s, jittered
+
 GROWTH = 1.5
 LATE_FIRST_S, LATE_MAX_S = 30.0, 24 * 3600.0
 LEARNING_RATE = 0.125  # RFC 6298: https://www.rfc-editor.org/rfc/rfc6298
@@ -74,7 +75,7 @@ def first_poll_s(
 def next_poll_s(cadence: Cadence, *, every_s: float, polls: int, random: float) -> float:
     """From one question to the next: the documented interval, growing to the cap, spread by jitter."""
     base = min(every_s, cadence.poll_first_s or every_s)
-    return jittered(min(base * GROWTH ** min(polls, 64), cadence.poll_max_s), random)
+    return jittered(backoff_s(polls, first_s=base, factor=GROWTH, max_s=cadence.poll_max_s), random)
 
 
 def after_expiry_s(late_s: float, random: float) -> float:
@@ -85,8 +86,8 @@ def after_expiry_s(late_s: float, random: float) -> float:
 def after_miss_s(cadence: Cadence, *, every_s: float, misses: int, retry_after_s: float | None, random: float) -> float:
     """From a question that was not answered to the next; what the provider asked for is the least we wait."""
     base = min(every_s, cadence.poll_first_s or every_s)
-    backoff = jittered(min(base * 2.0 ** min(misses, 32), cadence.poll_max_s * 5), random)
-    return max(backoff, retry_after_s or 0.0)
+    wait_s = jittered(backoff_s(misses, first_s=base, max_s=cadence.poll_max_s * 5), random)
+    return max(wait_s, retry_after_s or 0.0)
 
 
 def next_attempt_s(
@@ -100,8 +101,3 @@ def next_attempt_s(
         return None
     wait = jittered(schedule[attempts], random)
     return max(wait, min(retry_after_s or 0.0, max(schedule)))
-
-
-def jittered(wait_s: float, random: float) -> float:
-    """A wait spread evenly by a fifth either way."""
-    return wait_s * (1 + JITTER * (2 * random - 1))

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import anyio
 
-from arrivals.core.admission import Budget
+from arrivals.core.budget import Budget
 from arrivals.core.cadence import Cadence
 from arrivals.core.generation import GenerationKey
 from arrivals.core.ids import ENTROPY_BYTES, make_id

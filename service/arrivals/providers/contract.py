@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from arrivals.core.admission import Budget
+from arrivals.core.budget import Budget
 from arrivals.core.failure import Failure
 from arrivals.core.generation import VerifiedBy
 from arrivals.core.http import HttpCall, HttpReply, InboundWebhook

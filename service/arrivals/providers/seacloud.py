@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
-from arrivals.core.admission import Budget
+from arrivals.core.budget import Budget
 from arrivals.core.failure import Failure, FailureCode
 from arrivals.core.generation import Output, Status
 from arrivals.core.http import HttpCall, HttpReply

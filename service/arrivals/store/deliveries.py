@@ -1,19 +1,19 @@
 """Deliveries and attempts ↔ rows: one event for one subscriber, and each try of it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 
 from msgspec import Struct, structs
 
-from arrivals.core.admission import Breaker, debt, round_robin
-from arrivals.core.wire import SECOND, Micros, to_json
-from arrivals.store import subscribers
+from arrivals.core.breaker import Breaker
+from arrivals.core.subscriber import Load, SigningKeys
+from arrivals.core.wire import Micros, to_json
 from arrivals.store.engine.base import Row, Tx, one
 from arrivals.store.engine.pages import Page
 from arrivals.store.engine.queries import load
 
 SQL = load("deliveries")
-MAX_TRIES = 200  # of one delivery, as it is shown; the schedule makes ten, people may ask for any number
+MAX_ATTEMPTS_SHOWN = 200  # of one delivery, as it is shown; the schedule makes ten, people may ask for any number
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
@@ -51,24 +51,9 @@ class DeliveryContext:
     """What sending a delivery needs besides itself."""
 
     body: str
-    secret: str = field(repr=False)
+    keys: SigningKeys
     registered: bool
     disabled: bool
-    previous_secret: str | None = field(default=None, repr=False)
-    previous_until: Micros | None = None
-    private_key: str | None = field(default=None, repr=False)
-    previous_private_key: str | None = field(default=None, repr=False)
-
-    def secrets(self, now: Micros) -> list[str]:
-        """Those that sign now: after a rotation the old one too, for a day."""
-        return [self.secret, *self._old(self.previous_secret, now)]
-
-    def private_keys(self, now: Micros) -> list[str]:
-        """Likewise, for `v1a`; none if the subscriber did not ask for it."""
-        return [self.private_key, *self._old(self.previous_private_key, now)] if self.private_key else []
-
-    def _old(self, key: str | None, now: Micros) -> list[str]:
-        return [key] if key is not None and now < (self.previous_until or 0) else []
 
 
 async def insert(tx: Tx, deliveries: Sequence[Delivery]) -> None:
@@ -92,48 +77,30 @@ async def insert(tx: Tx, deliveries: Sequence[Delivery]) -> None:
     )
 
 
-async def claim(tx: Tx, limit: int, lease: Micros) -> list[Delivery]:
-    """Deliveries to attempt now, for the length of a lease, within each subscriber's own limits.
+async def lock_in_need(tx: Tx) -> set[str]:
+    """The subscribers with something due, locked until the commit where several may write."""
+    return {row["id"] for row in await tx.fetch(SQL["lock_subscribers_in_need"], now=await tx.now())}
+
+
+async def loads(tx: Tx, now: Micros, limit: int) -> list[Load]:
+    """How each subscriber with something due stands; no more than `limit` due deliveries of each are counted."""
+    return [Load(**row) for row in await tx.fetch(SQL["subscribers_in_need"], now=now, limit=limit)]
+
+
+async def claim(tx: Tx, subscriber_id: str, now: Micros, lease: Micros, limit: int) -> list[Delivery]:
+    """At most so many of a subscriber's deliveries that are due, for the length of a lease, in their order.
 
     The attempt is counted with the claim, so an attempt that dies on the way is not made for free.
     """
-    locked = {row["id"] for row in await tx.fetch(SQL["lock_subscribers_in_need"], now=await tx.now())}
-    now = await tx.now()  # behind the lock, so that nobody's debt seems to be of a later moment
-    # Who came into need meanwhile is not ours: to write to somebody out of turn is how two wait for each other.
-    in_need = [row for row in await tx.fetch(SQL["subscribers_in_need"], now=now, limit=limit) if row["id"] in locked]
-    claimed: list[Delivery] = []
-    for row, places in zip(in_need, round_robin(limit, [_room(row, now) for row in in_need]), strict=True):
-        if places == 0:
-            continue
-        rows = await tx.fetch(
-            SQL["claim_deliveries"], subscriber_id=row["id"], now=now, lease_until=now + lease, limit=places
-        )
-        claimed += sorted((_delivery(found) for found in rows), key=lambda delivery: delivery.position)
-        if row["rate_per_s"] and rows:
-            spent = now + _owed(row, now) + len(rows) * _interval(row)
-            await tx.fetch(SQL["subscriber_spent"], id=row["id"], spent_until=spent)
-    return claimed
+    rows = await tx.fetch(
+        SQL["claim_deliveries"], subscriber_id=subscriber_id, now=now, lease_until=now + lease, limit=limit
+    )
+    return sorted((_delivery(row) for row in rows), key=lambda delivery: delivery.position)
 
 
-def _room(row: Row, now: Micros) -> int:
-    """What a subscriber may take now; one that is failing gets a single delivery at a time until it answers again."""
-    passing = Breaker(misses=row["misses"], open_until=row["open_until"]).passing(now)
-    most = row["max_in_flight"] if row["failing_since"] is None else 1 if passing is None else passing
-    room: int = most - row["in_flight"]
-    if row["rate_per_s"]:
-        interval, owed = _interval(row), _owed(row, now)
-        room = min(room, (SECOND - owed) // interval if interval <= SECOND else int(owed == 0))
-    due: int = row["due"]
-    return min(max(room, 0), due)
-
-
-def _interval(row: Row) -> Micros:
-    rate: float = row["rate_per_s"]
-    return max(1, round(SECOND / rate))
-
-
-def _owed(row: Row, now: Micros) -> Micros:
-    return debt(row["spent_until"], now, max(SECOND, _interval(row)))
+async def save_spent(tx: Tx, subscriber_id: str, spent_until: Micros) -> None:
+    """What a subscriber has used of its rate."""
+    await tx.fetch(SQL["subscriber_spent"], id=subscriber_id, spent_until=spent_until)
 
 
 async def contexts_of(tx: Tx, wanted: Sequence[Delivery]) -> list[DeliveryContext | None]:
@@ -150,22 +117,14 @@ def _context(body: str | None, row: Row | None) -> DeliveryContext | None:
         return None
     return DeliveryContext(
         body=body,
-        secret=row["secret"],
+        keys=SigningKeys(**{name: row[name] for name in SigningKeys.__dataclass_fields__}),
         registered=row["kind"] == "registered",
         disabled=row["disabled_at"] is not None,
-        previous_secret=row["previous_secret"],
-        previous_until=row["previous_until"],
-        private_key=row["private_key"],
-        previous_private_key=row["previous_private_key"],
     )
 
 
-async def record_attempts(tx: Tx, made: Sequence[tuple[Attempt, Delivery]]) -> list[Micros | None]:
-    """Keep attempts and what they mean for their deliveries; since when each subscriber has only failed, if it has.
-
-    Of each subscriber in the order in which they ended: what its breaker makes of them depends on it. Subscribers in
-    the order of their ids, in which everybody takes their rows.
-    """
+async def record_attempts(tx: Tx, made: Sequence[tuple[Attempt, Delivery]]) -> None:
+    """Keep attempts and what they mean for their deliveries."""
     await tx.run_many(SQL["insert_attempt"], [structs.asdict(attempt) for attempt, _ in made])
     await tx.run_many(
         SQL["delivery_ended"],
@@ -180,28 +139,24 @@ async def record_attempts(tx: Tx, made: Sequence[tuple[Attempt, Delivery]]) -> l
             for _, delivery in made
         ],
     )
-    forgiven: set[str] = set()
-    failing_since: list[Micros | None] = [None] * len(made)
-    for place in sorted(range(len(made)), key=lambda place: made[place][1].subscriber_id):
-        attempt, delivery = made[place]
-        if delivery.delivered_at is None:
-            forgiven.discard(delivery.subscriber_id)
-            failing_since[place] = await _missed(tx, attempt, delivery)
-        elif delivery.subscriber_id not in forgiven:
-            await subscribers.forgive(tx, delivery.subscriber_id)
-            forgiven.add(delivery.subscriber_id)
-    return failing_since
 
 
-async def _missed(tx: Tx, attempt: Attempt, delivery: Delivery) -> Micros | None:
-    rows = await tx.fetch(SQL["subscriber_failed"], id=delivery.subscriber_id, now=attempt.at)
-    if rows:
-        breaker, now = Breaker(misses=rows[0]["misses"], open_until=rows[0]["open_until"]), await tx.now()
-        if breaker.passing(now) != 0:  # while it is open, only what was begun before still comes to its end
-            await tx.fetch(SQL["subscriber_missed"], id=delivery.subscriber_id, **asdict(breaker.missed(now)))
-    if delivery.given_up_at is not None:
-        await tx.fetch(SQL["nothing_left_to_try"], id=delivery.subscriber_id)
-    return rows[0]["failing_since"] if rows else None
+async def failing(tx: Tx, subscriber_id: str, now: Micros) -> tuple[Micros, Breaker] | None:
+    """Since when a subscriber has failed, from `now` on if it had not, and its breaker; None for one that is gone."""
+    rows = await tx.fetch(SQL["subscriber_failed"], id=subscriber_id, now=now)
+    if not rows:
+        return None
+    return rows[0]["failing_since"], Breaker(misses=rows[0]["misses"], open_until=rows[0]["open_until"])
+
+
+async def save_breaker(tx: Tx, subscriber_id: str, breaker: Breaker) -> None:
+    """A subscriber's recent misses."""
+    await tx.fetch(SQL["subscriber_missed"], id=subscriber_id, **asdict(breaker))
+
+
+async def forgive_if_done(tx: Tx, subscriber_id: str) -> None:
+    """A subscriber for which nothing is left to try is not failing any more."""
+    await tx.fetch(SQL["nothing_left_to_try"], id=subscriber_id)
 
 
 async def by_id(tx: Tx, delivery_id: str) -> Delivery:
@@ -217,7 +172,7 @@ async def listed(tx: Tx, subscriber_id: str, standing: str | None, limit: int, b
     return Page.of([_delivery(row) for row in rows], limit)
 
 
-async def attempts_at(tx: Tx, delivery_id: str, limit: int = MAX_TRIES) -> list[Attempt]:
+async def attempts_at(tx: Tx, delivery_id: str, limit: int = MAX_ATTEMPTS_SHOWN) -> list[Attempt]:
     """The latest attempts of one delivery in order."""
     rows = await tx.fetch(SQL["attempts_at"], delivery_id=delivery_id, limit=limit)
     return [Attempt(**row) for row in reversed(rows)]

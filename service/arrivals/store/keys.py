@@ -1,31 +1,13 @@
 """API keys ↔ rows. Only a digest is kept; the key itself is shown once, when it is made."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from arrivals.core.api_key import ApiKey
 from arrivals.core.wire import Micros, from_json, to_json
 from arrivals.store.engine.base import Row, Tx, one
 from arrivals.store.engine.queries import load
 
 SQL = load("keys")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiKey:
-    """Who may do what. `lineage`: the first key of its line, where this one took the place of another."""
-
-    id: str
-    name: str
-    scopes: tuple[str, ...]
-    created_at: Micros
-    expires_at: Micros | None = None
-    revoked_at: Micros | None = None
-    lineage: str | None = None
-
-    @property
-    def owner(self) -> str:
-        """The caller whom it speaks for, who stays the same when the key is rotated."""
-        return self.lineage or self.id
 
 
 async def insert(tx: Tx, key: ApiKey, digest: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import re
 from typing import TypeAlias
 
-from arrivals.core.admission import Ledger
+from arrivals.core.budget import Ledger
 from arrivals.core.generation import CLOSED
 from arrivals.core.observation import Finding
 from arrivals.core.wire import SECOND, Micros

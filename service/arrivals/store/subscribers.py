@@ -1,10 +1,6 @@
 """Subscribers ↔ rows."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
-from arrivals.core.event import EventType
+from arrivals.core.subscriber import Subscriber
 from arrivals.core.wire import Micros, from_json, to_json
 from arrivals.store.engine.base import Row, Tx, one
 from arrivals.store.engine.pages import Loading, Page, of_rows
@@ -13,44 +9,6 @@ from arrivals.store.generations import LAST
 
 SQL = load("subscribers")
 LIST = Loading(measure=SQL["list_subscribers"], load=SQL["subscribers_listed"])
-MAX_IN_FLIGHT = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subscriber:
-    """Who wants events. `event_types` None is all; `filter` names the provider, model or metadata wanted.
-
-    `max_in_flight` deliveries at once, `rate_per_s` new ones a second at most. `secret` is `whsec_` + base64.
-    """
-
-    id: str
-    url: str
-    secret: str = field(repr=False)
-    created_at: Micros
-    event_types: tuple[str, ...] | None = None
-    filter: Mapping[str, Any] | None = None
-    description: str | None = None
-    max_in_flight: int = MAX_IN_FLIGHT
-    rate_per_s: float | None = None
-    disabled_at: Micros | None = None
-    disabled_reason: str | None = None
-    previous_secret: str | None = field(default=None, repr=False)
-    previous_until: Micros | None = None
-    private_key: str | None = field(default=None, repr=False)
-    previous_private_key: str | None = field(default=None, repr=False)
-    paused_at: Micros | None = None
-
-    def wants(self, event_type: EventType, provider: str, model: str, metadata: Mapping[str, Any]) -> bool:
-        """Whether an event about such a generation is for this subscriber; `generation.*` is every generation event."""
-        if self.event_types is not None and event_type not in self.event_types:
-            family = event_type.split(".")[0] + ".*"
-            if family not in self.event_types:
-                return False
-        wanted = self.filter or {}
-        named = {"provider": provider, "model": model}
-        return all(wanted.get(name) in (None, value) for name, value in named.items()) and all(
-            metadata.get(name) == value for name, value in (wanted.get("metadata") or {}).items()
-        )
 
 
 async def insert(tx: Tx, subscriber: Subscriber) -> None:

@@ -4,12 +4,15 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 import ipaddress
 
+from arrivals.core.rate_limit import RateLimit
 from arrivals.core.wire import SECOND, Micros
 
 BURST = 10  # failures at once
-EVERY: Micros = 6 * SECOND  # and then one in so long
-MOST_ADDRESSES = 10_000  # remembered; the one that failed longest ago is forgotten first
-MOST_KNOWN = 10_000
+EVERY: Micros = 6 * SECOND  # and then one each
+# No debt is larger than the burst; a number of another clock's is none of an address's, which lives as long as we do.
+GUESSES = RateLimit(interval=EVERY, burst=BURST, max_debt=2**62)
+MAX_ADDRESSES = 10_000  # remembered; the one that failed longest ago is forgotten first
+MAX_KEYS = 10_000
 HOST_PREFIX = 64  # whoever has an IPv6 address has all of its network
 
 
@@ -34,12 +37,12 @@ class AuthThrottle:
         if digest not in self._known and digest not in self._trying:
             host = host_of(address)
             before = self._paid_until.get(host, 0)
-            wait = before - now - (BURST - 1) * EVERY
+            wait = GUESSES.wait(before, now)
             if wait > 0:
                 return wait
-            self._paid_until[host] = max(before, now) + EVERY
+            self._paid_until[host] = GUESSES.spend(before, now, 1)
             self._paid_until.move_to_end(host)
-            if len(self._paid_until) > MOST_ADDRESSES:
+            if len(self._paid_until) > MAX_ADDRESSES:
                 self._paid_until.popitem(last=False)
         self._trying[digest] += 1
         return 0
@@ -53,7 +56,7 @@ class AuthThrottle:
     def failed(self, address: str, digest: str, now: Micros) -> bool:
         """It was nobody's key; whether the address has to wait from now on."""
         self._known.pop(digest, None)  # it was revoked, or ended
-        return self._paid_until.get(host_of(address), 0) - now > (BURST - 1) * EVERY
+        return GUESSES.wait(self._paid_until.get(host_of(address), 0), now) > 0
 
     def admitted(self, address: str, digest: str) -> None:
         """The key is somebody's: what was paid is given back, and the key remembered."""
@@ -62,7 +65,7 @@ class AuthThrottle:
             self._paid_until[host] -= EVERY
         self._known[digest] = None
         self._known.move_to_end(digest)
-        if len(self._known) > MOST_KNOWN:
+        if len(self._known) > MAX_KEYS:
             self._known.popitem(last=False)
 
 

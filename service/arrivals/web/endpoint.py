@@ -11,13 +11,13 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 import structlog
 
+from arrivals.core.api_key import ApiKey, Scope
 from arrivals.core.json_shape import shape_of
 from arrivals.core.wire import from_json
 from arrivals.flow.context import Context
 from arrivals.flow.off_loop import run_off_loop
 from arrivals.store.engine.pages import Page
-from arrivals.store.keys import ApiKey
-from arrivals.web.auth import Authenticator, Scope
+from arrivals.web.auth import Authenticator
 from arrivals.web.errors import Problem, from_validation, invalid, problem_of
 from arrivals.web.held_requests import HeldRequests
 from arrivals.web.request_body import FILES_MAX_BYTES, PLAIN_MAX_BYTES, body_of, too_large

@@ -3,6 +3,7 @@
 import anyio
 import structlog
 
+from arrivals.core.backoff import backoff_s
 from arrivals.store.engine.base import Unavailable
 
 log = structlog.get_logger()
@@ -38,7 +39,7 @@ class Trouble:
             return 0.0
         self._fresh = False
         self._failures += 1
-        return min(usual_s * float(1 << min(self._failures, 16)), LONGEST_REST_S)
+        return backoff_s(self._failures, first_s=usual_s, max_s=LONGEST_REST_S)
 
     def _due(self, kind: type[Exception]) -> bool:
         now = anyio.current_time()

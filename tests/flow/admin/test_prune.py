@@ -7,13 +7,13 @@ import anyio
 import pytest
 
 from arrivals.core.generation import Status
+from arrivals.core.subscriber import Subscriber
 from arrivals.flow.admin import prune as room
 from arrivals.flow.admin.prune import Retention, claim, handle, prune
 from arrivals.flow.admin.timeline import timeline
 from arrivals.flow.submission.order import stored
 from arrivals.store import deliveries, metrics, observations, subscribers
 from arrivals.store.engine.base import Missing
-from arrivals.store.subscribers import Subscriber
 from tests.conftest import run_worker
 from tests.flow.conftest import SUCCEEDED
 

@@ -2,11 +2,11 @@ import json
 
 import pytest
 
+from arrivals.core.subscriber import Subscriber
 from arrivals.flow.admin.timeline import BEGINNING, read_place, timeline
 from arrivals.store import subscribers
 from arrivals.store.engine.pages import PAGE_MAX_BYTES
 from arrivals.store.engine.queries import parse
-from arrivals.store.subscribers import Subscriber
 from tests.conftest import run_worker
 from tests.flow.conftest import SUCCEEDED
 

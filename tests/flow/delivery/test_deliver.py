@@ -9,6 +9,7 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from arrivals.core.cadence import RETRY_SCHEDULE_S
+from arrivals.core.subscriber import Subscriber
 from arrivals.flow.delivery import deliver
 from arrivals.flow.delivery.ping import ping
 from arrivals.flow.delivery.sign import BadSecret, key_of, make_private_key, make_secret, signed_headers
@@ -16,7 +17,6 @@ from arrivals.flow.submission.order import stored
 from arrivals.outbound.policy import OutboundPolicy
 from arrivals.outbound.transport import Transport
 from arrivals.store import deliveries, subscribers
-from arrivals.store.subscribers import Subscriber
 from tests.conftest import run_worker
 from tests.flow.conftest import SUCCEEDED
 from tests.support.processes import Peer, listening
@@ -251,7 +251,7 @@ async def test_five_days_of_nothing_but_failure_disable_the_subscriber(context, 
 
     async with context.store.reading() as tx:
         subscriber = await subscribers.by_id(tx, subscriber_id)
-    assert "it has only failed for five days" == subscriber.disabled_reason
+    assert "every attempt of the last five days failed" == subscriber.disabled_reason
 
 
 async def test_a_success_ends_the_days_of_failure(context, clock, listener, subscribed, completed):

@@ -6,6 +6,7 @@ import pytest
 
 from arrivals.core.generation import Origin, Status
 from arrivals.core.observation import Observation, Reading
+from arrivals.flow.delivery.claim import claim_due
 from arrivals.flow.delivery.ping import ping
 from arrivals.flow.delivery.redeliver import Delivered, redeliver, retry
 from arrivals.flow.settlement.settle import settle
@@ -175,7 +176,7 @@ async def test_a_delivery_on_its_way_is_not_sent_twice(context, clock, listener,
     await subscribed()
     generation_id = await completed()
     async with context.store.transaction() as tx:
-        (claimed,) = await deliveries.claim(tx, 10, 30_000_000)
+        (claimed,) = await claim_due(tx, 10, 30_000_000)
 
     await retry(context, claimed.id)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from arrivals.core.admission import Budget
+from arrivals.core.budget import Budget
 from arrivals.core.generation import Generation, Output, Status
 from arrivals.flow.exchange.fetch import fetch
 from arrivals.flow.exchange.spend import OverBudget, overdraw, spend

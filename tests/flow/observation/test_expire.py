@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from starlette.responses import JSONResponse
 
-from arrivals.core.admission import Budget
+from arrivals.core.budget import Budget
 from arrivals.core.generation import Status
 from arrivals.core.http import InboundWebhook
 from arrivals.core.wire import SECOND

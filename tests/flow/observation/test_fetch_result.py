@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from arrivals.core.admission import Budget
+from arrivals.core.budget import Budget
 from arrivals.core.generation import Output, Status
 from arrivals.core.wire import SECOND
 from arrivals.flow.admin.timeline import timeline

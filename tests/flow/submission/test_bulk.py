@@ -7,7 +7,7 @@ import re
 import anyio
 import pytest
 
-from arrivals.core.admission import Budget
+from arrivals.core.budget import Budget
 from arrivals.flow.submission import submit
 from arrivals.flow.submission.cancel import cancel
 from arrivals.flow.submission.order import InvalidOrder, KeyReused, OrderRequest, order_bulk, stored

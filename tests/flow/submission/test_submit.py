@@ -8,7 +8,7 @@ from msgspec import structs
 import pytest
 from starlette.responses import JSONResponse
 
-from arrivals.core.admission import Budget
+from arrivals.core.budget import Budget
 from arrivals.core.generation import Status
 from arrivals.flow.observation.expire import nobody_told_us
 from arrivals.flow.submission.order import OrderRequest, order, stored

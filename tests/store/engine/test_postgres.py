@@ -8,8 +8,10 @@ import anyio
 import psycopg
 import pytest
 
-from arrivals.core.admission import Budget
+from arrivals.core.budget import Budget
 from arrivals.core.generation import Status
+from arrivals.flow.delivery.claim import claim_due
+from arrivals.flow.observation.claim import claim_polls
 from arrivals.store import accounts, deliveries, events, subscribers
 from arrivals.store.deliveries import Attempt
 from arrivals.store.engine import base
@@ -19,6 +21,7 @@ from arrivals.store.engine.connect import open_database
 from arrivals.store.engine.migrate import migrate
 from arrivals.store.engine.postgres import PostgresDatabase, without_password
 from arrivals.store.engine.queries import parse
+from tests.support.attempts import record_attempts
 from tests.support.databases import START, reopened
 from tests.support.examples import delivery, due, event, keep, scheduled, subscribe, subscriber
 from tests.support.postgres import fresh_database, server
@@ -42,7 +45,7 @@ UPDATE generations SET polls = polls;
 -- name: generation
 SELECT * FROM generations;
 -- name: take_delivery
-UPDATE deliveries SET attempts = attempts WHERE id = 'dlv_1';
+UPDATE deliveries SET attempt_count = attempt_count WHERE id = 'dlv_1';
 -- name: compared_by_language
 SELECT table_name, column_name FROM information_schema.columns
  WHERE table_schema = CURRENT_SCHEMA() AND column_name ~ '(^|_)id$' AND column_name <> 'external_id'
@@ -76,7 +79,7 @@ async def somebody_waits(database, most=1):
 async def claim(database, claimed):
     """Another process claims deliveries."""
     async with database.transaction() as tx:
-        claimed.extend(await deliveries.claim(tx, 9, 1))
+        claimed.extend(await claim_due(tx, 9, 1))
 
 
 async def count_up(database, then=None):
@@ -195,9 +198,9 @@ async def test_who_ends_a_subscriber_and_who_records_an_attempt_at_it_wait_for_o
     await subscribe(mortal, subscriber())
     await due(mortal, delivery())
     async with mortal.transaction() as tx:
-        (claimed,) = await deliveries.claim(tx, 1, 1)
+        (claimed,) = await claim_due(tx, 1, 1)
         missed = Attempt(delivery_id=claimed.id, number=1, at=START, duration_s=0.5)
-        await deliveries.record_attempts(tx, [(missed, claimed)])
+        await record_attempts(tx, [(missed, claimed)])
 
     async def end():
         async with mortal.transaction() as tx:
@@ -224,7 +227,7 @@ async def test_who_waited_for_a_subscriber_sees_its_debt_as_it_is(mortal, clock)
         group.start_soon(claim, mortal, waited)
         await somebody_waits(mortal)
         clock.advance(0.01)
-        assert 3 == len(await deliveries.claim(tx, 9, 1))
+        assert 3 == len(await claim_due(tx, 9, 1))
 
     assert [] == waited
 
@@ -260,7 +263,7 @@ async def test_what_is_claimed_is_what_was_counted(mortal, clock):
 
     async def claim():
         async with mortal.transaction() as tx:
-            claimed.extend(await accounts.claim_polls(tx, {key: budget}, 9, 1))
+            claimed.extend(await claim_polls(tx, {key: budget}, 9, 1))
 
     async with anyio.create_task_group() as group, mortal.transaction() as tx:
         await accounts.ledger_of(tx, key)

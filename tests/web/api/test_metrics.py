@@ -7,9 +7,10 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 import pytest
 
+from arrivals.core.api_key import Scope
+from arrivals.flow.admin.keys import make_key
 from arrivals.flow.admin.prune import Retention, prune
 from arrivals.web.api.metrics import FAMILIES, PREFIX
-from arrivals.web.auth import Scope, make_key
 from tests.conftest import run_worker
 from tests.support.fixtures import ROOT
 

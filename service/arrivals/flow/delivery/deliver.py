@@ -1,7 +1,6 @@
-"""An event → its subscriber: sign, send, record the attempt, next rung of the schedule."""
+"""An event → its subscriber: sign, send, and say when it is tried again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from msgspec.structs import replace
 import structlog
@@ -10,26 +9,22 @@ from arrivals.core.cadence import next_attempt_s
 from arrivals.core.http import HttpCall, HttpReply
 from arrivals.core.mask import Mask
 from arrivals.core.moments import retry_after_s
+from arrivals.core.subscriber import GONE
 from arrivals.core.wire import SECOND, Micros, micros
 from arrivals.flow.context import Context
+from arrivals.flow.delivery.claim import claim
+from arrivals.flow.delivery.record import Ended, record_all
 from arrivals.flow.delivery.sign import bare_secrets, signed_headers
 from arrivals.outbound.transport import NoAnswer, NotSent
-from arrivals.store import deliveries, subscribers
+from arrivals.store import deliveries
 from arrivals.store.deliveries import Attempt, Delivery, DeliveryContext
+
+__all__ = ["claim", "deliver", "fail"]  # what a worker needs of it
 
 log = structlog.get_logger()
 
-GONE = 410
 REDELIVERED = "arrivals-redelivered"  # somebody asked for the event to be sent again
 FIRST_REDIRECT, FIRST_CLIENT_ERROR = 300, 400
-PATIENCE: Micros = 5 * 24 * 3600 * SECOND  # a subscriber that has only failed for so long is disabled
-
-
-async def claim(context: Context, limit: int) -> list[Delivery]:
-    """Deliveries that are due, within each subscriber's limits."""
-    lease = micros(context.limits.delivery_timeout_s * 2)
-    async with context.store.transaction() as tx:
-        return await deliveries.claim(tx, limit, lease)
 
 
 async def deliver(context: Context, delivery: Delivery) -> None:
@@ -66,8 +61,8 @@ async def _send(
 ) -> tuple[HttpReply | None, str | None]:
     """The answer if one came, and the name of what went wrong if anything did."""
     body = delivery_context.body.encode()
-    secrets = delivery_context.secrets(now) if delivery_context.registered else [context.callback_secret]
-    private_keys = delivery_context.private_keys(now)
+    secrets = delivery_context.keys.secrets(now) if delivery_context.registered else [context.callback_secret]
+    private_keys = delivery_context.keys.private_keys(now)
     signed = signed_headers(secrets, delivery.event_id, now // SECOND, body, private_keys)
     headers = {
         "content-type": "application/json",
@@ -91,18 +86,9 @@ async def _send(
     return reply, f"status: HTTP {reply.http_status}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ended:
-    """One attempt, what it means for its delivery, and why its subscriber may have to be disabled."""
-
-    attempt: Attempt
-    delivery: Delivery
-    registered: bool
-
-    @property
-    def gone(self) -> bool:
-        """Whether the subscriber asked for nothing more."""
-        return self.attempt.http_status == GONE
+async def _contexts(context: Context, wanted: Sequence[Delivery]) -> list[DeliveryContext | None]:
+    async with context.store.read_inline() as tx:
+        return await deliveries.contexts_of(tx, wanted)
 
 
 async def _record(
@@ -119,7 +105,7 @@ async def _record(
             ended = replace(delivery, attempt_at=None, given_up_at=now)
         else:
             ended = replace(delivery, attempt_at=now + micros(wait_s))
-    reason = await context.together(_record_all, _Ended(attempt=attempt, delivery=ended, registered=registered))
+    reason = await context.together(record_all, Ended(attempt=attempt, delivery=ended, registered=registered))
     log.info(
         "delivery_attempted",
         delivery_id=delivery.id, generation_id=delivery.generation_id, number=attempt.number,
@@ -127,34 +113,3 @@ async def _record(
     )  # fmt: skip
     if reason is not None:
         log.warning("subscriber_disabled", subscriber_id=delivery.subscriber_id, reason=reason)
-
-
-async def _contexts(context: Context, wanted: Sequence[Delivery]) -> list[DeliveryContext | None]:
-    async with context.store.read_inline() as tx:
-        return await deliveries.contexts_of(tx, wanted)
-
-
-async def _record_all(context: Context, made: Sequence[_Ended]) -> list[str | None]:
-    """Why the subscriber of each was disabled now, if it was."""
-    now = context.now()
-    disabled: list[str | None] = []
-    async with context.store.transaction() as tx:
-        failing_since = await deliveries.record_attempts(tx, [(one.attempt, one.delivery) for one in made])
-        for one, since in zip(made, failing_since, strict=True):
-            reason = _hopeless(one, since, now)
-            if reason is not None and not await subscribers.disable(tx, one.delivery.subscriber_id, now, reason):
-                reason = None
-            disabled.append(reason)
-    if any(one.delivery.attempt_at is None for one in made):
-        context.store.notify("deliver")  # a later event of the same generation may have waited for this one
-    return disabled
-
-
-def _hopeless(made: _Ended, failing_since: Micros | None, now: Micros) -> str | None:
-    if not made.registered:
-        return None
-    if made.gone:
-        return "it answered 410 Gone"
-    if failing_since is not None and now - failing_since > PATIENCE:
-        return "it has only failed for five days"
-    return None

@@ -6,12 +6,12 @@ from enum import StrEnum
 from msgspec.structs import replace
 
 from arrivals.core.event import Event
+from arrivals.core.subscriber import Subscriber
 from arrivals.flow.context import Context
 from arrivals.flow.settlement.fan_out import deliveries_for
 from arrivals.store import deliveries, events, generations, subscribers
 from arrivals.store.deliveries import Delivery
 from arrivals.store.engine.base import Missing, Tx
-from arrivals.store.subscribers import Subscriber
 
 
 class Outcome(StrEnum):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from arrivals.core.generation import GenerationKey
 from arrivals.core.moments import rate_limit_wait_s
 from arrivals.flow.context import Context
-from arrivals.store import accounts
+from arrivals.flow.exchange.budget import pause
 
 
 async def note_pace(context: Context, asked: GenerationKey, headers: Mapping[str, str]) -> None:
@@ -15,4 +15,4 @@ async def note_pace(context: Context, asked: GenerationKey, headers: Mapping[str
     wait_s = rate_limit_wait_s(headers, context.now())
     if wait_s:
         async with context.store.transaction() as tx:
-            await accounts.pause(tx, (asked.provider, asked.account), wait_s)
+            await pause(tx, (asked.provider, asked.account), wait_s)

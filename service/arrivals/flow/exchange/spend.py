@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from arrivals.core.generation import GenerationKey
 from arrivals.core.wire import SECOND
 from arrivals.flow.context import Context
-from arrivals.store import accounts
+from arrivals.flow.exchange import budget as ledgers
 from arrivals.store.accounts import AccountKey
 
 
@@ -27,7 +27,7 @@ async def spend(context: Context, asked: GenerationKey, *, polls: bool = False) 
     """Count one call, or one poll, about a generation that is about to be made. Raises OverBudget, NotConfigured."""
     budget = context.budget(asked)
     async with context.store.transaction() as tx:
-        wait = await accounts.take(tx, (asked.provider, asked.account), budget, budget.per_poll if polls else 1)
+        wait = await ledgers.take(tx, (asked.provider, asked.account), budget, budget.per_poll if polls else 1)
     if wait:
         raise OverBudget(asked.provider, wait / SECOND)
 
@@ -36,7 +36,7 @@ async def overdraw(context: Context, asked: GenerationKey) -> None:
     """Count one call that is made in any case. Raises NotConfigured."""
     budget = context.budget(asked)
     async with context.store.transaction() as tx:
-        await accounts.overdraw(tx, (asked.provider, asked.account), budget)
+        await ledgers.overdraw(tx, (asked.provider, asked.account), budget)
 
 
 async def give_back(context: Context, asked: GenerationKey) -> None:
@@ -49,5 +49,5 @@ async def _given_back(context: Context, keys: Sequence[AccountKey]) -> list[None
     async with context.store.transaction() as tx:
         for key, polls in sorted(Counter(keys).items()):
             budget = context.budgets()[key]
-            await accounts.give_back(tx, key, budget, polls * (budget.per_poll - 1))
+            await ledgers.give_back(tx, key, budget, polls * (budget.per_poll - 1))
     return [None] * len(keys)

@@ -10,6 +10,7 @@ from arrivals.core.generation import Generation, Origin, Status
 from arrivals.core.observation import Observation, Reading
 from arrivals.core.wire import Micros, micros
 from arrivals.flow.context import Context
+from arrivals.flow.exchange.budget import places_left
 from arrivals.flow.settlement.schedule import GRACE
 from arrivals.flow.settlement.settle import settle_each
 from arrivals.store import accounts, calls, generations
@@ -82,7 +83,7 @@ async def _waited_for(context: Context, tx: Tx, key: accounts.AccountKey, now: M
     if upstream is None:
         return f"{name} is not in the settings"
     budget = upstream.budget
-    if not await accounts.places_left(tx, key, budget):
+    if not await places_left(tx, key, budget):
         return (
             f"all {budget.max_in_flight} places of {name} were taken; "
             "order with a longer deadline_s, or raise its MAX_IN_FLIGHT if the provider allows more"

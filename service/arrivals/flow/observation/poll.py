@@ -15,8 +15,10 @@ from arrivals.core.trouble import holds_back, is_miss, is_verdict
 from arrivals.core.wire import SECOND, micros
 from arrivals.flow.context import Context
 from arrivals.flow.exchange.ask import POLL_TIMEOUT_S, ask
+from arrivals.flow.exchange.budget import pause
 from arrivals.flow.exchange.record import Exchange, keep, outcome_of
 from arrivals.flow.exchange.spend import give_back, spend
+from arrivals.flow.observation.claim import claim_polls
 from arrivals.flow.off_loop import run_off_loop
 from arrivals.flow.settlement.schedule import ASK_AGAIN, after_miss
 from arrivals.flow.settlement.settle import settle_one
@@ -47,7 +49,7 @@ class AskedLately(Exception):
 async def claim(context: Context, limit: int) -> list[Scheduled]:
     """Generations that are due to be asked about, within their account's budget."""
     async with context.store.transaction() as tx:
-        return await accounts.claim_polls(tx, context.budgets(), limit, micros(LEASE_S))
+        return await claim_polls(tx, context.budgets(), limit, micros(LEASE_S))
 
 
 async def claim_one(context: Context, generation_id: str) -> Scheduled:
@@ -204,7 +206,7 @@ async def _ask_later(
                 ledger = (await accounts.ledger_of(tx, key)).missed(now, claimed.asked_at or now)
                 await accounts.save_ledger(tx, ledger)
             if wait_s:
-                await accounts.pause(tx, key, wait_s)
+                await pause(tx, key, wait_s)
     if not is_miss and kept.outcome in (Outcome.REFUSED, Outcome.UNREADABLE):
         await context.together(_answered, key)
     reason = kept.failure.code if kept.failure else kept.reason

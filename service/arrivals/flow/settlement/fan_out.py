@@ -6,11 +6,11 @@ from urllib.parse import urlsplit
 
 from arrivals.core.event import Event
 from arrivals.core.generation import Generation
+from arrivals.core.subscriber import Subscriber
 from arrivals.flow.context import Context
 from arrivals.store import subscribers
 from arrivals.store.deliveries import Delivery
 from arrivals.store.engine.base import Tx
-from arrivals.store.subscribers import Subscriber
 
 Announced: TypeAlias = tuple[Event, Generation, int]  # the event, what it is about, its position
 

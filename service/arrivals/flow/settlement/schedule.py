@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from arrivals.core.cadence import Cadence, DurationEstimate, after_expiry_s, first_poll_s, jittered, next_poll_s
+from arrivals.core.backoff import jittered
+from arrivals.core.cadence import Cadence, DurationEstimate, after_expiry_s, first_poll_s, next_poll_s
 from arrivals.core.generation import Generation, Origin, Status
 from arrivals.core.observation import Finding, Observation
 from arrivals.core.wire import SECOND, Micros, micros

@@ -13,12 +13,13 @@ from arrivals.core.masking import masked_failure
 from arrivals.core.trouble import holds_back
 from arrivals.core.wire import micros
 from arrivals.flow.context import Context
+from arrivals.flow.exchange.budget import pause
 from arrivals.flow.exchange.masking import mask_of
 from arrivals.flow.exchange.record import Exchange, keep
 from arrivals.flow.observation.expire import nobody_told_us
 from arrivals.flow.settlement.settle import settle
 from arrivals.flow.until_stored import until_stored
-from arrivals.store import accounts, generations
+from arrivals.store import generations
 from arrivals.store.accounts import AccountKey
 from arrivals.store.calls import Outcome
 from arrivals.store.generations import Scheduled
@@ -66,7 +67,7 @@ async def _return(context: Context, group: Group, wait_s: float, failure: Failur
 
 async def _pause(context: Context, key: AccountKey, wait_s: float) -> None:
     async with context.store.transaction() as tx:
-        await accounts.pause(tx, key, wait_s)
+        await pause(tx, key, wait_s)
 
 
 async def return_unsent(context: Context, claimed: Sequence[Scheduled]) -> None:

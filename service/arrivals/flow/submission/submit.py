@@ -30,6 +30,7 @@ from arrivals.flow.exchange.record import Exchange, outcome_of
 from arrivals.flow.observation.match import shared_out
 from arrivals.flow.off_loop import run_off_loop
 from arrivals.flow.settlement.settle import settle, settle_one
+from arrivals.flow.submission.claim import claim_submissions
 from arrivals.flow.submission.gateway import direct
 from arrivals.flow.submission.order import LONGEST_DEADLINE_S
 from arrivals.flow.submission.postpone import Group, keep_for_each, outcome_unknown, return_unsent, try_again
@@ -39,7 +40,7 @@ from arrivals.outbound.transport import NoAnswer, NotSent
 from arrivals.providers._shared.reading import heard, heard_each
 from arrivals.providers.catalog import PROVIDERS
 from arrivals.providers.contract import Adapter, Order, Refused, Target, Unreadable
-from arrivals.store import accounts, generations
+from arrivals.store import generations
 from arrivals.store.calls import CallKind, Outcome
 from arrivals.store.engine.base import Unavailable
 from arrivals.store.generations import Scheduled
@@ -69,7 +70,7 @@ async def claim(context: Context, limit: int) -> list[Group]:
     claimed: list[Scheduled] = []
     try:
         async with context.store.transaction() as tx:
-            found = await accounts.claim_submissions(tx, context.budgets(), limit, micros(ANSWER_WITHIN_S))
+            found = await claim_submissions(tx, context.budgets(), limit, micros(ANSWER_WITHIN_S))
             claimed += found.claimed
             await contention.note(context, tx, found.crowded)
             for known in claimed:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from arrivals.core.admission import Budget
+from arrivals.core.budget import Budget
 from arrivals.providers.aihubmix.errors import read_failure
 from arrivals.providers.aihubmix.images import IMAGES, PREDICTIONS
 from arrivals.providers.aihubmix.videos import OTHERS

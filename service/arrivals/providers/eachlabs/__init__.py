@@ -5,7 +5,7 @@ Its webhooks send the secret that was given with the submission; an older form s
 
 from collections.abc import Mapping, Sequence
 
-from arrivals.core.admission import Budget
+from arrivals.core.budget import Budget
 from arrivals.core.generation import VerifiedBy
 from arrivals.core.http import InboundWebhook
 from arrivals.providers._shared.signatures import hex_hmac_matches, secret_matches

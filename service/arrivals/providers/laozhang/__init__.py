@@ -5,7 +5,7 @@ White labels of it differ by host only: set BASE_URL.
 
 from collections.abc import Mapping
 
-from arrivals.core.admission import Budget
+from arrivals.core.budget import Budget
 from arrivals.providers.contract import Route, no_webhooks
 from arrivals.providers.laozhang.errors import read_failure
 from arrivals.providers.laozhang.legacy import LEGACY

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from arrivals.core.admission import Budget
+from arrivals.core.budget import Budget
 from arrivals.providers.contract import unsigned
 from arrivals.providers.runblob.errors import read_failure
 from arrivals.providers.runblob.families import ROUTES

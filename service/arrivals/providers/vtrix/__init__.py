@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from arrivals.core.admission import Budget
+from arrivals.core.budget import Budget
 from arrivals.providers._shared.limits import between
 from arrivals.providers.contract import Adapter, Route, unsigned
 from arrivals.providers.vtrix.errors import read_failure

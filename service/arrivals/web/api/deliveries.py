@@ -4,13 +4,13 @@ from typing import Any
 
 from starlette.responses import Response
 
+from arrivals.core.api_key import Scope
 from arrivals.core.wire import rfc3339
 from arrivals.flow.delivery.redeliver import redeliver, retry
 from arrivals.store import deliveries, subscribers
 from arrivals.store.deliveries import Attempt, Delivery
 from arrivals.store.generations import LAST
 from arrivals.web.api.delivery_schemas import DeliveriesQuery, DeliveryPage, DeliverySchema, RedeliverBody
-from arrivals.web.auth import Scope
 from arrivals.web.endpoint import Call, Endpoint, json_response, page_response
 
 

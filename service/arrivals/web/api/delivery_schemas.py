@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from arrivals.store.subscribers import MAX_IN_FLIGHT
+from arrivals.core.subscriber import MAX_IN_FLIGHT
 from arrivals.web.api.schemas import (
     PRINTABLE,
     SUBSCRIBABLE,

@@ -6,12 +6,12 @@ import anyio
 import msgspec
 from starlette.responses import Response
 
+from arrivals.core.api_key import Scope
 from arrivals.store import events
 from arrivals.store.events import EventFilter
 from arrivals.web.api.event_pages import Place, page_behind
 from arrivals.web.api.event_stream import event_stream
 from arrivals.web.api.schemas import SUBSCRIBABLE, EventPage, EventSchema, EventsQuery, StreamQuery
-from arrivals.web.auth import Scope
 from arrivals.web.endpoint import Call, Endpoint, json_response
 from arrivals.web.errors import invalid
 

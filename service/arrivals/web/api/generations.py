@@ -11,6 +11,7 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 import structlog
 
+from arrivals.core.api_key import Scope
 from arrivals.core.event import public
 from arrivals.core.generation import Generation, Status
 from arrivals.core.ids import BEYOND, ENTROPY_BYTES, make_id
@@ -39,7 +40,6 @@ from arrivals.web.api.schemas import (
     TimelineSchema,
     WaitQuery,
 )
-from arrivals.web.auth import Scope
 from arrivals.web.endpoint import Call, Endpoint, Streaming, json_response, page_response
 from arrivals.web.errors import Problem, invalid
 from arrivals.web.request_body import FILES_MAX_BYTES

@@ -12,12 +12,12 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from starlette.responses import Response
 
+from arrivals.core.api_key import Scope
 from arrivals.core.generation import Origin, Status
 from arrivals.flow.context import Context
 from arrivals.store import metrics
 from arrivals.store.accounts import AccountKey
 from arrivals.store.metrics import EXPECTED, Labels, MetricsSnapshot
-from arrivals.web.auth import Scope
 from arrivals.web.endpoint import Call, Endpoint
 
 PREFIX = "arrivals_"

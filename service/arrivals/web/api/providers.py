@@ -5,6 +5,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from arrivals.core.api_key import Scope
 from arrivals.core.wire import SECOND, Micros, rfc3339
 from arrivals.flow.context import Context
 from arrivals.providers.catalog import PROVIDERS
@@ -13,7 +14,6 @@ from arrivals.providers.describe import capabilities, limits
 from arrivals.store import accounts, provider_stats
 from arrivals.store.provider_stats import ProviderStats
 from arrivals.web.api.schemas import ProvidersSchema
-from arrivals.web.auth import Scope
 from arrivals.web.endpoint import Call, Endpoint, json_response
 
 LOOKED_BACK_S = 7 * 24 * 3600

@@ -5,6 +5,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from arrivals.core.api_key import Scope
 from arrivals.core.observation import Finding
 from arrivals.core.wire import rfc3339
 from arrivals.flow.admin.replay import replay_one, start
@@ -16,7 +17,6 @@ from arrivals.store.replays import Filters, Replay, ReplayKind, ReplayStatus
 from arrivals.web.api.delivery_schemas import ReplayBody, ReplayedSchema, ReplayOneBody, ReplayPage, ReplaySchema
 from arrivals.web.api.generations import moment
 from arrivals.web.api.schemas import SUBSCRIBABLE, PageQuery
-from arrivals.web.auth import Scope
 from arrivals.web.endpoint import Call, Endpoint, json_response, page_response
 from arrivals.web.errors import Problem, invalid
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from arrivals.core.api_key import Scope
 from arrivals.core.observation import Finding
 from arrivals.core.wire import rfc3339
 from arrivals.flow.exchange.masking import mask_about
@@ -17,7 +18,6 @@ from arrivals.store.observations import StoredWebhook
 from arrivals.store.webhook_lists import WebhookFacts, WebhookQuery
 from arrivals.web.api.generations import moment
 from arrivals.web.api.schemas import WebhookPage, WebhookSchema, WebhooksQuery
-from arrivals.web.auth import Scope
 from arrivals.web.endpoint import Call, Endpoint, json_response, page_response
 from arrivals.web.errors import invalid
 

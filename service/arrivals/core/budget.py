@@ -1,13 +1,12 @@
-"""How many requests an account may send now: budgets, fair turns, and a breaker for a provider that keeps failing."""
+"""How many requests an account may send now: its budget, its ledger, and fair turns between those who share it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from arrivals.core.breaker import FIRST_OPEN_S, Breaker
+from arrivals.core.rate_limit import RateLimit, debt
 from arrivals.core.wire import SECOND, Micros, micros
 
-MISSES_TO_OPEN = 5
-FIRST_OPEN_S = 5.0
-LONGEST_OPEN_S = 300.0
 LONGEST_DEBT: Micros = 60 * SECOND  # of the smallest budget, one request a minute
 LONGEST_PAUSE_S = 3600.0  # whoever asks for more is asked again after an hour
 BURST_SHARE = 4  # a quarter of the minute's requests may go at once
@@ -40,42 +39,10 @@ class Budget:
         """Between requests in the long run, so that no minute ever sees more than `requests_per_minute`."""
         return -(-60 * SECOND // max(1, self.requests_per_minute - self.burst))  # rounded up
 
-
-def debt(spent_until: Micros, now: Micros, most: Micros) -> Micros:
-    """What is still owed at `now`; more than `most` was written by a clock that ran ahead, and silences nobody."""
-    owed = max(0, spent_until - now)
-    return owed if owed <= most else 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Breaker:
-    """Who keeps failing is asked less: from the fifth miss in a row, ever longer silences, and one try between them."""
-
-    misses: int = 0
-    open_until: Micros = 0
-
-    def missed(self, now: Micros) -> "Breaker":
-        """After one more failure."""
-        misses = self.misses + 1
-        open_until = self.open_until if misses < MISSES_TO_OPEN else now + _silence(misses)
-        return Breaker(misses=misses, open_until=open_until)
-
-    def opened_after(self, begun_at: Micros, now: Micros) -> bool:
-        """It opened when that was under way already: many that are in flight miss at one moment, and tell no more."""
-        if self.misses < MISSES_TO_OPEN or self.open_until > now + micros(LONGEST_OPEN_S):
-            return False
-        return begun_at < self.open_until - _silence(self.misses)
-
-    def passing(self, now: Micros) -> int | None:
-        """How many tries it lets through: None is any number, 0 while open, 1 to find out whether it is over."""
-        if self.misses < MISSES_TO_OPEN:
-            return None
-        return 0 if now < self.open_until <= now + micros(LONGEST_OPEN_S) else 1
-
-
-def _silence(misses: int) -> Micros:
-    """How long it is open after so many misses in a row, if so many open it."""
-    return micros(min(FIRST_OPEN_S * 2.0 ** min(misses - MISSES_TO_OPEN, 16), LONGEST_OPEN_S))
+    @property
+    def rate_limit(self) -> RateLimit:
+        """The same as a rate limit."""
+        return RateLimit(interval=self.interval, burst=self.burst, max_debt=LONGEST_DEBT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,28 +63,21 @@ class Ledger:
 
     def affordable(self, budget: Budget, now: Micros) -> int:
         """Requests that may be sent now."""
-        if self._paused(now):
-            return 0
-        left = budget.burst * budget.interval - debt(self.spent_until, now, LONGEST_DEBT)
-        return max(0, left // budget.interval)
+        return 0 if self._paused(now) else budget.rate_limit.affordable(self.spent_until, now)
 
     def spend(self, budget: Budget, now: Micros, requests: int, turn: str) -> "Ledger":
-        """With `requests` sent now by `turn` (submit or poll)."""
+        """With `requests` sent now by `turn` (submit, poll or hand)."""
         if requests == 0:
             return self
-        owed = debt(self.spent_until, now, LONGEST_DEBT) + requests * budget.interval
-        # More would be taken for the word of a clock that ran ahead, and forgotten.
-        return replace(self, spent_until=now + min(owed, LONGEST_DEBT), last_turn=turn)
+        return replace(self, spent_until=budget.rate_limit.spend(self.spent_until, now, requests), last_turn=turn)
 
     def wait(self, budget: Budget, now: Micros) -> Micros:
         """How long until one more request is affordable; 0 when it is."""
-        left = budget.burst * budget.interval - debt(self.spent_until, now, LONGEST_DEBT)
-        return max(0, budget.interval - left, self._paused(now))
+        return max(budget.rate_limit.wait(self.spent_until, now), self._paused(now))
 
     def refunded(self, budget: Budget, now: Micros, requests: int) -> "Ledger":
         """With so many requests that were set aside and not sent."""
-        owed = max(0, debt(self.spent_until, now, LONGEST_DEBT) - requests * budget.interval)
-        return replace(self, spent_until=now + owed)
+        return replace(self, spent_until=budget.rate_limit.refund(self.spent_until, now, requests))
 
     def paused(self, now: Micros, wait_s: float) -> "Ledger":
         """After the provider has asked the account to wait; the longest wait that it asked for counts."""

@@ -5,16 +5,8 @@ import random
 
 import pytest
 
-from arrivals.core.admission import (
-    LONGEST_OPEN_S,
-    LONGEST_PAUSE_S,
-    MISSES_TO_OPEN,
-    Breaker,
-    Budget,
-    Ledger,
-    fair_share,
-    round_robin,
-)
+from arrivals.core.breaker import LONGEST_OPEN_S, MISSES_TO_OPEN, Breaker
+from arrivals.core.budget import LONGEST_PAUSE_S, Budget, Ledger, fair_share, round_robin
 from arrivals.core.wire import SECOND
 
 MINUTE = 60 * SECOND
