@@ -8,9 +8,9 @@ import time
 import pytest
 
 from arrivals.core.budget import Budget
-from arrivals.core.cadence import Cadence
+from arrivals.flow.batches import make_batches
 from arrivals.flow.callback_url import CallbackUrls
-from arrivals.flow.context import Context, Limits
+from arrivals.flow.context import Context, Policy
 from arrivals.flow.context import Upstream as ToolsUpstream
 from arrivals.flow.delivery.sign import make_secret
 from arrivals.logs import configure
@@ -132,7 +132,7 @@ async def transport():
     await one.close()
 
 
-def tools_over(store, transport, clock, base_url, **changed):
+def context_over(store, transport, clock, base_url, **changed):
     """Tools as assembly makes them, every provider's hosts at `base_url` with the key `key-of-<provider>`."""
     upstreams = {
         (name, "default"): ToolsUpstream(
@@ -152,18 +152,18 @@ def tools_over(store, transport, clock, base_url, **changed):
         transport=transport,
         upstreams=upstreams,
         callback_urls=CallbackUrls(public_url=PUBLIC_URL, keys=("a-signing-key-of-the-tests",)),
-        cadence=Cadence(),
-        limits=Limits(),
+        policy=Policy(callback_secret=make_secret(bytes(32))),
         now=clock,
         entropy=os.urandom,
-        callback_secret=make_secret(bytes(32)),
+        make_batches=make_batches,
     )
-    return replace(context, **changed)
+    policy = {name: changed.pop(name) for name in ("cadence", "limits", "retention") if name in changed}
+    return replace(context, policy=replace(context.policy, **policy), **changed)
 
 
 @pytest.fixture
 def context(store, transport, clock, upstream):
-    return tools_over(store, transport, clock, upstream.url)
+    return context_over(store, transport, clock, upstream.url)
 
 
 async def run_worker(context, name):

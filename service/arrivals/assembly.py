@@ -9,14 +9,16 @@ import anyio
 import structlog
 
 from arrivals.config.settings import Settings
+from arrivals.flow.batches import make_batches
 from arrivals.flow.callback_url import CallbackUrls
-from arrivals.flow.context import Context, Limits, Upstream
+from arrivals.flow.context import Context, Limits, Policy, Upstream
 from arrivals.flow.submission.submit import LONGEST_ANSWER_S
 from arrivals.outbound.policy import OutboundPolicy
 from arrivals.outbound.transport import Transport
 from arrivals.providers.catalog import PROVIDERS
 from arrivals.store.engine.connect import on_server, open_database
 from arrivals.store.engine.migrate import compare, migrate
+from arrivals.store.engine.signals import Signal
 from arrivals.workers.roster import roster
 
 log = structlog.get_logger()
@@ -54,12 +56,15 @@ async def assembled(settings: Settings) -> AsyncIterator[Context]:
                 for key, found in settings.accounts.items()
             },
             callback_urls=CallbackUrls(public_url=settings.public_url, keys=settings.secret_keys),
-            cadence=settings.cadence,
-            limits=Limits(webhook_max_bytes=settings.webhook_max_bytes, call_keep_bytes=settings.call_keep_bytes),
+            policy=Policy(
+                callback_secret=settings.callback_secret or "",
+                cadence=settings.cadence,
+                limits=Limits(webhook_max_bytes=settings.webhook_max_bytes, call_keep_bytes=settings.call_keep_bytes),
+                retention=settings.retention,
+            ),
             now=clock,
             entropy=os.urandom,
-            callback_secret=settings.callback_secret or "",
-            retention=settings.retention,
+            make_batches=make_batches,
         )
     finally:
         with anyio.CancelScope(shield=True):
@@ -82,8 +87,8 @@ async def working(context: Context, names: Sequence[str]) -> AsyncIterator[Calla
     async with anyio.create_task_group() as group:
         for worker in roster(context):
             if worker.name in names:
-                context.heartbeats[worker.name] = worker.heartbeat()
-                group.start_soon(worker.run, context.store, stop, context.heartbeats[worker.name])
+                context.process.heartbeats[worker.name] = worker.heartbeat()
+                group.start_soon(worker.run, context.store, stop, context.process.heartbeats[worker.name])
 
         def claim_no_more() -> None:
             if stop.is_set():
@@ -91,7 +96,7 @@ async def working(context: Context, names: Sequence[str]) -> AsyncIterator[Calla
             stop.set()
             group.cancel_scope.deadline = anyio.current_time() + GRACE_S - CLOSING_S
             for name in names:
-                context.store.notify(name)
+                context.store.notify(Signal(name))
 
         try:
             yield claim_no_more

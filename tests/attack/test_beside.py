@@ -12,7 +12,7 @@ from arrivals.flow.delivery.sign import make_secret
 from arrivals.store import deliveries, events, subscribers
 from arrivals.workers.roster import roster
 from tests.attack.test_network import A_CHUNK, CHUNKED, Teller, listening
-from tests.conftest import tools_over
+from tests.conftest import context_over
 from tests.support.examples import event, generation, keep, scheduled
 from tests.support.processes import hang_up, ignore
 from tests.support.serving import served
@@ -47,7 +47,7 @@ async def test_a_healthy_subscriber_beside_every_fault_gets_everything(store, cl
         for name, peer in FAULTY.items():
             urls[name] = await group.start(_listens, peer)
         urls["hangs in TLS"] = urls["says nothing"].replace("http", "https")
-        context = tools_over(store, transport, clock, "http://127.0.0.1:1", limits=Limits(delivery_timeout_s=60))
+        context = context_over(store, transport, clock, "http://127.0.0.1:1", limits=Limits(delivery_timeout_s=60))
         await keep(store, *(scheduled(f"{number}") for number in range(EVENTS)))
         async with store.transaction() as tx:
             for name, url in urls.items():

@@ -5,7 +5,7 @@ import asyncio
 import anyio
 import pytest
 
-from arrivals.flow.batch import MOST, Batch
+from arrivals.flow.batch import MAX_ITEMS, Batch
 from arrivals.store.engine.base import Unavailable
 from tests.support.eventually import turns
 
@@ -66,9 +66,9 @@ async def test_who_comes_while_one_is_written_goes_into_the_next(ledger):
     assert [[1], [2, 3, 4]] == ledger.batches
 
 
-@pytest.mark.parametrize(("halved", "sizes"), [(True, [1, 32, 31]), (False, [1, 63])])
-async def test_large_batches_are_made_equal(ledger, halved, sizes):
-    batch = Batch(ledger.write, halved=halved)
+@pytest.mark.parametrize(("equalise", "sizes"), [(True, [1, 32, 31]), (False, [1, 63])])
+async def test_large_batches_are_made_equal(ledger, equalise, sizes):
+    batch = Batch(ledger.write, equalise=equalise)
     ledger.authenticator = anyio.Event()
     async with anyio.create_task_group() as group:
         group.start_soon(batch.add, 1)
@@ -86,9 +86,9 @@ async def test_everybody_gets_their_own_result(ledger):
 
 
 async def test_batch_has_a_bound(ledger):
-    items = list(range(1, 2 * MOST + 2))
+    items = list(range(1, 2 * MAX_ITEMS + 2))
     assert [2 * item for item in items] == await results(Batch(ledger.write), items)
-    assert [MOST, MOST, 1] == [len(written) for written in ledger.batches]
+    assert [MAX_ITEMS, MAX_ITEMS, 1] == [len(written) for written in ledger.batches]
 
 
 async def test_error_among_the_results_is_its_owners(ledger):

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from arrivals.flow.delivery import deliver
-from tests.conftest import run_worker, tools_over
+from tests.conftest import context_over, run_worker
 from tests.flow.delivery import test_deliver
+from tests.support.contexts import with_policy
 from tests.support.databases import reopened
 
 subscribed, completed = test_deliver.subscribed, test_deliver.completed
@@ -18,7 +19,7 @@ AT_ONCE = (0,) * 100
 @pytest.fixture
 def context(context):
     """Every retry is due at once, so that only the breaker keeps anything waiting."""
-    return replace(context, cadence=replace(context.cadence, retry_schedule_s=AT_ONCE))
+    return with_policy(context, cadence=replace(context.policy.cadence, retry_schedule_s=AT_ONCE))
 
 
 @pytest.fixture
@@ -117,7 +118,7 @@ async def test_one_breaker_silences_nobody_else(context, listener, failing, subs
 
 async def test_a_breaker_stays_open_over_a_restart(context, clock, transport, upstream, failing):
     async with reopened(context.store, clock) as again:
-        restarted = tools_over(again, transport, clock, upstream.url, cadence=context.cadence)
+        restarted = context_over(again, transport, clock, upstream.url, cadence=context.policy.cadence)
 
         assert 0 == len(await deliver.claim(restarted, 10))
         clock.advance(5)

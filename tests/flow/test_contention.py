@@ -13,6 +13,7 @@ from arrivals.flow.submission.submit import claim, submit
 from arrivals.store import generations
 from tests.conftest import run_worker
 from tests.flow.conftest import ACCEPTED, POLLED
+from tests.support.contexts import with_policy
 
 ACCOUNT = ("eachlabs", "default")
 STILL = {"id": "el-1", "status": "processing"}
@@ -60,7 +61,7 @@ async def test_the_operators_own_first_poll_is_the_soonest(context, clock, submi
     first = await submitted()
     await ordered()
 
-    await run_worker(replace(context, cadence=Cadence(poll_first_s=2)), "submit")
+    await run_worker(with_policy(context, cadence=Cadence(poll_first_s=2)), "submit")
 
     assert (await stored(context, first)).submitted_at + 2 * SECOND == await poll_at(context, first)
 
@@ -81,10 +82,10 @@ async def test_a_generation_is_asked_early_from_its_submission_on_where_others_w
     clock.at = await poll_at(context, first)
     upstream.answers += [(200, POLLED), (200, ACCEPTED | {"predictionID": "el-2"})]
     await run_worker(context, "poll")
-    context.crowded.add(ACCOUNT)
+    context.process.crowded.add(ACCOUNT)
 
     (group,) = await claim(context, 1)
-    context.crowded.add(ACCOUNT)  # a third came meanwhile
+    context.process.crowded.add(ACCOUNT)  # a third came meanwhile
 
     await submit(context, group)
 
@@ -110,7 +111,7 @@ async def test_a_refusal_for_now_that_frees_a_place_wakes_the_submissions(contex
     await ordered()
     await ordered()
     (group,) = await claim(context, 1)
-    context.crowded.add(ACCOUNT)
+    context.process.crowded.add(ACCOUNT)
     upstream.answers.append((429, {"error": "later"}))
     heard = context.store.heard("submit")
 

@@ -12,7 +12,7 @@ from arrivals.flow.observation.receive import receive
 from arrivals.flow.submission.order import OrderRequest, order, stored
 from arrivals.store import deliveries, events, subscribers
 from arrivals.store.engine.base import Missing
-from tests.conftest import WEBHOOK_SECRET, run_worker, tools_over
+from tests.conftest import WEBHOOK_SECRET, context_over, run_worker
 from tests.flow.conftest import ACCEPTED, ORDER, POLLED, SUCCEEDED
 from tests.support.databases import empty, reopened
 
@@ -126,7 +126,7 @@ async def lived(store, clock, transport, world, dies_at):
     """One process on the database, until it dies or everything is done; whether it died."""
     async with reopened(store, clock) as inner:
         mortal = Mortal(inner, dies_at)
-        context = tools_over(mortal, transport, clock, world.upstream.url)
+        context = context_over(mortal, transport, clock, world.upstream.url)
         try:
             for _ in range(3):
                 await world.live(context)
@@ -151,7 +151,7 @@ async def test_death_at_any_point_loses_and_doubles_nothing(store, clock, transp
         await empty(store)
         async with store.transaction() as tx:
             url = f"{listener.url}/events"
-            secret = tools_over(store, transport, clock, upstream.url).callback_secret
+            secret = context_over(store, transport, clock, upstream.url).policy.callback_secret
             await subscribers.insert(tx, Subscriber(id="sub_1", url=url, secret=secret, created_at=clock()))
 
         died = await lived(store, clock, transport, world, dies_at)
@@ -164,7 +164,7 @@ async def test_death_at_any_point_loses_and_doubles_nothing(store, clock, transp
 
 async def agreed(store, clock, transport, world):
     async with reopened(store, clock) as database:
-        context = tools_over(database, transport, clock, world.upstream.url)
+        context = context_over(database, transport, clock, world.upstream.url)
         if not world.submissions:
             # It died between the commit of `submitting` and the call: nobody can know, so it is never sent again.
             clock.advance(3600)
@@ -184,8 +184,8 @@ async def agreed(store, clock, transport, world):
 
 async def test_an_order_that_was_not_answered_may_be_nowhere(store, clock, transport, upstream, listener):
     """Only what was answered 202 is promised."""
-    context = tools_over(Mortal(store, 1), transport, clock, upstream.url)
+    context = context_over(Mortal(store, 1), transport, clock, upstream.url)
     with pytest.raises(Died):
         await order(context, OrderRequest(**ORDER))
     with pytest.raises(Missing):
-        await stored(tools_over(store, transport, clock, upstream.url), "gen_any")
+        await stored(context_over(store, transport, clock, upstream.url), "gen_any")

@@ -26,6 +26,7 @@ from arrivals.store.replays import Filters, ReplayKind, ReplayStatus
 from tests.conftest import run_worker
 from tests.flow.conftest import ACCEPTED, SUCCEEDED
 from tests.flow.delivery import test_deliver
+from tests.support.contexts import with_policy
 from tests.support.examples import keep, scheduled
 
 subscribed, completed = test_deliver.subscribed, test_deliver.completed
@@ -274,7 +275,7 @@ async def test_a_kind_that_cannot_be_pruned_keeps_no_other_and_is_tried_an_hour_
 ):
     await completed()
     old = Retention(generations_s=0, events_s=0, webhooks_s=0, quarantine_s=0, idempotency_s=0)
-    context = replace(context, retention=old)
+    context = with_policy(context, retention=old)
     assert 0 == await run_worker(context, "prune")  # the first hour begins
     clock.advance(30 * DAY_S)
     monkeypatch.setattr(prune.store, "delete", breaking_for(prune.store.delete, "webhooks"))
@@ -292,7 +293,7 @@ async def test_a_kind_that_cannot_be_pruned_keeps_no_other_and_is_tried_an_hour_
 async def test_pruning_waits_for_a_database_that_is_away(context, monkeypatch):
     monkeypatch.setattr(prune, "_old", breaking_for(broken, "", Unavailable))
     with pytest.raises(Unavailable):
-        await prune.prune(replace(context, retention=Retention(webhooks_s=0)), 1)
+        await prune.prune(with_policy(context, retention=Retention(webhooks_s=0)), 1)
 
 
 class Lost:

@@ -10,7 +10,7 @@ from arrivals.core.subscriber import Subscriber
 from arrivals.flow.delivery.sign import make_secret
 from arrivals.flow.submission.order import stored
 from arrivals.store import deliveries, subscribers
-from tests.conftest import run_worker, tools_over
+from tests.conftest import context_over, run_worker
 from tests.flow.conftest import ACCEPTED, POLLED, SUCCEEDED
 
 HOUR_S = 3600
@@ -22,7 +22,7 @@ COMPLETED = json.dumps(SUCCEEDED).encode()
 @pytest.fixture
 def down(store, transport, clock):
     """The service while nobody listens where its providers should be."""
-    return tools_over(store, transport, clock, NOWHERE)
+    return context_over(store, transport, clock, NOWHERE)
 
 
 @pytest.fixture

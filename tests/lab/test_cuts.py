@@ -9,7 +9,7 @@ import pytest
 
 from arrivals.store import events
 from arrivals.web.app import make_app
-from tests.conftest import tools_over
+from tests.conftest import context_over
 from tests.support.databases import reopened
 from tests.support.examples import event
 from tests.support.serving import served
@@ -107,7 +107,7 @@ async def test_a_list_read_while_eight_write_misses_none_and_repeats_none(store,
         seen, after, cuts = [], "0", 0
 
         async with (
-            consuming(tools_over(store, transport, clock, upstream.url)) as client,
+            consuming(context_over(store, transport, clock, upstream.url)) as client,
             anyio.create_task_group() as group,
         ):
             for writer in range(WRITERS):

@@ -11,7 +11,7 @@ from arrivals.flow.context import Limits
 from arrivals.flow.delivery.sign import make_secret
 from arrivals.store import deliveries, events, subscribers
 from arrivals.workers.roster import roster
-from tests.conftest import tools_over
+from tests.conftest import context_over
 from tests.support.databases import empty
 from tests.support.examples import event, generation, scheduled
 from tests.support.examples import keep as keep_generations
@@ -60,7 +60,7 @@ async def arrivals(store, clock, transport, names, in_flight):
     await empty(store)
     async with served(lambda _: world.app) as port:
         url = f"http://127.0.0.1:{port}"
-        context = tools_over(store, transport, clock, url, limits=Limits(delivery_timeout_s=60))
+        context = context_over(store, transport, clock, url, limits=Limits(delivery_timeout_s=60))
         await keep_generations(store, *(scheduled(f"{number}") for number in range(GENERATIONS)))
         async with store.transaction() as tx:
             for name in names:

@@ -11,7 +11,7 @@ from arrivals.flow.admin import replay as replaying
 from arrivals.flow.admin.replay import start
 from arrivals.store import events, observations, replays
 from arrivals.store.replays import Filters, Progress, ReplayKind
-from tests.conftest import START, run_worker, tools_over
+from tests.conftest import START, context_over, run_worker
 from tests.support.databases import reopened
 from tests.support.examples import keep, scheduled, webhook
 
@@ -79,7 +79,7 @@ async def test_ten_thousand_webhooks_replayed_twice_announce_nothing_again(full,
     (under_way,) = await replaying.claim(context, 1)  # and here the process ends
 
     async with reopened(full, clock) as again:
-        restarted = tools_over(again, transport, clock, upstream.url)
+        restarted = context_over(again, transport, clock, upstream.url)
         assert 0 == await run_worker(restarted, "replay")
         clock.advance(LEASE_S)
         while await run_worker(restarted, "replay"):

@@ -16,7 +16,7 @@ from arrivals.flow.settlement.schedule import GRACE
 from arrivals.flow.submission.order import OrderRequest, order, stored
 from arrivals.providers.contract import Unverified
 from arrivals.store import events, subscribers
-from tests.conftest import WEBHOOK_SECRET, run_worker, tools_over
+from tests.conftest import WEBHOOK_SECRET, context_over, run_worker
 from tests.support.databases import reopened
 from tests.support.fixtures import FIXTURES
 from tests.support.streams import HEARD, Stream
@@ -168,7 +168,7 @@ async def test_story(path, context, clock, upstream, listener, transport):
             if name == "crash":
                 # The process dies: only what was committed is there for the next one.
                 again = await databases.enter_async_context(reopened(play.context.store, clock))
-                play.context = tools_over(again, transport, clock, upstream.url)
+                play.context = context_over(again, transport, clock, upstream.url)
             else:
                 await getattr(play, name)(told)
         await _compare(play, story)

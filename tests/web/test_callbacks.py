@@ -102,7 +102,7 @@ async def test_an_address_that_is_not_ours_is_404_and_nothing_is_kept(client, pr
 
 
 async def test_a_webhook_that_is_too_large_is_413(context, client, provider, path):
-    large = b"x" * (context.limits.webhook_max_bytes + 1)
+    large = b"x" * (context.policy.limits.webhook_max_bytes + 1)
 
     async def drip():
         for _ in range(3):

@@ -265,7 +265,7 @@ async def test_full_house_claims_nothing_until_a_place_is_free(store):
     work = Work(["slow 1", "slow 2"], ["a"])
     async with running(work.worker(capacity=2), store):
         await until(lambda: len(work.begun) == 2)
-        for bell in ("work", "freed:work"):
+        for bell in ("work", "place_free"):
             store.notify(bell)
             await turns()
         assert [2] == work.limits
@@ -311,8 +311,8 @@ async def test_stop_waits_for_a_slow_item_in_a_full_house(store):
         group.start_soon(worker.run, store, stop, worker.heartbeat())
         await until(lambda: work.begun)
         stop.set()
-        store.notify("freed:work")
-        await until(lambda: "freed:work" not in store._waiting)
+        store.notify("place_free")
+        await until(lambda: "place_free" not in store._waiting)
         assert [] == work.done
         work.release.set()
     assert ["slow"] == work.done

@@ -22,13 +22,13 @@ async def test_trust_ends_before_the_lease_does(context):
     leases = {
         "poll": poll.LEASE_S,
         "expire": expire.LEASE_S,
-        "deliver": context.limits.delivery_timeout_s * 2,
+        "deliver": context.policy.limits.delivery_timeout_s * 2,
     }
     trusts = {worker.name: worker.trust_s for worker in roster(context)}
     assert all(trusts[name] < lease for name, lease in leases.items())
     assert trusts["submit"] >= submit.LONGEST_ANSWER_S  # never claimed again, so it needs no lease
     assert poll.POLL_TIMEOUT_S < trusts["poll"]
-    assert context.limits.delivery_timeout_s < trusts["deliver"]
+    assert context.policy.limits.delivery_timeout_s < trusts["deliver"]
     assert deliver.claim is not submit.claim
 
 

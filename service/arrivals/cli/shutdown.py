@@ -56,7 +56,7 @@ async def heed_signals(context: Context, grace_s: float, watch_for: Watch, stop:
 
 def _costs(context: Context) -> dict[str, object]:
     """The submissions on the wire: each is paid for, and its answer would be lost."""
-    submitting = context.heartbeats.get("submit")
+    submitting = context.process.heartbeats.get("submit")
     return {"submissions_on_the_wire": submitting.busy if submitting else 0}
 
 

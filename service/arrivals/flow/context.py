@@ -1,35 +1,26 @@
 """What a step works with. Steps are handed their tools; they read no settings, clock or entropy of their own."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Any, TypeAlias, TypeVar
-
-import anyio
+from typing import TYPE_CHECKING
 
 from arrivals.core.budget import Budget
 from arrivals.core.cadence import Cadence
 from arrivals.core.generation import GenerationKey
 from arrivals.core.ids import ENTROPY_BYTES, make_id
 from arrivals.core.wire import Micros
-from arrivals.flow.batch import Batch
-from arrivals.flow.cached import Cached
 from arrivals.flow.callback_url import CallbackUrls
-from arrivals.flow.heartbeat import Heartbeat
-from arrivals.flow.observation.frequency import Frequency
-from arrivals.flow.settlement.unknown_statuses import UnknownStatuses
-from arrivals.flow.settlement.waiters import Waiters
+from arrivals.flow.process import Process
 from arrivals.outbound.transport import Transport
 from arrivals.providers.catalog import PROVIDERS
 from arrivals.providers.contract import Account, Adapter, Provider, Route, Target
 from arrivals.store.accounts import AccountKey
 from arrivals.store.engine.base import Database
-from arrivals.store.provider_stats import ProviderStats
+from arrivals.store.engine.signals import Signal
 from arrivals.store.prune import Retention
 
-T = TypeVar("T")
-R = TypeVar("R")
-Write: TypeAlias = Callable[["Context", Sequence[T]], Awaitable[Sequence[R | Exception]]]
+if TYPE_CHECKING:  # it names what writes, which works with a context
+    from arrivals.flow.batches import Batches
 
 
 class NotConfigured(Exception):
@@ -57,51 +48,45 @@ class Upstream:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """The bag: what is kept where and how long, how calls go out, who may be called with what, where time comes from.
+class Policy:
+    """The operator's choices: when to ask and try again, how much is kept and sent, for how long it is kept.
 
-    `callback_secret` (`whsec_` + base64) signs events to the callback URLs that orders name. `pulses`: those of the
-    workers of this process, by name; none where others work. `ending`: set when the service was told to end.
+    `callback_secret` (`whsec_` + base64) signs events to the callback URLs that orders name.
+    """
+
+    callback_secret: str = field(repr=False)
+    cadence: Cadence = field(default_factory=Cadence)
+    limits: Limits = field(default_factory=Limits)
+    retention: Retention = field(default_factory=Retention)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a step works with: where things are kept, how calls go out, who may be called with what, and the time.
+
+    `now` gives microseconds since 1970, `entropy` so many random bytes. `make_batches` gives the batches, which write
+    with this very context.
     """
 
     store: Database
     transport: Transport
     upstreams: Mapping[AccountKey, Upstream]
     callback_urls: CallbackUrls
-    cadence: Cadence
-    limits: Limits
+    policy: Policy
     now: Callable[[], Micros]
     entropy: Callable[[int], bytes]
-    callback_secret: str = field(repr=False)
-    retention: Retention = field(default_factory=Retention)
-    crowded: set[AccountKey] = field(default_factory=set, init=False, repr=False, compare=False)  # see crowd.py
-    frequency: Frequency = field(default_factory=Frequency, init=False, repr=False, compare=False)
-    unknown_statuses: UnknownStatuses = field(default_factory=UnknownStatuses, init=False, repr=False, compare=False)
-    waiters: Waiters = field(default_factory=Waiters, init=False, repr=False, compare=False)
-    provider_stats: Cached[dict[str, ProviderStats]] = field(
-        default_factory=Cached, init=False, repr=False, compare=False
-    )
-    ending: anyio.Event = field(default_factory=anyio.Event, init=False, repr=False, compare=False)
-    heartbeats: dict[str, Heartbeat] = field(default_factory=dict, init=False, repr=False, compare=False)
-    _batches: dict[Any, Batch[Any, Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    make_batches: Callable[["Context"], "Batches"] = field(repr=False)
+    process: Process = field(default_factory=Process, init=False, repr=False, compare=False)
+    batches: "Batches" = field(init=False, repr=False, compare=False)
 
-    async def together(self, write: Write[T, R], item: T) -> R:
-        """What `write` makes of the item, in one batch with what others hand it at the same time."""
-        result: R = await self.batch_of(write).add(item)
-        return result
-
-    def batch_of(self, write: Write[T, R], *, halved: bool = False) -> Batch[T, R]:
-        """Where items are handed to `write`; `halved` as `Batch` says, for all who hand it any."""
-        batch = self._batches.get(write)
-        if batch is None:
-            batch = self._batches[write] = Batch(partial(write, self), halved=halved)
-        return batch
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "batches", self.make_batches(self))
 
     def end_waits(self) -> None:
         """The service was told to end: who holds a request answers it as if its wait had ended."""
-        self.ending.set()
-        self.waiters.wake(self.waiters.ids)
-        self.store.notify("settled")
+        self.process.ending.set()
+        self.process.waiters.wake(self.process.waiters.ids)
+        self.store.notify(Signal.SETTLED)
 
     def make_id(self, prefix: str) -> str:
         """A new id."""

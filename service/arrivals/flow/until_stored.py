@@ -7,6 +7,7 @@ import structlog
 
 from arrivals.flow.context import Context
 from arrivals.store.engine.base import Unavailable
+from arrivals.store.engine.signals import Signal
 
 log = structlog.get_logger()
 
@@ -22,9 +23,9 @@ async def until_stored(context: Context, step: Callable[[], Awaitable[T]]) -> T:
     lets it: what stops the process, or bounds the handling of an item, cancels it.
     """
     while True:
-        heard = context.store.heard("settled")  # rung by whoever could use the database again
+        version = context.store.version(Signal.SETTLED)  # rung by whoever could use the database again
         try:
             return await step()
         except Unavailable as error:
             log.warning("buffered", reason=str(error), again_in_s=AGAIN_S)
-        await context.store.wait("settled", heard, AGAIN_S)
+        await context.store.wait(Signal.SETTLED, version, AGAIN_S)

@@ -80,7 +80,7 @@ class CallbackHandler:
     @property
     def max_bytes(self) -> int:
         """The largest body that is accepted."""
-        return self._context.limits.webhook_max_bytes
+        return self._context.policy.limits.webhook_max_bytes
 
     def addressee(self, provider: str, token: str) -> Addressee:
         """The generation of this address, which is known before any body is waited for. Raises UnknownToken."""

@@ -16,6 +16,7 @@ import structlog
 
 from arrivals.core.event import public_failure
 from arrivals.core.failure import Failure
+from arrivals.flow.admin.replay import NotCancelable as ReplayNotCancelable
 from arrivals.flow.admin.replay import NotReplayable
 from arrivals.flow.callback_url import UnknownToken
 from arrivals.flow.context import NotConfigured
@@ -111,6 +112,7 @@ MEANINGS: Mapping[type[BaseException], Callable[[Any], Problem]] = {
         422, "idempotency_key_reused", str(KeyReused.__doc__), [FieldError("Idempotency-Key", "in use")]
     ),
     NotCancelable: lambda error: Problem(409, "not_cancelable", str(error)),
+    ReplayNotCancelable: lambda error: Problem(409, "not_cancelable", str(error)),
     NotReplayable: lambda error: Problem(409, "not_replayable", str(error)),
     NotServed: lambda _: Problem(409, "disabled", str(NotServed.__doc__)),
     Delivered: lambda _: Problem(409, "delivered", str(Delivered.__doc__)),

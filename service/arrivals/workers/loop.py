@@ -14,6 +14,7 @@ import structlog
 
 from arrivals.flow.heartbeat import Heartbeat
 from arrivals.store.engine.base import Database, Unavailable
+from arrivals.store.engine.signals import Signal, Signals
 from arrivals.workers.failures import Trouble
 
 log = structlog.get_logger()
@@ -32,13 +33,18 @@ class Worker(Generic[T]):
     `handle`: it is stopped before anybody else may claim its item.
     """
 
-    name: str
+    signal: Signal
     claim: Callable[[int], Awaitable[Sequence[T]]]
     handle: Callable[[T], Awaitable[object]]
     fail: Callable[[T, Exception], Awaitable[object]]
     interval_s: float
     trust_s: float
     capacity: int
+
+    @property
+    def name(self) -> str:
+        """As logs, health checks and metrics call it."""
+        return self.signal.value
 
     def heartbeat(self) -> Heartbeat:
         """Its sign of life, from now on."""
@@ -63,21 +69,20 @@ class Worker(Generic[T]):
 
     async def run(self, store: Database, stop: anyio.Event, heartbeat: Heartbeat) -> None:
         """Work until `stop`; what has begun is finished first."""
-        freed = f"freed:{self.name}"
-        trouble = Trouble(self.name)
+        places, trouble = Signals(), Trouble(self.name)
 
         async def in_its_place(item: T) -> None:
             try:
                 await self._handle(item, trouble)
             finally:
                 heartbeat.ended(anyio.current_time())
-                store.notify(freed)
+                places.notify(Signal.PLACE_FREE)
 
         async with anyio.create_task_group() as group:
             while not stop.is_set():
-                heard, released = store.heard(self.name), store.heard(freed)
+                version, freed = store.version(self.signal), places.version(Signal.PLACE_FREE)
                 if heartbeat.full:
-                    await store.wait(freed, released, self.interval_s)
+                    await places.wait(Signal.PLACE_FREE, freed, self.interval_s)
                     continue
                 rest_s = trouble.rest_s(self.interval_s)
                 if rest_s and await _stopped_within(stop, _spread(rest_s)):
@@ -89,7 +94,7 @@ class Worker(Generic[T]):
                 for item in batch:
                     group.start_soon(in_its_place, item)
                 if not batch:
-                    await store.wait(self.name, heard, _spread(self.interval_s))
+                    await store.wait(self.signal, version, _spread(self.interval_s))
 
     async def _claim(self, limit: int, trouble: Trouble) -> Sequence[T] | None:
         """None if it failed."""

@@ -1,49 +1,92 @@
 """The table of workers. Adding one is adding a row."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from arrivals.flow.admin import prune, replay
 from arrivals.flow.context import Context
 from arrivals.flow.delivery import deliver
 from arrivals.flow.observation import expire, poll, read
 from arrivals.flow.submission import submit
+from arrivals.store.engine.signals import Signal
 from arrivals.workers.loop import Worker
 
 T = TypeVar("T")
 
-RESTS_S = {"prune": 60.0}
+RESTS_S = {Signal.PRUNE: 60.0}
 TICK_S = 0.25  # how long what became due by the clock alone may wait
-NAMES = ("submit", "read", "poll", "expire", "deliver", "replay", "prune")
+MARGIN_S = 1.0  # an item is stopped before its lease ends
+NAMES = tuple(
+    signal.value
+    for signal in (
+        Signal.SUBMIT, Signal.READ, Signal.POLL, Signal.EXPIRE, Signal.DELIVER, Signal.REPLAY, Signal.PRUNE,
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row(Generic[T]):
+    """A kind of work: what claims it, what handles an item, what becomes of one that cannot be handled.
+
+    `trust_s` bounds the handling of an item; `capacity` is how many are handled at once.
+    """
+
+    signal: Signal
+    claim: Callable[[Context, int], Awaitable[Sequence[T]]]
+    handle: Callable[[Context, T], Awaitable[object]]
+    fail: Callable[[Context, T, Exception], Awaitable[object]]
+    trust_s: float
+    capacity: int
+
+    def worker(self, context: Context) -> Worker[T]:
+        """The worker over this context."""
+        return Worker(
+            signal=self.signal,
+            claim=partial(self.claim, context),
+            handle=partial(self.handle, context),
+            fail=partial(self.fail, context),
+            interval_s=RESTS_S.get(self.signal, TICK_S),
+            trust_s=self.trust_s,
+            capacity=self.capacity,
+        )
 
 
 def roster(context: Context) -> list[Worker[Any]]:
-    """Every worker, with its rows in the order in which a generation meets them."""
-    margin_s = 1.0
-    delivering_s = context.limits.delivery_timeout_s * 2 - margin_s
-    rows: list[tuple[str, Any, Any, Any, float, int]] = [
-        # name; what claims; what handles; what becomes of what cannot be handled; trust in seconds; capacity
-        ("submit", submit.claim, submit.submit, submit.fail, submit.TRUST_S, 256),
-        ("read", _whole(read.claim, 64), read.read, read.fail, 60.0, 1),
-        ("poll", poll.claim, poll.poll, poll.fail, poll.LEASE_S - margin_s, 64),
-        ("expire", _whole(expire.claim, 256), expire.expire, expire.fail, expire.LEASE_S - margin_s, 1),
-        ("deliver", deliver.claim, deliver.deliver, deliver.fail, delivering_s, 128),
-        ("replay", replay.claim, replay.replay, replay.fail, replay.LEASE_S - margin_s, 4),
-        ("prune", prune.claim, prune.handle, prune.fail, prune.TRUST_S, 1),
-    ]
-    return [
-        Worker(
-            name=name,
-            claim=partial(claim, context),
-            handle=partial(handle, context),
-            fail=partial(fail, context),
-            interval_s=RESTS_S.get(name, TICK_S),
-            trust_s=trust_s,
-            capacity=capacity,
-        )
-        for name, claim, handle, fail, trust_s, capacity in rows
-    ]
+    """Every worker, in the order in which a generation meets them."""
+    delivering_s = context.policy.limits.delivery_timeout_s * 2 - MARGIN_S
+    rows: tuple[Row[Any], ...] = (
+        Row(
+            signal=Signal.SUBMIT, claim=submit.claim, handle=submit.submit, fail=submit.fail,
+            trust_s=submit.TRUST_S, capacity=256,
+        ),
+        Row(
+            signal=Signal.READ, claim=_whole(read.claim, 64), handle=read.read, fail=read.fail,
+            trust_s=60.0, capacity=1,
+        ),
+        Row(
+            signal=Signal.POLL, claim=poll.claim, handle=poll.poll, fail=poll.fail,
+            trust_s=poll.LEASE_S - MARGIN_S, capacity=64,
+        ),
+        Row(
+            signal=Signal.EXPIRE, claim=_whole(expire.claim, 256), handle=expire.expire, fail=expire.fail,
+            trust_s=expire.LEASE_S - MARGIN_S, capacity=1,
+        ),
+        Row(
+            signal=Signal.DELIVER, claim=deliver.claim, handle=deliver.deliver, fail=deliver.fail,
+            trust_s=delivering_s, capacity=128,
+        ),
+        Row(
+            signal=Signal.REPLAY, claim=replay.claim, handle=replay.replay, fail=replay.fail,
+            trust_s=replay.LEASE_S - MARGIN_S, capacity=4,
+        ),
+        Row(
+            signal=Signal.PRUNE, claim=prune.claim, handle=prune.handle, fail=prune.fail,
+            trust_s=prune.TRUST_S, capacity=1,
+        ),
+    )  # fmt: skip
+    return [row.worker(context) for row in rows]
 
 
 def _whole(

@@ -16,6 +16,7 @@ from arrivals.store import deliveries, metrics, observations, subscribers
 from arrivals.store.engine.base import Missing
 from tests.conftest import run_worker
 from tests.flow.conftest import SUCCEEDED
+from tests.support.contexts import with_policy
 
 DAY_S = 24 * 3600
 NOTHING = dict.fromkeys(room.KINDS, 0)
@@ -52,7 +53,7 @@ def completed(context, submitted, calls_back):
 
 
 def keeping(context, retention):
-    return replace(context, retention=retention)
+    return with_policy(context, retention=retention)
 
 
 async def measured(context):

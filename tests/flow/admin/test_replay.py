@@ -21,10 +21,11 @@ from arrivals.store import deliveries, events, generations, observations, replay
 from arrivals.store.engine.base import Missing, Unavailable
 from arrivals.store.engine.queries import parse
 from arrivals.store.replays import Filters, ReplayKind, ReplayStatus
-from tests.conftest import run_worker, tools_over
+from tests.conftest import context_over, run_worker
 from tests.flow.conftest import SUCCEEDED
 from tests.flow.delivery import test_deliver
 from tests.flow.test_crash import Died, Mortal
+from tests.support.contexts import with_policy
 from tests.support.databases import empty, everything, reopened
 from tests.support.examples import scheduled
 
@@ -401,7 +402,7 @@ async def test_one_subscriber_gets_exactly_what_it_missed(context, listener, sub
     """Neither what it has nor what is still under way to it."""
     missing = await subscribed("/missing", max_in_flight=1)
     await subscribed("/other", max_in_flight=1)
-    once = replace(context, cadence=replace(context.cadence, retry_schedule_s=(0,)))
+    once = with_policy(context, cadence=replace(context.policy.cadence, retry_schedule_s=(0,)))
     missed = []
     for answers in ([204, 204], [500, 204], [204, 204], [500, 204]):
         generation_id = await completed()
@@ -636,7 +637,7 @@ async def lived(store, clock, transport, upstream, dies_at):
     """One process on the database, until it dies or the replay has ended; whether it died."""
     async with reopened(store, clock) as inner:
         mortal = Mortal(inner, dies_at)
-        context = tools_over(mortal, transport, clock, upstream.url)
+        context = context_over(mortal, transport, clock, upstream.url)
         try:
             for _ in range(4):
                 await run_worker(context, "replay")

@@ -18,7 +18,9 @@ UPDATE observations SET reading = REPLACE(reading, '"notes":[]', :notes) WHERE g
 
 async def test_everything_that_happened_in_order(context, clock, listener, submitted, calls_back):
     async with context.store.transaction() as tx:
-        subscriber = Subscriber(id="sub_1", url=f"{listener.url}/x", secret=context.callback_secret, created_at=clock())
+        subscriber = Subscriber(
+            id="sub_1", url=f"{listener.url}/x", secret=context.policy.callback_secret, created_at=clock()
+        )
         await subscribers.insert(tx, subscriber)
     generation_id = await submitted()
     clock.advance(1)
@@ -39,7 +41,9 @@ async def test_everything_that_happened_in_order(context, clock, listener, submi
 
 async def test_it_is_told_page_by_page_without_gap_or_repeat(context, clock, listener, submitted, calls_back):
     async with context.store.transaction() as tx:
-        subscriber = Subscriber(id="sub_1", url=f"{listener.url}/x", secret=context.callback_secret, created_at=clock())
+        subscriber = Subscriber(
+            id="sub_1", url=f"{listener.url}/x", secret=context.policy.callback_secret, created_at=clock()
+        )
         await subscribers.insert(tx, subscriber)
     generation_id = await submitted()
     for _ in range(3):

@@ -19,6 +19,7 @@ from arrivals.outbound.transport import Transport
 from arrivals.store import deliveries, subscribers
 from tests.conftest import run_worker
 from tests.flow.conftest import SUCCEEDED
+from tests.support.contexts import with_policy
 from tests.support.processes import Peer, listening
 
 SECRET = make_secret(b"0123456789abcdef0123456789abcdef")
@@ -192,8 +193,8 @@ async def test_an_answer_that_repeats_a_signature_is_kept_without_it(context, li
 
 async def test_an_answer_that_ends_within_a_secret_keeps_nothing_of_it(context, listener, completed):
     """Only its first 2 KiB are kept."""
-    bare = context.callback_secret.removeprefix("whsec_")
-    padding = "x" * (context.limits.answer_keep_bytes - 20)
+    bare = context.policy.callback_secret.removeprefix("whsec_")
+    padding = "x" * (context.policy.limits.answer_keep_bytes - 20)
     listener.answers.append((500, f"{padding}{bare}".encode()))
     generation_id = await completed(callback_url=f"{listener.url}/mine")
 
@@ -278,7 +279,7 @@ async def test_an_orders_own_callback_url_gets_its_events_signed_with_the_servic
 
     (asked,) = listener.requests
     monkeypatch.setattr(Webhook, "_Webhook__verify_timestamp", lambda _self, text: _moment(text))
-    event = Webhook(context.callback_secret).verify(asked.body, asked.headers)
+    event = Webhook(context.policy.callback_secret).verify(asked.body, asked.headers)
     assert ("/mine", generation_id) == (asked.path, event["data"]["generation"]["id"])
 
 
@@ -388,7 +389,7 @@ def test_the_specifications_shape_of_a_signature():
 async def test_an_idle_subscriber_is_not_disabled_by_two_blips(context, clock, listener, subscribed, completed):
     """Days without an attempt are no days of failure."""
     subscriber_id = await subscribed()
-    once = replace(context, cadence=replace(context.cadence, retry_schedule_s=(0,)))
+    once = with_policy(context, cadence=replace(context.policy.cadence, retry_schedule_s=(0,)))
     for _ in range(2):
         await completed()
         listener.answers.append(500)

@@ -14,6 +14,7 @@ from arrivals.store import deliveries, events, subscribers
 from arrivals.store.engine.base import Missing
 from tests.conftest import run_worker
 from tests.flow.delivery import test_deliver
+from tests.support.contexts import with_policy
 
 subscribed, completed = test_deliver.subscribed, test_deliver.completed
 
@@ -21,7 +22,7 @@ subscribed, completed = test_deliver.subscribed, test_deliver.completed
 @pytest.fixture
 def once(context):
     """Tools that try a delivery once."""
-    return replace(context, cadence=replace(context.cadence, retry_schedule_s=(0,)))
+    return with_policy(context, cadence=replace(context.policy.cadence, retry_schedule_s=(0,)))
 
 
 async def event_of(context, generation_id):

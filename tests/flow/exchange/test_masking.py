@@ -14,7 +14,7 @@ from arrivals.flow.submission.cancel import NotCancelable, cancel
 from arrivals.flow.submission.order import OrderRequest, order_bulk, stored
 from arrivals.store import outputs
 from arrivals.store.engine.queries import parse
-from tests.conftest import PUBLIC_URL, WEBHOOK_SECRET, run_worker, tools_over
+from tests.conftest import PUBLIC_URL, WEBHOOK_SECRET, context_over, run_worker
 from tests.flow.conftest import ACCEPTED
 from tests.support.databases import everything
 from tests.support.streams import SENSE, Stream
@@ -231,7 +231,7 @@ async def test_a_second_question(context, clock, upstream, ordered, form):
 @pytest.fixture
 def unsecured(store, transport, clock, upstream):
     """The operator set no webhook secret: what is made up for each generation is given out instead."""
-    context = tools_over(store, transport, clock, upstream.url)
+    context = context_over(store, transport, clock, upstream.url)
     account = replace(context.upstreams["eachlabs", "default"].account, webhook_secrets=())
     one = replace(context.upstreams["eachlabs", "default"], account=account)
     return replace(context, upstreams={**context.upstreams, ("eachlabs", "default"): one})

@@ -3,7 +3,7 @@ from dataclasses import replace
 from arrivals.flow.observation.poll import ASK_AGAIN, claim, claim_one, poll
 from arrivals.flow.submission.order import stored
 from arrivals.store import accounts
-from tests.conftest import run_worker, tools_over
+from tests.conftest import context_over, run_worker
 from tests.flow.conftest import POLLED
 
 
@@ -57,7 +57,7 @@ async def test_a_provider_out_of_reach_counts_as_a_miss(store, transport, clock,
     generation_id = await submitted()
     clock.advance(300)
 
-    await run_worker(tools_over(store, transport, clock, "http://127.0.0.1:1"), "poll")
+    await run_worker(context_over(store, transport, clock, "http://127.0.0.1:1"), "poll")
 
     async with store.reading() as tx:
         assert 1 == (await accounts.ledger_seen(tx, ("eachlabs", "default"))).misses

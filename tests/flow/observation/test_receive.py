@@ -11,6 +11,7 @@ from arrivals.providers.contract import Unverified
 from arrivals.store import observations, webhook_lists
 from arrivals.store.webhook_lists import WebhookQuery
 from tests.flow.conftest import SUCCEEDED
+from tests.support.contexts import with_policy
 
 
 async def test_bytes_and_headers_are_kept_as_they_came(context, submitted, calls_back):
@@ -41,7 +42,7 @@ async def test_an_unverified_webhook_is_kept_apart_and_the_quarantine_is_bounded
 
 
 def tools_with(context, **limits):
-    return replace(context, limits=replace(context.limits, **limits))
+    return with_policy(context, limits=replace(context.policy.limits, **limits))
 
 
 async def test_a_webhook_of_an_account_that_is_gone_may_come_again(context):

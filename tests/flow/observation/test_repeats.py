@@ -70,7 +70,7 @@ async def test_the_same_in_one_batch_is_counted_too(context, submitted, calls_ba
     generation_id = await submitted()
     one = await calls_back(generation_id, b"{}")
     for _ in range(FEW):
-        context.frequency.count(generation_id)
+        context.process.frequency.count(generation_id)
     several = [replace_id(one, f"whk_zz{number}") for number in range(5)]
 
     async with context.store.transaction() as tx:
@@ -245,7 +245,7 @@ async def test_those_that_come_rarely_are_kept_beside_those_that_come_often(cont
     often, rarely = await submitted(), await submitted()
     one = await calls_back(often, b"{}")
     for _ in range(FEW):
-        context.frequency.count(often)
+        context.process.frequency.count(often)
     first = replace_id(one, "whk_zz1")
     several = [first, replace(first, id="whk_zz2", generation_id=rarely), replace_id(one, "whk_zz3")]
 

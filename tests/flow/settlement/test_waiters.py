@@ -10,7 +10,7 @@ from arrivals.flow.settlement.settle import settle
 from arrivals.flow.settlement.waiters import Waiters
 from arrivals.store import generations
 from arrivals.store.engine.base import Unavailable
-from tests.conftest import tools_over
+from tests.conftest import context_over
 from tests.support.databases import reopened
 
 
@@ -46,9 +46,9 @@ def ends(context, generation_id):
 async def test_an_end_wakes_who_waits_for_it_and_nobody_else(context, ordered):
     one, other = await ordered(), await ordered()
     with (
-        context.waiters.waiting_for(context.store, one) as first,
-        context.waiters.waiting_for(context.store, one) as second,
-        context.waiters.waiting_for(context.store, other) as third,
+        context.process.waiters.waiting_for(context.store, one) as first,
+        context.process.waiters.waiting_for(context.store, one) as second,
+        context.process.waiters.waiting_for(context.store, other) as third,
     ):
         await ends(context, one)
         assert (True, True, False) == (first.is_set(), second.is_set(), third.is_set())
@@ -56,7 +56,7 @@ async def test_an_end_wakes_who_waits_for_it_and_nobody_else(context, ordered):
 
 async def test_what_moves_without_an_end_wakes_nobody(context, submitted):
     one = await submitted()
-    with context.waiters.waiting_for(context.store, one) as ended:
+    with context.process.waiters.waiting_for(context.store, one) as ended:
         reading = Reading(status=Status.PROCESSING, external_id="el-1")
         await settle(context, [Observation(generation_id=one, origin=Origin.POLL, at=context.now(), reading=reading)])
         assert not ended.is_set()
@@ -67,12 +67,12 @@ async def test_an_end_in_another_process_is_found_by_one_look_for_all(
 ):
     ids = sorted([await ordered() for _ in range(3)])
     with (
-        context.waiters.waiting_for(context.store, ids[0]) as first,
-        context.waiters.waiting_for(context.store, ids[1]) as second,
-        context.waiters.waiting_for(context.store, ids[2]) as third,
+        context.process.waiters.waiting_for(context.store, ids[0]) as first,
+        context.process.waiters.waiting_for(context.store, ids[1]) as second,
+        context.process.waiters.waiting_for(context.store, ids[2]) as third,
     ):
         async with reopened(store, clock) as elsewhere:
-            there = tools_over(elsewhere, transport, clock, "http://127.0.0.1:1")
+            there = context_over(elsewhere, transport, clock, "http://127.0.0.1:1")
             await ends(there, ids[0])
             await ends(there, ids[2])
         with anyio.fail_after(5):
@@ -94,17 +94,17 @@ async def test_a_look_that_fails_is_done_again(context, ordered, at_once, monkey
 
     monkeypatch.setattr(generations, "ended", look)
     await ends(context, one)
-    with context.waiters.waiting_for(context.store, one) as known, anyio.fail_after(5):
+    with context.process.waiters.waiting_for(context.store, one) as known, anyio.fail_after(5):
         await known.wait()
     assert len(tries) >= 2
 
 
 async def test_who_stops_waiting_is_forgotten(context):
-    with context.waiters.waiting_for(context.store, "gen_1"):
-        with context.waiters.waiting_for(context.store, "gen_1"):
-            assert ["gen_1"] == context.waiters.ids
-        assert ["gen_1"] == context.waiters.ids
-    assert [] == context.waiters.ids
+    with context.process.waiters.waiting_for(context.store, "gen_1"):
+        with context.process.waiters.waiting_for(context.store, "gen_1"):
+            assert ["gen_1"] == context.process.waiters.ids
+        assert ["gen_1"] == context.process.waiters.ids
+    assert [] == context.process.waiters.ids
 
 
 def test_who_waits_for_nothing_is_not_woken():

@@ -13,7 +13,7 @@ from arrivals.flow.submission.cancel import cancel
 from arrivals.flow.submission.order import InvalidOrder, KeyReused, OrderRequest, order_bulk, stored
 from arrivals.providers import eachlabs
 from arrivals.store import observations
-from tests.conftest import run_worker, tools_over
+from tests.conftest import context_over, run_worker
 from tests.support.upstream import CUT
 
 MODEL = "workflows/wf-1/v1"
@@ -183,7 +183,7 @@ async def test_a_rate_limit_of_the_whole_sends_all_back_together(context, upstre
 
 
 async def test_what_was_surely_not_sent_goes_back_whole(store, transport, clock, context, upstream, submitted_bulk):
-    ids = await submitted_bulk(None, over=tools_over(store, transport, clock, "http://127.0.0.1:1"))
+    ids = await submitted_bulk(None, over=context_over(store, transport, clock, "http://127.0.0.1:1"))
     upstream.answers.clear()
 
     assert [("pending", None)] * 3 == await standing(context, ids)

@@ -14,7 +14,7 @@ from arrivals.flow.observation.expire import nobody_told_us
 from arrivals.flow.submission.order import OrderRequest, order, stored
 from arrivals.flow.submission.submit import claim, submit
 from arrivals.store import generations
-from tests.conftest import run_worker, tools_over
+from tests.conftest import context_over, run_worker
 from tests.flow.conftest import ACCEPTED, ORDER, SUCCEEDED
 from tests.support.upstream import CUT
 
@@ -112,7 +112,7 @@ async def test_with_no_secret_set_one_is_made_up_for_each_generation(context, up
 async def test_a_refused_connection_is_tried_again(store, transport, clock, upstream, ordered):
     """Surely nothing arrived, so the order goes back into the queue."""
     generation_id = await ordered()
-    nowhere = tools_over(store, transport, clock, "http://127.0.0.1:1")
+    nowhere = context_over(store, transport, clock, "http://127.0.0.1:1")
 
     await run_worker(nowhere, "submit")
 
@@ -122,14 +122,14 @@ async def test_a_refused_connection_is_tried_again(store, transport, clock, upst
     assert 0 == await run_worker(nowhere, "submit")
     clock.advance(10)
     upstream.answers.append((200, ACCEPTED))
-    assert 1 == await run_worker(tools_over(store, transport, clock, upstream.url), "submit")
+    assert 1 == await run_worker(context_over(store, transport, clock, upstream.url), "submit")
     generation = await stored(nowhere, generation_id)
     assert (Status.SUBMITTED, None) == (generation.status, generation.failure)
 
 
 async def test_an_order_that_never_got_its_turn_cost_nothing(store, transport, clock, ordered):
     generation_id = await ordered(deadline_s=5.0)
-    nowhere = tools_over(store, transport, clock, "http://127.0.0.1:1")
+    nowhere = context_over(store, transport, clock, "http://127.0.0.1:1")
     await run_worker(nowhere, "submit")
     clock.advance(6)
 
@@ -448,7 +448,7 @@ class _FillsTheDisk:
 
 async def test_an_answer_is_kept_in_hand_until_the_database_takes_it(sqlite, clock, transport, upstream):
     """The disk is full at the moment of the answer, which can be had only once; with space again it is written down."""
-    context = tools_over(sqlite, transport, clock, upstream.url)
+    context = context_over(sqlite, transport, clock, upstream.url)
     generation_id = (await order(context, OrderRequest(**ORDER, metadata={"told again": "☂" * 5000}))).id
     answer = _FillsTheDisk(sqlite._writer.connection)
     upstream.answers.append(answer)

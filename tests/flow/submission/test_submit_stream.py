@@ -12,7 +12,7 @@ from arrivals.flow.observation.poll import claim_one, poll
 from arrivals.flow.submission import submit_stream
 from arrivals.flow.submission.order import OrderRequest, order, stored
 from arrivals.store import events, outputs
-from tests.conftest import run_worker, tools_over
+from tests.conftest import context_over, run_worker
 from tests.support.processes import Peer, hang_up, listening, read_and_hang_up
 from tests.support.streams import (
     BUSY,
@@ -370,7 +370,7 @@ async def test_while_a_stream_goes_on_nobody_asks_until_its_end_is_overdue(conte
 @pytest.mark.parametrize("peer", [hang_up, read_and_hang_up, Peer(b"HTTP/1.1 200 OK\r\ncontent-ty")], ids=range(3))
 async def test_a_stream_that_is_cut_before_its_head_leaves_it_unknown(store, transport, clock, streamed, peer):
     async with listening(peer) as url:
-        generation = await streamed(None, over=tools_over(store, transport, clock, url))
+        generation = await streamed(None, over=context_over(store, transport, clock, url))
 
     assert (Status.EXPIRED, "submission_unknown") == (generation.status, generation.failure.code)
 
@@ -384,7 +384,7 @@ async def test_a_provider_that_does_not_answer_in_time_leaves_it_unknown(streame
 
 
 async def test_a_provider_out_of_reach_is_tried_again(store, transport, clock, streamed):
-    generation = await streamed(None, over=tools_over(store, transport, clock, "http://127.0.0.1:1"))
+    generation = await streamed(None, over=context_over(store, transport, clock, "http://127.0.0.1:1"))
 
     assert (Status.PENDING, "provider_unavailable") == (generation.status, generation.failure.code)
 

@@ -12,7 +12,7 @@ from arrivals.core.event import EventType
 from arrivals.store import events as stored_events
 from arrivals.web.api import event_stream as web_events
 from arrivals.web.app import make_app
-from tests.conftest import run_worker, tools_over
+from tests.conftest import context_over, run_worker
 from tests.support.databases import reopened
 from tests.support.eventually import until
 from tests.support.examples import announce, event, keep, scheduled
@@ -142,7 +142,7 @@ async def test_it_resumes_without_gap_or_repeat_over_a_restart(context, clock, t
     heard, position = [], "0"
     for run in range(3):
         async with reopened(context.store, clock) as store:
-            restarted = tools_over(store, transport, clock, upstream.url)
+            restarted = context_over(store, transport, clock, upstream.url)
             await announce(store, *(event(f"{run}-{number}", body=f"{run}-{number}") for number in range(3)))
             async with (
                 served(lambda _, restarted=restarted: make_app(restarted, KEY)) as port,
@@ -247,7 +247,7 @@ class Counting:
 async def test_what_nobody_here_wants_is_looked_at_once(store, transport, clock, upstream):
     """Each ring is worth one look, however much stands there that is not wanted."""
     counting = Counting(store)
-    context = tools_over(counting, transport, clock, upstream.url)
+    context = context_over(counting, transport, clock, upstream.url)
     wanted = stored_events.EventFilter(type="ping")
     pages = web_events._pages(context, 0, wanted)
     await anext(pages)

@@ -111,7 +111,7 @@ async def test_a_read_waits_until_it_closes_and_no_longer(client, context, upstr
 
     async with anyio.create_task_group() as group:
         group.start_soon(read)
-        await until(lambda: context.waiters.ids)
+        await until(lambda: context.process.waiters.ids)
         assert 200 == (await client.post(f"/v1/generations/{generation_id}/poll")).status_code
 
     assert "completed" == told[0]["status"]

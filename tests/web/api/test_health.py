@@ -24,7 +24,7 @@ async def ready(client):
 
 
 async def test_what_the_workers_do_is_told_without_a_key(client, context):
-    context.heartbeats.update(submit=heartbeat("submit", 7, busy=3), poll=heartbeat("poll", 0, capacity=9))
+    context.process.heartbeats.update(submit=heartbeat("submit", 7, busy=3), poll=heartbeat("poll", 0, capacity=9))
 
     answer = await ready(client)
 
@@ -39,13 +39,13 @@ async def test_where_another_process_works_there_are_no_workers(client):
 
 
 async def test_live_tells_nothing_else(client, context):
-    context.heartbeats["submit"] = heartbeat("submit", 2 * LATE_S)
+    context.process.heartbeats["submit"] = heartbeat("submit", 2 * LATE_S)
     answer = await client.get("/health/live", headers={"authorization": ""})
     assert (200, {"status": "live"}) == (answer.status_code, answer.json())
 
 
 async def test_a_worker_that_does_not_claim_is_named(client, context):
-    context.heartbeats.update(submit=heartbeat("submit", 2 * LATE_S), poll=heartbeat("poll", 1))
+    context.process.heartbeats.update(submit=heartbeat("submit", 2 * LATE_S), poll=heartbeat("poll", 1))
 
     answer = await ready(client)
 
@@ -56,7 +56,7 @@ async def test_a_worker_that_does_not_claim_is_named(client, context):
 
 async def test_a_full_house_is_no_alarm(client, context):
     """Its items are bounded, and nothing can be claimed until one of them ends."""
-    context.heartbeats["submit"] = heartbeat("submit", 2 * LATE_S, busy=4)
+    context.process.heartbeats["submit"] = heartbeat("submit", 2 * LATE_S, busy=4)
     assert 200 == (await ready(client)).status_code
 
 

@@ -1,6 +1,5 @@
 """What Prometheus reads, over real HTTP."""
 
-from dataclasses import replace
 import re
 
 import httpx
@@ -12,6 +11,7 @@ from arrivals.flow.admin.keys import make_key
 from arrivals.flow.admin.prune import Retention, prune
 from arrivals.web.api.metrics import FAMILIES, PREFIX
 from tests.conftest import run_worker
+from tests.support.contexts import with_policy
 from tests.support.fixtures import ROOT
 
 ALERTS = (ROOT / "docs/alerts.yml").read_text()
@@ -124,7 +124,7 @@ async def test_no_counter_goes_down_when_what_it_counted_is_forgotten(context, c
     clock.advance(8 * 24 * 3600)
     at_once = Retention(generations_s=0, events_s=0, webhooks_s=0, quarantine_s=0, idempotency_s=0)
 
-    await prune(replace(context, retention=at_once), clock())
+    await prune(with_policy(context, retention=at_once), clock())
 
     after = await scraped()
     counters = {sample for sample in before if sample[0].endswith("_total")}

@@ -168,7 +168,7 @@ async def test_an_address_that_is_nobodys_is_answered_before_a_body_is_waited_fo
 
 
 async def test_a_refusal_that_closes_is_the_last_answer(context, stream, webhook):
-    large = webhook(b"x" * (context.limits.webhook_max_bytes + 1))
+    large = webhook(b"x" * (context.policy.limits.webhook_max_bytes + 1))
 
     assert [413] == await statuses(stream, large, 1)
     assert b"" == await all_told(stream)
@@ -278,7 +278,7 @@ async def test_what_cannot_even_be_logged_is_answered(client, connected, webhook
 
 
 async def test_a_body_that_is_declared_too_large_is_not_awaited(context, stream, webhook):
-    framing = f"Content-Length: {context.limits.webhook_max_bytes + 1}\r\n"
+    framing = f"Content-Length: {context.policy.limits.webhook_max_bytes + 1}\r\n"
 
     assert [413] == await statuses(stream, webhook(b"", framing=framing), 1)
 
@@ -324,7 +324,7 @@ def conversations(context, webhook, path):
         "both": webhook(b"0\r\n\r\n", framing="Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"),
         "odd length": webhook(framing="Content-Length: +3\r\n"), "no length": webhook(b"", framing="X-A: b\r\n"),
         "chunked": webhook(b"2\r\n{}\r\n0\r\n\r\n", framing="Transfer-Encoding: chunked\r\n"),
-        "too large": webhook(b"x" * (context.limits.webhook_max_bytes + 1)), "large": webhook(b"x" * 100_000),
+        "too large": webhook(b"x" * (context.policy.limits.webhook_max_bytes + 1)), "large": webhook(b"x" * 100_000),
         "edge": webhook(b"x" * 65536), "beyond": webhook(b"x" * 65537),
         "lower": webhook().replace(b"Host", b"hOST"), "folded": webhook(more="X-A: b\r\n c\r\n"),
         "options": b"OPTIONS %b HTTP/1.1\r\nHost: x\r\n\r\n" % path.encode(),

@@ -9,6 +9,7 @@ import anyio
 from arrivals.assembly import clock
 from arrivals.config.key_file import has_keys, key_file_path, read_keys
 from arrivals.config.settings import BadSetting, Settings, read_settings
+from arrivals.flow.admin.readiness import can_write
 from arrivals.store.engine.base import StoreError
 from arrivals.store.engine.connect import open_database
 from arrivals.store.engine.migrate import SchemaStatus, compare
@@ -71,8 +72,7 @@ async def _compared(settings: Settings) -> tuple[str, SchemaStatus]:
     """Its name, and how it compares with this version. Raises StoreError."""
     database = await open_database(settings.database, clock, settings.database_connections)
     try:
-        async with database.transaction() as tx:  # taken to write, though nothing is written
-            await tx.now()
+        await can_write(database)
         return database.name, await compare(database)
     finally:
         await database.close()

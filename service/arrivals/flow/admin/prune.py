@@ -71,7 +71,7 @@ async def prune(context: Context, now: Micros) -> dict[str, int]:
 
     A kind that cannot be deleted keeps no other; what was raised is raised at the end.
     """
-    kept = context.retention
+    kept = context.policy.retention
     failed: list[Exception] = []
     forgotten = Counter(dict.fromkeys(KINDS, 0))
     # Keys before generations, which stay as long as a key names them.

@@ -21,6 +21,7 @@ from arrivals.flow.observation.receive import verify_again
 from arrivals.flow.settlement.settle import settle, settle_each
 from arrivals.store import deliveries, events, generations, observations, replays
 from arrivals.store.engine.base import Tx, Unavailable
+from arrivals.store.engine.signals import Signal
 from arrivals.store.events import EventFilter
 from arrivals.store.observations import StoredWebhook
 from arrivals.store.replays import Filters, Replay, ReplayKind, ReplayStatus
@@ -36,6 +37,13 @@ Step = Callable[[Context, Replay, int], Awaitable[tuple[Replay, bool]]]  # where
 
 class NotReplayable(Exception):
     """It cannot be replayed; the message says why."""
+
+
+class NotCancelable(Exception):
+    """The replay has ended already."""
+
+    def __init__(self, status: ReplayStatus) -> None:
+        super().__init__(f"it is {status} already")
 
 
 class Canceled(Exception):
@@ -67,7 +75,7 @@ async def start(
         )
         new = replace(new, total=counted)
         await replays.insert(tx, new)
-    context.store.notify("replay")
+    context.store.notify(Signal.REPLAY)
     log.info("replay_started", replay_id=new.id, kind=kind, total=new.total, dry_run=dry_run)
     return new
 
@@ -81,6 +89,15 @@ def _wanted(filters: Filters) -> EventFilter:
         since=filters.since,
         until=filters.until,
     )
+
+
+async def cancel(context: Context, replay_id: str) -> Replay:
+    """End it where it stands; what it did stays. Raises Missing, NotCancelable."""
+    async with context.store.transaction() as tx:
+        running = await replays.by_id(tx, replay_id)
+        if running.status is not ReplayStatus.RUNNING or not await replays.cancel(tx, running.id, context.now()):
+            raise NotCancelable(running.status)
+        return await replays.by_id(tx, running.id)
 
 
 async def claim(context: Context, limit: int) -> list[Replay]:
@@ -122,7 +139,7 @@ async def _advance(context: Context, claimed: Replay, after: Replay, *, more: bo
     after = replace(after, due_at=now + micros(pause) if running else None, finished_at=None if running else now)
     async with context.store.transaction() as tx:
         saved = await replays.save(tx, claimed, after)
-    context.store.notify("replay")
+    context.store.notify(Signal.REPLAY)
     log.info(
         "replay_advanced", replay_id=claimed.id, done=after.done, total=after.total, status=after.status, saved=saved
     )
@@ -165,7 +182,7 @@ async def _seen_again(context: Context, tx: Tx, stored: Sequence[StoredWebhook])
         structs.replace(
             observation_of(context, webhook, about.get(webhook.generation_id), members),
             at=now,
-            hold_until=now + micros(context.cadence.held_s),
+            hold_until=now + micros(context.policy.cadence.held_s),
             replayed=True,
         )
         for webhook in stored
@@ -206,7 +223,7 @@ async def _quarantine(context: Context, claimed: Replay, size: int) -> tuple[Rep
             for webhook_id, good in verified.items():
                 if good is not None:
                     await replays.release(tx, webhook_id, good.verified_by)
-        context.store.notify("read")
+        context.store.notify(Signal.READ)
     return claimed.after(names, _last(page.items, claimed.cursor)), page.more
 
 
@@ -226,7 +243,7 @@ async def _events(context: Context, claimed: Replay, size: int) -> tuple[Replay,
         # In one transaction with the deliveries: a batch is never sent twice because its end was not written down.
         if not await replays.save(tx, claimed, after):
             raise Canceled
-    context.store.notify("deliver")
+    context.store.notify(Signal.DELIVER)
     return after, page.more
 
 

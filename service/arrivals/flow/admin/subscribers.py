@@ -13,6 +13,7 @@ from arrivals.flow.context import Context
 from arrivals.flow.delivery.redeliver import NotServed
 from arrivals.flow.delivery.sign import SECRET_BYTES, make_private_key, make_secret
 from arrivals.store import deliveries, subscribers
+from arrivals.store.engine.signals import Signal
 from arrivals.store.replays import Filters, Replay, ReplayKind
 
 
@@ -35,7 +36,7 @@ async def change(context: Context, subscriber_id: str, changed: Callable[[Subscr
             await deliveries.move(tx, before.id, after.url)
         if _served_again(before, after):
             await subscribers.forgive(tx, before.id)  # days without a single attempt are no days of failure
-    context.store.notify("deliver")
+    context.store.notify(Signal.DELIVER)
     return after
 
 

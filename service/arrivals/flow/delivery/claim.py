@@ -11,7 +11,7 @@ from arrivals.store.engine.base import Tx
 async def claim(context: Context, limit: int) -> list[Delivery]:
     """Deliveries to attempt now, for the length of a lease."""
     async with context.store.transaction() as tx:
-        return await claim_due(tx, limit, micros(context.limits.delivery_timeout_s * 2))
+        return await claim_due(tx, limit, micros(context.policy.limits.delivery_timeout_s * 2))
 
 
 async def claim_due(tx: Tx, limit: int, lease: Micros) -> list[Delivery]:

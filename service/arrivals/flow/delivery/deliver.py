@@ -13,7 +13,7 @@ from arrivals.core.subscriber import GONE
 from arrivals.core.wire import SECOND, Micros, micros
 from arrivals.flow.context import Context
 from arrivals.flow.delivery.claim import claim
-from arrivals.flow.delivery.record import Ended, record_all
+from arrivals.flow.delivery.record import Ended
 from arrivals.flow.delivery.sign import bare_secrets, signed_headers
 from arrivals.outbound.transport import NoAnswer, NotSent
 from arrivals.store import deliveries
@@ -29,7 +29,7 @@ FIRST_REDIRECT, FIRST_CLIENT_ERROR = 300, 400
 
 async def deliver(context: Context, delivery: Delivery) -> None:
     """Try one claimed delivery once."""
-    delivery_context = await context.together(_contexts, delivery)
+    delivery_context = await context.batches.delivery_contexts.add(delivery)
     if delivery_context is None or delivery_context.disabled:
         return  # its subscriber was deleted or disabled after the claim, which gave its deliveries up
     began = context.now()
@@ -61,7 +61,7 @@ async def _send(
 ) -> tuple[HttpReply | None, str | None]:
     """The answer if one came, and the name of what went wrong if anything did."""
     body = delivery_context.body.encode()
-    secrets = delivery_context.keys.secrets(now) if delivery_context.registered else [context.callback_secret]
+    secrets = delivery_context.keys.secrets(now) if delivery_context.registered else [context.policy.callback_secret]
     private_keys = delivery_context.keys.private_keys(now)
     signed = signed_headers(secrets, delivery.event_id, now // SECOND, body, private_keys)
     headers = {
@@ -74,7 +74,7 @@ async def _send(
     call = HttpCall(method="POST", url=delivery.url, headers=headers, body=body)
     try:
         reply = await context.transport.deliver(
-            call, context.limits.delivery_timeout_s, context.limits.answer_keep_bytes
+            call, context.policy.limits.delivery_timeout_s, context.policy.limits.answer_keep_bytes
         )
     except (NotSent, NoAnswer) as error:
         return None, mask.text(str(error))
@@ -86,7 +86,7 @@ async def _send(
     return reply, f"status: HTTP {reply.http_status}"
 
 
-async def _contexts(context: Context, wanted: Sequence[Delivery]) -> list[DeliveryContext | None]:
+async def read_contexts(context: Context, wanted: Sequence[Delivery]) -> list[DeliveryContext | None]:
     async with context.store.read_inline() as tx:
         return await deliveries.contexts_of(tx, wanted)
 
@@ -99,13 +99,13 @@ async def _record(
         ended = replace(delivery, attempt_at=None, delivered_at=now)
     else:
         wait_s = next_attempt_s(
-            context.cadence.retry_schedule_s, delivery.attempt_count, wanted_wait_s, context.random()
+            context.policy.cadence.retry_schedule_s, delivery.attempt_count, wanted_wait_s, context.random()
         )
         if attempt.http_status == GONE or wait_s is None:
             ended = replace(delivery, attempt_at=None, given_up_at=now)
         else:
             ended = replace(delivery, attempt_at=now + micros(wait_s))
-    reason = await context.together(record_all, Ended(attempt=attempt, delivery=ended, registered=registered))
+    reason = await context.batches.attempts.add(Ended(attempt=attempt, delivery=ended, registered=registered))
     log.info(
         "delivery_attempted",
         delivery_id=delivery.id, generation_id=delivery.generation_id, number=attempt.number,

@@ -8,6 +8,7 @@ from arrivals.flow.context import Context
 from arrivals.flow.delivery.redeliver import NotServed
 from arrivals.store import deliveries, events, subscribers
 from arrivals.store.deliveries import Delivery
+from arrivals.store.engine.signals import Signal
 
 
 async def ping(context: Context, subscriber_id: str) -> tuple[Event, Delivery]:
@@ -34,6 +35,6 @@ async def ping(context: Context, subscriber_id: str) -> tuple[Event, Delivery]:
             attempt_at=now,
         )
         await deliveries.insert(tx, [delivery])
-    context.store.notify("deliver")
-    context.store.notify("settled")
+    context.store.notify(Signal.DELIVER)
+    context.store.notify(Signal.SETTLED)
     return event, delivery

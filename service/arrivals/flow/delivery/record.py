@@ -9,6 +9,7 @@ from arrivals.flow.context import Context
 from arrivals.store import deliveries, subscribers
 from arrivals.store.deliveries import Attempt, Delivery
 from arrivals.store.engine.base import Tx
+from arrivals.store.engine.signals import Signal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,7 @@ async def record_all(context: Context, batch: Sequence[Ended]) -> list[str | Non
                 reason = None
             reasons.append(reason)
     if any(ended.delivery.attempt_at is None for ended in batch):
-        context.store.notify("deliver")  # a later event of the same generation may have waited for this one
+        context.store.notify(Signal.DELIVER)  # a later event of the same generation may have waited for this one
     return reasons
 
 

@@ -12,6 +12,7 @@ from arrivals.flow.settlement.fan_out import deliveries_for
 from arrivals.store import deliveries, events, generations, subscribers
 from arrivals.store.deliveries import Delivery
 from arrivals.store.engine.base import Missing, Tx
+from arrivals.store.engine.signals import Signal
 
 
 class Outcome(StrEnum):
@@ -36,7 +37,7 @@ async def redeliver(context: Context, event_id: str, subscriber_id: str | None) 
         event, position = await events.by_id(tx, event_id), await events.position_of(tx, event_id)
         due = await due_again(context, tx, event, position, await recipients(tx, subscriber_id))
         await deliveries.insert(tx, due)
-    context.store.notify("deliver")
+    context.store.notify(Signal.DELIVER)
     return due
 
 
@@ -86,5 +87,5 @@ async def retry(context: Context, delivery_id: str) -> Delivery:
             raise NotServed
         await deliveries.attempt_now(tx, delivery_id, context.now())
         known = await deliveries.by_id(tx, delivery_id)
-    context.store.notify("deliver")
+    context.store.notify(Signal.DELIVER)
     return known

@@ -60,16 +60,17 @@ class Exchange:
             reason=mask.text(reason)[:MAX_TEXT_CHARACTERS] if reason else None,
             failure=masked_failure(mask, bounded_failure(failure)) if failure else None,
             size=len(reply.body) if reply else None,
-            body=reply.body[: context.limits.call_keep_bytes] if reply else None,
+            body=reply.body[: context.policy.limits.call_keep_bytes] if reply else None,
         )
 
 
 async def keep(context: Context, call: Call) -> None:
     """Keep it, together with what others keep at the same time."""
-    await context.together(_keep, call)
+    await context.batches.calls.add(call)
 
 
-async def _keep(context: Context, kept: Sequence[Call]) -> list[None]:
+async def keep_all(context: Context, kept: Sequence[Call]) -> list[None]:
+    """Keep them in one transaction."""
     async with context.store.transaction() as tx:
         for call in kept:
             await calls.keep(tx, call)

@@ -42,10 +42,11 @@ async def overdraw(context: Context, asked: GenerationKey) -> None:
 async def give_back(context: Context, asked: GenerationKey) -> None:
     """No second question was asked. Raises NotConfigured."""
     if context.budget(asked).per_poll > 1:
-        await context.together(_given_back, (asked.provider, asked.account))
+        await context.batches.refunds.add((asked.provider, asked.account))
 
 
-async def _given_back(context: Context, keys: Sequence[AccountKey]) -> list[None]:
+async def refund_all(context: Context, keys: Sequence[AccountKey]) -> list[None]:
+    """Give each account back what its polls did not use, in one transaction."""
     async with context.store.transaction() as tx:
         for key, polls in sorted(Counter(keys).items()):
             budget = context.budgets()[key]

@@ -16,6 +16,7 @@ from arrivals.flow.settlement.settle import settle_each
 from arrivals.store import accounts, calls, generations
 from arrivals.store.calls import Refusal
 from arrivals.store.engine.base import Tx, Unavailable
+from arrivals.store.engine.signals import Signal
 
 log = structlog.get_logger()
 
@@ -36,7 +37,7 @@ async def claim(context: Context, limit: int) -> list[Generation]:
         asking = await generations.ask_once_more(tx, GRACE)
         overdue = await generations.claim_overdue(tx, limit, micros(LEASE_S))
     if asking:
-        context.store.notify("poll")
+        context.store.notify(Signal.POLL)
     return overdue
 
 

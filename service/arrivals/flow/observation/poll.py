@@ -91,7 +91,7 @@ async def poll(context: Context, claimed: Scheduled) -> Finding | None:
     else:
         if reading.status not in STILL_WORKING and not exchange.kept:
             await keep(context, exchange.came_to(context, generation, Outcome.UNDERSTOOD))
-    await context.together(_answered, (generation.provider, generation.account))
+    await context.batches.answers.add((generation.provider, generation.account))
     return await _observe(context, generation, reading)
 
 
@@ -158,7 +158,7 @@ async def _observe(context: Context, generation: Generation, reading: Reading) -
         reading=reading,
         verified_by=VerifiedBy.POLL,
         hold_until=now
-        + micros(context.cadence.held_s if generation.webhook_expected or not reading.awaits_detail else 0),
+        + micros(context.policy.cadence.held_s if generation.webhook_expected or not reading.awaits_detail else 0),
     )
     return await settle_one(context, seen)
 
@@ -188,7 +188,7 @@ async def _ask_later(
     route = context.route_or_none(generation)
     retry_after_s = kept.failure.retry_after_s if kept.failure else None
     backoff_s = after_miss_s(
-        context.cadence,
+        context.policy.cadence,
         every_s=route.poll_every_s if route else UNKNOWN_EVERY_S,
         misses=claimed.poll_misses,
         retry_after_s=retry_after_s,
@@ -208,12 +208,12 @@ async def _ask_later(
             if wait_s:
                 await pause(tx, key, wait_s)
     if not is_miss and kept.outcome in (Outcome.REFUSED, Outcome.UNREADABLE):
-        await context.together(_answered, key)
+        await context.batches.answers.add(key)
     reason = kept.failure.code if kept.failure else kept.reason
     log.info("poll_unanswered", generation_id=generation.id, reason=reason, wait_s=round(backoff_s, 3))
 
 
-async def _answered(context: Context, keys: Sequence[AccountKey]) -> list[None]:
+async def answered_all(context: Context, keys: Sequence[AccountKey]) -> list[None]:
     """Close the breakers of these accounts; nothing is written while all of them are closed."""
     async with context.store.read_inline() as tx:
         seen = {key: await accounts.ledger_seen(tx, key) for key in sorted(set(keys))}

@@ -75,7 +75,7 @@ def observation_of(
         verified_by=verified_by,
         webhook_id=stored.id,
         unreadable_reason=unreadable,
-        hold_until=stored.received_at + micros(context.cadence.held_s),
+        hold_until=stored.received_at + micros(context.policy.cadence.held_s),
     )
 
 

@@ -7,11 +7,12 @@ import structlog
 
 from arrivals.core.generation import VerifiedBy
 from arrivals.core.http import InboundWebhook
-from arrivals.flow.batch import Told
-from arrivals.flow.context import Context, NotConfigured, Upstream, Write
+from arrivals.flow.batch import Batch, OnResult
+from arrivals.flow.context import Context, NotConfigured, Upstream
 from arrivals.flow.observation.repeats import keep, sift
 from arrivals.providers.contract import Unverified
 from arrivals.store import observations
+from arrivals.store.engine.signals import Signal
 from arrivals.store.observations import StoredWebhook
 
 log = structlog.get_logger()
@@ -34,8 +35,8 @@ async def receive_about(
     Raises Unverified (kept in the quarantine), and NotConfigured (the provider may repeat it: what it is verified by
     may be back by then).
     """
-    keep, stored = _examined(context, provider, generation_id, account, webhook)
-    return await context.batch_of(keep, halved=True).add(stored)
+    batch, stored = _examined(context, provider, generation_id, account, webhook)
+    return await batch.add(stored)
 
 
 def receive_soon(
@@ -44,17 +45,17 @@ def receive_soon(
     generation_id: str,
     account: str,
     webhook: InboundWebhook,
-    told: Told[StoredWebhook],
+    on_result: OnResult[StoredWebhook],
 ) -> None:
-    """The same for whoever cannot wait. Raises NotConfigured; `told` is called with what `receive_about` gives."""
-    keep, stored = _examined(context, provider, generation_id, account, webhook)
-    context.batch_of(keep, halved=True).put(stored, told)
+    """The same for whoever cannot wait. Raises NotConfigured; `on_result` is called with what `receive_about` gives."""
+    batch, stored = _examined(context, provider, generation_id, account, webhook)
+    batch.put(stored, on_result)
 
 
 def _examined(
     context: Context, provider: str, generation_id: str, account: str, webhook: InboundWebhook
-) -> tuple[Write[StoredWebhook, StoredWebhook], StoredWebhook]:
-    """How it is kept, and as what."""
+) -> tuple[Batch[StoredWebhook, StoredWebhook], StoredWebhook]:
+    """The batch in which it is kept, and as what."""
     upstream = context.upstreams.get((provider, account))
     if upstream is None:
         raise NotConfigured(f"{provider} has no account {account!r} in the settings")
@@ -76,28 +77,28 @@ def _examined(
         quarantined_at=now if refusal else None,
         refused_reason=str(refusal) if refusal else None,
     )
-    return _quarantine if refusal else _keep, stored
+    return context.batches.quarantined if refusal else context.batches.webhooks, stored
 
 
-async def _keep(context: Context, stored: Sequence[StoredWebhook]) -> Sequence[StoredWebhook]:
+async def keep_all(context: Context, stored: Sequence[StoredWebhook]) -> Sequence[StoredWebhook]:
     """One commit for all that came while the one before was at the disk."""
     async with context.store.transaction() as tx:
         sifted = await sift(context, tx, stored)
         await observations.insert_webhooks(tx, sifted.kept)
         if sifted.repeats:
             await keep(context, tx, sifted)
-    context.store.notify("read")
+    context.store.notify(Signal.READ)
     if sifted.asked_about:
-        context.store.notify("poll")
+        context.store.notify(Signal.POLL)
     log.info("webhooks_stored", count=len(sifted.kept), counted=sifted.repeats.total())
     return sifted.became
 
 
-async def _quarantine(context: Context, stored: Sequence[StoredWebhook]) -> Sequence[Unverified]:
+async def quarantine_all(context: Context, stored: Sequence[StoredWebhook]) -> Sequence[Unverified]:
     """Likewise for those that nobody vouches for, which are refused once they are kept."""
     async with context.store.transaction() as tx:
         await observations.insert_webhooks(tx, stored)
-        await observations.trim_quarantine(tx, context.limits.quarantine_keep)
+        await observations.trim_quarantine(tx, context.policy.limits.quarantine_keep)
     for one in stored:
         log.warning("webhook_unverified", webhook_id=one.id, generation_id=one.generation_id, provider=one.provider)
     return [Unverified(one.refused_reason) for one in stored]

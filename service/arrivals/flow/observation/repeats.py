@@ -39,7 +39,7 @@ class Sifted:
 
 async def sift(context: Context, tx: Tx, stored: Sequence[StoredWebhook]) -> Sifted:
     """What is to become of webhooks that came together."""
-    frequent = {one.id for one in stored if context.frequency.count(one.generation_id) > FEW}
+    frequent = {one.id for one in stored if context.process.frequency.count(one.generation_id) > FEW}
     if not frequent:
         return Sifted(kept=[*stored], became=[*stored])
     compared = [replace(one, digest=_digest(one)) for one in stored if one.id in frequent]

@@ -25,6 +25,7 @@ from arrivals.flow.settlement.inline_outputs import keep
 from arrivals.flow.settlement.schedule import PollSchedule, schedule
 from arrivals.store import accounts, deliveries, events, generations, metrics, observations, subscribers
 from arrivals.store.engine.base import Collided, Overtaken, Tx, Unavailable
+from arrivals.store.engine.signals import Signal
 from arrivals.store.generations import Scheduled
 from arrivals.store.observations import Read
 
@@ -49,7 +50,7 @@ class Settled:
 
 async def settle_one(context: Context, seen: Observation) -> Finding:
     """What one observation turned out to be, settled together with what others see at the same time."""
-    return await context.together(settle_each, seen)
+    return await context.batches.observations.add(seen)
 
 
 async def settle(context: Context, seen: Sequence[Observation]) -> list[Finding]:
@@ -114,15 +115,17 @@ async def settle_within(context: Context, tx: Tx, seen: Sequence[Observation]) -
 
 def tell(context: Context, batch: Settled) -> list[Finding]:
     """Give the finding of each observation, and wake those whom it concerns."""
-    context.waiters.wake(one.generation.id for one in batch.changed.values() if one.generation.ended)
-    context.store.notify("settled")
+    context.process.waiters.wake(one.generation.id for one in batch.changed.values() if one.generation.ended)
+    context.store.notify(Signal.SETTLED)
     now = context.now()
     if any(one.schedule.poll_at is not None and one.schedule.poll_at <= now for one in batch.changed.values()):
-        context.store.notify("poll")
+        context.store.notify(Signal.POLL)
     if batch.announced:
-        context.store.notify("deliver")
-    if any((one.generation.provider, one.generation.account) in context.crowded for one in batch.changed.values()):
-        context.store.notify("submit")  # a place may be free
+        context.store.notify(Signal.DELIVER)
+    if any(
+        (one.generation.provider, one.generation.account) in context.process.crowded for one in batch.changed.values()
+    ):
+        context.store.notify(Signal.SUBMIT)  # a place may be free
     for event, generation in batch.announced:
         log.info("event_announced", generation_id=generation.id, event_id=event.id, type=event.type)
     return batch.findings
@@ -147,17 +150,17 @@ async def _meet(context: Context, tx: Tx, batch: Settled, seen: Observation) -> 
     if known is None or verdict is None:
         return
     batch.found.append((context.make_id("obs"), seen, finding))
-    if context.unknown_statuses.counts(known.generation, seen):
+    if context.process.unknown_statuses.counts(known.generation, seen):
         batch.unknown_statuses[known.generation.provider] += 1
     log.info("observation_settled", generation_id=seen.generation_id, origin=seen.origin, finding=finding)
     asked = seen.origin is Origin.POLL
     after = replace(await keep(context, tx, verdict.generation), polls=known.generation.polls + asked)
     pace = PollSchedule(
-        cadence=context.cadence,
+        cadence=context.policy.cadence,
         route=context.route_or_none(after),
         usual=await _usual(tx, batch, after),
         random=context.random(),
-        crowded=(after.provider, after.account) in context.crowded,
+        crowded=(after.provider, after.account) in context.process.crowded,
     )
     moved = Scheduled(
         generation=after,

@@ -13,6 +13,7 @@ import structlog
 
 from arrivals.store import generations
 from arrivals.store.engine.base import Database
+from arrivals.store.engine.signals import Signal
 
 log = structlog.get_logger()
 
@@ -56,11 +57,11 @@ class Waiters:
                 self._watching = None
 
     async def _watch(self, store: Database) -> None:
-        heard = store.heard("settled")
+        version = store.version(Signal.SETTLED)
         while True:
-            await store.wait("settled", heard, EVERY_S)
+            await store.wait(Signal.SETTLED, version, EVERY_S)
             await asyncio.sleep(PAUSE_S)
-            heard = store.heard("settled")
+            version = store.version(Signal.SETTLED)
             try:
                 async with store.reading() as tx:
                     ended = await generations.ended(tx, self.ids)

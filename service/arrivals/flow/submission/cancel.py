@@ -90,5 +90,5 @@ def _observation(
         at=now,
         reading=reading,
         verified_by=verified_by,
-        hold_until=now + micros(context.cadence.held_s),
+        hold_until=now + micros(context.policy.cadence.held_s),
     )

@@ -20,6 +20,7 @@ from arrivals.providers.catalog import PROVIDERS
 from arrivals.providers.contract import Route, route_of
 from arrivals.store import generations, idempotency
 from arrivals.store.engine.base import Missing, Overtaken
+from arrivals.store.engine.signals import Signal
 from arrivals.store.generations import Schedule, Scheduled
 
 SLACK_S = 300.0  # beyond the provider's own ceiling, before we stop waiting
@@ -118,7 +119,7 @@ async def _stored(
                 await generations.insert(tx, known, text)
     except Overtaken:
         return await _same_order(context, asked, digest)
-    context.store.notify("submit")
+    context.store.notify(Signal.SUBMIT)
     return [known.generation for known in made]
 
 

@@ -22,6 +22,7 @@ from arrivals.flow.until_stored import until_stored
 from arrivals.store import generations
 from arrivals.store.accounts import AccountKey
 from arrivals.store.calls import Outcome
+from arrivals.store.engine.signals import Signal
 from arrivals.store.generations import Scheduled
 
 log = structlog.get_logger()
@@ -34,7 +35,7 @@ Group: TypeAlias = Sequence[Scheduled]  # what one call orders: one generation, 
 async def try_again(context: Context, group: Group, failure: Failure) -> None:
     """Back into the queue; if the deadline comes first, the clock says so."""
     wait_s = after_miss_s(
-        context.cadence,
+        context.policy.cadence,
         every_s=RETRY_EVERY_S,
         misses=group[0].submit_tries - 1,
         retry_after_s=failure.retry_after_s,
@@ -45,8 +46,8 @@ async def try_again(context: Context, group: Group, failure: Failure) -> None:
     pause_s = holds_back(failure)
     if pause_s:
         await until_stored(context, partial(_pause, context, key, pause_s))
-    if key in context.crowded:
-        context.store.notify("submit")  # its place is free
+    if key in context.process.crowded:
+        context.store.notify(Signal.SUBMIT)  # its place is free
     log.info(
         "submission_postponed",
         generation_id=group[0].generation.id, code=failure.code, wait_s=round(wait_s, 3), returned=returned,

@@ -267,5 +267,5 @@ def _observation(context: Context, generation: Generation, reading: Reading) -> 
         at=now,
         reading=reading,
         verified_by=VerifiedBy.SUBMIT,
-        hold_until=now + micros(context.cadence.held_s),
+        hold_until=now + micros(context.policy.cadence.held_s),
     )

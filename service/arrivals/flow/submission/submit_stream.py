@@ -27,6 +27,7 @@ from arrivals.outbound.transport import REPLY_MAX_BYTES, NoAnswer, NotSent, Reas
 from arrivals.providers._shared.reading import heard_event
 from arrivals.providers.contract import Refused, Target
 from arrivals.store import generations
+from arrivals.store.engine.signals import Signal
 
 log = structlog.get_logger()
 
@@ -167,7 +168,7 @@ async def _observe(context: Context, generation: Generation, reading: Reading) -
         at=now,
         reading=reading,
         verified_by=VerifiedBy.SUBMIT,
-        hold_until=now + micros(context.cadence.held_s),
+        hold_until=now + micros(context.policy.cadence.held_s),
     )
     await until_stored(context, partial(settle_one, context, seen))
 
@@ -186,7 +187,7 @@ async def _broken_off(context: Context, generation: Generation, heard: _Heard) -
         )
         return
     await until_stored(context, partial(_ask_now, context, generation))
-    context.store.notify("poll")
+    context.store.notify(Signal.POLL)
 
 
 async def _ask_now(context: Context, generation: Generation) -> None:

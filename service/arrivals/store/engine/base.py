@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeAlias
 
 from arrivals.core.wire import Micros
 from arrivals.store.engine.queries import Query
+from arrivals.store.engine.signals import Signal
 
 Row: TypeAlias = Mapping[str, Any]
 
@@ -81,16 +82,16 @@ class Database(Protocol):
         """
         ...
 
-    def notify(self, bell: str) -> None:
-        """Say that there may be work, after the commit that made it."""
+    def notify(self, signal: Signal) -> None:
+        """See Signals; here, and in every other process where the database can carry it."""
         ...
 
-    def heard(self, bell: str) -> int:
-        """How often a bell rang; ask before looking for work, and `wait` cannot miss a ring in between."""
+    def version(self, signal: Signal) -> int:
+        """See Signals."""
         ...
 
-    async def wait(self, bell: str, heard: int, at_most_s: float) -> None:
-        """Rest until the bell has rung more than `heard` times, or for `at_most_s`."""
+    async def wait(self, signal: Signal, version: int, max_s: float) -> None:
+        """See Signals."""
         ...
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Carries bells between processes by PostgreSQL's LISTEN and NOTIFY: hints only, so nothing here is ever waited for.
+"""Carries signals between processes by PostgreSQL's LISTEN and NOTIFY: hints only, so nothing here is ever waited for.
 
 A server, or a pooler before it, that does not know them is fine: every worker looks by itself after its interval. A
 line that fell silent is found out, by a question on the one that only listens, and made anew.
@@ -15,24 +15,25 @@ import psycopg
 import structlog
 
 from arrivals.store.engine.base import Unavailable
+from arrivals.store.engine.signals import Signal
 from arrivals.store.engine.silence import answered_within, hang_up
 
 log = structlog.get_logger()
 
 CHANNEL = "arrivals"
+SIGNALS = frozenset(signal.value for signal in Signal)
 PAUSE_S = 0.02  # what rings meanwhile is told together; a notification takes a lock of the whole server
 AGAIN_S = 5.0
 ASK_EVERY_S, ANSWER_S = 15.0, 5.0  # who only listens would listen for ever to a line that is silent
-OURS_ALONE = "freed:"  # bells about this process's own places
 
 
 class SignalListener:
-    """`send` tells the others, `ring` is called for what they tell."""
+    """`send` tells the others; `notify` is called with what they tell."""
 
-    def __init__(self, url: str, notify: Callable[[str], None]) -> None:
-        self._url, self._ring = url, notify
+    def __init__(self, url: str, notify: Callable[[Signal], None]) -> None:
+        self._url, self._notify = url, notify
         self._origin = os.urandom(6).hex()
-        self._waiting: set[str] = set()
+        self._waiting: set[Signal] = set()
         self._wake = asyncio.Event()
         self._work = anyio.CancelScope()
         self._lines: set[psycopg.AsyncConnection] = set()
@@ -50,11 +51,10 @@ class SignalListener:
         if self._task is not None:
             await asyncio.wait([self._task])
 
-    def send(self, bell: str) -> None:
+    def send(self, signal: Signal) -> None:
         """Tell every other process, soon."""
-        if not bell.startswith(OURS_ALONE):
-            self._waiting.add(bell)
-            self._wake.set()
+        self._waiting.add(signal)
+        self._wake.set()
 
     async def _both(self) -> None:
         with self._work:
@@ -86,19 +86,19 @@ class SignalListener:
         await _say(line, f"LISTEN {CHANNEL}")
         while True:
             async for notification in line.notifies(timeout=ASK_EVERY_S):
-                origin, _, bells = notification.payload.partition(" ")
+                origin, _, words = notification.payload.partition(" ")
                 if origin != self._origin:
-                    for bell in bells.split():
-                        self._ring(bell)
+                    for signal in SIGNALS & set(words.split()):  # an older or newer release may know others
+                        self._notify(Signal(signal))
             await _say(line, "SELECT 1")
 
     async def _speak(self, line: psycopg.AsyncConnection) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            bells, self._waiting = self._waiting, set()
-            told = " ".join([self._origin, *sorted(bells)])
-            await _say(line, "SELECT pg_notify(%s, %s)", CHANNEL, told)
+            signals, self._waiting = self._waiting, set()
+            payload = " ".join([self._origin, *sorted(signals)])
+            await _say(line, "SELECT pg_notify(%s, %s)", CHANNEL, payload)
             await anyio.sleep(PAUSE_S)
 
 

@@ -22,7 +22,7 @@ from arrivals.core.wire import Micros
 from arrivals.store.engine.base import Collided, Rejected, Row, Unavailable, Unsuitable
 from arrivals.store.engine.listen_notify import SignalListener
 from arrivals.store.engine.queries import Query, for_postgres, parse
-from arrivals.store.engine.signals import Signals
+from arrivals.store.engine.signals import Signal, Signals
 from arrivals.store.engine.silence import GUARDS, LONG_S, SCRIPT_S, STATEMENT_S, Silent, answered_within, with_bounds
 
 CONNECTIONS = 16
@@ -209,10 +209,10 @@ class PostgresDatabase(Signals):
             with anyio.CancelScope(shield=True):
                 await self._pool.putconn(connection)
 
-    def notify(self, bell: str) -> None:
+    def notify(self, signal: Signal) -> None:
         """See Database: here, and in every other process."""
-        super().notify(bell)
-        self._messenger.send(bell)
+        super().notify(signal)
+        self._messenger.send(signal)
 
     async def close(self) -> None:
         """See Database."""

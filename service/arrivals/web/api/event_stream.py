@@ -14,9 +14,10 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from arrivals.flow.context import Context
+from arrivals.flow.delivery.event_pages import Place, page_behind
 from arrivals.store import events
+from arrivals.store.engine.signals import Signal
 from arrivals.store.events import EventFilter
-from arrivals.web.api.event_pages import Place, page_behind
 from arrivals.web.endpoint import Streaming
 
 PAGE = 100
@@ -44,8 +45,8 @@ async def event_stream(
 async def _pages(context: Context, position: int, wanted: EventFilter) -> AsyncIterator[bytes]:
     yield f"retry: {RETRY_MS}\nid: {position}\n\n".encode()
     spoke_at = anyio.current_time()
-    while not context.ending.is_set():  # then it ends, and its reader resumes at another process
-        heard = context.store.heard("settled")
+    while not context.process.ending.is_set():  # then it ends, and its reader resumes at another process
+        version = context.store.version(Signal.SETTLED)
         page = await page_behind(context, Place(position, wanted, PAGE))
         position = page.position
         if page.found:
@@ -60,7 +61,7 @@ async def _pages(context: Context, position: int, wanted: EventFilter) -> AsyncI
             spoke_at = anyio.current_time()
             yield b": nothing new\n\n"
         # A second process may settle without a ring here; the interval is the truth.
-        await context.store.wait("settled", heard, 1.0)
+        await context.store.wait(Signal.SETTLED, version, 1.0)
 
 
 class _Stream(Streaming):

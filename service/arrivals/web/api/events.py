@@ -7,9 +7,10 @@ import msgspec
 from starlette.responses import Response
 
 from arrivals.core.api_key import Scope
+from arrivals.flow.delivery.event_pages import Place, page_behind
 from arrivals.store import events
+from arrivals.store.engine.signals import Signal
 from arrivals.store.events import EventFilter
-from arrivals.web.api.event_pages import Place, page_behind
 from arrivals.web.api.event_stream import event_stream
 from arrivals.web.api.schemas import SUBSCRIBABLE, EventPage, EventSchema, EventsQuery, StreamQuery
 from arrivals.web.endpoint import Call, Endpoint, json_response
@@ -33,17 +34,17 @@ async def _page(call: Call, query: EventsQuery) -> Response:
     place = Place(_cursor("after", query.after or "0"), _wanted(query), query.limit)
     with anyio.move_on_after(query.wait) as waiting:
         while True:
-            heard = call.context.store.heard("settled")
+            version = call.context.store.version(Signal.SETTLED)
             # Shielded: a page that was found is never lost to the end of the wait.
             with anyio.CancelScope(shield=True):
                 page = await page_behind(call.context, place)
             place = replace(place, position=page.position)
-            over = waiting.cancel_called or call.context.ending.is_set()
+            over = waiting.cancel_called or call.context.process.ending.is_set()
             if page.found or (over and query.wait) or (not page.more and not query.wait):
                 break
             if not page.more:
                 await anyio.sleep(PAUSE_S)
-                await call.context.store.wait("settled", heard, 1.0)
+                await call.context.store.wait(Signal.SETTLED, version, 1.0)
     following = page.found[-1][0] if page.found else page.position
     return json_response({"data": page.data, "next": str(following), "more": page.more})
 

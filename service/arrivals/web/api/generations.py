@@ -121,8 +121,8 @@ async def _held_until_closed(call: Call, generation_id: str, wait_s: float) -> G
 
 async def _until_closed(context: Context, generation_id: str, wait_s: float) -> Generation:
     if wait_s:
-        with context.waiters.waiting_for(context.store, generation_id) as ended, anyio.move_on_after(wait_s):
-            if not (await stored(context, generation_id)).ended and not context.ending.is_set():
+        with context.process.waiters.waiting_for(context.store, generation_id) as ended, anyio.move_on_after(wait_s):
+            if not (await stored(context, generation_id)).ended and not context.process.ending.is_set():
                 await ended.wait()
     return await stored(context, generation_id)
 

@@ -3,7 +3,7 @@
 No label has values without a bound: providers and accounts are the operator's, everything else is a word of ours.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -13,11 +13,8 @@ from prometheus_client.registry import Collector
 from starlette.responses import Response
 
 from arrivals.core.api_key import Scope
-from arrivals.core.generation import Origin, Status
-from arrivals.flow.context import Context
-from arrivals.store import metrics
-from arrivals.store.accounts import AccountKey
-from arrivals.store.metrics import EXPECTED, Labels, MetricsSnapshot
+from arrivals.flow.admin.measure import measure
+from arrivals.store.metrics import Labels, MetricsSnapshot
 from arrivals.web.endpoint import Call, Endpoint
 
 PREFIX = "arrivals_"
@@ -122,36 +119,12 @@ class _Scrape(Collector):
         return (family.metric(getattr(self.found, family.field)) for family in FAMILIES)
 
 
-async def _measured(context: Context, scrapes: Sequence[None]) -> list[MetricsSnapshot]:
-    """Counted once for all who ask at the same time: it looks at much."""
-    async with context.store.reading() as tx:
-        found = await metrics.snapshot(tx, context.now())
-    _begin_at_zero(found, context.upstreams)
-    return [found] * len(scrapes)
-
-
 async def scrape(call: Call) -> Response:
     """Every metric as it is now."""
-    found = await call.context.together(_measured, None)
+    found = await measure(call.context)
     registry = CollectorRegistry()
     registry.register(_Scrape(found))
     return Response(generate_latest(registry), media_type=MEDIA_TYPE)
-
-
-def _begin_at_zero(found: MetricsSnapshot, accounts: Mapping[AccountKey, object]) -> None:
-    """A number that appears only when it is 1 shows no increase: what alerts watch is there from the start."""
-    for provider, account in accounts:
-        for numbers in (found.accepted, found.unknown, found.polls, found.poll_misses, found.unknown_statuses):
-            numbers.setdefault((provider,), 0)
-        for origin in (Origin.WEBHOOK, Origin.POLL):
-            found.closed.setdefault((provider, origin, EXPECTED), 0)
-        for status in Status:
-            found.generations.setdefault((provider, status), 0)
-        found.breakers.setdefault((provider, account), 0)
-    for kind in ("registered", "callback"):
-        for state in ("active", "failing", "paused", "disabled"):
-            found.subscribers.setdefault((kind, state), 0)
-    found.attempts.setdefault(("2xx",), 0)
 
 
 ENDPOINTS = (

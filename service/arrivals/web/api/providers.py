@@ -25,7 +25,7 @@ async def list_all(call: Call) -> Response:
     It is counted from all that happened in them, so at most once a minute; `as_of` tells when.
     """
     now = call.context.now()
-    as_of, behaved = await call.context.provider_stats.get(partial(_behaved, call.context, now), now)
+    as_of, behaved = await call.context.process.provider_stats.get(partial(_behaved, call.context, now), now)
     async with call.context.store.reading() as tx:
         usual = await accounts.all_usual(tx)
     learned = {

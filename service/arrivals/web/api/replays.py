@@ -8,17 +8,17 @@ from starlette.responses import Response
 from arrivals.core.api_key import Scope
 from arrivals.core.observation import Finding
 from arrivals.core.wire import rfc3339
-from arrivals.flow.admin.replay import replay_one, start
+from arrivals.flow.admin.replay import cancel, replay_one, start
 from arrivals.flow.submission.order import stored
 from arrivals.store import observations, replays, subscribers
 from arrivals.store.engine.base import Missing
 from arrivals.store.generations import LAST, NEVER
-from arrivals.store.replays import Filters, Replay, ReplayKind, ReplayStatus
+from arrivals.store.replays import Filters, Replay, ReplayKind
 from arrivals.web.api.delivery_schemas import ReplayBody, ReplayedSchema, ReplayOneBody, ReplayPage, ReplaySchema
 from arrivals.web.api.generations import moment
 from arrivals.web.api.schemas import SUBSCRIBABLE, PageQuery
 from arrivals.web.endpoint import Call, Endpoint, json_response, page_response
-from arrivals.web.errors import Problem, invalid
+from arrivals.web.errors import invalid
 
 # kind: the filters that mean something for it
 CONCERNED = {
@@ -78,12 +78,7 @@ async def show(call: Call) -> Response:
 
 async def cancel_one(call: Call) -> Response:
     """It ends where it stands; what it did stays."""
-    async with call.context.store.transaction() as tx:
-        known = await replays.by_id(tx, call.path("id"))
-        if known.status is not ReplayStatus.RUNNING or not await replays.cancel(tx, known.id, call.context.now()):
-            raise Problem(409, "not_cancelable", f"it is {known.status} already")
-        known = await replays.by_id(tx, known.id)
-    return json_response(shown(known))
+    return json_response(shown(await cancel(call.context, call.path("id"))))
 
 
 async def replay_webhook(call: Call) -> Response:

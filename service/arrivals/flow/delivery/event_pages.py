@@ -45,10 +45,10 @@ class EventPage:
 
 async def page_behind(context: Context, place: Place) -> EventPage:
     """The next page, read together with those of everybody who asks at the same time."""
-    return await context.together(_pages_behind, place)
+    return await context.batches.event_pages.add(place)
 
 
-async def _pages_behind(context: Context, places: Sequence[Place]) -> list[EventPage]:
+async def read_pages(context: Context, places: Sequence[Place]) -> list[EventPage]:
     """One page for all who stand at the same place."""
     async with context.store.reading() as tx:
         pages = {

@@ -1,0 +1,40 @@
+"""What is measured: counted once for all who ask at the same time, because it looks at much."""
+
+from collections.abc import Mapping, Sequence
+
+from arrivals.core.generation import Origin, Status
+from arrivals.flow.context import Context
+from arrivals.store import metrics
+from arrivals.store.accounts import AccountKey
+from arrivals.store.metrics import EXPECTED, MetricsSnapshot
+
+
+async def measure(context: Context) -> MetricsSnapshot:
+    """Every number as it is now."""
+    return await context.batches.metrics.add(None)
+
+
+async def count_all(context: Context, scrapes: Sequence[None]) -> list[MetricsSnapshot]:
+    """The same snapshot for each scrape."""
+    async with context.store.reading() as tx:
+        snapshot = await metrics.snapshot(tx, context.now())
+    _begin_at_zero(snapshot, context.upstreams)
+    return [snapshot] * len(scrapes)
+
+
+def _begin_at_zero(snapshot: MetricsSnapshot, accounts: Mapping[AccountKey, object]) -> None:
+    """A number that appears only when it is 1 shows no increase: what alerts watch is there from the start."""
+    for provider, account in accounts:
+        for numbers in (
+            snapshot.accepted, snapshot.unknown, snapshot.polls, snapshot.poll_misses, snapshot.unknown_statuses,
+        ):  # fmt: skip
+            numbers.setdefault((provider,), 0)
+        for origin in (Origin.WEBHOOK, Origin.POLL):
+            snapshot.closed.setdefault((provider, origin, EXPECTED), 0)
+        for status in Status:
+            snapshot.generations.setdefault((provider, status), 0)
+        snapshot.breakers.setdefault((provider, account), 0)
+    for kind in ("registered", "callback"):
+        for state in ("active", "failing", "paused", "disabled"):
+            snapshot.subscribers.setdefault((kind, state), 0)
+    snapshot.attempts.setdefault(("2xx",), 0)

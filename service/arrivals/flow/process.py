@@ -1,0 +1,28 @@
+"""What one process knows of its own work, in memory: hints, waits and signs of life. Nothing here outlives it."""
+
+from dataclasses import dataclass, field
+
+import anyio
+
+from arrivals.flow.cached import Cached
+from arrivals.flow.heartbeat import Heartbeat
+from arrivals.flow.observation.frequency import Frequency
+from arrivals.flow.settlement.unknown_statuses import UnknownStatuses
+from arrivals.flow.settlement.waiters import Waiters
+from arrivals.store.accounts import AccountKey
+from arrivals.store.provider_stats import ProviderStats
+
+
+@dataclass(slots=True)
+class Process:
+    """`crowded`: accounts whose places are all taken while orders wait (contention.py); `heartbeats`: those of the
+    workers of this process, by name; none where others work; `ending`: set when the service was told to end.
+    """
+
+    crowded: set[AccountKey] = field(default_factory=set)
+    frequency: Frequency = field(default_factory=Frequency)
+    unknown_statuses: UnknownStatuses = field(default_factory=UnknownStatuses)
+    waiters: Waiters = field(default_factory=Waiters)
+    provider_stats: Cached[dict[str, ProviderStats]] = field(default_factory=Cached)
+    heartbeats: dict[str, Heartbeat] = field(default_factory=dict)
+    ending: anyio.Event = field(default_factory=anyio.Event)
