@@ -11,7 +11,7 @@ from arrivals.lab.rehearsal.app import make_app
 from arrivals.lab.rehearsal.state import Tempo
 from tests.support.serving import served
 
-MOST_BYTES = 1024 * 1024
+MAX_BYTES = 1024 * 1024
 SECRET = "s3cret-of-the-test"
 VENDORS = {
     "videos": ("wan2.6-t2v", {}),
@@ -97,7 +97,7 @@ class Receiver:
 
     async def take(self, request):
         """The receiver's own route; a huge body is refused unread."""
-        if int(request.headers.get("content-length", 0)) > MOST_BYTES:
+        if int(request.headers.get("content-length", 0)) > MAX_BYTES:
             self._note(request, b"")
             return Response(status_code=413)
         self._note(request, await request.body())

@@ -88,8 +88,8 @@ def make_app(
 async def front(_request: Request) -> Response:
     """What this is, in plain text."""
     tables = [
-        f"  {name} {route}: {' '.join(known)}\n"
+        f"  {name} {route}: {' '.join(outcomes)}\n"
         for name, module in PROVIDERS.items()
-        for route, known in module.OUTCOMES.items()
+        for route, outcomes in module.OUTCOMES.items()
     ]
     return PlainTextResponse(PAGE + "".join(tables))

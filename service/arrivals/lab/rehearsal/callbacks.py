@@ -42,50 +42,50 @@ class Post:
 
 async def begin(rehearsal_state: RehearsalState, job: Job) -> None:
     """Starts the job's webhooks in the background; an early one is sent, and answered, before this returns."""
-    url = job.asked.callback_url
+    url = job.submission.callback_url
     if job.voice is None or not url or (job.outcome and job.outcome.where is Where.POLL):
         return
     faults = job.directive.webhook
     early = WebhookFault.EARLY in faults and WebhookFault.LOST not in faults
-    told = early and _accepted(await _post(rehearsal_state, job, job.voice, _truth(job, job.voice, url)))
-    rehearsal_state.tasks.start_soon(partial(_play, rehearsal_state, job, job.voice, url, told=told))
+    delivered = early and _accepted(await _post(rehearsal_state, job, job.voice, _closing_post(job, job.voice, url)))
+    rehearsal_state.tasks.start_soon(partial(_send_all, rehearsal_state, job, job.voice, url, delivered=delivered))
 
 
-async def again(rehearsal_state: RehearsalState, job: Job) -> int | None:
+async def resend(rehearsal_state: RehearsalState, job: Job) -> int | None:
     """Sends the closing webhook once more, now. The receiver's HTTP status, or None where it gave none."""
-    url = job.asked.callback_url
+    url = job.submission.callback_url
     return (
-        await _post(rehearsal_state, job, job.voice, _truth(job, job.voice, url))
+        await _post(rehearsal_state, job, job.voice, _closing_post(job, job.voice, url))
         if job.voice is not None and url
         else None
     )
 
 
-async def _play(rehearsal_state: RehearsalState, job: Job, voice: Voice, url: str, *, told: bool) -> None:
+async def _send_all(rehearsal_state: RehearsalState, job: Job, voice: Voice, url: str, *, delivered: bool) -> None:
     if voice.tells_start and job.run_s and WebhookFault.LOST not in job.directive.webhook:
-        await rest(rehearsal_state, job.accepted_at + job.run_s * QUEUED_SHARE)
+        await sleep_until(rehearsal_state, job.accepted_at + job.run_s * QUEUED_SHARE)
         await _post(
             rehearsal_state,
             job,
             voice,
-            Post(body=_written(job, voice, View(phase=Phase.RUNNING, progress=QUEUED_SHARE)), url=url),
+            Post(body=_encoded(job, voice, View(phase=Phase.RUNNING, progress=QUEUED_SHARE)), url=url),
         )
     if WebhookFault.FORGED in job.directive.webhook:
-        await rest(rehearsal_state, job.accepted_at + job.run_s * FORGED_SHARE)
-        lie = _written(job, voice, _opposite(job))
-        for target in (url, _wrong(url))[: 1 + job.coins[0]]:
+        await sleep_until(rehearsal_state, job.accepted_at + job.run_s * FORGED_SHARE)
+        lie = _encoded(job, voice, _opposite(job))
+        for target in (url, _wrong_url(url))[: 1 + job.coins[0]]:
             await _deliver(rehearsal_state, job, voice, Post(body=lie, url=target, sender=Sender.FORGER))
-    await rest(rehearsal_state, job.ends_at)
+    await sleep_until(rehearsal_state, job.ends_at)
     if job.canceled_at is not None:
         return  # no provider here calls back for a canceled job
-    for post in _around(job, voice, url, told=told):
+    for post in _closing_sequence(job, voice, url, delivered=delivered):
         if post is None:
             await anyio.sleep(rehearsal_state.tempo.late_s * job.directive.late)
         else:
             await _deliver(rehearsal_state, job, voice, post)
 
 
-def _around(job: Job, voice: Voice, url: str, *, told: bool) -> list[Post | None]:
+def _closing_sequence(job: Job, voice: Voice, url: str, *, delivered: bool) -> list[Post | None]:
     """Everything that follows the job's end, in order; None is the pause before a late one."""
     faults = job.directive.webhook
     posts: list[Post | None] = []
@@ -93,43 +93,43 @@ def _around(job: Job, voice: Voice, url: str, *, told: bool) -> list[Post | None
         posts.append(Post(body=UNREADABLE, url=url))
     if WebhookFault.HUGE in faults:
         posts.append(
-            Post(body=_written(job, voice, View(phase=job.end)).ljust(HUGE_BYTES), url=url, sender=Sender.HUGE)
+            Post(body=_encoded(job, voice, View(phase=job.end)).ljust(HUGE_BYTES), url=url, sender=Sender.HUGE)
         )
     if WebhookFault.LOST in faults:
         return posts
-    if not told:
+    if not delivered:
         if WebhookFault.LATE in faults:
             posts.append(None)
-        posts.append(_truth(job, voice, url))
+        posts.append(_closing_post(job, voice, url))
     if WebhookFault.TWICE in faults or (WebhookFault.REORDERED in faults and not voice.tells_running):
-        posts.append(_truth(job, voice, url))
+        posts.append(_closing_post(job, voice, url))
     if WebhookFault.REORDERED in faults and voice.tells_running:
-        posts.append(Post(body=_written(job, voice, View(phase=Phase.RUNNING)), url=url))
+        posts.append(Post(body=_encoded(job, voice, View(phase=Phase.RUNNING)), url=url))
     if WebhookFault.CONTRADICTION in faults:
-        posts.append(Post(body=_written(job, voice, _opposite(job)), url=url))
+        posts.append(Post(body=_encoded(job, voice, _opposite(job)), url=url))
     return posts
 
 
-def _truth(job: Job, voice: Voice, url: str) -> Post:
-    return Post(body=_written(job, voice, job.view(job.end)), url=url)
+def _closing_post(job: Job, voice: Voice, url: str) -> Post:
+    return Post(body=_encoded(job, voice, job.view(job.end)), url=url)
 
 
 def _opposite(job: Job) -> View:
     return View(phase=Phase.FAILED if job.end is Phase.COMPLETED else Phase.COMPLETED)
 
 
-def _written(job: Job, voice: Voice, view: View) -> bytes:
+def _encoded(job: Job, voice: Voice, view: View) -> bytes:
     return msgspec.json.encode(voice.write(job, view))
 
 
-def _wrong(url: str) -> str:
+def _wrong_url(url: str) -> str:
     """The same callback URL with the end of its path altered."""
     parts = urlsplit(url)
     altered = "".join("A" if letter != "A" else "B" for letter in parts.path[-_ALTERED:])
     return urlunsplit(parts._replace(path=parts.path[:-_ALTERED] + altered))
 
 
-async def rest(rehearsal_state: RehearsalState, until: float) -> None:
+async def sleep_until(rehearsal_state: RehearsalState, until: float) -> None:
     """Waits for this moment of the world."""
     await anyio.sleep(max(0.0, until - rehearsal_state.now()))
 

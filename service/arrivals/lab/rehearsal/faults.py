@@ -95,36 +95,36 @@ class FaultDirective:
 
 def read(text: str) -> FaultDirective:
     """The directive in the text, or the plain one. Raises UnknownFault."""
-    found = _SHAPE.search(text)
-    if found is None:
+    match = _SHAPE.search(text)
+    if match is None:
         if MARK in text:
             raise UnknownFault(f"{MARK} …: the bracket is not closed")
         return FaultDirective(ref=hashlib.sha256(text.encode()).hexdigest()[:_REF_CHARACTERS])
-    words = [word.partition("=") for word in found[1].split()]
-    given = {name: value for name, _, value in words}
-    if len(given) < len(words):
-        raise UnknownFault(f"a word is given twice in {found[0]}")
-    ref = given.pop("ref", hashlib.sha256(text.encode()).hexdigest()[:_REF_CHARACTERS])
+    words = [word.partition("=") for word in match[1].split()]
+    values = {name: value for name, _, value in words}
+    if len(values) < len(words):
+        raise UnknownFault(f"a word is given twice in {match[0]}")
+    ref = values.pop("ref", hashlib.sha256(text.encode()).hexdigest()[:_REF_CHARACTERS])
     if _REF.fullmatch(ref) is None:
         raise UnknownFault(f"ref={ref}: letters, digits and ._~- only")
-    outcome, empty = _outcome(given.pop("outcome", "completed"))
-    webhook, late = _webhook(given.pop("webhook", ""))
-    poll = _faults(PollFault, "poll", given.pop("poll", ""))
+    outcome, empty = _outcome(values.pop("outcome", "completed"))
+    webhook, late = _webhook(values.pop("webhook", ""))
+    poll = _faults(PollFault, "poll", values.pop("poll", ""))
     directive = FaultDirective(
         ref=ref,
         outcome=outcome,
         empty=empty,
         webhook=webhook,
         late=late,
-        submit=_faults(SubmitFault, "submit", given.pop("submit", "")),
+        submit=_faults(SubmitFault, "submit", values.pop("submit", "")),
         poll=tuple((fault, times) for fault, times in poll if fault is not PollFault.GONE),
         gone=any(fault is PollFault.GONE for fault, _ in poll),
-        inline=_inline(given.pop("output", "url")),
-        run_s=_number("run", given.pop("run", None)),
-        dialect=given.pop("dialect", None),
+        inline=_inline(values.pop("output", "url")),
+        run_s=_number("run", values.pop("run", None)),
+        dialect=values.pop("dialect", None),
     )
-    if given:
-        raise UnknownFault(f"unknown fault {', '.join(given)}")
+    if values:
+        raise UnknownFault(f"unknown fault {', '.join(values)}")
     return directive
 
 

@@ -18,13 +18,13 @@ _RANGE = re.compile(r"bytes=(\d{1,9})-(\d{0,9})")
 MP4 = bytes.fromhex("000000186674797069736f6d0000020069736f6d6d703432") + bytes.fromhex("000000086d646174")
 
 
-def _part(content: bytes, media_type: str, asked: str) -> Response:
+def _part(content: bytes, media_type: str, range_header: str) -> Response:
     """The bytes, or one range of them: https://www.rfc-editor.org/rfc/rfc9110#section-14."""
-    found = _RANGE.fullmatch(asked)
+    byte_range = _RANGE.fullmatch(range_header)
     headers = {"accept-ranges": "bytes"}
-    if found is None:
+    if byte_range is None:
         return Response(content, headers=headers, media_type=media_type)
-    first, last = int(found[1]), min(int(found[2] or len(content)), len(content) - 1)
+    first, last = int(byte_range[1]), min(int(byte_range[2] or len(content)), len(content) - 1)
     if first > last:
         return Response(status_code=416, headers=headers | {"content-range": f"bytes */{len(content)}"})
     headers["content-range"] = f"bytes {first}-{last}/{len(content)}"

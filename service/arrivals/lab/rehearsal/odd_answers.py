@@ -34,8 +34,8 @@ def refused() -> Response:
 
 def spelled(fault: PollFault | None, status: int, body: Any) -> Response:
     """A JSON answer, its words in odd case or its bytes cut within a character where that is the fault."""
-    told = _in_odd_case(body) if fault is PollFault.CASE else body
-    content = msgspec.json.encode(told)
+    value = _in_odd_case(body) if fault is PollFault.CASE else body
+    content = msgspec.json.encode(value)
     if fault is PollFault.MANGLED and content.startswith(b"{") and content != b"{}":
         content = b"{" + CUT_EMOJI + content[1:]
     return Response(content, status, media_type="application/json")

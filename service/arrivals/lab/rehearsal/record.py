@@ -15,7 +15,7 @@ from arrivals.lab.rehearsal.faults import WebhookFault
 from arrivals.lab.rehearsal.state import Job, Order, Phase, RehearsalState
 
 
-class Named(msgspec.Struct):
+class ForgetRequest(msgspec.Struct):
     """Orders by their provider and ref."""
 
     orders: list[tuple[str, str]]
@@ -49,7 +49,7 @@ def entry(order: Order, now: float) -> dict[str, Any]:
         "has_output": job is not None and _has_output(job, now),
         "refused_with": None if refused is None else {"http_status": refused.status, "code": refused.code},
         "answer_cut": order.answer_cut,
-        "polls": sum(one.polls for one in order.jobs),
+        "polls": sum(one_order.polls for one_order in order.jobs),
         "webhooks": webhooks,
     }
 
@@ -72,40 +72,40 @@ def _has_output(job: Job, now: float) -> bool:
 def routes(rehearsal_state: RehearsalState) -> list[Route]:
     """The record's paths."""
 
-    async def whole(_request: Request) -> Response:
+    async def all_orders(_request: Request) -> Response:
         now = rehearsal_state.now()
         jobs = [entry(order, now) for order in rehearsal_state.orders.values()]
         return JSONResponse(
             {"jobs": jobs, "keys_leaked": rehearsal_state.keys_leaked, "unknown_paths": rehearsal_state.unknown_paths}
         )
 
-    def found(request: Request) -> Order | None:
+    def requested_order(request: Request) -> Order | None:
         return rehearsal_state.orders.get((request.path_params["provider"], request.path_params["ref"]))
 
-    async def one(request: Request) -> Response:
-        order = found(request)
+    async def one_order(request: Request) -> Response:
+        order = requested_order(request)
         if order is None:
             return JSONResponse({"rehearsal": "no such order"}, 404)
         return JSONResponse(entry(order, rehearsal_state.now()))
 
-    async def forgotten(request: Request) -> Response:
-        named = msgspec.json.decode(await request.body(), type=Named).orders
+    async def forget(request: Request) -> Response:
+        named = msgspec.json.decode(await request.body(), type=ForgetRequest).orders
         orders = [rehearsal_state.forget(provider, ref) for provider, ref in named]
         now = rehearsal_state.now()
         return JSONResponse({"jobs": [entry(order, now) for order in orders if order is not None]})
 
-    async def again(request: Request) -> Response:
-        order = found(request)
+    async def resend(request: Request) -> Response:
+        order = requested_order(request)
         job = order.jobs[-1] if order is not None and order.jobs else None
         if job is None or job.voice is None:
             return JSONResponse({"rehearsal": "no such order, or none that is called back"}, 404)
         if job.phase(rehearsal_state.now()) is not job.end:
             return JSONResponse({"rehearsal": "the job has not ended, or was canceled"}, 409)
-        return JSONResponse({"answered": await callbacks.again(rehearsal_state, job)})
+        return JSONResponse({"answered": await callbacks.resend(rehearsal_state, job)})
 
     return [
-        Route("/rehearsal/record", whole),
-        Route("/rehearsal/record/forget", forgotten, methods=["POST"]),
-        Route("/rehearsal/record/{provider}/{ref}", one),
-        Route("/rehearsal/webhooks/{provider}/{ref}", again, methods=["POST"]),
+        Route("/rehearsal/record", all_orders),
+        Route("/rehearsal/record/forget", forget, methods=["POST"]),
+        Route("/rehearsal/record/{provider}/{ref}", one_order),
+        Route("/rehearsal/webhooks/{provider}/{ref}", resend, methods=["POST"]),
     ]

@@ -21,7 +21,7 @@ from arrivals.lab.rehearsal import faults as directives
 from arrivals.lab.rehearsal.faults import FaultDirective, PollFault, SubmitFault, UnknownFault
 from arrivals.lab.rehearsal.files import MP4, PNG
 from arrivals.lab.rehearsal.stand_in import StandIn, filled, strings
-from arrivals.lab.rehearsal.state import Asked, Job, Order, Outcome, Phase, RehearsalState, View, Where
+from arrivals.lab.rehearsal.state import Job, Order, Outcome, Phase, RehearsalState, Submission, View, Where
 
 ODD_WORD = "warming_up"
 INLINE = "data:image/png;base64," + base64.b64encode(PNG).decode().rstrip("=")  # as some write it
@@ -55,29 +55,29 @@ class Admitted:
     cut: bool = False
 
 
-def meant(stand_in: StandIn, asked: Asked) -> tuple[FaultDirective, Outcome | None]:
+def read_directive(stand_in: StandIn, submission: Submission) -> tuple[FaultDirective, Outcome | None]:
     """The order's directive, and the outcome it names. Raises UnknownFault."""
-    spoken = next((said for said in strings(asked.body) if directives.MARK in said), asked.prompt)
-    directive = directives.read(spoken or msgspec.json.encode(asked.body).decode())
+    spoken = next((said for said in strings(submission.body) if directives.MARK in said), submission.prompt)
+    directive = directives.read(spoken or msgspec.json.encode(submission.body).decode())
     return directive, _outcome(stand_in, directive)
 
 
-def authenticate(
-    rehearsal_state: RehearsalState, stand_in: StandIn, asked: Asked, given: str | None
+def admit(
+    rehearsal_state: RehearsalState, stand_in: StandIn, submission: Submission, authorization: str | None
 ) -> Admitted | Outcome:
     """Makes a job of the order, or says with what it is refused. Raises UnknownFault.
 
     `given` is the Authorization that came with it. Nobody has been called back for the job yet.
     """
-    directive, outcome = meant(stand_in, asked)
+    directive, outcome = read_directive(stand_in, submission)
     order = rehearsal_state.order(stand_in.provider, stand_in.route, directive.ref)
     fault = directive.submit_fault(order.refused + len(order.jobs) + 1)
-    refused = unauthorized(stand_in, given) or _refused(stand_in, asked, outcome, fault)
+    refused = unauthorized(stand_in, authorization) or _refused(stand_in, submission, outcome, fault)
     if refused is not None:
         order.refused += 1
         order.refused_with = refused
         return refused
-    job = _job(rehearsal_state, stand_in, order, asked, directive, outcome)
+    job = _job(rehearsal_state, stand_in, order, submission, directive, outcome)
     rehearsal_state.accept(order, job)
     cut = fault is SubmitFault.CUT
     order.answer_cut |= cut
@@ -85,37 +85,47 @@ def authenticate(
 
 
 async def submit(
-    rehearsal_state: RehearsalState, stand_in: StandIn, request: Request, asked: Asked, *, given: str | None = None
+    rehearsal_state: RehearsalState,
+    stand_in: StandIn,
+    request: Request,
+    submission: Submission,
+    *,
+    authorization: str | None = None,
 ) -> Response:
     """Refuses the order or accepts it, as its directive, its key and its content have it.
 
     `given` is the Authorization, where it does not stand in the header.
     """
     try:
-        admitted = authenticate(
-            rehearsal_state, stand_in, asked, request.headers.get("authorization") if given is None else given
+        admitted = admit(
+            rehearsal_state,
+            stand_in,
+            submission,
+            request.headers.get("authorization") if authorization is None else authorization,
         )
     except UnknownFault as unknown:
-        return misspelled(unknown)
+        return unknown_fault(unknown)
     if isinstance(admitted, Outcome):
-        return error(stand_in, admitted, request, asked)
+        return error(stand_in, admitted, request, submission)
     await callbacks.begin(rehearsal_state, admitted.job)
     body = stand_in.accepted(rehearsal_state, admitted.job)
     return reply(stand_in.accepted_status, body, kind=CutShort if admitted.cut else Response)
 
 
-def poll(rehearsal_state: RehearsalState, desks: Mapping[str, StandIn], request: Request, external_id: str) -> Response:
+def poll(
+    rehearsal_state: RehearsalState, stand_ins: Mapping[str, StandIn], request: Request, external_id: str
+) -> Response:
     """Answers a poll. `desks` are the provider's, by route; the first of them answers for an id that nobody knows."""
-    found = looked(rehearsal_state, desks, request, external_id)
+    lookup = look_up(rehearsal_state, stand_ins, request, external_id)
     return (
-        found
-        if isinstance(found, Response)
-        else found.told(200, found.stand_in.state(rehearsal_state, found.job, found.view))
+        lookup
+        if isinstance(lookup, Response)
+        else lookup.answer(200, lookup.stand_in.state(rehearsal_state, lookup.job, lookup.view))
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
+class Lookup:
     """A job that somebody asked after, and how it is to look to him."""
 
     stand_in: StandIn
@@ -123,37 +133,37 @@ class Looked:
     view: View
     fault: PollFault | None = None
 
-    def told(self, status: int, body: Any) -> Response:
+    def answer(self, status: int, body: Any) -> Response:
         """The answer, in the words and bytes of the fault."""
         return odd_answers.spelled(self.fault, status, body)
 
 
-def looked(
+def look_up(
     rehearsal_state: RehearsalState,
-    desks: Mapping[str, StandIn],
+    stand_ins: Mapping[str, StandIn],
     request: Request,
     external_id: str,
     *,
     shows: bool = True,
-) -> Looked | Response:
+) -> Lookup | Response:
     """Who asks after a job sees it, or one of its directive's faults. `shows`: this answer has the output's place."""
-    stranger = next(iter(desks.values()))
-    job = rehearsal_state.jobs.get((stranger.provider, external_id))
-    stand_in = stranger if job is None else desks.get(job.route, stranger)
-    locked = unauthorized(stand_in, request.headers.get("authorization"))
-    if locked is not None:
-        return error(stand_in, locked, request, None)
-    if job is None or job.route not in desks:
+    fallback = next(iter(stand_ins.values()))
+    job = rehearsal_state.jobs.get((fallback.provider, external_id))
+    stand_in = fallback if job is None else stand_ins.get(job.route, fallback)
+    rejection = unauthorized(stand_in, request.headers.get("authorization"))
+    if rejection is not None:
+        return error(stand_in, rejection, request, None)
+    if job is None or job.route not in stand_ins:
         return error(stand_in, stand_in.faults["404"], request, None)
-    again = odd_answers.MOVED in request.query_params
-    job.polls += not again
-    fault = None if again else job.directive.poll_fault(job.polls)
+    redirected = odd_answers.MOVED in request.query_params
+    job.polls += not redirected
+    fault = None if redirected else job.directive.poll_fault(job.polls)
     odd = _odd(fault, request)
     if odd is not None:
         return odd
     refused = _poll_refused(rehearsal_state, stand_in, job, fault)
     if refused is not None:
-        return error(stand_in, refused, request, job.asked)
+        return error(stand_in, refused, request, job.submission)
     now = rehearsal_state.now()
     if fault is PollFault.ODD:
         view = View(phase=Phase.RUNNING, progress=job.progress(now), odd=ODD_WORD)
@@ -161,7 +171,7 @@ def looked(
         view = job.view(job.phase(now), job.progress(now))
     else:
         view = View(phase=job.phase(now), progress=job.progress(now), shown=False)
-    return Looked(stand_in=stand_in, job=job, view=view, fault=fault)
+    return Lookup(stand_in=stand_in, job=job, view=view, fault=fault)
 
 
 def _odd(fault: PollFault | None, request: Request) -> Response | None:
@@ -174,25 +184,27 @@ def _odd(fault: PollFault | None, request: Request) -> Response | None:
 
 def content(rehearsal_state: RehearsalState, stand_in: StandIn, request: Request, external_id: str) -> Response:
     """The bytes of a finished job, behind the key."""
-    locked = unauthorized(stand_in, request.headers.get("authorization"))
-    if locked is not None:
-        return error(stand_in, locked, request, None)
+    rejection = unauthorized(stand_in, request.headers.get("authorization"))
+    if rejection is not None:
+        return error(stand_in, rejection, request, None)
     job = rehearsal_state.jobs.get((stand_in.provider, external_id))
     if job is None or job.route != stand_in.route or job.directive.gone or not job.has_output(rehearsal_state.now()):
         return error(stand_in, stand_in.faults["404"], request, None)
     return Response(MP4, media_type="video/mp4")
 
 
-def held(rehearsal_state: RehearsalState, stand_in: StandIn, request: Request, external_id: str) -> Job | Response:
+def authorized_job(
+    rehearsal_state: RehearsalState, stand_in: StandIn, request: Request, external_id: str
+) -> Job | Response:
     """The job of an order that names it with the right key, or the answer that there is none."""
-    locked = unauthorized(stand_in, request.headers.get("authorization"))
-    if locked is not None:
-        return error(stand_in, locked, request, None)
+    rejection = unauthorized(stand_in, request.headers.get("authorization"))
+    if rejection is not None:
+        return error(stand_in, rejection, request, None)
     job = rehearsal_state.jobs.get((stand_in.provider, external_id))
     return error(stand_in, stand_in.faults["404"], request, None) if job is None or job.deleted else job
 
 
-def misspelled(unknown: UnknownFault) -> Response:
+def unknown_fault(unknown: UnknownFault) -> Response:
     """The answer to a directive that nobody understands."""
     return reply(400, {"rehearsal": str(unknown)})
 
@@ -202,30 +214,34 @@ def _outcome(stand_in: StandIn, directive: FaultDirective) -> Outcome | None:
         raise UnknownFault(f"unknown fault dialect={directive.dialect}")
     if directive.outcome == "completed":
         return None
-    known = stand_in.outcomes.get(directive.outcome)
-    if known is None:
+    outcome = stand_in.outcomes.get(directive.outcome)
+    if outcome is None:
         raise UnknownFault(
             f"unknown fault outcome={directive.outcome}; {stand_in.provider} {stand_in.route} knows "
             f"{', '.join(['completed', 'empty', *stand_in.outcomes])}"
         )
-    return known
+    return outcome
 
 
-def unauthorized(stand_in: StandIn, given: str | None) -> Outcome | None:
+def unauthorized(stand_in: StandIn, authorization: str | None) -> Outcome | None:
     """What is said to this Authorization header, if it is not the right one."""
     return (
-        None if given in {f"{scheme} {stand_in.key}" for scheme in stand_in.schemes} else stand_in.unauthorized(given)
+        None
+        if authorization in {f"{scheme} {stand_in.key}" for scheme in stand_in.schemes}
+        else stand_in.unauthorized(authorization)
     )
 
 
-def _refused(stand_in: StandIn, asked: Asked, outcome: Outcome | None, fault: SubmitFault | None) -> Outcome | None:
+def _refused(
+    stand_in: StandIn, submission: Submission, outcome: Outcome | None, fault: SubmitFault | None
+) -> Outcome | None:
     if fault is SubmitFault.PAGE:
         return Outcome(where=Where.SUBMIT, status=503, body=None)
     if fault is not None and fault is not SubmitFault.CUT:
         return stand_in.faults[fault]
     if outcome is not None and outcome.where is Where.SUBMIT:
         return outcome
-    return stand_in.check(asked)
+    return stand_in.check(submission)
 
 
 def _poll_refused(
@@ -241,13 +257,13 @@ def _poll_refused(
     return job.outcome if ended and job.outcome is not None and job.outcome.where is Where.POLL else None
 
 
-def error(stand_in: StandIn, outcome: Outcome, request: Request, asked: Asked | None) -> Response:
+def error(stand_in: StandIn, outcome: Outcome, request: Request, submission: Submission | None) -> Response:
     """The answer that this outcome is, its {placeholders} filled; one without a body is a page of the front."""
     if outcome.body is None:
         return odd_answers.page()
     key = request.headers.get("authorization", "")[-KEY_LETTERS:]
     tid = f"{int(hashlib.sha256(f'{request.url.path} {outcome.body}'.encode()).hexdigest(), 16)}"[:TID_DIGITS]
-    words = {"model": asked.model if asked else stand_in.route, "key": key, "tid": tid}
+    words = {"model": submission.model if submission else stand_in.route, "key": key, "tid": tid}
     return reply(outcome.status, filled(outcome.body, words), outcome.headers)
 
 
@@ -255,12 +271,12 @@ def _job(
     rehearsal_state: RehearsalState,
     stand_in: StandIn,
     order: Order,
-    asked: Asked,
+    submission: Submission,
     directive: FaultDirective,
     outcome: Outcome | None,
 ) -> Job:
     dice = order.dice
-    external_id = stand_in.identity(asked, dice)
+    external_id = stand_in.identity(submission, dice)
     if stand_in.answers_once and directive.empty:
         directive = replace(directive, empty=math.inf)
     run_s = rehearsal_state.run_s(directive, dice)
@@ -269,14 +285,14 @@ def _job(
         provider=stand_in.provider,
         route=stand_in.route,
         external_id=external_id,
-        asked=asked,
+        submission=submission,
         directive=directive,
         outcome=outcome,
         accepted_at=rehearsal_state.now(),
         run_s=run_s,
-        files=(INLINE,) if directive.inline else stand_in.files(rehearsal_state, asked, external_id, shape),
+        files=(INLINE,) if directive.inline else stand_in.files(rehearsal_state, submission, external_id, shape),
         tally=order.tally,
-        voice=stand_in.voice if asked.callback_url else None,
+        voice=stand_in.voice if submission.callback_url else None,
         shape=shape,
         coins=coins,
     )

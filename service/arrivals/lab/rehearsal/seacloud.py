@@ -26,14 +26,14 @@ from arrivals.lab.rehearsal.stand_in import (
     token,
     vanished,
 )
-from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, RehearsalState, View, Where
+from arrivals.lab.rehearsal.state import Job, Outcome, Phase, RehearsalState, Submission, View, Where
 
 PROVIDER = "seacloud"
 ROUTE = "queue"
 FILM_WORDS = ("video", "veo", "kling", "sora", "wan", "t2v", "i2v", "seedance", "hailuo")
 CALLBACK_WORDS = ("webhook", "callback")
-MOST_FILES = 4
-PLAIN, TOLD, CODED = 0, 1, 2  # the job's shape: what `error` is; a sentence, an object beside `error_type`, or alone
+MAX_FILES = 4
+PLAIN, TYPED, CODED = 0, 1, 2  # the job's shape: what `error` is; a sentence, an object beside `error_type`, or alone
 
 
 def _enveloped(status: int, code: str, message: str) -> Outcome:
@@ -72,7 +72,7 @@ _WORDS = {Phase.QUEUED: "IN_QUEUE", Phase.RUNNING: "IN_PROGRESS"}
 
 
 def _urls(rehearsal_state: RehearsalState, job: Job) -> dict[str, str]:
-    own = f"{rehearsal_state.origin}/seacloud/model/v1/queue/{job.asked.model}/requests/{job.external_id}"
+    own = f"{rehearsal_state.origin}/seacloud/model/v1/queue/{job.submission.model}/requests/{job.external_id}"
     return {"response_url": f"{own}/response", "status_url": f"{own}/status", "cancel_url": f"{own}/cancel"}
 
 
@@ -81,34 +81,34 @@ def _accepted(rehearsal_state: RehearsalState, job: Job) -> Any:
 
 
 def _state(rehearsal_state: RehearsalState, job: Job, view: View) -> Any:
-    told = {
+    body = {
         "status": view.odd or _WORDS.get(view.phase, "COMPLETED"),
         "request_id": job.external_id,
         "response_url": _urls(rehearsal_state, job)["response_url"],
     }
     if view.odd is not None:
-        return told
+        return body
     if view.phase is Phase.QUEUED:
-        return {**told, "queue_position": 0}
+        return {**body, "queue_position": 0}
     if view.phase is Phase.COMPLETED:
-        return {**told, "metrics": {"inference_time": round(job.run_s, 2)}}
+        return {**body, "metrics": {"inference_time": round(job.run_s, 2)}}
     if view.phase is Phase.CANCELED:
-        return {**told, **_error(job, OUTCOMES_QUEUE["CANCELED"])}
+        return {**body, **_error(job, OUTCOMES_QUEUE["CANCELED"])}
     if view.phase is Phase.FAILED and job.outcome is not None:
-        return {**told, **_error(job, job.outcome)}
-    return told
+        return {**body, **_error(job, job.outcome)}
+    return body
 
 
 def _error(job: Job, outcome: Outcome) -> dict[str, Any]:
     message, kind = outcome.body, outcome.code
     if job.shape == PLAIN:
         return {"error": message, "error_type": kind}
-    told = {
+    body = {
         "error": {"code": kind, "message": message},
         "provider_error": {"code": "InvalidParameter", "message": message, "task_status": "FAILED"},
         "logs": [{"message": message, "timestamp": "2026-06-27T10:12:27Z"}],
     }
-    return told if job.shape == CODED else {**told, "error_type": kind}
+    return body if job.shape == CODED else {**body, "error_type": kind}
 
 
 def _result(job: Job, view: View) -> Any:
@@ -116,11 +116,11 @@ def _result(job: Job, view: View) -> Any:
     kind = {"type": "video", "content_type": "video/mp4"} if films else {"type": "image", "content_type": "image/png"}
     more = {"file_size": len(MP4), "duration": 5} if films else {"file_size": len(PNG)}
     items = [{**kind, "url": url, "file_name": url.rpartition("/")[2], **more} for url in outputs(job, view)]
-    return {"request_id": job.external_id, "outputs": items, "metadata": {"prompt": job.asked.prompt}}
+    return {"request_id": job.external_id, "outputs": items, "metadata": {"prompt": job.submission.prompt}}
 
 
-def _check(asked: Asked) -> Outcome | None:
-    return None if isinstance(asked.body, dict) and asked.body else OUTCOMES_QUEUE["invalid_body"]
+def _check(submission: Submission) -> Outcome | None:
+    return None if isinstance(submission.body, dict) and submission.body else OUTCOMES_QUEUE["invalid_body"]
 
 
 def _forbidden(request: Request, body: Any) -> Outcome | None:
@@ -132,18 +132,19 @@ def _forbidden(request: Request, body: Any) -> Outcome | None:
     return OUTCOMES_QUEUE["sse_not_supported"] if streams else None
 
 
-def _files(rehearsal_state: RehearsalState, asked: Asked, external_id: str, _shape: int) -> tuple[str, ...]:
-    ending = "mp4" if any(word in asked.model for word in FILM_WORDS) else "png"
+def _files(rehearsal_state: RehearsalState, submission: Submission, external_id: str, _shape: int) -> tuple[str, ...]:
+    ending = "mp4" if any(word in submission.model for word in FILM_WORDS) else "png"
     return tuple(
-        f"{rehearsal_state.cdn_origin}/cdn/seacloud/{external_id}-{number}.{ending}" for number in range(asked.count)
+        f"{rehearsal_state.cdn_origin}/cdn/seacloud/{external_id}-{number}.{ending}"
+        for number in range(submission.count)
     )
 
 
-def _identity(_asked: Asked, dice: Random) -> str:
+def _identity(_submission: Submission, dice: Random) -> str:
     return f"mmsu_{token(dice, 26, ascii_lowercase + digits)}"
 
 
-DESK = StandIn(
+STAND_IN = StandIn(
     provider=PROVIDER,
     route=ROUTE,
     outcomes=OUTCOMES_QUEUE,
@@ -164,24 +165,24 @@ DESK = StandIn(
 )
 
 
-def _asked(request: Request, body: Any) -> Asked:
-    given = body if isinstance(body, dict) else {}
-    count = given.get("num_images", given.get("n", 1))
-    return Asked(
-        prompt=text(given.get("prompt")) or next(iter(strings(given)), ""),
+def _submission(request: Request, body: Any) -> Submission:
+    fields = body if isinstance(body, dict) else {}
+    count = fields.get("num_images", fields.get("n", 1))
+    return Submission(
+        prompt=text(fields.get("prompt")) or next(iter(strings(fields)), ""),
         model=request.path_params["model"],
         body=body,
-        count=count if isinstance(count, int) and 1 <= count <= MOST_FILES else 1,
+        count=count if isinstance(count, int) and 1 <= count <= MAX_FILES else 1,
     )
 
 
-def _response(found: requests.Looked, rehearsal_state: RehearsalState, request: Request) -> Response:
+def _response(lookup: requests.Lookup, rehearsal_state: RehearsalState, request: Request) -> Response:
     """What the job has made; until it has ended, where it stands."""
-    if found.view.phase in _WORDS or found.view.odd is not None:
-        return found.told(202, _state(rehearsal_state, found.job, found.view))
-    if found.view.phase is not Phase.COMPLETED:
-        return requests.error(DESK, OUTCOMES_QUEUE["runtime_failed"], request, found.job.asked)
-    return found.told(200, _result(found.job, found.view))
+    if lookup.view.phase in _WORDS or lookup.view.odd is not None:
+        return lookup.answer(202, _state(rehearsal_state, lookup.job, lookup.view))
+    if lookup.view.phase is not Phase.COMPLETED:
+        return requests.error(STAND_IN, OUTCOMES_QUEUE["runtime_failed"], request, lookup.job.submission)
+    return lookup.answer(200, _result(lookup.job, lookup.view))
 
 
 def _cancel(job: Job, now: float) -> Response:
@@ -196,26 +197,30 @@ def routes(rehearsal_state: RehearsalState) -> list[Route]:
 
     async def submit(request: Request) -> Response:
         body = read_json(await request.body())
-        stand_in = replace(DESK, check=lambda asked: _forbidden(request, body) or _check(asked))
-        return await requests.submit(rehearsal_state, stand_in, request, _asked(request, body))
+        stand_in = replace(STAND_IN, check=lambda submission: _forbidden(request, body) or _check(submission))
+        return await requests.submit(rehearsal_state, stand_in, request, _submission(request, body))
 
-    def looked(request: Request, *, shows: bool) -> requests.Looked | Response:
-        return requests.looked(rehearsal_state, {ROUTE: DESK}, request, request.path_params["id"], shows=shows)
+    def look_up(request: Request, *, shows: bool) -> requests.Lookup | Response:
+        return requests.look_up(rehearsal_state, {ROUTE: STAND_IN}, request, request.path_params["id"], shows=shows)
 
     async def status(request: Request) -> Response:
-        found = looked(request, shows=False)
-        return found if isinstance(found, Response) else found.told(200, _state(rehearsal_state, found.job, found.view))
+        lookup = look_up(request, shows=False)
+        return (
+            lookup
+            if isinstance(lookup, Response)
+            else lookup.answer(200, _state(rehearsal_state, lookup.job, lookup.view))
+        )
 
     async def response(request: Request) -> Response:
-        found = looked(request, shows=True)
-        return found if isinstance(found, Response) else _response(found, rehearsal_state, request)
+        lookup = look_up(request, shows=True)
+        return lookup if isinstance(lookup, Response) else _response(lookup, rehearsal_state, request)
 
     async def cancel(request: Request) -> Response:
-        held = requests.held(rehearsal_state, DESK, request, request.path_params["id"])
-        if isinstance(held, Job):
-            return _cancel(held, rehearsal_state.now())
-        unknown = held.status_code == DESK.faults["404"].status
-        return requests.reply(404, {"status": "NOT_FOUND"}) if unknown else held
+        job = requests.authorized_job(rehearsal_state, STAND_IN, request, request.path_params["id"])
+        if isinstance(job, Job):
+            return _cancel(job, rehearsal_state.now())
+        unknown = job.status_code == STAND_IN.faults["404"].status
+        return requests.reply(404, {"status": "NOT_FOUND"}) if unknown else job
 
     own = "/model/v1/queue/{model:path}"
     return [

@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, RehearsalState, View, Voice, Where
+from arrivals.lab.rehearsal.state import Job, Outcome, Phase, RehearsalState, Submission, View, Voice, Where
 
 HEX = "0123456789abcdef"
 KEY_PREFIX = "rehearsal-"
 
 
-def accept_anything(_: Asked) -> Outcome | None:
+def accept_anything(_: Submission) -> Outcome | None:
     """The check of a route that finds fault with no order."""
     return None
 
@@ -27,11 +27,11 @@ class StandIn:
     outcomes: Mapping[str, Outcome]
     faults: Mapping[str, Outcome]  # by HTTP status: 402, 404, 429, 500, 503
     unauthorized: Callable[[str | None], Outcome]  # given the Authorization header that came
-    identity: Callable[[Asked, Random], str]
-    files: Callable[[RehearsalState, Asked, str, int], tuple[str, ...]]
+    identity: Callable[[Submission, Random], str]
+    files: Callable[[RehearsalState, Submission, str, int], tuple[str, ...]]
     accepted: Callable[[RehearsalState, Job], Any]
     state: Callable[[RehearsalState, Job, View], Any]
-    check: Callable[[Asked], Outcome | None] = accept_anything
+    check: Callable[[Submission], Outcome | None] = accept_anything
     accepted_status: int = 200
     voice: Voice | None = None
     dialects: frozenset[str] = frozenset()
@@ -95,7 +95,7 @@ def strings(value: Any) -> list[str]:
         return [value]
     if isinstance(value, dict):
         value = list(value.values())
-    return [found for part in value for found in strings(part)] if isinstance(value, list) else []
+    return [leaf for part in value for leaf in strings(part)] if isinstance(value, list) else []
 
 
 def filled(value: Any, words: Mapping[str, str]) -> Any:

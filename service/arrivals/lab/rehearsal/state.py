@@ -65,7 +65,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Submission:
     """An order as a provider's route read it."""
 
     prompt: str
@@ -109,7 +109,7 @@ class Job:
     provider: str
     route: str
     external_id: str
-    asked: Asked
+    submission: Submission
     directive: FaultDirective
     outcome: Outcome | None
     accepted_at: float
@@ -223,11 +223,11 @@ class RehearsalState:
 
     def order(self, provider: str, route: str, ref: str) -> Order:
         """The order of this ref, new if it never came before."""
-        known = self.orders.get((provider, ref))
-        if known is None:
+        order = self.orders.get((provider, ref))
+        if order is None:
             dice = Random(f"{self.seed}:{provider}:{ref}")
-            known = self.orders[provider, ref] = Order(provider=provider, route=route, ref=ref, dice=dice)
-        return known
+            order = self.orders[provider, ref] = Order(provider=provider, route=route, ref=ref, dice=dice)
+        return order
 
     def accept(self, order: Order, job: Job) -> None:
         """The job exists from here on."""

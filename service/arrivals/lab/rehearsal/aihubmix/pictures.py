@@ -18,11 +18,11 @@ from arrivals.lab.rehearsal.aihubmix.videos import FAULTS, PROVIDER, unauthorize
 from arrivals.lab.rehearsal.faults import UnknownFault
 from arrivals.lab.rehearsal.files import PNG
 from arrivals.lab.rehearsal.stand_in import StandIn, outputs, read_json, text, token
-from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, RehearsalState
+from arrivals.lab.rehearsal.state import Job, Outcome, Phase, RehearsalState, Submission
 
-MOST_PICTURES = 10
-MOST_PROMPT = {"dall-e-3": 4000}
-MOST_PROMPT_ELSE = 32_000
+MAX_PICTURES = 10
+MAX_PROMPT_BY_MODEL = {"dall-e-3": 4000}
+MAX_PROMPT_DEFAULT = 32_000
 AS_URLS, AS_BYTES = 0, 1  # the job's shape, for predictions: the place and the form; else as OpenAI answers
 _SIZE = re.compile(r"auto|[1-9]\d{2,3}x[1-9]\d{2,3}")
 
@@ -37,26 +37,26 @@ _OUTCOMES_PICTURES: Mapping[str, Outcome] = {
 OUTCOMES: Mapping[str, Mapping[str, Outcome]] = {"predictions": _OUTCOMES_PICTURES, "images": _OUTCOMES_PICTURES}
 
 
-def _check(asked: Asked) -> Outcome | None:
+def _check(submission: Submission) -> Outcome | None:
     """`asked.body` is what the model itself gets."""
-    given = asked.body
-    if not isinstance(given, dict):
+    model_input = submission.body
+    if not isinstance(model_input, dict):
         return _OUTCOMES_PICTURES["input_missing"]
-    if not asked.prompt:
+    if not submission.prompt:
         return _OUTCOMES_PICTURES["prompt_missing"]
-    if len(asked.prompt) > MOST_PROMPT.get(asked.model, MOST_PROMPT_ELSE):
+    if len(submission.prompt) > MAX_PROMPT_BY_MODEL.get(submission.model, MAX_PROMPT_DEFAULT):
         return _OUTCOMES_PICTURES["prompt_too_long"]
-    count = given.get("n", 1)
-    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST_PICTURES:
+    count = model_input.get("n", 1)
+    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MAX_PICTURES:
         return _OUTCOMES_PICTURES["n_not_within_range"]
-    size = given.get("size", "auto")
+    size = model_input.get("size", "auto")
     sound = isinstance(size, str) and _SIZE.fullmatch(size)
     return None if sound else _OUTCOMES_PICTURES["size_not_supported"]
 
 
-def _files(rehearsal_state: RehearsalState, asked: Asked, external_id: str, _shape: int) -> tuple[str, ...]:
+def _files(rehearsal_state: RehearsalState, submission: Submission, external_id: str, _shape: int) -> tuple[str, ...]:
     return tuple(
-        f"{rehearsal_state.cdn_origin}/cdn/aihubmix/{external_id}-{number}.png" for number in range(asked.count)
+        f"{rehearsal_state.cdn_origin}/cdn/aihubmix/{external_id}-{number}.png" for number in range(submission.count)
     )
 
 
@@ -68,7 +68,7 @@ def _in_bytes(job: Job) -> bool:
     return job.shape == AS_BYTES if job.route == "predictions" and job.shape in {AS_URLS, AS_BYTES} else job.coins[0]
 
 
-def _made(_world: RehearsalState, job: Job) -> Any:
+def _made(_rehearsal_state: RehearsalState, job: Job) -> Any:
     shown = outputs(job, job.view(Phase.COMPLETED))
     picture = b64encode(PNG).decode()
     if job.route == "predictions" and job.shape in {AS_URLS, AS_BYTES}:
@@ -79,11 +79,11 @@ def _made(_world: RehearsalState, job: Job) -> Any:
     return {"created": int(job.ends_at), "data": items}
 
 
-DESKS: Mapping[str, StandIn] = {
+STAND_INS: Mapping[str, StandIn] = {
     route: StandIn(
         provider=PROVIDER,
         route=route,
-        outcomes=known,
+        outcomes=outcomes,
         faults=FAULTS,
         unauthorized=unauthorized,
         identity=lambda _, dice: f"img_{token(dice, 24)}",
@@ -94,31 +94,31 @@ DESKS: Mapping[str, StandIn] = {
         dialects=frozenset({"url", "base64"}),
         answers_once=True,
     )
-    for route, known in OUTCOMES.items()
+    for route, outcomes in OUTCOMES.items()
 }
 
 
 async def _answer(
-    rehearsal_state: RehearsalState, stand_in: StandIn, request: Request, model: str, given: Any
+    rehearsal_state: RehearsalState, stand_in: StandIn, request: Request, model: str, model_input: Any
 ) -> Response:
-    fields = given if isinstance(given, dict) else {}
+    fields = model_input if isinstance(model_input, dict) else {}
     count = fields.get("n", 1)
-    asked = Asked(
+    submission = Submission(
         prompt=text(fields.get("prompt")),
         model=model,
-        body=given,
-        count=count if isinstance(count, int) and 1 <= count <= MOST_PICTURES else 1,
+        body=model_input,
+        count=count if isinstance(count, int) and 1 <= count <= MAX_PICTURES else 1,
     )
     try:
-        admitted = requests.authenticate(rehearsal_state, stand_in, asked, request.headers.get("authorization"))
+        admitted = requests.admit(rehearsal_state, stand_in, submission, request.headers.get("authorization"))
     except UnknownFault as unknown:
-        return requests.misspelled(unknown)
+        return requests.unknown_fault(unknown)
     if isinstance(admitted, Outcome):
-        return requests.error(stand_in, admitted, request, asked)
+        return requests.error(stand_in, admitted, request, submission)
     job = admitted.job
     if _in_bytes(job):
         job.files = (f"data:image/png;base64,{b64encode(PNG).decode()}",) * len(job.files)
-    await callbacks.rest(rehearsal_state, job.ends_at)
+    await callbacks.sleep_until(rehearsal_state, job.ends_at)
     return requests.reply(
         200, stand_in.accepted(rehearsal_state, job), kind=requests.CutShort if admitted.cut else Response
     )
@@ -129,13 +129,15 @@ def routes(rehearsal_state: RehearsalState) -> list[Route]:
 
     async def predictions(request: Request) -> Response:
         body = read_json(await request.body())
-        given = body.get("input") if isinstance(body, dict) else None
-        return await _answer(rehearsal_state, DESKS["predictions"], request, request.path_params["model"], given)
+        model_input = body.get("input") if isinstance(body, dict) else None
+        return await _answer(
+            rehearsal_state, STAND_INS["predictions"], request, request.path_params["model"], model_input
+        )
 
     async def images(request: Request) -> Response:
         body = read_json(await request.body())
-        given = body if isinstance(body, dict) else {}
-        return await _answer(rehearsal_state, DESKS["images"], request, text(given.get("model")), given)
+        model_input = body if isinstance(body, dict) else {}
+        return await _answer(rehearsal_state, STAND_INS["images"], request, text(model_input.get("model")), model_input)
 
     return [
         Route("/v1/models/{model:path}/predictions", predictions, methods=["POST"]),

@@ -10,7 +10,7 @@ from arrivals.lab.rehearsal.aihubmix.errors import error
 from arrivals.lab.rehearsal.stand_in import text
 from arrivals.lab.rehearsal.state import Outcome
 
-MOST_IMAGES = 4
+MAX_IMAGES = 4
 VEO_SECONDS = (4, 6, 8)
 FRAMES = ("first_frame", "last_frame")
 Body = dict[str, Any]
@@ -67,8 +67,8 @@ def route(model: str) -> str:
 def prompt(body: Body) -> str:
     """The prompt, where this model's vendor reads it."""
     if route(text(body.get("model"))) == "dashscope":
-        given = body.get("input")
-        return text(given.get("prompt")) if isinstance(given, dict) else ""
+        model_input = body.get("input")
+        return text(model_input.get("prompt")) if isinstance(model_input, dict) else ""
     content = body.get("content")
     said = [text(part.get("text")) for part in content if isinstance(part, dict)] if isinstance(content, list) else []
     return text(body.get("prompt")) or "".join(said)
@@ -106,13 +106,15 @@ def _seedance(body: Body) -> str | None:
 
 
 def _dashscope(body: Body) -> str | None:
-    given, parameters = body.get("input"), body.get("parameters", {})
-    if not isinstance(given, dict):
+    model_input, parameters = body.get("input"), body.get("parameters", {})
+    if not isinstance(model_input, dict):
         return "input_type"
     if not isinstance(parameters, dict):
         return "parameters_type"
-    media = given.get("media", [])
-    if not isinstance(media, list) or not all(isinstance(one, dict) and one.get("type") in FRAMES for one in media):
+    media = model_input.get("media", [])
+    if not isinstance(media, list) or not all(
+        isinstance(entry, dict) and entry.get("type") in FRAMES for entry in media
+    ):
         return "media_type"
     return None if _is_number(parameters.get("duration", 5)) else "duration_type"
 
@@ -121,7 +123,7 @@ def _kling(body: Body) -> str | None:
     images = body.get("image_list", [])
     if not isinstance(images, list):
         return "image_list_type"
-    return "too_many_images" if len(images) > MOST_IMAGES else None
+    return "too_many_images" if len(images) > MAX_IMAGES else None
 
 
 def _is_number(value: Any) -> bool:

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from arrivals.lab.rehearsal import requests
 from arrivals.lab.rehearsal.aihubmix import errors, vendors
 from arrivals.lab.rehearsal.stand_in import StandIn, failure, outputs, read_json, text, token, vanished
-from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, RehearsalState, View
+from arrivals.lab.rehearsal.state import Job, Outcome, Phase, RehearsalState, Submission, View
 
 PROVIDER = "aihubmix"
 INLINE, ELSEWHERE = 0, 1  # the job's shape: `video_url` behind the key, `url` on the CDN; else nothing but /content
@@ -45,21 +45,27 @@ OUTCOMES: Mapping[str, Mapping[str, Outcome]] = {
 _WORDS = {Phase.QUEUED: "queued", Phase.RUNNING: "in_progress", Phase.COMPLETED: "completed", Phase.FAILED: "failed"}
 
 
-def _identity(asked: Asked, dice: Random) -> str:
-    inner = msgspec.json.encode({"model": asked.model, "id": f"video_{token(dice, 48)}", "provider": "rehearsal"})
+def _identity(submission: Submission, dice: Random) -> str:
+    inner = msgspec.json.encode({"model": submission.model, "id": f"video_{token(dice, 48)}", "provider": "rehearsal"})
     return f"{urlsafe_b64encode(inner).decode().rstrip('=')}channel{dice.randrange(1000, 9999)}"
 
 
-def _files(rehearsal_state: RehearsalState, _asked: Asked, external_id: str, shape: int) -> tuple[str, ...]:
+def _files(rehearsal_state: RehearsalState, _submission: Submission, external_id: str, shape: int) -> tuple[str, ...]:
     if shape == ELSEWHERE:
         return (f"{rehearsal_state.cdn_origin}/cdn/aihubmix/{external_id[-16:]}.mp4",)
     return (f"{rehearsal_state.origin}/aihubmix/v1/videos/{external_id}/content",)
 
 
-def _accepted(_world: RehearsalState, job: Job) -> Any:
-    if job.asked.model.startswith("wan"):
+def _accepted(_rehearsal_state: RehearsalState, job: Job) -> Any:
+    if job.submission.model.startswith("wan"):
         size = {"duration": 5, "width": 1280, "height": 720}
-        return {"id": job.external_id, "object": "video", "status": "in_progress", "model": job.asked.model, **size}
+        return {
+            "id": job.external_id,
+            "object": "video",
+            "status": "in_progress",
+            "model": job.submission.model,
+            **size,
+        }
     return _head(job, "queued", 0)
 
 
@@ -67,39 +73,39 @@ def _head(job: Job, word: str, progress: int) -> dict[str, Any]:
     return {
         "id": job.external_id,
         "object": "video",
-        "model": job.asked.model,
+        "model": job.submission.model,
         "status": word,
         "progress": progress,
         "created_at": int(job.accepted_at),
-        "prompt": job.asked.prompt,
+        "prompt": job.submission.prompt,
     }
 
 
-def _state(_world: RehearsalState, job: Job, view: View) -> Any:
+def _state(_rehearsal_state: RehearsalState, job: Job, view: View) -> Any:
     if view.odd is not None:
         return _head(job, view.odd, 0)
-    told = _head(job, _WORDS[view.phase], int(view.progress * 100))
+    video = _head(job, _WORDS[view.phase], int(view.progress * 100))
     if view.phase is Phase.FAILED and job.outcome is not None:
-        return {**told, **job.outcome.body}
+        return {**video, **job.outcome.body}
     if view.phase is Phase.COMPLETED:
-        told |= {"completed_at": int(job.ends_at), "expires_at": int(job.ends_at) + EXPIRES_S}
+        video |= {"completed_at": int(job.ends_at), "expires_at": int(job.ends_at) + EXPIRES_S}
         name = {INLINE: "video_url", ELSEWHERE: "url"}.get(job.shape)
         if name is not None and outputs(job, view):
-            told[name] = job.files[0]
-    return told
+            video[name] = job.files[0]
+    return video
 
 
-def _check(asked: Asked) -> Outcome | None:
-    route = vendors.route(asked.model)
-    name = vendors.broken(route, asked.body)
+def _check(submission: Submission) -> Outcome | None:
+    route = vendors.route(submission.model)
+    name = vendors.broken(route, submission.body)
     if name is not None:
         return OUTCOMES[route][name]
-    return None if asked.prompt else errors.OUTCOMES["prompt_missing"]
+    return None if submission.prompt else errors.OUTCOMES["prompt_missing"]
 
 
-def unauthorized(given: str | None) -> Outcome:
+def unauthorized(authorization: str | None) -> Outcome:
     """What is said to whoever brings no key, or a wrong one."""
-    return errors.OUTCOMES["no_token" if given is None else "token_invalid"]
+    return errors.OUTCOMES["no_token" if authorization is None else "token_invalid"]
 
 
 FAULTS: Mapping[str, Outcome] = {
@@ -109,11 +115,11 @@ FAULTS: Mapping[str, Outcome] = {
     "500": errors.OUTCOMES["no_valid_channel_error"],
     "503": errors.OUTCOMES["provider_rate_limited"],
 }
-DESKS: Mapping[str, StandIn] = {
+STAND_INS: Mapping[str, StandIn] = {
     route: StandIn(
         provider=PROVIDER,
         route=route,
-        outcomes=known,
+        outcomes=outcomes,
         faults=FAULTS,
         unauthorized=unauthorized,
         identity=_identity,
@@ -122,7 +128,7 @@ DESKS: Mapping[str, StandIn] = {
         state=_state,
         check=_check,
     )
-    for route, known in OUTCOMES.items()
+    for route, outcomes in OUTCOMES.items()
 }
 
 
@@ -132,23 +138,23 @@ def routes(rehearsal_state: RehearsalState) -> list[Route]:
     async def submit(request: Request) -> Response:
         body = read_json(await request.body())
         body = body if isinstance(body, dict) else {}
-        asked = Asked(prompt=vendors.prompt(body), model=text(body.get("model")), body=body)
-        return await requests.submit(rehearsal_state, DESKS[vendors.route(asked.model)], request, asked)
+        submission = Submission(prompt=vendors.prompt(body), model=text(body.get("model")), body=body)
+        return await requests.submit(rehearsal_state, STAND_INS[vendors.route(submission.model)], request, submission)
 
     async def poll(request: Request) -> Response:
-        return requests.poll(rehearsal_state, DESKS, request, request.path_params["id"])
+        return requests.poll(rehearsal_state, STAND_INS, request, request.path_params["id"])
 
     async def content(request: Request) -> Response:
         job = rehearsal_state.jobs.get((PROVIDER, request.path_params["id"]))
-        stand_in = DESKS["videos" if job is None else job.route]
+        stand_in = STAND_INS["videos" if job is None else job.route]
         return requests.content(rehearsal_state, stand_in, request, request.path_params["id"])
 
     async def delete(request: Request) -> Response:
-        held = requests.held(rehearsal_state, DESKS["videos"], request, request.path_params["id"])
-        if isinstance(held, Response):
-            return held
-        held.deleted = True
-        return requests.reply(200, {"id": held.external_id, "object": "video.deleted", "deleted": True})
+        job = requests.authorized_job(rehearsal_state, STAND_INS["videos"], request, request.path_params["id"])
+        if isinstance(job, Response):
+            return job
+        job.deleted = True
+        return requests.reply(200, {"id": job.external_id, "object": "video.deleted", "deleted": True})
 
     return [
         Route("/v1/videos", submit, methods=["POST"]),

@@ -24,9 +24,9 @@ def steps(job: Job) -> int:
 
 
 # https://docs.eachlabs.ai/workflows/endpoints/get-execution, …/concepts/fallback-configuration
-def told(job: Job, view: View) -> dict[str, Any]:
+def payload(job: Job, view: View) -> dict[str, Any]:
     """The body of Get Execution, and of the webhook."""
-    body = job.asked.body
+    body = job.submission.body
     said = {
         "execution_id": job.external_id,
         "workflow_id": text(body.get("workflow_id")) or "50741f40-8621-4d46-8a91-dff4d873be98",

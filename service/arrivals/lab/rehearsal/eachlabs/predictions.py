@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from arrivals.lab.rehearsal import requests
 from arrivals.lab.rehearsal.stand_in import StandIn, failure, outputs, read_json, refusal, strings, text, uuid, vanished
-from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, RehearsalState, View, Voice
+from arrivals.lab.rehearsal.state import Job, Outcome, Phase, RehearsalState, Submission, View, Voice
 
 PROVIDER = "eachlabs"
 ROUTE = "predictions"
@@ -101,9 +101,9 @@ _WORDS = {
 
 def _state(rehearsal_state: RehearsalState, job: Job, view: View) -> Any:
     own = f"{rehearsal_state.origin}/eachlabs/v1/prediction/{job.external_id}"
-    told = {
+    prediction = {
         "id": job.external_id,
-        "input": job.asked.body.get("input"),
+        "input": job.submission.body.get("input"),
         "status": view.odd or _WORDS[view.phase],
         "output": _output(job, view),
         "logs": None,
@@ -111,8 +111,8 @@ def _state(rehearsal_state: RehearsalState, job: Job, view: View) -> Any:
         "urls": {"cancel": f"{own}/cancel", "get": own},
     }
     if view.odd is None and view.phase is Phase.FAILED and job.outcome is not None:
-        told |= job.outcome.body
-    return told
+        prediction |= job.outcome.body
+    return prediction
 
 
 def _output(job: Job, view: View) -> Any:
@@ -145,7 +145,7 @@ def _call(job: Job, view: View) -> Any:
             "id": job.external_id,
             "status": "success" if completed else "failed",
             "output": _output(job, view),
-            "input": job.asked.body.get("input"),
+            "input": job.submission.body.get("input"),
             "metrics": {"predict_time": round(job.run_s, 2), "cost": 0.05 if completed else 0},
             "logs": None if completed else _reason(job),
         }
@@ -161,7 +161,7 @@ def _call(job: Job, view: View) -> Any:
 
 
 def _sign(job: Job, body: bytes, /, *, forged: bool) -> Mapping[str, str]:
-    secret = job.asked.secret
+    secret = job.submission.secret
     if secret is None:
         return {}
     if forged:
@@ -174,18 +174,18 @@ def _sign(job: Job, body: bytes, /, *, forged: bool) -> Mapping[str, str]:
     return {"x-webhook-secret": secret}
 
 
-def _check(asked: Asked) -> Outcome | None:
-    if not asked.model:
+def _check(submission: Submission) -> Outcome | None:
+    if not submission.model:
         return OUTCOMES["model_required"]
-    return None if isinstance(asked.body.get("input"), dict) else OUTCOMES["invalid_input"]
+    return None if isinstance(submission.body.get("input"), dict) else OUTCOMES["invalid_input"]
 
 
-def _files(rehearsal_state: RehearsalState, asked: Asked, external_id: str, _shape: int) -> tuple[str, ...]:
-    ending = "mp4" if any(word in asked.model for word in FILM_WORDS) else "png"
+def _files(rehearsal_state: RehearsalState, submission: Submission, external_id: str, _shape: int) -> tuple[str, ...]:
+    ending = "mp4" if any(word in submission.model for word in FILM_WORDS) else "png"
     return (f"{rehearsal_state.cdn_origin}/cdn/eachlabs/{external_id}.{ending}",)
 
 
-DESK = StandIn(
+STAND_IN = StandIn(
     provider=PROVIDER,
     route=ROUTE,
     outcomes=OUTCOMES,
@@ -217,30 +217,32 @@ def routes(rehearsal_state: RehearsalState) -> list[Route]:
     async def submit(request: Request) -> Response:
         body = read_json(await request.body())
         body = body if isinstance(body, dict) else {}
-        given = body.get("input")
-        prompt = text(given.get("prompt") if isinstance(given, dict) else None) or next(iter(strings(given)), "")
-        asked = Asked(
+        model_input = body.get("input")
+        prompt = text(model_input.get("prompt") if isinstance(model_input, dict) else None) or next(
+            iter(strings(model_input)), ""
+        )
+        submission = Submission(
             prompt=prompt,
             model=text(body.get("model")),
             body=body,
             callback_url=text(body.get("webhook_url")) or None,
             secret=text(body.get("webhook_secret")) or None,
         )
-        return await requests.submit(rehearsal_state, DESK, request, asked)
+        return await requests.submit(rehearsal_state, STAND_IN, request, submission)
 
     async def poll(request: Request) -> Response:
-        return requests.poll(rehearsal_state, {ROUTE: DESK}, request, request.path_params["id"])
+        return requests.poll(rehearsal_state, {ROUTE: STAND_IN}, request, request.path_params["id"])
 
     async def cancel(request: Request) -> Response:
-        held = requests.held(rehearsal_state, DESK, request, request.path_params["id"])
-        if isinstance(held, Response):
-            return held
-        ended = held.phase(rehearsal_state.now()) in {Phase.COMPLETED, Phase.FAILED}
+        job = requests.authorized_job(rehearsal_state, STAND_IN, request, request.path_params["id"])
+        if isinstance(job, Response):
+            return job
+        ended = job.phase(rehearsal_state.now()) in {Phase.COMPLETED, Phase.FAILED}
         if not ended:
-            held.canceled_at = rehearsal_state.now()
-        told = {"message": "Prediction canceled successfully", "predictionID": held.external_id}
+            job.canceled_at = rehearsal_state.now()
+        prediction = {"message": "Prediction canceled successfully", "predictionID": job.external_id}
         # Best effort: the pages show both words, and a prediction that has ended stays as it is.
-        return requests.reply(200, {"status": "success" if ended else "cancelled", **told})
+        return requests.reply(200, {"status": "success" if ended else "cancelled", **prediction})
 
     return [
         Route("/v1/prediction", submit, methods=["POST"]),

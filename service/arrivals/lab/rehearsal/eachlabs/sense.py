@@ -12,8 +12,8 @@ from starlette.routing import Route
 from arrivals.lab.rehearsal import callbacks, requests
 from arrivals.lab.rehearsal.eachlabs import execution, sense_events, workflows
 from arrivals.lab.rehearsal.eachlabs.sense_outcomes import (
-    MOST_IMAGES,
-    MOST_PROMPT,
+    MAX_IMAGES,
+    MAX_PROMPT,
     OUTCOMES,
     WITHOUT_STREAM,
     rate_limited,
@@ -21,32 +21,32 @@ from arrivals.lab.rehearsal.eachlabs.sense_outcomes import (
 from arrivals.lab.rehearsal.eachlabs.stream import EventStream
 from arrivals.lab.rehearsal.faults import UnknownFault
 from arrivals.lab.rehearsal.stand_in import StandIn, outputs, read_json, text, token, uuid
-from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, RehearsalState, Where
+from arrivals.lab.rehearsal.state import Job, Outcome, Phase, RehearsalState, Submission, Where
 
-__all__ = ["DESK", "EXECUTIONS", "OUTCOMES", "routes"]
+__all__ = ["EXECUTIONS", "OUTCOMES", "STAND_IN", "routes"]
 
 MODEL = "eachsense/beta"
 GIVES_UP = 0.5  # the share of a run after which a stream that gives up does so
 PER_MINUTE = 60
 
 
-def _files(rehearsal_state: RehearsalState, asked: Asked, external_id: str, shape: int) -> tuple[str, ...]:
-    ending = "mp4" if "video" in asked.prompt else "png"
+def _files(rehearsal_state: RehearsalState, submission: Submission, external_id: str, shape: int) -> tuple[str, ...]:
+    ending = "mp4" if "video" in submission.prompt else "png"
     return tuple(
         f"{rehearsal_state.cdn_origin}/cdn/eachlabs/{external_id}-{number}.{ending}" for number in range(1 + shape % 2)
     )
 
 
-def _check(asked: Asked) -> Outcome | None:
-    messages, images = asked.body.get("messages"), asked.body.get("image_urls")
-    if not isinstance(messages, list) or not messages or not asked.prompt:
+def _check(submission: Submission) -> Outcome | None:
+    messages, images = submission.body.get("messages"), submission.body.get("image_urls")
+    if not isinstance(messages, list) or not messages or not submission.prompt:
         return OUTCOMES["messages_missing"]
-    if len(asked.prompt) > MOST_PROMPT:
+    if len(submission.prompt) > MAX_PROMPT:
         return OUTCOMES["prompt_too_long"]
-    return OUTCOMES["too_many_images"] if isinstance(images, list) and len(images) > MOST_IMAGES else None
+    return OUTCOMES["too_many_images"] if isinstance(images, list) and len(images) > MAX_IMAGES else None
 
 
-DESK = StandIn(
+STAND_IN = StandIn(
     provider="eachlabs",
     route="sense",
     outcomes=OUTCOMES,
@@ -57,20 +57,20 @@ DESK = StandIn(
         "500": OUTCOMES["server_error"],
         "503": OUTCOMES["unavailable"],
     },
-    unauthorized=lambda given: OUTCOMES["key_required" if given is None else "invalid_key"],
-    identity=lambda asked, dice: f"{'chat' if _streams(asked) else 'task'}_{token(dice, 12)}",
+    unauthorized=lambda authorization: OUTCOMES["key_required" if authorization is None else "invalid_key"],
+    identity=lambda submission, dice: f"{'chat' if _streams(submission) else 'task'}_{token(dice, 12)}",
     files=_files,
     accepted=lambda _, job: _completion(job),
-    state=lambda _, job, view: execution.told(job, view),
+    state=lambda _, job, view: execution.payload(job, view),
     check=_check,
     dialects=frozenset({"raw", "chunk", "execution", "plain"}),
 )
 # An execution that sense has started is polled on the other host, and refused there in its words.
-EXECUTIONS = replace(DESK, faults=workflows.DESK.faults, unauthorized=workflows.DESK.unauthorized)
+EXECUTIONS = replace(STAND_IN, faults=workflows.STAND_IN.faults, unauthorized=workflows.STAND_IN.unauthorized)
 
 
-def _streams(asked: Asked) -> bool:
-    return asked.body.get("stream", True) is not False
+def _streams(submission: Submission) -> bool:
+    return submission.body.get("stream", True) is not False
 
 
 def _gives_up(job: Job) -> bool:
@@ -125,7 +125,7 @@ def _completion(job: Job, **more: Any) -> dict[str, Any]:
         "usage": {"prompt_tokens": 15, "completion_tokens": 25, "total_tokens": 40},
         "generations": [],
         "task_id": sense_events.task_id(job),
-        "session_id": text(job.asked.body.get("session_id"), "session_abc123"),
+        "session_id": text(job.submission.body.get("session_id"), "session_abc123"),
         **more,
     }
 
@@ -138,7 +138,7 @@ def _whole(job: Job) -> tuple[int, Any]:
     event = job.outcome.body
     status = event.get("status")
     if event["type"] == "clarification_needed":
-        session = {"session_id": text(job.asked.body.get("session_id"), "session_abc123")}
+        session = {"session_id": text(job.submission.body.get("session_id"), "session_abc123")}
         asks = {name: event[name] for name in ("question", "options")}
         if job.coins[1]:
             return 200, {"success": True, "clarification_needed": True, **asks, **session}
@@ -156,25 +156,25 @@ def _without_stream(outcome: Outcome, **more: str) -> tuple[int, Any]:
     return status, {"detail": outcome.body.get("message", "Task failed"), **event, **more}
 
 
-def _refused(rehearsal_state: RehearsalState, request: Request, asked: Asked, outcome: Outcome) -> Response:
+def _refused(rehearsal_state: RehearsalState, request: Request, submission: Submission, outcome: Outcome) -> Response:
     if outcome.status == OUTCOMES["RATE_LIMITED"].status:
         reset = int(rehearsal_state.now()) + outcome.body["retry_after"]
         limits = {"Limit": PER_MINUTE, "Remaining": 0, "Reset": reset}
         headers = {f"X-RateLimit-{name}": f"{value}" for name, value in limits.items()}
-        return requests.error(DESK, replace(outcome, headers={**outcome.headers, **headers}), request, asked)
+        return requests.error(STAND_IN, replace(outcome, headers={**outcome.headers, **headers}), request, submission)
     if outcome.body is None or "type" not in outcome.body:
-        return requests.error(DESK, outcome, request, asked)
-    if not _streams(asked):
+        return requests.error(STAND_IN, outcome, request, submission)
+    if not _streams(submission):
         return requests.reply(*_without_stream(outcome))
     before = [] if outcome.code == "SESSION_BUSY" else [{"type": "status", "message": "Generating image..."}]
     return EventStream(rehearsal_state, [(0.0, event) for event in (*before, outcome.body)])
 
 
-def _asked(body: Mapping[str, Any]) -> Asked:
+def _submission(body: Mapping[str, Any]) -> Submission:
     messages = body.get("messages")
-    said = [one for one in messages if isinstance(one, dict)] if isinstance(messages, list) else []
-    spoken = [text(one.get("content")) for one in said if one.get("role") == "user"]
-    return Asked(prompt=spoken[-1] if spoken else "", model=text(body.get("model"), MODEL), body=body)
+    said = [message for message in messages if isinstance(message, dict)] if isinstance(messages, list) else []
+    spoken = [text(message.get("content")) for message in said if message.get("role") == "user"]
+    return Submission(prompt=spoken[-1] if spoken else "", model=text(body.get("model"), MODEL), body=body)
 
 
 def routes(rehearsal_state: RehearsalState) -> list[Route]:
@@ -183,32 +183,38 @@ def routes(rehearsal_state: RehearsalState) -> list[Route]:
 
     async def chat(request: Request) -> Response:
         body = read_json(await request.body())
-        asked = _asked(body if isinstance(body, dict) else {})
-        given = request.headers.get("authorization")
-        name = None if _streams(asked) else request.headers.get("x-idempotency-key")
-        known = answered.get(name) if name is not None and requests.unauthorized(DESK, given) is None else None
-        if known is not None:
-            return await whole(known, cut=False)
+        submission = _submission(body if isinstance(body, dict) else {})
+        authorization = request.headers.get("authorization")
+        name = None if _streams(submission) else request.headers.get("x-idempotency-key")
+        previous = (
+            answered.get(name) if name is not None and requests.unauthorized(STAND_IN, authorization) is None else None
+        )
+        if previous is not None:
+            return await whole(previous, cut=False)
         try:
-            admitted = requests.authenticate(rehearsal_state, DESK, asked, given)
+            admitted = requests.admit(rehearsal_state, STAND_IN, submission, authorization)
         except UnknownFault as unknown:
-            return requests.misspelled(unknown)
+            return requests.unknown_fault(unknown)
         if isinstance(admitted, Outcome):
-            return _refused(rehearsal_state, request, asked, admitted)
+            return _refused(rehearsal_state, request, submission, admitted)
         job = admitted.job
-        if sense_events.runs_workflow(job) and (_streams(asked) or _gives_up(job)):
-            rehearsal_state.rename(job, uuid(rehearsal_state.order(DESK.provider, DESK.route, job.directive.ref).dice))
+        if sense_events.runs_workflow(job) and (_streams(submission) or _gives_up(job)):
+            rehearsal_state.rename(
+                job, uuid(rehearsal_state.order(STAND_IN.provider, STAND_IN.route, job.directive.ref).dice)
+            )
         elif job.directive.empty:
             job.directive = replace(job.directive, empty=math.inf)  # nobody can ask again
         if name is not None:
             answered[name] = job
         return (
-            _stream(rehearsal_state, job, cut=admitted.cut) if _streams(asked) else await whole(job, cut=admitted.cut)
+            _stream(rehearsal_state, job, cut=admitted.cut)
+            if _streams(submission)
+            else await whole(job, cut=admitted.cut)
         )
 
     async def whole(job: Job, *, cut: bool) -> Response:
-        await callbacks.rest(rehearsal_state, job.ends_at)
-        status, told = _whole(job)
-        return requests.reply(status, told, _named(job), requests.CutShort if cut else Response)
+        await callbacks.sleep_until(rehearsal_state, job.ends_at)
+        status, answer = _whole(job)
+        return requests.reply(status, answer, _named(job), requests.CutShort if cut else Response)
 
     return [Route("/v1/chat/completions", chat, methods=["POST"])]

@@ -40,7 +40,7 @@ def sequence(job: Job, shown: tuple[str, ...]) -> Iterator[Event]:
         yield from _made(job, shown)
         yield _complete(job, "ok", shown)
         return
-    if runs_workflow(job) and not _told_late(job):
+    if runs_workflow(job) and not _names_execution_late(job):
         yield {"type": "execution_started", "execution_id": job.external_id, "workflow_id": WORKFLOW["workflow_id"]}
     yield from _bad_end(job)
 
@@ -48,8 +48,8 @@ def sequence(job: Job, shown: tuple[str, ...]) -> Iterator[Event]:
 def _before(job: Job) -> Iterator[Event]:
     if job.shape == SEARCHES:
         yield {"type": "web_search_query", "query": "red fox in snow", "recency": "month"}
-        found = {"title": "Foxes", "url": "https://example.com/foxes", "snippet": "A fox"}
-        yield {"type": "web_search_citations", "citations": [found], "count": 1}
+        citation = {"title": "Foxes", "url": "https://example.com/foxes", "snippet": "A fox"}
+        yield {"type": "web_search_citations", "citations": [citation], "count": 1}
     elif job.shape == BUILDS:
         yield {"type": "workflow_fetched", "workflow_name": "my-workflow", "existing_steps": 1}
         yield {"type": "workflow_created", **WORKFLOW, "input_schema": {}, "steps_count": execution.steps(job)}
@@ -57,8 +57,8 @@ def _before(job: Job) -> Iterator[Event]:
         yield {"type": "workflow_updated", "success": True, **WORKFLOW}
     else:
         yield {"type": "text_response", "content": "I found the perfect model for your picture!"}
-    given = {"model_name": MODEL, "inputs": {"prompt": "a red fox"}}
-    yield {"type": "tool_call", "name": "execute_model", "input": given}
+    arguments = {"model_name": MODEL, "inputs": {"prompt": "a red fox"}}
+    yield {"type": "tool_call", "name": "execute_model", "input": arguments}
     yield {"type": "message", "content": "Your picture is being made. This typically takes a minute."}
 
 
@@ -104,7 +104,7 @@ def _bad_end(job: Job) -> Iterator[Event]:
     event = outcome.body
     if event["type"] == "complete":
         yield _complete(job, event["status"], ())
-    elif outcome.where is Where.STREAM and (_told_late(job) or job.coins[1]):
+    elif outcome.where is Where.STREAM and (_names_execution_late(job) or job.coins[1]):
         yield {**event, "execution_id": job.external_id}
     else:
         yield event
@@ -112,7 +112,7 @@ def _bad_end(job: Job) -> Iterator[Event]:
         yield _complete(job, "clarification_needed", ())
 
 
-def _told_late(job: Job) -> bool:
+def _names_execution_late(job: Job) -> bool:
     """Whether a stream that gives up names its execution only then."""
     return job.outcome is not None and job.outcome.where is Where.STREAM and job.shape == 0
 

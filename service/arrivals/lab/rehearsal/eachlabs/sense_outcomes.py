@@ -6,8 +6,8 @@ from typing import Any
 from arrivals.lab.rehearsal.stand_in import failure, refusal
 from arrivals.lab.rehearsal.state import Outcome, Where
 
-MOST_IMAGES = 4
-MOST_PROMPT = 10_000
+MAX_IMAGES = 4
+MAX_PROMPT = 10_000
 _QUESTION = {
     "question": "What style would you like?",
     "options": ["Photorealistic", "Artistic", "Anime", "Cinematic"],

@@ -37,7 +37,7 @@ class EventStream(Response):
         del scope, receive
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         for number, (moment, event) in enumerate(self.events):
-            await callbacks.rest(self.rehearsal_state, moment)
+            await callbacks.sleep_until(self.rehearsal_state, moment)
             frame = b"data: " + msgspec.json.encode(event) + b"\n\n"
             if number == self.cut_after:
                 await send({"type": "http.response.body", "body": frame[: len(frame) // 2], "more_body": True})

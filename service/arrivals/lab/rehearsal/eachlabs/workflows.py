@@ -12,11 +12,11 @@ from arrivals.lab.rehearsal import callbacks, requests
 from arrivals.lab.rehearsal.eachlabs import execution
 from arrivals.lab.rehearsal.faults import UnknownFault
 from arrivals.lab.rehearsal.stand_in import StandIn, failure, read_json, refusal, strings, text, uuid, vanished
-from arrivals.lab.rehearsal.state import Asked, Job, Outcome, RehearsalState, View, Voice
+from arrivals.lab.rehearsal.state import Job, Outcome, RehearsalState, Submission, View, Voice
 
 PROVIDER = "eachlabs"
 ROUTE = "workflows"
-MOST_INPUTS = 10
+MAX_INPUTS = 10
 CODE = "ExecutionFailed"
 _IN_FLIGHT = "the estimated cost of your in-flight executions exceeds your current balance ($1.00). please wait"
 _CAP = "Account rate limited: accounts with a balance of $10.00 or less are limited to 10 concurrent executions."
@@ -50,17 +50,17 @@ OUTCOMES: Mapping[str, Outcome] = {
 
 def _call(job: Job, view: View) -> Any:
     """The webhook: the same body as the poll, and the bulk it came with."""
-    bulk = job.asked.body.get("bulk_id")
-    return execution.told(job, view) | ({} if bulk is None else {"bulk_id": bulk})
+    bulk = job.submission.body.get("bulk_id")
+    return execution.payload(job, view) | ({} if bulk is None else {"bulk_id": bulk})
 
 
-def _state(_world: RehearsalState, job: Job, view: View) -> Any:
+def _state(_rehearsal_state: RehearsalState, job: Job, view: View) -> Any:
     return _call(job, view)
 
 
 def sign(job: Job, _body: bytes, /, *, forged: bool) -> Mapping[str, str]:
     """The secret itself, in a header; a forger guesses it, or leaves the header out."""
-    secret = job.asked.secret
+    secret = job.submission.secret
     if secret is None or (forged and job.coins[1]):
         return {}
     if forged:
@@ -68,18 +68,19 @@ def sign(job: Job, _body: bytes, /, *, forged: bool) -> Mapping[str, str]:
     return {"x-webhook-secret": secret}
 
 
-def _check(asked: Asked) -> Outcome | None:
-    return None if isinstance(asked.body.get("inputs"), dict) else OUTCOMES["inputs_required"]
+def _check(submission: Submission) -> Outcome | None:
+    return None if isinstance(submission.body.get("inputs"), dict) else OUTCOMES["inputs_required"]
 
 
-def _files(rehearsal_state: RehearsalState, asked: Asked, external_id: str, _shape: int) -> tuple[str, ...]:
-    ending = "mp4" if "video" in asked.model else "png"
+def _files(rehearsal_state: RehearsalState, submission: Submission, external_id: str, _shape: int) -> tuple[str, ...]:
+    ending = "mp4" if "video" in submission.model else "png"
     return tuple(
-        f"{rehearsal_state.cdn_origin}/cdn/eachlabs/{external_id}-{number}.{ending}" for number in range(asked.count)
+        f"{rehearsal_state.cdn_origin}/cdn/eachlabs/{external_id}-{number}.{ending}"
+        for number in range(submission.count)
     )
 
 
-DESK = StandIn(
+STAND_IN = StandIn(
     provider=PROVIDER,
     route=ROUTE,
     outcomes=OUTCOMES,
@@ -101,12 +102,12 @@ DESK = StandIn(
 )
 
 
-def _asked(request: Request, body: dict[str, Any], inputs: Any, **more: str) -> Asked:
+def _submission(request: Request, body: dict[str, Any], inputs: Any, **more: str) -> Submission:
     path = request.path_params
     name = path.get("slug") or path["workflow"]
-    given = inputs if isinstance(inputs, dict) else {}
-    return Asked(
-        prompt=text(given.get("prompt")) or next(iter(strings(given)), ""),
+    authorization = inputs if isinstance(inputs, dict) else {}
+    return Submission(
+        prompt=text(authorization.get("prompt")) or next(iter(strings(authorization)), ""),
         model=name,
         body={"inputs": inputs, "workflow_id": name, "version_id": path["version"], **more},
         # The body wins over the query.
@@ -115,38 +116,42 @@ def _asked(request: Request, body: dict[str, Any], inputs: Any, **more: str) -> 
     )
 
 
-async def _bulk(rehearsal_state: RehearsalState, request: Request, body: dict[str, Any], given: str | None) -> Response:
-    locked = requests.unauthorized(DESK, given)
+async def _bulk(
+    rehearsal_state: RehearsalState, request: Request, body: dict[str, Any], authorization: str | None
+) -> Response:
+    rejection = requests.unauthorized(STAND_IN, authorization)
     inputs = body.get("inputs")
-    if not isinstance(inputs, list) or not 1 <= len(inputs) <= MOST_INPUTS:
-        locked = locked or OUTCOMES["bulk_inputs"]
+    if not isinstance(inputs, list) or not 1 <= len(inputs) <= MAX_INPUTS:
+        rejection = rejection or OUTCOMES["bulk_inputs"]
     elif not all(isinstance(item, dict) for item in inputs):
-        locked = locked or OUTCOMES["bulk_inputs"]  # one such entry refuses them all
-    if locked is not None:
-        return requests.error(DESK, locked, request, None)
+        rejection = rejection or OUTCOMES["bulk_inputs"]  # one such entry refuses them all
+    if rejection is not None:
+        return requests.error(STAND_IN, rejection, request, None)
     bulk_id = uuid(Random(f"{rehearsal_state.seed}:bulk:{len(rehearsal_state.jobs)}"))
-    each = [_asked(request, body, item, bulk_id=bulk_id) for item in inputs or ()]
+    each = [_submission(request, body, item, bulk_id=bulk_id) for item in inputs or ()]
     try:
-        for asked in each:
-            requests.meant(DESK, asked)  # a slip in one of them refuses them all, before any is accepted
+        for submission in each:
+            requests.read_directive(
+                STAND_IN, submission
+            )  # a slip in one of them refuses them all, before any is accepted
     except UnknownFault as unknown:
-        return requests.misspelled(unknown)
-    admitted = [requests.authenticate(rehearsal_state, DESK, asked, given) for asked in each]
-    for one in admitted:
-        if isinstance(one, requests.Admitted):
-            await callbacks.begin(rehearsal_state, one.job)
-    cut = any(isinstance(one, requests.Admitted) and one.cut for one in admitted)
-    told = {"bulk_id": bulk_id, "executions": list(_executions(rehearsal_state, admitted))}
-    return requests.reply(202, told, kind=requests.CutShort if cut else Response)
+        return requests.unknown_fault(unknown)
+    admissions = [requests.admit(rehearsal_state, STAND_IN, submission, authorization) for submission in each]
+    for admission in admissions:
+        if isinstance(admission, requests.Admitted):
+            await callbacks.begin(rehearsal_state, admission.job)
+    cut = any(isinstance(admission, requests.Admitted) and admission.cut for admission in admissions)
+    answer = {"bulk_id": bulk_id, "executions": list(_executions(rehearsal_state, admissions))}
+    return requests.reply(202, answer, kind=requests.CutShort if cut else Response)
 
 
-def _executions(rehearsal_state: RehearsalState, admitted: list[requests.Admitted | Outcome]) -> Iterator[Any]:
+def _executions(rehearsal_state: RehearsalState, admissions: list[requests.Admitted | Outcome]) -> Iterator[Any]:
     """In the order of the inputs."""
-    for one in admitted:
-        if isinstance(one, Outcome):
-            yield {"status": "failed", "message": one.body.get("details") or one.body["error"]}
+    for admission in admissions:
+        if isinstance(admission, Outcome):
+            yield {"status": "failed", "message": admission.body.get("details") or admission.body["error"]}
         else:
-            yield DESK.accepted(rehearsal_state, one.job)
+            yield STAND_IN.accepted(rehearsal_state, admission.job)
 
 
 def routes(rehearsal_state: RehearsalState, guests: Mapping[str, StandIn]) -> list[Route]:
@@ -158,18 +163,20 @@ def routes(rehearsal_state: RehearsalState, guests: Mapping[str, StandIn]) -> li
 
     async def trigger(request: Request) -> Response:
         body = await read(request)
-        return await requests.submit(rehearsal_state, DESK, request, _asked(request, body, body.get("inputs")))
+        return await requests.submit(rehearsal_state, STAND_IN, request, _submission(request, body, body.get("inputs")))
 
     async def public(request: Request) -> Response:
         body = await read(request)
-        asked = _asked(request, body, body.get("inputs"))
-        return await requests.submit(rehearsal_state, DESK, request, asked, given=f"Bearer {text(body.get('api_key'))}")
+        submission = _submission(request, body, body.get("inputs"))
+        return await requests.submit(
+            rehearsal_state, STAND_IN, request, submission, authorization=f"Bearer {text(body.get('api_key'))}"
+        )
 
     async def bulk(request: Request) -> Response:
         return await _bulk(rehearsal_state, request, await read(request), request.headers.get("authorization"))
 
     async def poll(request: Request) -> Response:
-        return requests.poll(rehearsal_state, {ROUTE: DESK, **guests}, request, request.path_params["id"])
+        return requests.poll(rehearsal_state, {ROUTE: STAND_IN, **guests}, request, request.path_params["id"])
 
     return [
         Route("/v1/workflows/trigger/{workflow}/{version}", trigger, methods=["POST"]),

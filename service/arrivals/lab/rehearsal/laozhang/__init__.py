@@ -9,7 +9,7 @@ from arrivals.lab.rehearsal.state import Outcome, RehearsalState
 
 OUTCOMES: Mapping[str, Mapping[str, Outcome]] = {
     "legacy": legacy.OUTCOMES,
-    **{route: stand_in.outcomes for route, stand_in in videos.DESKS.items()},
+    **{route: stand_in.outcomes for route, stand_in in videos.STAND_INS.items()},
 }
 
 

@@ -36,13 +36,13 @@ async def read(request: Request) -> tuple[dict[str, Any], bool]:
 def fields(content_type: str, body: bytes) -> dict[str, Any]:
     """The fields of a multipart/form-data body, each as text or as a File."""
     head = f"Content-Type: {content_type}\r\n\r\n".encode()
-    found: dict[str, Any] = {}
+    parsed: dict[str, Any] = {}
     for part in BytesParser(policy=policy.HTTP).parsebytes(head + body).iter_parts():
         name, value = part.get_param("name", header="content-disposition"), part.get_payload(decode=True)
         if isinstance(name, str) and isinstance(value, bytes):
             file = part.get_filename()
-            found[name] = value.decode(errors="replace") if file is None else File(name=file, head=value[:_HEAD_BYTES])
-    return found
+            parsed[name] = value.decode(errors="replace") if file is None else File(name=file, head=value[:_HEAD_BYTES])
+    return parsed
 
 
 def picture_fault(value: Any) -> Outcome | None:

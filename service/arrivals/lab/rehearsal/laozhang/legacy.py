@@ -9,11 +9,11 @@ from starlette.routing import Route
 
 from arrivals.lab.rehearsal import requests
 from arrivals.lab.rehearsal.stand_in import StandIn, failure, outputs, read_json, refusal, text, uuid, vanished
-from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, RehearsalState, View
+from arrivals.lab.rehearsal.state import Job, Outcome, Phase, RehearsalState, Submission, View
 
 PROVIDER = "laozhang"
 MODELS = frozenset({"veo3", "veo3-fast", "veo3-pro", "veo3-pro-frames"})
-LONGEST_PROMPT = 2000
+MAX_PROMPT = 2000
 _HALF = 0.5
 
 
@@ -94,42 +94,42 @@ def _stage(rehearsal_state: RehearsalState, job: Job, view: View) -> dict[str, A
 
 def _accepted(rehearsal_state: RehearsalState, job: Job) -> Any:
     stranger = f"{rehearsal_state.cdn_origin}/cdn/source/{job.external_id}"
-    told = {
+    task = {
         "taskId": job.external_id,
         "pollingUrl": stranger,
         "status": "processing",
         "message": "Task submitted successfully",
     }
-    return {"success": True, "data": told}
+    return {"success": True, "data": task}
 
 
 def _state(rehearsal_state: RehearsalState, job: Job, view: View) -> Any:
-    told: dict[str, Any] = {"taskId": job.external_id, **_stage(rehearsal_state, job, view)}
+    task: dict[str, Any] = {"taskId": job.external_id, **_stage(rehearsal_state, job, view)}
     if view.odd is not None:
-        told["status"] = view.odd
+        task["status"] = view.odd
     elif view.phase is Phase.COMPLETED:
         result = (
             {"video_url": url, "video_media_id": "CAUSJGRl"} if (url := next(iter(outputs(job, view)), None)) else {}
         )
-        told = {"taskId": job.external_id, "status": "completed", "result": result}
+        task = {"taskId": job.external_id, "status": "completed", "result": result}
     elif view.phase is Phase.FAILED and job.outcome is not None:
         reason = job.outcome.body
         # No page shows a failed task; its clients read `data.error`, whose type is not known: both are said.
-        told = {
+        task = {
             "taskId": job.external_id,
             "status": "failed",
             "error": job.outcome.code if job.coins[1] and job.outcome.code else reason,
         }
-    return {"success": True, "data": told}
+    return {"success": True, "data": task}
 
 
-def _check(asked: Asked) -> Outcome | None:
-    if not asked.prompt or len(asked.prompt) > LONGEST_PROMPT:
+def _check(submission: Submission) -> Outcome | None:
+    if not submission.prompt or len(submission.prompt) > MAX_PROMPT:
         return OUTCOMES["INVALID_PROMPT"]
-    return None if asked.model in MODELS else OUTCOMES["INVALID_MODEL"]
+    return None if submission.model in MODELS else OUTCOMES["INVALID_MODEL"]
 
 
-DESK = StandIn(
+STAND_IN = StandIn(
     provider=PROVIDER,
     route="legacy",
     outcomes=OUTCOMES,
@@ -141,8 +141,8 @@ DESK = StandIn(
         "503": OUTCOMES["service_unavailable"],
     },
     unauthorized=lambda _: OUTCOMES["invalid_key"],
-    identity=lambda asked, dice: f"{asked.model}:{uuid(dice)}",
-    files=lambda rehearsal_state, _asked, external_id, _shape: (
+    identity=lambda submission, dice: f"{submission.model}:{uuid(dice)}",
+    files=lambda rehearsal_state, _submission, external_id, _shape: (
         f"{rehearsal_state.cdn_origin}/cdn/laozhang/{external_id[-12:]}.mp4",
     ),
     accepted=_accepted,
@@ -157,11 +157,11 @@ def routes(rehearsal_state: RehearsalState) -> list[Route]:
     async def submit(request: Request) -> Response:
         body = read_json(await request.body())
         body = body if isinstance(body, dict) else {}
-        asked = Asked(prompt=text(body.get("prompt")), model=text(body.get("model"), "veo3"), body=body)
-        return await requests.submit(rehearsal_state, DESK, request, asked)
+        submission = Submission(prompt=text(body.get("prompt")), model=text(body.get("model"), "veo3"), body=body)
+        return await requests.submit(rehearsal_state, STAND_IN, request, submission)
 
     async def poll(request: Request) -> Response:
-        return requests.poll(rehearsal_state, {"legacy": DESK}, request, request.path_params["id"])
+        return requests.poll(rehearsal_state, {"legacy": STAND_IN}, request, request.path_params["id"])
 
     return [
         Route("/veo/v1/api/video/submit", submit, methods=["POST"]),

@@ -8,12 +8,12 @@ from typing import Any
 from arrivals.lab.rehearsal.laozhang import errors
 from arrivals.lab.rehearsal.laozhang.errors import REFUSALS, bad_parameter
 from arrivals.lab.rehearsal.stand_in import outputs, strings, token
-from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, RehearsalState, View
+from arrivals.lab.rehearsal.state import Job, Outcome, Phase, RehearsalState, Submission, View
 
 MODELS = frozenset({"doubao-seedance-2-0-260128", "doubao-seedance-2-0-fast-260128"})
 TYPES = ("text", "image_url", "video_url", "audio_url")
 ROLES = ("reference_image", "reference_video", "reference_audio")
-SHORTEST_S, LONGEST_S = 4, 15
+MIN_SECONDS, MAX_SECONDS = 4, 15
 _TAKEN_SHARE = 0.1  # `submitted` is said until here, and `queued` after
 _WORDS = {Phase.QUEUED: "queued", Phase.RUNNING: "in_progress", Phase.COMPLETED: "completed", Phase.FAILED: "failed"}
 
@@ -26,26 +26,26 @@ OUTCOMES: Mapping[str, Outcome] = {
 
 
 def _head(job: Job, word: str) -> dict[str, Any]:
-    told = {"id": job.external_id, "object": "video", "model": job.asked.model, "status": word}
-    return {**told, "created_at": int(job.accepted_at)}
+    video = {"id": job.external_id, "object": "video", "model": job.submission.model, "status": word}
+    return {**video, "created_at": int(job.accepted_at)}
 
 
-def _accepted(_world: RehearsalState, job: Job) -> Any:
-    told = _head(job, "submitted")
+def _accepted(_rehearsal_state: RehearsalState, job: Job) -> Any:
+    video = _head(job, "submitted")
     if job.coins[0]:  # the page names it, and shows nothing of it
-        told["billing_detail"] = {"estimated": True, "duration": job.asked.body.get("duration", 5)}
-    return told
+        video["billing_detail"] = {"estimated": True, "duration": job.submission.body.get("duration", 5)}
+    return video
 
 
 def _state(rehearsal_state: RehearsalState, job: Job, view: View) -> Any:
     word = "submitted" if view.phase is Phase.QUEUED and view.progress < _TAKEN_SHARE else _WORDS.get(view.phase)
-    told = _head(job, view.odd or word or "failed")
+    video = _head(job, view.odd or word or "failed")
     if view.odd is None and view.phase is Phase.FAILED and job.outcome is not None:
-        return {**told, "error": job.outcome.body}
-    told["updated_at"] = int(min(rehearsal_state.now(), job.ends_at))
+        return {**video, "error": job.outcome.body}
+    video["updated_at"] = int(min(rehearsal_state.now(), job.ends_at))
     for url in outputs(job, view):
-        told["video_url" if job.coins[1] else "url"] = url
-    return told
+        video["video_url" if job.coins[1] else "url"] = url
+    return video
 
 
 def _broken(item: Any) -> bool:
@@ -54,14 +54,14 @@ def _broken(item: Any) -> bool:
     )
 
 
-def _check(asked: Asked) -> Outcome | None:
-    body = asked.body
-    if not asked.prompt:
+def _check(submission: Submission) -> Outcome | None:
+    body = submission.body
+    if not submission.prompt:
         return REFUSALS["invalid_request_error"]
     content, duration = body.get("content", []), body.get("duration", 5)
     if not isinstance(content, list) or any(map(_broken, content)):
         return bad_parameter("content")
-    if type(duration) is not int or not SHORTEST_S <= duration <= LONGEST_S:
+    if type(duration) is not int or not MIN_SECONDS <= duration <= MAX_SECONDS:
         return bad_parameter("duration")
     if not isinstance(body.get("ratio", ""), str):
         return bad_parameter("ratio")
@@ -76,16 +76,16 @@ def prompt(body: Mapping[str, Any]) -> str:
     return next(iter(strings([body.get("prompt"), *(item.get("text") for item in items)])), "")
 
 
-def _identity(_asked: Asked, dice: Random) -> str:
+def _identity(_submission: Submission, dice: Random) -> str:
     return f"cgt-20260410{token(dice, 6, '012345')}-{token(dice, 5, ascii_lowercase + digits)}"
 
 
-DESK = errors.stand_in(
+STAND_IN = errors.stand_in(
     route="seedance",
     outcomes=OUTCOMES,
     identity=_identity,
     # It is a signed URL: what is cut from its end does not open it.
-    files=lambda rehearsal_state, _asked, external_id, _shape: (
+    files=lambda rehearsal_state, _submission, external_id, _shape: (
         f"{rehearsal_state.cdn_origin}/cdn/laozhang/{external_id}.mp4?sign=6f1e",
     ),
     accepted=_accepted,

@@ -11,7 +11,7 @@ from arrivals.lab.rehearsal.laozhang import errors
 from arrivals.lab.rehearsal.laozhang.errors import REFUSALS, bad_parameter
 from arrivals.lab.rehearsal.laozhang.form import picture_fault
 from arrivals.lab.rehearsal.stand_in import StandIn, outputs, token
-from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, RehearsalState, View
+from arrivals.lab.rehearsal.state import Job, Outcome, Phase, RehearsalState, Submission, View
 
 MODELS = frozenset({"sora-2", "sora-2-pro"})
 SIZES = ("720x1280", "1280x720")
@@ -48,14 +48,14 @@ def head(job: Job, word: str, progress: int) -> dict[str, Any]:
     }
 
 
-def accepted(_world: RehearsalState, job: Job) -> Any:
+def accepted(_rehearsal_state: RehearsalState, job: Job) -> Any:
     """The official forward's answer to an order."""
-    asked = job.asked.body
-    more = {"size": asked.get("size", "720x1280"), "seconds": asked.get("seconds", "4")}
-    return {**head(job, "queued", 0), "model": job.asked.model, **more}
+    submission = job.submission.body
+    more = {"size": submission.get("size", "720x1280"), "seconds": submission.get("seconds", "4")}
+    return {**head(job, "queued", 0), "model": job.submission.model, **more}
 
 
-def state(_world: RehearsalState, job: Job, view: View) -> Any:
+def state(_rehearsal_state: RehearsalState, job: Job, view: View) -> Any:
     """The official forward's answer to a poll: it never says where the film is."""
     if view.odd is not None:
         return head(job, view.odd, 0)
@@ -66,34 +66,36 @@ def state(_world: RehearsalState, job: Job, view: View) -> Any:
     return head(job, "queued" if view.phase is Phase.QUEUED else "in_progress", int(view.progress * 100))
 
 
-def identity(_asked: Asked, dice: Random) -> str:
+def identity(_submission: Submission, dice: Random) -> str:
     """A job's name."""
     return f"video_{token(dice, 32)}"
 
 
-def behind_the_key(rehearsal_state: RehearsalState, _asked: Asked, external_id: str, _shape: int) -> tuple[str, ...]:
+def behind_the_key(
+    rehearsal_state: RehearsalState, _submission: Submission, external_id: str, _shape: int
+) -> tuple[str, ...]:
     """Where the film is to be had."""
     return (f"{rehearsal_state.origin}/laozhang/v1/videos/{external_id}/content",)
 
 
-def _check(asked: Asked) -> Outcome | None:
-    if not asked.prompt:
+def _check(submission: Submission) -> Outcome | None:
+    if not submission.prompt:
         return REFUSALS["invalid_request_error"]
-    if asked.model not in MODELS:
+    if submission.model not in MODELS:
         return REFUSALS["model_not_found"]
-    if asked.body.get("seconds") not in SECONDS:
+    if submission.body.get("seconds") not in SECONDS:
         return bad_parameter("seconds")
-    if asked.body.get("size", "720x1280") not in (PRO_SIZES if asked.model == "sora-2-pro" else SIZES):
+    if submission.body.get("size", "720x1280") not in (PRO_SIZES if submission.model == "sora-2-pro" else SIZES):
         return bad_parameter("size")
-    return picture_fault(asked.body.get("input_reference"))
+    return picture_fault(submission.body.get("input_reference"))
 
 
-def _reverse_accepted(_world: RehearsalState, job: Job) -> Any:
+def _reverse_accepted(_rehearsal_state: RehearsalState, job: Job) -> Any:
     created_at = int(job.accepted_at)
     return {
         "id": job.external_id,
         "object": "task",
-        "model": job.asked.model,
+        "model": job.submission.model,
         "status": "submitted",
         "created_at": created_at,
         "expires_at": created_at + DAY_S,
@@ -101,21 +103,21 @@ def _reverse_accepted(_world: RehearsalState, job: Job) -> Any:
 
 
 def _reverse_state(rehearsal_state: RehearsalState, job: Job, view: View) -> Any:
-    told = {**state(rehearsal_state, job, view), "model": job.asked.model}
+    video = {**state(rehearsal_state, job, view), "model": job.submission.model}
     if view.phase is Phase.QUEUED and view.odd is None:
-        told |= {"status": "submitted", "progress": 0}
+        video |= {"status": "submitted", "progress": 0}
     if outputs(job, view):
-        told["url"] = f"/v1/videos/{job.external_id}/content"
-    return told
+        video["url"] = f"/v1/videos/{job.external_id}/content"
+    return video
 
 
-def _reverse_check(asked: Asked) -> Outcome | None:
-    if not asked.prompt:
+def _reverse_check(submission: Submission) -> Outcome | None:
+    if not submission.prompt:
         return REFUSALS["invalid_request_error"]
-    wrong = [name for name in LENGTHS if asked.body.get(name, "10") not in REVERSE_SECONDS]
-    if asked.body.get("size", "720x1280") not in SIZES:
+    wrong = [name for name in LENGTHS if submission.body.get(name, "10") not in REVERSE_SECONDS]
+    if submission.body.get("size", "720x1280") not in SIZES:
         wrong.append("size")
-    return bad_parameter(wrong[0]) if wrong else picture_fault(asked.body.get("input_reference"))
+    return bad_parameter(wrong[0]) if wrong else picture_fault(submission.body.get("input_reference"))
 
 
 FORWARD = errors.stand_in(

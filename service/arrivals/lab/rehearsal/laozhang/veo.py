@@ -13,7 +13,7 @@ from arrivals.lab.rehearsal import requests
 from arrivals.lab.rehearsal.laozhang import errors, sora
 from arrivals.lab.rehearsal.laozhang.errors import REFUSALS
 from arrivals.lab.rehearsal.laozhang.form import picture_fault
-from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, RehearsalState, View
+from arrivals.lab.rehearsal.state import Job, Outcome, Phase, RehearsalState, Submission, View
 
 MODELS = frozenset({"veo-3.1-generate-preview", "veo-3.1-fast-generate-preview"})
 REVERSE_MODELS = frozenset(
@@ -41,15 +41,19 @@ REVERSE_OUTCOMES: Mapping[str, Outcome] = {
 }
 
 
-def _check(asked: Asked) -> Outcome | None:
-    return picture_fault(asked.body.get("input_reference")) if asked.prompt else REFUSALS["invalid_request_error"]
+def _check(submission: Submission) -> Outcome | None:
+    return (
+        picture_fault(submission.body.get("input_reference"))
+        if submission.prompt
+        else REFUSALS["invalid_request_error"]
+    )
 
 
-def _reverse_check(asked: Asked) -> Outcome | None:
-    given = asked.body.get("input_reference")
-    if asked.prompt and given is not None and not asked.model.endswith("-fl"):
+def _reverse_check(submission: Submission) -> Outcome | None:
+    picture = submission.body.get("input_reference")
+    if submission.prompt and picture is not None and not submission.model.endswith("-fl"):
         return REFUSALS["model_not_support_image"]
-    return _check(asked)
+    return _check(submission)
 
 
 def _head(job: Job, word: str) -> dict[str, Any]:
@@ -58,17 +62,17 @@ def _head(job: Job, word: str) -> dict[str, Any]:
         "object": "video",
         "created": int(job.accepted_at),
         "status": word,
-        "model": job.asked.model,
+        "model": job.submission.model,
     }
 
 
-def _reverse_state(_world: RehearsalState, job: Job, view: View) -> Any:
-    told = _head(job, view.odd or _WORDS.get(view.phase, "failed"))
+def _reverse_state(_rehearsal_state: RehearsalState, job: Job, view: View) -> Any:
+    video = _head(job, view.odd or _WORDS.get(view.phase, "failed"))
     if view.odd is None and view.phase is Phase.COMPLETED:
-        told["prompt"] = job.asked.prompt
+        video["prompt"] = job.submission.prompt
     if view.odd is None and view.phase is Phase.FAILED and job.outcome is not None:
-        told["error"] = job.outcome.body
-    return told
+        video["error"] = job.outcome.body
+    return video
 
 
 FORWARD = errors.stand_in(
@@ -76,7 +80,7 @@ FORWARD = errors.stand_in(
     outcomes=OUTCOMES,
     identity=sora.identity,
     files=sora.behind_the_key,
-    accepted=lambda _, job: {**sora.head(job, "queued", 0), "model": job.asked.model},
+    accepted=lambda _, job: {**sora.head(job, "queued", 0), "model": job.submission.model},
     state=sora.state,
     check=_check,
 )
@@ -84,7 +88,7 @@ REVERSE = errors.stand_in(
     route="veo-reverse",
     outcomes=REVERSE_OUTCOMES,
     identity=sora.identity,
-    files=lambda rehearsal_state, _asked, external_id, _shape: (
+    files=lambda rehearsal_state, _submission, external_id, _shape: (
         f"{rehearsal_state.cdn_origin}/cdn/laozhang/{external_id}.mp4",
     ),
     accepted=lambda _, job: _head(job, "queued"),
@@ -95,15 +99,15 @@ REVERSE = errors.stand_in(
 
 def content(rehearsal_state: RehearsalState, request: Request, external_id: str) -> Response:
     """The reverse queue's `/content`: not the film, but where it is."""
-    job = requests.held(rehearsal_state, REVERSE, request, external_id)
+    job = requests.authorized_job(rehearsal_state, REVERSE, request, external_id)
     if isinstance(job, Response):
         return job
     now = rehearsal_state.now()
     if job.directive.gone or job.phase(now) is not Phase.COMPLETED:
         return requests.error(REVERSE, REVERSE.faults["404"], request, None)
-    wide = "landscape" in job.asked.model
-    told = {**_head(job, "completed"), "prompt": job.asked.prompt}
-    told |= {"duration": 8, "resolution": "1280x720" if wide else "720x1280"}
+    wide = "landscape" in job.submission.model
+    video = {**_head(job, "completed"), "prompt": job.submission.prompt}
+    video |= {"duration": 8, "resolution": "1280x720" if wide else "720x1280"}
     if job.has_output(now):
-        told["url"] = job.files[0]
-    return requests.reply(200, told)
+        video["url"] = job.files[0]
+    return requests.reply(200, video)

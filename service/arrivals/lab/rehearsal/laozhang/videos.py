@@ -12,18 +12,18 @@ from arrivals.lab.rehearsal import requests
 from arrivals.lab.rehearsal.laozhang import form, seedance, sora, veo
 from arrivals.lab.rehearsal.laozhang.errors import PROVIDER, REFUSALS
 from arrivals.lab.rehearsal.stand_in import StandIn, text
-from arrivals.lab.rehearsal.state import Asked, RehearsalState
+from arrivals.lab.rehearsal.state import RehearsalState, Submission
 
-DESKS: Mapping[str, StandIn] = {
-    stand_in.route: stand_in for stand_in in (sora.FORWARD, veo.FORWARD, seedance.DESK, sora.REVERSE, veo.REVERSE)
+STAND_INS: Mapping[str, StandIn] = {
+    stand_in.route: stand_in for stand_in in (sora.FORWARD, veo.FORWARD, seedance.STAND_IN, sora.REVERSE, veo.REVERSE)
 }
 BY_MODEL: Mapping[str, StandIn] = {
     **dict.fromkeys(veo.MODELS, veo.FORWARD),
     **dict.fromkeys(veo.REVERSE_MODELS, veo.REVERSE),
-    **dict.fromkeys(seedance.MODELS, seedance.DESK),
+    **dict.fromkeys(seedance.MODELS, seedance.STAND_IN),
 }
 FORMS_ONLY = frozenset({veo.FORWARD.route})
-JSON_ONLY = frozenset({seedance.DESK.route})
+JSON_ONLY = frozenset({seedance.STAND_IN.route})
 FILMS = frozenset({sora.FORWARD.route, sora.REVERSE.route, veo.FORWARD.route})  # their bytes are behind `/content`
 
 
@@ -42,11 +42,13 @@ def routes(rehearsal_state: RehearsalState) -> list[Route]:
 
     async def submit(request: Request) -> Response:
         body, a_form = await form.read(request)
-        asked = Asked(prompt=seedance.prompt(body), model=text(body.get("model")), body=body)
-        return await requests.submit(rehearsal_state, chosen(asked.model, body, a_form=a_form), request, asked)
+        submission = Submission(prompt=seedance.prompt(body), model=text(body.get("model")), body=body)
+        return await requests.submit(
+            rehearsal_state, chosen(submission.model, body, a_form=a_form), request, submission
+        )
 
     async def poll(request: Request) -> Response:
-        return requests.poll(rehearsal_state, DESKS, request, request.path_params["id"])
+        return requests.poll(rehearsal_state, STAND_INS, request, request.path_params["id"])
 
     async def poll_veo(request: Request) -> Response:
         return requests.poll(rehearsal_state, {veo.FORWARD.route: veo.FORWARD}, request, request.path_params["id"])
@@ -57,7 +59,7 @@ def routes(rehearsal_state: RehearsalState) -> list[Route]:
         if job is not None and job.route == veo.REVERSE.route:
             return veo.content(rehearsal_state, request, external_id)
         return requests.content(
-            rehearsal_state, DESKS[job.route] if job and job.route in FILMS else sora.FORWARD, request, external_id
+            rehearsal_state, STAND_INS[job.route] if job and job.route in FILMS else sora.FORWARD, request, external_id
         )
 
     return [

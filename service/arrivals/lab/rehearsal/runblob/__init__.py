@@ -15,18 +15,20 @@ from arrivals.lab.rehearsal.runblob.errors import OUTCOMES
 from arrivals.lab.rehearsal.runblob.families import FAMILIES
 from arrivals.lab.rehearsal.runblob.rules import broken
 from arrivals.lab.rehearsal.stand_in import StandIn, read_json, text, uuid
-from arrivals.lab.rehearsal.state import Asked, RehearsalState, Voice
+from arrivals.lab.rehearsal.state import RehearsalState, Submission, Voice
 
 __all__ = ["OUTCOMES", "routes"]
 
 
-def _files(route: str, rehearsal_state: RehearsalState, _asked: Asked, external_id: str, shape: int) -> tuple[str, ...]:
+def _files(
+    route: str, rehearsal_state: RehearsalState, _submission: Submission, external_id: str, shape: int
+) -> tuple[str, ...]:
     stem = f"{rehearsal_state.cdn_origin}/cdn/runblob/{external_id}"
     frame = (f"{stem}-last.png",) if route == "seedance" and not shape else ()
     return (f"{stem}{FAMILIES[route].ending}", *frame)
 
 
-def _desk(route: str) -> StandIn:
+def _stand_in(route: str) -> StandIn:
     family = FAMILIES[route]
     return StandIn(
         provider="runblob",
@@ -39,7 +41,7 @@ def _desk(route: str) -> StandIn:
         accepted=bodies.accepted,
         accepted_status=201,
         state=bodies.state,
-        check=lambda asked: broken(asked, family.rules, family.apart),
+        check=lambda submission: broken(submission, family.rules, family.apart),
         voice=Voice(write=bodies.call, tries=family.tries, tells_running=True),
     )
 
@@ -50,8 +52,8 @@ def _paths(rehearsal_state: RehearsalState, stand_in: StandIn) -> list[Route]:
         body = body if isinstance(body, dict) else {}
         callback_url = text(body.get("callback_url")) or None
         model = text(body.get("model"), stand_in.route)
-        asked = Asked(prompt=text(body.get("prompt")), model=model, body=body, callback_url=callback_url)
-        return await requests.submit(rehearsal_state, stand_in, request, asked)
+        submission = Submission(prompt=text(body.get("prompt")), model=model, body=body, callback_url=callback_url)
+        return await requests.submit(rehearsal_state, stand_in, request, submission)
 
     async def look(request: Request) -> Response:
         return requests.poll(rehearsal_state, {stand_in.route: stand_in}, request, request.path_params["id"])
@@ -66,6 +68,6 @@ def _paths(rehearsal_state: RehearsalState, stand_in: StandIn) -> list[Route]:
 def routes(rehearsal_state: RehearsalState) -> list[Route]:
     """RunBlob's paths."""
     return [
-        *(path for route in FAMILIES for path in _paths(rehearsal_state, _desk(route))),
+        *(path for route in FAMILIES for path in _paths(rehearsal_state, _stand_in(route))),
         *legacy.routes(rehearsal_state),
     ]

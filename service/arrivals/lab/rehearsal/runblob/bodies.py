@@ -37,7 +37,7 @@ def reason(job: Job, view: View) -> Any:
 
 def ordered_model(job: Job) -> str:
     """The model that was asked for, or the one that the family takes then."""
-    return text(job.asked.body.get("model"), FAMILIES[job.route].default_model)
+    return text(job.submission.body.get("model"), FAMILIES[job.route].default_model)
 
 
 def _link(job: Job, view: View) -> str | None:
@@ -83,7 +83,7 @@ FIELDS: Mapping[str, Callable[[Job, View], Any]] = {
     "generation_id": lambda job, _: job.external_id,
     "task_uuid": lambda job, _: job.external_id,
     "status": lambda _, view: word(view),
-    "prompt": lambda job, _: job.asked.prompt,
+    "prompt": lambda job, _: job.submission.prompt,
     "image_url": _link,
     "video_url": _link,
     "result_image_url": _link,
@@ -103,16 +103,16 @@ def _body(job: Job, view: View, names: str, model: str) -> dict[str, Any]:
     return {name: model or ordered_model(job) if name == "model" else FIELDS[name](job, view) for name in names.split()}
 
 
-def accepted(_world: RehearsalState, job: Job) -> Any:
+def accepted(_rehearsal_state: RehearsalState, job: Job) -> Any:
     """The answer to an order."""
     family = FAMILIES[job.route]
     if family.price is None:
         return _body(job, View(phase=Phase.QUEUED), family.polled, family.models[0])
-    known = job.route != "kling" or job.shape  # Kling's motion control is priced when it is done
-    return {family.identity: job.external_id, "status": "pending", "price": family.price if known else "calculating"}
+    priced = job.route != "kling" or job.shape  # Kling's motion control is priced when it is done
+    return {family.identity: job.external_id, "status": "pending", "price": family.price if priced else "calculating"}
 
 
-def state(_world: RehearsalState, job: Job, view: View) -> Any:
+def state(_rehearsal_state: RehearsalState, job: Job, view: View) -> Any:
     """The answer to a poll."""
     family = FAMILIES[job.route]
     return _body(job, view, family.polled, family.models[0])
@@ -121,7 +121,7 @@ def state(_world: RehearsalState, job: Job, view: View) -> Any:
 def call(job: Job, view: View) -> Any:
     """A webhook."""
     family = FAMILIES[job.route]
-    told = _body(job, view, family.called, family.models[1])
+    body = _body(job, view, family.called, family.models[1])
     if job.route == "kling" and ordered_model(job).startswith(TELLS_WHY):
-        told["message"] = reason(job, view)
-    return told
+        body["message"] = reason(job, view)
+    return body

@@ -65,40 +65,40 @@ _UNKNOWN_TASK = vanished(404, {"detail": "TASK_NOT_FOUND"}, "TASK_NOT_FOUND")
 _PEOPLE = failure("Image contains photorealistic people. Please try with a different image.")
 
 
-def _known(funds: Outcome, **more: Outcome) -> Mapping[str, Outcome]:
+def _outcomes(funds: Outcome, **more: Outcome) -> Mapping[str, Outcome]:
     return {_NO_FUNDS: funds, "TASK_NOT_FOUND": _UNKNOWN_TASK, **EVERYWHERE, **more}
 
 
 # https://docs.runblob.io/llms.txt lists the error page of each family
 OUTCOMES: Mapping[str, Mapping[str, Outcome]] = {
-    "kling/o3-photo": _known(SUCCESS_FALSE, TASK_NOT_FOUND=failure("TASK_NOT_FOUND", "TASK_NOT_FOUND")),
-    "gemini": _known(DETAIL),
-    "kling/o1-photo": _known(DETAIL),
-    "kling/o1-video": _known(DETAIL),
-    "kling/o3-video": _known(DETAIL),
-    "kling": _known(DETAIL),
-    "veo": _known(SUCCESS_FALSE),
-    "sora": _known(DETAIL, photorealistic_people=_PEOPLE),
-    "chatgpt-images": _known(DETAIL),
-    "seedance": _known(DETAIL),
-    "legacy/veo": _known(DETAIL),
+    "kling/o3-photo": _outcomes(SUCCESS_FALSE, TASK_NOT_FOUND=failure("TASK_NOT_FOUND", "TASK_NOT_FOUND")),
+    "gemini": _outcomes(DETAIL),
+    "kling/o1-photo": _outcomes(DETAIL),
+    "kling/o1-video": _outcomes(DETAIL),
+    "kling/o3-video": _outcomes(DETAIL),
+    "kling": _outcomes(DETAIL),
+    "veo": _outcomes(SUCCESS_FALSE),
+    "sora": _outcomes(DETAIL, photorealistic_people=_PEOPLE),
+    "chatgpt-images": _outcomes(DETAIL),
+    "seedance": _outcomes(DETAIL),
+    "legacy/veo": _outcomes(DETAIL),
 }
 
 
 def faults(route: str, not_found: str) -> Mapping[str, Outcome]:
     """The family's answers to a directive's faults, by HTTP status."""
-    known = OUTCOMES[route]
+    outcomes = OUTCOMES[route]
     return {
-        "402": known[_NO_FUNDS],
-        "404": known[not_found],
-        "429": known["too_many_requests"],
-        "500": known["server_error"],
-        "503": known["service_unavailable"],
+        "402": outcomes[_NO_FUNDS],
+        "404": outcomes[not_found],
+        "429": outcomes["too_many_requests"],
+        "500": outcomes["server_error"],
+        "503": outcomes["service_unavailable"],
     }
 
 
-def unauthorized(given: str | None) -> Outcome:
+def unauthorized(authorization: str | None) -> Outcome:
     """What is said to this Authorization header."""
-    if given is None:
+    if authorization is None:
         return EVERYWHERE["no_key"]
-    return EVERYWHERE["invalid_key" if given.startswith("Bearer ") else "key_format"]
+    return EVERYWHERE["invalid_key" if authorization.startswith("Bearer ") else "key_format"]

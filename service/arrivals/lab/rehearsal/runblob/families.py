@@ -12,7 +12,7 @@ PHOTO_RATIOS = ("1:1", "auto", "9:16", "2:3", "3:4", "4:3", "3:2", "16:9", "21:9
 MIXED = {("images_url", "images_base64"): "mixed_images"}
 BOTH_LISTS = {("images_url", "images_base64"): "both_images"}
 BOTH = {("image_url", "image_base64"): "both_image"}
-MOST_PHOTOS = 10
+MAX_PHOTOS = 10
 _FILM_TIMES = "created_at completed_at"
 
 
@@ -54,8 +54,8 @@ FAMILIES: Mapping[str, Family] = {
         models=("kling_o3_photo", "kling-o3-photo"),
         rules=(
             prompt(2500),
-            *pictures("images_url", MOST_PHOTOS, "too_many_images"),
-            *pictures("images_base64", MOST_PHOTOS, "too_many_images"),
+            *pictures("images_url", MAX_PHOTOS, "too_many_images"),
+            *pictures("images_base64", MAX_PHOTOS, "too_many_images"),
             one_of("img_resolution", "1k", "2k", "4k", says="invalid_resolution"),
             one_of("aspect_ratio", *PHOTO_RATIOS),
             switch("prefer_multi_shots"),

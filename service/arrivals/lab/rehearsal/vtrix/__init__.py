@@ -9,11 +9,11 @@ from starlette.routing import Route
 
 from arrivals.lab.rehearsal import requests
 from arrivals.lab.rehearsal.stand_in import StandIn, read_json, text
-from arrivals.lab.rehearsal.state import Asked, Outcome, RehearsalState
+from arrivals.lab.rehearsal.state import Outcome, RehearsalState, Submission
 from arrivals.lab.rehearsal.vtrix import enveloped, flat, kirin
 from arrivals.lab.rehearsal.vtrix.outcomes import FAULTS
 from arrivals.lab.rehearsal.vtrix.outcomes import OUTCOMES as OUTCOMES_MODELS
-from arrivals.lab.rehearsal.vtrix.rule import MOST_IMAGES, broken
+from arrivals.lab.rehearsal.vtrix.rule import MAX_IMAGES, broken
 
 PROVIDER = "vtrix"
 CHECKED_MODEL = "wan26_t2i"
@@ -27,40 +27,40 @@ OUTCOMES: Mapping[str, Mapping[str, Outcome]] = {
 
 def _params(body: dict[str, Any]) -> Any:
     """The model's own fields, out of whichever wrapper they came in."""
-    given = body.get("input")
-    if not isinstance(given, list):
+    model_input = body.get("input")
+    if not isinstance(model_input, list):
         return body
-    first = given[0] if given and isinstance(given[0], dict) else {}
+    first = model_input[0] if model_input and isinstance(model_input[0], dict) else {}
     return first.get("params")
 
 
 def _prompt(params: Any) -> str:
-    given = params.get("input") if isinstance(params, dict) else None
-    if isinstance(given, dict):
+    model_input = params.get("input") if isinstance(params, dict) else None
+    if isinstance(model_input, dict):
         try:
-            return text(given["messages"][0]["content"][0]["text"])
+            return text(model_input["messages"][0]["content"][0]["text"])
         except (KeyError, IndexError, TypeError):
-            return text(given.get("prompt"))
+            return text(model_input.get("prompt"))
     return text(params.get("prompt")) if isinstance(params, dict) else ""
 
 
 def _count(params: Any) -> int:
     parameters = params.get("parameters") if isinstance(params, dict) else None
-    given = parameters.get("n", MOST_IMAGES) if isinstance(parameters, dict) else MOST_IMAGES
-    return given if isinstance(given, int) and 1 <= given <= MOST_IMAGES else MOST_IMAGES
+    model_input = parameters.get("n", MAX_IMAGES) if isinstance(parameters, dict) else MAX_IMAGES
+    return model_input if isinstance(model_input, int) and 1 <= model_input <= MAX_IMAGES else MAX_IMAGES
 
 
-def _check(asked: Asked) -> Outcome | None:
-    params = _params(asked.body)
-    if asked.model == CHECKED_MODEL:
+def _check(submission: Submission) -> Outcome | None:
+    params = _params(submission.body)
+    if submission.model == CHECKED_MODEL:
         code = broken(params)
         return None if code is None else OUTCOMES_MODELS[code]
-    if asked.model == PROMPTED_MODEL and not (isinstance(params, dict) and text(params.get("prompt"))):
+    if submission.model == PROMPTED_MODEL and not (isinstance(params, dict) and text(params.get("prompt"))):
         return OUTCOMES_MODELS["prompt_required"]
     return None
 
 
-def _desk(route: str, dialect: Any) -> StandIn:
+def _stand_in(route: str, dialect: Any) -> StandIn:
     return StandIn(
         provider=PROVIDER,
         route=route,
@@ -75,34 +75,34 @@ def _desk(route: str, dialect: Any) -> StandIn:
     )
 
 
-DESKS: Mapping[str, StandIn] = {"flat": _desk("flat", flat), "enveloped": _desk("enveloped", enveloped)}
+STAND_INS: Mapping[str, StandIn] = {"flat": _stand_in("flat", flat), "enveloped": _stand_in("enveloped", enveloped)}
 
 
 def routes(rehearsal_state: RehearsalState) -> list[Route]:
     """Vtrix's paths; an order of any dialect is polled on either of them."""
-    desks = {**DESKS, "kirin": kirin.stand_in(rehearsal_state)}
+    stand_ins = {**STAND_INS, "kirin": kirin.stand_in(rehearsal_state)}
 
     async def submit(request: Request) -> Response:
         body = read_json(await request.body())
         body = body if isinstance(body, dict) else {}
         model = text(body.get("model"))
         if isinstance(body.get("input"), list):
-            stand_in = desks["enveloped"]
+            stand_in = stand_ins["enveloped"]
         else:
-            stand_in = desks["kirin" if model.startswith(kirin.BEGINNING) else "flat"]
+            stand_in = stand_ins["kirin" if model.startswith(kirin.BEGINNING) else "flat"]
         params = _params(body)
-        asked = Asked(
+        submission = Submission(
             prompt=_prompt(params),
             model=model,
             body=body,
             callback_url=text(body.get("callback_url")) or None,
             count=_count(params) if model == CHECKED_MODEL else 1,
         )
-        return await requests.submit(rehearsal_state, stand_in, request, asked)
+        return await requests.submit(rehearsal_state, stand_in, request, submission)
 
     async def poll(request: Request) -> Response:
-        external_id = kirin.known(rehearsal_state, request.path_params["id"])
-        return requests.poll(rehearsal_state, desks, request, external_id)
+        external_id = kirin.task_id(rehearsal_state, request.path_params["id"])
+        return requests.poll(rehearsal_state, stand_ins, request, external_id)
 
     return [
         Route("/model/v1/generation", submit, methods=["POST"]),

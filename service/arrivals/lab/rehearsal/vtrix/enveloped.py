@@ -13,27 +13,27 @@ _WORDS = {
 }
 
 
-def _enveloped(told: dict[str, Any]) -> Any:
-    return {"data": told, "status": {"code": 200, "message": "success"}}
+def _enveloped(task: dict[str, Any]) -> Any:
+    return {"data": task, "status": {"code": 200, "message": "success"}}
 
 
-def accepted(_world: RehearsalState, job: Job) -> Any:
+def accepted(_rehearsal_state: RehearsalState, job: Job) -> Any:
     """The answer to an order."""
     return _enveloped(head(job, "in_queue"))
 
 
-def state(_world: RehearsalState, job: Job, view: View) -> Any:
+def state(_rehearsal_state: RehearsalState, job: Job, view: View) -> Any:
     """The answer to a poll."""
-    told = head(job, view.odd or _WORDS[view.phase])
+    task = head(job, view.odd or _WORDS[view.phase])
     if view.odd is not None:
-        return _enveloped(told)
+        return _enveloped(task)
     if view.phase is Phase.COMPLETED:
         usage = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
-        told |= {"updated_at": int(job.ends_at * 1000), "output": items(job, view), "usage": usage}
+        task |= {"updated_at": int(job.ends_at * 1000), "output": items(job, view), "usage": usage}
     elif view.phase is Phase.FAILED and job.outcome is not None:
         reason = job.outcome.body
-        known = isinstance(reason, dict) and "message" in reason
-        told["error"] = {"code": reason["code"], "error_message": reason["message"]} if known else reason
+        coded = isinstance(reason, dict) and "message" in reason
+        task["error"] = {"code": reason["code"], "error_message": reason["message"]} if coded else reason
     elif view.phase is Phase.RUNNING:
-        told["progress"] = round(view.progress, 2)
-    return _enveloped(told)
+        task["progress"] = round(view.progress, 2)
+    return _enveloped(task)

@@ -5,7 +5,7 @@ from string import ascii_lowercase, digits
 from typing import Any
 
 from arrivals.lab.rehearsal.stand_in import outputs, token
-from arrivals.lab.rehearsal.state import Asked, Job, Phase, RehearsalState, View
+from arrivals.lab.rehearsal.state import Job, Phase, RehearsalState, Submission, View
 
 FILM_WORDS = ("video", "veo", "t2v", "i2v", "kirin", "motion")
 PRICE = 0.03
@@ -23,7 +23,7 @@ def head(job: Job, word: str) -> dict[str, Any]:
         "id": job.external_id,
         "created_at": int(job.accepted_at * 1000),
         "status": word,
-        "model": job.asked.model,
+        "model": job.submission.model,
     }
 
 
@@ -39,38 +39,38 @@ def items(job: Job, view: View) -> list[dict[str, str]]:
     ]
 
 
-def accepted(_world: RehearsalState, job: Job) -> Any:
+def accepted(_rehearsal_state: RehearsalState, job: Job) -> Any:
     """The answer to an order."""
     return head(job, "in_progress")
 
 
-def state(_world: RehearsalState, job: Job, view: View) -> Any:
+def state(_rehearsal_state: RehearsalState, job: Job, view: View) -> Any:
     """The answer to a poll."""
     return state_of(job, view)
 
 
 def state_of(job: Job, view: View) -> dict[str, Any]:
     """The task as it stands."""
-    told = head(job, view.odd or _WORDS[view.phase])
+    task = head(job, view.odd or _WORDS[view.phase])
     if view.odd is not None:
-        return told
+        return task
     if view.phase is Phase.COMPLETED:
         shown = items(job, view)
         usage = {"cost": f"{PRICE * len(job.files):.2f}", "discount": 1, "image_count": len(job.files)}
-        return {**told, "output": [{"content": shown}] if shown else [], "usage": usage, "metadata": {}}
+        return {**task, "output": [{"content": shown}] if shown else [], "usage": usage, "metadata": {}}
     if view.phase is Phase.FAILED and job.outcome is not None:
-        return {**told, "error": job.outcome.body}
-    return {**told, "progress": round(view.progress, 2)}
+        return {**task, "error": job.outcome.body}
+    return {**task, "progress": round(view.progress, 2)}
 
 
-def identity(_asked: Asked, dice: Random) -> str:
+def identity(_submission: Submission, dice: Random) -> str:
     """The name of a task."""
     return token(dice, 20, ascii_lowercase + digits)
 
 
-def files(rehearsal_state: RehearsalState, asked: Asked, external_id: str, _shape: int) -> tuple[str, ...]:
+def files(rehearsal_state: RehearsalState, submission: Submission, external_id: str, _shape: int) -> tuple[str, ...]:
     """What it makes."""
-    ending = "mp4" if any(word in asked.model for word in FILM_WORDS) else "png"
+    ending = "mp4" if any(word in submission.model for word in FILM_WORDS) else "png"
     return tuple(
-        f"{rehearsal_state.cdn_origin}/cdn/vtrix/{external_id}-{number}.{ending}" for number in range(asked.count)
+        f"{rehearsal_state.cdn_origin}/cdn/vtrix/{external_id}-{number}.{ending}" for number in range(submission.count)
     )

@@ -8,14 +8,14 @@ from functools import partial
 from typing import Any
 
 from arrivals.lab.rehearsal.stand_in import StandIn, outputs, refusal, text
-from arrivals.lab.rehearsal.state import Asked, Job, Outcome, Phase, RehearsalState, View, Voice
+from arrivals.lab.rehearsal.state import Job, Outcome, Phase, RehearsalState, Submission, View, Voice
 from arrivals.lab.rehearsal.vtrix import flat
 from arrivals.lab.rehearsal.vtrix.outcomes import FAULTS, SHARED
 
 PROVIDER = "vtrix"
 ROUTE = "kirin"
 BEGINNING = "kirin-"
-MOST_PROMPT = 2500
+MAX_PROMPT = 2500
 MODES = ("std", "pro")
 DURATIONS = ("5", "10")
 PICTURES = ("image", "image_tail")
@@ -38,7 +38,7 @@ _KLING_WORDS = {
 }
 
 
-def known(rehearsal_state: RehearsalState, name: str) -> str:
+def task_id(rehearsal_state: RehearsalState, name: str) -> str:
     """The task's own id, if the name is the caller's `external_task_id`; tasks can be asked after by either."""
     job = _owner(rehearsal_state, name)
     return name if job is None else job.external_id
@@ -46,15 +46,15 @@ def known(rehearsal_state: RehearsalState, name: str) -> str:
 
 def _owner(rehearsal_state: RehearsalState, name: str) -> Job | None:
     jobs = [job for job in rehearsal_state.jobs.values() if job.route == ROUTE and job.provider == PROVIDER]
-    return next((job for job in jobs if job.asked.body.get("external_task_id") == name), None)
+    return next((job for job in jobs if job.submission.body.get("external_task_id") == name), None)
 
 
-def _check(rehearsal_state: RehearsalState, asked: Asked) -> Outcome | None:
-    body, name = asked.body, asked.body.get("external_task_id")
+def _check(rehearsal_state: RehearsalState, submission: Submission) -> Outcome | None:
+    body, name = submission.body, submission.body.get("external_task_id")
     pictures = [body[field] for field in PICTURES if field in body]
-    if not asked.prompt and not pictures:
+    if not submission.prompt and not pictures:
         return OUTCOMES["prompt_required"]
-    if len(asked.prompt) > MOST_PROMPT:
+    if len(submission.prompt) > MAX_PROMPT:
         return OUTCOMES["prompt_too_long"]
     if body.get("mode", "std") not in MODES:
         return OUTCOMES["invalid_mode"]

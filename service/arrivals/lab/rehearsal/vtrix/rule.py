@@ -2,13 +2,13 @@
 
 from typing import Any
 
-MOST_TEXT = 2100
-MOST_NEGATIVE = 500
-MOST_IMAGES = 4
-MOST_SEED = 2147483647
-FEWEST_PIXELS = 768 * 768
-MOST_PIXELS = 1440 * 1440
-WIDEST = 4
+MAX_TEXT = 2100
+MAX_NEGATIVE = 500
+MAX_IMAGES = 4
+MAX_SEED = 2147483647
+MIN_PIXELS = 768 * 768
+MAX_PIXELS = 1440 * 1440
+MAX_RATIO = 4
 
 # https://doc.vtrix.ai/docs/api/qwen/wan26-t2i: code, description
 RULES = {
@@ -46,16 +46,16 @@ def _message(messages: Any) -> str | None:
         return "001015004"
     if not isinstance(content[0].get("text"), str):
         return "001015005"
-    return None if 1 <= len(content[0]["text"]) <= MOST_TEXT else "001015006"
+    return None if 1 <= len(content[0]["text"]) <= MAX_TEXT else "001015006"
 
 
 def _parameters(parameters: dict[str, Any]) -> str | None:
     negative = parameters.get("negative_prompt", "")
-    if not isinstance(negative, str) or len(negative) > MOST_NEGATIVE:
+    if not isinstance(negative, str) or len(negative) > MAX_NEGATIVE:
         return "001015007"
-    if not _between(parameters.get("n", MOST_IMAGES), 1, MOST_IMAGES):
+    if not _between(parameters.get("n", MAX_IMAGES), 1, MAX_IMAGES):
         return "001015008"
-    if not _between(parameters.get("seed", 0), 0, MOST_SEED):
+    if not _between(parameters.get("seed", 0), 0, MAX_SEED):
         return "001015009"
     return _size(parameters.get("size", "1280*1280"))
 
@@ -67,9 +67,9 @@ def _size(size: Any) -> str | None:
     if not all(part.isascii() and part.isdigit() for part in parts):
         return "001015013"
     width, height = (int(part) for part in parts)
-    if not FEWEST_PIXELS <= width * height <= MOST_PIXELS:
+    if not MIN_PIXELS <= width * height <= MAX_PIXELS:
         return "001015011"
-    return None if width <= height * WIDEST and height <= width * WIDEST else "001015012"
+    return None if width <= height * MAX_RATIO and height <= width * MAX_RATIO else "001015012"
 
 
 def _between(value: Any, least: int, most: int) -> bool:
