@@ -1,6 +1,6 @@
 """The rehearsal as one ASGI app: six providers under their own prefixes, a CDN, and the record of what truly happened.
 
-It is written from the providers' public pages alone and imports nothing of the service that it rehearses.
+It is written from the providers' public pages alone and imports nothing from the service that it rehearses.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -26,7 +26,7 @@ PROVIDERS = {
     "vtrix": vtrix,
     "seacloud": seacloud,
 }
-# What has a host of its own in reality has a prefix of its own here, and the key of its provider.
+# A host of its own in reality is a prefix of its own here, with the key of its provider.
 HOSTS = {"eachlabs-sense": eachlabs.sense.routes}
 PAGE = """The rehearsal: stand-ins for six AI media providers, with faults on demand.
 
@@ -60,7 +60,7 @@ def make_app(
     tempo: Tempo = TEMPO,
     now: Callable[[], float] = time.time,
 ) -> Starlette:
-    """The app, told under which origins it is reached. While it stands, it sends webhooks; when it ends, they stop."""
+    """The app, reached under these origins. It sends webhooks for as long as it runs."""
     rehearsal_state = RehearsalState(origin=origin, cdn_origin=cdn_origin, seed=seed, tempo=tempo, now=now)
 
     @asynccontextmanager
@@ -86,7 +86,7 @@ def make_app(
 
 
 async def front(_request: Request) -> Response:
-    """What this is, in plain text."""
+    """The front page: routes, faults and outcomes in plain text."""
     tables = [
         f"  {name} {route}: {' '.join(outcomes)}\n"
         for name, module in PROVIDERS.items()

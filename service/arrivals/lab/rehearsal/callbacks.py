@@ -1,6 +1,6 @@
-"""Posting webhooks to the callback URL of an order, with whatever its directive does to them.
+"""Webhooks to the callback URL of an order, with whatever faults its directive asks for.
 
-It never raises: a receiver that is away, slow or broken is counted, and tried again as often as the provider would.
+Posting never raises: a receiver that is absent, slow or broken is counted, and retried as often as the provider would.
 """
 
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ _ALTERED = 4  # the last letter alone may carry unused bits, and two spellings o
 
 
 class Sender(StrEnum):
-    """Who posts, for the tally."""
+    """The sender of a webhook, for the tally."""
 
     PROVIDER = "provider"
     FORGER = "forger"
@@ -41,7 +41,7 @@ class Post:
 
 
 async def begin(rehearsal_state: RehearsalState, job: Job) -> None:
-    """Starts the job's webhooks in the background; an early one is sent, and answered, before this returns."""
+    """Starts the job's webhooks in the background; an early one is sent and answered before this returns."""
     url = job.submission.callback_url
     if job.voice is None or not url or (job.outcome and job.outcome.where is Where.POLL):
         return
@@ -52,7 +52,7 @@ async def begin(rehearsal_state: RehearsalState, job: Job) -> None:
 
 
 async def resend(rehearsal_state: RehearsalState, job: Job) -> int | None:
-    """Sends the closing webhook once more, now. The receiver's HTTP status, or None where it gave none."""
+    """Sends the closing webhook again, now. Returns the receiver's HTTP status, or None without an answer."""
     url = job.submission.callback_url
     return (
         await _post(rehearsal_state, job, job.voice, _closing_post(job, job.voice, url))
@@ -86,7 +86,7 @@ async def _send_all(rehearsal_state: RehearsalState, job: Job, voice: Voice, url
 
 
 def _closing_sequence(job: Job, voice: Voice, url: str, *, delivered: bool) -> list[Post | None]:
-    """Everything that follows the job's end, in order; None is the pause before a late one."""
+    """Everything to post after the job's end, in order; None is the pause before a late webhook."""
     faults = job.directive.webhook
     posts: list[Post | None] = []
     if WebhookFault.UNREADABLE in faults:
@@ -130,12 +130,12 @@ def _wrong_url(url: str) -> str:
 
 
 async def sleep_until(rehearsal_state: RehearsalState, until: float) -> None:
-    """Waits for this moment of the world."""
+    """Waits for this moment of the rehearsal's clock."""
     await anyio.sleep(max(0.0, until - rehearsal_state.now()))
 
 
 async def _deliver(rehearsal_state: RehearsalState, job: Job, voice: Voice, post: Post) -> None:
-    """Posts until it is accepted or the tries are used up; who has no right to insist does not."""
+    """Posts until the webhook is accepted or the tries are used up; refused forgeries and huge bodies have one try."""
     for attempt in range(1, voice.tries + 1):
         status = await _post(rehearsal_state, job, voice, post)
         insists = post.sender is Sender.PROVIDER or (post.sender is Sender.FORGER and not _refused(status))
@@ -151,7 +151,7 @@ async def _post(rehearsal_state: RehearsalState, job: Job, voice: Voice, post: P
         content = _pieces(post.body) if WebhookFault.CHUNKED in job.directive.webhook else post.body
         answer = await rehearsal_state.client.post(post.url, content=content, headers=headers)
     except (httpx.HTTPError, httpx.InvalidURL):
-        status = None  # nobody there, or it hung up
+        status = None  # nobody listens there, or the connection broke
     else:
         status = answer.status_code
     _count(job, post.sender, status)
@@ -159,7 +159,7 @@ async def _post(rehearsal_state: RehearsalState, job: Job, voice: Voice, post: P
 
 
 async def _pieces(body: bytes) -> AsyncIterator[bytes]:
-    """Who sends them says of none how many will follow, so that no length stands in the head."""
+    """The body in pieces, so that the request has no Content-Length."""
     size = min(PIECE_BYTES, len(body) // 2 + 1)
     for start in range(0, len(body), size):
         yield body[start : start + size]

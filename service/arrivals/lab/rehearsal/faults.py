@@ -1,6 +1,6 @@
-"""The directive: what a prompt asks its stand-in to do wrong, as `[rehearse word=value word=value]`.
+"""The directive: the faults that a prompt asks its stand-in for, as `[rehearse word=value word=value]`.
 
-It reads text and nothing else; a word it does not know is refused aloud, so that a slip never passes for a fault.
+This module only reads text. An unknown word is an error, so that a typing mistake never passes for a fault.
 """
 
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ Fault = TypeVar("Fault", bound=StrEnum)
 
 
 class UnknownFault(Exception):
-    """The prompt asks for a fault that there is not."""
+    """The prompt asks for a fault that does not exist."""
 
 
 class WebhookFault(StrEnum):
-    """What becomes of a job's closing webhook."""
+    """A fault of a job's closing webhook."""
 
     LOST = "lost"  # never sent
     LATE = "late"  # well after the job ended
     TWICE = "twice"
-    REORDERED = "reordered"  # a stale running word follows the closing one
+    REORDERED = "reordered"  # a stale "running" webhook follows the closing one
     EARLY = "early"  # sent and answered before the submit answer
-    FORGED = "forged"  # a lie comes first, from somebody else
+    FORGED = "forged"  # a false webhook from somebody else comes first
     UNREADABLE = "unreadable"  # a body that is not JSON comes first
     HUGE = "huge"  # a body of 12 MiB comes first
     CHUNKED = "chunked"  # its body comes in pieces, without a length
@@ -38,34 +38,34 @@ class WebhookFault(StrEnum):
 
 
 class SubmitFault(StrEnum):
-    """How a submission is answered instead of being accepted."""
+    """An answer to a submission other than plain acceptance."""
 
     TOO_MANY = "429"
     PAYMENT = "402"
     UNAVAILABLE = "503"
     BROKEN = "500"
-    PAGE = "page"  # 503 of a front that has nobody behind it
-    CUT = "cut"  # accepted, and the connection dropped in the middle of the answer
+    PAGE = "page"  # 503 page of a front with nothing behind it
+    CUT = "cut"  # accepted, but the connection drops in the middle of the answer
 
 
 class PollFault(StrEnum):
-    """How a poll is answered instead of the truth."""
+    """An answer to a poll other than the plain truth."""
 
     FAIL = "fail"  # 500 and 503 in turn
     LAG = "lag"  # not found, for now
-    ODD = "odd"  # a status word that no page knows
+    ODD = "odd"  # a status word that no page documents
     LIMITED = "limited"  # 429
-    CASE = "case"  # the truth, its words in another case and with spaces
+    CASE = "case"  # the truth, with status words in another case and with spaces
     MANGLED = "mangled"  # the truth, in JSON that is cut within a character
     MOVED = "moved"  # a redirect to another address of the same origin
-    PAGE = "page"  # 503 of a front that has nobody behind it
-    REFUSED = "refused"  # in words of its own, about this task alone
+    PAGE = "page"  # 503 page of a front with nothing behind it
+    REFUSED = "refused"  # refused with 422, which concerns this task alone
     GONE = "gone"  # not found for ever, once the job has ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultDirective:
-    """One order's wishes. A count of infinity means every time."""
+    """The faults that one order asks for. A count of infinity means every time."""
 
     ref: str
     outcome: str = "completed"
@@ -94,7 +94,7 @@ class FaultDirective:
 
 
 def read(text: str) -> FaultDirective:
-    """The directive in the text, or the plain one. Raises UnknownFault."""
+    """The directive in the text, or one without faults. Raises UnknownFault."""
     match = _SHAPE.search(text)
     if match is None:
         if MARK in text:
@@ -159,11 +159,11 @@ def _webhook(value: str) -> tuple[frozenset[WebhookFault], float]:
 def _faults(kind: type[Fault], name: str, value: str) -> tuple[tuple[Fault, float], ...]:
     faults = []
     for word in filter(None, value.split(",")):
-        said, _, count = word.partition(":")
-        fault = _member(kind, said)
+        fault_name, _, count = word.partition(":")
+        fault = _member(kind, fault_name)
         if fault is None:
             raise UnknownFault(f"unknown fault {name}={word}")
-        times = _number(f"{name}={said}", count or None)
+        times = _number(f"{name}={fault_name}", count or None)
         faults.append((fault, math.inf if times is None else times))
     return tuple(faults)
 

@@ -1,4 +1,4 @@
-"""The bytes that stand-ins hand out: a very small picture and film, served by the CDN to whoever brings no key."""
+"""The files that stand-ins hand out: a tiny picture and film, served by the CDN to requests without a key."""
 
 import re
 
@@ -13,9 +13,9 @@ PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a4944415478da6368000000"
     "820081da45083b0000000049454e44ae426082"
 )
-# An ftyp box and an empty mdat box: enough to be known as a film. ISO/IEC 14496-12
-_RANGE = re.compile(r"bytes=(\d{1,9})-(\d{0,9})")
+# An ftyp box and an empty mdat box: enough to be recognised as a film. ISO/IEC 14496-12
 MP4 = bytes.fromhex("000000186674797069736f6d0000020069736f6d6d703432") + bytes.fromhex("000000086d646174")
+_RANGE = re.compile(r"bytes=(\d{1,9})-(\d{0,9})")
 
 
 def _part(content: bytes, media_type: str, range_header: str) -> Response:

@@ -21,21 +21,20 @@ def page() -> Response:
 
 
 def moved(request: Request) -> Response | None:
-    """To the same place under another address, for whoever does not come from there already."""
+    """A redirect to the same path under another address, unless the request has followed it already."""
     if MOVED in request.query_params:
         return None
     return Response(status_code=307, headers={"location": f"{request.url.path}?{MOVED}=1"})
 
 
 def refused() -> Response:
-    """About one task, and not yet meant."""
+    """A refusal with 422 about one task, which is only temporary."""
     return Response(msgspec.json.encode(REFUSAL), 422, media_type="application/json")
 
 
 def spelled(fault: PollFault | None, status: int, body: Any) -> Response:
-    """A JSON answer, its words in odd case or its bytes cut within a character where that is the fault."""
-    value = _in_odd_case(body) if fault is PollFault.CASE else body
-    content = msgspec.json.encode(value)
+    """A JSON answer, with status words in odd case or bytes cut within a character where the fault demands it."""
+    content = msgspec.json.encode(_in_odd_case(body) if fault is PollFault.CASE else body)
     if fault is PollFault.MANGLED and content.startswith(b"{") and content != b"{}":
         content = b"{" + CUT_EMOJI + content[1:]
     return Response(content, status, media_type="application/json")

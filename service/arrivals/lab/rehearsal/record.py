@@ -1,5 +1,5 @@
-"""The record: what truly happened to every order, for whoever wants to compare. It reads the world and changes nothing,
-but for two things: a closing webhook can be asked for again, and orders that were compared can be forgotten.
+"""The record: what truly happened to every order, to compare with. It reads the rehearsal's state and changes nothing,
+except that a closing webhook can be sent again, and orders that were compared can be forgotten.
 """
 
 import math
@@ -16,13 +16,13 @@ from arrivals.lab.rehearsal.state import Job, Order, Phase, RehearsalState
 
 
 class ForgetRequest(msgspec.Struct):
-    """Orders by their provider and ref."""
+    """The orders to forget, by provider and ref."""
 
     orders: list[tuple[str, str]]
 
 
 def entry(order: Order, now: float) -> dict[str, Any]:
-    """One order's truth. Of several accepted jobs the latest one speaks; polls and webhooks are counted for all."""
+    """The truth about one order. Of several jobs the latest counts; polls and webhooks are summed over all of them."""
     job = order.jobs[-1] if order.jobs else None
     refused = order.refused_with if job is None else None
     webhooks = {
@@ -49,7 +49,7 @@ def entry(order: Order, now: float) -> dict[str, Any]:
         "has_output": job is not None and _has_output(job, now),
         "refused_with": None if refused is None else {"http_status": refused.status, "code": refused.code},
         "answer_cut": order.answer_cut,
-        "polls": sum(one_order.polls for one_order in order.jobs),
+        "polls": sum(accepted.polls for accepted in order.jobs),
         "webhooks": webhooks,
     }
 

@@ -1,7 +1,7 @@
-"""What every stand-in does with a submission, a poll and a download: the key, the directive's faults, then the truth.
+"""The handling of a submission, a poll and a download, alike for every stand-in: the key, the faults, then the truth.
 
-It knows no provider: the words come from the desk. What a fault hides is still written down in the world. Most routes
-need `submit` and `poll` alone; those that answer in their own way ask `admit` or `looked` and write the answer.
+This module knows no provider: the wording comes from the `StandIn`. Anything that a fault hides is still kept in the
+rehearsal's state. Most routes need only `submit` and `poll`; those with answers of their own call `admit` or `look_up`.
 """
 
 import base64
@@ -25,15 +25,15 @@ from arrivals.lab.rehearsal.state import Job, Order, Outcome, Phase, RehearsalSt
 
 ODD_WORD = "warming_up"
 INLINE = "data:image/png;base64," + base64.b64encode(PNG).decode().rstrip("=")  # as some write it
-KEY_LETTERS = 6  # AiHubMix quotes the last six of a key
+KEY_LETTERS = 6  # AiHubMix quotes the last six characters of a key
 TID_DIGITS = 31
 
 
 class CutShort(Response):
-    """An answer that breaks off in its middle: the server sees that it was never finished and hangs up."""
+    """An answer that breaks off halfway: the server notices that it was never finished and hangs up."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends the head, which promises the whole body, and half of it."""
+        """Sends the headers, which promise the whole body, and half of that body."""
         del scope, receive
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         half = bytes(self.body)[: len(self.body) // 2]
@@ -49,25 +49,25 @@ def reply(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted:
-    """An order that was accepted; `cut`: the answer to it is to break off."""
+    """An order that was accepted; with `cut`, the answer to it breaks off."""
 
     job: Job
     cut: bool = False
 
 
 def read_directive(stand_in: StandIn, submission: Submission) -> tuple[FaultDirective, Outcome | None]:
-    """The order's directive, and the outcome it names. Raises UnknownFault."""
-    spoken = next((said for said in strings(submission.body) if directives.MARK in said), submission.prompt)
-    directive = directives.read(spoken or msgspec.json.encode(submission.body).decode())
+    """The order's directive and the outcome that it names. Raises UnknownFault."""
+    marked = next((text for text in strings(submission.body) if directives.MARK in text), submission.prompt)
+    directive = directives.read(marked or msgspec.json.encode(submission.body).decode())
     return directive, _outcome(stand_in, directive)
 
 
 def admit(
     rehearsal_state: RehearsalState, stand_in: StandIn, submission: Submission, authorization: str | None
 ) -> Admitted | Outcome:
-    """Makes a job of the order, or says with what it is refused. Raises UnknownFault.
+    """Makes a job of the order, or returns the outcome that refuses it. Raises UnknownFault.
 
-    `given` is the Authorization that came with it. Nobody has been called back for the job yet.
+    `authorization` is the Authorization header that came with the order. No webhook has been sent for the job yet.
     """
     directive, outcome = read_directive(stand_in, submission)
     order = rehearsal_state.order(stand_in.provider, stand_in.route, directive.ref)
@@ -92,9 +92,9 @@ async def submit(
     *,
     authorization: str | None = None,
 ) -> Response:
-    """Refuses the order or accepts it, as its directive, its key and its content have it.
+    """Refuses or accepts the order, depending on its directive, its key and its content.
 
-    `given` is the Authorization, where it does not stand in the header.
+    `authorization` replaces the request's Authorization header, for routes that take the key elsewhere.
     """
     try:
         admitted = admit(
@@ -115,7 +115,7 @@ async def submit(
 def poll(
     rehearsal_state: RehearsalState, stand_ins: Mapping[str, StandIn], request: Request, external_id: str
 ) -> Response:
-    """Answers a poll. `desks` are the provider's, by route; the first of them answers for an id that nobody knows."""
+    """Answers a poll. `stand_ins` are the provider's, by route; the first of them answers for an unknown id."""
     lookup = look_up(rehearsal_state, stand_ins, request, external_id)
     return (
         lookup
@@ -126,7 +126,7 @@ def poll(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
-    """A job that somebody asked after, and how it is to look to him."""
+    """A job that was looked up, and the view of it that the caller gets."""
 
     stand_in: StandIn
     job: Job
@@ -134,7 +134,7 @@ class Lookup:
     fault: PollFault | None = None
 
     def answer(self, status: int, body: Any) -> Response:
-        """The answer, in the words and bytes of the fault."""
+        """The answer, altered as the fault demands."""
         return odd_answers.spelled(self.fault, status, body)
 
 
@@ -146,7 +146,7 @@ def look_up(
     *,
     shows: bool = True,
 ) -> Lookup | Response:
-    """Who asks after a job sees it, or one of its directive's faults. `shows`: this answer has the output's place."""
+    """Finds a job for a caller, or answers with one of its faults. `shows`: whether the answer can hold the output."""
     fallback = next(iter(stand_ins.values()))
     job = rehearsal_state.jobs.get((fallback.provider, external_id))
     stand_in = fallback if job is None else stand_ins.get(job.route, fallback)
@@ -183,7 +183,7 @@ def _odd(fault: PollFault | None, request: Request) -> Response | None:
 
 
 def content(rehearsal_state: RehearsalState, stand_in: StandIn, request: Request, external_id: str) -> Response:
-    """The bytes of a finished job, behind the key."""
+    """The bytes of a finished job; they require the key."""
     rejection = unauthorized(stand_in, request.headers.get("authorization"))
     if rejection is not None:
         return error(stand_in, rejection, request, None)
@@ -196,7 +196,7 @@ def content(rehearsal_state: RehearsalState, stand_in: StandIn, request: Request
 def authorized_job(
     rehearsal_state: RehearsalState, stand_in: StandIn, request: Request, external_id: str
 ) -> Job | Response:
-    """The job of an order that names it with the right key, or the answer that there is none."""
+    """The job of this id if the key is right, or the answer that refuses it."""
     rejection = unauthorized(stand_in, request.headers.get("authorization"))
     if rejection is not None:
         return error(stand_in, rejection, request, None)
@@ -205,7 +205,7 @@ def authorized_job(
 
 
 def unknown_fault(unknown: UnknownFault) -> Response:
-    """The answer to a directive that nobody understands."""
+    """The answer to a directive that cannot be read."""
     return reply(400, {"rehearsal": str(unknown)})
 
 
@@ -224,7 +224,7 @@ def _outcome(stand_in: StandIn, directive: FaultDirective) -> Outcome | None:
 
 
 def unauthorized(stand_in: StandIn, authorization: str | None) -> Outcome | None:
-    """What is said to this Authorization header, if it is not the right one."""
+    """The refusal of this Authorization header, unless it is the right one."""
     return (
         None
         if authorization in {f"{scheme} {stand_in.key}" for scheme in stand_in.schemes}
@@ -258,7 +258,7 @@ def _poll_refused(
 
 
 def error(stand_in: StandIn, outcome: Outcome, request: Request, submission: Submission | None) -> Response:
-    """The answer that this outcome is, its {placeholders} filled; one without a body is a page of the front."""
+    """The HTTP answer of an outcome, its {placeholders} filled; without a body it is a page of the provider's front."""
     if outcome.body is None:
         return odd_answers.page()
     key = request.headers.get("authorization", "")[-KEY_LETTERS:]

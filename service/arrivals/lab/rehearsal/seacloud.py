@@ -1,6 +1,6 @@
-"""SeaCloud's side of the wire: the queue. It sends no webhooks and refuses whoever asks for one.
+"""SeaCloud's side of the wire: the queue. It sends no webhooks and refuses orders that ask for them.
 
-A job that is `COMPLETED` has ended, well only if no `error` stands beside it; what it made is told by another path.
+A job that is `COMPLETED` has ended, successfully only if there is no `error`; its outputs are on a path of their own.
 """
 
 from collections.abc import Mapping
@@ -103,12 +103,12 @@ def _error(job: Job, outcome: Outcome) -> dict[str, Any]:
     message, kind = outcome.body, outcome.code
     if job.shape == PLAIN:
         return {"error": message, "error_type": kind}
-    body = {
+    fields = {
         "error": {"code": kind, "message": message},
         "provider_error": {"code": "InvalidParameter", "message": message, "task_status": "FAILED"},
         "logs": [{"message": message, "timestamp": "2026-06-27T10:12:27Z"}],
     }
-    return body if job.shape == CODED else {**body, "error_type": kind}
+    return fields if job.shape == CODED else {**fields, "error_type": kind}
 
 
 def _result(job: Job, view: View) -> Any:
@@ -124,7 +124,7 @@ def _check(submission: Submission) -> Outcome | None:
 
 
 def _forbidden(request: Request, body: Any) -> Outcome | None:
-    """Nobody may ask to be called back or streamed to: not in the body, nor the query, nor the headers."""
+    """The refusal of an order that asks for a webhook or a stream, in its body, its query or its headers."""
     names = [*(body if isinstance(body, dict) else ()), *request.query_params, *request.headers]
     if any(word in name.lower() for name in names for word in CALLBACK_WORDS):
         return OUTCOMES_QUEUE["webhook_not_supported"]
@@ -177,7 +177,7 @@ def _submission(request: Request, body: Any) -> Submission:
 
 
 def _response(lookup: requests.Lookup, rehearsal_state: RehearsalState, request: Request) -> Response:
-    """What the job has made; until it has ended, where it stands."""
+    """The outputs of the job or, until it has ended, its state."""
     if lookup.view.phase in _WORDS or lookup.view.odd is not None:
         return lookup.answer(202, _state(rehearsal_state, lookup.job, lookup.view))
     if lookup.view.phase is not Phase.COMPLETED:

@@ -1,4 +1,4 @@
-"""A desk: what one route of one provider says, as values and plain functions. It may not answer HTTP itself."""
+"""The stand-in for one route of one provider, as values and plain functions. It does not answer HTTP itself."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ KEY_PREFIX = "rehearsal-"
 
 
 def accept_anything(_: Submission) -> Outcome | None:
-    """The check of a route that finds fault with no order."""
+    """The check of a route that accepts every order."""
     return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandIn:
-    """One route: its words, its errors, and how it says where a job stands."""
+    """One route: its wording, its errors, and how it reports the state of a job."""
 
     provider: str
     route: str
     outcomes: Mapping[str, Outcome]
     faults: Mapping[str, Outcome]  # by HTTP status: 402, 404, 429, 500, 503
-    unauthorized: Callable[[str | None], Outcome]  # given the Authorization header that came
+    unauthorized: Callable[[str | None], Outcome]  # by the Authorization header of the request
     identity: Callable[[Submission, Random], str]
     files: Callable[[RehearsalState, Submission, str, int], tuple[str, ...]]
     accepted: Callable[[RehearsalState, Job], Any]
@@ -40,44 +40,44 @@ class StandIn:
 
     @property
     def key(self) -> str:
-        """The key that is right here."""
+        """The only valid key."""
         return f"{KEY_PREFIX}{self.provider}"
 
 
 def refusal(status: int, body: Any, code: str | None = None, **headers: str) -> Outcome:
-    """An order refused with this HTTP answer; a header's underscores are its hyphens."""
+    """The refusal of an order with this HTTP answer; underscores in header names become hyphens."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Outcome(where=Where.SUBMIT, status=status, body=body, code=code, headers=named)
 
 
 def failure(body: Any, code: str | None = None) -> Outcome:
-    """A job that is accepted and fails, with this in its error's place."""
+    """The failure of an accepted job, with this body in place of its error."""
     return Outcome(where=Where.FAILURE, body=body, code=code)
 
 
 def vanished(status: int, body: Any, code: str | None = None) -> Outcome:
-    """A job that is accepted and never heard of again: polls get this HTTP answer."""
+    """The disappearance of an accepted job: once it should have ended, polls get this HTTP answer."""
     return Outcome(where=Where.POLL, status=status, body=body, code=code)
 
 
 def token(dice: Random, length: int, letters: str = HEX) -> str:
-    """So many letters from the dice."""
+    """A random string of this length, drawn from the dice."""
     return "".join(dice.choices(letters, k=length))
 
 
 def uuid(dice: Random) -> str:
-    """A name in the shape of a UUID."""
+    """A random name in the shape of a UUID."""
     drawn = token(dice, 32)
     return f"{drawn[:8]}-{drawn[8:12]}-{drawn[12:16]}-{drawn[16:20]}-{drawn[20:]}"
 
 
 def outputs(job: Job, view: View) -> tuple[str, ...]:
-    """The files, where this view shows them."""
+    """The job's files, if this view shows them."""
     return job.files if view.phase is Phase.COMPLETED and view.shown and view.odd is None else ()
 
 
 def read_json(raw: bytes) -> Any:
-    """The JSON value, or an empty object where there is none: the route's own check then says what is missing."""
+    """The decoded JSON, or an empty object if it cannot be read: the route's own check then reports what is missing."""
     try:
         return msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -85,12 +85,12 @@ def read_json(raw: bytes) -> Any:
 
 
 def text(value: Any, default: str = "") -> str:
-    """The value if it is text."""
+    """The value if it is a string, otherwise the default."""
     return value if isinstance(value, str) else default
 
 
 def strings(value: Any) -> list[str]:
-    """Every text inside a JSON value, in order."""
+    """Every string inside a JSON value, in order."""
     if isinstance(value, str):
         return [value]
     if isinstance(value, dict):
@@ -99,7 +99,7 @@ def strings(value: Any) -> list[str]:
 
 
 def filled(value: Any, words: Mapping[str, str]) -> Any:
-    """The JSON value with its {placeholders} replaced; braces that are none of the words stay."""
+    """The JSON value with its {placeholders} replaced; other braces stay."""
     if isinstance(value, str):
         for name, word in words.items():
             value = value.replace(f"{{{name}}}", word)

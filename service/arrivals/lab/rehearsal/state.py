@@ -1,7 +1,7 @@
-"""What truly happens: every order, the jobs it made, and the dice that decide the rest.
+"""The truth of a rehearsal: every order, the jobs it made, and the dice that decide the rest.
 
-It may not speak HTTP nor sleep: where a job stands is computed from when it was accepted and how long it runs, so that
-a poll is right at any moment and a seed repeats.
+This module neither speaks HTTP nor sleeps: the state of a job is computed from when it was accepted and how long it
+runs, so that a poll is right at any moment and a seed repeats.
 """
 
 from collections import Counter
@@ -23,7 +23,7 @@ QUEUED_SHARE = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tempo:
-    """How fast it goes, in seconds: a job's run (from, to), how late is late, the pause between webhook tries."""
+    """The speed of a rehearsal, in seconds: a job's run (from, to), a late webhook's delay, a retry's pause."""
 
     run_s: tuple[float, float] = (0.4, 2.0)
     late_s: float = 2.0
@@ -34,7 +34,7 @@ TEMPO = Tempo()
 
 
 class Phase(StrEnum):
-    """Where a job stands."""
+    """The stage that a job has reached."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -44,7 +44,7 @@ class Phase(StrEnum):
 
 
 class Where(StrEnum):
-    """Where an outcome shows."""
+    """The place where an outcome shows."""
 
     SUBMIT = "submit"  # the order is refused
     FAILURE = "failure"  # the job is accepted and fails
@@ -66,7 +66,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """An order as a provider's route read it."""
+    """One submission of an order, as a provider's route read it; it may yet be refused."""
 
     prompt: str
     model: str
@@ -88,9 +88,9 @@ class View:
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """What became of an order's webhooks. Forged and huge ones are counted apart from the provider's own.
+    """The count of an order's webhooks. Forged and huge ones are counted apart from the provider's own.
 
-    `answers`: how often its own were answered how: an HTTP status, or `none`.
+    `answers` counts the provider's own by how they were answered: an HTTP status, or `none`.
     """
 
     answers: Counter[str] = field(default_factory=Counter)
@@ -104,7 +104,7 @@ class Tally:
 
 @dataclass(slots=True, kw_only=True)
 class Job:
-    """One accepted submission: what it will come to was settled when it was accepted."""
+    """One accepted submission, whose result is settled from the start."""
 
     provider: str
     route: str
@@ -126,17 +126,17 @@ class Job:
 
     @property
     def ends_at(self) -> float:
-        """The moment it ends, if nobody cancels it."""
+        """The moment at which it ends, if nobody cancels it."""
         return self.accepted_at + self.run_s
 
     @property
     def end(self) -> Phase:
-        """How it ends, if nobody cancels it."""
+        """The phase in which it ends, if nobody cancels it."""
         where = Where.STREAM if self.outcome is None else self.outcome.where
         return {Where.STREAM: Phase.COMPLETED, Where.CANCELED: Phase.CANCELED}.get(where, Phase.FAILED)
 
     def phase(self, now: float) -> Phase:
-        """Where it stands."""
+        """The phase at this moment."""
         if self.canceled_at is not None:
             return Phase.CANCELED
         if now >= self.ends_at:
@@ -148,14 +148,14 @@ class Job:
         return 1.0 if now >= self.ends_at else max(0.0, (now - self.accepted_at) / self.run_s)
 
     def view(self, phase: Phase, progress: float = 1.0) -> View:
-        """What to show of this phase; a completed job that is to look empty counts down here."""
+        """The view of this phase; each call counts for a completed job that has to look empty for a while."""
         shown = phase is Phase.COMPLETED and self.emptied >= self.directive.empty
         if phase is Phase.COMPLETED and not shown:
             self.emptied += 1
         return View(phase=phase, progress=progress, shown=shown)
 
     def has_output(self, now: float) -> bool:
-        """Whether there is anything to fetch at this moment."""
+        """Tells whether there is anything to fetch at this moment."""
         return self.phase(now) is Phase.COMPLETED and not self.deleted and self.emptied >= self.directive.empty
 
 
@@ -174,13 +174,13 @@ class Sign(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voice:
-    """How a provider calls back: what it writes, how it signs, how often it tries, whether it tells of running jobs."""
+    """A provider's way of calling back: its body, its signature, its number of tries, and which phases it reports."""
 
     write: Callable[[Job, View], Any]
     tries: int
     sign: Sign = _unsigned
     tells_running: bool = False
-    tells_start: bool = False  # calls already when a job begins to run
+    tells_start: bool = False  # calls as soon as a job begins to run
 
 
 @dataclass(slots=True, kw_only=True)
@@ -200,7 +200,7 @@ class Order:
 
 @cache
 def _certificates() -> ssl.SSLContext:
-    """Read once: it takes longer than everything else that a world needs."""
+    """The trusted certificates, read only once: loading them takes longer than all the rest of a rehearsal's start."""
     return httpx.create_ssl_context(trust_env=False)
 
 
@@ -222,7 +222,7 @@ class RehearsalState:
         self.unknown_paths: list[str] = []
 
     def order(self, provider: str, route: str, ref: str) -> Order:
-        """The order of this ref, new if it never came before."""
+        """The order of this ref, created if it is new."""
         order = self.orders.get((provider, ref))
         if order is None:
             dice = Random(f"{self.seed}:{provider}:{ref}")
@@ -230,32 +230,32 @@ class RehearsalState:
         return order
 
     def accept(self, order: Order, job: Job) -> None:
-        """The job exists from here on."""
+        """Adds the job to its order; from here on it can be polled."""
         order.jobs.append(job)
         order.route = job.route
         self.jobs[job.provider, job.external_id] = job
 
     def forget(self, provider: str, ref: str) -> Order | None:
-        """Takes an order and its jobs out of the world: from here on nobody knows them, and a run of hours can end."""
+        """Removes an order and its jobs, so that memory does not grow in a run of hours."""
         order = self.orders.pop((provider, ref), None)
         for job in order.jobs if order is not None else ():
             self.jobs.pop((job.provider, job.external_id), None)
         return order
 
     def rename(self, job: Job, external_id: str) -> None:
-        """The job is known by another id from here on."""
+        """Gives the job another external id."""
         del self.jobs[job.provider, job.external_id]
         job.external_id = external_id
         self.jobs[job.provider, external_id] = job
 
     def run_s(self, directive: FaultDirective, dice: Random) -> float:
-        """How long a job runs: the dice are thrown in any case, so that a directive changes no other throw."""
+        """The length of a job's run. The dice are thrown in any case, so that a directive changes no other throw."""
         thrown = dice.uniform(*self.tempo.run_s)
         if WebhookFault.EARLY in directive.webhook:
             return 0.0
         return thrown if directive.run_s is None else directive.run_s
 
     def open_client(self) -> httpx.AsyncClient:
-        """The client that posts webhooks. Redirects are not followed, and no proxy of the environment is used."""
+        """Opens the client that posts webhooks. It follows no redirects and uses no proxy of the environment."""
         self.client = httpx.AsyncClient(timeout=10.0, follow_redirects=False, trust_env=False, verify=_certificates())
         return self.client

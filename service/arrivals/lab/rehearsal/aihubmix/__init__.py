@@ -1,4 +1,4 @@
-"""AiHubMix's side of the wire: films, asked after by id, and pictures, made at once. No webhooks."""
+"""AiHubMix's side of the wire: films, which are polled, and pictures, which are answered at once. No webhooks."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What AiHubMix's gateway says when it refuses an order or a key, whichever vendor stands behind it."""
+"""The refusals of AiHubMix's gateway, whichever vendor is behind it."""
 # ruff: noqa: RUF001 - the dashes are the provider's own
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from arrivals.lab.rehearsal.state import Outcome
 
 
 def error(status: int, message: str, code: str | None = None) -> Outcome:
-    """The gateway's envelope; the number of the request stands in the message."""
+    """A refusal in the gateway's envelope; the message holds the number of the request."""
     body: dict[str, Any] = {"message": f"{message} (tid: {{tid}})", "type": "Aihubmix_api_error", "param": ""}
     if code is not None:
         body["code"] = code

@@ -1,6 +1,6 @@
 """Pictures, made while the caller waits: `/v1/models/{model}/predictions` and OpenAI's `/v1/images/generations`.
 
-The answer comes when the job's run is over, and is the only one there is.
+The only answer comes when the job's run is over.
 """
 
 from base64 import b64encode
@@ -23,7 +23,7 @@ from arrivals.lab.rehearsal.state import Job, Outcome, Phase, RehearsalState, Su
 MAX_PICTURES = 10
 MAX_PROMPT_BY_MODEL = {"dall-e-3": 4000}
 MAX_PROMPT_DEFAULT = 32_000
-AS_URLS, AS_BYTES = 0, 1  # the job's shape, for predictions: the place and the form; else as OpenAI answers
+AS_URLS, AS_BYTES = 0, 1  # the job's shape, for predictions: their own two forms; otherwise as OpenAI answers
 _SIZE = re.compile(r"auto|[1-9]\d{2,3}x[1-9]\d{2,3}")
 
 # https://docs.aihubmix.com/en/FAQs/HTTP-Codes; most 400 are passed on from the vendor as they are
@@ -38,7 +38,7 @@ OUTCOMES: Mapping[str, Mapping[str, Outcome]] = {"predictions": _OUTCOMES_PICTUR
 
 
 def _check(submission: Submission) -> Outcome | None:
-    """`asked.body` is what the model itself gets."""
+    """Checks an order; `submission.body` holds the input of the model."""
     model_input = submission.body
     if not isinstance(model_input, dict):
         return _OUTCOMES_PICTURES["input_missing"]
@@ -61,10 +61,10 @@ def _files(rehearsal_state: RehearsalState, submission: Submission, external_id:
 
 
 def _in_bytes(job: Job) -> bool:
-    """Whether the pictures themselves are in the answer, as base64."""
-    said = job.directive.dialects
-    if said:
-        return "base64" in said
+    """Tells whether the answer holds the pictures themselves, as base64."""
+    dialects = job.directive.dialects
+    if dialects:
+        return "base64" in dialects
     return job.shape == AS_BYTES if job.route == "predictions" and job.shape in {AS_URLS, AS_BYTES} else job.coins[0]
 
 
@@ -136,8 +136,8 @@ def routes(rehearsal_state: RehearsalState) -> list[Route]:
 
     async def images(request: Request) -> Response:
         body = read_json(await request.body())
-        model_input = body if isinstance(body, dict) else {}
-        return await _answer(rehearsal_state, STAND_INS["images"], request, text(model_input.get("model")), model_input)
+        fields = body if isinstance(body, dict) else {}
+        return await _answer(rehearsal_state, STAND_INS["images"], request, text(fields.get("model")), fields)
 
     return [
         Route("/v1/models/{model:path}/predictions", predictions, methods=["POST"]),

@@ -1,6 +1,6 @@
-"""What each vendor behind AiHubMix's `/v1/videos` wants in an order's body: it is passed through, and refused there.
+"""The rules of each vendor behind AiHubMix's `/v1/videos`: the gateway passes a body on, the vendor refuses it.
 
-It may read the order only.
+This module reads nothing but the order.
 """
 
 from collections.abc import Callable, Mapping
@@ -60,18 +60,18 @@ _BEGINNINGS = {
 
 
 def route(model: str) -> str:
-    """The vendor that this model is passed on to."""
+    """The vendor to which orders for this model are passed on."""
     return next((name for beginning, name in _BEGINNINGS.items() if model.startswith(beginning)), "videos")
 
 
 def prompt(body: Body) -> str:
-    """The prompt, where this model's vendor reads it."""
+    """The prompt, read where this model's vendor reads it."""
     if route(text(body.get("model"))) == "dashscope":
         model_input = body.get("input")
         return text(model_input.get("prompt")) if isinstance(model_input, dict) else ""
     content = body.get("content")
-    said = [text(part.get("text")) for part in content if isinstance(part, dict)] if isinstance(content, list) else []
-    return text(body.get("prompt")) or "".join(said)
+    texts = [text(part.get("text")) for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    return text(body.get("prompt")) or "".join(texts)
 
 
 def broken(name: str, body: Body) -> str | None:

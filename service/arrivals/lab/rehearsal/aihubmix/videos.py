@@ -1,6 +1,6 @@
 """`/v1/videos` in JSON: one path for all vendors, each of which has a route of its own in the record.
 
-A finished film stands in one of three places, as the job's dice have it.
+A finished film is in one of three places, as the job's dice decide.
 """
 
 from base64 import urlsafe_b64encode
@@ -104,7 +104,7 @@ def _check(submission: Submission) -> Outcome | None:
 
 
 def unauthorized(authorization: str | None) -> Outcome:
-    """What is said to whoever brings no key, or a wrong one."""
+    """The refusal of a missing or wrong key."""
     return errors.OUTCOMES["no_token" if authorization is None else "token_invalid"]
 
 

@@ -15,5 +15,5 @@ OUTCOMES: Mapping[str, Mapping[str, Outcome]] = {
 
 
 def routes(rehearsal_state: RehearsalState) -> list[Route]:
-    """The paths of api.eachlabs.ai; what sense has started is polled there too."""
+    """The paths of api.eachlabs.ai; executions that sense has started are polled there too."""
     return [*predictions.routes(rehearsal_state), *workflows.routes(rehearsal_state, {"sense": sense.EXECUTIONS})]

@@ -1,4 +1,4 @@
-"""An execution of a workflow, as a poll and a webhook show it. It knows no route: sense starts executions as well."""
+"""An execution of a workflow, as a poll and a webhook show it, for any route: sense starts executions as well."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -19,46 +19,46 @@ _WORDS = {
 
 
 def steps(job: Job) -> int:
-    """How many steps its workflow has."""
+    """The number of steps of its workflow."""
     return job.shape + 1
 
 
 # https://docs.eachlabs.ai/workflows/endpoints/get-execution, …/concepts/fallback-configuration
 def payload(job: Job, view: View) -> dict[str, Any]:
     """The body of Get Execution, and of the webhook."""
-    body = job.submission.body
-    said = {
+    ordered = job.submission.body
+    body = {
         "execution_id": job.external_id,
-        "workflow_id": text(body.get("workflow_id")) or "50741f40-8621-4d46-8a91-dff4d873be98",
-        "version_id": text(body.get("version_id")) or "v1",
+        "workflow_id": text(ordered.get("workflow_id")) or "50741f40-8621-4d46-8a91-dff4d873be98",
+        "version_id": text(ordered.get("version_id")) or "v1",
         "status": view.odd or ("pending" if view.phase is Phase.QUEUED and job.coins[0] else _WORDS[view.phase]),
-        "inputs": body.get("inputs", {}),
+        "inputs": ordered.get("inputs", {}),
         "step_outputs": _steps(job, view),
     }
     if view.phase is not Phase.QUEUED:
-        said["started_at"] = _moment(job.accepted_at)  # left out until the run starts
+        body["started_at"] = _moment(job.accepted_at)  # left out until the run starts
     if view.odd is not None or view.phase in {Phase.QUEUED, Phase.RUNNING}:
-        return said
-    said |= {"completed_at": _moment(job.ends_at), "total_cost": round(STEP_PRICE * steps(job), 3)}
+        return body
+    body |= {"completed_at": _moment(job.ends_at), "total_cost": round(STEP_PRICE * steps(job), 3)}
     if view.phase is Phase.COMPLETED:
         shown = list(outputs(job, view))
         mapped = {"workflow_output": {"media": shown}} if job.shape == MAPPED else {}
-        return {**said, "output": shown or None, **mapped}
+        return {**body, "output": shown or None, **mapped}
     if view.phase is Phase.FAILED:
-        return {**said, "output": None, "error": "ExecutionFailed", "error_cause": cause(job)}
-    return said
+        return {**body, "output": None, "error": "ExecutionFailed", "error_cause": cause(job)}
+    return body
 
 
 def cause(job: Job) -> str:
-    """Why it failed, in words."""
+    """The reason of a failure, as a sentence."""
     if job.outcome is None:
         return LIE
-    said = job.outcome.body
-    return text(said.get("message"), "Task failed") if isinstance(said, dict) else text(said)
+    reason = job.outcome.body
+    return text(reason.get("message"), "Task failed") if isinstance(reason, dict) else text(reason)
 
 
 def _steps(job: Job, view: View) -> dict[str, Any]:
-    """The steps that have begun. One that had to fall back on another model says so."""
+    """The steps that have begun. A step that fell back on another model says so."""
     count = steps(job)
     done = count if view.phase is Phase.COMPLETED else min(int(view.progress * count), count - 1)
     begun = {f"step{number}": _done(job, view, number) for number in range(1, done + 1)}

@@ -1,4 +1,4 @@
-"""Predictions. Webhooks carry the secret itself, or in the older form a signature."""
+"""Predictions. Webhooks carry the secret itself or, in the older form, a signature."""
 
 from collections.abc import Mapping
 import hashlib
@@ -23,7 +23,7 @@ _CAP = "Account rate limited: accounts with a balance of $10.00 or less are limi
 
 
 def _envelope(category: str, code: str | None, message: str, *, retryable: bool = False, **more: Any) -> Outcome:
-    """What `output` holds when a prediction failed."""
+    """A failed prediction with this envelope in its `output`."""
     body = {
         "classification": {"category": category},
         "error": "Execution failed",
@@ -165,7 +165,7 @@ def _sign(job: Job, body: bytes, /, *, forged: bool) -> Mapping[str, str]:
     if secret is None:
         return {}
     if forged:
-        # A forger does not know the secret: he guesses, or leaves the header out.
+        # A forger does not know the secret: it guesses, or leaves the header out.
         secret = f"{secret[:-1]}{'A' if secret[-1:] != 'A' else 'B'}"
         if job.shape == LIST:
             return {}
@@ -240,9 +240,9 @@ def routes(rehearsal_state: RehearsalState) -> list[Route]:
         ended = job.phase(rehearsal_state.now()) in {Phase.COMPLETED, Phase.FAILED}
         if not ended:
             job.canceled_at = rehearsal_state.now()
-        prediction = {"message": "Prediction canceled successfully", "predictionID": job.external_id}
+        answer = {"message": "Prediction canceled successfully", "predictionID": job.external_id}
         # Best effort: the pages show both words, and a prediction that has ended stays as it is.
-        return requests.reply(200, {"status": "success" if ended else "cancelled", **prediction})
+        return requests.reply(200, {"status": "success" if ended else "cancelled", **answer})
 
     return [
         Route("/v1/prediction", submit, methods=["POST"]),

@@ -1,4 +1,4 @@
-"""each::sense: a chat that makes media, told as it goes in a stream, or at once where the caller wants no stream."""
+"""each::sense: a chat that makes media, answered in a stream, or in one piece where the caller wants no stream."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -65,7 +65,7 @@ STAND_IN = StandIn(
     check=_check,
     dialects=frozenset({"raw", "chunk", "execution", "plain"}),
 )
-# An execution that sense has started is polled on the other host, and refused there in its words.
+# An execution that sense has started is polled on the other host, which refuses in its own words.
 EXECUTIONS = replace(STAND_IN, faults=workflows.STAND_IN.faults, unauthorized=workflows.STAND_IN.unauthorized)
 
 
@@ -89,9 +89,9 @@ def _stream(rehearsal_state: RehearsalState, job: Job, *, cut: bool) -> Response
 
 
 def _wrapped(job: Job, event: dict[str, Any]) -> Any:
-    """As it is, or as an OpenAI chunk with the event beside it."""
-    said = job.directive.dialects & {"raw", "chunk"}
-    if "raw" in said or (not said and job.coins[1]):
+    """The event as it is, or an OpenAI chunk with the event beside it."""
+    dialects = job.directive.dialects & {"raw", "chunk"}
+    if "raw" in dialects or (not dialects and job.coins[1]):
         return event
     words = event["type"] == "text_response"
     delta = {"content": event["content"]} if words else {}
@@ -150,8 +150,8 @@ def _whole(job: Job) -> tuple[int, Any]:
 
 
 def _without_stream(outcome: Outcome, **more: str) -> tuple[int, Any]:
-    """What an event would say, as an HTTP answer."""
-    event = {name: said for name, said in outcome.body.items() if name not in {"type", "status", "message"}}
+    """The HTTP answer that says what an event would say."""
+    event = {name: value for name, value in outcome.body.items() if name not in {"type", "status", "message"}}
     status = WITHOUT_STREAM.get(outcome.code or "", 500 if outcome.body["type"] == "complete" else 400)
     return status, {"detail": outcome.body.get("message", "Task failed"), **event, **more}
 
@@ -172,9 +172,9 @@ def _refused(rehearsal_state: RehearsalState, request: Request, submission: Subm
 
 def _submission(body: Mapping[str, Any]) -> Submission:
     messages = body.get("messages")
-    said = [message for message in messages if isinstance(message, dict)] if isinstance(messages, list) else []
-    spoken = [text(message.get("content")) for message in said if message.get("role") == "user"]
-    return Submission(prompt=spoken[-1] if spoken else "", model=text(body.get("model"), MODEL), body=body)
+    entries = [message for message in messages if isinstance(message, dict)] if isinstance(messages, list) else []
+    prompts = [text(message.get("content")) for message in entries if message.get("role") == "user"]
+    return Submission(prompt=prompts[-1] if prompts else "", model=text(body.get("model"), MODEL), body=body)
 
 
 def routes(rehearsal_state: RehearsalState) -> list[Route]:

@@ -1,4 +1,4 @@
-"""The events of one each::sense stream, in order, as the job has them. It may not send nor wait."""
+"""The events of one each::sense stream, in order. This module neither sends nor waits."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,23 +15,23 @@ _RUNS = [OUTCOMES[name] for name in MAY_HAVE_RUN]
 
 
 def runs_workflow(job: Job) -> bool:
-    """Whether it starts an execution that can be polled elsewhere: half of them do."""
-    said = job.directive.dialects & {"execution", "plain"}
+    """Tells whether the job starts an execution that can be polled elsewhere; by default half of them do."""
+    dialects = job.directive.dialects & {"execution", "plain"}
     outcome = job.outcome
     if outcome is not None and outcome.where is Where.STREAM:
         return True
     if outcome is not None and outcome not in _RUNS:
         return False
-    return "execution" in said if said else job.coins[0]
+    return "execution" in dialects if dialects else job.coins[0]
 
 
 def task_id(job: Job) -> str:
-    """The task's own name, which nobody can ask after."""
+    """The task's own id, by which it cannot be polled."""
     return job.external_id if "_" in job.external_id else f"chat_{job.external_id[:8]}"
 
 
 def sequence(job: Job, shown: tuple[str, ...]) -> Iterator[Event]:
-    """Everything the stream says before [DONE]; `shown` are the outputs it shows."""
+    """The events before [DONE]; `shown` are the outputs in them."""
     yield {"type": "thinking_delta", "content": "Let me analyze this request. The user wants a picture"}
     yield {"type": "status", "message": "Searching for best model...", "tool_name": "search_models", "parameters": {}}
     yield from _before(job)
@@ -113,7 +113,7 @@ def _bad_end(job: Job) -> Iterator[Event]:
 
 
 def _names_execution_late(job: Job) -> bool:
-    """Whether a stream that gives up names its execution only then."""
+    """Tells whether a stream that gives up names its execution only at that point."""
     return job.outcome is not None and job.outcome.where is Where.STREAM and job.shape == 0
 
 

@@ -1,4 +1,4 @@
-"""How each::sense says no: HTTP answers before the stream, and events that close it."""
+"""The refusals and failures of each::sense: HTTP answers before the stream, and events that close it."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""A stream of server-sent events over a job's run. It may end well, with [DONE], or break off in its middle."""
+"""A stream of server-sent events over a job's run. It ends with [DONE], or breaks off halfway."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ DONE = b"data: [DONE]\n\n"
 
 
 class EventStream(Response):
-    """Sends the events at their moments."""
+    """A response that sends each event at its moment."""
 
     media_type = "text/event-stream"
 
@@ -33,7 +33,7 @@ class EventStream(Response):
         self.cut_after = cut_after
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends event after event; of the one at which it breaks off, half."""
+        """Sends event after event, but only half of the event at which it breaks off."""
         del scope, receive
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         for number, (moment, event) in enumerate(self.events):
@@ -41,6 +41,6 @@ class EventStream(Response):
             frame = b"data: " + msgspec.json.encode(event) + b"\n\n"
             if number == self.cut_after:
                 await send({"type": "http.response.body", "body": frame[: len(frame) // 2], "more_body": True})
-                return  # the server sees that it was never finished, and hangs up
+                return  # the server notices that it was never finished, and hangs up
             await send({"type": "http.response.body", "body": frame, "more_body": True})
         await send({"type": "http.response.body", "body": DONE})

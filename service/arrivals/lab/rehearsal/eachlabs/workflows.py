@@ -1,4 +1,4 @@
-"""Workflows: triggered alone, up to ten at once, or in public with the key in the body. Webhooks carry the secret."""
+"""Workflows: triggered singly, in bulk up to ten, or publicly with the key in the body. Webhooks carry the secret."""
 
 from collections.abc import Iterator, Mapping
 from random import Random
@@ -23,7 +23,7 @@ _CAP = "Account rate limited: accounts with a balance of $10.00 or less are limi
 
 # https://docs.eachlabs.ai/workflows (endpoints/trigger-workflow, endpoints/bulk-trigger, endpoints/get-execution)
 OUTCOMES: Mapping[str, Outcome] = {
-    # `error_cause` of an execution that failed; its `error` is always the same word
+    # `error_cause` of an execution that failed; its `error` is always the same
     "model_timeout": failure("Step 'generate_image' failed: Model timeout after 30s", CODE),
     "execution_timeout": failure("Workflow execution timeout", CODE),
     "step_failed": failure("Step 'generate_image' failed: Model returned error", CODE),
@@ -49,7 +49,7 @@ OUTCOMES: Mapping[str, Outcome] = {
 
 
 def _call(job: Job, view: View) -> Any:
-    """The webhook: the same body as the poll, and the bulk it came with."""
+    """The webhook: the same body as the poll, and the id of its bulk."""
     bulk = job.submission.body.get("bulk_id")
     return execution.payload(job, view) | ({} if bulk is None else {"bulk_id": bulk})
 
@@ -59,7 +59,7 @@ def _state(_rehearsal_state: RehearsalState, job: Job, view: View) -> Any:
 
 
 def sign(job: Job, _body: bytes, /, *, forged: bool) -> Mapping[str, str]:
-    """The secret itself, in a header; a forger guesses it, or leaves the header out."""
+    """The secret itself, in a header; a forger guesses it or leaves the header out."""
     secret = job.submission.secret
     if secret is None or (forged and job.coins[1]):
         return {}
@@ -105,9 +105,9 @@ STAND_IN = StandIn(
 def _submission(request: Request, body: dict[str, Any], inputs: Any, **more: str) -> Submission:
     path = request.path_params
     name = path.get("slug") or path["workflow"]
-    authorization = inputs if isinstance(inputs, dict) else {}
+    fields = inputs if isinstance(inputs, dict) else {}
     return Submission(
-        prompt=text(authorization.get("prompt")) or next(iter(strings(authorization)), ""),
+        prompt=text(fields.get("prompt")) or next(iter(strings(fields)), ""),
         model=name,
         body={"inputs": inputs, "workflow_id": name, "version_id": path["version"], **more},
         # The body wins over the query.
@@ -124,19 +124,18 @@ async def _bulk(
     if not isinstance(inputs, list) or not 1 <= len(inputs) <= MAX_INPUTS:
         rejection = rejection or OUTCOMES["bulk_inputs"]
     elif not all(isinstance(item, dict) for item in inputs):
-        rejection = rejection or OUTCOMES["bulk_inputs"]  # one such entry refuses them all
+        rejection = rejection or OUTCOMES["bulk_inputs"]  # a single wrong entry refuses them all
     if rejection is not None:
         return requests.error(STAND_IN, rejection, request, None)
     bulk_id = uuid(Random(f"{rehearsal_state.seed}:bulk:{len(rehearsal_state.jobs)}"))
-    each = [_submission(request, body, item, bulk_id=bulk_id) for item in inputs or ()]
+    submissions = [_submission(request, body, item, bulk_id=bulk_id) for item in inputs or ()]
     try:
-        for submission in each:
-            requests.read_directive(
-                STAND_IN, submission
-            )  # a slip in one of them refuses them all, before any is accepted
+        for submission in submissions:
+            # An unknown fault in any of them refuses them all, before any is accepted.
+            requests.read_directive(STAND_IN, submission)
     except UnknownFault as unknown:
         return requests.unknown_fault(unknown)
-    admissions = [requests.admit(rehearsal_state, STAND_IN, submission, authorization) for submission in each]
+    admissions = [requests.admit(rehearsal_state, STAND_IN, submission, authorization) for submission in submissions]
     for admission in admissions:
         if isinstance(admission, requests.Admitted):
             await callbacks.begin(rehearsal_state, admission.job)
@@ -146,7 +145,7 @@ async def _bulk(
 
 
 def _executions(rehearsal_state: RehearsalState, admissions: list[requests.Admitted | Outcome]) -> Iterator[Any]:
-    """In the order of the inputs."""
+    """The entries of `executions`, in the order of the inputs."""
     for admission in admissions:
         if isinstance(admission, Outcome):
             yield {"status": "failed", "message": admission.body.get("details") or admission.body["error"]}
@@ -155,7 +154,7 @@ def _executions(rehearsal_state: RehearsalState, admissions: list[requests.Admit
 
 
 def routes(rehearsal_state: RehearsalState, guests: Mapping[str, StandIn]) -> list[Route]:
-    """The paths of workflows. `guests` are the routes that start executions elsewhere and have them polled here."""
+    """The paths of workflows. `guests` are routes whose executions start elsewhere and are polled here."""
 
     async def read(request: Request) -> dict[str, Any]:
         body = read_json(await request.body())

@@ -1,4 +1,4 @@
-"""LaoZhang's side of the wire: its routes put together. It says nothing of its own, and calls nobody back."""
+"""LaoZhang's side of the wire: its routes put together. It sends no webhooks."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What every route of LaoZhang's `/v1/videos` refuses, and in which words. It accepts nothing."""
+"""The refusals and failures that the routes of LaoZhang's `/v1/videos` share."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -10,12 +10,12 @@ PROVIDER = "laozhang"
 
 
 def error(status: int, message: str, kind: str, code: str | None = None) -> Outcome:
-    """An order refused in the shape of `/v1/videos`."""
+    """The refusal of an order in the shape of `/v1/videos`."""
     return refusal(status, {"error": {"message": message, "type": kind, "code": code, "param": None}}, code)
 
 
 def bad_parameter(name: str) -> Outcome:
-    """The order's field of this name is not as the page has it."""
+    """The refusal of an order whose field of this name is not as documented."""
     return error(400, f"Invalid parameter: {name}", "invalid_request_error", "invalid_parameter")
 
 

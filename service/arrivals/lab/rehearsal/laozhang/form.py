@@ -1,4 +1,4 @@
-"""The body of an order on LaoZhang's `/v1/videos`: a form with files, or JSON. It reads; it judges pictures alone."""
+"""The body of an order on LaoZhang's `/v1/videos`: a form with files, or JSON. Only pictures are checked here."""
 
 from dataclasses import dataclass
 from email import policy
@@ -17,14 +17,14 @@ _HEAD_BYTES = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A file of a form, by its name and its first bytes."""
+    """A file of a form: its name and its first bytes."""
 
     name: str
     head: bytes
 
 
 async def read(request: Request) -> tuple[dict[str, Any], bool]:
-    """The order's fields, and whether they came as a form. No fields where the body is neither form nor JSON."""
+    """The order's fields, and whether they came as a form. There are none if the body is neither a form nor JSON."""
     kind = request.headers.get("content-type", "")
     raw = await request.body()
     if kind.startswith(FORM):
@@ -46,7 +46,7 @@ def fields(content_type: str, body: bytes) -> dict[str, Any]:
 
 
 def picture_fault(value: Any) -> Outcome | None:
-    """What is wrong with `input_reference`: it is a local file, and a JPEG, PNG or WebP."""
+    """The refusal of an `input_reference` that is not an uploaded JPEG, PNG or WebP."""
     if value is None:
         return None
     head = value.head if isinstance(value, File) else b""

@@ -85,18 +85,18 @@ def _stage(rehearsal_state: RehearsalState, job: Job, view: View) -> dict[str, A
     if view.progress < _HALF:
         upstream = {"id": job.external_id, "created_at": int(job.accepted_at * 1000), "status": "image_downloading"}
         progress = {"upstreamStatus": "image_downloading", "retryCount": 0, "maxRetries": 3}
-        # Not LaoZhang's own host: whoever polls it brings a key where no key belongs.
-        stranger = f"{rehearsal_state.cdn_origin}/cdn/source/{job.external_id}"
-        return {"pollingUrl": stranger, "upstreamData": upstream, "status": "processing", "progress": progress}
+        # Not LaoZhang's own host: a client that polls it sends a key to another origin.
+        polling_url = f"{rehearsal_state.cdn_origin}/cdn/source/{job.external_id}"
+        return {"pollingUrl": polling_url, "upstreamData": upstream, "status": "processing", "progress": progress}
     upstream = {"status": "video_generating", "video_generation_status": "MEDIA_GENERATION_STATUS_ACTIVE"}
     return {"upstreamData": upstream, "status": "processing"}
 
 
 def _accepted(rehearsal_state: RehearsalState, job: Job) -> Any:
-    stranger = f"{rehearsal_state.cdn_origin}/cdn/source/{job.external_id}"
+    polling_url = f"{rehearsal_state.cdn_origin}/cdn/source/{job.external_id}"
     task = {
         "taskId": job.external_id,
-        "pollingUrl": stranger,
+        "pollingUrl": polling_url,
         "status": "processing",
         "message": "Task submitted successfully",
     }
@@ -114,7 +114,7 @@ def _state(rehearsal_state: RehearsalState, job: Job, view: View) -> Any:
         task = {"taskId": job.external_id, "status": "completed", "result": result}
     elif view.phase is Phase.FAILED and job.outcome is not None:
         reason = job.outcome.body
-        # No page shows a failed task; its clients read `data.error`, whose type is not known: both are said.
+        # No page shows a failed task; its clients read `data.error`, whose type is not documented: both forms are sent.
         task = {
             "taskId": job.external_id,
             "status": "failed",

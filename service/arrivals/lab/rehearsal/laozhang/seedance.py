@@ -1,4 +1,4 @@
-"""Seedance 2.0 at LaoZhang: JSON in, and the film's temporary URL in the poll's answer, under one of two names."""
+"""Seedance 2.0 at LaoZhang: the order is JSON, and the poll holds the film's temporary URL under one of two names."""
 
 from collections.abc import Mapping
 from random import Random
@@ -14,7 +14,7 @@ MODELS = frozenset({"doubao-seedance-2-0-260128", "doubao-seedance-2-0-fast-2601
 TYPES = ("text", "image_url", "video_url", "audio_url")
 ROLES = ("reference_image", "reference_video", "reference_audio")
 MIN_SECONDS, MAX_SECONDS = 4, 15
-_TAKEN_SHARE = 0.1  # `submitted` is said until here, and `queued` after
+_TAKEN_SHARE = 0.1  # the status is `submitted` until here, and `queued` after
 _WORDS = {Phase.QUEUED: "queued", Phase.RUNNING: "in_progress", Phase.COMPLETED: "completed", Phase.FAILED: "failed"}
 
 # https://docs.laozhang.ai/en/api-capabilities/seedance2-video-generation
@@ -70,7 +70,7 @@ def _check(submission: Submission) -> Outcome | None:
 
 
 def prompt(body: Mapping[str, Any]) -> str:
-    """The order's words: `prompt`, or the text among its `content`."""
+    """The order's prompt: `prompt`, or the text among its `content`."""
     content = body.get("content")
     items = [item for item in content if isinstance(item, dict)] if isinstance(content, list) else []
     return next(iter(strings([body.get("prompt"), *(item.get("text") for item in items)])), "")
@@ -84,7 +84,7 @@ STAND_IN = errors.stand_in(
     route="seedance",
     outcomes=OUTCOMES,
     identity=_identity,
-    # It is a signed URL: what is cut from its end does not open it.
+    # A signed URL: it does not open if its end is cut off.
     files=lambda rehearsal_state, _submission, external_id, _shape: (
         f"{rehearsal_state.cdn_origin}/cdn/laozhang/{external_id}.mp4?sign=6f1e",
     ),

@@ -38,7 +38,7 @@ REVERSE_OUTCOMES: Mapping[str, Outcome] = {
 
 
 def head(job: Job, word: str, progress: int) -> dict[str, Any]:
-    """What stands in every answer about a job."""
+    """The fields of every answer about a job."""
     return {
         "id": job.external_id,
         "object": "video",
@@ -50,13 +50,13 @@ def head(job: Job, word: str, progress: int) -> dict[str, Any]:
 
 def accepted(_rehearsal_state: RehearsalState, job: Job) -> Any:
     """The official forward's answer to an order."""
-    submission = job.submission.body
-    more = {"size": submission.get("size", "720x1280"), "seconds": submission.get("seconds", "4")}
+    body = job.submission.body
+    more = {"size": body.get("size", "720x1280"), "seconds": body.get("seconds", "4")}
     return {**head(job, "queued", 0), "model": job.submission.model, **more}
 
 
 def state(_rehearsal_state: RehearsalState, job: Job, view: View) -> Any:
-    """The official forward's answer to a poll: it never says where the film is."""
+    """The official forward's answer to a poll, which never says where the film is."""
     if view.odd is not None:
         return head(job, view.odd, 0)
     if view.phase is Phase.COMPLETED:
@@ -67,14 +67,14 @@ def state(_rehearsal_state: RehearsalState, job: Job, view: View) -> Any:
 
 
 def identity(_submission: Submission, dice: Random) -> str:
-    """A job's name."""
+    """The id of a job."""
     return f"video_{token(dice, 32)}"
 
 
 def behind_the_key(
     rehearsal_state: RehearsalState, _submission: Submission, external_id: str, _shape: int
 ) -> tuple[str, ...]:
-    """Where the film is to be had."""
+    """The film's address, which requires the key."""
     return (f"{rehearsal_state.origin}/laozhang/v1/videos/{external_id}/content",)
 
 
@@ -141,9 +141,9 @@ REVERSE = errors.stand_in(
 
 
 def chosen(body: Mapping[str, Any], *, form: bool) -> StandIn:
-    """The route of an order of Sora, which its body tells: the reverse queue makes 10 and 15 seconds, the forward less.
+    """The route of an order for Sora, as its body has it: the reverse queue makes 10 and 15 seconds, the forward less.
 
-    In reality the group of the caller's token decides, and one that is wrong for the body is refused.
+    In reality the group of the caller's token decides, and a token that does not fit the body is refused.
     """
     long = any(body.get(name) in REVERSE_SECONDS for name in LENGTHS)
     return FORWARD if form and "seconds" in body and not long else REVERSE

@@ -98,7 +98,7 @@ REVERSE = errors.stand_in(
 
 
 def content(rehearsal_state: RehearsalState, request: Request, external_id: str) -> Response:
-    """The reverse queue's `/content`: not the film, but where it is."""
+    """The reverse queue's `/content`, which is not the film but its address."""
     job = requests.authorized_job(rehearsal_state, REVERSE, request, external_id)
     if isinstance(job, Response):
         return job

@@ -1,4 +1,4 @@
-"""LaoZhang's `/v1/videos`: the order's model and body choose the route, the job's route answers for it from then on."""
+"""LaoZhang's `/v1/videos`: an order's model and body choose the route, which then answers for the job."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -28,7 +28,7 @@ FILMS = frozenset({sora.FORWARD.route, sora.REVERSE.route, veo.FORWARD.route})  
 
 
 def chosen(model: str, body: Mapping[str, Any], *, a_form: bool) -> StandIn:
-    """The desk that an order comes to; one of a model that nobody knows is refused by the first."""
+    """The stand-in for an order; an unknown model goes to Sora's forward, which refuses it."""
     if model in sora.MODELS:
         return sora.chosen(body, form=a_form)
     stand_in = BY_MODEL.get(model, sora.FORWARD)

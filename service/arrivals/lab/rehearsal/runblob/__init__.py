@@ -1,4 +1,4 @@
-"""RunBlob's side of the wire: one pair of paths for each family, and the older Veo host's.
+"""RunBlob's side of the wire: one pair of paths for each family, and those of the older Veo host.
 
 Its webhooks are not signed, and some of its families fail in a poll without saying why.
 """

@@ -1,4 +1,4 @@
-"""What RunBlob says of a job, in an answer or a webhook: one function for each field. The family chooses the fields."""
+"""RunBlob's answers and webhooks about a job: one function for each field. The family chooses the fields."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -24,19 +24,19 @@ _WORDS = {
 
 
 def word(view: View) -> str:
-    """The status."""
+    """The status word."""
     return view.odd or _WORDS[view.phase]
 
 
 def reason(job: Job, view: View) -> Any:
-    """Why it failed, if it failed."""
+    """The reason of a failure, if it failed."""
     if view.phase is not Phase.FAILED or view.odd is not None:
         return None
     return LIE if job.outcome is None else job.outcome.body
 
 
 def ordered_model(job: Job) -> str:
-    """The model that was asked for, or the one that the family takes then."""
+    """The model that the order names, or the family's default."""
     return text(job.submission.body.get("model"), FAMILIES[job.route].default_model)
 
 
@@ -53,12 +53,12 @@ def _output(job: Job, view: View) -> Any:
 
 
 def _error(job: Job, view: View) -> Any:
-    said = reason(job, view)
-    if said is None:
+    why = reason(job, view)
+    if why is None:
         return None
     if job.route == "seedance":
-        return {"code": said, "message": f"Generation failed: {said}"}
-    return said if job.route == "kling" and job.coins[1] else {"message": said}
+        return {"code": why, "message": f"Generation failed: {why}"}
+    return why if job.route == "kling" and job.coins[1] else {"message": why}
 
 
 def _ended_at(job: Job, view: View) -> str | None:

@@ -1,4 +1,4 @@
-"""What RunBlob refuses, and why its generations fail, family by family. It accepts nothing."""
+"""RunBlob's refusals and the reasons of its failures, family by family."""
 
 from collections.abc import Mapping
 
@@ -29,8 +29,8 @@ LIE = "CONTENT_POLICY_VIOLATION"  # what a false failure gives as its reason
 _MISSING_FIELD = [{"type": "missing", "loc": ["body", "prompt"], "msg": "Field required", "input": {}}]
 _NO_FUNDS = "INSUFFICIENT_CREDITS"
 
-# https://docs.runblob.io/api-reference/kling/o3-photo-errors and the error pages of its siblings: which HTTP
-# status goes with which `detail` is given for some only; the others stand under 400.
+# https://docs.runblob.io/api-reference/kling/o3-photo-errors and the error pages of its siblings: the HTTP status of a
+# `detail` is documented for some only; the others are listed as 400 here.
 EVERYWHERE: Mapping[str, Outcome] = {
     **{code: failure(code, code) for code in MESSAGES},
     "validation_error": refusal(422, {"detail": "Validation error: prompt is required"}),
@@ -98,7 +98,7 @@ def faults(route: str, not_found: str) -> Mapping[str, Outcome]:
 
 
 def unauthorized(authorization: str | None) -> Outcome:
-    """What is said to this Authorization header."""
+    """The refusal of this Authorization header."""
     if authorization is None:
         return EVERYWHERE["no_key"]
     return EVERYWHERE["invalid_key" if authorization.startswith("Bearer ") else "key_format"]

@@ -1,6 +1,6 @@
-"""RunBlob's families as data: how each one names a job, its film or picture, and the reason of a failure.
+"""RunBlob's families as data: how each names a job, its film or picture, and the reason of a failure.
 
-No two are quite alike; where a page is silent, the family says what its nearest sibling says.
+No two are quite alike; where a page is silent, the family answers as its nearest sibling does.
 """
 
 from collections.abc import Mapping
@@ -33,12 +33,12 @@ class Family:
 
     @property
     def identity(self) -> str:
-        """The field with the job's name."""
+        """The field that holds the job's id."""
         return self.polled.split()[0]
 
     @property
     def not_found(self) -> str:
-        """The outcome of asking after a job that there is not."""
+        """The outcome of polling a job that does not exist."""
         return "task_not_found" if self.identity == "task_uuid" else "generation_not_found"
 
 

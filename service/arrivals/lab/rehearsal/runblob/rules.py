@@ -1,4 +1,4 @@
-"""What RunBlob's pages ask of an order's fields, as data. A page that is silent about a field asks nothing of it."""
+"""The rules of RunBlob's pages for an order's fields, as data. A field that no page mentions has no rule."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from arrivals.lab.rehearsal.state import Outcome, Submission
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One field's rule; `says` is the name of an outcome, or what FastAPI says in its list of `detail`.
+    """The rule of one field; `says` is the name of an outcome, or the message in FastAPI's list of `detail`.
 
-    A rule of one model alone names it.
+    `model` restricts the rule to one model.
     """
 
     field: str
@@ -23,28 +23,28 @@ class Rule:
 
 
 def one_of(field: str, *values: Any, says: str = "Input is not one of the permitted values") -> Rule:
-    """One of these, and of their type."""
+    """The field is one of these values."""
     return Rule(field=field, holds=lambda value: type(value) is not bool and value in values, says=says)
 
 
 def within(field: str, lowest: float, highest: float) -> Rule:
-    """A number from here to there."""
+    """The field is a number within these limits."""
     says = f"Input should be a number from {lowest} to {highest}"
     return Rule(field=field, holds=lambda value: type(value) in {int, float} and lowest <= value <= highest, says=says)
 
 
 def switch(field: str) -> Rule:
-    """True or false."""
+    """The field is a boolean."""
     return Rule(field=field, holds=lambda value: isinstance(value, bool), says="Input should be a valid boolean")
 
 
 def string(field: str) -> Rule:
-    """Text."""
+    """The field is a string."""
     return Rule(field=field, holds=lambda value: isinstance(value, str), says="Input should be a valid string")
 
 
 def texts(field: str) -> Rule:
-    """A list of texts."""
+    """The field is a list of strings."""
     return Rule(
         field=field,
         holds=lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
@@ -53,7 +53,7 @@ def texts(field: str) -> Rule:
 
 
 def at_most(field: str, count: int, says: str = "", model: str | None = None) -> Rule:
-    """So many items."""
+    """The field has at most this number of items."""
     return Rule(
         field=field,
         holds=lambda value: len(value) <= count,
@@ -63,18 +63,18 @@ def at_most(field: str, count: int, says: str = "", model: str | None = None) ->
 
 
 def prompt(longest: int) -> Rule:
-    """The prompt's length."""
+    """The prompt has at most this number of characters."""
     says = f"String should have at most {longest} characters"
     return Rule(field="prompt", holds=lambda value: len(value) <= longest, says=says)
 
 
 def pictures(field: str, count: int, says: str = "") -> tuple[Rule, ...]:
-    """A list of so many pictures."""
+    """The field is a list of at most this number of pictures."""
     return texts(field), at_most(field, count, says)
 
 
 def broken(submission: Submission, rules: Iterable[Rule], apart: Mapping[tuple[str, str], str]) -> Outcome | None:
-    """The first rule that the order breaks. `apart`: two fields that exclude each other, and the outcome's name."""
+    """The outcome of the first rule that the order breaks. `apart` names pairs of fields that exclude each other."""
     if not submission.prompt:
         return EVERYWHERE["validation_error"]
     body = submission.body

@@ -1,4 +1,4 @@
-"""Vtrix's side of the wire: `input` as an object is answered flat, a list in the older envelope; Kirin calls back."""
+"""Vtrix's side of the wire: an `input` object is answered flat, a list in the older envelope; Kirin calls back."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +26,7 @@ OUTCOMES: Mapping[str, Mapping[str, Outcome]] = {
 
 
 def _params(body: dict[str, Any]) -> Any:
-    """The model's own fields, out of whichever wrapper they came in."""
+    """The model's own fields, taken out of their wrapper if they have one."""
     model_input = body.get("input")
     if not isinstance(model_input, list):
         return body
@@ -46,8 +46,8 @@ def _prompt(params: Any) -> str:
 
 def _count(params: Any) -> int:
     parameters = params.get("parameters") if isinstance(params, dict) else None
-    model_input = parameters.get("n", MAX_IMAGES) if isinstance(parameters, dict) else MAX_IMAGES
-    return model_input if isinstance(model_input, int) and 1 <= model_input <= MAX_IMAGES else MAX_IMAGES
+    count = parameters.get("n", MAX_IMAGES) if isinstance(parameters, dict) else MAX_IMAGES
+    return count if isinstance(count, int) and 1 <= count <= MAX_IMAGES else MAX_IMAGES
 
 
 def _check(submission: Submission) -> Outcome | None:
@@ -79,7 +79,7 @@ STAND_INS: Mapping[str, StandIn] = {"flat": _stand_in("flat", flat), "enveloped"
 
 
 def routes(rehearsal_state: RehearsalState) -> list[Route]:
-    """Vtrix's paths; an order of any dialect is polled on either of them."""
+    """Vtrix's paths; an order of any dialect can be polled on either of them."""
     stand_ins = {**STAND_INS, "kirin": kirin.stand_in(rehearsal_state)}
 
     async def submit(request: Request) -> Response:

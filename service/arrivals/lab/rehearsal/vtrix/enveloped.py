@@ -1,4 +1,4 @@
-"""The older, enveloped dialect of Vtrix: an order whose `input` is a list is answered so. It says nothing of HTTP."""
+"""The older, enveloped dialect of Vtrix, which answers an order whose `input` is a list."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The flat task object of Vtrix, as a submission, a poll and a webhook show it. It says nothing of HTTP."""
+"""The flat task object of Vtrix, as the answers to an order and a poll and the webhook show it."""
 
 from random import Random
 from string import ascii_lowercase, digits
@@ -18,7 +18,7 @@ _WORDS = {
 
 
 def head(job: Job, word: str) -> dict[str, Any]:
-    """What every form of the task begins with."""
+    """The first fields of a task, in every form of it."""
     return {
         "id": job.external_id,
         "created_at": int(job.accepted_at * 1000),
@@ -64,12 +64,12 @@ def state_of(job: Job, view: View) -> dict[str, Any]:
 
 
 def identity(_submission: Submission, dice: Random) -> str:
-    """The name of a task."""
+    """The id of a task."""
     return token(dice, 20, ascii_lowercase + digits)
 
 
 def files(rehearsal_state: RehearsalState, submission: Submission, external_id: str, _shape: int) -> tuple[str, ...]:
-    """What it makes."""
+    """The URLs of the outputs."""
     ending = "mp4" if any(word in submission.model for word in FILM_WORDS) else "png"
     return tuple(
         f"{rehearsal_state.cdn_origin}/cdn/vtrix/{external_id}-{number}.{ending}" for number in range(submission.count)

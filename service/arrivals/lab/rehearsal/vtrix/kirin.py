@@ -1,6 +1,6 @@
-"""Kirin, which is Kling: the one family of Vtrix's that calls back. Nobody signs its webhooks.
+"""Kirin, which is Kling: the only family of Vtrix that calls back. Its webhooks are not signed.
 
-What they hold is on no page: half of them carry Vtrix's own task, the other half what Kling would send.
+No page documents their body: half of them carry Vtrix's own task, the other half what Kling would send.
 """
 
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ _KLING_WORDS = {
 
 
 def task_id(rehearsal_state: RehearsalState, name: str) -> str:
-    """The task's own id, if the name is the caller's `external_task_id`; tasks can be asked after by either."""
+    """The task's own id, where the name is the caller's `external_task_id`; tasks can be polled by either."""
     job = _owner(rehearsal_state, name)
     return name if job is None else job.external_id
 
@@ -68,8 +68,8 @@ def _check(rehearsal_state: RehearsalState, submission: Submission) -> Outcome |
 
 def _call(job: Job, view: View) -> Any:
     """The webhook, in one of its two forms."""
-    said = job.directive.dialects
-    if "own" in said or (not said and job.coins[1]):
+    dialects = job.directive.dialects
+    if "own" in dialects or (not dialects and job.coins[1]):
         lies = view.phase is Phase.FAILED and job.outcome is None
         return {**flat.head(job, "failed"), "error": LIE} if lies else flat.state_of(job, view)
     films = [{"id": f"film_{job.external_id}", "url": url, "duration": "5"} for url in outputs(job, view)]
@@ -91,7 +91,7 @@ def _reason(job: Job) -> str:
 
 
 def stand_in(rehearsal_state: RehearsalState) -> StandIn:
-    """The desk of this world: a name that a caller has given to a task is not to be given again."""
+    """The stand-in for this rehearsal; its check refuses an `external_task_id` that is already in use."""
     return StandIn(
         provider=PROVIDER,
         route=ROUTE,

@@ -1,4 +1,4 @@
-"""How Vtrix says no, to any model: the codes of wan26_t2i, and the shapes that its command line knows."""
+"""The refusals and failures of Vtrix, for any model: the codes of wan26_t2i, and the shapes its command line reads."""
 
 from collections.abc import Mapping
 

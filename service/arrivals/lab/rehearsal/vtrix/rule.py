@@ -1,4 +1,4 @@
-"""What Vtrix demands of an order of `wan26_t2i`: thirteen rules, each with its code. It may read the order only."""
+"""The rules of Vtrix for an order of `wan26_t2i`: thirteen of them, each with its code."""
 
 from typing import Any
 
