@@ -21,7 +21,7 @@ VENDORS = {
     "dashscope": ("happyhorse-1", {}),
     "kling": ("kling-v2-6", {"image_list": []}),
 }
-# LaoZhang's `/v1/videos`: what tells the route, and whether it comes as a form
+# LaoZhang's `/v1/videos`: the fields that choose the route, and whether they come as a form
 FORWARDS = {
     "sora-forward": ({"model": "sora-2", "seconds": "8"}, True),
     "veo-forward": ({"model": "veo-3.1-generate-preview"}, True),
@@ -29,7 +29,7 @@ FORWARDS = {
     "sora-reverse": ({"model": "sora-2"}, False),
     "veo-reverse": ({"model": "veo-3.1"}, False),
 }
-# RunBlob's families: the field with the job's name, the field with what it made
+# RunBlob's families: the field with the job's id, the field with its output
 FAMILIES = {
     "kling/o3-photo": ("generation_id", "image_url"),
     "gemini": ("task_uuid", "result_image_url"),
@@ -71,7 +71,7 @@ POLLS = {
 
 
 class Clock:
-    """Stands still until it is told to go on."""
+    """A clock that stands still until a test moves it."""
 
     def __init__(self):
         self.at = 1_790_000_000.0
@@ -82,21 +82,21 @@ class Clock:
 
 
 class Receiver:
-    """Keeps what it was sent; answers 200, or what `answers` has for the path's next requests."""
+    """A receiver that keeps every webhook; it answers 200, or the next status in `answers`."""
 
     def __init__(self):
         self.origin = ""
-        self.got = []
+        self.received = []
         self.answers = []
         self.changed = anyio.Event()
 
     @property
     def url(self):
-        """Where it answers 2xx; every other path is not found."""
+        """The URL that is answered with 2xx; every other path is not found."""
         return f"{self.origin}/callbacks/token-abcdefgh"
 
     async def take(self, request):
-        """The receiver's own route; a huge body is refused unread."""
+        """Takes a webhook; a huge body is refused unread."""
         if int(request.headers.get("content-length", 0)) > MAX_BYTES:
             self._note(request, b"")
             return Response(status_code=413)
@@ -106,35 +106,37 @@ class Receiver:
         return Response(status_code=self.answers.pop(0) if self.answers else 200)
 
     def _note(self, request, body):
-        self.got.append((request.url.path, request.headers, body))
+        self.received.append((request.url.path, request.headers, body))
         self.changed.set()
         self.changed = anyio.Event()
 
     async def until(self, count):
-        """Everything received, once there is so much of it."""
+        """Waits for this number of webhooks and returns all of them."""
         with anyio.fail_after(1.5):
-            while len(self.got) < count:
+            while len(self.received) < count:
                 await self.changed.wait()
-        return self.got
+        return self.received
 
 
 @pytest.fixture
 async def receiver():
-    one = Receiver()
-    async with served(lambda _: Starlette(routes=[Route("/{path:path}", one.take, methods=["POST"])])) as port:
-        one.origin = f"http://127.0.0.1:{port}"
-        yield one
+    callback_receiver = Receiver()
+    async with served(
+        lambda _: Starlette(routes=[Route("/{path:path}", callback_receiver.take, methods=["POST"])])
+    ) as port:
+        callback_receiver.origin = f"http://127.0.0.1:{port}"
+        yield callback_receiver
 
 
 class Rehearsal:
-    """A client of the rehearsal: places orders, polls, reads the record."""
+    """A client of the rehearsal, which places orders, polls and reads the record."""
 
     def __init__(self, client, clock):
         self.client = client
         self.clock = clock
 
     async def order(self, route, words="ref=one run=0", *, key=None, callback=None, prompt="a red fox", **more):
-        """The answer to an order with this directive; `more` goes over its body."""
+        """The answer to an order with this directive; `more` overrides fields of its body."""
         provider, name = route
         headers = {"authorization": key or f"Bearer rehearsal-{provider}"}
         text = f"{prompt} [rehearse {words}]"
@@ -157,11 +159,11 @@ class Rehearsal:
         return await self.client.get(POLLS[route].format(external_id), headers=headers)
 
     async def record(self, provider, ref="one"):
-        """What truly happened to an order."""
+        """The record of an order."""
         return (await self.client.get(f"/rehearsal/record/{provider}/{ref}")).json()
 
     async def recorded(self, provider, ref="one", **webhooks):
-        """The record, once its webhooks count so: a receiver has one before its sender has the answer."""
+        """The record once its webhooks have these counts; one is received before its sender has counted the answer."""
         with anyio.fail_after(1.5):
             while True:
                 entry = await self.record(provider, ref)
@@ -199,8 +201,8 @@ def _aihubmix(name, text, _callback):
     if name == "images":
         return "/aihubmix/v1/images/generations", {"model": "gpt-image-1", "prompt": text, "n": 2}
     model, more = VENDORS[name]
-    said = {"input": {"prompt": text}} if name == "dashscope" else {"prompt": text}
-    return "/aihubmix/v1/videos", {"model": model, **said, **more}
+    fields = {"input": {"prompt": text}} if name == "dashscope" else {"prompt": text}
+    return "/aihubmix/v1/videos", {"model": model, **fields, **more}
 
 
 def _vtrix(name, text, callback):

@@ -1,4 +1,4 @@
-"""What each provider says, field by field, from the order to the bytes."""
+"""The answers of each provider, field by field, from the order to the bytes."""
 
 import pytest
 
@@ -29,13 +29,13 @@ async def test_eachlabs_wants_an_input(rehearsal):
 async def test_laozhang_legacy_bodies(rehearsal):
     route = ("laozhang", "legacy")
     answer = await rehearsal.order(route, "ref=one run=10")
-    told = answer.json()["data"]
-    assert (answer.status_code, told["status"], told["message"]) == (200, "processing", "Task submitted successfully")
-    assert told["taskId"].startswith("veo3-fast:")
-    early = (await rehearsal.poll(route, told["taskId"])).json()["data"]
+    task = answer.json()["data"]
+    assert (answer.status_code, task["status"], task["message"]) == (200, "processing", "Task submitted successfully")
+    assert task["taskId"].startswith("veo3-fast:")
+    early = (await rehearsal.poll(route, task["taskId"])).json()["data"]
     assert early["progress"] == {"upstreamStatus": "image_downloading", "retryCount": 0, "maxRetries": 3}
     rehearsal.clock.at += 10
-    late = (await rehearsal.poll(route, told["taskId"].replace(":", "%3A"))).json()
+    late = (await rehearsal.poll(route, task["taskId"].replace(":", "%3A"))).json()
     assert late["success"] is True
     fetched = await rehearsal.client.get(late["data"]["result"]["video_url"])
     assert (fetched.status_code, fetched.headers["content-type"]) == (200, "video/mp4")
@@ -166,10 +166,10 @@ async def test_eachlabs_bodies(rehearsal):
     answer = await rehearsal.order(route)
     body = answer.json()
     assert (body["status"], body["message"]) == ("success", "Prediction created successfully")
-    told = (await rehearsal.poll(route, body["predictionID"])).json()
-    assert {"id", "input", "status", "output", "logs", "metrics", "urls"} == set(told)
-    assert told["urls"]["cancel"] == told["urls"]["get"] + "/cancel"
-    assert told["metrics"]["cost"] == 0.05
+    prediction = (await rehearsal.poll(route, body["predictionID"])).json()
+    assert {"id", "input", "status", "output", "logs", "metrics", "urls"} == set(prediction)
+    assert prediction["urls"]["cancel"] == prediction["urls"]["get"] + "/cancel"
+    assert prediction["metrics"]["cost"] == 0.05
 
 
 async def test_eachlabs_outputs_have_three_shapes(rehearsal):
@@ -218,9 +218,9 @@ async def test_vtrix_flat_bodies(rehearsal):
 async def test_vtrix_enveloped_bodies(rehearsal):
     route = ("vtrix", "enveloped")
     answer = await rehearsal.order(route)
-    told = answer.json()
-    assert (told["status"], told["data"]["status"]) == ({"code": 200, "message": "success"}, "in_queue")
-    external_id = told["data"]["id"]
+    envelope = answer.json()
+    assert (envelope["status"], envelope["data"]["status"]) == ({"code": 200, "message": "success"}, "in_queue")
+    external_id = envelope["data"]["id"]
     body = (await rehearsal.poll(route, external_id)).json()
     assert [item["type"] for item in body["data"]["output"]] == ["image", "image"]
     assert body == (await rehearsal.poll(("vtrix", "flat"), external_id)).json()
@@ -228,8 +228,8 @@ async def test_vtrix_enveloped_bodies(rehearsal):
 
 async def test_vtrix_takes_other_models_unchecked(rehearsal):
     headers = {"authorization": "Bearer rehearsal-vtrix"}
-    for given in ({"prompt": "a fox"}, [{"params": {"prompt": "a fox"}}]):
-        body = {"model": "ultra_i2v_pro", "input": given}
+    for model_input in ({"prompt": "a fox"}, [{"params": {"prompt": "a fox"}}]):
+        body = {"model": "ultra_i2v_pro", "input": model_input}
         answer = await rehearsal.client.post("/vtrix/model/v1/generation", json=body, headers=headers)
         assert answer.status_code == 200
     jobs = (await rehearsal.client.get("/rehearsal/record")).json()["jobs"]

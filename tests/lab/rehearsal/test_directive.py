@@ -18,7 +18,7 @@ def test_a_directive_without_words_is_plain():
 
 
 def test_every_word_is_read():
-    told = "ref=g17 outcome=TIMEOUT webhook=twice,late:3 submit=429:2,cut poll=lag:2,gone,odd run=1.5 dialect=hmac"
+    words = "ref=g17 outcome=TIMEOUT webhook=twice,late:3 submit=429:2,cut poll=lag:2,gone,odd run=1.5 dialect=hmac"
     assert FaultDirective(
         ref="g17",
         outcome="TIMEOUT",
@@ -29,7 +29,7 @@ def test_every_word_is_read():
         gone=True,
         run_s=1.5,
         dialect="hmac",
-    ) == read(f"a fox [rehearse {told}] in the snow")
+    ) == read(f"a fox [rehearse {words}] in the snow")
 
 
 def test_emptiness_is_counted():

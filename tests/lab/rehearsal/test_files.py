@@ -1,10 +1,10 @@
-"""The CDN of the stand-ins: the bytes, or one range of them, for whoever brings no key."""
+"""The CDN of the stand-ins: a whole file, or a range of it, for requests without a key."""
 
 import pytest
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("range_header", "expected"),
     [
         (None, (200, None, 67)),
         ("bytes=0-9", (206, "bytes 0-9/67", 10)),
@@ -14,8 +14,8 @@ import pytest
         ("bytes=0-1,3-4", (200, None, 67)),
     ],
 )
-async def test_range_of_a_file(rehearsal, asked, told):
-    answer = await rehearsal.client.get("/cdn/fox.png", headers={"range": asked} if asked else {})
+async def test_range_of_a_file(rehearsal, range_header, expected):
+    answer = await rehearsal.client.get("/cdn/fox.png", headers={"range": range_header} if range_header else {})
 
     length = len(answer.content)
-    assert told == (answer.status_code, answer.headers.get("content-range"), length)
+    assert expected == (answer.status_code, answer.headers.get("content-range"), length)

@@ -1,4 +1,4 @@
-"""Kirin calls back without a signature, and lets the caller name a task; Vtrix's other models want what they want."""
+"""Kirin's unsigned webhooks and the task ids that callers choose; and the order fields of Vtrix's other models."""
 
 import json
 
@@ -13,14 +13,14 @@ async def test_half_of_the_webhooks_are_klings(rehearsal, receiver):
     forms = set()
     for number in range(12):
         external_id = await rehearsal.accepted(KIRIN, f"ref=r{number} run=0", callback=receiver.url)
-        told = json.loads((await receiver.until(number + 1))[-1][2])
-        forms.add("task_id" in told)
+        payload = json.loads((await receiver.until(number + 1))[-1][2])
+        forms.add("task_id" in payload)
         [url] = (await rehearsal.record("vtrix", f"r{number}"))["outputs"]
-        if "task_id" in told:
-            [film] = told["task_result"]["videos"]
-            assert (external_id, "succeed", url) == (told["task_id"], told["task_status"], film["url"])
+        if "task_id" in payload:
+            [film] = payload["task_result"]["videos"]
+            assert (external_id, "succeed", url) == (payload["task_id"], payload["task_status"], film["url"])
         else:
-            assert told == (await rehearsal.poll(KIRIN, external_id)).json()
+            assert payload == (await rehearsal.poll(KIRIN, external_id)).json()
     assert {True, False} == forms
 
 
@@ -103,5 +103,5 @@ async def test_veo_has_its_fields_on_top(rehearsal):
 async def test_veo_fails_with_its_code(rehearsal):
     body = {"model": "vtrix-veo-3.1-generate-preview", "prompt": "a fox [rehearse ref=one run=0 outcome=002014001]"}
     answer = await rehearsal.client.post("/vtrix/model/v1/generation", json=body, headers=HEADERS)
-    told = (await rehearsal.poll(FLAT, answer.json()["id"])).json()
-    assert told["error"] == {"code": "002014001", "message": "Video generation failed"}
+    task = (await rehearsal.poll(FLAT, answer.json()["id"])).json()
+    assert task["error"] == {"code": "002014001", "message": "Video generation failed"}

@@ -1,4 +1,4 @@
-"""LaoZhang's `/v1/videos`: one path, five routes, and no two that answer alike."""
+"""LaoZhang's `/v1/videos`: one path for five routes, no two of which answer alike."""
 
 import pytest
 
@@ -11,7 +11,7 @@ PICTURE = ("fox.png", PNG, "image/png")
 
 
 def a_form(**fields):
-    """The fields as multipart/form-data has them."""
+    """The fields in the shape of multipart/form-data."""
     return {name: value if isinstance(value, tuple) else (None, value) for name, value in fields.items()}
 
 
@@ -37,8 +37,8 @@ def a_form(**fields):
 )
 async def test_the_body_chooses_the_route(rehearsal, form, fields, route):
     fields = {"prompt": "a fox [rehearse ref=one run=0]"} | fields
-    given = {"files": a_form(**fields)} if form else {"json": fields}
-    answer = await rehearsal.client.post(VIDEOS, headers=KEY, **given)
+    payload = {"files": a_form(**fields)} if form else {"json": fields}
+    answer = await rehearsal.client.post(VIDEOS, headers=KEY, **payload)
     assert answer.status_code == 200, answer.text
     assert (await rehearsal.record("laozhang"))["route"] == route
 
@@ -77,8 +77,8 @@ async def test_what_a_page_forbids_is_refused(rehearsal, name, more, message):
 async def test_a_form_is_no_json_and_json_no_form(rehearsal):
     form = {"prompt": "a fox [rehearse ref=one]", "model": "doubao-seedance-2-0-260128"}
     json = {"prompt": "a fox [rehearse ref=two]", "model": "veo-3.1-generate-preview"}
-    for given in ({"files": a_form(**form)}, {"json": json}):
-        answer = await rehearsal.client.post(VIDEOS, headers=KEY, **given)
+    for payload in ({"files": a_form(**form)}, {"json": json}):
+        answer = await rehearsal.client.post(VIDEOS, headers=KEY, **payload)
         assert (answer.status_code, answer.json()["error"]["message"]) == (400, "Invalid request")
     assert (await rehearsal.record("laozhang", "one"))["route"] == "seedance"
     assert (await rehearsal.record("laozhang", "two"))["route"] == "veo-forward"
@@ -87,36 +87,36 @@ async def test_a_form_is_no_json_and_json_no_form(rehearsal):
 @pytest.mark.parametrize("form", [True, False])
 async def test_a_model_that_nobody_knows(rehearsal, form):
     fields = {"prompt": "a fox", "model": "veo-4"}
-    given = {"files": a_form(**fields)} if form else {"json": fields}
-    answer = await rehearsal.client.post(VIDEOS, headers=KEY, **given)
+    payload = {"files": a_form(**fields)} if form else {"json": fields}
+    answer = await rehearsal.client.post(VIDEOS, headers=KEY, **payload)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "model_not_found")
 
 
 async def test_sora_reverse_bodies(rehearsal):
     route = ("laozhang", "sora-reverse")
-    told = (await rehearsal.order(route, "ref=one run=10")).json()
+    video = (await rehearsal.order(route, "ref=one run=10")).json()
     created_at = int(rehearsal.clock.at)
-    assert told == {
-        "id": told["id"],
+    assert video == {
+        "id": video["id"],
         "object": "task",
         "model": "sora-2",
         "status": "submitted",
         "created_at": created_at,
         "expires_at": created_at + 86400,
     }
-    queued = (await rehearsal.poll(route, told["id"])).json()
+    queued = (await rehearsal.poll(route, video["id"])).json()
     assert (queued["status"], queued["progress"]) == ("submitted", 0)
     rehearsal.clock.at += 6.5
-    running = (await rehearsal.poll(route, told["id"])).json()
+    running = (await rehearsal.poll(route, video["id"])).json()
     assert (running["status"], running["progress"]) == ("in_progress", 65)
     rehearsal.clock.at += 3.5
-    assert (await rehearsal.poll(route, told["id"])).json() == {
-        "id": told["id"],
+    assert (await rehearsal.poll(route, video["id"])).json() == {
+        "id": video["id"],
         "object": "video",
         "model": "sora-2",
         "status": "completed",
         "progress": 100,
-        "url": f"/v1/videos/{told['id']}/content",
+        "url": f"/v1/videos/{video['id']}/content",
         "created_at": created_at,
         "completed_at": created_at + 10,
     }
@@ -124,12 +124,12 @@ async def test_sora_reverse_bodies(rehearsal):
 
 async def test_veo_reverse_names_the_film_in_its_content(rehearsal):
     route = ("laozhang", "veo-reverse")
-    told = (await rehearsal.order(route, "ref=one run=10", model="veo-3.1-landscape")).json()
-    assert {"id", "object", "created", "status", "model"} == set(told)
-    path = f"{VIDEOS}/{told['id']}/content"
+    video = (await rehearsal.order(route, "ref=one run=10", model="veo-3.1-landscape")).json()
+    assert {"id", "object", "created", "status", "model"} == set(video)
+    path = f"{VIDEOS}/{video['id']}/content"
     assert (await rehearsal.client.get(path, headers=KEY)).status_code == 404
     rehearsal.clock.at += 10
-    polled = (await rehearsal.poll(route, told["id"])).json()
+    polled = (await rehearsal.poll(route, video["id"])).json()
     assert {"id", "object", "created", "status", "model", "prompt"} == set(polled)
     assert (await rehearsal.client.get(path)).status_code == 401
     body = (await rehearsal.client.get(path, headers=KEY)).json()
@@ -171,14 +171,14 @@ async def test_seedance_bodies(rehearsal):
     seen = set()
     for number in range(20):
         answer = await rehearsal.order(route, f"ref=r{number} run=0")
-        told = answer.json()
-        seen.add("billed" if "billing_detail" in told else "unbilled")
-        assert (told["status"], told["id"][:4]) == ("submitted", "cgt-")
-        body = (await rehearsal.poll(route, told["id"])).json()
+        video = answer.json()
+        seen.add("billed" if "billing_detail" in video else "unbilled")
+        assert (video["status"], video["id"][:4]) == ("submitted", "cgt-")
+        body = (await rehearsal.poll(route, video["id"])).json()
         [name] = {"video_url", "url"} & set(body)
         seen.add(name)
         assert (await rehearsal.client.get(body[name])).headers["content-type"] == "video/mp4"
-        assert (await rehearsal.client.get(f"{VIDEOS}/{told['id']}/content", headers=KEY)).status_code == 404
+        assert (await rehearsal.client.get(f"{VIDEOS}/{video['id']}/content", headers=KEY)).status_code == 404
     assert {"billed", "unbilled", "video_url", "url"} == seen
 
 

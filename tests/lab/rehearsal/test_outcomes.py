@@ -10,15 +10,15 @@ from tests.lab.rehearsal.conftest import FAMILIES
 ROWS = [
     pytest.param((provider, route), name, outcome, id=f"{provider}-{route}-{name}")
     for provider, module in PROVIDERS.items()
-    for route, known in module.OUTCOMES.items()
-    for name, outcome in known.items()
+    for route, outcomes in module.OUTCOMES.items()
+    for name, outcome in outcomes.items()
     if route != "sense"  # its stream has tests of its own
 ]
 REFUSED = [row for row in ROWS if row.values[2].where is Where.SUBMIT]
 FAILED = [row for row in ROWS if row.values[2].where is Where.FAILURE]
 VANISHED = [row for row in ROWS if row.values[2].where is Where.POLL]
 
-# What the providers' error pages list, written out once more by hand: a row that is lost from a table is missed here.
+# The codes of the providers' error pages, written out once more by hand, so that a row lost from a table is noticed.
 PAGES = {
     (
         "laozhang",
@@ -99,10 +99,10 @@ RUNBLOB_DETAILS = [
 
 @pytest.mark.parametrize("route", PAGES, ids="/".join)
 def test_every_code_of_the_page_has_a_row(route):
-    known = PROVIDERS[route[0]].OUTCOMES[route[1]]
+    outcomes = PROVIDERS[route[0]].OUTCOMES[route[1]]
     for code in PAGES[route].split():
-        assert code in known
-        assert known[code].code in {code, None}
+        assert code in outcomes
+        assert outcomes[code].code in {code, None}
 
 
 def test_every_row_of_aihubmix_has_its_status_and_words():
@@ -112,16 +112,16 @@ def test_every_row_of_aihubmix_has_its_status_and_words():
 
 
 def test_every_detail_of_runblob_can_be_had():
-    known = [row.body for row in PROVIDERS["runblob"].OUTCOMES["kling/o3-photo"].values()]
+    bodies = [row.body for row in PROVIDERS["runblob"].OUTCOMES["kling/o3-photo"].values()]
     for detail in RUNBLOB_DETAILS:
-        assert {"detail": detail} in known
+        assert {"detail": detail} in bodies
 
 
 def test_every_category_of_eachlabs_can_be_had():
-    known = PROVIDERS["eachlabs"].OUTCOMES["predictions"]
+    outcomes = PROVIDERS["eachlabs"].OUTCOMES["predictions"]
     for word in ("VALIDATION", "PROVIDER", "AUTH", "RATE_LIMIT", "NETWORK", "TIMEOUT", "INTERNAL", "UNKNOWN"):
-        assert word == known[word].body["output"]["classification"]["category"]
-        assert "error_code" not in known[word].body["output"]
+        assert word == outcomes[word].body["output"]["classification"]["category"]
+        assert "error_code" not in outcomes[word].body["output"]
 
 
 @pytest.mark.parametrize(("route", "name", "outcome"), REFUSED)
@@ -144,13 +144,12 @@ async def test_a_failing_job_fails_in_the_poll_and_in_the_webhook(rehearsal, rec
         assert (body["status"], bool(body["error"])) == ("COMPLETED", True)
     else:
         assert ("data" in body and body["data"]["status"]) or body["status"] in {"failed", "error"}
-    told = str(
-        {name: said for name, said in body.items() if name not in {"prompt", "input"}}
-    )  # they echo the directive
+    # `prompt` and `input` echo the directive.
+    reply_text = str({name: value for name, value in body.items() if name not in {"prompt", "input"}})
     if route in {("runblob", "kling/o3-photo"), ("runblob", "kling/o1-video")}:
-        assert outcome.code not in told  # only its webhook says why
+        assert outcome.code not in reply_text  # only its webhook says why
     elif outcome.code is not None:
-        assert outcome.code in told
+        assert outcome.code in reply_text
     if route[0] in {"runblob", "eachlabs"}:
         called = str((await receiver.until(1))[0][2])
         assert ('"success":false' if route[1] == "legacy/veo" else "failed") in called

@@ -1,4 +1,4 @@
-"""AiHubMix's pictures, which are answered once, and what its vendors want of films."""
+"""AiHubMix's pictures, which are answered once, and the rules of its vendors for films."""
 
 from base64 import b64decode
 
@@ -12,7 +12,7 @@ HEADERS = {"authorization": "Bearer rehearsal-aihubmix"}
 
 
 def made(body):
-    """(where it stood, what stood there) of every picture in an answer."""
+    """The pictures in an answer, each as the name of its field and the value."""
     output = body.get("output")
     if isinstance(output, dict):
         return [("bytesBase64", item["bytesBase64"]) for item in output["b64_json"]]
@@ -77,7 +77,7 @@ async def test_a_wrong_key_and_an_unknown_fault_are_refused(rehearsal, route):
 
 
 @pytest.mark.parametrize(
-    ("given", "code"),
+    ("fields", "code"),
     [
         ({}, "prompt_missing"),
         ({"prompt": 7}, "prompt_missing"),
@@ -88,10 +88,10 @@ async def test_a_wrong_key_and_an_unknown_fault_are_refused(rehearsal, route):
         ({"prompt": "a fox", "n": "2"}, "n_not_within_range"),
     ],
 )
-async def test_orders_are_checked(rehearsal, given, code):
+async def test_orders_are_checked(rehearsal, fields, code):
     for path, body in (
-        ("/aihubmix/v1/models/google/imagen-4.0-fast-generate-001/predictions", {"input": given}),
-        ("/aihubmix/v1/images/generations", {"model": "gpt-image-1", **given}),
+        ("/aihubmix/v1/models/google/imagen-4.0-fast-generate-001/predictions", {"input": fields}),
+        ("/aihubmix/v1/images/generations", {"model": "gpt-image-1", **fields}),
     ):
         answer = await rehearsal.client.post(path, json=body, headers=HEADERS)
         assert (400, code) == (answer.status_code, answer.json()["error"]["code"])

@@ -1,9 +1,9 @@
-"""The record says what truly happened, whatever was said on the wire."""
+"""The record, which says what truly happened, whatever the wire said."""
 
 from arrivals.lab.rehearsal.state import TEMPO, RehearsalState
 
 ROUTE = ("vtrix", "flat")
-EMPTY_HANDS = {
+NO_WEBHOOKS = {
     "sent": 0,
     "answered_2xx": 0,
     "refused_4xx": 0,
@@ -33,7 +33,7 @@ async def test_an_order_has_one_entry(rehearsal):
         "refused_with": None,
         "answer_cut": False,
         "polls": 0,
-        "webhooks": EMPTY_HANDS,
+        "webhooks": NO_WEBHOOKS,
     }
     assert expected == await rehearsal.record("vtrix")
     whole = (await rehearsal.client.get("/rehearsal/record")).json()
@@ -56,9 +56,9 @@ async def test_what_is_forgotten_is_told_once_more_and_known_to_nobody(rehearsal
     last = await rehearsal.record("vtrix", "one")
     forget = {"orders": [["vtrix", "one"], ["vtrix", "never"]]}
 
-    told = [(await rehearsal.client.post("/rehearsal/record/forget", json=forget)).json() for _ in range(2)]
+    replies = [(await rehearsal.client.post("/rehearsal/record/forget", json=forget)).json() for _ in range(2)]
 
-    assert [{"jobs": [last]}, {"jobs": []}] == told
+    assert [{"jobs": [last]}, {"jobs": []}] == replies
     assert ["two"] == [job["ref"] for job in (await rehearsal.client.get("/rehearsal/record")).json()["jobs"]]
     assert 404 == (await rehearsal.poll(ROUTE, external_id)).status_code
 
@@ -88,7 +88,7 @@ async def test_a_wrong_key_is_written_down(rehearsal):
 
 
 def dealt(seed, ref):
-    """What the dice give the first two orders under this ref."""
+    """The first two throws of the dice under this ref."""
     dice = (
         RehearsalState(origin="", cdn_origin="", seed=seed, tempo=TEMPO, now=lambda: 0.0)
         .order("vtrix", "flat", ref)

@@ -40,13 +40,13 @@ CALLED = {
 async def test_a_family_says_what_its_page_shows(rehearsal, receiver, name):
     route, (identity, output) = ("runblob", name), FAMILIES[name]
     answer = await rehearsal.order(route, callback=receiver.url)
-    told = answer.json()
-    assert (answer.status_code, told["status"], "price" in told) == (201, "pending", name != "seedance")
-    body = (await rehearsal.poll(route, told[identity])).json()
+    generation = answer.json()
+    assert (answer.status_code, generation["status"], "price" in generation) == (201, "pending", name != "seedance")
+    body = (await rehearsal.poll(route, generation[identity])).json()
     assert set(POLLED[name].split()) == set(body)
     called = json.loads((await receiver.until(1))[0][2])
     assert set(CALLED[name].split()) == set(called)
-    assert (called[identity], called["status"], called[output]) == (told[identity], "completed", body[output])
+    assert (called[identity], called["status"], called[output]) == (generation[identity], "completed", body[output])
     for url in (await rehearsal.record("runblob"))["outputs"]:
         assert (await rehearsal.client.get(url)).status_code == 200
 
@@ -71,7 +71,7 @@ async def test_a_webhook_is_tried_as_often_as_the_page_says(rehearsal, receiver,
 
 async def test_kling_may_not_know_its_price_yet(rehearsal):
     answers = [(await rehearsal.order(("runblob", "kling"), f"ref=r{number} run=0")).json() for number in range(20)]
-    assert {"0.2900", "calculating"} == {told["price"] for told in answers}
+    assert {"0.2900", "calculating"} == {generation["price"] for generation in answers}
 
 
 async def test_klings_reason_is_text_or_an_object_and_not_in_the_webhook(rehearsal, receiver):
@@ -89,8 +89,8 @@ async def test_klings_reason_is_text_or_an_object_and_not_in_the_webhook(rehears
 async def test_kling_26_says_why_in_its_webhook(rehearsal, receiver):
     words = "ref=one run=0 outcome=TIMEOUT"
     await rehearsal.accepted(("runblob", "kling"), words, callback=receiver.url, model="kling_2.6")
-    told = json.loads((await receiver.until(1))[0][2])
-    assert (told["status"], told["message"]) == ("failed", "TIMEOUT")
+    webhook = json.loads((await receiver.until(1))[0][2])
+    assert (webhook["status"], webhook["message"]) == ("failed", "TIMEOUT")
 
 
 @pytest.mark.parametrize(
@@ -125,8 +125,8 @@ async def test_sora_tells_its_place_and_then_its_progress(rehearsal):
 async def test_soras_reason_may_be_a_sentence(rehearsal):
     route = ("runblob", "sora")
     external_id = await rehearsal.accepted(route, "ref=one run=0 outcome=photorealistic_people")
-    told = (await rehearsal.poll(route, external_id)).json()["error_message"]
-    assert told == "Image contains photorealistic people. Please try with a different image."
+    reason = (await rehearsal.poll(route, external_id)).json()["error_message"]
+    assert reason == "Image contains photorealistic people. Please try with a different image."
     assert (await rehearsal.record("runblob"))["code"] is None
 
 
@@ -157,11 +157,11 @@ async def test_the_model_is_spelled_in_two_ways(rehearsal, receiver):
 
 async def test_the_older_host(rehearsal, receiver):
     answer = await rehearsal.order(LEGACY, "ref=one run=0.02", callback=receiver.url)
-    told = answer.json()
-    expected = {"status": "pending", "task_id": told["task_id"], "message": "Task is pending", "video_url": None}
-    assert (answer.status_code, told) == (200, expected)
+    task = answer.json()
+    expected = {"status": "pending", "task_id": task["task_id"], "message": "Task is pending", "video_url": None}
+    assert (answer.status_code, task) == (200, expected)
     rehearsal.clock.at += 1
-    done = (await rehearsal.poll(LEGACY, told["task_id"])).json()
+    done = (await rehearsal.poll(LEGACY, task["task_id"])).json()
     assert (done["status"], done["message"]) == ("completed", "Task completed successfully")
     called = json.loads((await receiver.until(1))[0][2])
     assert {"success": True} | {name: done[name] for name in ("message", "task_id", "video_url")} == called

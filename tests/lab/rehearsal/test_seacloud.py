@@ -1,4 +1,4 @@
-"""SeaCloud's queue: COMPLETED may be a failure, what was made stands elsewhere, and nobody is called back."""
+"""SeaCloud's queue: COMPLETED may be a failure, outputs are on a path of their own, and there are no webhooks."""
 
 import pytest
 
@@ -12,24 +12,24 @@ FAILURES = [name for name, row in PROVIDERS["seacloud"].OUTCOMES["queue"].items(
 
 
 async def test_the_answer_says_where_to_ask(rehearsal):
-    told = (await rehearsal.order(QUEUE, "ref=one run=10")).json()
-    own = f"{rehearsal.client.base_url}{BASE}/requests/{told['request_id']}"
+    queued = (await rehearsal.order(QUEUE, "ref=one run=10")).json()
+    own = f"{rehearsal.client.base_url}{BASE}/requests/{queued['request_id']}"
     assert {
-        "request_id": told["request_id"],
+        "request_id": queued["request_id"],
         "response_url": f"{own}/response",
         "status_url": f"{own}/status",
         "cancel_url": f"{own}/cancel",
         "queue_position": 0,
-    } == told
-    assert told["request_id"].startswith("mmsu_")
-    running = await rehearsal.client.get(told["response_url"], headers=HEADERS)
+    } == queued
+    assert queued["request_id"].startswith("mmsu_")
+    running = await rehearsal.client.get(queued["response_url"], headers=HEADERS)
     assert (running.status_code, running.json()["status"]) == (202, "IN_QUEUE")
     rehearsal.clock.at += 10
     status = (
-        await rehearsal.client.get(told["status_url"], headers={"authorization": "Key rehearsal-seacloud"})
+        await rehearsal.client.get(queued["status_url"], headers={"authorization": "Key rehearsal-seacloud"})
     ).json()
     assert (status["status"], status["metrics"], "error" in status) == ("COMPLETED", {"inference_time": 10}, False)
-    made = (await rehearsal.client.get(told["response_url"], headers=HEADERS)).json()
+    made = (await rehearsal.client.get(queued["response_url"], headers=HEADERS)).json()
     [output] = made["outputs"]
     assert (output["type"], output["content_type"]) == ("image", "image/png")
     assert [output["url"]] == (await rehearsal.record("seacloud"))["outputs"]
@@ -40,7 +40,7 @@ async def test_films_and_several_pictures(rehearsal):
     body = {"prompt": "a fox [rehearse ref=film run=0]", "num_images": 2}
     answer = await rehearsal.client.post("/seacloud/model/v1/queue/wan26/t2v", json=body, headers=HEADERS)
     made = (await rehearsal.client.get(answer.json()["response_url"], headers=HEADERS)).json()
-    assert [(one["type"], one["duration"]) for one in made["outputs"]] == [("video", 5)] * 2
+    assert [(output["type"], output["duration"]) for output in made["outputs"]] == [("video", 5)] * 2
 
 
 @pytest.mark.parametrize("name", FAILURES)
@@ -48,9 +48,12 @@ async def test_a_failure_is_completed_with_an_error_of_some_form(rehearsal, name
     forms = set()
     for number in range(9):
         external_id = await rehearsal.accepted(QUEUE, f"ref=r{number} run=0 outcome={name}")
-        told = (await rehearsal.poll(QUEUE, external_id)).json()
-        forms.add((type(told["error"]), "error_type" in told, "logs" in told))
-        assert name in {told.get("error_type"), told["error"]["code"] if isinstance(told["error"], dict) else None}
+        status = (await rehearsal.poll(QUEUE, external_id)).json()
+        forms.add((type(status["error"]), "error_type" in status, "logs" in status))
+        assert name in {
+            status.get("error_type"),
+            status["error"]["code"] if isinstance(status["error"], dict) else None,
+        }
         answer = await rehearsal.client.get(f"{BASE}/requests/{external_id}/response", headers=HEADERS)
         assert (answer.status_code, answer.json()) == (500, {"detail": "Runtime execution failed"})
     assert {(str, True, False), (dict, True, True), (dict, False, True)} == forms
@@ -58,8 +61,8 @@ async def test_a_failure_is_completed_with_an_error_of_some_form(rehearsal, name
 
 async def test_a_job_may_be_canceled_by_its_provider(rehearsal):
     external_id = await rehearsal.accepted(QUEUE, "ref=one run=0 outcome=CANCELED")
-    told = (await rehearsal.poll(QUEUE, external_id)).json()
-    assert ("COMPLETED", True) == (told["status"], "CANCELED" in str(told))
+    status = (await rehearsal.poll(QUEUE, external_id)).json()
+    assert ("COMPLETED", True) == (status["status"], "CANCELED" in str(status))
     entry = await rehearsal.record("seacloud")
     assert ("canceled", None, []) == (entry["outcome"], entry["code"], entry["outputs"])
 
@@ -93,8 +96,8 @@ async def test_cancel(rehearsal):
         answer = await rehearsal.client.put(f"{BASE}/requests/{external_id}/cancel", headers=HEADERS)
         assert (status, {"status": word}) == (answer.status_code, answer.json())
     assert (await rehearsal.client.put(f"{BASE}/requests/{runs}/cancel")).status_code == 401
-    told = (await rehearsal.poll(QUEUE, runs)).json()
-    assert ("COMPLETED", True) == (told["status"], "CANCELED" in str(told))
+    polled = (await rehearsal.poll(QUEUE, runs)).json()
+    assert ("COMPLETED", True) == (polled["status"], "CANCELED" in str(polled))
     assert (await rehearsal.record("seacloud"))["outcome"] == "canceled"
 
 
@@ -106,7 +109,9 @@ async def test_webhooks_are_refused_wherever_they_are_asked_for(rehearsal, name)
         await rehearsal.client.post(f"{BASE}?{name}={url}", json={"prompt": "a fox"}, headers=HEADERS),
         await rehearsal.client.post(BASE, json={"prompt": "a fox"}, headers={**HEADERS, f"X-{name}": url}),
     ]
-    assert [(400, {"detail": "webhook not supported"})] * 3 == [(one.status_code, one.json()) for one in answers]
+    assert [(400, {"detail": "webhook not supported"})] * 3 == [
+        (answer.status_code, answer.json()) for answer in answers
+    ]
     assert {"submits": 0, "refused": 1} == {k: (await rehearsal.record("seacloud"))[k] for k in ("submits", "refused")}
 
 

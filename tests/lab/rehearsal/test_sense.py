@@ -1,4 +1,4 @@
-"""each::sense: what its stream says, how it breaks off, and what is said without a stream."""
+"""each::sense: the events of its stream, and streams that break off."""
 
 import json
 
@@ -10,9 +10,9 @@ from arrivals.lab.rehearsal.state import Where
 
 SENSE = ("eachlabs", "sense")
 WORKFLOWS = ("eachlabs", "workflows")
-KNOWN = PROVIDERS["eachlabs"].OUTCOMES["sense"]
-EVENTS = {name: row for name, row in KNOWN.items() if "type" in row.body}
-ANSWERS = {name: row for name, row in KNOWN.items() if "type" not in row.body}
+OUTCOMES = PROVIDERS["eachlabs"].OUTCOMES["sense"]
+EVENTS = {name: row for name, row in OUTCOMES.items() if "type" in row.body}
+ANSWERS = {name: row for name, row in OUTCOMES.items() if "type" not in row.body}
 ALL_TYPES = """thinking_delta text_response status tool_call message progress generation_response clarification_needed
     web_search_query web_search_citations workflow_created workflow_fetched workflow_built workflow_updated
     execution_started execution_progress execution_completed complete error"""
@@ -33,7 +33,7 @@ SEED_MESSAGES = [
 
 
 def events(answer):
-    """The events of a stream that ended well, out of whichever wrapping."""
+    """The events of a stream that ended well, taken out of either wrapping."""
     frames = answer.text.split("\n\n")
     assert frames[-2:] == ["data: [DONE]", ""]
     said = [json.loads(frame.removeprefix("data: ")) for frame in frames[:-2]]
@@ -47,7 +47,7 @@ async def stream(rehearsal, words, **more):
 
 
 async def cut_off(rehearsal, words):
-    """What came before the stream broke off."""
+    """The events that came before the stream broke off."""
     got = []
     body = {"messages": [{"role": "user", "content": f"a fox [rehearse ref=one run=0 {words}]"}]}
     headers = {"authorization": "Bearer rehearsal-eachlabs"}
@@ -67,7 +67,7 @@ async def _collect(request, got):
 
 
 def test_every_code_and_sentence_of_the_page_has_a_row():
-    assert [code for code in PAGE.split() if code not in {row.code for row in KNOWN.values()}] == []
+    assert [code for code in PAGE.split() if code not in {row.code for row in OUTCOMES.values()}] == []
     said = {row.body.get("message") for row in EVENTS.values()}
     assert [message for message in SEED_MESSAGES if message not in said] == []
 

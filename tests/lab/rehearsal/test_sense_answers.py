@@ -1,4 +1,4 @@
-"""each::sense: what it refuses, what it leaves out, and what it answers where the caller wants no stream."""
+"""each::sense: refusals, empty outputs, and the answers where the caller wants no stream."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""What becomes of webhooks: sent once, lost, late, doubled, forged and the rest."""
+"""Webhooks and their faults: sent once, lost, late, doubled, forged and the rest."""
 
 import hashlib
 import hmac
@@ -20,11 +20,11 @@ FAILING = {EACHLABS: "PROVIDER_FAILED", WORKFLOWS: "model_timeout", KIRIN: "fail
 
 def says(body):
     """The status word of a webhook."""
-    return (told := json.loads(body)).get("status") or told["task_status"]
+    return (payload := json.loads(body)).get("status") or payload["task_status"]
 
 
 def is_true(route, headers, body):
-    """Whether a webhook is authenticated as each::labs authenticates; the others' never are."""
+    """Tells whether a webhook is authenticated as each::labs does it; those of other providers never are."""
     if route not in SIGNED:
         return False
     signed = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
@@ -34,36 +34,38 @@ def is_true(route, headers, body):
 async def test_runblob_photo_webhook(rehearsal, receiver):
     external_id = await rehearsal.accepted(PHOTO, callback=receiver.url)
     [(path, headers, body)] = await receiver.until(1)
-    told = json.loads(body)
+    payload = json.loads(body)
     assert (path, headers["content-type"]) == ("/callbacks/token-abcdefgh", "application/json")
-    assert {"generation_id", "status", "image_url", "model", "message"} == set(told)
-    assert (external_id, "completed", None) == (told["generation_id"], told["status"], told["message"])
+    assert {"generation_id", "status", "image_url", "model", "message"} == set(payload)
+    assert (external_id, "completed", None) == (payload["generation_id"], payload["status"], payload["message"])
     entry = await rehearsal.recorded("runblob", sent=1, answered_2xx=1)
-    assert [told["image_url"]] == entry["outputs"]
+    assert [payload["image_url"]] == entry["outputs"]
 
 
 async def test_gemini_webhook(rehearsal, receiver):
     await rehearsal.accepted(GEMINI, "ref=one run=0 outcome=MODERATION_FAILED", callback=receiver.url)
     [(_, _, body)] = await receiver.until(1)
-    told = json.loads(body)
-    assert (told["status"], told["result_image_url"], told["message"]) == ("failed", None, "MODERATION_FAILED")
+    payload = json.loads(body)
+    assert (payload["status"], payload["result_image_url"], payload["message"]) == ("failed", None, "MODERATION_FAILED")
 
 
 async def test_eachlabs_webhook_carries_the_secret(rehearsal, receiver):
     external_id = await rehearsal.accepted(EACHLABS, "ref=one run=0 dialect=secret", callback=receiver.url)
     [(_, headers, body)] = await receiver.until(1)
-    told = json.loads(body)
+    payload = json.loads(body)
     assert headers["x-webhook-secret"] == SECRET
-    assert (external_id, None, "succeeded", "") == tuple(told[key] for key in ("exec_id", "flow_id", "status", "error"))
-    assert told["output"]["url"].startswith("http://localhost:")
+    assert (external_id, None, "succeeded", "") == tuple(
+        payload[key] for key in ("exec_id", "flow_id", "status", "error")
+    )
+    assert payload["output"]["url"].startswith("http://localhost:")
 
 
 async def test_eachlabs_failure_webhook(rehearsal, receiver):
     words = "ref=one run=0 dialect=secret outcome=EXECUTION_TIMEOUT"
     await rehearsal.accepted(EACHLABS, words, callback=receiver.url)
-    told = json.loads((await receiver.until(1))[0][2])
-    assert told["status"] == "failed"
-    assert told["output"] == [{"id": "", "status": "", "output": "", "error": "Error: Model timeout after 30s"}]
+    payload = json.loads((await receiver.until(1))[0][2])
+    assert payload["status"] == "failed"
+    assert payload["output"] == [{"id": "", "status": "", "output": "", "error": "Error: Model timeout after 30s"}]
 
 
 async def test_eachlabs_older_webhook_is_signed(rehearsal, receiver):
@@ -78,8 +80,8 @@ async def test_eachlabs_older_webhook_is_signed(rehearsal, receiver):
 async def test_eachlabs_speaks_either_dialect_by_its_dice(rehearsal, receiver):
     for number in range(12):
         await rehearsal.accepted(EACHLABS, f"ref=r{number} run=0", callback=receiver.url)
-    got = await receiver.until(12)
-    assert {True, False} == {"x-webhook-secret" in headers for _, headers, _ in got}
+    received = await receiver.until(12)
+    assert {True, False} == {"x-webhook-secret" in headers for _, headers, _ in received}
 
 
 async def test_eachlabs_without_a_secret_signs_nothing(rehearsal, receiver):
@@ -129,7 +131,7 @@ async def test_lost(rehearsal, receiver, route):
     await rehearsal.recorded(route[0], "two", sent=1, answered_2xx=1)
     entry = await rehearsal.recorded(route[0], sent=0, lost=True)
     assert entry["outcome"] == "completed"
-    assert len(receiver.got) == 1
+    assert len(receiver.received) == 1
 
 
 @pytest.mark.parametrize("route", CALLED, ids="/".join)
@@ -143,7 +145,7 @@ async def test_late(rehearsal, receiver, route):
 @pytest.mark.parametrize("route", CALLED, ids="/".join)
 async def test_early_is_answered_before_the_submission(rehearsal, receiver, route):
     external_id = await rehearsal.accepted(route, "ref=one run=60 webhook=early", callback=receiver.url)
-    assert external_id.encode() in receiver.got[0][2]
+    assert external_id.encode() in receiver.received[0][2]
     assert (await rehearsal.poll(route, external_id)).status_code == 200
     assert (await rehearsal.recorded(route[0], sent=1, answered_2xx=1))["outcome"] == "completed"
 
@@ -161,11 +163,11 @@ async def test_forged(rehearsal, receiver, route, code):
     outcome = failing if code == "failed" else code
     forged = set()
     for number in range(12):
-        receiver.got.clear()
+        receiver.received.clear()
         ref = f"r{number}"
         await rehearsal.accepted(route, f"ref={ref} run=0 webhook=forged outcome={outcome}", callback=receiver.url)
         entry = await rehearsal.recorded(route[0], ref, sent=1, answered_2xx=1)
-        lies, truth = receiver.got[:-1], receiver.got[-1]
+        lies, truth = receiver.received[:-1], receiver.received[-1]
         assert is_true(route, truth[1], truth[2]) == (route in SIGNED)
         assert not [1 for _, headers, body in lies if is_true(route, headers, body)]
         assert {says(truth[2]) == "failed"} != {says(body) == "failed" for _, _, body in lies}

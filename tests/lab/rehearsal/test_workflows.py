@@ -1,4 +1,4 @@
-"""each::labs' workflows: one, up to ten at once, or in public."""
+"""each::labs' workflows: triggered singly, in bulk up to ten, or publicly."""
 
 import json
 
@@ -67,9 +67,9 @@ async def test_a_failure_names_its_cause(rehearsal):
     )
 
 
-@pytest.mark.parametrize("given", [None, "a fox", []])
-async def test_inputs_are_an_object(rehearsal, given):
-    assert (await rehearsal.order(WORKFLOWS, inputs=given)).json() == {"error": "inputs is required"}
+@pytest.mark.parametrize("wrong_inputs", [None, "a fox", []])
+async def test_inputs_are_an_object(rehearsal, wrong_inputs):
+    assert (await rehearsal.order(WORKFLOWS, inputs=wrong_inputs)).json() == {"error": "inputs is required"}
 
 
 async def test_in_public_the_key_stands_in_the_body(rehearsal, receiver):
@@ -78,8 +78,8 @@ async def test_in_public_the_key_stands_in_the_body(rehearsal, receiver):
     body["api_key"] = "rehearsal-eachlabs"
     answer = await rehearsal.client.post(PUBLIC, json=body)
     assert answer.status_code == 202
-    told = (await rehearsal.poll(WORKFLOWS, answer.json()["execution_id"])).json()
-    assert (told["workflow_id"], told["version_id"]) == ("fox", "v2")
+    execution = (await rehearsal.poll(WORKFLOWS, answer.json()["execution_id"])).json()
+    assert (execution["workflow_id"], execution["version_id"]) == ("fox", "v2")
     await receiver.until(1)
 
 
@@ -87,24 +87,24 @@ async def test_of_many_each_is_its_own_job(rehearsal, receiver):
     said = ("ref=a run=0", "ref=b outcome=invalid_input", "ref=c run=0 outcome=step_failed", "ref=d submit=402")
     body = {"inputs": inputs(*said), "webhook_url": receiver.url, "webhook_secret": SECRET}
     answer = await rehearsal.client.post(BULK, json=body, headers=HEADERS)
-    told = answer.json()
-    assert (answer.status_code, [one["status"] for one in told["executions"]]) == (
+    bulk = answer.json()
+    assert (answer.status_code, [execution["status"] for execution in bulk["executions"]]) == (
         202,
         ["queued", "failed", "queued", "failed"],
     )
-    assert told["executions"][1]["message"] == "invalid input: missing required field 'prompt'"
-    assert told["executions"][3]["message"] == "insufficient balance"
+    assert bulk["executions"][1]["message"] == "invalid input: missing required field 'prompt'"
+    assert bulk["executions"][3]["message"] == "insufficient balance"
     entries = {ref: await rehearsal.record("eachlabs", ref) for ref in "abcd"}
     assert {"a": 1, "b": 0, "c": 1, "d": 0} == {ref: entry["submits"] for ref, entry in entries.items()}
-    assert entries["a"]["external_id"] == told["executions"][0]["execution_id"]
+    assert entries["a"]["external_id"] == bulk["executions"][0]["execution_id"]
     called = {json.loads(body)["execution_id"]: json.loads(body) for _, _, body in await receiver.until(2)}
-    assert {told["bulk_id"]} == {body["bulk_id"] for body in called.values()}
+    assert {bulk["bulk_id"]} == {body["bulk_id"] for body in called.values()}
     assert called[entries["c"]["external_id"]]["status"] == "failed"
 
 
-@pytest.mark.parametrize("given", [None, [], {}, [{"prompt": "a fox"}] * 11, [{"prompt": "a fox"}, "a fox"]])
-async def test_many_are_one_to_ten_objects(rehearsal, given):
-    answer = await rehearsal.client.post(BULK, json={"inputs": given}, headers=HEADERS)
+@pytest.mark.parametrize("wrong_inputs", [None, [], {}, [{"prompt": "a fox"}] * 11, [{"prompt": "a fox"}, "a fox"]])
+async def test_many_are_one_to_ten_objects(rehearsal, wrong_inputs):
+    answer = await rehearsal.client.post(BULK, json={"inputs": wrong_inputs}, headers=HEADERS)
     assert (answer.status_code, answer.json()) == (400, {"error": "inputs must contain between 1 and 10 objects"})
     assert (await rehearsal.client.get("/rehearsal/record")).json()["jobs"] == []
 
@@ -112,7 +112,7 @@ async def test_many_are_one_to_ten_objects(rehearsal, given):
 async def test_ten_are_not_too_many(rehearsal):
     body = {"inputs": inputs(*(f"ref=r{number} run=0" for number in range(10)))}
     answer = await rehearsal.client.post(BULK, json=body, headers=HEADERS)
-    assert len({one["execution_id"] for one in answer.json()["executions"]}) == 10
+    assert len({execution["execution_id"] for execution in answer.json()["executions"]}) == 10
 
 
 async def test_a_slip_in_one_of_many_refuses_them_all(rehearsal):
