@@ -28,7 +28,7 @@ GATES = (
     ("coverage of the middle", [PYTHON, "-m", "coverage", "report", f"--include={WHOLE}", "--fail-under=100"]),
 )
 
-QUICK = [authenticator for authenticator in GATES if "coverage" not in authenticator[0]]
+QUICK = [gate for gate in GATES if "coverage" not in gate[0]]
 
 # Three at once: two halves of what keeps a processor busy, and what mostly waits for processes to live and die; short
 # rooms beside it.

@@ -10,7 +10,7 @@ from tests.support.fixtures import ROOT
 CONFTEST = """
 import anyio
 import pytest
-from tests import hanging
+from tests.support import hanging
 
 hanging.GRACE_S = 0.1
 pytest_plugins = ["tests.support.hanging"]

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from arrivals.cli.main import COMMANDS
-from arrivals.web import auth
+from arrivals.flow.admin import keys
 
 
 def made(arrivals, *arguments):
@@ -102,7 +102,7 @@ def test_rotated_key_lasts_on_for_a_while_beside_the_new_one(arrivals):
 
 def test_what_is_done_to_keys_is_told_without_their_text(arrivals, monkeypatch):
     told = []
-    monkeypatch.setattr(auth, "log", SimpleNamespace(info=lambda event, **facts: told.append({"act": event, **facts})))
+    monkeypatch.setattr(keys, "log", SimpleNamespace(info=lambda event, **facts: told.append({"act": event, **facts})))
 
     texts = [arrivals("keys", "make", "app").stdout.strip()]
     (listed,) = json.loads(arrivals("keys", "list", "--json").stdout)

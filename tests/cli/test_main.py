@@ -7,7 +7,8 @@ import click
 import pytest
 
 from arrivals import __version__
-from arrivals.cli.main import COMMANDS, handle_errors, main
+from arrivals.cli.errors import handle_errors
+from arrivals.cli.main import COMMANDS, main
 from arrivals.config.settings import BadSetting
 from arrivals.store.engine.base import Unsuitable
 from tests.cli.conftest import ROOT, environment
@@ -21,7 +22,8 @@ def test_version_is_told(arrivals):
 def test_help_lists_every_command_with_what_it_does(arrivals):
     result = arrivals("--help")
     assert 0 == result.exit_code
-    listed = [line.split() for line in result.stdout.partition("Commands:\n")[2].splitlines()]
+    lines = result.stdout.partition("Commands:\n")[2].splitlines()
+    listed = [line.split() for line in lines if not line.startswith("   ")]  # long ones go on further right
     assert sorted(COMMANDS) == [words[0] for words in listed]
     assert all(len(words) > 3 for words in listed)
 
@@ -29,8 +31,25 @@ def test_help_lists_every_command_with_what_it_does(arrivals):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help(arrivals, name):
     result = arrivals(name, "--help")
+    command = main.get_command(click.Context(main), name)
     assert 0 == result.exit_code
-    assert name == main.get_command(click.Context(main), name).name
+    assert (name, COMMANDS[name][1]) == (command.name, command.get_short_help_str(limit=200))
+
+
+HEAVY = {"aiohttp", "cryptography", "httpx", "psycopg", "starlette", "uvicorn"}
+
+
+def test_help_imports_no_more_than_it_needs():
+    """Neither what a server or a call needs, nor the lab."""
+    look = (
+        "import sys; from arrivals.cli.main import main; main(['--help'], standalone_mode=False); print(*sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    imported = set(result.stdout.splitlines()[-1].split())
+
+    assert "arrivals.cli.main" in imported
+    assert set() == HEAVY & imported
+    assert [] == [name for name in imported if name.startswith(("arrivals.lab", "arrivals.web", "arrivals.store"))]
 
 
 def test_unknown_command_is_wrong_usage(arrivals):

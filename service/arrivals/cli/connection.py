@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from arrivals.cli.main import settings_from_environment
+from arrivals.cli.errors import settings_from_environment
 from arrivals.client import Client
 from arrivals.config.key_file import key_file_path, read_keys
 from arrivals.config.settings import BadSetting, Settings

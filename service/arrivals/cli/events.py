@@ -3,7 +3,7 @@
 import click
 
 from arrivals.cli.connection import connection_options, given, service_at
-from arrivals.cli.main import handle_errors
+from arrivals.cli.errors import handle_errors
 from arrivals.cli.output import print_json, show_columns, show_table
 from arrivals.client import Event, path
 

@@ -4,7 +4,7 @@ import anyio
 import click
 
 from arrivals.assembly import assembled
-from arrivals.cli.main import handle_errors, settings_from_environment
+from arrivals.cli.errors import handle_errors, settings_from_environment
 from arrivals.cli.output import print_json, show_table
 from arrivals.core.api_key import ApiKey, Scope
 from arrivals.core.wire import rfc3339

@@ -12,7 +12,7 @@ import httpx
 import msgspec
 
 from arrivals.cli.connection import connection_options, given, service_at
-from arrivals.cli.main import handle_errors
+from arrivals.cli.errors import handle_errors
 from arrivals.cli.output import print_json
 from arrivals.client import Client, Heard, ServiceError, Stream, Unreachable, path
 from arrivals.flow.delivery.sign import SECRET_BYTES, BadSecret, key_of, make_secret, signed_headers
@@ -74,7 +74,10 @@ def listen_command(
     key: str | None,
     **filters: Any,
 ) -> None:
-    """Forward events to a program on this machine, signed as deliveries are, across disconnections."""
+    """Forward events to a program on this machine.
+
+    They are signed as deliveries are, and resume after a disconnection without a gap or a repeat.
+    """
     secret = secret or make_secret(secrets.token_bytes(SECRET_BYTES))
     try:
         key_of(secret)

@@ -1,46 +1,39 @@
-"""The commands, by name. What a command needs is imported when it runs, so that each starts quickly."""
+"""The commands, by name. A command's module, and what it needs, is imported when that command runs."""
 
-from collections.abc import Callable
-from functools import wraps
 from importlib import import_module
-import os
 import sys
-from typing import Any
+from types import TracebackType
 
 import click
 
 from arrivals import __version__
-from arrivals.client import ServiceError, Unreachable
-from arrivals.config.settings import BadSetting, Settings, read_settings
-from arrivals.logs import tell_crash
-from arrivals.store.engine.base import StoreError
 
-# command: the module that holds it
+# command: the module that holds it, and its line in `arrivals --help`, which imports none of them
 COMMANDS = {
-    "bench": "arrivals.lab.commands.bench",
-    "demo": "arrivals.lab.commands.demo",
-    "doctor": "arrivals.cli.doctor.command",
-    "events": "arrivals.cli.events",
-    "keys": "arrivals.cli.keys",
-    "list": "arrivals.cli.generations",
-    "listen": "arrivals.cli.listen",
-    "migrate": "arrivals.cli.database",
-    "providers": "arrivals.cli.providers",
-    "prune": "arrivals.cli.database",
-    "rehearse": "arrivals.lab.commands.rehearse",
-    "replays": "arrivals.cli.replays",
-    "serve": "arrivals.cli.serve",
-    "show": "arrivals.cli.generations",
-    "submit": "arrivals.cli.submit",
-    "subscribers": "arrivals.cli.subscribers",
-    "torture": "arrivals.lab.commands.torture",
-    "watch": "arrivals.cli.watch",
-    "webhooks": "arrivals.cli.webhooks",
+    "bench": ("arrivals.lab.commands.bench", "Measure the service on this machine."),
+    "demo": ("arrivals.lab.commands.demo", "Run the main job from end to end, on this machine alone."),
+    "doctor": ("arrivals.cli.doctor.command", "Find the usual mistakes, and say what to do about each."),
+    "events": ("arrivals.cli.events", "List events, and send one again."),
+    "keys": ("arrivals.cli.keys", "Make, list, rotate and revoke API keys."),
+    "list": ("arrivals.cli.generations", "Generations, newest first."),
+    "listen": ("arrivals.cli.listen", "Forward events to a program on this machine."),
+    "migrate": ("arrivals.cli.database", "Bring the database up to date, and say what was applied."),
+    "providers": ("arrivals.cli.providers", "Every provider, and how it has behaved in the last seven days."),
+    "prune": ("arrivals.cli.database", "Forget what is older than the settings keep."),
+    "rehearse": ("arrivals.lab.commands.rehearse", "Run stand-ins for the providers, with faults on demand."),
+    "replays": ("arrivals.cli.replays", "Do again what was done; never a second closing word."),
+    "serve": ("arrivals.cli.serve", "Run the service."),
+    "show": ("arrivals.cli.generations", "One generation and everything that happened to it, in order."),
+    "submit": ("arrivals.cli.submit", "Order one generation of MODEL from PROVIDER."),
+    "subscribers": ("arrivals.cli.subscribers", "Register who wants events, and look after them."),
+    "torture": ("arrivals.lab.commands.torture", "Kill the service, its database, its disk and its clock."),
+    "watch": ("arrivals.cli.watch", "Watch the newest generations; given ids, only those, until each has ended."),
+    "webhooks": ("arrivals.cli.webhooks", "Stored webhooks: look at them, replay them, make fixtures of them."),
 }
 
 
-class Lazy(click.Group):
-    """Imports a command's module only when that command is asked for."""
+class LazyGroup(click.Group):
+    """Imports a command's module only when that command is called."""
 
     def list_commands(self, _context: click.Context) -> list[str]:
         """By name."""
@@ -50,41 +43,27 @@ class Lazy(click.Group):
         """The command object of that name in its module."""
         if name not in COMMANDS:
             return None
-        found: click.Command = getattr(import_module(COMMANDS[name]), f"{name}_command")
-        return found
+        module, _ = COMMANDS[name]
+        command: click.Command = getattr(import_module(module), f"{name}_command")
+        return command
+
+    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
+        """As click does, from the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
 
 
-@click.command(cls=Lazy)
+@click.command(cls=LazyGroup)
 @click.version_option(__version__, prog_name="arrivals")
 def main() -> None:
     """Arrivals: submit AI media generations, take their webhooks, poll for the rest, announce each end once.
 
-    Settings come from the environment (ARRIVALS_…); the README lists them.
+    Settings come from the environment (ARRIVALS_…); docs/operating.md lists them.
     """
-    sys.excepthook = tell_crash
+    sys.excepthook = _log_crash
 
 
-def settings_from_environment() -> Settings:
-    """The settings, or an end with exit code 2 that says what is wrong with them."""
-    try:
-        return read_settings(os.environ)
-    except BadSetting as error:
-        click.echo(f"arrivals: {error}", err=True)
-        sys.exit(2)
+def _log_crash(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    from arrivals.logs import tell_crash
 
-
-def handle_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Expected troubles end in one line and exit code 1 (2 for a setting), not in a stack trace."""
-
-    @wraps(command)
-    def run(*args: Any, **options: Any) -> Any:
-        try:
-            return command(*args, **options)
-        except BadSetting as error:
-            click.echo(f"arrivals: {error}", err=True)
-            sys.exit(2)
-        except (StoreError, ServiceError, Unreachable, OSError) as error:
-            click.echo(f"arrivals: {error}", err=True)
-            sys.exit(1)
-
-    return run
+    tell_crash(kind, error, traceback)

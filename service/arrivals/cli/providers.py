@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from arrivals.cli.connection import connection_options, service_at
-from arrivals.cli.main import handle_errors
+from arrivals.cli.errors import handle_errors
 from arrivals.cli.output import brief, print_json, show_table
 from arrivals.client import path
 

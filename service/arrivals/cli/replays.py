@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from arrivals.cli.connection import connection_options, given, service_at
-from arrivals.cli.main import handle_errors
+from arrivals.cli.errors import handle_errors
 from arrivals.cli.output import brief, print_json, show_columns, show_facts
 from arrivals.client import Client, path
 

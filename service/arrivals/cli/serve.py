@@ -13,7 +13,7 @@ import structlog
 import uvicorn
 
 from arrivals.assembly import GRACE_S, CutOff, assembled, working
-from arrivals.cli.main import handle_errors, settings_from_environment
+from arrivals.cli.errors import handle_errors, settings_from_environment
 from arrivals.cli.shutdown import FAILED, Watch, heed_signals, watch
 from arrivals.config.key_file import key_file_path, with_keys
 from arrivals.config.settings import Settings

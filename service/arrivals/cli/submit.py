@@ -5,8 +5,8 @@ from typing import Any
 import click
 
 from arrivals.cli.connection import connection_options, given, service_at
+from arrivals.cli.errors import handle_errors
 from arrivals.cli.generations import print_generation
-from arrivals.cli.main import handle_errors
 from arrivals.core.wire import from_json
 
 

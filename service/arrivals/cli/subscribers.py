@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from arrivals.cli.connection import connection_options, given, service_at
-from arrivals.cli.main import handle_errors
+from arrivals.cli.errors import handle_errors
 from arrivals.cli.output import print_json, show_columns, show_facts, show_table
 from arrivals.cli.replays import print_replay
 from arrivals.cli.submit import json_object

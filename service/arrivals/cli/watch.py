@@ -10,8 +10,8 @@ from rich.live import Live
 from rich.table import Table
 
 from arrivals.cli.connection import connection_options, service_at
+from arrivals.cli.errors import handle_errors
 from arrivals.cli.events import summary
-from arrivals.cli.main import handle_errors
 from arrivals.cli.output import cell, print_json, table_of
 from arrivals.client import Client, Event, Generation, Heard, path
 from arrivals.core.wire import SECOND, read_rfc3339

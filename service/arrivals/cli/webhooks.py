@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from arrivals.cli.connection import connection_options, service_at
-from arrivals.cli.main import handle_errors
+from arrivals.cli.errors import handle_errors
 from arrivals.cli.output import print_json, show_columns, show_facts
 from arrivals.cli.save_fixture import exported
 from arrivals.client import path

@@ -18,7 +18,9 @@ from arrivals.logs import configure
 @click.option("--json", "json_output", is_flag=True, help="One JSON object.")
 @connection_options
 def doctor_command(json_output: bool, url: str | None, key: str | None) -> None:
-    """Check settings, database, service, public URL, clock, keys and subscribers; exit code 1 if anything is wrong.
+    """Find the usual mistakes, and say what to do about each.
+
+    Checks settings, database, service, public URL, clock, keys and subscribers. Exit code 1: something is wrong.
 
     Nothing is changed, and nothing is asked that costs money.
     """

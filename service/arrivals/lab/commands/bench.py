@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from arrivals.cli.main import handle_errors
+from arrivals.cli.errors import handle_errors
 from arrivals.cli.output import print_json, show_facts, show_table
 from arrivals.lab.bench.database_target import NotEmpty
 from arrivals.lab.bench.delivery import Delivery
@@ -40,7 +40,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 )
 @click.pass_context
 def bench_command(context: click.Context, baseline: str | None) -> None:
-    """Measure the service on this machine: every figure beside a ceiling that is measured in the same run.
+    """Measure the service on this machine.
+
+    Every figure stands beside a ceiling that is measured in the same run.
 
     Exit code 1: something was lost or doubled, or a process died.
     """

@@ -21,7 +21,10 @@ from arrivals.lab.processes import NotReady
 def demo_command(
     json_output: bool, seed: int, lose_webhooks: bool, crash: bool, keep: bool, database: str | None, services: int
 ) -> None:
-    """Real processes, some hundred generations, every fault; exit code 0 only if all accounts agree."""
+    """Run the main job from end to end, on this machine alone.
+
+    Real processes, some hundred generations, every fault; exit code 0 only if all accounts agree.
+    """
     if find_spec("standardwebhooks") is None:
         raise click.UsageError("the demo verifies with a package of its own: pip install 'arrivals[demo]'")
     try:

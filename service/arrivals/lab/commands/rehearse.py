@@ -3,7 +3,7 @@
 import anyio
 import click
 
-from arrivals.cli.main import handle_errors
+from arrivals.cli.errors import handle_errors
 from arrivals.lab.rehearsal.app import Tempo
 from arrivals.lab.rehearsal.serve import serve
 

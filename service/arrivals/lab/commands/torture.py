@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from arrivals.cli.main import handle_errors
+from arrivals.cli.errors import handle_errors
 from arrivals.cli.output import print_json
 from arrivals.lab.bench.database_target import NotEmpty
 from arrivals.lab.torture.report import show
@@ -38,7 +38,9 @@ from arrivals.lab.torture.torture import CASES, Interrupted, Options, torture
 )
 @handle_errors
 def torture_command(*, json_output: bool, **given: Any) -> None:
-    """Kill the service, its database, its disk and its clock while it works; exit code 1 if anything is lost.
+    """Kill the service, its database, its disk and its clock.
+
+    They die while the service works. Exit code 1: something was lost or doubled.
 
     A case that cannot be made on this machine is skipped, and the report says what to install.
     """

@@ -74,7 +74,7 @@ async def submit_order(call: Call) -> Response:
             generation = await _held_until_closed(call, generation.id, wait_s)
             headers["preference-applied"] = f"wait={wait_s:.0f}"
         except Problem:  # a preference may be passed over; the order is taken
-            log.info("expiry_skipped", generation_id=generation.id, key_id=call.key.id)
+            log.info("wait_skipped", generation_id=generation.id, key_id=call.key.id)
     return json_response(public(generation), 200 if generation.closed else 202, headers)
 
 
