@@ -1,4 +1,4 @@
-"""A provider down for a day, a subscriber for a week, a clock that is wrong: what README says happens at each limit."""
+"""A provider down for a day, a subscriber for a week, a wrong clock: what docs/operating.md says happens at each."""
 
 import json
 

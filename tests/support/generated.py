@@ -27,7 +27,7 @@ def settings_table():
         for provider, module in PROVIDERS.items()
         for name, (_, what) in host_fields(module).items()
     ]
-    return "\n".join(["| setting | default | what it is |", "| --- | --- | --- |", *rows])
+    return "\n".join(["| setting | default | meaning |", "| --- | --- | --- |", *rows])
 
 
 def provider_url(module, name):
@@ -88,10 +88,10 @@ def state_diagram():
 def answers_table():
     """The table of answers to an order, from the code."""
     rows = [
-        f"| {status}{'' if status % 100 else ' and others of its hundred'} | {meant} | {why} |"
+        f"| {status}{'' if status % 100 else f' and every other {status // 100}xx'} | {meant} | {why} |"
         for status, (meant, why) in ANSWERS.items()
     ]
-    return "\n".join(["| HTTP status | the order | because |", "| --- | --- | --- |", *rows])
+    return "\n".join(["| HTTP status | meaning | reason |", "| --- | --- | --- |", *rows])
 
 
 def trouble_table():
@@ -102,9 +102,9 @@ def trouble_table():
 
 # (file, mark, what stands between the marks)
 PLACES = (
-    ("README.md", "settings", settings_table),
-    ("README.md", "providers", providers_table),
-    ("README.md", "answers", answers_table),
+    ("docs/operating.md", "settings", settings_table),
+    ("docs/providers.md", "providers", providers_table),
+    ("docs/ordering.md", "answers", answers_table),
     ("service/README.md", "trouble", trouble_table),
     ("service/README.md", "states", state_diagram),
 )

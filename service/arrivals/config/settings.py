@@ -1,6 +1,6 @@
 """Settings: read once from the environment, each documented here. Nothing below this floor reads configuration.
 
-`ARRIVALS_` stands before every name. The README's table is made from `FIELDS` and `PROVIDER_FIELDS`.
+`ARRIVALS_` stands before every name. The table in docs/operating.md is made from `FIELDS` and `PROVIDER_FIELDS`.
 """
 
 from collections.abc import Callable, Mapping
@@ -85,14 +85,14 @@ FIELDS: Mapping[str, tuple[Callable[[str], Any], str, str]] = {
     "PUBLIC_URL": (
         values.url,
         "",
-        "Where providers reach us. Not set: no callback URL is sent and polling does all the work.",
+        "Where providers reach this service. If unset, no callback URL is sent and polling does all the work.",
     ),
     "SECRET_KEYS": (
         values.keys,
         "made at first start",
-        "Signs callback tokens; several by commas, newest first, to rotate.",
+        "Sign callback tokens; to rotate, several separated by commas, newest first.",
     ),
-    "API_KEY": (values.key, "made at first start", "An API key with every scope; further ones by `arrivals keys`."),
+    "API_KEY": (values.key, "made at first start", "An API key with every scope; `arrivals keys` makes further ones."),
     "CALLBACK_SECRET": (
         values.plain,
         "made at first start",
@@ -101,24 +101,24 @@ FIELDS: Mapping[str, tuple[Callable[[str], Any], str, str]] = {
     "ALLOW_DESTINATIONS": (
         values.networks,
         "",
-        "Networks that subscribers, callbacks and outputs may lead to though not public.",
+        "Networks that subscribers, callbacks and outputs may lead to although they are not public.",
     ),
     "TRUSTED_PROXIES": (
         values.networks,
         "",
-        "Networks of proxies in front, whose `X-Forwarded-For` says who calls; several by commas.",
+        "Networks of proxies in front, whose `X-Forwarded-For` names the caller; separated by commas.",
     ),
-    "LOG_FORMAT": (values.choice("console", "json"), "console", "How log lines look."),
+    "LOG_FORMAT": (values.choice("console", "json"), "console", "The format of log lines: `console` or `json`."),
     "LOG_LEVEL": (
         values.choice("debug", "info", "warning", "error"),
         "info",
-        "The least important line that is logged.",
+        "The lowest level that is logged: `debug`, `info`, `warning` or `error`.",
     ),
     "WEBHOOK_MAX_BYTES": (values.whole(1024, 2**30), "1048576", "A larger webhook is answered 413."),
     "CALL_KEEP_BYTES": (
         values.whole(0, 2**20),
         "65536",
-        "How much of an answer to a call of ours is kept for the timeline; 0 keeps none.",
+        "How many bytes of a provider's answer are kept for the timeline; 0 keeps none.",
     ),
     "KEEP_GENERATIONS_DAYS": (
         values.days,
@@ -126,38 +126,38 @@ FIELDS: Mapping[str, tuple[Callable[[str], Any], str, str]] = {
         "How long a closed generation is kept, with its order and outputs.",
     ),
     "KEEP_EVENTS_DAYS": (values.days, "90", "How long events are kept, with their deliveries and observations."),
-    "KEEP_WEBHOOKS_DAYS": (values.days, "30", "How long stored webhooks are kept once they are read."),
-    "KEEP_CALLS_DAYS": (values.days, "30", "How long our calls to providers are kept, with what was answered."),
-    "KEEP_QUARANTINE_DAYS": (values.days, "30", "How long refused webhooks are kept to be verified again."),
-    "KEEP_IDEMPOTENCY_DAYS": (values.days, "30", "How long an idempotency key stands for its order."),
+    "KEEP_WEBHOOKS_DAYS": (values.days, "30", "How long stored webhooks are kept after they were read."),
+    "KEEP_CALLS_DAYS": (values.days, "30", "How long requests to providers are kept, with their answers."),
+    "KEEP_QUARANTINE_DAYS": (values.days, "30", "How long refused webhooks are kept, to be verified again."),
+    "KEEP_IDEMPOTENCY_DAYS": (values.days, "30", "How long an idempotency key is remembered."),
     "POLL_FIRST_S": (
         values.seconds,
         "by provider",
-        "From a submission to the first poll, whatever the provider documents.",
+        "From a submission to the first poll, in place of what the provider documents.",
     ),
     "POLL_MAX_S": (values.seconds, "60", "The longest time between two polls of one generation."),
-    "HELD_S": (values.seconds, "120", "How long a closing word that lacks its output or reason is held for it."),
+    "HELD_S": (values.seconds, "120", "How long an end without its output or reason is held back to wait for it."),
     "RETRY_SCHEDULE_S": (
         values.schedule,
         ",".join(f"{wait:g}" for wait in RETRY_SCHEDULE_S),
-        "Waits before a delivery's first and further tries.",
+        "Waits before a delivery's first and further attempts.",
     ),
 }
 
 # name after the provider's: (reader, what it is)
 PROVIDER_FIELDS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "API_KEY": (values.plain, "The provider's key. Setting it is what configures the provider."),
-    "BASE_URL": (values.url, "The provider's own host, if not its public one; what is set here is trusted."),
-    "WEBHOOK_SECRET": (values.keys, "Secrets its webhooks may carry; several by commas, newest first, to rotate."),
-    "MAX_IN_FLIGHT": (values.whole(1, 10**6), "The most generations under way at once."),
-    "REQUESTS_PER_MINUTE": (values.whole(1, 10**6), "The most submissions and polls a minute, together."),
+    "BASE_URL": (values.url, "The provider's host, if not its public one; what is set here is trusted."),
+    "WEBHOOK_SECRET": (values.keys, "The secret of its webhooks; to rotate, several by commas, newest first."),
+    "MAX_IN_FLIGHT": (values.whole(1, 10**6), "The most generations in flight at once."),
+    "REQUESTS_PER_MINUTE": (values.whole(1, 10**6), "The most requests a minute, submissions and polls together."),
 }
 
 
 def host_fields(provider: Provider) -> dict[str, tuple[Callable[[str], Any], str]]:
     """The settings that name a provider's further hosts."""
     return {
-        f"{name.upper()}_BASE_URL": (values.url, f"Where `{name}` is, if not at {url}; as `BASE_URL`.")
+        f"{name.upper()}_BASE_URL": (values.url, f"The host of `{name}`, like `BASE_URL`.")
         for name, url in provider.HOSTS.items()
     }
 

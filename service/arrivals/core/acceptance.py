@@ -17,19 +17,19 @@ class Acceptance(StrEnum):
 
 # HTTP status: what it means, and why. A status that is not listed means what its hundred does.
 ANSWERS: Mapping[int, tuple[Acceptance, str]] = {
-    300: (Acceptance.REFUSED, "a redirect was not processed; its place is where `BASE_URL` should lead"),
+    300: (Acceptance.REFUSED, "a redirect was not processed; set `BASE_URL` to where it leads"),
     400: (Acceptance.REFUSED, "the provider says what is wrong with the order"),
-    429: (Acceptance.LATER, "too much at once; nothing was begun"),
-    500: (Acceptance.UNKNOWN, "it broke while it worked on the order"),
-    502: (Acceptance.UNKNOWN, "a gateway lost the answer of whoever has the order"),
-    503: (Acceptance.LATER, "nobody was there to take it"),
-    504: (Acceptance.UNKNOWN, "a gateway gave up waiting; the work may go on behind it, whoever says so"),
-    520: (Acceptance.UNKNOWN, "Cloudflare: an answer that is none, after the order was handed on"),
+    429: (Acceptance.LATER, "too much at once; nothing was started"),
+    500: (Acceptance.UNKNOWN, "the provider failed while it worked on the order"),
+    502: (Acceptance.UNKNOWN, "a gateway lost the answer of the server that has the order"),
+    503: (Acceptance.LATER, "the service was unavailable and did not take the order"),
+    504: (Acceptance.UNKNOWN, "a gateway gave up waiting; the work may go on behind it, whoever sent the answer"),
+    520: (Acceptance.UNKNOWN, "Cloudflare: an invalid answer, after the order was passed on"),
     521: (Acceptance.LATER, "Cloudflare: the provider refused the connection"),
     522: (Acceptance.LATER, "Cloudflare: no connection to the provider"),
-    523: (Acceptance.LATER, "Cloudflare: no way to the provider"),
-    524: (Acceptance.UNKNOWN, "Cloudflare: no answer in time, after the order was handed on"),
-    530: (Acceptance.LATER, "Cloudflare: the provider's name leads nowhere"),
+    523: (Acceptance.LATER, "Cloudflare: no route to the provider"),
+    524: (Acceptance.UNKNOWN, "Cloudflare: no answer in time, after the order was passed on"),
+    530: (Acceptance.LATER, "Cloudflare: the provider's name does not resolve"),
 }
 # Sources: https://www.rfc-editor.org/rfc/rfc9110#section-15,
 # https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/

@@ -1,4 +1,4 @@
-"""What a route can do and what limits it, as people are shown it: in the API and in the README's table."""
+"""What a route can do and what limits it, as people are shown it: in the API and in the table of docs/providers.md."""
 
 from typing import Any
 

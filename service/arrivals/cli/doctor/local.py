@@ -33,7 +33,7 @@ def settings_readable(environment: Mapping[str, str]) -> tuple[Settings | None, 
             read_keys(key_file_path(settings))
     except BadSetting as error:
         return None, Check(
-            name="settings", ok=False, found=str(error), advice="mend or unset it; README lists them all"
+            name="settings", ok=False, found=str(error), advice="fix or unset it; docs/operating.md lists them all"
         )
     accounts = ", ".join(sorted(f"{provider}/{account}" for provider, account in settings.accounts))
     if not accounts:

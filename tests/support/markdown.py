@@ -1,0 +1,53 @@
+"""Markdown as far as the house rules need it: its links, the anchors of its headings, the rows of its tables."""
+
+import re
+
+from tests.support.fixtures import ROOT
+
+FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"`[^`\n]*`")
+HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+ELSEWHERE = re.compile(r"[a-z]+:")
+
+
+def documents():
+    """Every Markdown file of the project."""
+    found = {path: path.relative_to(ROOT).parts for path in ROOT.rglob("*.md")}
+    return sorted(path for path, parts in found.items() if not any(part.startswith((".", "node_")) for part in parts))
+
+
+def anchors(text):
+    """The anchors of its headings, as GitHub makes them."""
+    found = []
+    for heading in HEADING.findall(FENCE.sub("", text)):
+        shown = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).replace("`", "").strip().lower()
+        anchor = re.sub(r"[^\w\- ]", "", shown).replace(" ", "-")
+        found.append(f"{anchor}-{found.count(anchor)}" if anchor in found else anchor)
+    return set(found)
+
+
+def links(text):
+    """The targets of its links into the project."""
+    prose = CODE.sub("", FENCE.sub("", text))
+    return [target for target in LINK.findall(prose) if not ELSEWHERE.match(target)]
+
+
+def dead_links(path):
+    """The links of a file whose file or heading is not there."""
+    dead = []
+    for link in links(path.read_text()):
+        name, _, anchor = link.partition("#")
+        target = (path.parent / name).resolve() if name else path
+        known = target.exists() and target.is_relative_to(ROOT)
+        if not known or (anchor and anchor not in anchors(target.read_text())):
+            dead.append(link)
+    return dead
+
+
+def rows(text):
+    """The rows of its tables, without heads and the lines beneath them."""
+    lines = FENCE.sub("", text).splitlines()
+    tables = [number for number, line in enumerate(lines) if line.startswith("| ---")]
+    heads = {number - 1 for number in tables} | set(tables)
+    return [line for number, line in enumerate(lines) if line.startswith("|") and number not in heads]
