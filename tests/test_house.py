@@ -11,15 +11,21 @@ from arrivals.core.reconcile import MEETINGS
 from arrivals.providers.catalog import PROVIDERS
 from tests.support.fixtures import FIXTURES, ROOT
 from tests.support.generated import PLACES, renewed
-from tests.support.markdown import documents, rows
+from tests.support.markdown import dead_links, documents, rows
 
 LONGEST_FILE = 300
+LONGEST_README = 150
 TABLE = re.compile(r"(?!HOSTS)[A-Z_]+: Mapping\[|BUDGET = |LIMITS\b")
 DEFINED = re.compile(r"^(?:async )?def (test_\w+)", re.MULTILINE)
 SOURCES = sorted((ROOT / "service/arrivals").rglob("*.py"))
 # The benchmarks fill and count the database from outside, without the store; one module of theirs holds that SQL.
 KNOW_SQL = [ROOT / "service/arrivals/lab/bench/database.py"]
 DOCUMENTS = documents()
+GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+# Measured once, by the benchmarks and by the torture, and to be renewed in one place.
+MEASURED = [ROOT / "docs/performance.md", ROOT / "docs/crash-proofs.md"]
+FIGURE = re.compile(r"\b\d{1,3}(?:,\d{3})+\b(?<!00)|(?<![\d,])\d{3,}(?=(?: \w+)?/s)")
+NUMBER = re.compile(r"(?<![\d,.])\d[\d,]*\b")
 PURE = [path for path in SOURCES if path.relative_to(ROOT).parts[2] in ("core", "providers")]
 
 
@@ -117,6 +123,55 @@ def test_every_limit_that_is_documented_has_its_test():
 
     assert len(named) >= 38
     assert all(named)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name)
+def test_every_test_that_a_document_names_exists(path):
+    tests = [*(ROOT / "tests").rglob("test_*.py")]
+    there = {found for test in tests for found in DEFINED.findall(test.read_text())}
+
+    assert set(re.findall(r"`(test_\w+)`", path.read_text())) <= there
+
+
+def test_every_file_that_the_map_of_the_tests_names_exists():
+    folder = ROOT / "tests"
+    named = re.findall(r"`((?:\w+/)*test_\w+\.py)`", (folder / "README.md").read_text())
+
+    assert named
+    assert [] == [one for one in named if not any((folder / place / one).exists() for place in ("", "attack"))]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name)
+def test_no_link_is_dead(path):
+    assert [] == dead_links(path)
+
+
+def test_the_readme_is_a_front_page():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= LONGEST_README
+
+
+def test_every_guide_is_on_the_map_of_the_readme():
+    text = (ROOT / "README.md").read_text()
+
+    assert [] == [name(path) for path in GUIDES[1:] if f"({name(path)})" not in text]
+
+
+def test_no_measured_figure_stands_in_two_documents():
+    """Rates and counts of the tables, by their digits: round ones are sizes that were chosen, not measured."""
+    for measured in MEASURED:
+        figures = {figure for row in rows(measured.read_text()) for figure in FIGURE.findall(row)}
+        assert figures
+        for other in DOCUMENTS:
+            found = set(NUMBER.findall(other.read_text())) if other != measured else set()
+            assert (name(other), found & figures) == (name(other), set())
+
+
+def test_no_row_of_a_table_stands_in_two_documents():
+    seen = {}
+    for path in DOCUMENTS:
+        for row in set(rows(path.read_text())):
+            if re.search(r"\d", row):
+                assert seen.setdefault(row, path) == path, row
 
 
 def test_no_test_waits_for_all_tasks_to_be_blocked():
