@@ -10,7 +10,6 @@ from arrivals.providers._shared.limits import (
     Broken,
     Limit,
     absent,
-    at,
     at_most,
     between,
     characters,
@@ -23,6 +22,7 @@ from arrivals.providers._shared.limits import (
     pixels,
     refusal,
     required,
+    value_at,
 )
 from arrivals.providers.catalog import PROVIDERS
 from arrivals.providers.describe import capabilities
@@ -110,7 +110,7 @@ def test_limit_that_an_order_does_not_show_refuses_nothing():
     [("a", {"b": [1]}), ("a.b", [1]), ("a.b.0", None), ("a.c", None), ("c", None), ("c.d.e", None)],
 )
 def test_value_is_found_by_its_path_in_dots(path, found):
-    assert found == at({"a": {"b": [1]}}, path)
+    assert found == value_at({"a": {"b": [1]}}, path)
 
 
 # ---------------------------------------------------------------- texts

@@ -6,7 +6,7 @@ from arrivals.core.failure import FailureCode, make_failure
 from arrivals.core.generation import Status
 from arrivals.core.http import HttpReply, InboundWebhook
 from arrivals.core.wire import to_json
-from arrivals.providers._shared.reading import heard, heard_event
+from arrivals.providers._shared.reading import read_message, read_stream_event
 from arrivals.providers.contract import Refused
 from tests.support.requests import spoken, target
 
@@ -16,12 +16,12 @@ def told(provider, model, reads, body, http_status=200):
     adapter, about = spoken(provider, model), target(provider, model, "x-1")
     content = to_json(body).encode()
     if reads == "webhook":
-        return heard(adapter.read_webhook, InboundWebhook(body=content), about).failure
+        return read_message(adapter.read_webhook, InboundWebhook(body=content), about).failure
     if reads == "stream":
-        return heard_event(adapter.read_event, content, about).failure
+        return read_stream_event(adapter.read_event, content, about).failure
     reader = adapter.read_submitted if reads == "submit" else adapter.poll.parse
     try:
-        return heard(reader, HttpReply(http_status=http_status, body=content), about).failure
+        return read_message(reader, HttpReply(http_status=http_status, body=content), about).failure
     except Refused as refused:
         return refused.failure
 
@@ -115,7 +115,7 @@ def test_last_frame_alone_is_no_video(frame):
     about = target("runblob", "seedance", "x-1")
     body = {"task_uuid": "x-1", "status": "completed", "output": {**frame, "last_frame_url": "https://cdn.test/f.png"}}
 
-    reading = heard(
+    reading = read_message(
         spoken("runblob", "seedance").poll.parse, HttpReply(http_status=200, body=to_json(body).encode()), about
     )
 
@@ -196,7 +196,7 @@ def test_what_a_result_says_beside_our_words_is_kept():
     }  # fmt: skip
     about = target("vtrix", "wan26_t2i", "x-1")
 
-    reading = heard(
+    reading = read_message(
         spoken("vtrix", "wan26_t2i").poll.parse, HttpReply(http_status=200, body=to_json(body).encode()), about
     )
 

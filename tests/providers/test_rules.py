@@ -13,7 +13,7 @@ import pytest
 
 from arrivals.core.generation import Status
 from arrivals.core.observation import Reading
-from arrivals.providers._shared.reading import heard, heard_each, heard_event
+from arrivals.providers._shared.reading import read_bulk_reply, read_message, read_stream_event
 from arrivals.providers._shared.tolerance import LENIENTLY, SYNONYMS, folded
 from arrivals.providers.contract import Refused, Unreadable
 from tests.providers.test_conformance import CHANNELS, events_of, parts_of, spoken
@@ -120,11 +120,13 @@ def said(piece, change):
     reads, target, read = parts_of(piece)
     message = spoken(piece)
     if reads == "stream":
-        return [told(lambda event=event: heard_event(read, change(event), target)) for event in events_of(message)]
+        return [
+            told(lambda event=event: read_stream_event(read, change(event), target)) for event in events_of(message)
+        ]
     message = replace(message, body=change(message.body))
     if reads == "bulk":
-        return told(lambda: heard_each(read, message, target))
-    return told(lambda: heard(read, message, target, submitted=reads == "submit"))
+        return told(lambda: read_bulk_reply(read, message, target))
+    return told(lambda: read_message(read, message, target, submitted=reads == "submit"))
 
 
 def told(hear):
@@ -203,7 +205,7 @@ def test_what_is_hardly_json_is_read_as_the_same_and_marked(channel, change):
         if reads in ("stream", "bulk"):
             continue
         try:
-            reading = heard(read, replace(spoken(piece), body=change(spoken(piece).body)), target)
+            reading = read_message(read, replace(spoken(piece), body=change(spoken(piece).body)), target)
         except (Refused, Unreadable):
             continue
         assert LENIENTLY in reading.notes
@@ -231,7 +233,7 @@ def test_everybodys_words_are_understood_on_every_channel(channel, status):
         for synonym in SYNONYMOUS[status]:
             _, target, read = parts_of(piece)
             body = spoken(piece).body.replace(json.dumps(word).encode(), json.dumps(synonym).encode())
-            reading = heard(read, replace(spoken(piece), body=body), target)
+            reading = read_message(read, replace(spoken(piece), body=body), target)
             assert (piece.name, synonym, status) == (piece.name, synonym, reading.status)
 
 
@@ -267,5 +269,5 @@ def test_output_that_comes_along_is_an_output_wherever_a_place_is_one(channel, w
             continue
         if not any(one["url"].encode() in spoken(piece).body for one in expected["outputs"]):
             continue  # behind an address of the provider's own
-        reading = heard(read, replace(spoken(piece), body=written_inline(spoken(piece).body, written)), target)
+        reading = read_message(read, replace(spoken(piece), body=written_inline(spoken(piece).body, written)), target)
         assert (piece.name, True) == (piece.name, written in {output.url for output in reading.outputs})

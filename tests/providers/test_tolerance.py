@@ -12,7 +12,7 @@ from arrivals.providers._shared.tolerance import (
     folded,
     meaning,
     mended,
-    said_in,
+    message_in,
     vocabulary,
 )
 
@@ -62,7 +62,7 @@ def test_sentence_is_no_code(text):
     ids=["half a character", "no utf-8", "mark", "nan", "line feed", "zeros", "utf-16", "list"],
 )
 def test_hardly_json_is_read_leniently(body, value):
-    assert value == from_json(mended(body)) == said_in(body)
+    assert value == from_json(mended(body)) == message_in(body)
 
 
 @pytest.mark.parametrize(

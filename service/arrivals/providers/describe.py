@@ -1,13 +1,13 @@
-"""What a route can do and what limits it, as people are shown it: in the API and in the table of docs/providers.md."""
+"""A route's capabilities and limits, as the API and the README's table show them."""
 
 from typing import Any
 
-from arrivals.providers._shared.limits import tells_nothing
+from arrivals.providers._shared.limits import no_check
 from arrivals.providers.contract import Route
 
 
 def capabilities(route: Route) -> dict[str, Any]:
-    """`submit`: how its answer comes; `outputs`: where they come from; `preflight`: what is checked first."""
+    """A route's capabilities. `submit`: how its answer comes; `outputs`: their source; `preflight`: checked fields."""
     adapter = route.adapter
     return {
         "submit": _submit(route),
@@ -18,7 +18,7 @@ def capabilities(route: Route) -> dict[str, Any]:
         "streams": adapter.read_event is not None,
         "cancels": adapter.cancel is not None,
         "outputs": "poll, then a second question" if adapter.fetch_result else "poll" if route.polls else "answer",
-        "preflight": [*dict.fromkeys(limit.param for limit in route.limits if limit.check is not tells_nothing)],
+        "preflight": [*dict.fromkeys(limit.param for limit in route.limits if limit.check is not no_check)],
     }
 
 
@@ -29,9 +29,9 @@ def _submit(route: Route) -> str:
 
 
 def limits(route: Route) -> dict[str, str]:
-    """By parameter, in words."""
-    told: dict[str, list[str]] = {}
+    """A route's limits in words, by parameter."""
+    descriptions: dict[str, list[str]] = {}
     for limit in route.limits:
-        match_input = "" if limit.models == ("*",) else f" ({', '.join(limit.models)})"
-        told.setdefault(limit.param, []).append(limit.says + match_input)
-    return {param: "; ".join(says) for param, says in told.items()}
+        models = "" if limit.models == ("*",) else f" ({', '.join(limit.models)})"
+        descriptions.setdefault(limit.param, []).append(limit.says + models)
+    return {param: "; ".join(parts) for param, parts in descriptions.items()}

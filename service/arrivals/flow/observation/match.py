@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from arrivals.core.generation import Generation, GenerationKey
 from arrivals.core.observation import Reading, same_id
 from arrivals.flow.context import Context
-from arrivals.providers._shared.reading import heard
+from arrivals.providers._shared.reading import read_message
 from arrivals.providers._shared.tolerance import mended
 from arrivals.providers.contract import Refused, Unreadable
 from arrivals.store import generations
@@ -38,7 +38,7 @@ def addressee(context: Context, stored: StoredWebhook, about: GenerationKey, mem
     if bulk_id is None or bulk is None:
         return about
     read = context.adapter(about).read_webhook
-    named = heard(read, stored.webhook, context.target(about)).external_id if read else None
+    named = read_message(read, stored.webhook, context.target(about)).external_id if read else None
     siblings = members.get(bulk_id, [])
     for sibling, _ in siblings:
         if named is not None and sibling.external_id is not None and same_id(sibling.external_id, named):

@@ -23,7 +23,7 @@ from arrivals.flow.off_loop import run_off_loop
 from arrivals.flow.settlement.schedule import ASK_AGAIN, after_miss
 from arrivals.flow.settlement.settle import settle_one
 from arrivals.outbound.transport import NoAnswer, NotSent
-from arrivals.providers._shared.reading import heard
+from arrivals.providers._shared.reading import read_message
 from arrivals.providers.contract import Refused, Request, Unreadable
 from arrivals.store import accounts, calls, generations
 from arrivals.store.accounts import AccountKey
@@ -109,7 +109,7 @@ async def _asked(context: Context, generation: Generation, request: Request, exc
     second_asked = False
     try:
         reply = await ask(context, generation, request.build(target, upstream.account), exchange)
-        first = await run_off_loop(len(reply.body), partial(heard, request.parse, reply, target))
+        first = await run_off_loop(len(reply.body), partial(read_message, request.parse, reply, target))
         if adapter.fetch_result is None or first.status is not Status.COMPLETED or first.outputs:
             return first
         second_asked = True
@@ -117,7 +117,9 @@ async def _asked(context: Context, generation: Generation, request: Request, exc
             reply = await ask(
                 context, generation, adapter.fetch_result.build(target, upstream.account), exchange, for_file=True
             )
-            second = await run_off_loop(len(reply.body), partial(heard, adapter.fetch_result.parse, reply, target))
+            second = await run_off_loop(
+                len(reply.body), partial(read_message, adapter.fetch_result.parse, reply, target)
+            )
         except Unreadable as error:
             await keep(context, exchange.came_to(context, generation, Outcome.UNREADABLE, reason=str(error)))
             return first  # it is held for its outputs, and asked again

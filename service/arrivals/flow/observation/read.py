@@ -10,7 +10,7 @@ from arrivals.core.wire import micros
 from arrivals.flow.context import Context, NotConfigured
 from arrivals.flow.observation.match import Members, addressee, members_of
 from arrivals.flow.settlement.settle import set_aside, settle_each
-from arrivals.providers._shared.reading import heard
+from arrivals.providers._shared.reading import read_message
 from arrivals.providers.contract import Refused, Unreadable
 from arrivals.store import generations, observations
 from arrivals.store.engine.base import Unavailable
@@ -83,4 +83,4 @@ def _read(context: Context, stored: StoredWebhook, about: GenerationKey) -> Read
     read = context.adapter(about).read_webhook
     if read is None:
         raise Unreadable(f"the route {about.route} documents no webhooks")
-    return heard(read, stored.webhook, context.target(about))
+    return read_message(read, stored.webhook, context.target(about))

@@ -17,7 +17,7 @@ from arrivals.flow.exchange.record import Exchange, keep, outcome_of
 from arrivals.flow.exchange.spend import spend
 from arrivals.flow.settlement.settle import settle_one, settle_within, tell
 from arrivals.outbound.transport import NoAnswer, NotSent
-from arrivals.providers._shared.reading import heard
+from arrivals.providers._shared.reading import read_message
 from arrivals.providers.contract import Refused, Request, Unreadable
 from arrivals.store import generations
 from arrivals.store.calls import CallKind, Outcome
@@ -67,7 +67,7 @@ async def _ask(context: Context, generation: Generation, request: Request) -> Re
     exchange = Exchange(kind=CallKind.CANCELLATION)
     try:
         reply = await ask(context, generation, request.build(target, upstream.account), exchange)
-        reading = heard(request.parse, reply, target)
+        reading = read_message(request.parse, reply, target)
     except Refused as refused:
         await keep(context, exchange.came_to(context, generation, Outcome.REFUSED, failure=refused.failure))
         failure = masked_failure(mask_of(context, generation), bounded_failure(refused.failure))

@@ -37,7 +37,7 @@ from arrivals.flow.submission.postpone import Group, keep_for_each, outcome_unkn
 from arrivals.flow.submission.submit_stream import listen
 from arrivals.flow.until_stored import until_stored
 from arrivals.outbound.transport import NoAnswer, NotSent
-from arrivals.providers._shared.reading import heard, heard_each
+from arrivals.providers._shared.reading import read_bulk_reply, read_message
 from arrivals.providers.catalog import PROVIDERS
 from arrivals.providers.contract import Adapter, Order, Refused, Target, Unreadable
 from arrivals.store import generations
@@ -139,7 +139,7 @@ async def _send(context: Context, group: Group, exchange: Exchange) -> Sequence[
         call = await run_off_loop(size, partial(adapter.bulk.submit, orders, upstream.account))
         await _still_ours(context, group)
         reply = await _ask(context, first, call, exchange)
-        told = await run_off_loop(len(reply.body), partial(heard_each, adapter.bulk.read_submitted, reply, target))
+        told = await run_off_loop(len(reply.body), partial(read_bulk_reply, adapter.bulk.read_submitted, reply, target))
         if len(told) != len(group):
             raise Unreadable(f"an answer about {len(told)} of {len(group)} generations")
         return told
@@ -153,7 +153,9 @@ async def _send(context: Context, group: Group, exchange: Exchange) -> Sequence[
 
 
 async def _read(adapter: Adapter, reply: HttpReply, target: Target) -> Reading:
-    return await run_off_loop(len(reply.body), partial(heard, adapter.read_submitted, reply, target, submitted=True))
+    return await run_off_loop(
+        len(reply.body), partial(read_message, adapter.read_submitted, reply, target, submitted=True)
+    )
 
 
 async def _still_ours(context: Context, group: Group) -> None:

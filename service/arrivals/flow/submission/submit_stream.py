@@ -24,7 +24,7 @@ from arrivals.flow.observation.expire import nobody_told_us
 from arrivals.flow.settlement.settle import settle_one
 from arrivals.flow.until_stored import until_stored
 from arrivals.outbound.transport import REPLY_MAX_BYTES, NoAnswer, NotSent, Reason, Streamed
-from arrivals.providers._shared.reading import heard_event
+from arrivals.providers._shared.reading import read_stream_event
 from arrivals.providers.contract import Refused, Target
 from arrivals.store import generations
 from arrivals.store.engine.signals import Signal
@@ -149,7 +149,7 @@ async def _hear(context: Context, generation: Generation, heard: _Heard, event: 
         await _observe(context, generation, Reading(status=Status.SUBMITTED))
         return False
     read = context.adapter(generation).read_event
-    reading = heard_event(read, event, heard.target) if read else None
+    reading = read_stream_event(read, event, heard.target) if read else None
     nothing_begun = not heard.begun
     news = heard.news(reading) if reading else None
     if news is None:

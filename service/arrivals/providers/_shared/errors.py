@@ -1,4 +1,4 @@
-"""From a provider's error words to a failure: its own code first, then its sentence, then the HTTP status."""
+"""Maps a provider's error to a failure: by its own code first, then its sentence, then the HTTP status."""
 
 from collections.abc import Mapping, Sequence
 import re
@@ -12,7 +12,7 @@ from arrivals.providers._shared.json_fields import text
 from arrivals.providers._shared.tolerance import code_in, folded
 
 # RFC 9110 section 15: https://www.rfc-editor.org/rfc/rfc9110#section-15
-# HTTP status: what it means when nothing more specific was said
+# HTTP status: its meaning where nothing more specific is known
 BY_HTTP_STATUS: Mapping[int, FailureCode] = {
     400: FailureCode.INVALID_REQUEST,
     401: FailureCode.AUTHENTICATION,
@@ -37,7 +37,7 @@ FIRST_ERROR = 400
 NOT_FOUND = 404
 
 MessagePatterns = Sequence[tuple[str, FailureCode]]  # pattern, matched without regard to case: failure code
-# Sentences that mean the same whoever says them; asked after a provider's own.
+# Sentences that mean the same at every provider; tried after its own.
 COMMON_PATTERNS: MessagePatterns = (
     (r"content (policy|filter)|moderation|safety system|nsfw", FailureCode.CONTENT_POLICY),
 )
@@ -45,7 +45,7 @@ ROUTE_NOT_FOUND = r"\b(model|path|workflow)\b"
 
 
 class ErrorFacts(Struct, frozen=True, kw_only=True):
-    """What a provider said about a failure, taken out of its own shape."""
+    """A provider's facts about a failure, taken out of its own shape."""
 
     message: str | None = None
     provider_code: str | None = None
@@ -60,7 +60,7 @@ class ErrorFacts(Struct, frozen=True, kw_only=True):
 
 
 def map_error(
-    said: ErrorFacts,
+    facts: ErrorFacts,
     http_status: int | None,
     origin: str,
     *,
@@ -68,49 +68,49 @@ def map_error(
     words: MessagePatterns = (),
 ) -> Failure:
     """The failure that a provider's words mean. `codes` is a vocabulary; a message that is one of them is a code."""
-    if said.provider_code is None:
-        said = replace(said, provider_code=code_in(said.message, codes))
-    code = _code(said, http_status, origin, codes, words)
+    if facts.provider_code is None:
+        facts = replace(facts, provider_code=code_in(facts.message, codes))
+    code = _code(facts, http_status, origin, codes, words)
     fault, retryable = MEANING[code]
     return Failure(
         code=code,
         fault=fault,
-        retryable=retryable if said.retryable is None else said.retryable,
-        billed=said.billed,
-        message=said.message,
-        provider_code=said.provider_code,
+        retryable=retryable if facts.retryable is None else facts.retryable,
+        billed=facts.billed,
+        message=facts.message,
+        provider_code=facts.provider_code,
         http_status=http_status if http_status is not None and http_status >= FIRST_ERROR else None,
-        param=said.param,
-        trace_id=said.trace_id,
-        retry_after_s=said.retry_after_s,
-        suggestion=said.suggestion,
-        alternatives=said.alternatives,
+        param=facts.param,
+        trace_id=facts.trace_id,
+        retry_after_s=facts.retry_after_s,
+        suggestion=facts.suggestion,
+        alternatives=facts.alternatives,
         origin=origin,
     )
 
 
 def _code(
-    said: ErrorFacts, http_status: int | None, origin: str, codes: Mapping[str, FailureCode], words: MessagePatterns
+    facts: ErrorFacts, http_status: int | None, origin: str, codes: Mapping[str, FailureCode], words: MessagePatterns
 ) -> FailureCode:
-    if said.provider_code is not None and folded(said.provider_code) in codes:
-        return codes[folded(said.provider_code)]
-    sentence = said.message or ""
+    if facts.provider_code is not None and folded(facts.provider_code) in codes:
+        return codes[folded(facts.provider_code)]
+    sentence = facts.message or ""
     for pattern, code in (*words, *COMMON_PATTERNS):
         if re.search(pattern, sentence, re.IGNORECASE):
             return code
-    if said.category is not None:
-        return said.category
+    if facts.category is not None:
+        return facts.category
     if http_status == NOT_FOUND and origin != "submit":
         return FailureCode.RESULT_LOST
     if http_status == NOT_FOUND and re.search(ROUTE_NOT_FOUND, sentence, re.IGNORECASE):
         return FailureCode.MODEL_NOT_FOUND
     return _by_http_status(http_status or 0) or (
-        FailureCode.UNKNOWN if said.provider_code else FailureCode.PROVIDER_ERROR
+        FailureCode.UNKNOWN if facts.provider_code else FailureCode.PROVIDER_ERROR
     )
 
 
 def _by_http_status(http_status: int) -> FailureCode | None:
-    """A status that nobody listed means what the first of its hundred means, as the RFC asks."""
+    """The meaning of a status; an unlisted one means what the first of its hundred means, as the RFC asks."""
     return BY_HTTP_STATUS.get(http_status) or BY_HTTP_STATUS.get(http_status // 100 * 100)
 
 
@@ -121,6 +121,6 @@ def validation(detail: Any) -> tuple[str | None, str | None]:
     """
     if not isinstance(detail, list) or not detail or not isinstance(detail[0], dict):
         return None, text(detail)
-    where = detail[0].get("loc")
-    steps = [str(step) for step in where if step != "body"] if isinstance(where, list) else []
+    location = detail[0].get("loc")
+    steps = [str(step) for step in location if step != "body"] if isinstance(location, list) else []
     return ".".join(steps) or None, text(detail[0].get("msg"))

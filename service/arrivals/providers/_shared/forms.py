@@ -29,11 +29,11 @@ def multipart(fields: Mapping[str, Any], files: Mapping[str, File], file_fields:
 
 def file_urls(fields: Mapping[str, Any], file_fields: tuple[str, ...]) -> list[str]:
     """The URLs among the file fields."""
-    given = [item for name in file_fields for item in _items(fields.get(name))]
-    return [item for item in given if isinstance(item, str) and item.lower().startswith(("https://", "http://"))]
+    values = [value for name in file_fields for value in _as_list(fields.get(name))]
+    return [value for value in values if isinstance(value, str) and value.lower().startswith(("https://", "http://"))]
 
 
-def _items(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
@@ -41,16 +41,16 @@ def _parts(name: str, value: Any, files: Mapping[str, File], file_fields: tuple[
     if value is None:
         return
     if name in file_fields:
-        for item in _items(value):
-            yield _file_part(name, _file(name, item, files))
+        for content in _as_list(value):
+            yield _file_part(name, _file(name, content, files))
         return
-    written = value if isinstance(value, str) else to_json(value)
-    yield f'content-disposition: form-data; name="{name.translate(_ESCAPED)}"\r\n\r\n{written}'.encode()
+    text = value if isinstance(value, str) else to_json(value)
+    yield f'content-disposition: form-data; name="{name.translate(_ESCAPED)}"\r\n\r\n{text}'.encode()
 
 
 def _file_part(name: str, file: File) -> bytes:
-    told = _MEDIA_TYPE.match(file.content_type)
-    media, ending = (told[0], told[1]) if told else ("application/octet-stream", "bin")
+    media_type = _MEDIA_TYPE.match(file.content_type)
+    media, ending = (media_type[0], media_type[1]) if media_type else ("application/octet-stream", "bin")
     disposition = f'content-disposition: form-data; name="{name}"; filename="reference.{ending}"'
     return f"{disposition}\r\ncontent-type: {media}\r\n\r\n".encode() + file.content
 
@@ -59,12 +59,12 @@ def _file(name: str, value: Any, files: Mapping[str, File]) -> File:
     """A fetched file or a data URI's. Raises Refused."""
     if isinstance(value, str) and value in files:
         return files[value]
-    found = _DATA_URI.match(value) if isinstance(value, str) else None
+    data_uri = _DATA_URI.match(value) if isinstance(value, str) else None
     try:
-        content = base64.b64decode(value[found.end() :], validate=True) if found else b""
+        content = base64.b64decode(value[data_uri.end() :], validate=True) if data_uri else b""
     except ValueError:
         content = b""
-    if not found or not content:
-        wanted = f"give {name} as an https URL, or as a data URI with base64 content"
-        raise Refused(make_failure(FailureCode.INVALID_INPUT, wanted, origin="preflight", billed=False))
-    return File(content=content, content_type=found[1])
+    if not data_uri or not content:
+        message = f"give {name} as an https URL, or as a data URI with base64 content"
+        raise Refused(make_failure(FailureCode.INVALID_INPUT, message, origin="preflight", billed=False))
+    return File(content=content, content_type=data_uri[1])

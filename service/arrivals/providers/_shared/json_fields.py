@@ -1,4 +1,4 @@
-"""Reading loosely typed JSON strictly: every function answers None for what is not there or not of that kind."""
+"""Fields of loosely typed JSON: every function returns None for a value that is absent or of another kind."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -48,26 +48,26 @@ def part(value: Any, *path: str) -> dict[str, Any]:
 
 
 def text(value: Any) -> str | None:
-    """A string that says something."""
+    """A string that is not blank."""
     return value if isinstance(value, str) and value.strip() else None
 
 
 def status_word(value: Any) -> str | None:
-    """A provider's word for how things stand, as it wrote it."""
-    said = text(value)
-    return said.strip() if said else None
+    """A provider's word for a status, as it wrote it."""
+    word = text(value)
+    return word.strip() if word else None
 
 
 def identifier(value: Any) -> str | None:
     """An id, which some write as a number."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    named = status_word(value)
-    return None if named in DOT_SEGMENTS else named  # it goes into a path, and these lead elsewhere
+    name = status_word(value)
+    return None if name in DOT_SEGMENTS else name  # it goes into a path, and these lead elsewhere
 
 
 def standing(word: str | None, words: Mapping[str, Status], origin: str) -> Status | None:
-    """What a status word means; None for one that nobody documented.
+    """The status that a word means; None for one that is not documented.
 
     An accepted submission needs none: its id is what counts. Anything else without a word raises Unreadable.
     """
@@ -78,32 +78,32 @@ def standing(word: str | None, words: Mapping[str, Status], origin: str) -> Stat
 
 def share(value: Any, full: float = 1.0) -> float | None:
     """Progress as 0.0 to 1.0, of something that ends at `full`."""
-    found = number(value)
-    return min(max(found / full, 0.0), 1.0) if found is not None else None
+    amount = number(value)
+    return min(max(amount / full, 0.0), 1.0) if amount is not None else None
 
 
 def position(value: Any) -> int | None:
     """A place in a queue."""
-    found = number(value)
-    return int(found) if found is not None and 0 <= found <= LAST_PLACE else None
+    place = number(value)
+    return int(place) if place is not None and 0 <= place <= LAST_PLACE else None
 
 
 def price(value: Any) -> Cost | None:
     """US dollars, as written; words such as RunBlob's "calculating" are no price yet."""
-    found = number(value)
-    if found is None:
+    amount = number(value)
+    if amount is None:
         return None
     return Cost(amount=value.strip() if isinstance(value, str) else format(Decimal(repr(value)), "f"))
 
 
 def texts(value: Any) -> tuple[str, ...] | None:
     """A list of strings."""
-    found = tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
-    return found or None
+    strings = tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+    return strings or None
 
 
 def kind_of(url: str) -> str:
-    """What a URL's file extension says it is; `file` where it says nothing."""
+    """The kind of file that a URL's extension names; `file` where it names none."""
     try:
         path = split_url(url).path
     except ValueError:
@@ -112,10 +112,10 @@ def kind_of(url: str) -> str:
 
 
 def outputs(
-    found: Sequence[str | None], base_url: str, kind: str | None = None, *, expires_at: Micros | None = None
+    urls: Sequence[str | None], base_url: str, kind: str | None = None, *, expires_at: Micros | None = None
 ) -> tuple[Output, ...]:
     """Outputs at URLs, each once; a relative one is the provider's own. What is on its origin needs its key."""
-    absolute = dict.fromkeys(_joined(base_url, url.strip()) for url in found if url)
+    absolute = dict.fromkeys(_joined(base_url, url.strip()) for url in urls if url)
     return tuple(
         Output(kind=kind or kind_of(url), url=url, requires_auth=same_origin(url, base_url), expires_at=expires_at)
         for url in absolute
@@ -147,12 +147,12 @@ def _origin(url: str) -> tuple[str, str | None, int | None] | None:
 
 
 def get(account: Account, path: str, host: str | None = None) -> HttpCall:
-    """A question with the account's key, to the provider's own host or a further one."""
+    """A GET request with the account's key, to the provider's own host or a further one."""
     return HttpCall(method="GET", url=_host(account, host) + path, headers=account.bearer())
 
 
 def post(account: Account, path: str, value: Any, host: str | None = None) -> HttpCall:
-    """A JSON call with the account's key, to the provider's own host or a further one."""
+    """A POST of JSON with the account's key, to the provider's own host or a further one."""
     headers = {**account.bearer(), "content-type": "application/json"}
     return HttpCall(method="POST", url=_host(account, host) + path, headers=headers, body=to_json(value).encode())
 

@@ -1,7 +1,7 @@
-"""Documented hard limits, as data: how each is told, and which orders certainly break it.
+"""Documented hard limits, as data: how each is shown, and which orders certainly break it.
 
 An order that breaks one is refused before it costs anything. Where pages contradict each other, or an order does not
-tell (a size behind a URL), it is let through. Characters are Unicode code points.
+show a value (a size behind a URL), it is let through. Characters are Unicode code points.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,7 +25,7 @@ _DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w.+=-]+)*,", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broken:
-    """What is wrong with an order. `param` None: the limit's own."""
+    """The limit that an order breaks, and how the provider would say so. `param` None: the limit's own."""
 
     message: str
     code: FailureCode = FailureCode.INVALID_REQUEST
@@ -36,37 +36,37 @@ class Broken:
 Check = Callable[[Mapping[str, Any]], Broken | None]
 
 
-def tells_nothing(given: Mapping[str, Any]) -> Broken | None:  # noqa: ARG001 - the form of a check
-    """For limits that an order does not show."""
+def no_check(values: Mapping[str, Any]) -> Broken | None:  # noqa: ARG001 - the form of a check
+    """The check of limits that an order does not show."""
     return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """One limit: where in the input (in dots), how it is told, what breaks it, and of which of the route's models."""
+    """One limit: its place in the input (in dots), how it is shown, what breaks it, and the models that it concerns."""
 
     param: str
     says: str
-    check: Check = tells_nothing
+    check: Check = no_check
     models: tuple[str, ...] = ("*",)  # patterns, as in fnmatch
 
 
-def refusal(limits: Iterable[Limit], model: str, given: Mapping[str, Any]) -> Failure | None:
+def refusal(limits: Iterable[Limit], model: str, values: Mapping[str, Any]) -> Failure | None:
     """The first limit that an order's input breaks, as a failure of origin `preflight`; nothing was billed."""
     for limit in limits:
         concerned = any(fnmatchcase(model, pattern) for pattern in limit.models)
-        broken = limit.check(given) if concerned else None
+        broken = limit.check(values) if concerned else None
         if broken is not None:
             failure = make_failure(broken.code, broken.message, origin="preflight", billed=False)
             return replace(failure, provider_code=broken.provider_code, param=broken.param or limit.param)
     return None
 
 
-def at(given: Any, path: str) -> Any:
+def value_at(value: Any, path: str) -> Any:
     """The value at a path in dots; None where there is none."""
     for key in path.split("."):
-        given = given.get(key) if isinstance(given, Mapping) else None
-    return given
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
 
 
 def characters(
@@ -80,8 +80,8 @@ def characters(
 ) -> Limit:
     """A required text of so many characters. `long`, `missing`: the provider's codes; `message`: for a missing one."""
 
-    def check(given: Mapping[str, Any]) -> Broken | None:
-        value = at(given, param)
+    def check(values: Mapping[str, Any]) -> Broken | None:
+        value = value_at(values, param)
         if value is None or (isinstance(value, str) and len(value) < least):
             return Broken(message=message or f"{param} is required", provider_code=missing)
         return _too_long(param, value, most, long)
@@ -90,9 +90,11 @@ def characters(
 
 
 def at_most(param: str, most: int, *, long: str | None = None) -> Limit:
-    """A text that may be left out, of so many characters at most."""
+    """An optional text of at most so many characters."""
     return Limit(
-        param=param, says=f"{most} characters", check=lambda given: _too_long(param, at(given, param), most, long)
+        param=param,
+        says=f"{most} characters",
+        check=lambda values: _too_long(param, value_at(values, param), most, long),
     )
 
 
@@ -104,22 +106,22 @@ def _too_long(param: str, value: Any, most: int, code: str | None) -> Broken | N
 
 
 def required(param: str, *, code: str | None = None, message: str | None = None) -> Limit:
-    """Something that may not be left out."""
+    """A value that may not be left out."""
 
-    def check(given: Mapping[str, Any]) -> Broken | None:
-        absent = at(given, param) in (None, "", [])
+    def check(values: Mapping[str, Any]) -> Broken | None:
+        absent = value_at(values, param) in (None, "", [])
         return Broken(message=message or f"{param} is required", provider_code=code) if absent else None
 
     return Limit(param=param, says="required", check=check)
 
 
 def one_of(param: str, *choices: Any, message: str | None = None, code: str | None = None) -> Limit:
-    """A word or number of a list, if it is given. Numbers may be written as text and the other way round."""
+    """A choice from a list, where an order makes it. Numbers may be written as text, and text as numbers."""
     written = {str(choice) for choice in choices}
     listed = ", ".join(str(choice) for choice in choices)
 
-    def check(given: Mapping[str, Any]) -> Broken | None:
-        value = at(given, param)
+    def check(values: Mapping[str, Any]) -> Broken | None:
+        value = value_at(values, param)
         if value is None or (not isinstance(value, bool) and _written(value) in written):
             return None
         return Broken(message=message or f"{param} must be one of {listed}", provider_code=code)
@@ -128,15 +130,15 @@ def one_of(param: str, *choices: Any, message: str | None = None, code: str | No
 
 
 def _written(value: Any) -> str:
-    """As a page writes it: in JSON 8.0 is 8."""
+    """A value as a page writes it: in JSON 8.0 is 8."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def between(param: str, least: float, most: float) -> Limit:
-    """A number of a range, if it is given, also one written as text."""
+    """A number within a range, where an order has it; it may be written as text."""
 
-    def check(given: Mapping[str, Any]) -> Broken | None:
-        value = at(given, param)
+    def check(values: Mapping[str, Any]) -> Broken | None:
+        value = value_at(values, param)
         if value is None:
             return None
         try:
@@ -149,11 +151,11 @@ def between(param: str, least: float, most: float) -> Limit:
 
 
 def count(params: str | Sequence[str], most: int, *, message: str | None = None) -> Limit:
-    """So many items at most, in one list or in several together."""
+    """A greatest number of items, in one list or in several together."""
     names = [params] if isinstance(params, str) else list(params)
 
-    def check(given: Mapping[str, Any]) -> Broken | None:
-        sizes = {name: len(value) for name in names if isinstance(value := at(given, name), list)}
+    def check(values: Mapping[str, Any]) -> Broken | None:
+        sizes = {name: len(value) for name in names if isinstance(value := value_at(values, name), list)}
         total = sum(sizes.values())
         if total <= most:
             return None
@@ -164,14 +166,14 @@ def count(params: str | Sequence[str], most: int, *, message: str | None = None)
     return Limit(param=names[0], says=f"at most {most}" + (" together" if len(names) > 1 else ""), check=check)
 
 
-def not_both(one: str, other: str, *, message: str | None = None) -> Limit:
-    """Two ways of giving the same thing, of which an order may use one."""
+def not_both(param: str, other_param: str, *, message: str | None = None) -> Limit:
+    """Two parameters for the same value, of which an order may use one."""
 
-    def check(given: Mapping[str, Any]) -> Broken | None:
-        both = at(given, one) and at(given, other)
-        return Broken(message=message or f"{one} and {other} cannot be given together") if both else None
+    def check(values: Mapping[str, Any]) -> Broken | None:
+        both = value_at(values, param) and value_at(values, other_param)
+        return Broken(message=message or f"{param} and {other_param} cannot be given together") if both else None
 
-    return Limit(param=one, says=f"not together with {other}", check=check)
+    return Limit(param=param, says=f"not together with {other_param}", check=check)
 
 
 def media(
@@ -182,22 +184,22 @@ def media(
     large: str | None = None,
     unsupported: str | None = None,
 ) -> Limit:
-    """Images or other files of certain formats (`jpeg`, `png` …), as far as a URL's extension or a data URI tells.
+    """Images or other files of certain formats (`jpeg`, `png` …), as far as a URL's extension or a data URI shows.
 
     `large`, `unsupported`: the provider's own codes.
     """
     names = [params] if isinstance(params, str) else list(params)
-    known = {*formats, *(["jpg"] if "jpeg" in formats else [])}
+    accepted = {*formats, *(["jpg"] if "jpeg" in formats else [])}
     size = f", {megabytes:g} MB each" if megabytes else ""
 
-    def check(given: Mapping[str, Any]) -> Broken | None:
+    def check(values: Mapping[str, Any]) -> Broken | None:
         for name in names:
-            for where, item in _items(name, at(given, name)):
-                wrong = _wrong_format(item, known)
-                told = wrong or _too_large(item, megabytes)
-                if told:
+            for place, item in _items(name, value_at(values, name)):
+                wrong = _wrong_format(item, accepted)
+                message = wrong or _too_large(item, megabytes)
+                if message:
                     code = unsupported if wrong else large
-                    return Broken(message=told, code=FailureCode.INVALID_INPUT, provider_code=code, param=where)
+                    return Broken(message=message, code=FailureCode.INVALID_INPUT, provider_code=code, param=place)
         return None
 
     return Limit(param=names[0], says=", ".join(formats) + size, check=check)
@@ -207,12 +209,12 @@ def pixels(params: str | Sequence[str], least: int, most: int) -> Limit:
     """Images whose sides have so many pixels each, where the order itself shows them, as data URIs."""
     names = [params] if isinstance(params, str) else list(params)
 
-    def check(given: Mapping[str, Any]) -> Broken | None:
+    def check(values: Mapping[str, Any]) -> Broken | None:
         for name in names:
-            for where, item in _items(name, at(given, name)):
+            for place, item in _items(name, value_at(values, name)):
                 broken = wrong_size(item, least, most)
                 if broken is not None:
-                    return dataclass_replace(broken, param=where)
+                    return dataclass_replace(broken, param=place)
         return None
 
     return Limit(param=names[0], says=f"{least} to {most} pixels a side", check=check)
@@ -220,17 +222,17 @@ def pixels(params: str | Sequence[str], least: int, most: int) -> Limit:
 
 def wrong_size(item: Any, least: int, most: int) -> Broken | None:
     """The broken limit on the sides of an image in a data URI; None where they fit or cannot be read."""
-    found = read_data_uri(item[:SHOWN_CHARACTERS]) if isinstance(item, str) and is_inline(item) else None
-    if found is None or media_of(found.content) not in MEASURED:
+    data_uri = read_data_uri(item[:SHOWN_CHARACTERS]) if isinstance(item, str) and is_inline(item) else None
+    if data_uri is None or media_of(data_uri.content) not in MEASURED:
         return None
-    width, height = imagesize.get(BytesIO(found.content))  # -1 each, where its head is broken
+    width, height = imagesize.get(BytesIO(data_uri.content))  # -1 each, where its head is broken
     if width <= 0 or height <= 0 or (least <= min(width, height) and max(width, height) <= most):
         return None
-    told = f"an image of {width} x {height} pixels; each side must have from {least} to {most}"
-    return Broken(message=told, code=FailureCode.INVALID_INPUT)
+    message = f"an image of {width} x {height} pixels; each side must have from {least} to {most}"
+    return Broken(message=message, code=FailureCode.INVALID_INPUT)
 
 
-TELLS_NOTHING = frozenset({"", "octet-stream"})
+UNSPECIFIC_FORMATS = frozenset({"", "octet-stream"})
 MEASURED = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 SHOWN_CHARACTERS = 512 * 1024  # an image says how large it is near its beginning
 LONGEST_SCHEME = 16
@@ -241,24 +243,26 @@ IMAGE_ENDINGS = frozenset({"png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "t
 def _items(name: str, value: Any) -> list[tuple[str, Any]]:
     """A value, or each item of a list, with where it stands."""
     return (
-        [(f"{name}.{place}", item) for place, item in enumerate(value)] if isinstance(value, list) else [(name, value)]
+        [(f"{name}.{index}", item) for index, item in enumerate(value)] if isinstance(value, list) else [(name, value)]
     )
 
 
-def _wrong_format(item: Any, known: set[str]) -> str | None:
+def _wrong_format(item: Any, accepted: set[str]) -> str | None:
     if not isinstance(item, str):
         return None
-    found = _DATA_URI.match(item)
-    told = (found[1] or "").partition("/")[2].lower().removeprefix("x-") if found else _ending(item)
-    return None if told in known | TELLS_NOTHING else f"{told} is not among the formats {', '.join(sorted(known))}"
+    data_uri = _DATA_URI.match(item)
+    media_format = (data_uri[1] or "").partition("/")[2].lower().removeprefix("x-") if data_uri else _ending(item)
+    if media_format in accepted | UNSPECIFIC_FORMATS:
+        return None
+    return f"{media_format} is not among the formats {', '.join(sorted(accepted))}"
 
 
 def _too_large(item: Any, megabytes: float | None) -> str | None:
     if not isinstance(item, str) or megabytes is None or "://" in item[:LONGEST_SCHEME]:
         return None
-    found = _DATA_URI.match(item)  # some take base64 without anything before it
-    held = (len(item) - (found.end() if found else 0)) * 3 // 4 - item[-2:].count("=")
-    return f"an input of {held} bytes; at most {megabytes:g} MB are allowed" if held > megabytes * MEGABYTE else None
+    prefix = _DATA_URI.match(item)  # some take base64 without anything before it
+    size = (len(item) - (prefix.end() if prefix else 0)) * 3 // 4 - item[-2:].count("=")
+    return f"an input of {size} bytes; at most {megabytes:g} MB are allowed" if size > megabytes * MEGABYTE else None
 
 
 def _ending(url: str) -> str:
@@ -272,21 +276,21 @@ def _ending(url: str) -> str:
 def https_urls(param: str, *, code: str | None = None) -> Limit:
     """URLs that the provider itself fetches, so they must be public https ones."""
 
-    def check(given: Mapping[str, Any]) -> Broken | None:
-        for where, item in _items(param, at(given, param)):
+    def check(values: Mapping[str, Any]) -> Broken | None:
+        for place, item in _items(param, value_at(values, param)):
             if isinstance(item, str) and not item.lower().startswith("https://"):
-                told = f"{param} must be public https URLs"
-                return Broken(message=told, code=FailureCode.INPUT_UNREACHABLE, provider_code=code, param=where)
+                message = f"{param} must be public https URLs"
+                return Broken(message=message, code=FailureCode.INPUT_UNREACHABLE, provider_code=code, param=place)
         return None
 
     return Limit(param=param, says="public https URLs", check=check)
 
 
 def absent(*params: str, message: str, says: str) -> Limit:
-    """What an order may not hold at all."""
+    """Parameters that an order may not hold at all."""
 
-    def check(given: Mapping[str, Any]) -> Broken | None:
-        name = next((name for name in params if at(given, name) is not None), None)
+    def check(values: Mapping[str, Any]) -> Broken | None:
+        name = next((name for name in params if value_at(values, name) is not None), None)
         return Broken(message=message, param=name) if name else None
 
     return Limit(param=params[0], says=says, check=check)

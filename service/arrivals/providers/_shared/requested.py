@@ -1,4 +1,4 @@
-"""How many outputs an order asks for, whatever its provider calls that: so that fewer delivered ones show."""
+"""The number of outputs that an order requests, under any provider's name for it: so that missing ones show."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,9 +13,9 @@ PARTS = ("parameters", "input", "inputs", "options")
 MAX_OUTPUTS = 10_000
 
 
-def outputs_requested(given: Mapping[str, Any]) -> int | None:
+def outputs_requested(values: Mapping[str, Any]) -> int | None:
     """The number that an order's input names, at its top or one level down; None where it names none."""
-    places = [given, *(part for name in PARTS if isinstance(part := given.get(name), Mapping))]
+    places = [values, *(part for name in PARTS if isinstance(part := values.get(name), Mapping))]
     counts = (place.get(name) for place in places for name in COUNTS)
     return next((count for value in counts if (count := _count(value)) is not None), None)
 

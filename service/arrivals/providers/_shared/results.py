@@ -1,4 +1,4 @@
-"""Outputs in whatever shape an answer holds them: places, data URIs, bare base64, words."""
+"""Outputs in whatever shape an answer holds them: URLs, data URIs, bare base64, text."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -16,7 +16,7 @@ DEEPEST = 16  # levels of nesting looked into
 
 # https://docs.aihubmix.com/en/api/Image-Gen (its answers are not shown there; these names are OpenAI's and Google's)
 BASE64_FIELDS = frozenset({"b64_json", "bytesBase64", "bytesBase64Encoded"})
-# What shows a part of the work, or stands for it in a list, and is no output where it stands alone.
+# Fields that show a part of the work, or stand for it in a list, and are no output where they stand alone.
 _ASIDE = re.compile(
     r"(?:thumb(?:nail)?|preview|poster|cover|(?:last|first|end|start)_?frame|frame)s?(?:_?(?:url|uri|image)s?)?",
     re.IGNORECASE,
@@ -32,47 +32,51 @@ def is_aside(name: str) -> bool:
 
 
 def results(value: Any, base_url: str, kind: str | None = None) -> tuple[Output, ...]:
-    """Every output anywhere in a value, in order, each once; none where all there is are previews."""
-    return _without_previews([*_found(value, base_url, kind, aside=False, depth=0)])
+    """Every output anywhere in a value, in order, each once; none where there are only previews."""
+    return _without_previews([*_search(value, base_url, kind, aside=False, depth=0)])
 
 
 def results_or_words(value: Any, base_url: str) -> tuple[Output, ...]:
-    """The same; and where there is no place and no file in a value that says something, the value itself as text."""
-    found = [*_found(value, base_url, None, aside=False, depth=0)]
-    if found or not _says_something(value, 0):
-        return _without_previews(found)
+    """Every output in a value; the value itself as text where it holds neither a URL nor a file."""
+    candidates = [*_search(value, base_url, None, aside=False, depth=0)]
+    if candidates or not _says_something(value, 0):
+        return _without_previews(candidates)
     if isinstance(value, str):
         return (in_words(value),)
     return (in_words(to_json(value), "application/json"),)
 
 
-def _without_previews(found: list[tuple[bool, Output]]) -> tuple[Output, ...]:
-    if len(found) == 1:
-        return () if found[0][0] else (found[0][1],)
-    return () if all(aside for aside, _ in found) else tuple({output.url: output for _, output in found}.values())
+def _without_previews(candidates: list[tuple[bool, Output]]) -> tuple[Output, ...]:
+    if len(candidates) == 1:
+        return () if candidates[0][0] else (candidates[0][1],)
+    if all(aside for aside, _ in candidates):
+        return ()
+    return tuple({output.url: output for _, output in candidates}.values())
 
 
 def typed_outputs(items: Any, base_url: str) -> tuple[Output, ...]:
     """Items of `{"type", "url", "content_type"}`; `type` names the kind, or what is no output by itself."""
-    found: list[tuple[bool, Output]] = []
+    candidates: list[tuple[bool, Output]] = []
     for item in items if isinstance(items, list) else [items]:
-        record = item if isinstance(item, dict) else {"url": item}
-        word = str(record.get("type")).strip().lower()
-        media = record.get("content_type")
-        for output in results(record.get("url"), base_url) or outputs([_relative(record.get("url"))], base_url):
-            kind = word.removesuffix("_url") if word.removesuffix("_url") in OWN_KINDS else output.kind
-            told = media_type(media.strip()) if isinstance(media, str) else None
-            found.append((is_aside(word), replace(output, kind=kind, content_type=told or output.content_type)))
-    return _without_previews(found)
+        fields = item if isinstance(item, dict) else {"url": item}
+        type_name = str(fields.get("type")).strip().lower()
+        media_name = fields.get("content_type")
+        for output in results(fields.get("url"), base_url) or outputs([_relative(fields.get("url"))], base_url):
+            kind = type_name.removesuffix("_url") if type_name.removesuffix("_url") in OWN_KINDS else output.kind
+            content_type = media_type(media_name.strip()) if isinstance(media_name, str) else None
+            candidates.append(
+                (is_aside(type_name), replace(output, kind=kind, content_type=content_type or output.content_type))
+            )
+    return _without_previews(candidates)
 
 
 def _relative(url: Any) -> str | None:
-    """A place on the provider's own origin."""
+    """A path on the provider's own origin."""
     return url.strip() if isinstance(url, str) and url.strip().startswith("/") else None
 
 
 def inline(content: str) -> tuple[Output, ...]:
-    """An output that came as base64, bare or as a data URI; what is not base64 is none."""
+    """The output that came as base64, bare or as a data URI; none where it is not base64."""
     if is_inline(content.strip()):
         return _data_uri(content.strip(), None)
     decoded = read_base64(content.encode(errors="replace"))
@@ -82,8 +86,8 @@ def inline(content: str) -> tuple[Output, ...]:
     return (Output(kind=_kind_of(media), url=f"data:{media};base64,{content.strip()}", content_type=media),)
 
 
-def _found(value: Any, base_url: str, kind: str | None, *, aside: bool, depth: int) -> Iterator[tuple[bool, Output]]:
-    """Each output, with whether it stands under the name of what is none by itself."""
+def _search(value: Any, base_url: str, kind: str | None, *, aside: bool, depth: int) -> Iterator[tuple[bool, Output]]:
+    """Each output, and True beside it where its field's name says that it is none by itself."""
     if isinstance(value, str):
         for output in _in_text(value, base_url, kind):
             yield aside, output
@@ -91,7 +95,7 @@ def _found(value: Any, base_url: str, kind: str | None, *, aside: bool, depth: i
         return
     elif isinstance(value, list):
         for item in value:
-            yield from _found(item, base_url, kind, aside=aside, depth=depth + 1)
+            yield from _search(item, base_url, kind, aside=aside, depth=depth + 1)
     elif isinstance(value, dict):
         has_place = isinstance(value.get("url"), str) and bool(value["url"].strip())
         for name, item in value.items():
@@ -99,19 +103,19 @@ def _found(value: Any, base_url: str, kind: str | None, *, aside: bool, depth: i
                 if not has_place:  # what comes in both ways counts once
                     yield from ((aside, output) for output in inline(item))
             else:
-                yield from _found(item, base_url, kind, aside=aside or is_aside(name), depth=depth + 1)
+                yield from _search(item, base_url, kind, aside=aside or is_aside(name), depth=depth + 1)
 
 
 def _in_text(text: str, base_url: str, kind: str | None) -> Iterator[Output]:
-    said = text.strip()
-    if is_inline(said):
-        yield from _data_uri(said, kind)
-    elif said[:8].lower().startswith(("https://", "http://")) and len(said.split(None, 1)) == 1:
-        yield from outputs([said], base_url, kind)
-    elif len(said) >= SHORTEST_BASE64 and _BASE64.match(said):
-        decoded = read_base64(said[:SHORTEST_BASE64].encode())
+    content = text.strip()
+    if is_inline(content):
+        yield from _data_uri(content, kind)
+    elif content[:8].lower().startswith(("https://", "http://")) and len(content.split(None, 1)) == 1:
+        yield from outputs([content], base_url, kind)
+    elif len(content) >= SHORTEST_BASE64 and _BASE64.match(content):
+        decoded = read_base64(content[:SHORTEST_BASE64].encode())
         if decoded and media_of(decoded):
-            yield from inline(said)
+            yield from inline(content)
 
 
 def _data_uri(url: str, kind: str | None) -> tuple[Output, ...]:

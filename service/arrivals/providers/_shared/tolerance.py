@@ -1,7 +1,7 @@
-"""How tolerant we are: the rules by which everything that a provider says is read, with their reasons in README.md.
+"""Tolerance: the rules by which every message of a provider is read, with their reasons in the README.
 
-Words mean the same in whatever case and spacing they come; bytes that are hardly JSON are read once more, leniently;
-a file is whatever is neither nothing nor an error. No reader is more or less tolerant than this.
+Words mean the same in any case and spacing; bytes that are almost JSON are read once more, leniently;
+a file is any body that is neither empty nor an error. No reader is more or less tolerant than this.
 """
 
 import codecs
@@ -34,8 +34,8 @@ def vocabulary(table: Mapping[str, T]) -> Mapping[str, T]:
     return {folded(word): meaning for word, meaning in table.items()}
 
 
-# What everybody's words mean where a provider's own table does not say otherwise. A closed set: any other word is kept,
-# shown, and asked about again.
+# The meaning of common words where a provider's own table does not say otherwise. A closed set: any other word is kept
+# and shown, and the provider is asked again.
 SYNONYMS: Mapping[str, Status] = vocabulary(
     {
         **dict.fromkeys(
@@ -57,8 +57,8 @@ def meaning(word: str | None, table: Mapping[str, Status]) -> Status | None:
     """The status that a word means: by the provider's own table, else by `SYNONYMS`; None for an unknown word."""
     if word is None:
         return None
-    said = folded(word)
-    return table[said] if said in table else SYNONYMS.get(said)
+    key = folded(word)
+    return table[key] if key in table else SYNONYMS.get(key)
 
 
 def code_in(text: Any, codes: Mapping[str, Any]) -> str | None:
@@ -97,7 +97,7 @@ def _looks_like_json(body: bytes) -> bool:
     return body.startswith(_MARKS) or body[:64].lstrip()[:1] in (b"{", b"[") or body[1:2] == b"\x00"
 
 
-def said_in(body: bytes) -> Any:
+def message_in(body: bytes) -> Any:
     """The JSON value of a body, leniently; None where it is none."""
     try:
         return from_json(mended(body) or body)
@@ -113,9 +113,13 @@ def file_in(reply: HttpReply) -> str | None:
     """
     if not reply.ok or not reply.body:
         return None
-    is_known = media_of(reply.body)
-    if is_known is not None:
-        return is_known
-    told = media_type(reply.headers.get("content-type", "").partition(";")[0].strip()) or UNKNOWN
-    is_text = told.lower().endswith("json") or told.lower() == "text/html"
-    return None if is_text or _MARKUP.match(reply.body) or isinstance(said_in(reply.body), dict | list) else told
+    media = media_of(reply.body)
+    if media is not None:
+        return media
+    content_type = media_type(reply.headers.get("content-type", "").partition(";")[0].strip()) or UNKNOWN
+    is_text = content_type.lower().endswith("json") or content_type.lower() == "text/html"
+    return (
+        None
+        if is_text or _MARKUP.match(reply.body) or isinstance(message_in(reply.body), dict | list)
+        else content_type
+    )

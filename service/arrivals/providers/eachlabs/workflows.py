@@ -24,7 +24,7 @@ from arrivals.providers._shared.json_fields import (
     text,
 )
 from arrivals.providers._shared.limits import note
-from arrivals.providers._shared.reading import detailed
+from arrivals.providers._shared.reading import with_details
 from arrivals.providers._shared.results import results_or_words
 from arrivals.providers._shared.tolerance import meaning, vocabulary
 from arrivals.providers.contract import (
@@ -39,9 +39,9 @@ from arrivals.providers.contract import (
     Trust,
     Unreadable,
 )
-from arrivals.providers.eachlabs.errors import failed, refused
+from arrivals.providers.eachlabs.errors import reply_failure, task_failure
 
-MOST_IN_BULK, PUBLIC_STEPS = 10, 3
+MAX_IN_BULK, PUBLIC_STEPS = 10, 3
 NOT_BILLED = frozenset({FailureCode.RATE_LIMITED, FailureCode.CONCURRENCY_LIMITED})
 
 # https://docs.eachlabs.ai/workflows/get-execution (older pages add `pending`)
@@ -67,8 +67,8 @@ def submit(order: Order, account: Account) -> HttpCall:
     if not steps[0].startswith("@"):
         return post(account, f"/v1/workflows/trigger/{'/'.join(steps)}", body)
     if len(steps) != PUBLIC_STEPS:
-        told = "name a public workflow as workflows/@nickname/slug/version"
-        raise Refused(make_failure(FailureCode.MODEL_NOT_FOUND, told, origin="preflight", billed=False))
+        message = "name a public workflow as workflows/@nickname/slug/version"
+        raise Refused(make_failure(FailureCode.MODEL_NOT_FOUND, message, origin="preflight", billed=False))
     nickname, slug, version = steps
     return HttpCall(
         method="POST",
@@ -80,8 +80,8 @@ def submit(order: Order, account: Account) -> HttpCall:
 
 def _inputs(order_input: Mapping[str, Any]) -> Mapping[str, Any]:
     """The order's input is the workflow's, or the whole `{"inputs": {…}}`."""
-    given = order_input.get("inputs")
-    return given if isinstance(given, Mapping) else order_input
+    inputs = order_input.get("inputs")
+    return inputs if isinstance(inputs, Mapping) else order_input
 
 
 def _webhook(order: Order) -> dict[str, Any]:
@@ -95,8 +95,8 @@ def submit_bulk(orders: Sequence[Order], account: Account) -> HttpCall:
     first = orders[0]
     steps = [quote(step, safe="") for step in first.model.split("/")[1:]]
     if first.model.startswith("workflows/@"):
-        told = "public workflows are triggered one at a time"
-        raise Refused(make_failure(FailureCode.INVALID_REQUEST, told, origin="preflight", billed=False))
+        message = "public workflows are triggered one at a time"
+        raise Refused(make_failure(FailureCode.INVALID_REQUEST, message, origin="preflight", billed=False))
     body = {"inputs": [_inputs(order.input) for order in orders], **_webhook(first)}
     return post(account, f"/v1/workflows/bulk-trigger/{'/'.join(steps)}", body)
 
@@ -107,7 +107,7 @@ def read_submitted(reply: HttpReply, target: Target) -> Reading:  # noqa: ARG001
     reading = _accepted(body)
     if reading is None:
         if body.get("error") or meaning(status_word(body.get("status")), STATUSES) is Status.FAILED:
-            raise Refused(refused(reply, "submit"))
+            raise Refused(reply_failure(reply, "submit"))
         raise Unreadable("an accepted submission without an id")
     return reading
 
@@ -117,19 +117,19 @@ def read_bulk(reply: HttpReply, target: Target) -> list[Reading | Refused]:  # n
     executions = _ok(reply, "submit").get("executions")
     if not isinstance(executions, list) or not executions:
         raise Unreadable("no executions")
-    return [_accepted(part({"one": one}, "one")) or _refused(part({"one": one}, "one")) for one in executions]
+    return [_accepted(part(execution)) or _refused(part(execution)) for execution in executions]
 
 
 def _refused(execution: Mapping[str, Any]) -> Refused:
     """Only what was rejected for its pace is documented to bill nothing."""
-    failure = detailed(failed(execution, "submit"), execution)
+    failure = with_details(task_failure(execution, "submit"), execution)
     return Refused(failure if failure.code in NOT_BILLED else replace(failure, billed=None))
 
 
-def match_input(body: bytes, given: Sequence[Mapping[str, Any]]) -> int | None:
+def match_input(body: bytes, orders: Sequence[Mapping[str, Any]]) -> int | None:
     """The first order whose inputs the execution repeats; orders alike are alike to their caller too."""
     inputs = loose_record(body).get("inputs")
-    return next((place for place, one in enumerate(given) if _inputs(one) == inputs), None)
+    return next((number for number, order in enumerate(orders) if _inputs(order) == inputs), None)
 
 
 def _accepted(body: Mapping[str, Any]) -> Reading | None:
@@ -156,7 +156,7 @@ def read_webhook(webhook: InboundWebhook, target: Target) -> Reading:
 
 def _ok(reply: HttpReply, origin: str) -> dict[str, Any]:
     if not reply.ok:
-        raise Refused(refused(reply, origin))
+        raise Refused(reply_failure(reply, origin))
     return record(reply.body)
 
 
@@ -186,27 +186,27 @@ def _progress(body: Mapping[str, Any]) -> float | None:
 def _notes(body: Mapping[str, Any]) -> tuple[str, ...]:
     """Which steps used their fallback model, and why: https://docs.eachlabs.ai/workflows/get-execution."""
     steps = part(body, "step_outputs")
-    told = {name: part(steps, name, "metadata") for name in steps}
+    steps_metadata = {name: part(steps, name, "metadata") for name in steps}
     return tuple(
         f"{name} used its fallback model: {text(metadata.get('primary_error')) or 'no reason was told'}"
-        for name, metadata in told.items()
+        for name, metadata in steps_metadata.items()
         if metadata.get("fallback_used") is True
     )
 
 
 def _outputs(body: Mapping[str, Any], target: Target) -> tuple[Output, ...]:
-    told = (results_or_words(body.get(name), target.base_url) for name in ("output", "workflow_output"))
-    return next((found for found in told if found), ())
+    candidates = (results_or_words(body.get(name), target.base_url) for name in ("output", "workflow_output"))
+    return next((outputs for outputs in candidates if outputs), ())
 
 
 def _failure(body: Mapping[str, Any], origin: str) -> Failure:
     """`error` is a machine's word (`ExecutionFailed`), `error_cause` the reason."""
     word = text(body.get("error"))
-    told = {
+    envelope = {
         "error_message": text(body.get("error_cause")) or word,
         "error_code": word if word and " " not in word else None,
     }
-    return failed(told, origin, FailureCode.PROVIDER_ERROR)
+    return task_failure(envelope, origin, FailureCode.PROVIDER_ERROR)
 
 
 WORKFLOWS = Route(
@@ -220,11 +220,11 @@ WORKFLOWS = Route(
         read_submitted=read_submitted,
         poll=Request(build=poll, parse=read_polled),
         read_webhook=read_webhook,
-        bulk=Bulk(most=MOST_IN_BULK, submit=submit_bulk, read_submitted=read_bulk, match_input=match_input),
+        bulk=Bulk(most=MAX_IN_BULK, submit=submit_bulk, read_submitted=read_bulk, match_input=match_input),
     ),
     typical_duration_s=120,
     max_duration_s=900,
     answer_s=300,  # https://docs.eachlabs.ai/sense/edge-cases (HTTP request)
     trust=Trust.BODY,
-    limits=(note("inputs", f"1-{MOST_IN_BULK} in bulk"),),
+    limits=(note("inputs", f"1-{MAX_IN_BULK} in bulk"),),
 )

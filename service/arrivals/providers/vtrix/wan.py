@@ -1,4 +1,4 @@
-"""What `wan26_t2i` refuses, with its own thirteen codes: https://doc.vtrix.ai/docs/api/qwen/wan26-t2i.
+"""The limits of `wan26_t2i`, with its own thirteen codes: https://doc.vtrix.ai/docs/api/qwen/wan26-t2i.
 
 The page says both that a longer text is cut and that it is refused with a code, so it is let through. It gives two
 ranges of pixels, from 1280*1280 or 768*768 to 1440*1440: what either allows is let through.
@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from arrivals.providers._shared.limits import Broken, Limit, at, note
+from arrivals.providers._shared.limits import Broken, Limit, note, value_at
 
 MODELS = ("wan26_t2i", "enveloped/wan26_t2i")
-MOST_CHARACTERS, MOST_NEGATIVE_CHARACTERS, MOST_IMAGES, MOST_SEED = 2100, 500, 4, 2147483647
-FEWEST_PIXELS, MOST_PIXELS, WIDEST = 768 * 768, 1440 * 1440, 4
+MAX_CHARACTERS, MAX_NEGATIVE_CHARACTERS, MAX_IMAGES, MAX_SEED = 2100, 500, 4, 2147483647
+MIN_PIXELS, MAX_PIXELS, MAX_ASPECT = 768 * 768, 1440 * 1440, 4
 
 # https://doc.vtrix.ai/docs/api/qwen/wan26-t2i
-# the last three digits of the code: what it says
+# the last three digits of the code: its sentence
 SENTENCES: Mapping[str, str] = {
     "001": "Missing required field input",
     "002": "input.messages must contain one message",
@@ -33,16 +33,16 @@ SENTENCES: Mapping[str, str] = {
 TEXT = "input.messages.0.content.0.text"
 
 
-def _broken(digits: str, where: str | None = None) -> Broken:
-    return Broken(message=SENTENCES[digits], provider_code=f"001015{digits}", param=where)
+def _broken(digits: str, param: str | None = None) -> Broken:
+    return Broken(message=SENTENCES[digits], provider_code=f"001015{digits}", param=param)
 
 
-def _input(given: Mapping[str, Any]) -> Broken | None:
-    return None if isinstance(given.get("input"), Mapping) else _broken("001")
+def _input(values: Mapping[str, Any]) -> Broken | None:
+    return None if isinstance(values.get("input"), Mapping) else _broken("001")
 
 
-def _text(given: Mapping[str, Any]) -> Broken | None:
-    messages = at(given, "input.messages")
+def _text(values: Mapping[str, Any]) -> Broken | None:
+    messages = value_at(values, "input.messages")
     if not isinstance(messages, list) or len(messages) != 1 or not isinstance(messages[0], Mapping):
         return _broken("002")
     if messages[0].get("role") != "user":
@@ -57,16 +57,16 @@ def _text(given: Mapping[str, Any]) -> Broken | None:
 
 
 def _whole(param: str, least: int, most: int, digits: str) -> Callable[[Mapping[str, Any]], Broken | None]:
-    def check(given: Mapping[str, Any]) -> Broken | None:
-        value = at(given, param)
+    def check(values: Mapping[str, Any]) -> Broken | None:
+        value = value_at(values, param)
         fits = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
         return None if value is None or fits else _broken(digits)
 
     return check
 
 
-def _size(given: Mapping[str, Any]) -> Broken | None:
-    size = at(given, "parameters.size")
+def _size(values: Mapping[str, Any]) -> Broken | None:
+    size = value_at(values, "parameters.size")
     if size is None:
         return None
     sides = size.split("*") if isinstance(size, str) else []
@@ -75,9 +75,9 @@ def _size(given: Mapping[str, Any]) -> Broken | None:
     if not all(side.isascii() and side.isdecimal() and len(side) <= 6 and int(side) for side in sides):  # noqa: PLR2004 - no image is so wide
         return _broken("013")
     width, height = int(sides[0]), int(sides[1])
-    if not FEWEST_PIXELS <= width * height <= MOST_PIXELS:
+    if not MIN_PIXELS <= width * height <= MAX_PIXELS:
         return _broken("011")
-    return _broken("012") if max(width, height) > WIDEST * min(width, height) else None
+    return _broken("012") if max(width, height) > MAX_ASPECT * min(width, height) else None
 
 
 # https://doc.vtrix.ai/docs/api/qwen/wan26-t2i
@@ -87,12 +87,12 @@ LIMITS: tuple[Limit, ...] = tuple(
         Limit(param="input", says="required", check=_input),
         Limit(
             param="input.messages",
-            says=f"one of role user with one text of 1-{MOST_CHARACTERS} characters",
+            says=f"one of role user with one text of 1-{MAX_CHARACTERS} characters",
             check=_text,
         ),
-        note("parameters.negative_prompt", f"{MOST_NEGATIVE_CHARACTERS} characters"),
-        Limit(param="parameters.n", says=f"1-{MOST_IMAGES}", check=_whole("parameters.n", 1, MOST_IMAGES, "008")),
-        Limit(param="parameters.seed", says=f"0-{MOST_SEED}", check=_whole("parameters.seed", 0, MOST_SEED, "009")),
+        note("parameters.negative_prompt", f"{MAX_NEGATIVE_CHARACTERS} characters"),
+        Limit(param="parameters.n", says=f"1-{MAX_IMAGES}", check=_whole("parameters.n", 1, MAX_IMAGES, "008")),
+        Limit(param="parameters.seed", says=f"0-{MAX_SEED}", check=_whole("parameters.seed", 0, MAX_SEED, "009")),
         Limit(
             param="parameters.size", says="width*height, 768*768 to 1440*1440 pixels, aspect 1:4 to 4:1", check=_size
         ),
