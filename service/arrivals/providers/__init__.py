@@ -1,1 +1,1 @@
-"""Pure translation between our words and each provider's. One provider is one module; nothing here calls anybody."""
+"""Pure translation between our terms and each provider's. One provider is one module; nothing here does I/O."""

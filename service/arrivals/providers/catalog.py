@@ -1,4 +1,4 @@
-"""The one table: name → module. A line here makes a provider known to everything."""
+"""The catalog: name → module. A line here makes a provider available everywhere."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What a provider is made of: routes, how each is spoken, and three ways to fail."""
+"""The parts of a provider: its routes, an adapter for each, and three ways to fail."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ DOT_SEGMENTS = frozenset({".", ".."})
 
 
 class Refused(Exception):
-    """The provider refused, in words we understand."""
+    """A refusal by the provider, in words that we understand."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message or failure.code)
@@ -28,19 +28,19 @@ class Refused(Exception):
 
 
 class Unreadable(Exception):
-    """The provider said something that cannot be understood; its bytes are kept and we must act."""
+    """A message of the provider that cannot be understood; its bytes are kept and we must act."""
 
 
 class Unverified(Exception):
-    """Nothing proves that this webhook is the provider's."""
+    """A webhook that nothing proves to be the provider's."""
 
 
 class Trust(StrEnum):
-    """How far a provider's webhooks are believed."""
+    """The degree to which a provider's webhooks are believed."""
 
     FULL = "full"  # body and time are signed
     BODY = "body"  # the body is signed, or a shared secret is sent; nothing guards against replay
-    HINT = "hint"  # nothing signs the body: only the address is unguessable, so we ask before we believe
+    HINT = "hint"  # nothing signs the body: only the address is unguessable, so we poll before we believe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """An input that the submission carries itself: its bytes and what they are."""
+    """An input that the submission carries itself: its bytes and their media type."""
 
     content: bytes = field(repr=False)
     content_type: str
@@ -67,9 +67,9 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What the caller wants, and where the provider may call us (None: nowhere).
+    """The caller's order, and the URL at which the provider may call us (None: nowhere).
 
-    `reference` is our name for it, the same on every try. `files` holds what a dialect's `files` asked for, by URL.
+    `reference` is our name for it, the same on every try. `files` holds the files that `Adapter.files` lists, by URL.
     """
 
     model: str
@@ -91,7 +91,7 @@ class Target(Struct, frozen=True, kw_only=True):
 
     @property
     def known_id(self) -> str:
-        """The provider's id; who asks without one made a mistake of ours."""
+        """The provider's id. A call without one is a mistake of ours: it raises ValueError."""
         if self.external_id is None:
             raise ValueError(f"a generation of {self.model} has no external id yet")
         return self.external_id
@@ -107,22 +107,24 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bulk:
-    """One call that orders several generations; its answer tells of each, in the order in which they were asked for."""
+    """One call that orders several generations; its answer reports each, in the order of the request."""
 
     most: int
     submit: Callable[[Sequence[Order], Account], HttpCall]
     read_submitted: Callable[[HttpReply, Target], "list[Reading | Refused]"]
-    match_input: Callable[[bytes, Sequence[Mapping[str, Any]]], int | None]  # which of these inputs a webhook repeats
+    match_input: Callable[
+        [bytes, Sequence[Mapping[str, Any]]], int | None
+    ]  # the index of the input that a webhook repeats
 
 
 def no_files(order: Order) -> Sequence[str]:  # noqa: ARG001 - the form of `Adapter.files`
-    """For submissions that carry no files of their own."""
+    """No URLs: the submission carries no files of its own."""
     return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapter:
-    """How a route is spoken. What it cannot do has no function.
+    """A route's calls and readers. A capability that the provider lacks has no function.
 
     Readings raise only Refused and Unreadable, whatever the bytes.
     """
@@ -130,10 +132,10 @@ class Adapter:
     submit: Callable[[Order, Account], HttpCall]  # raises Refused for an order its form cannot hold
     read_submitted: Callable[[HttpReply, Target], Reading]
     poll: Request | None = None
-    fetch_result: Request | None = None  # asked when a poll says completed and tells no output
+    fetch_result: Request | None = None  # called when a poll says completed and shows no output
     cancel: Request | None = None
     read_webhook: Callable[[InboundWebhook, Target], Reading] | None = None
-    read_event: Callable[[bytes, Target], Reading | None] | None = None  # of a stream; None: it says nothing
+    read_event: Callable[[bytes, Target], Reading | None] | None = None  # of a stream; None: it reports nothing
     bulk: Bulk | None = None
     files: Callable[[Order], Sequence[str]] = no_files  # URLs of inputs that the submission carries as bytes
 
@@ -143,7 +145,7 @@ class Route:
     """One of a provider's ways of working, chosen by the ordered model. Durations in seconds, as documented.
 
     `answer_s`: how long a submission may take to be answered; `stream_idle_s`: how long its stream may be silent.
-    `initial_poll_delay_s`: when to ask first if no webhook is expected; `max_duration_s`: after which the provider
+    `initial_poll_delay_s`: when to poll first if no webhook is expected; `max_duration_s`: after which the provider
     itself gives up.
     `lag_s`: for how long "not found" may still mean "not yet"; `keeps_s`: for how long results can be had, from the
     submission on, a day where no page says. `rate_headers`: its page documents `X-RateLimit-Remaining` and `-Reset`.
@@ -169,7 +171,7 @@ class Route:
     max_duration_by_model: Mapping[str, float] = field(default_factory=dict)  # pattern: its own ceiling, in seconds
 
     def max_duration_of(self, model: str) -> float:
-        """After how long the provider itself gives up on this model."""
+        """The seconds after which the provider itself gives up on this model."""
         return next(
             (most for pattern, most in self.max_duration_by_model.items() if fnmatchcase(model, pattern)),
             self.max_duration_s,
@@ -177,7 +179,7 @@ class Route:
 
     @property
     def polls(self) -> bool:
-        """Whether it can be asked; if not, an unsigned webhook is believed for its address alone."""
+        """True where the provider can be polled; if not, an unsigned webhook is believed for its address alone."""
         return self.adapter.poll is not None
 
 
@@ -189,19 +191,19 @@ class Provider(Protocol):
     HOSTS: Mapping[str, str]  # further hosts, by the name that a setting gives them
     DOCUMENTATION: str
     BUDGET: Budget
-    ROUTES: tuple[Route, ...]  # a model belongs to the first that knows it
+    ROUTES: tuple[Route, ...]  # a model belongs to the first that matches it
 
     def verify(self, webhook: InboundWebhook, secrets: Sequence[str]) -> VerifiedBy | None:
-        """Why a webhook is believed; None where nothing vouches for it (trust `hint`). Raises Unverified."""
+        """The reason to believe a webhook; None where nothing proves it (trust `hint`). Raises Unverified."""
         ...
 
     def read_failure(self, http_status: int | None, body: bytes, origin: str) -> Failure:
-        """What any error body of this provider means, whichever channel it came by."""
+        """The failure that an error body of this provider means, whichever channel it came by."""
         ...
 
 
 def route_of(provider: Provider, model: str) -> Route | None:
-    """The first route that knows the model. Some put it into a path, so it may not lead anywhere else."""
+    """The first route that matches the model. Some put it into a path, so it may not lead anywhere else."""
     if DOT_SEGMENTS & set(model.split("/")):
         return None
     return next(
@@ -210,10 +212,10 @@ def route_of(provider: Provider, model: str) -> Route | None:
 
 
 def no_webhooks(webhook: InboundWebhook, secrets: Sequence[str]) -> VerifiedBy | None:  # noqa: ARG001 - the protocol's form
-    """For providers that document no webhooks: whoever calls in their name is not believed."""
+    """The `verify` of providers that document no webhooks: a call in their name is never believed."""
     raise Unverified("this provider documents no webhooks")
 
 
 def unsigned(webhook: InboundWebhook, secrets: Sequence[str]) -> VerifiedBy | None:  # noqa: ARG001 - the protocol's form
-    """For providers whose webhooks nothing signs: they are hints."""
+    """The `verify` of providers whose webhooks are unsigned: they are hints."""
     return None
