@@ -92,8 +92,8 @@ def submit(order: Order, account: Account) -> HttpCall:
     return post(account, f"/v1/queue/{quote(order.model, safe='/')}", dict(order.input))
 
 
-def _request(target: Target, what: str) -> str:
-    return f"/v1/queue/{quote(target.model, safe='/')}/requests/{quote(target.known_id, safe='')}/{what}"
+def _request(target: Target, step: str) -> str:
+    return f"/v1/queue/{quote(target.model, safe='/')}/requests/{quote(target.known_id, safe='')}/{step}"
 
 
 def poll(target: Target, account: Account) -> HttpCall:
@@ -117,7 +117,7 @@ def read_submitted(reply: HttpReply, target: Target) -> Reading:  # noqa: ARG001
     external_id = identifier(body.get("request_id"))
     if external_id is None or body.get("error") or body.get("detail"):
         if body.get("error") or body.get("detail"):
-            raise Refused(_refused(reply, "submit"))
+            raise Refused(_failure(reply, "submit"))
         raise Unreadable("an accepted submission without an id")
     return Reading(
         status=Status.SUBMITTED, external_id=external_id, queue_position=position(body.get("queue_position"))
@@ -132,15 +132,15 @@ def read_polled(reply: HttpReply, target: Target) -> Reading:
 def _state(body: Mapping[str, Any], reply: HttpReply, target: Target) -> Reading:  # noqa: ARG001 - as its callers
     word = status_word(body.get("status"))
     if word is None and (body.get("error") or body.get("detail")):
-        raise Refused(_refused(reply, "poll"))
+        raise Refused(_failure(reply, "poll"))
     status: Status | None = standing(word, STATUSES, "poll")
     failure: Failure | None = None
     if status is Status.FAILED or (status is Status.COMPLETED and (body.get("error") or body.get("error_type"))):
-        said = replace(_said(body), trace_id=None)
-        if meaning(said.provider_code, {}) is Status.CANCELED:
+        facts = replace(_error_facts(body), trace_id=None)
+        if meaning(facts.provider_code, {}) is Status.CANCELED:
             status = Status.CANCELED
         else:
-            status, failure = Status.FAILED, map_error(said, None, "poll", codes=CODES, words=MESSAGE_PATTERNS)
+            status, failure = Status.FAILED, map_error(facts, None, "poll", codes=CODES, words=MESSAGE_PATTERNS)
     return Reading(
         status=status,
         provider_status=word,
@@ -158,7 +158,7 @@ def read_result(reply: HttpReply, target: Target) -> Reading:
         # "Ended" is what brought us here; without outputs it is not told yet.
         return replace(reading, status=Status.PROCESSING) if reading.status is Status.COMPLETED else reading
     if body.get("error") or body.get("detail"):
-        raise Refused(_refused(reply, "poll"))
+        raise Refused(_failure(reply, "poll"))
     return Reading(
         status=Status.COMPLETED, external_id=identifier(body.get("request_id")), outputs=_outputs(body, target)
     )
@@ -178,7 +178,7 @@ def read_canceled(reply: HttpReply, target: Target) -> Reading:  # noqa: ARG001 
 
 def _ok(reply: HttpReply, origin: str) -> dict[str, Any]:
     if not reply.ok:
-        raise Refused(_refused(reply, origin))
+        raise Refused(_failure(reply, origin))
     return record(reply.body)
 
 
@@ -187,15 +187,15 @@ verify = no_webhooks
 
 def read_failure(http_status: int | None, body: bytes, origin: str) -> Failure:
     """https://cloud.seaart.ai/docs/model-api/multimodal/errors."""
-    return _refused(HttpReply(http_status=http_status or 200, body=body), origin)
+    return _failure(HttpReply(http_status=http_status or 200, body=body), origin)
 
 
-def _refused(reply: HttpReply, origin: str) -> Failure:
-    facts = replace(_said(loose_record(reply.body)), retry_after_s=retry_after_s(reply))
+def _failure(reply: HttpReply, origin: str) -> Failure:
+    facts = replace(_error_facts(loose_record(reply.body)), retry_after_s=retry_after_s(reply))
     return map_error(facts, reply.http_status, origin, codes=CODES, words=MESSAGE_PATTERNS)
 
 
-def _said(body: Mapping[str, Any]) -> ErrorFacts:
+def _error_facts(body: Mapping[str, Any]) -> ErrorFacts:
     """`{"error": text | {"code", "message"}, "error_type"}`, `{"detail"}`, `{"status": {"message", "error_code"}}`."""
     error, status = part(body, "error"), part(body, "status")
     code = text(body.get("error_type")) or identifier(error.get("code")) or identifier(status.get("error_code"))

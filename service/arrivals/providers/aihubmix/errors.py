@@ -1,4 +1,4 @@
-"""AiHubMix's ways of saying what went wrong: messages carry a trace id; balance errors arrive as 403."""
+"""AiHubMix's errors: messages carry a trace id; balance errors arrive as 403."""
 
 from collections.abc import Mapping
 import re
@@ -40,26 +40,26 @@ MESSAGE_PATTERNS = (
 _TRACE = re.compile(r"\s*\(tid:\s*([^)\s]+)\s*\)")
 
 
-def refused(reply: HttpReply, origin: str) -> Failure:
-    """An error answer."""
-    said = _said(loose_record(reply.body))
+def reply_failure(reply: HttpReply, origin: str) -> Failure:
+    """The failure that an error answer reports."""
+    facts = _error_facts(loose_record(reply.body))
     facts = replace(
-        said, retry_after_s=retry_after_s(reply), trace_id=said.trace_id or reply.headers.get("x-request-id")
+        facts, retry_after_s=retry_after_s(reply), trace_id=facts.trace_id or reply.headers.get("x-request-id")
     )
     return map_error(facts, reply.http_status, origin, codes=CODES, words=MESSAGE_PATTERNS)
 
 
-def failed(body: Mapping[str, Any], origin: str) -> Failure:
-    """The reason stands under one of four names: https://github.com/AIhubmix/aihubmix-media-adapters."""
-    return map_error(_said(body), None, origin, codes=CODES, words=MESSAGE_PATTERNS)
+def task_failure(body: Mapping[str, Any], origin: str) -> Failure:
+    """The failure of a task; its reason stands under one of four names: https://github.com/AIhubmix/aihubmix-media-adapters."""
+    return map_error(_error_facts(body), None, origin, codes=CODES, words=MESSAGE_PATTERNS)
 
 
 def read_failure(http_status: int | None, body: bytes, origin: str) -> Failure:
     """https://docs.aihubmix.com/en/FAQs/HTTP-Codes."""
-    return refused(HttpReply(http_status=http_status or 200, body=body), origin)
+    return reply_failure(HttpReply(http_status=http_status or 200, body=body), origin)
 
 
-def _said(body: Mapping[str, Any]) -> ErrorFacts:
+def _error_facts(body: Mapping[str, Any]) -> ErrorFacts:
     """`{"error": {"message": "… (tid: …)", "type", "param", "code"}}`, or a sentence under another name."""
     error = part(body, "error")
     sentence = (

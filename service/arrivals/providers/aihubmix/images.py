@@ -12,7 +12,7 @@ from arrivals.providers._shared.json_fields import identifier, part, post, recor
 from arrivals.providers._shared.limits import required
 from arrivals.providers._shared.results import results
 from arrivals.providers._shared.tolerance import meaning
-from arrivals.providers.aihubmix.errors import failed, refused
+from arrivals.providers.aihubmix.errors import reply_failure, task_failure
 from arrivals.providers.aihubmix.videos import STATUSES
 from arrivals.providers.contract import Account, Adapter, Order, Refused, Route, Target, Unreadable
 
@@ -34,18 +34,18 @@ def submit_image(order: Order, account: Account) -> HttpCall:
 
 
 def read_submitted(reply: HttpReply, target: Target) -> Reading:
-    """Finished, or for models that are documented to take two steps, an id. Nothing else can be asked."""
+    """The finished images, or an id for models that are documented to take two steps. There is no poll."""
     if not reply.ok:
-        raise Refused(refused(reply, "submit"))
+        raise Refused(reply_failure(reply, "submit"))
     body = record(reply.body)
     word = status_word(body.get("status"))
     status = Status.COMPLETED if word is None else meaning(word, STATUSES)
-    found = _outputs(body, target)
-    if status is Status.FAILED or (body.get("error") and not found):
-        raise Refused(refused(reply, "submit") if body.get("error") else failed(body, "submit"))
+    outputs = _outputs(body, target)
+    if status is Status.FAILED or (body.get("error") and not outputs):
+        raise Refused(reply_failure(reply, "submit") if body.get("error") else task_failure(body, "submit"))
     external_id = _id(body) or _id(part({"first": _first(body.get("output"))}, "first"))
-    if found:
-        return Reading(status=Status.COMPLETED, provider_status=word, external_id=external_id, outputs=found)
+    if outputs:
+        return Reading(status=Status.COMPLETED, provider_status=word, external_id=external_id, outputs=outputs)
     if external_id is None and ("data" in body or "output" in body):
         raise Refused(make_failure(FailureCode.OUTPUT_MISSING, origin="submit"))
     if external_id is None:
@@ -58,7 +58,7 @@ def read_submitted(reply: HttpReply, target: Target) -> Reading:
 
 
 def _id(body: Mapping[str, Any]) -> str | None:
-    return next((found for name in IDS if (found := identifier(body.get(name)))), None)
+    return next((external_id for name in IDS if (external_id := identifier(body.get(name)))), None)
 
 
 def _first(value: Any) -> Any:
@@ -67,8 +67,8 @@ def _first(value: Any) -> Any:
 
 def _outputs(body: Mapping[str, Any], target: Target) -> tuple[Output, ...]:
     """Every image under `output` or `data`, in order; one that comes as URL and base64 counts once."""
-    told = body.get("output") if body.get("output") is not None else body.get("data")
-    return results(told, target.base_url)
+    values = body.get("output") if body.get("output") is not None else body.get("data")
+    return results(values, target.base_url)
 
 
 def _route(name: str, models: tuple[str, ...], adapter: Adapter) -> Route:

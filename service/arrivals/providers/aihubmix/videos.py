@@ -25,7 +25,7 @@ from arrivals.providers._shared.json_fields import (
 from arrivals.providers._shared.limits import Limit, absent, count, note, one_of
 from arrivals.providers._shared.results import inline as inlined
 from arrivals.providers._shared.tolerance import vocabulary
-from arrivals.providers.aihubmix.errors import failed, refused
+from arrivals.providers.aihubmix.errors import reply_failure, task_failure
 from arrivals.providers.contract import Account, Adapter, Order, Refused, Request, Route, Target, Unreadable
 
 PAGE = "https://docs.aihubmix.com/en/api/Video-Gen"
@@ -53,17 +53,17 @@ STATUSES: Mapping[str, Status] = vocabulary(
 )
 
 
-def _seconds_as_text(given: Mapping[str, Any]) -> dict[str, Any]:
+def _seconds_as_text(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Sora takes `seconds` as text only."""
-    seconds = given.get("seconds")
+    seconds = fields.get("seconds")
     numeric = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    return {**given, **({"seconds": str(seconds).removesuffix(".0")} if numeric else {})}
+    return {**fields, **({"seconds": str(seconds).removesuffix(".0")} if numeric else {})}
 
 
-def _seconds_as_number(given: Mapping[str, Any]) -> dict[str, Any]:
+def _seconds_as_number(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Veo takes `seconds` as a number only."""
-    seconds = given.get("seconds")
-    return {**given, **({"seconds": int(seconds)} if isinstance(seconds, str) and seconds.isdecimal() else {})}
+    seconds = fields.get("seconds")
+    return {**fields, **({"seconds": int(seconds)} if isinstance(seconds, str) and seconds.isdecimal() else {})}
 
 
 # https://github.com/AIhubmix/aihubmix-media-adapters (the video page says that seconds are always text)
@@ -71,7 +71,7 @@ BY_OBJECT = frozenset(
     {"sora", "videos"}
 )  # a bare string is refused: https://github.com/AIhubmix/aihubmix-media-adapters
 # route: how its vendor wants the body written
-WRITTEN: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+VENDOR_FIELDS: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "sora": _seconds_as_text,
     "veo": _seconds_as_number,
 }
@@ -79,7 +79,7 @@ WRITTEN: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
 
 def submit(order: Order, account: Account) -> HttpCall:
     """The order's own fields, in the vendor's types; a reference as a URL in an object, or as a file in a form."""
-    fields = {**WRITTEN.get(order.route, dict)(order.input), "model": order.model}
+    fields = {**VENDOR_FIELDS.get(order.route, dict)(order.input), "model": order.model}
     reference = fields.get("input_reference")
     if isinstance(reference, str) and reference.startswith("data:"):
         body, content_type = multipart(fields, {}, ("input_reference",))
@@ -96,7 +96,7 @@ def poll(target: Target, account: Account) -> HttpCall:
 
 
 def read_submitted(reply: HttpReply, target: Target) -> Reading:
-    """As a poll."""
+    """OpenAI's video object, as a poll has it."""
     return _read(reply, target, "submit")
 
 
@@ -109,7 +109,7 @@ def _read(reply: HttpReply, target: Target, origin: str) -> Reading:
     body = record(reply.body) if reply.ok else {}
     word, external_id = status_word(body.get("status")), identifier(body.get("id"))
     if not reply.ok or (body.get("error") and (external_id if origin == "submit" else word) is None):
-        raise Refused(refused(reply, origin))
+        raise Refused(reply_failure(reply, origin))
     if origin == "submit" and external_id is None:
         raise Unreadable("an accepted submission without an id")
     status = standing(word, STATUSES, origin)
@@ -119,22 +119,22 @@ def _read(reply: HttpReply, target: Target, origin: str) -> Reading:
         external_id=external_id,
         progress=share(body.get("progress"), 100),
         outputs=_outputs(body, target, external_id) if status is Status.COMPLETED else (),
-        failure=failed(body, origin) if status is Status.FAILED else None,
+        failure=task_failure(body, origin) if status is Status.FAILED else None,
     )
 
 
 def _outputs(body: Mapping[str, Any], target: Target, external_id: str | None) -> tuple[Output, ...]:
-    """Inline under one of four names, or behind `/content`; what is on AiHubMix's own origin needs the key."""
+    """The output, inline under one of four names or behind `/content`; on AiHubMix's own origin it needs the key."""
     items = body.get("data")
     first = items[0] if isinstance(items, list) and items else None
-    told = next(
-        (url for name in ("video_url", "url", "output_url") if (url := text(body.get(name)))),
+    url = next(
+        (value for name in ("video_url", "url", "output_url") if (value := text(body.get(name)))),
         text(part({"first": first}, "first").get("url")),
     )
     content = f"{target.base_url}/v1/videos/{quote(external_id or target.known_id, safe='')}/content"
-    if told is not None and is_inline(told.strip()):
-        return inlined(told)
-    return outputs([told or content], target.base_url, "video", expires_at=moment(body.get("expires_at")))
+    if url is not None and is_inline(url.strip()):
+        return inlined(url)
+    return outputs([url or content], target.base_url, "video", expires_at=moment(body.get("expires_at")))
 
 
 # DELETE removes a task and is not documented to stop it: no cancel.

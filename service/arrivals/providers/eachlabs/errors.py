@@ -1,4 +1,4 @@
-"""each::labs' ways of saying what went wrong, on all its interfaces."""
+"""each::labs' errors, on all its interfaces."""
 
 from collections.abc import Mapping
 import re
@@ -70,36 +70,36 @@ TOO_MANY, PAYMENT_REQUIRED = 429, 402
 RESERVED = re.compile(r"in-flight executions exceeds|please wait", re.IGNORECASE)
 
 
-def refused(reply: HttpReply, origin: str) -> Failure:
-    """An error answer, or an error event of a stream; a chunk may wrap the event as `eachlabs`."""
+def reply_failure(reply: HttpReply, origin: str) -> Failure:
+    """The failure of an error answer, or of a stream's error event, which a chunk may wrap as `eachlabs`."""
     body = loose_record(reply.body)
     event = part(body, "eachlabs") or body
-    said = _said(event)
-    billed = False if reply.http_status == TOO_MANY else said.billed  # a rejected submission creates and bills nothing
+    error = _error_facts(event)
+    billed = False if reply.http_status == TOO_MANY else error.billed  # a rejected submission creates and bills nothing
     # The balance is reserved for what is in flight, and some of it comes back: https://docs.eachlabs.ai/sense/edge-cases
-    reserved = reply.http_status == PAYMENT_REQUIRED and RESERVED.search(said.message or "") is not None
+    reserved = reply.http_status == PAYMENT_REQUIRED and RESERVED.search(error.message or "") is not None
     facts = replace(
-        said,
+        error,
         retry_after_s=retry_after_s(reply) or duration(event.get("retry_after")),
         billed=billed,
-        retryable=True if reserved else said.retryable,
+        retryable=True if reserved else error.retryable,
     )
     return map_error(facts, reply.http_status, origin, codes=CODES, words=MESSAGE_PATTERNS)
 
 
 def read_failure(http_status: int | None, body: bytes, origin: str) -> Failure:
     """https://docs.eachlabs.ai/sense/edge-cases."""
-    return refused(HttpReply(http_status=http_status or 200, body=body), origin)
+    return reply_failure(HttpReply(http_status=http_status or 200, body=body), origin)
 
 
-def failed(envelope: Mapping[str, Any], origin: str, category: FailureCode | None = None) -> Failure:
-    """What did not succeed settles at cost 0: https://docs.eachlabs.ai/api/video."""
-    said = _said(envelope)
-    facts = replace(said, billed=False, category=said.category or category)
+def task_failure(envelope: Mapping[str, Any], origin: str, category: FailureCode | None = None) -> Failure:
+    """The failure of a task, which settles at cost 0: https://docs.eachlabs.ai/api/video."""
+    error = _error_facts(envelope)
+    facts = replace(error, billed=False, category=error.category or category)
     return map_error(facts, None, origin, codes=CODES, words=MESSAGE_PATTERNS)
 
 
-def _said(body: Mapping[str, Any]) -> ErrorFacts:
+def _error_facts(body: Mapping[str, Any]) -> ErrorFacts:
     """The failure envelope, `{"error", "details"}`, `{"detail"}`, and the error events of a stream."""
     details = body.get("details")
     param, detail = validation(body.get("detail"))

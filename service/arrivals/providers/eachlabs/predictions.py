@@ -23,7 +23,7 @@ from arrivals.providers._shared.limits import note
 from arrivals.providers._shared.results import results_or_words
 from arrivals.providers._shared.tolerance import folded, meaning, vocabulary
 from arrivals.providers.contract import Account, Adapter, Order, Refused, Request, Route, Target, Trust, Unreadable
-from arrivals.providers.eachlabs.errors import failed, refused
+from arrivals.providers.eachlabs.errors import reply_failure, task_failure
 
 # https://docs.eachlabs.ai/api/predictions (the OpenAPI file beside it still lists `failed`)
 # https://docs.eachlabs.ai/api/webhooks (`succeeded`, `failed`; `success` is the older payload's word)
@@ -53,11 +53,11 @@ def submit(order: Order, account: Account) -> HttpCall:
 
     The order's input is the model's, or the whole `{"input": {…}, "version"}`.
     """
-    given = order.input
-    enclosed = isinstance(given.get("input"), Mapping)
-    body = {"model": order.model, "input": given["input"] if enclosed else given}
-    if enclosed and "version" in given:
-        body["version"] = given["version"]
+    fields = order.input
+    enclosed = isinstance(fields.get("input"), Mapping)
+    body = {"model": order.model, "input": fields["input"] if enclosed else fields}
+    if enclosed and "version" in fields:
+        body["version"] = fields["version"]
     if order.callback_url:
         body["webhook_url"] = order.callback_url
         body["webhook_secret"] = order.webhook_secret
@@ -71,7 +71,7 @@ def read_submitted(reply: HttpReply, target: Target) -> Reading:  # noqa: ARG001
     word = status_word(body.get("status"))
     if external_id is None:
         if body.get("error") or meaning(word, STATUSES) is Status.FAILED:
-            raise Refused(refused(reply, "submit"))
+            raise Refused(reply_failure(reply, "submit"))
         raise Unreadable("an accepted submission without an id")
     return Reading(status=Status.SUBMITTED, provider_status=word, external_id=external_id)
 
@@ -106,7 +106,7 @@ def read_canceled(reply: HttpReply, target: Target) -> Reading:
     body = _ok(reply, "cancel")
     word = status_word(body.get("status"))
     if folded(word or "") not in CANCELED:
-        raise Refused(refused(reply, "cancel"))
+        raise Refused(reply_failure(reply, "cancel"))
     return Reading(status=Status.CANCELED, provider_status=word, external_id=target.external_id)
 
 
@@ -129,7 +129,7 @@ def read_webhook(webhook: InboundWebhook, target: Target) -> Reading:
 
 def _ok(reply: HttpReply, origin: str) -> dict[str, Any]:
     if not reply.ok:
-        raise Refused(refused(reply, origin))
+        raise Refused(reply_failure(reply, origin))
     return record(reply.body)
 
 
@@ -139,7 +139,7 @@ def _work_failure(body: Mapping[str, Any], origin: str) -> Failure:
     envelope = first if isinstance(first, dict) else {"error": first}
     if not text(envelope.get("error")) and not text(envelope.get("error_message")):
         envelope = {**envelope, "error": text(body.get("error")) or text(body.get("logs"))}
-    return failed(envelope, origin)
+    return task_failure(envelope, origin)
 
 
 PREDICTIONS = Route(

@@ -29,14 +29,14 @@ from arrivals.providers._shared.limits import Broken, Limit, at_most, count, med
 from arrivals.providers._shared.results import results
 from arrivals.providers._shared.tolerance import folded, meaning, vocabulary
 from arrivals.providers.contract import Account, Adapter, Order, Refused, Request, Route, Target, Unreadable
-from arrivals.providers.eachlabs.errors import refused
+from arrivals.providers.eachlabs.errors import reply_failure
 from arrivals.providers.eachlabs.workflows import poll, read_polled
 
 # https://docs.eachlabs.ai/sense/edge-cases
-PROMPT_CHARACTERS, MOST_IMAGES, FEWEST_PIXELS, MOST_PIXELS = 10_000, 4, 64, 8192
+MAX_PROMPT_CHARACTERS, MAX_IMAGES, MIN_PIXELS, MAX_PIXELS = 10_000, 4, 64, 8192
 STREAM_IDLE_S, ANSWER_S = 900.0, 300.0
 
-# Events that show the work going on and tell nothing else: https://docs.eachlabs.ai/sense/streaming
+# Events that show the work going on and nothing else: https://docs.eachlabs.ai/sense/streaming
 TALK = frozenset(
     {
         "thinking_delta", "text_response", "status", "tool_call", "message", "web_search_query", "web_search_citations",
@@ -66,7 +66,7 @@ def submit(order: Order, account: Account) -> HttpCall:
 def read_submitted(reply: HttpReply, target: Target) -> Reading:
     """The answer that is not streamed: an OpenAI completion with `generations` and `task_id` beside it."""
     if not reply.ok:
-        failure = refused(reply, "submit")
+        failure = reply_failure(reply, "submit")
         execution_id = identifier(loose_record(reply.body).get("execution_id"))
         if failure.provider_code == "TIMEOUT" and execution_id is not None:
             return Reading(status=Status.PROCESSING, provider_status="TIMEOUT", external_id=execution_id)
@@ -74,23 +74,25 @@ def read_submitted(reply: HttpReply, target: Target) -> Reading:
     body = record(reply.body)
     external_id = identifier(body.get("task_id"))
     word = status_word(body.get("status"))
-    needs = next((told for told in (word, status_word(body.get("type"))) if folded(told or "") in NEEDS_INPUT), None)
-    if needs is None and body.get("clarification_needed") is True:
-        needs = "clarification_needed"
-    if needs is not None:
-        asked = _needs_input(body, needs, "submit")
-        return Reading(status=Status.FAILED, provider_status=needs, external_id=external_id, failure=asked)
+    input_word = next(
+        (name for name in (word, status_word(body.get("type"))) if folded(name or "") in NEEDS_INPUT), None
+    )
+    if input_word is None and body.get("clarification_needed") is True:
+        input_word = "clarification_needed"
+    if input_word is not None:
+        question = _needs_input(body, input_word, "submit")
+        return Reading(status=Status.FAILED, provider_status=input_word, external_id=external_id, failure=question)
     if Status.FAILED in (meaning(word, {}), meaning(status_word(body.get("type")), {})) or body.get("error"):
-        raise Refused(refused(reply, "submit"))
-    found = results(body.get("generations"), target.base_url) or _said(body)
-    if external_id is None and not found:
+        raise Refused(reply_failure(reply, "submit"))
+    outputs = results(body.get("generations"), target.base_url) or _text_answer(body)
+    if external_id is None and not outputs:
         raise Unreadable("neither a generation nor an id")
-    if not found:  # and nobody can be asked: the id names no execution
+    if not outputs:  # and nobody can be asked: the id names no execution
         raise Refused(make_failure(FailureCode.OUTPUT_MISSING, origin="submit"))
-    return Reading(status=Status.COMPLETED, provider_status=word, external_id=external_id, outputs=found)
+    return Reading(status=Status.COMPLETED, provider_status=word, external_id=external_id, outputs=outputs)
 
 
-def _said(body: Mapping[str, Any]) -> tuple[Output, ...]:
+def _text_answer(body: Mapping[str, Any]) -> tuple[Output, ...]:
     """An answer in words, where nothing was generated."""
     choices = body.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
@@ -103,34 +105,34 @@ def _said(body: Mapping[str, Any]) -> tuple[Output, ...]:
 def read_event(event: bytes, target: Target) -> Reading | None:
     """One event, alone or inside an OpenAI chunk under `eachlabs`; a chunk without one says nothing of its own."""
     body = loose_record(event)
-    told = part(body, "eachlabs") or body
-    word = folded_type(told)
+    data = part(body, "eachlabs") or body
+    word = folded_type(data)
     if word is None:
         delta = _delta(body)
         return Reading(status=Status.PROCESSING, words=delta) if delta else None
     if word == "error":
-        return _error(told, target)
+        return _error(data, target)
     if word == "complete":
-        return _complete(told, target)
+        return _complete(data, target)
     if word == "clarification_needed":
-        return Reading(status=Status.FAILED, provider_status=word, failure=_needs_input(told, word, "stream"))
+        return Reading(status=Status.FAILED, provider_status=word, failure=_needs_input(data, word, "stream"))
     return Reading(
         status=Status.PROCESSING if word in TALK or word in GOING_ON else None,
         provider_status=word,
-        external_id=identifier(told.get("execution_id"))
+        external_id=identifier(data.get("execution_id"))
         if word in ("execution_started", "execution_completed")
         else None,
-        progress=_progress(word, told),
-        outputs=results([told.get(name) for name in GOING_ON.get(word, ())], target.base_url),
-        words=text(told.get("content")) if word == ANSWER else None,
+        progress=_progress(word, data),
+        outputs=results([data.get(name) for name in GOING_ON.get(word, ())], target.base_url),
+        words=text(data.get("content")) if word == ANSWER else None,
         begun=word in GOING_ON or word in WORK,
     )
 
 
 def folded_type(event: Mapping[str, Any]) -> str | None:
     """The type of an event, in the spelling of its page."""
-    said = status_word(event.get("type"))
-    return None if said is None else next((name for name in TYPES if folded(name) == folded(said)), said)
+    word = status_word(event.get("type"))
+    return None if word is None else next((name for name in TYPES if folded(name) == folded(word)), word)
 
 
 def _delta(chunk: Mapping[str, Any]) -> str | None:
@@ -174,21 +176,21 @@ def _complete(event: Mapping[str, Any], target: Target) -> Reading:
     status = meaning(word, ENDS)
     if status is Status.FAILED:
         return Reading(status=status, provider_status=word, failure=_stream_failure(event))
-    found = results(event.get("generations"), target.base_url)
-    return Reading(status=status, provider_status=word, outputs=found)
+    outputs = results(event.get("generations"), target.base_url)
+    return Reading(status=status, provider_status=word, outputs=outputs)
 
 
 def _error(event: Mapping[str, Any], target: Target) -> Reading:
     """An error ends the stream. After a time-out the execution goes on, and its poll decides."""
     failure = _stream_failure(event)
-    named = identifier(event.get("execution_id"))
-    if failure.provider_code == "TIMEOUT" and (named or target.external_id):
-        return Reading(status=Status.PROCESSING, provider_status="TIMEOUT", external_id=named)
+    execution_id = identifier(event.get("execution_id"))
+    if failure.provider_code == "TIMEOUT" and (execution_id or target.external_id):
+        return Reading(status=Status.PROCESSING, provider_status="TIMEOUT", external_id=execution_id)
     return Reading(status=Status.FAILED, provider_status="error", failure=failure)
 
 
 def _stream_failure(event: Mapping[str, Any]) -> Failure:
-    return refused(HttpReply(http_status=200, body=to_json(event).encode()), "stream")
+    return reply_failure(HttpReply(http_status=200, body=to_json(event).encode()), "stream")
 
 
 def _needs_input(event: Mapping[str, Any], word: str | None, origin: str) -> Failure:
@@ -198,45 +200,45 @@ def _needs_input(event: Mapping[str, Any], word: str | None, origin: str) -> Fai
     return replace(failure, provider_code=word, alternatives=texts(event.get("options")))
 
 
-def _messages(given: Mapping[str, Any]) -> Broken | None:
-    if given.get("messages") or given.get("prompt"):
+def _messages(values: Mapping[str, Any]) -> Broken | None:
+    if values.get("messages") or values.get("prompt"):
         return None
     return Broken(message="field required")
 
 
-def _long(given: Mapping[str, Any]) -> Broken | None:
-    for place, content in _contents(given):
+def _long(values: Mapping[str, Any]) -> Broken | None:
+    for number, content in _contents(values):
         words = content if isinstance(content, str) else "".join(_texts(content))
-        if len(words) > PROMPT_CHARACTERS:
-            told = f"a message of {len(words)} characters; at most {PROMPT_CHARACTERS} are allowed"
-            return Broken(message=told, code=FailureCode.PROMPT_TOO_LONG, param=f"messages.{place}.content")
+        if len(words) > MAX_PROMPT_CHARACTERS:
+            message = f"a message of {len(words)} characters; at most {MAX_PROMPT_CHARACTERS} are allowed"
+            return Broken(message=message, code=FailureCode.PROMPT_TOO_LONG, param=f"messages.{number}.content")
     return None
 
 
-def _contents(given: Mapping[str, Any]) -> Iterator[tuple[int, Any]]:
+def _contents(values: Mapping[str, Any]) -> Iterator[tuple[int, Any]]:
     """The content of the user's messages, by their place: a text, or parts of texts and images."""
-    messages = given.get("messages")
-    for place, message in enumerate(messages if isinstance(messages, list) else []):
-        said = part({"one": message}, "one")
-        if said.get("role") == "user":
-            yield place, said.get("content")
+    messages = values.get("messages")
+    for number, message in enumerate(messages if isinstance(messages, list) else []):
+        fields = part(message)
+        if fields.get("role") == "user":
+            yield number, fields.get("content")
 
 
 def _texts(content: Any) -> Iterator[str]:
-    for one in content if isinstance(content, list) else []:
-        said = part({"one": one}, "one").get("text")
-        if isinstance(said, str):
-            yield said
+    for content_part in content if isinstance(content, list) else []:
+        words = part(content_part).get("text")
+        if isinstance(words, str):
+            yield words
 
 
-def _small_or_large(given: Mapping[str, Any]) -> Broken | None:
-    for place, content in _contents(given):
-        for number, one in enumerate(content if isinstance(content, list) else []):
-            shown = part({"one": one}, "one").get("image_url")
-            url = shown.get("url") if isinstance(shown, Mapping) else shown
-            broken = wrong_size(url, FEWEST_PIXELS, MOST_PIXELS)
+def _small_or_large(values: Mapping[str, Any]) -> Broken | None:
+    for number, content in _contents(values):
+        for part_number, content_part in enumerate(content if isinstance(content, list) else []):
+            image = part(content_part).get("image_url")
+            url = image.get("url") if isinstance(image, Mapping) else image
+            broken = wrong_size(url, MIN_PIXELS, MAX_PIXELS)
             if broken is not None:
-                return replace_broken(broken, param=f"messages.{place}.content.{number}")
+                return replace_broken(broken, param=f"messages.{number}.content.{part_number}")
     return None
 
 
@@ -259,14 +261,12 @@ SENSE = Route(
     rate_headers=True,
     limits=(
         Limit(param="messages", says="required, or prompt", check=_messages),
-        Limit(param="messages", says=f"{PROMPT_CHARACTERS} characters each", check=_long),
-        at_most("prompt", PROMPT_CHARACTERS),
-        count("image_urls", MOST_IMAGES, message="Maximum 4 images allowed per request"),
+        Limit(param="messages", says=f"{MAX_PROMPT_CHARACTERS} characters each", check=_long),
+        at_most("prompt", MAX_PROMPT_CHARACTERS),
+        count("image_urls", MAX_IMAGES, message="Maximum 4 images allowed per request"),
         media("image_urls", ("jpeg", "png", "webp", "gif"), megabytes=20),
-        pixels("image_urls", FEWEST_PIXELS, MOST_PIXELS),
-        Limit(
-            param="messages", says=f"images of {FEWEST_PIXELS} to {MOST_PIXELS} pixels a side", check=_small_or_large
-        ),
+        pixels("image_urls", MIN_PIXELS, MAX_PIXELS),
+        Limit(param="messages", says=f"images of {MIN_PIXELS} to {MAX_PIXELS} pixels a side", check=_small_or_large),
         note("session_id", "50 messages; one request at a time; ends after 15 minutes idle"),
     ),
 )

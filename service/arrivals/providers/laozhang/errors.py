@@ -1,4 +1,4 @@
-"""LaoZhang's ways of saying what went wrong."""
+"""LaoZhang's errors."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -74,38 +74,38 @@ MESSAGE_PATTERNS = (
 )
 
 
-def refused(reply: HttpReply, origin: str) -> Failure:
-    """An error answer."""
+def reply_failure(reply: HttpReply, origin: str) -> Failure:
+    """The failure that an error answer reports."""
     body = loose_record(reply.body)
-    said = _said(part(body, "data") | body, retry_after_s(reply))
-    failure = map_error(said, reply.http_status, origin, codes=CODES, words=MESSAGE_PATTERNS)
+    facts = _error_facts(part(body, "data") | body, retry_after_s(reply))
+    failure = map_error(facts, reply.http_status, origin, codes=CODES, words=MESSAGE_PATTERNS)
     # An HTTP status alone does not say that a task was ended after its 30 minutes.
-    told = failure.provider_code is not None or said.category is not None
-    return replace(failure, billed=False) if told and failure.code in UNBILLED else failure
+    is_explicit = failure.provider_code is not None or facts.category is not None
+    return replace(failure, billed=False) if is_explicit and failure.code in UNBILLED else failure
 
 
-def failed(work: Mapping[str, Any], origin: str) -> Failure:
-    """A failed task, which is not charged on any route: …/veo/models-pricing, …/sora2/async-api."""
-    return map_error(replace(_said(work), billed=False), None, origin, codes=CODES, words=MESSAGE_PATTERNS)
+def task_failure(work: Mapping[str, Any], origin: str) -> Failure:
+    """The failure of a task, which is not charged on any route: …/veo/models-pricing, …/sora2/async-api."""
+    return map_error(replace(_error_facts(work), billed=False), None, origin, codes=CODES, words=MESSAGE_PATTERNS)
 
 
 def read_failure(http_status: int | None, body: bytes, origin: str) -> Failure:
     """https://docs.laozhang.ai/en/api-capabilities/veo/troubleshooting, …/sora2/async-api."""
-    found = loose_record(body)
-    for work in (part(found, "data"), found):
+    reply_body = loose_record(body)
+    for work in (part(reply_body, "data"), reply_body):
         if meaning(status_word(work.get("status")), STATUSES) is Status.FAILED:
-            return failed({**found, **work}, origin)
-    return refused(HttpReply(http_status=http_status or 200, body=body), origin)
+            return task_failure({**reply_body, **work}, origin)
+    return reply_failure(HttpReply(http_status=http_status or 200, body=body), origin)
 
 
-def _said(body: Mapping[str, Any], retry_after: float | None = None) -> ErrorFacts:
+def _error_facts(body: Mapping[str, Any], retry_after: float | None = None) -> ErrorFacts:
     """`{"message", "error_code", "details"}`, `{"error": {"message", "type", "code", "param"}}`, `{"error": text}`.
 
     No page shows a failed task, so an error object may name its code as either does, and a code may stand wherever a
     sentence may.
     """
     error, details = part(body, "error"), part(body, "details")
-    named = text(body.get("error_code")) or text(error.get("error_code")) or identifier(error.get("code"))
+    named_code = text(body.get("error_code")) or text(error.get("error_code")) or identifier(error.get("code"))
     sentences = (
         error.get("message"),
         body.get("error"),
@@ -113,7 +113,7 @@ def _said(body: Mapping[str, Any], retry_after: float | None = None) -> ErrorFac
         details.get("reason"),
         body.get("status"),
     )
-    code = named or next((word for said in sentences if (word := code_in(said, CODES))), None)
+    code = named_code or next((word for sentence in sentences if (word := code_in(sentence, CODES))), None)
     message = text(error.get("message")) or text(body.get("error")) or text(body.get("message"))
     return ErrorFacts(
         message=message or code,

@@ -19,7 +19,7 @@ from arrivals.providers._shared.json_fields import (
 )
 from arrivals.providers._shared.limits import characters, count, https_urls, media
 from arrivals.providers.contract import Account, Adapter, Order, Refused, Request, Route, Target, Unreadable
-from arrivals.providers.laozhang.errors import STATUSES, failed, refused
+from arrivals.providers.laozhang.errors import STATUSES, reply_failure, task_failure
 
 
 def submit(order: Order, account: Account) -> HttpCall:
@@ -51,7 +51,7 @@ def _read(reply: HttpReply, target: Target, origin: str) -> Reading:
     external_id, word = identifier(work.get("taskId")), status_word(work.get("status"))
     unnamed = (external_id if origin == "submit" else word) is None
     if not reply.ok or body.get("success") is False or (body.get("error") and unnamed):
-        raise Refused(refused(reply, origin))
+        raise Refused(reply_failure(reply, origin))
     status = standing(word, STATUSES, origin)
     progress = work.get("progress")
     video = text(part(work, "result").get("video_url"))
@@ -61,7 +61,7 @@ def _read(reply: HttpReply, target: Target, origin: str) -> Reading:
         external_id=external_id,
         progress=None if isinstance(progress, dict) else share(progress, 100),
         outputs=outputs([video], target.base_url, "video") if status is Status.COMPLETED else (),
-        failure=failed({**body, **work}, origin) if status is Status.FAILED else None,
+        failure=task_failure({**body, **work}, origin) if status is Status.FAILED else None,
     )
 
 

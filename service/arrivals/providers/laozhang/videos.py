@@ -29,7 +29,7 @@ from arrivals.providers._shared.json_fields import (
 from arrivals.providers._shared.limits import Limit, between, count, media, note, one_of
 from arrivals.providers._shared.tolerance import file_in, meaning
 from arrivals.providers.contract import Account, Adapter, Order, Refused, Request, Route, Target, Unreadable
-from arrivals.providers.laozhang.errors import STATUSES, failed, refused
+from arrivals.providers.laozhang.errors import STATUSES, reply_failure, task_failure
 
 KEPT_S = 24 * 3600  # tasks and files: https://docs.laozhang.ai/en/api-capabilities/sora2/async-api
 KIND = "video"
@@ -81,28 +81,30 @@ def _read(reply: HttpReply, target: Target, origin: str) -> Reading:
     word, external_id = status_word(body.get("status")), identifier(body.get("id"))
     unnamed = (external_id if origin == "submit" else word) is None
     if not reply.ok or body.get("success") is False or (body.get("error") and unnamed):
-        raise Refused(refused(reply, origin))
+        raise Refused(reply_failure(reply, origin))
     status = standing(word, STATUSES, origin)
     return Reading(
         status=status,
         provider_status=word,
         external_id=external_id,
         progress=share(body.get("progress"), 100),
-        outputs=_told(body, target) if status is Status.COMPLETED else (),
-        failure=failed(body, origin) if status is Status.FAILED else None,
+        outputs=_outputs(body, target) if status is Status.COMPLETED else (),
+        failure=task_failure(body, origin) if status is Status.FAILED else None,
         kept_until=_kept_until(body),
     )
 
 
-def _told(body: Mapping[str, Any], target: Target) -> tuple[Output, ...]:
+def _outputs(body: Mapping[str, Any], target: Target) -> tuple[Output, ...]:
     """The URL in the body, unless it is `/content`, which may be JSON."""
     url = text(body.get("video_url")) or text(body.get("url"))
-    found = outputs([url], target.base_url, "video", expires_at=moment(body.get("expires_at")))
-    return tuple(one for one in found if not (one.requires_auth and one.url.rstrip("/").endswith("/content")))
+    listed = outputs([url], target.base_url, "video", expires_at=moment(body.get("expires_at")))
+    return tuple(
+        output for output in listed if not (output.requires_auth and output.url.rstrip("/").endswith("/content"))
+    )
 
 
 def _kept_until(body: Mapping[str, Any]) -> Micros | None:
-    """Told, or 24 hours after the task was created (`created` in the older queue)."""
+    """The moment in the body, or 24 hours after the task was created (`created` in the older queue)."""
     created = moment(body.get("created_at")) or moment(body.get("created"))
     return moment(body.get("expires_at")) or (created + KEPT_S * SECOND if created else None)
 
@@ -111,31 +113,31 @@ def read_content(reply: HttpReply, target: Target) -> Reading:
     """The file itself stays where it is: its URL is the output."""
     content = f"{target.base_url}/v1/videos/{quote(target.known_id, safe='')}/content"
     if not reply.ok:
-        raise Refused(refused(reply, "poll"))
+        raise Refused(reply_failure(reply, "poll"))
     media = file_in(reply)
     if media is not None:
-        told = media if media.startswith(KIND) else None  # some call every file binary/octet-stream
-        file = Output(kind=KIND, url=content, content_type=told, requires_auth=True)
+        content_type = media if media.startswith(KIND) else None  # some call every file binary/octet-stream
+        file = Output(kind=KIND, url=content, content_type=content_type, requires_auth=True)
         return Reading(status=Status.COMPLETED, outputs=(file,))
-    return _told_content(reply, target, content)
+    return _read_content_json(reply, target, content)
 
 
-def _told_content(reply: HttpReply, target: Target, content: str) -> Reading:
-    """Where the file is; or, like a poll, that it is not there."""
+def _read_content_json(reply: HttpReply, target: Target, content: str) -> Reading:
+    """The file's URL in JSON; or, like a poll, that there is none yet."""
     body = record(reply.body)
     word, url = status_word(body.get("status")), text(body.get("url")) or text(body.get("video_url"))
     if word is not None and meaning(word, STATUSES) is not Status.COMPLETED:
         return _read(reply, target, "poll")
-    found = outputs([url], target.base_url, "video", expires_at=moment(body.get("expires_at")))
-    if not found or found[0].url == content:
+    listed = outputs([url], target.base_url, "video", expires_at=moment(body.get("expires_at")))
+    if not listed or listed[0].url == content:
         if body.get("error"):
-            raise Refused(refused(reply, "poll"))
+            raise Refused(reply_failure(reply, "poll"))
         raise Unreadable("neither a file nor a URL")
     return Reading(
         status=Status.COMPLETED,
         provider_status=word,
         external_id=identifier(body.get("id")),
-        outputs=found,
+        outputs=listed,
         kept_until=_kept_until(body),
     )
 

@@ -1,4 +1,4 @@
-"""RunBlob's ways of saying what went wrong."""
+"""RunBlob's errors."""
 
 from collections.abc import Mapping
 import re
@@ -57,8 +57,8 @@ def failure(reply: HttpReply, origin: str) -> Failure:
         body.get("success") is False and bool(body.get("task_id"))
     )
     refunded = failed or (origin == "submit" and reply.http_status == SERVER_ERROR)
-    said = replace(_said(body), retry_after_s=retry_after_s(reply), billed=False if refunded else None)
-    return map_error(said, reply.http_status, origin, codes=CODES, words=MESSAGE_PATTERNS)
+    facts = replace(_error_facts(body), retry_after_s=retry_after_s(reply), billed=False if refunded else None)
+    return map_error(facts, reply.http_status, origin, codes=CODES, words=MESSAGE_PATTERNS)
 
 
 def read_failure(http_status: int | None, body: bytes, origin: str) -> Failure:
@@ -66,7 +66,7 @@ def read_failure(http_status: int | None, body: bytes, origin: str) -> Failure:
     return failure(HttpReply(http_status=http_status or 200, body=body), origin)
 
 
-def _said(body: Mapping[str, Any]) -> ErrorFacts:
+def _error_facts(body: Mapping[str, Any]) -> ErrorFacts:
     """`{"detail": text | [{"loc", "msg"}]}`, `{"message": CODE}`, `{"error": text | {"message"}}`, `{"error_message"}`.
 
     Seedance nests `{"code", "message"}` under `error` or `message`.

@@ -28,21 +28,21 @@ O3_PHOTO = (
 )
 
 
-def standard_images(given: Mapping[str, Any]) -> Broken | None:
+def standard_images(values: Mapping[str, Any]) -> Broken | None:
     """Four images, where the order says `standard`; nobody says what it is when the order does not."""
-    images = given.get("images")
+    images = values.get("images")
     several = isinstance(images, list) and len(images) > STANDARD_IMAGES
-    return Broken(message="at most 4 images with the model standard") if several and _is_standard(given) else None
+    return Broken(message="at most 4 images with the model standard") if several and _is_standard(values) else None
 
 
-def standard_quality(given: Mapping[str, Any]) -> Broken | None:
+def standard_quality(values: Mapping[str, Any]) -> Broken | None:
     """Only pro and v2 make larger images."""
-    larger = given.get("quality") in ("2k", "4k")
-    return Broken(message="the model standard has no quality 2k or 4k") if larger and _is_standard(given) else None
+    larger = values.get("quality") in ("2k", "4k")
+    return Broken(message="the model standard has no quality 2k or 4k") if larger and _is_standard(values) else None
 
 
-def _is_standard(given: Mapping[str, Any]) -> bool:
-    return given.get("model") == "standard"
+def _is_standard(values: Mapping[str, Any]) -> bool:
+    return values.get("model") == "standard"
 
 
 # https://docs.runblob.io/api-reference/nanobanana/generate

@@ -1,4 +1,4 @@
-"""How RunBlob's families are spoken: one form, with the field names of each family accepted in all.
+"""RunBlob's wire form, one for all its families, with the field names of each family accepted in all.
 
 Nothing signs its webhooks, so they are hints and the poll decides. Some polls never say why a generation failed; only
 the webhook does. Such a failure awaits its detail.
@@ -41,7 +41,7 @@ STATUSES: Mapping[str, Status] = vocabulary(
         "failed": Status.FAILED,
     }
 )
-OLD = "legacy"  # the older brand's host: https://docs.runblob.com
+OLD_HOST_NAME = "legacy"  # the older brand's host: https://docs.runblob.com
 
 
 def submit(order: Order, account: Account) -> HttpCall:
@@ -51,7 +51,7 @@ def submit(order: Order, account: Account) -> HttpCall:
 
 def submit_old(order: Order, account: Account) -> HttpCall:
     """https://docs.runblob.com (the older brand's Veo API)."""
-    return post(account, "/api/veo/generate", _body(order), host=OLD)
+    return post(account, "/api/veo/generate", _body(order), host=OLD_HOST_NAME)
 
 
 def _body(order: Order) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def poll(target: Target, account: Account) -> HttpCall:
 
 def poll_old(target: Target, account: Account) -> HttpCall:
     """https://docs.runblob.com."""
-    return get(account, f"/api/veo/status/{quote(target.known_id, safe='')}", host=OLD)
+    return get(account, f"/api/veo/status/{quote(target.known_id, safe='')}", host=OLD_HOST_NAME)
 
 
 def read_polled(reply: HttpReply, target: Target) -> Reading:
@@ -97,21 +97,21 @@ def read_old_webhook(webhook: InboundWebhook, target: Target) -> Reading:
     reply = HttpReply(http_status=200, body=webhook.body)
     return Reading(
         status=Status.COMPLETED if succeeded else Status.FAILED,
-        external_id=_named(body),
+        external_id=_external_id(body),
         outputs=_outputs(body, target) if succeeded else (),
         failure=None if succeeded else failure(reply, "webhook"),
     )
 
 
-def _named(body: Mapping[str, Any]) -> str | None:
+def _external_id(body: Mapping[str, Any]) -> str | None:
     return next(
-        (found for name in ("generation_id", "task_uuid", "task_id") if (found := identifier(body.get(name)))), None
+        (value for name in ("generation_id", "task_uuid", "task_id") if (value := identifier(body.get(name)))), None
     )
 
 
 def _read(reply: HttpReply, target: Target, origin: str) -> Reading:
     body = record(reply.body) if reply.ok else {}
-    word, external_id = status_word(body.get("status")), _named(body)
+    word, external_id = status_word(body.get("status")), _external_id(body)
     unnamed = origin == "submit" and external_id is None
     if not reply.ok or body.get("success") is False or (unnamed and (body.get("message") or body.get("detail"))):
         raise Refused(failure(reply, origin))
@@ -130,15 +130,15 @@ def _read(reply: HttpReply, target: Target, origin: str) -> Reading:
 
 def _outputs(body: Mapping[str, Any], target: Target) -> tuple[Output, ...]:
     """One URL under the family's own name; Seedance lists videos, and the last frame beside them."""
-    one = text(body.get("image_url")) or text(body.get("video_url")) or text(body.get("result_image_url"))
-    several = part(body, "output")
-    videos = several.get("video_urls")
-    listed = [text(video) for video in videos] if isinstance(videos, list) else []
-    images = "image" if body.get("image_url") or body.get("result_image_url") else "video"
-    found = outputs([one, *listed], target.base_url, images)
-    if not found:  # a last frame alone is no video: the rest is not told yet
+    url = text(body.get("image_url")) or text(body.get("video_url")) or text(body.get("result_image_url"))
+    nested = part(body, "output")
+    videos = nested.get("video_urls")
+    video_urls = [text(video) for video in videos] if isinstance(videos, list) else []
+    kind = "image" if body.get("image_url") or body.get("result_image_url") else "video"
+    listed = outputs([url, *video_urls], target.base_url, kind)
+    if not listed:  # a last frame alone is no video: the rest is not told yet
         return ()
-    return (*found, *outputs([text(several.get("last_frame_url"))], target.base_url, "image"))
+    return (*listed, *outputs([text(nested.get("last_frame_url"))], target.base_url, "image"))
 
 
 FAMILY = Adapter(

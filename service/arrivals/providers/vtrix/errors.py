@@ -1,4 +1,4 @@
-"""Vtrix' ways of saying what went wrong: nine-digit codes, and sentences in four places."""
+"""Vtrix' errors: nine-digit codes, and sentences in four places."""
 
 from collections.abc import Mapping
 import re
@@ -48,25 +48,25 @@ PLATFORM_ERRORS = range(95, 100)
 INPUT_ERRORS = range(1, 95)
 
 
-def refused(reply: HttpReply, origin: str) -> Failure:
-    """An error answer."""
+def reply_failure(reply: HttpReply, origin: str) -> Failure:
+    """The failure that an error answer reports."""
     body = loose_record(reply.body)
     work = part(body, "data") if part(body, "data").get("error") else body
-    facts = replace(_said(work), retry_after_s=retry_after_s(reply))
+    facts = replace(_error_facts(work), retry_after_s=retry_after_s(reply))
     return map_error(facts, reply.http_status, origin, codes=CODES, words=MESSAGE_PATTERNS)
 
 
-def failed(work: Mapping[str, Any], origin: str) -> Failure:
-    """A failed task."""
-    return map_error(_said(work), None, origin, codes=CODES, words=MESSAGE_PATTERNS)
+def task_failure(work: Mapping[str, Any], origin: str) -> Failure:
+    """The failure of a task."""
+    return map_error(_error_facts(work), None, origin, codes=CODES, words=MESSAGE_PATTERNS)
 
 
 def read_failure(http_status: int | None, body: bytes, origin: str) -> Failure:
     """https://doc.vtrix.ai/docs/api/qwen/wan26-t2i."""
-    return refused(HttpReply(http_status=http_status or 200, body=body), origin)
+    return reply_failure(HttpReply(http_status=http_status or 200, body=body), origin)
 
 
-def _said(body: Mapping[str, Any]) -> ErrorFacts:
+def _error_facts(body: Mapping[str, Any]) -> ErrorFacts:
     """`error` as text, `{"code", "message"}` or `{"code", "error_message"}`; `{"message"}`; `{"status": {…}}`."""
     error, status = part(body, "error"), part(body, "status")
     code = identifier(error.get("code")) or identifier(status.get("error_code"))
@@ -81,9 +81,9 @@ def _said(body: Mapping[str, Any]) -> ErrorFacts:
 
 
 def _family(code: str | None) -> FailureCode | None:
-    """What a nine-digit code of a model without a table of its own means."""
-    found = _NINE_DIGITS.fullmatch(code or "")
-    number = int(found[1]) if found else 0
+    """The meaning of a nine-digit code of a model without a table of its own."""
+    digits = _NINE_DIGITS.fullmatch(code or "")
+    number = int(digits[1]) if digits else 0
     if number in PLATFORM_ERRORS:
         return FailureCode.PROVIDER_ERROR
     return FailureCode.INVALID_REQUEST if number in INPUT_ERRORS else None

@@ -14,7 +14,7 @@ from arrivals.providers._shared.limits import at_most, media, one_of
 from arrivals.providers._shared.results import results
 from arrivals.providers._shared.tolerance import vocabulary
 from arrivals.providers.contract import Account, Adapter, Order, Request, Route, Target, Trust
-from arrivals.providers.vtrix.errors import failed
+from arrivals.providers.vtrix.errors import task_failure
 from arrivals.providers.vtrix.tasks import poll, read_polled, read_submitted, read_task
 
 # https://app.klingai.com/global/dev/document-api (the upstream's callback)
@@ -30,17 +30,17 @@ KLING_STATUSES: Mapping[str, Status] = vocabulary(
 
 
 def submit(order: Order, account: Account) -> HttpCall:
-    """`external_task_id` is unique per user; ours if none is given.
+    """`external_task_id` is unique per user; ours where the order has none.
 
     Source: https://doc.vtrix.ai/docs/api/vtrix/kirin-v2-6-i2v
     """
-    ours = {"external_task_id": order.reference} if order.reference else {}
-    called = {"callback_url": order.callback_url} if order.callback_url else {}
-    return post(account, "/model/v1/generation", {**ours, **order.input, **called, "model": order.model})
+    reference = {"external_task_id": order.reference} if order.reference else {}
+    callback = {"callback_url": order.callback_url} if order.callback_url else {}
+    return post(account, "/model/v1/generation", {**reference, **order.input, **callback, "model": order.model})
 
 
 def read_webhook(webhook: InboundWebhook, target: Target) -> Reading:
-    """Told apart by `task_status`."""
+    """The task of Vtrix or the callback of Kling, told apart by `task_status`."""
     body = record(webhook.body)
     if "task_status" not in body and "task_id" not in body:
         return read_task(body, target, "webhook")
@@ -51,7 +51,9 @@ def read_webhook(webhook: InboundWebhook, target: Target) -> Reading:
         provider_status=word,
         external_id=identifier(body.get("task_id")),
         outputs=_outputs(body, target) if status is Status.COMPLETED else (),
-        failure=failed({"error": text(body.get("task_status_msg"))}, "webhook") if status is Status.FAILED else None,
+        failure=task_failure({"error": text(body.get("task_status_msg"))}, "webhook")
+        if status is Status.FAILED
+        else None,
     )
 
 

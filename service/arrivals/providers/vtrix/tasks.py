@@ -21,7 +21,7 @@ from arrivals.providers._shared.json_fields import (
 from arrivals.providers._shared.results import typed_outputs
 from arrivals.providers._shared.tolerance import meaning, vocabulary
 from arrivals.providers.contract import Account, Adapter, Order, Refused, Request, Target, Unreadable
-from arrivals.providers.vtrix.errors import failed, refused
+from arrivals.providers.vtrix.errors import reply_failure, task_failure
 
 # https://doc.vtrix.ai/docs/api/qwen/wan26-t2i, https://doc.vtrix.ai/docs/api/anthropic/model_api_documentation_extra
 # Vtrix' status: ours
@@ -69,18 +69,18 @@ def poll_enveloped(target: Target, account: Account) -> HttpCall:
 
 
 def read_polled(reply: HttpReply, target: Target) -> Reading:
-    """Either form, told apart by the shape."""
+    """A task in either form, told apart by the shape."""
     return _read(reply, target, "poll")
 
 
 def _read(reply: HttpReply, target: Target, origin: str) -> Reading:
     if not reply.ok:
-        raise Refused(refused(reply, origin))
+        raise Refused(reply_failure(reply, origin))
     body = record(reply.body)
     work = part(body, "data") if isinstance(body.get("status"), dict) else body
-    named = identifier(work.get("id")) if origin == "submit" else status_word(work.get("status"))
-    if _spoke_of_error(body, work) and named is None:
-        raise Refused(refused(reply, origin))
+    essential = identifier(work.get("id")) if origin == "submit" else status_word(work.get("status"))
+    if _spoke_of_error(body, work) and essential is None:
+        raise Refused(reply_failure(reply, origin))
     return read_task(work, target, origin)
 
 
@@ -94,7 +94,7 @@ def read_task(work: Mapping[str, Any], target: Target, origin: str) -> Reading:
         external_id=identifier(work.get("id")),
         progress=share(work.get("progress")),
         outputs=_outputs(work, target) if status is Status.COMPLETED else (),
-        failure=failed(work, origin) if status is Status.FAILED else None,
+        failure=task_failure(work, origin) if status is Status.FAILED else None,
         cost=price(part(work, "usage").get("cost")),
     )
 
