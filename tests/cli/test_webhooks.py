@@ -31,7 +31,7 @@ def came(run, ended):
 def piece_of(folder, name):
     """What was exported, as the conformance tests read fixtures."""
     told = json.loads((folder / f"{name}.expect.json").read_text())
-    return Piece(name=name, provider="eachlabs", raw=(folder / f"{name}.http").read_bytes(), told=told)
+    return Piece(name=name, provider="eachlabs", raw=(folder / f"{name}.http").read_bytes(), meta=told)
 
 
 def conforms(piece):
