@@ -125,7 +125,7 @@ def test_hosts_are_written_without_a_slash_at_their_end(name):
 def test_dialect_that_can_only_order_can_nothing_else():
     """No function is made up for what a provider does not offer."""
     bare = Adapter(submit=submit, read_submitted=read_submitted)
-    able = {one.name for one in fields(Adapter)} - {"submit", "read_submitted", "files"}
+    able = {field.name for field in fields(Adapter)} - {"submit", "read_submitted", "files"}
 
     assert {None} == {getattr(bare, name) for name in able}
 

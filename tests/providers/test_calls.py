@@ -8,7 +8,19 @@ from arrivals.core.failure import FailureCode, Fault
 from arrivals.core.wire import from_json
 from arrivals.providers.catalog import PROVIDERS
 from arrivals.providers.contract import File, Refused, Target, route_of
-from tests.support.requests import ACCOUNT, JSON, asked, field, file, form, order, posted, spoken, submitted, target
+from tests.support.requests import (
+    ACCOUNT,
+    JSON,
+    adapter_of,
+    field,
+    file,
+    form,
+    get_call,
+    order,
+    posted,
+    submitted,
+    target,
+)
 
 CALLBACK = "https://arrivals.test/callbacks/any/token"
 CALLED_BACK = {"callback_url": CALLBACK, "webhook_secret": "s3cret"}
@@ -390,38 +402,38 @@ SUBMISSIONS = {
 
 # (provider, model, what is asked, the provider's id): the call
 QUESTIONS = {
-    ("laozhang", "veo3-fast", "poll", "veo3:b8/7 3"): asked("/veo/v1/api/video/status/veo3:b8%2F7%203"),
+    ("laozhang", "veo3-fast", "poll", "veo3:b8/7 3"): get_call("/veo/v1/api/video/status/veo3:b8%2F7%203"),
     **{
-        ("laozhang", model, what, "video_69:78?/"): asked(f"/v1/videos/video_69%3A78%3F%2F{path}")
+        ("laozhang", model, what, "video_69:78?/"): get_call(f"/v1/videos/video_69%3A78%3F%2F{path}")
         for model in VIDEOS
         for what, path in (("poll", ""), ("fetch_result", "/content"))
     },
     **{
-        ("runblob", family, "poll", "550e:8/4#1"): asked(f"/v1/{family}/generations/550e%3A8%2F4%231")
+        ("runblob", family, "poll", "550e:8/4#1"): get_call(f"/v1/{family}/generations/550e%3A8%2F4%231")
         for family in FAMILIES
         if family != "sora"  # whose page has a slash at the end
     },
-    ("runblob", "sora", "poll", "550e:8/4#1"): asked("/v1/sora/generations/550e%3A8%2F4%231/"),
-    ("runblob", "legacy/veo", "poll", "550e:8/4#1"): asked("/api/veo/status/550e%3A8%2F4%231", LEGACY),
+    ("runblob", "sora", "poll", "550e:8/4#1"): get_call("/v1/sora/generations/550e%3A8%2F4%231/"),
+    ("runblob", "legacy/veo", "poll", "550e:8/4#1"): get_call("/api/veo/status/550e%3A8%2F4%231", LEGACY),
     **{
-        ("aihubmix", model, "poll", "eyJ/+=:In0channel"): asked("/v1/videos/eyJ%2F%2B%3D%3AIn0channel")
+        ("aihubmix", model, "poll", "eyJ/+=:In0channel"): get_call("/v1/videos/eyJ%2F%2B%3D%3AIn0channel")
         for model in VENDORS
     },
-    ("eachlabs", "flux-1-1-pro", "poll", "abc:../x"): asked("/v1/prediction/abc%3A..%2Fx"),
+    ("eachlabs", "flux-1-1-pro", "poll", "abc:../x"): get_call("/v1/prediction/abc%3A..%2Fx"),
     ("eachlabs", "flux-1-1-pro", "cancel", "abc:../x"): posted("/v1/prediction/abc%3A..%2Fx/cancel", b"{}"),
-    ("eachlabs", "workflows/wf-1/ver-1", "poll", "69ae/8c?"): asked("/v1/workflows/executions/69ae%2F8c%3F"),
-    ("eachlabs", "workflows/@fox/cats/ver-1", "poll", "69ae/8c?"): asked("/v1/workflows/executions/69ae%2F8c%3F"),
-    ("eachlabs", "eachsense/beta", "poll", "69ae/8c?"): asked("/v1/workflows/executions/69ae%2F8c%3F"),
-    ("vtrix", "wan26_t2i", "poll", "d758:n/6"): asked("/model/v1/generation/task/d758%3An%2F6"),
-    ("vtrix", "kirin-v2-6-i2v", "poll", "d758:n/6"): asked("/model/v1/generation/task/d758%3An%2F6"),
-    ("vtrix", "enveloped/wan26_t2i", "poll", "d5u5:o/b"): asked("/api/v1/multi-models-generate/d5u5%3Ao%2Fb"),
-    ("seacloud", "google/nano banana?", "poll", "mm/su:1?"): asked(
+    ("eachlabs", "workflows/wf-1/ver-1", "poll", "69ae/8c?"): get_call("/v1/workflows/executions/69ae%2F8c%3F"),
+    ("eachlabs", "workflows/@fox/cats/ver-1", "poll", "69ae/8c?"): get_call("/v1/workflows/executions/69ae%2F8c%3F"),
+    ("eachlabs", "eachsense/beta", "poll", "69ae/8c?"): get_call("/v1/workflows/executions/69ae%2F8c%3F"),
+    ("vtrix", "wan26_t2i", "poll", "d758:n/6"): get_call("/model/v1/generation/task/d758%3An%2F6"),
+    ("vtrix", "kirin-v2-6-i2v", "poll", "d758:n/6"): get_call("/model/v1/generation/task/d758%3An%2F6"),
+    ("vtrix", "enveloped/wan26_t2i", "poll", "d5u5:o/b"): get_call("/api/v1/multi-models-generate/d5u5%3Ao%2Fb"),
+    ("seacloud", "google/nano banana?", "poll", "mm/su:1?"): get_call(
         "/v1/queue/google/nano%20banana%3F/requests/mm%2Fsu%3A1%3F/status"
     ),
-    ("seacloud", "nano_banana_2", "fetch_result", "mm/su:1?"): asked(
+    ("seacloud", "nano_banana_2", "fetch_result", "mm/su:1?"): get_call(
         "/v1/queue/nano_banana_2/requests/mm%2Fsu%3A1%3F/response"
     ),
-    ("seacloud", "nano_banana_2", "cancel", "mm/su:1?"): asked(
+    ("seacloud", "nano_banana_2", "cancel", "mm/su:1?"): get_call(
         "/v1/queue/nano_banana_2/requests/mm%2Fsu%3A1%3F/cancel", method="PUT"
     ),
 }
@@ -431,8 +443,8 @@ BULKS = {
     # https://docs.eachlabs.ai/workflows/bulk-trigger
     ("eachlabs", "workflows/wf-1/ve r@1"): (
         [
-            order("eachlabs", "workflows/wf-1/ve r@1", given, **CALLED_BACK)
-            for given in (CAT, {"inputs": {"prompt": "a dog"}})
+            order("eachlabs", "workflows/wf-1/ve r@1", fields, **CALLED_BACK)
+            for fields in (CAT, {"inputs": {"prompt": "a dog"}})
         ],
         posted(
             "/v1/workflows/bulk-trigger/wf-1/ve%20r%401",
@@ -446,16 +458,16 @@ BULKS = {
 @pytest.mark.parametrize("case", SUBMISSIONS, ids=" ".join)
 def test_submission_is_this_call(case):
     provider, model, _ = case
-    told, more, call = SUBMISSIONS[case]
+    fields, more, call = SUBMISSIONS[case]
 
-    assert call == submitted(provider, model, told, **more)
+    assert call == submitted(provider, model, fields, **more)
 
 
 @pytest.mark.parametrize("case", QUESTIONS, ids=" ".join)
 def test_question_is_this_call(case):
     """Whatever stands in an id, the path stays the one meant; LaoZhang's older pages send their colon as it is."""
     provider, model, what, external_id = case
-    request = getattr(spoken(provider, model), what)
+    request = getattr(adapter_of(provider, model), what)
 
     assert QUESTIONS[case] == request.build(target(provider, model, external_id), ACCOUNT)
 
@@ -463,9 +475,9 @@ def test_question_is_this_call(case):
 @pytest.mark.parametrize("case", BULKS, ids=" ".join)
 def test_bulk_order_is_this_call(case):
     """Called back at one address for all of them."""
-    given, call = BULKS[case]
+    orders, call = BULKS[case]
 
-    assert call == spoken(*case).bulk.submit(given, ACCOUNT)
+    assert call == adapter_of(*case).bulk.submit(orders, ACCOUNT)
 
 
 @pytest.mark.parametrize("model", ["workflows/@fox/cats", "workflows/@fox/cats/v1/more"])
@@ -477,10 +489,10 @@ def test_public_workflow_is_named_whole(model):
 
 def test_public_workflows_are_not_ordered_in_bulk():
     """The page has no call for it; nothing is sent and nothing paid."""
-    given = [order("eachlabs", "workflows/@fox/cats/ver-1", CAT)] * 2
+    orders = [order("eachlabs", "workflows/@fox/cats/ver-1", CAT)] * 2
 
     with pytest.raises(Refused) as refused:
-        spoken("eachlabs", "workflows/@fox/cats/ver-1").bulk.submit(given, ACCOUNT)
+        adapter_of("eachlabs", "workflows/@fox/cats/ver-1").bulk.submit(orders, ACCOUNT)
 
     failure = refused.value.failure
     assert (FailureCode.INVALID_REQUEST, Fault.CALLER, "preflight", False) == (
@@ -515,9 +527,9 @@ def test_everything_a_route_can_say_is_shown_here(name):
 def test_submission_goes_to_the_accounts_own_hosts_with_its_key_and_no_other_secret(case):
     """A public workflow takes the key in the body. The one webhook secret to send along is named by the order."""
     provider, model, _ = case
-    told, more, _ = SUBMISSIONS[case]
+    fields, more, _ = SUBMISSIONS[case]
 
-    call = submitted(provider, model, told, **more)
+    call = submitted(provider, model, fields, **more)
 
     hosts = (ACCOUNT.base_url, *ACCOUNT.hosts.values())
     key = call.headers.get("authorization") or from_json(call.body)["api_key"]
@@ -529,9 +541,9 @@ def test_submission_goes_to_the_accounts_own_hosts_with_its_key_and_no_other_sec
 @pytest.mark.parametrize("case", SUBMISSIONS, ids=" ".join)
 def test_secret_is_given_only_together_with_where_to_call(case):
     provider, model, _ = case
-    told, more, _ = SUBMISSIONS[case]
+    fields, more, _ = SUBMISSIONS[case]
 
-    call = submitted(provider, model, told, **more | {"callback_url": None, "webhook_secret": "s3cret"})
+    call = submitted(provider, model, fields, **more | {"callback_url": None, "webhook_secret": "s3cret"})
 
     assert b"s3cret" not in call.body
     assert CALLBACK.encode() not in call.body
@@ -565,13 +577,13 @@ def test_model_that_was_ordered_is_the_model_that_is_sent(provider, model, sent)
 )
 def test_provider_calls_us_and_not_where_the_input_says(provider, model):
     """Otherwise the caller would take our webhook away from us."""
-    told = {"prompt": "a cat", "callback_url": "https://elsewhere.test/"}
+    fields = {"prompt": "a cat", "callback_url": "https://elsewhere.test/"}
 
-    assert CALLBACK == from_json(submitted(provider, model, told, **CALLED_BACK).body)["callback_url"]
+    assert CALLBACK == from_json(submitted(provider, model, fields, **CALLED_BACK).body)["callback_url"]
 
 
 @pytest.mark.parametrize(
-    ("provider", "model", "told"),
+    ("provider", "model", "fields"),
     [
         ("eachlabs", "flux-1-1-pro", {"version": "0.0.1", "input": {"prompt": "a cat"}}),
         ("eachlabs", "workflows/wf-1/ver-1", {"inputs": {"prompt": "a cat"}}),
@@ -580,12 +592,12 @@ def test_provider_calls_us_and_not_where_the_input_says(provider, model):
         ("aihubmix", "sora-2", {"prompt": "a cat", "seconds": 8}),
     ],
 )
-def test_order_is_not_changed_by_submitting_it(provider, model, told):
-    kept = {**told}
+def test_order_is_not_changed_by_submitting_it(provider, model, fields):
+    kept = {**fields}
 
-    submitted(provider, model, told, **CALLED_BACK)
+    submitted(provider, model, fields, **CALLED_BACK)
 
-    assert kept == told
+    assert kept == fields
 
 
 @pytest.mark.parametrize("messages", [None, []])

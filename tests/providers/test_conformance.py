@@ -16,8 +16,8 @@ from tests.support.schemas import is_sound
 
 def expected_of(piece):
     """What is expected of a piece that is read as one reading; of any other, nothing."""
-    told = piece.meta.get("expect")
-    return told if isinstance(told, dict) else {}
+    expected = piece.meta.get("expect")
+    return expected if isinstance(expected, dict) else {}
 
 
 PIECES = {name: pieces(name) for name in PROVIDERS}
@@ -58,29 +58,29 @@ CHANNELS = {
 }
 
 
-def spoken(piece, **changed):
+def message_of(piece, **changed):
     """A piece as a value: a provider's call, or its answer."""
     return replace(piece.webhook if piece.meta["reads"] == "webhook" else piece.reply, **changed)
 
 
 def parts_of(piece):
     """The message of a piece, its target, and the dialect's reader."""
-    provider, told = PROVIDERS[piece.provider], piece.meta
-    route = route_of(provider, told["model"])
+    provider, meta = PROVIDERS[piece.provider], piece.meta
+    route = route_of(provider, meta["model"])
     target = Target(
-        model=told["model"], route=route.name, base_url=provider.BASE_URL, external_id=told.get("external_id")
+        model=meta["model"], route=route.name, base_url=provider.BASE_URL, external_id=meta.get("external_id")
     )
-    speaks = route.adapter
+    adapter = route.adapter
     reader = {
-        "submit": lambda: speaks.read_submitted,
-        "poll": lambda: speaks.poll.parse,
-        "follow": lambda: speaks.fetch_result.parse,
-        "cancel": lambda: speaks.cancel.parse,
-        "bulk": lambda: speaks.bulk.read_submitted,
-        "webhook": lambda: speaks.read_webhook,
-        "stream": lambda: speaks.read_event,
-    }[told["reads"]]()
-    return told["reads"], target, reader
+        "submit": lambda: adapter.read_submitted,
+        "poll": lambda: adapter.poll.parse,
+        "follow": lambda: adapter.fetch_result.parse,
+        "cancel": lambda: adapter.cancel.parse,
+        "bulk": lambda: adapter.bulk.read_submitted,
+        "webhook": lambda: adapter.read_webhook,
+        "stream": lambda: adapter.read_event,
+    }[meta["reads"]]()
+    return meta["reads"], target, reader
 
 
 def reader_of(piece):
@@ -96,9 +96,9 @@ def events_of(reply):
     return [event for event in sse.split(reply.body)[0] if event != sse.DONE]
 
 
-def heard(piece):
+def outcome_of(piece):
     """What the readers make of a piece, in the words of an `.expect.json`."""
-    message, vouched = spoken(piece), {}
+    message, vouched = message_of(piece), {}
     try:
         if piece.meta["reads"] == "webhook":
             vouched = {"verified_by": PROVIDERS[piece.provider].verify(message, piece.meta["secrets"])}
@@ -107,7 +107,7 @@ def heard(piece):
             last = reading[-1] if reading else None
             return {"events": len(reading), "expect": last and in_words(last)}
         if isinstance(reading, list):
-            return {"expect": [one_of_several(one) for one in reading]}
+            return {"expect": [one_of_several(answer) for answer in reading]}
         return {"expect": in_words(reading) | vouched}
     except Refused as refused:
         return {"refused": facts(refused.failure)}
@@ -131,9 +131,9 @@ def in_words(reading):
         "progress": reading.progress,
         "queue_position": reading.queue_position,
         "outputs": [
-            {"kind": one.kind, "url": one.url, "requires_auth": one.requires_auth}
-            | {"content_type": one.content_type, "expires_at": rfc3339(one.expires_at)}
-            for one in reading.outputs
+            {"kind": output.kind, "url": output.url, "requires_auth": output.requires_auth}
+            | {"content_type": output.content_type, "expires_at": rfc3339(output.expires_at)}
+            for output in reading.outputs
         ],
         "failure": facts(reading.failure) if reading.failure else None,
         "cost": structs.asdict(reading.cost) if reading.cost else None,
@@ -150,7 +150,7 @@ def facts(failure):
 def test_piece_is_read_as_it_says(piece):
     expected = {outcome: piece.meta[outcome] for outcome in OUTCOMES if outcome in piece.meta}
 
-    assert expected == as_told(heard(piece), expected)
+    assert expected == comparable(outcome_of(piece), expected)
 
 
 @pytest.mark.parametrize("piece", REFUSALS, ids=lambda piece: piece.name)
@@ -158,26 +158,26 @@ def test_error_answer_is_explained_alike_by_whoever_reads_it(piece):
     """The reader of its channel, and the one for any error body: apart from what only a header says."""
     reply = piece.reply
 
-    found = facts(
+    failure = facts(
         PROVIDERS[piece.provider].read_failure(reply.http_status, reply.body, piece.meta["refused"]["origin"])
     )
 
-    told_by_headers = {name: found[name] for name in ("retry_after_s", "trace_id") if found[name] is None}
-    expected = piece.meta["refused"] | told_by_headers
-    assert expected == as_told(found, expected)
+    header_facts = {name: failure[name] for name in ("retry_after_s", "trace_id") if failure[name] is None}
+    expected = piece.meta["refused"] | header_facts
+    assert expected == comparable(failure, expected)
 
 
-def as_told(found, expected):
+def comparable(finding, expected):
     """The finding, with only those facts of an output, and details of a failure, that the piece tells."""
-    if isinstance(found, dict) and isinstance(expected, dict):
+    if isinstance(finding, dict) and isinstance(expected, dict):
         return {
-            name: as_told(value, expected.get(name))
-            for name, value in found.items()
+            name: comparable(value, expected.get(name))
+            for name, value in finding.items()
             if name in expected or name not in ("content_type", "expires_at", "details")
         }
-    if isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected):
-        return [as_told(*pair) for pair in zip(found, expected, strict=True)]
-    return found
+    if isinstance(finding, list) and isinstance(expected, list) and len(finding) == len(expected):
+        return [comparable(*pair) for pair in zip(finding, expected, strict=True)]
+    return finding
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
@@ -199,7 +199,7 @@ def test_every_route_has_the_least_pieces(name):
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_every_piece_has_its_expectation_and_stands_under_its_route(name):
     raw = {path.stem for path in (FIXTURES / name).glob("*.http")}
-    told = {path.name.removesuffix(".expect.json") for path in (FIXTURES / name).glob("*.expect.json")}
+    described = {path.name.removesuffix(".expect.json") for path in (FIXTURES / name).glob("*.expect.json")}
     misplaced = [
         piece.name
         for piece in PIECES[name]
@@ -208,7 +208,7 @@ def test_every_piece_has_its_expectation_and_stands_under_its_route(name):
         )
     ]
 
-    assert raw == told
+    assert raw == described
     assert [] == misplaced
 
 
@@ -219,7 +219,7 @@ def test_failure_without_its_reason_awaits_it_where_another_channel_tells(name):
         (piece, reading)
         for piece in PIECES[name]
         if expected_of(piece).get("status") == Status.FAILED and piece.meta["reads"] in ("poll", "webhook")
-        for reading in [reader_of(piece)(spoken(piece))]
+        for reading in [reader_of(piece)(message_of(piece))]
     ]
     waiting = [
         piece.name
@@ -246,7 +246,7 @@ def test_mangled_piece_is_refused_or_unreadable_or_read(channel):
 @pytest.mark.parametrize("channel", CHANNELS, ids=" ".join)
 def test_body_that_is_hardly_json_breaks_no_reader(channel):
     """Nor one nested beyond all bounds; under each HTTP status that the channel's pieces came with."""
-    different = {getattr(spoken(piece), "http_status", None): piece for piece in CHANNELS[channel]}
+    different = {getattr(message_of(piece), "http_status", None): piece for piece in CHANNELS[channel]}
     odd = [odd for piece in different.values() for odd in unsound(piece, "body", (*NOT_JSON, *HARDLY_JSON, *DEEP))]
 
     assert [] == odd
@@ -254,7 +254,7 @@ def test_body_that_is_hardly_json_breaks_no_reader(channel):
 
 @pytest.mark.parametrize("channel", CHANNELS, ids=" ".join)
 def test_mangled_headers_break_no_reader(channel):
-    odd = [odd for piece in CHANNELS[channel] for odd in unsound(piece, "headers", garbled(spoken(piece).headers))]
+    odd = [odd for piece in CHANNELS[channel] for odd in unsound(piece, "headers", garbled(message_of(piece).headers))]
 
     assert [] == odd
 
@@ -262,22 +262,22 @@ def test_mangled_headers_break_no_reader(channel):
 @pytest.mark.parametrize("piece", PROVEN, ids=lambda piece: piece.name)
 @pytest.mark.parametrize("proof", ["", " ", "sha256=", "\x00", "é", "0" * 64, "sha256=" + "g" * 64, "x" * 10_000])
 def test_webhook_with_another_proof_is_not_believed(piece, proof):
-    headers = dict.fromkeys(spoken(piece).headers, proof)
+    headers = dict.fromkeys(message_of(piece).headers, proof)
 
     with pytest.raises(Unverified):
-        PROVIDERS[piece.provider].verify(spoken(piece, headers=headers), piece.meta["secrets"])
+        PROVIDERS[piece.provider].verify(message_of(piece, headers=headers), piece.meta["secrets"])
 
 
 @pytest.mark.parametrize("piece", PROVEN, ids=lambda piece: piece.name)
 def test_webhook_without_its_proof_is_not_believed(piece):
     with pytest.raises(Unverified):
-        PROVIDERS[piece.provider].verify(spoken(piece, headers={}), piece.meta["secrets"])
+        PROVIDERS[piece.provider].verify(message_of(piece, headers={}), piece.meta["secrets"])
 
 
 @pytest.mark.parametrize("piece", SIGNED, ids=lambda piece: piece.name)
 def test_signed_webhook_with_another_body_is_not_believed(piece):
     with pytest.raises(Unverified):
-        PROVIDERS[piece.provider].verify(spoken(piece, body=spoken(piece).body + b" "), piece.meta["secrets"])
+        PROVIDERS[piece.provider].verify(message_of(piece, body=message_of(piece).body + b" "), piece.meta["secrets"])
 
 
 @pytest.mark.parametrize("name", [name for name in PROVIDERS if any(route.trust for route in PROVIDERS[name].ROUTES)])
@@ -298,20 +298,23 @@ def unsound(piece, part, copies):
 
     A copy is the piece with one part of it changed: its body or its headers.
     """
-    read, message = reader_of(piece), spoken(piece)
+    read, message = reader_of(piece), message_of(piece)
     for copy in copies:
         try:
             reading = read(replace(message, **{part: as_sent(piece, copy) if part == "body" else copy}))
         except (Refused, Unreadable) as error:
             reading = getattr(error, "failure", None)
         readings = reading if isinstance(reading, list) else [reading]
-        if not all(is_sound(getattr(one, "failure", one) if isinstance(one, Refused) else one) for one in readings):
+        if not all(
+            is_sound(getattr(answer, "failure", answer) if isinstance(answer, Refused) else answer)
+            for answer in readings
+        ):
             yield piece.name, copy, reading
 
 
 def bodies_of(piece):
     """What a reader is given of a piece: its body, or each event of a stream."""
-    return events_of(spoken(piece)) if piece.meta["reads"] == "stream" else [spoken(piece).body]
+    return events_of(message_of(piece)) if piece.meta["reads"] == "stream" else [message_of(piece).body]
 
 
 def as_sent(piece, body):

@@ -6,7 +6,7 @@ from arrivals.core.generation import Status
 from arrivals.core.http import HttpReply
 from arrivals.core.wire import to_json
 from arrivals.providers.contract import Refused
-from tests.support.requests import spoken, target
+from tests.support.requests import adapter_of, target
 
 WORKFLOW = "workflows/wf-1/ver-1"
 SENSE = "eachsense/beta"
@@ -23,7 +23,7 @@ CAT, DOG = {"prompt": "a cat"}, {"prompt": "a dog", "seed": 1}
 
 
 @pytest.mark.parametrize(
-    ("inputs", "given", "place"),
+    ("inputs", "orders", "place"),
     [
         (CAT, [CAT, DOG], 0),
         (DOG, [CAT, DOG], 1),
@@ -37,16 +37,16 @@ CAT, DOG = {"prompt": "a cat"}, {"prompt": "a dog", "seed": 1}
     ],
     ids=range(9),
 )
-def test_webhook_of_a_bulk_order_belongs_to_the_first_that_asked_for_the_same(inputs, given, place):
+def test_webhook_of_a_bulk_order_belongs_to_the_first_that_asked_for_the_same(inputs, orders, place):
     """Orders alike are alike to their caller too, so it does not matter which of them it is."""
     body = to_json({"execution_id": "1", "status": "completed", "inputs": inputs}).encode()
 
-    assert place == spoken("eachlabs", WORKFLOW).bulk.match_input(body, given)
+    assert place == adapter_of("eachlabs", WORKFLOW).bulk.match_input(body, orders)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"not JSON", b"{}"])
 def test_webhook_that_repeats_no_inputs_belongs_to_nobody(body):
-    assert spoken("eachlabs", WORKFLOW).bulk.match_input(body, [CAT, DOG]) is None
+    assert adapter_of("eachlabs", WORKFLOW).bulk.match_input(body, [CAT, DOG]) is None
 
 
 # ---------------------------------------------------------------- fallback models
@@ -65,7 +65,7 @@ def test_steps_that_used_their_fallback_model_are_noted():
     """The work is done and paid for; people still want to know that another model did it."""
     execution = {"execution_id": "1", "status": "running", "step_outputs": STEPS}
 
-    read = spoken("eachlabs", WORKFLOW).poll.parse(answered(execution), target("eachlabs", WORKFLOW, "1"))
+    read = adapter_of("eachlabs", WORKFLOW).poll.parse(answered(execution), target("eachlabs", WORKFLOW, "1"))
 
     assert (
         "draw used its fallback model: Model timeout after 30s",
@@ -80,7 +80,7 @@ TIMED_OUT = {"error_code": "TIMEOUT", "message": "Execution timed out"}
 
 def submitted(body, http_status):
     """What a submission's answer is read as."""
-    return spoken("eachlabs", SENSE).read_submitted(answered(body, http_status), target("eachlabs", SENSE, None))
+    return adapter_of("eachlabs", SENSE).read_submitted(answered(body, http_status), target("eachlabs", SENSE, None))
 
 
 @pytest.mark.parametrize("http_status", [408, 500, 504])
@@ -118,9 +118,9 @@ def test_refusal_that_leaves_nothing_to_ask_about_is_one(body):
 )
 def test_question_back_is_a_failure_that_asks_it(body, word):
     """Nobody will answer it: the caller reads it, and orders again."""
-    asked = {"question": "Which cat?", "options": ["Tom", "Felix"], "task_id": "t-1"}
+    question = {"question": "Which cat?", "options": ["Tom", "Felix"], "task_id": "t-1"}
 
-    read = submitted(body | asked, 200)
+    read = submitted(body | question, 200)
 
     assert (Status.FAILED, "t-1", "invalid_request", word, "Which cat?", ("Tom", "Felix")) == (
         read.status,
@@ -134,6 +134,6 @@ def test_question_back_is_a_failure_that_asks_it(body, word):
 
 @pytest.mark.parametrize("flag", [False, None, "true", 1])
 def test_answer_that_needs_nothing_is_no_question(flag):
-    told = {"status": "ok", "clarification_needed": flag, "generations": ["https://a.test/1.png"]}
+    body = {"status": "ok", "clarification_needed": flag, "generations": ["https://a.test/1.png"]}
 
-    assert Status.COMPLETED is submitted(told, 200).status
+    assert Status.COMPLETED is submitted(body, 200).status

@@ -102,24 +102,24 @@ def test_failure_keeps_every_fact():
         billed=False,
     )
 
-    found = map_error(said, 400, "submit", codes=CODES)
+    failure = map_error(said, 400, "submit", codes=CODES)
 
     assert (FailureCode.INVALID_REQUEST, Fault.CALLER, True, False) == (
-        found.code,
-        found.fault,
-        found.retryable,
-        found.billed,
+        failure.code,
+        failure.fault,
+        failure.retryable,
+        failure.billed,
     )
     assert ("Oh", "NEW", 400, "n", "t-1", 2.0, "try", ("b",), "submit") == (
-        found.message,
-        found.provider_code,
-        found.http_status,
-        found.param,
-        found.trace_id,
-        found.retry_after_s,
-        found.suggestion,
-        found.alternatives,
-        found.origin,
+        failure.message,
+        failure.provider_code,
+        failure.http_status,
+        failure.param,
+        failure.trace_id,
+        failure.retry_after_s,
+        failure.suggestion,
+        failure.alternatives,
+        failure.origin,
     )
 
 
@@ -130,9 +130,9 @@ def test_status_of_an_answer_that_is_no_error_is_not_the_failures(http_status, k
 
 @pytest.mark.parametrize("code", FailureCode)
 def test_fault_and_retryable_follow_the_code(code):
-    found = map_error(ErrorFacts(provider_code="X"), None, "poll", codes=vocabulary({"X": code}))
+    failure = map_error(ErrorFacts(provider_code="X"), None, "poll", codes=vocabulary({"X": code}))
 
-    assert MEANING[code] == (found.fault, found.retryable)
+    assert MEANING[code] == (failure.fault, failure.retryable)
 
 
 @pytest.mark.parametrize(

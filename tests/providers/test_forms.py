@@ -6,7 +6,7 @@ import pytest
 
 from arrivals.core.failure import FailureCode, Fault
 from arrivals.providers.contract import File, Refused
-from tests.support.requests import field, file, form, order, spoken, submitted
+from tests.support.requests import adapter_of, field, file, form, order, submitted
 
 PNG = b"\x89PNG\r\n\x1a\n\x00bytes"
 PNG_URI = "data:image/png;base64," + base64.b64encode(PNG).decode()
@@ -17,7 +17,7 @@ MODEL = field("model", "sora-2")
 
 def test_values_are_fields_and_what_is_no_text_is_json():
     """A field without a value is left out."""
-    told = {"prompt": "ein Kätzchen", "seconds": 8, "size": None, "watermark": False, "tags": ["a"]}
+    fields = {"prompt": "ein Kätzchen", "seconds": 8, "size": None, "watermark": False, "tags": ["a"]}
 
     assert form(
         "/v1/videos",
@@ -26,7 +26,7 @@ def test_values_are_fields_and_what_is_no_text_is_json():
         field("watermark", "false"),
         field("tags", '["a"]'),
         MODEL,
-    ) == submitted("laozhang", "sora-2", told)
+    ) == submitted("laozhang", "sora-2", fields)
 
 
 @pytest.mark.parametrize("model", ["sora-2", "veo-3.1-generate-preview", "reverse/sora-2", "veo-3.1-fast"])
@@ -45,7 +45,7 @@ def test_several_files_are_parts_of_one_name_in_their_order():
 
 
 @pytest.mark.parametrize(
-    ("told", "media", "filename"),
+    ("content_type", "media", "filename"),
     [
         ("image/webp", "image/webp", "reference.webp"),
         ("image/png; charset=binary", "image/png", "reference.png"),
@@ -54,8 +54,8 @@ def test_several_files_are_parts_of_one_name_in_their_order():
         ('x"\r\nx-evil: 1', "application/octet-stream", "reference.bin"),
     ],
 )
-def test_fetched_file_is_of_the_media_type_its_host_told_and_of_nothing_more(told, media, filename):
-    fetched = {PHOTO: File(content=PNG, content_type=told)}
+def test_fetched_file_is_of_the_media_type_its_host_told_and_of_nothing_more(content_type, media, filename):
+    fetched = {PHOTO: File(content=PNG, content_type=content_type)}
 
     assert form("/v1/videos", file("input_reference", filename, media, PNG), MODEL) == submitted(
         "laozhang", "sora-2", {"input_reference": PHOTO}, files=fetched
@@ -63,9 +63,9 @@ def test_fetched_file_is_of_the_media_type_its_host_told_and_of_nothing_more(tol
 
 
 def test_same_order_makes_the_same_bytes():
-    told = {"prompt": "a cat", "input_reference": PNG_URI}
+    fields = {"prompt": "a cat", "input_reference": PNG_URI}
 
-    assert submitted("laozhang", "sora-2", told) == submitted("laozhang", "sora-2", told)
+    assert submitted("laozhang", "sora-2", fields) == submitted("laozhang", "sora-2", fields)
 
 
 @pytest.mark.parametrize(
@@ -131,6 +131,6 @@ def test_field_name_cannot_end_its_header(name, written):
 )
 def test_files_to_fetch_are_the_urls_that_the_form_carries(model, reference, urls):
     """Seedance and the legacy interface fetch their inputs themselves."""
-    given = order("laozhang", model, {"prompt": PHOTO, "input_reference": reference})
+    file_order = order("laozhang", model, {"prompt": PHOTO, "input_reference": reference})
 
-    assert urls == list(spoken("laozhang", model).files(given))
+    assert urls == list(adapter_of("laozhang", model).files(file_order))

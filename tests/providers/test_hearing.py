@@ -18,7 +18,7 @@ def reply(value, http_status=200):
     return HttpReply(http_status=http_status, body=value if isinstance(value, bytes) else to_json(value).encode())
 
 
-def reads(**told):
+def reads(**fields):
     """A reader that finds this, and reads JSON strictly."""
 
     def read(message, target):
@@ -26,7 +26,7 @@ def reads(**told):
             from_json(message if isinstance(message, bytes) else message.body)
         except ValueError as error:
             raise Unreadable("no JSON") from error
-        return Reading(**told)
+        return Reading(**fields)
 
     return read
 
@@ -35,8 +35,10 @@ def reads(**told):
 def test_what_was_read_leniently_is_marked(message):
     assert (LENIENTLY,) == read_message(reads(status=Status.PROCESSING), message, TARGET).notes
     assert (LENIENTLY,) == read_stream_event(reads(status=Status.PROCESSING), b'{"a": NaN}', TARGET).notes
-    told = read_bulk_reply(lambda message, target: [reads(status=None)(message, target)], reply(b'{"a": NaN}'), TARGET)
-    assert [(LENIENTLY,)] == [reading.notes for reading in told]
+    readings = read_bulk_reply(
+        lambda message, target: [reads(status=None)(message, target)], reply(b'{"a": NaN}'), TARGET
+    )
+    assert [(LENIENTLY,)] == [reading.notes for reading in readings]
 
 
 def test_what_is_no_json_is_left_to_the_reader():
@@ -52,10 +54,10 @@ def test_end_is_kept_with_what_the_provider_said_beside_it():
         "seed": 7,
         "metrics": {"cost": 1, "time": 2},
     }
-    told = {"status": Status.COMPLETED, "provider_status": "done", "external_id": "x-1"}
+    fields = {"status": Status.COMPLETED, "provider_status": "done", "external_id": "x-1"}
     outputs = (Output(kind="image", url="https://a.test/1"),)
 
-    reading = read_message(reads(**told, outputs=outputs, cost=Cost(amount="1")), reply(body), TARGET)
+    reading = read_message(reads(**fields, outputs=outputs, cost=Cost(amount="1")), reply(body), TARGET)
 
     assert {"seed": 7, "metrics": {"cost": 1, "time": 2}} == reading.provider_details
 
@@ -82,16 +84,16 @@ def test_refusal_keeps_its_details():
     def refuses(message, target):
         raise Refused(make_failure(FailureCode.INSUFFICIENT_FUNDS, "no funds"))
 
-    for hear in (read_message, read_bulk_reply):
+    for read in (read_message, read_bulk_reply):
         with pytest.raises(Refused) as caught:
-            hear(refuses, reply({"error": {"message": "no funds", "top_up_url": "https://u"}}, 402), TARGET)
+            read(refuses, reply({"error": {"message": "no funds", "top_up_url": "https://u"}}, 402), TARGET)
 
         assert {"top_up_url": "https://u"} == caught.value.failure.details
 
 
 def test_accepted_order_that_says_completed_and_shows_nothing_has_only_begun():
     """`success` is what many say of an order that they take."""
-    told = {"status": Status.COMPLETED, "external_id": "x-1"}
+    fields = {"status": Status.COMPLETED, "external_id": "x-1"}
 
-    assert Status.SUBMITTED is read_message(reads(**told), reply({}), TARGET, submitted=True).status
-    assert Status.COMPLETED is read_message(reads(**told), reply({}), TARGET).status
+    assert Status.SUBMITTED is read_message(reads(**fields), reply({}), TARGET, submitted=True).status
+    assert Status.COMPLETED is read_message(reads(**fields), reply({}), TARGET).status

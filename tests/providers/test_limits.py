@@ -34,15 +34,15 @@ HUGE = [pytest.param(10**400, id="huge"), pytest.param(-(10**400), id="-huge")]
 LEFT_OUT = ...  # no value at all
 
 
-def told(limit, value=LEFT_OUT, **given):
+def refused_with(limit, value=LEFT_OUT, **values):
     """What a limit says of an order that gives its parameter this value; None: it is let through."""
-    failure = refusal([limit], "any", given if value is LEFT_OUT else {limit.param: value} | given)
+    failure = refusal([limit], "any", values if value is LEFT_OUT else {limit.param: value} | values)
     return failure and (failure.code, failure.message, failure.provider_code, failure.param)
 
 
-def lets_through(limit, value=LEFT_OUT, **given):
+def lets_through(limit, value=LEFT_OUT, **values):
     """Whether it says nothing."""
-    return told(limit, value, **given) is None
+    return refused_with(limit, value, **values) is None
 
 
 def image(width, height, media="image/gif"):
@@ -56,8 +56,8 @@ def image(width, height, media="image/gif"):
 # ---------------------------------------------------------------- a refusal
 
 
-BAD = Limit(param="n", says="bad", check=lambda given: Broken(message="first"))
-WORSE = Limit(param="m", says="worse", check=lambda given: Broken(message="second", provider_code="X", param="m.0"))
+BAD = Limit(param="n", says="bad", check=lambda values: Broken(message="first"))
+WORSE = Limit(param="m", says="worse", check=lambda values: Broken(message="second", provider_code="X", param="m.0"))
 
 
 def test_first_broken_limit_is_the_failure():
@@ -73,12 +73,12 @@ def test_first_broken_limit_is_the_failure():
 
 
 def test_limit_without_a_place_of_its_own_names_its_parameter():
-    assert (FailureCode.INVALID_REQUEST, "first", None, "n") == told(BAD)
+    assert (FailureCode.INVALID_REQUEST, "first", None, "n") == refused_with(BAD)
 
 
 @pytest.mark.parametrize("code", FailureCode)
 def test_fault_and_retryable_follow_the_code(code):
-    limit = Limit(param="n", says="", check=lambda given: Broken(message="no", code=code))
+    limit = Limit(param="n", says="", check=lambda values: Broken(message="no", code=code))
 
     failure = refusal([limit], "any", {})
 
@@ -96,7 +96,7 @@ def test_fault_and_retryable_follow_the_code(code):
     ],
 )
 def test_limit_concerns_the_models_that_it_names(models, model, concerned):
-    limit = Limit(param="n", says="", check=lambda given: Broken(message="no"), models=models)
+    limit = Limit(param="n", says="", check=lambda values: Broken(message="no"), models=models)
 
     assert concerned is (refusal([limit], model, {}) is not None)
 
@@ -106,11 +106,11 @@ def test_limit_that_an_order_does_not_show_refuses_nothing():
 
 
 @pytest.mark.parametrize(
-    ("path", "found"),
+    ("path", "value"),
     [("a", {"b": [1]}), ("a.b", [1]), ("a.b.0", None), ("a.c", None), ("c", None), ("c.d.e", None)],
 )
-def test_value_is_found_by_its_path_in_dots(path, found):
-    assert found == value_at({"a": {"b": [1]}}, path)
+def test_value_is_found_by_its_path_in_dots(path, value):
+    assert value == value_at({"a": {"b": [1]}}, path)
 
 
 # ---------------------------------------------------------------- texts
@@ -132,28 +132,28 @@ def test_text_of_an_allowed_length_is_let_through(value):
 def test_text_that_is_too_long_is_counted(value, message):
     limit = characters("prompt", 1, 5, long="LONG", missing="MISSING", message="say something")
 
-    assert (FailureCode.PROMPT_TOO_LONG, message, "LONG", "prompt") == told(limit, value)
+    assert (FailureCode.PROMPT_TOO_LONG, message, "LONG", "prompt") == refused_with(limit, value)
 
 
 @pytest.mark.parametrize("value", [None, "", LEFT_OUT], ids=repr)
 def test_text_that_is_missing_is_refused_in_the_providers_words(value):
     limit = characters("prompt", 1, 5, long="LONG", missing="MISSING", message="say something")
 
-    assert (FailureCode.INVALID_REQUEST, "say something", "MISSING", "prompt") == told(limit, value)
-    assert (FailureCode.INVALID_REQUEST, "prompt is required", None, "prompt") == told(
+    assert (FailureCode.INVALID_REQUEST, "say something", "MISSING", "prompt") == refused_with(limit, value)
+    assert (FailureCode.INVALID_REQUEST, "prompt is required", None, "prompt") == refused_with(
         characters("prompt", 1, 5), value
     )
 
 
 def test_text_has_a_least_length():
-    assert "prompt is required" == told(characters("prompt", 3, 5), "ab")[1]
+    assert "prompt is required" == refused_with(characters("prompt", 3, 5), "ab")[1]
     assert lets_through(characters("prompt", 3, 5), "abc")
 
 
 def test_text_may_stand_deeper():
     limit = characters("input.prompt", 1, 5)
 
-    assert "input.prompt" == told(limit, input={"prompt": ""})[3]
+    assert "input.prompt" == refused_with(limit, input={"prompt": ""})[3]
     assert lets_through(limit, input={"prompt": "a cat"})
 
 
@@ -165,7 +165,9 @@ def test_text_that_may_be_left_out_may(value):
 def test_text_that_may_be_left_out_is_counted_too():
     message = "prompt has 6 characters; at most 5 are allowed"
 
-    assert (FailureCode.PROMPT_TOO_LONG, message, "LONG", "prompt") == told(at_most("prompt", 5, long="LONG"), "x" * 6)
+    assert (FailureCode.PROMPT_TOO_LONG, message, "LONG", "prompt") == refused_with(
+        at_most("prompt", 5, long="LONG"), "x" * 6
+    )
 
 
 # ---------------------------------------------------------------- presence
@@ -175,8 +177,8 @@ def test_text_that_may_be_left_out_is_counted_too():
 def test_what_is_required_may_not_be_empty(value):
     limit = required("prompt", code="prompt_missing", message="say something")
 
-    assert (FailureCode.INVALID_REQUEST, "say something", "prompt_missing", "prompt") == told(limit, value)
-    assert "prompt is required" == told(required("prompt"), value)[1]
+    assert (FailureCode.INVALID_REQUEST, "say something", "prompt_missing", "prompt") == refused_with(limit, value)
+    assert "prompt is required" == refused_with(required("prompt"), value)[1]
 
 
 @pytest.mark.parametrize("value", [" ", 0, False, {}, [None], "a cat"], ids=repr)
@@ -189,23 +191,27 @@ def test_what_is_there_is_not_missing(value):
 def test_what_may_not_be_there_is_refused_where_it_stands(name, value):
     limit = absent("webhook", "callback_url", message="webhook not supported", says="not supported")
 
-    assert (FailureCode.INVALID_REQUEST, "webhook not supported", None, name) == told(limit, **{name: value})
+    assert (FailureCode.INVALID_REQUEST, "webhook not supported", None, name) == refused_with(limit, **{name: value})
 
 
 def test_what_is_not_there_is_not_there():
     assert lets_through(absent("webhook", message="no", says="no"), None, prompt="a cat")
 
 
-@pytest.mark.parametrize(("one", "other", "both"), [(["a"], ["b"], True), (["a"], [], False), (None, ["b"], False)])
-def test_two_ways_of_giving_the_same_are_one_too_many(one, other, both):
+@pytest.mark.parametrize(("urls", "encoded", "both"), [(["a"], ["b"], True), (["a"], [], False), (None, ["b"], False)])
+def test_two_ways_of_giving_the_same_are_one_too_many(urls, encoded, both):
     limit = not_both("urls", "base64", message="cannot mix")
 
-    assert both is (told(limit, urls=one, base64=other) == (FailureCode.INVALID_REQUEST, "cannot mix", None, "urls"))
-    assert both is not lets_through(not_both("urls", "base64"), urls=one, base64=other)
+    assert both is (
+        refused_with(limit, urls=urls, base64=encoded) == (FailureCode.INVALID_REQUEST, "cannot mix", None, "urls")
+    )
+    assert both is not lets_through(not_both("urls", "base64"), urls=urls, base64=encoded)
 
 
 def test_two_ways_are_named_where_the_provider_has_no_sentence():
-    assert "urls and base64 cannot be given together" == told(not_both("urls", "base64"), urls="a", base64="b")[1]
+    assert (
+        "urls and base64 cannot be given together" == refused_with(not_both("urls", "base64"), urls="a", base64="b")[1]
+    )
 
 
 # ---------------------------------------------------------------- choices and numbers
@@ -220,8 +226,8 @@ def test_choice_of_the_list_is_let_through_as_number_or_as_text(value):
 def test_choice_that_is_not_on_the_list_is_refused(value):
     limit = one_of("size", "1k", 2, message="Invalid size", code="SIZE")
 
-    assert (FailureCode.INVALID_REQUEST, "Invalid size", "SIZE", "size") == told(limit, value)
-    assert "size must be one of 1k, 2" == told(one_of("size", "1k", 2), value)[1]
+    assert (FailureCode.INVALID_REQUEST, "Invalid size", "SIZE", "size") == refused_with(limit, value)
+    assert "size must be one of 1k, 2" == refused_with(one_of("size", "1k", 2), value)[1]
 
 
 def test_truth_is_no_number():
@@ -240,7 +246,7 @@ def test_number_of_the_range_is_let_through(value):
 )
 def test_number_beyond_the_range_is_refused(value):
     """However large it is, and whatever it is."""
-    assert (FailureCode.INVALID_REQUEST, "duration must be from 4 to 15", None, "duration") == told(
+    assert (FailureCode.INVALID_REQUEST, "duration must be from 4 to 15", None, "duration") == refused_with(
         between("duration", 4, 15), value
     )
 
@@ -257,10 +263,10 @@ def test_items_up_to_the_most_are_let_through(value):
 
 
 def test_items_beyond_the_most_are_refused():
-    assert (FailureCode.INVALID_REQUEST, "4 items; at most 3 are allowed", None, "images") == told(
+    assert (FailureCode.INVALID_REQUEST, "4 items; at most 3 are allowed", None, "images") == refused_with(
         count("images", 3), ["a"] * 4
     )
-    assert "Maximum 3" == told(count("images", 3, message="Maximum 3"), ["a"] * 4)[1]
+    assert "Maximum 3" == refused_with(count("images", 3, message="Maximum 3"), ["a"] * 4)[1]
 
 
 @pytest.mark.parametrize(
@@ -269,7 +275,7 @@ def test_items_beyond_the_most_are_refused():
 )
 def test_items_of_several_lists_are_counted_together(urls, files, param):
     """The longer list is named; it is the one to shorten."""
-    assert (FailureCode.INVALID_REQUEST, "4 items; at most 3 are allowed", None, param) == told(
+    assert (FailureCode.INVALID_REQUEST, "4 items; at most 3 are allowed", None, param) == refused_with(
         count(("urls", "files"), 3), urls=urls, files=files
     )
     assert lets_through(count(("urls", "files"), 4), urls=urls, files=files)
@@ -331,12 +337,15 @@ def test_file_whose_format_is_allowed_or_not_told_is_let_through(value):
 )
 @pytest.mark.parametrize("place", [None, 0, 2])
 def test_file_of_another_format_is_refused_where_it_stands(value, word, place):
-    given = value if place is None else ["https://a.test/1.png"] * place + [value]
+    images = value if place is None else ["https://a.test/1.png"] * place + [value]
     where = "images" if place is None else f"images.{place}"
 
-    assert (FailureCode.INVALID_INPUT, f"{word} is not among the formats jpeg, jpg, png", "FORMAT", where) == told(
-        PICTURES, given
-    )
+    assert (
+        FailureCode.INVALID_INPUT,
+        f"{word} is not among the formats jpeg, jpg, png",
+        "FORMAT",
+        where,
+    ) == refused_with(PICTURES, images)
 
 
 @pytest.mark.parametrize("size", [0, 1, LIMIT - 2, LIMIT - 1, LIMIT])
@@ -349,7 +358,9 @@ def test_inline_file_up_to_the_most_is_let_through(size):
 def test_inline_file_beyond_the_most_is_refused_where_it_stands(size):
     message = f"an input of {size} bytes; at most 1 MB are allowed"
 
-    assert (FailureCode.INVALID_INPUT, message, "LARGE", "images.1") == told(PICTURES, [data_uri(1), data_uri(size)])
+    assert (FailureCode.INVALID_INPUT, message, "LARGE", "images.1") == refused_with(
+        PICTURES, [data_uri(1), data_uri(size)]
+    )
 
 
 def test_inline_file_of_any_size_is_let_through_where_no_size_is_documented():
@@ -359,7 +370,7 @@ def test_inline_file_of_any_size_is_let_through_where_no_size_is_documented():
 def test_files_of_several_parameters_are_looked_at():
     limit = media(("image", "image_tail"), ("png",))
 
-    assert "image_tail" == told(limit, image="https://a.test/1.png", image_tail="https://a.test/2.gif")[3]
+    assert "image_tail" == refused_with(limit, image="https://a.test/1.png", image_tail="https://a.test/2.gif")[3]
 
 
 @pytest.mark.parametrize(
@@ -376,8 +387,8 @@ def test_what_the_provider_cannot_fetch_is_refused_where_it_stands(value):
     limit = https_urls("images", code="INVALID_IMAGE_URL")
     refused = (FailureCode.INPUT_UNREACHABLE, "images must be public https URLs", "INVALID_IMAGE_URL")
 
-    assert (*refused, "images") == told(limit, value)
-    assert (*refused, "images.1") == told(limit, ["https://a.test", value])
+    assert (*refused, "images") == refused_with(limit, value)
+    assert (*refused, "images.1") == refused_with(limit, ["https://a.test", value])
 
 
 # ---------------------------------------------------------------- shown to people
@@ -413,10 +424,10 @@ def test_limits_are_shown_by_parameter(name):
     """Every one of them, and none without words."""
     route = ROUTES[name]
 
-    told_of = shown(route)
+    descriptions = shown(route)
 
-    assert {limit.param for limit in route.limits} == set(told_of)
-    assert [] == [limit.says for limit in route.limits if not limit.says or limit.says not in told_of[limit.param]]
+    assert {limit.param for limit in route.limits} == set(descriptions)
+    assert [] == [limit.says for limit in route.limits if not limit.says or limit.says not in descriptions[limit.param]]
 
 
 def test_limits_of_one_parameter_are_joined_and_say_whose_they_are():
@@ -487,9 +498,9 @@ def test_image_whose_sides_are_allowed_is_let_through(width, height, media):
 def test_image_with_a_side_too_short_or_too_long_is_refused_where_it_stands(width, height, media):
     message = f"an image of {width} x {height} pixels; each side must have from 64 to 8192"
 
-    found = told(SIDES, ["https://a.test/1.png", image(width, height, media)])
+    outcome = refused_with(SIDES, ["https://a.test/1.png", image(width, height, media)])
 
-    assert (FailureCode.INVALID_INPUT, message, None, "images.1") == found
+    assert (FailureCode.INVALID_INPUT, message, None, "images.1") == outcome
 
 
 @pytest.mark.parametrize(

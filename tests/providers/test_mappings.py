@@ -8,12 +8,12 @@ from arrivals.core.http import HttpReply, InboundWebhook
 from arrivals.core.wire import to_json
 from arrivals.providers._shared.reading import read_message, read_stream_event
 from arrivals.providers.contract import Refused
-from tests.support.requests import spoken, target
+from tests.support.requests import adapter_of, target
 
 
-def told(provider, model, reads, body, http_status=200):
+def failure_in(provider, model, reads, body, http_status=200):
     """The failure that this answer, or webhook, tells."""
-    adapter, about = spoken(provider, model), target(provider, model, "x-1")
+    adapter, about = adapter_of(provider, model), target(provider, model, "x-1")
     content = to_json(body).encode()
     if reads == "webhook":
         return read_message(adapter.read_webhook, InboundWebhook(body=content), about).failure
@@ -43,7 +43,7 @@ TIMED_OUT = [
 
 @pytest.mark.parametrize(("http_status", "body"), TIMED_OUT, ids=range(len(TIMED_OUT)))
 def test_laozhangs_task_timeout_is_its_own_and_costs_nothing_wherever_it_stands(http_status, body):
-    failure = told("laozhang", "veo3", "poll", body, http_status)
+    failure = failure_in("laozhang", "veo3", "poll", body, http_status)
 
     assert (FailureCode.PROVIDER_TIMEOUT, False) == (failure.code, failure.billed)
 
@@ -54,7 +54,7 @@ def test_laozhangs_task_timeout_is_its_own_and_costs_nothing_wherever_it_stands(
     ids=str,
 )
 def test_and_on_its_videos(error):
-    failure = told("laozhang", "sora-2", "poll", {"id": "x-1", "status": "failed", "error": error})
+    failure = failure_in("laozhang", "sora-2", "poll", {"id": "x-1", "status": "failed", "error": error})
 
     assert (FailureCode.PROVIDER_TIMEOUT, False) == (failure.code, failure.billed)
 
@@ -72,7 +72,9 @@ def test_and_on_its_videos(error):
     ],
 )
 def test_aihubmix_503_means_what_its_sentence_says(message, code, retryable):
-    failure = told("aihubmix", "sora-2", "submit", {"error": {"message": message, "type": "Aihubmix_api_error"}}, 503)
+    failure = failure_in(
+        "aihubmix", "sora-2", "submit", {"error": {"message": message, "type": "Aihubmix_api_error"}}, 503
+    )
 
     assert (code, retryable) == (failure.code, failure.retryable)
 
@@ -86,22 +88,22 @@ def test_aihubmix_503_means_what_its_sentence_says(message, code, retryable):
     ],
 )
 def test_aihubmix_tid_is_a_trace_id_wherever_it_stands(body):
-    assert "t-7" == told("aihubmix", "sora-2", "submit", body, 400).trace_id
+    assert "t-7" == failure_in("aihubmix", "sora-2", "submit", body, 400).trace_id
 
 
 @pytest.mark.parametrize("code", ["GOOGLE_DECLINED", "OPENAI_DECLINED", "google_declined"])
 @pytest.mark.parametrize("reads", ["poll", "webhook"])
 def test_runblobs_upstream_that_declined_is_an_error_of_the_provider(reads, code):
-    failure = told("runblob", "gemini", reads, {"task_uuid": "x-1", "status": "failed", "message": code})
+    failure = failure_in("runblob", "gemini", reads, {"task_uuid": "x-1", "status": "failed", "message": code})
 
     assert (FailureCode.PROVIDER_ERROR, code, False) == (failure.code, failure.provider_code, failure.billed)
 
 
 def test_runblobs_new_code_says_more_than_that_it_failed():
-    webhook = told(
+    webhook = failure_in(
         "runblob", "kling/o3-photo", "webhook", {"generation_id": "x-1", "status": "failed", "message": "NEW_RULE"}
     )
-    polled = told("runblob", "kling/o3-photo", "poll", {"generation_id": "x-1", "status": "failed"})
+    polled = failure_in("runblob", "kling/o3-photo", "poll", {"generation_id": "x-1", "status": "failed"})
 
     assert (FailureCode.UNKNOWN, "NEW_RULE") == (
         polled.filled_from(webhook).code,
@@ -116,7 +118,7 @@ def test_last_frame_alone_is_no_video(frame):
     body = {"task_uuid": "x-1", "status": "completed", "output": {**frame, "last_frame_url": "https://cdn.test/f.png"}}
 
     reading = read_message(
-        spoken("runblob", "seedance").poll.parse, HttpReply(http_status=200, body=to_json(body).encode()), about
+        adapter_of("runblob", "seedance").poll.parse, HttpReply(http_status=200, body=to_json(body).encode()), about
     )
 
     assert (Status.COMPLETED, ()) == (reading.status, reading.outputs)
@@ -129,10 +131,10 @@ RESERVED = "the estimated cost of your in-flight executions exceeds your current
 def test_eachlabs_balance_that_is_only_reserved_comes_back(model):
     body = {"status": 402, "error": "payment required", "details": RESERVED}
 
-    failure = told("eachlabs", model, "submit", body, 402)
+    failure = failure_in("eachlabs", model, "submit", body, 402)
 
     assert (FailureCode.INSUFFICIENT_FUNDS, True) == (failure.code, failure.retryable)
-    assert told("eachlabs", model, "submit", {"error": "insufficient balance"}, 402).retryable is False
+    assert failure_in("eachlabs", model, "submit", {"error": "insufficient balance"}, 402).retryable is False
 
 
 # (provider, model, channel, HTTP status, what was said, what of it is kept beside our words)
@@ -183,7 +185,7 @@ FACTS = [
 
 @pytest.mark.parametrize(("provider", "model", "reads", "http_status", "said", "kept"), FACTS, ids=range(len(FACTS)))
 def test_what_stands_beside_our_words_is_kept(provider, model, reads, http_status, said, kept):
-    details = told(provider, model, reads, said, http_status).details
+    details = failure_in(provider, model, reads, said, http_status).details
 
     assert kept == {name: value for name, value in details.items() if name in kept}
 
@@ -197,7 +199,7 @@ def test_what_a_result_says_beside_our_words_is_kept():
     about = target("vtrix", "wan26_t2i", "x-1")
 
     reading = read_message(
-        spoken("vtrix", "wan26_t2i").poll.parse, HttpReply(http_status=200, body=to_json(body).encode()), about
+        adapter_of("vtrix", "wan26_t2i").poll.parse, HttpReply(http_status=200, body=to_json(body).encode()), about
     )
 
     assert {"discount": 1, "image_count": 1} == reading.provider_details["usage"]

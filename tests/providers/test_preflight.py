@@ -32,9 +32,9 @@ def expanded(value):
     return [expanded(part) for part in value] if isinstance(value, list) else value
 
 
-def checked(name, model, told):
+def checked(name, model, fields):
     """What preflight says of an order."""
-    return refusal(route_of(PROVIDERS[name], model).limits, model, told)
+    return refusal(route_of(PROVIDERS[name], model).limits, model, fields)
 
 
 @pytest.mark.parametrize(("name", "row"), ROWS)
@@ -42,8 +42,8 @@ def test_row_is_refused_or_let_through_as_it_says(name, row):
     failure = checked(name, row["model"], expanded(row["input"]))
 
     expected = row["failure"]
-    found = failure and {what: getattr(failure, what) for what in expected or ("code", "message", "param")}
-    assert expected == found
+    facts = failure and {what: getattr(failure, what) for what in expected or ("code", "message", "param")}
+    assert expected == facts
 
 
 def test_every_provider_has_its_rows():
@@ -68,13 +68,13 @@ def test_no_order_breaks_a_check(name):
         model = route.models[0].replace("*", "x")
         names = {limit.param for limit in route.limits} | {"images", "model", "quality", "prompt"}
         for strange in STRANGE:
-            given = {}
+            fields = {}
             for param in names:
                 *steps, last = param.split(".")
-                place = given
+                place = fields
                 for step in steps:
                     place = place.setdefault(step, {}) if isinstance(place, dict) else {}
                 if isinstance(place, dict):
                     place[last] = strange
-            refusal(route.limits, model, given)
+            refusal(route.limits, model, fields)
             refusal(route.limits, model, {"input": strange, "parameters": strange})

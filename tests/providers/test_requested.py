@@ -6,7 +6,7 @@ from arrivals.providers._shared.requested import outputs_requested
 
 
 @pytest.mark.parametrize(
-    ("given", "count"),
+    ("fields", "count"),
     [
         ({"n": 2}, 2),
         ({"num_images": "3"}, 3),
@@ -22,5 +22,5 @@ from arrivals.providers._shared.requested import outputs_requested
     ],
     ids=range(11),
 )
-def test_count_is_found_under_whatever_name_and_never_guessed(given, count):
-    assert count == outputs_requested(given)
+def test_count_is_found_under_whatever_name_and_never_guessed(fields, count):
+    assert count == outputs_requested(fields)

@@ -107,10 +107,11 @@ def test_items_say_what_they_are():
         {"type": "text"},
     ]
 
+    outputs = typed_outputs(items, OWN)
     assert [
         ("video", "https://cdn.test/x", "video/webm", False), ("image", "https://api.test/files/1", None, True),
         ("image", "https://cdn.test/t.png", None, False), ("audio", "https://cdn.test/3.wav", None, False),
-    ] == [(one.kind, one.url, one.content_type, one.requires_auth) for one in typed_outputs(items, OWN)]  # fmt: skip
+    ] == [(output.kind, output.url, output.content_type, output.requires_auth) for output in outputs]  # fmt: skip
     assert () == typed_outputs([items[2]], OWN)
 
 

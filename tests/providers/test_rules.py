@@ -16,7 +16,7 @@ from arrivals.core.observation import Reading
 from arrivals.providers._shared.reading import read_bulk_reply, read_message, read_stream_event
 from arrivals.providers._shared.tolerance import LENIENTLY, SYNONYMS, folded
 from arrivals.providers.contract import Refused, Unreadable
-from tests.providers.test_conformance import CHANNELS, events_of, parts_of, spoken
+from tests.providers.test_conformance import CHANNELS, events_of, message_of, parts_of
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(200))).decode()
 STATUS_FIELDS = ("status", "task_status")
@@ -28,19 +28,19 @@ def other_words(way):
     """Status words in another case and spacing."""
     change = {"upper": str.swapcase, "spaced": lambda word: f" {word.replace('_', '-')}\n"}[way]
 
-    def said(value):
+    def changed(value):
         if isinstance(value, list):
-            return [said(one) for one in value]
+            return [changed(item) for item in value]
         if not isinstance(value, dict):
             return value
         return {
             name: change(part)
             if name in STATUS_FIELDS and isinstance(part, str) and folded(part) in SYNONYMS
-            else said(part)
+            else changed(part)
             for name, part in value.items()
         }
 
-    return lambda body: encoded(said(decoded(body)))
+    return lambda body: encoded(changed(decoded(body)))
 
 
 def padded_ids(body):
@@ -57,30 +57,30 @@ def padded_ids(body):
         "request_id",
     }
 
-    def said(value):
+    def changed(value):
         if isinstance(value, list):
-            return [said(one) for one in value]
+            return [changed(item) for item in value]
         if not isinstance(value, dict):
             return value
         return {
-            name: f" {part}\n" if name in ids and isinstance(part, str) and part else said(part)
+            name: f" {part}\n" if name in ids and isinstance(part, str) and part else changed(part)
             for name, part in value.items()
         }
 
-    return encoded(said(decoded(body)))
+    return encoded(changed(decoded(body)))
 
 
 def spaced_urls(body):
     """URLs with white space around them."""
 
-    def said(value):
+    def changed(value):
         if isinstance(value, list):
-            return [said(one) for one in value]
+            return [changed(item) for item in value]
         if isinstance(value, dict):
-            return {name: said(part) for name, part in value.items()}
+            return {name: changed(part) for name, part in value.items()}
         return f" {value}\n" if isinstance(value, str) and value.startswith(("https://", "http://")) else value
 
-    return encoded(said(decoded(body)))
+    return encoded(changed(decoded(body)))
 
 
 SAME = {
@@ -115,41 +115,42 @@ def encoded(value):
 # ---------------------------------------------------------------- the matrix
 
 
-def said(piece, change):
+def reading_of(piece, change):
     """The reading of the piece said in another way."""
     reads, target, read = parts_of(piece)
-    message = spoken(piece)
+    message = message_of(piece)
     if reads == "stream":
         return [
-            told(lambda event=event: read_stream_event(read, change(event), target)) for event in events_of(message)
+            plain_outcome(lambda event=event: read_stream_event(read, change(event), target))
+            for event in events_of(message)
         ]
     message = replace(message, body=change(message.body))
     if reads == "bulk":
-        return told(lambda: read_bulk_reply(read, message, target))
-    return told(lambda: read_message(read, message, target, submitted=reads == "submit"))
+        return plain_outcome(lambda: read_bulk_reply(read, message, target))
+    return plain_outcome(lambda: read_message(read, message, target, submitted=reads == "submit"))
 
 
-def told(hear):
+def plain_outcome(read):
     """In plain values: what was read, refused or not understood; apart from the provider's own spelling."""
     try:
-        found = hear()
+        outcome = read()
     except Refused as refused:
         return plain(refused)
     except Unreadable:
         return "unreadable"
-    return [plain(one) for one in found] if isinstance(found, list) else plain(found)
+    return [plain(answer) for answer in outcome] if isinstance(outcome, list) else plain(outcome)
 
 
-def plain(found):
-    if isinstance(found, Refused):
-        return "refused", without(found.failure)
-    if not isinstance(found, Reading):
-        return found
+def plain(outcome):
+    if isinstance(outcome, Refused):
+        return "refused", without(outcome.failure)
+    if not isinstance(outcome, Reading):
+        return outcome
     return {
-        **structs.asdict(found),
-        "provider_status": folded(found.provider_status or ""),
-        "failure": without(found.failure),
-        "notes": [note for note in found.notes if note != LENIENTLY],
+        **structs.asdict(outcome),
+        "provider_status": folded(outcome.provider_status or ""),
+        "failure": without(outcome.failure),
+        "notes": [note for note in outcome.notes if note != LENIENTLY],
         "provider_details": None,
         "kept_until": None,
     }
@@ -167,7 +168,7 @@ def json_pieces(channel):
 
 
 def bodies(piece):
-    message = spoken(piece)
+    message = message_of(piece)
     return events_of(message) if piece.meta["reads"] == "stream" else [message.body]
 
 
@@ -178,34 +179,34 @@ def is_object(body):
         return False
 
 
-TOLD = [channel for channel in CHANNELS if json_pieces(channel)]
+JSON_CHANNELS = [channel for channel in CHANNELS if json_pieces(channel)]
 
 
 def test_matrix_has_every_channel_of_every_provider():
     """Where a second question is only ever answered by a file, there are no words to be read."""
-    assert {"follow"} == {reads for _, _, reads in CHANNELS.keys() - {*TOLD}}
+    assert {"follow"} == {reads for _, _, reads in CHANNELS.keys() - {*JSON_CHANNELS}}
 
 
 @pytest.mark.parametrize("change", SAME.values(), ids=SAME)
-@pytest.mark.parametrize("channel", TOLD, ids=" ".join)
+@pytest.mark.parametrize("channel", JSON_CHANNELS, ids=" ".join)
 def test_what_is_said_in_another_way_is_read_as_the_same(channel, change):
     pieces = json_pieces(channel)
 
-    assert [said(piece, lambda body: body) for piece in pieces] == [said(piece, change) for piece in pieces]
+    assert [reading_of(piece, lambda body: body) for piece in pieces] == [reading_of(piece, change) for piece in pieces]
 
 
 @pytest.mark.parametrize("change", HARDLY_JSON.values(), ids=HARDLY_JSON)
-@pytest.mark.parametrize("channel", TOLD, ids=" ".join)
+@pytest.mark.parametrize("channel", JSON_CHANNELS, ids=" ".join)
 def test_what_is_hardly_json_is_read_as_the_same_and_marked(channel, change):
     pieces = json_pieces(channel)
 
-    assert [said(piece, lambda body: body) for piece in pieces] == [said(piece, change) for piece in pieces]
+    assert [reading_of(piece, lambda body: body) for piece in pieces] == [reading_of(piece, change) for piece in pieces]
     for piece in pieces:
         reads, target, read = parts_of(piece)
         if reads in ("stream", "bulk"):
             continue
         try:
-            reading = read_message(read, replace(spoken(piece), body=change(spoken(piece).body)), target)
+            reading = read_message(read, replace(message_of(piece), body=change(message_of(piece).body)), target)
         except (Refused, Unreadable):
             continue
         assert LENIENTLY in reading.notes
@@ -218,22 +219,24 @@ SYNONYMOUS = {
 }
 # Channels that have no status word of their own: what they tell is told otherwise.
 WORDLESS = {"cancel", "stream", "follow", "submit", "bulk"}
-ASKED = [channel for channel in TOLD if channel[2] not in WORDLESS and channel[1] != "sense"]
+STATUS_CHANNELS = [channel for channel in JSON_CHANNELS if channel[2] not in WORDLESS and channel[1] != "sense"]
 
 
 @pytest.mark.parametrize("status", SYNONYMOUS)
-@pytest.mark.parametrize("channel", ASKED, ids=" ".join)
+@pytest.mark.parametrize("channel", STATUS_CHANNELS, ids=" ".join)
 def test_everybodys_words_are_understood_on_every_channel(channel, status):
     """Unless the provider's own table says otherwise, and none does of these."""
     pieces = [piece for piece in json_pieces(channel) if piece.meta.get("expect", {}).get("status") == status]
     for piece in pieces:
         word = piece.meta["expect"]["provider_status"]
-        if word is None or ("error" in decoded(spoken(piece).body) and status is Status.FAILED and word == "COMPLETED"):
+        if word is None or (
+            "error" in decoded(message_of(piece).body) and status is Status.FAILED and word == "COMPLETED"
+        ):
             continue  # the older RunBlob host says success or not; SeaCloud's failure is a completion with an error
         for synonym in SYNONYMOUS[status]:
             _, target, read = parts_of(piece)
-            body = spoken(piece).body.replace(json.dumps(word).encode(), json.dumps(synonym).encode())
-            reading = read_message(read, replace(spoken(piece), body=body), target)
+            body = message_of(piece).body.replace(json.dumps(word).encode(), json.dumps(synonym).encode())
+            reading = read_message(read, replace(message_of(piece), body=body), target)
             assert (piece.name, synonym, status) == (piece.name, synonym, reading.status)
 
 
@@ -242,7 +245,7 @@ def written_inline(body, written):
 
     def change(value):
         if isinstance(value, list):
-            return [change(one) for one in value]
+            return [change(item) for item in value]
         if isinstance(value, dict):
             return {name: change(part) for name, part in value.items()}
         return written if isinstance(value, str) and value.startswith(("https://", "http://")) else value
@@ -260,14 +263,16 @@ AS_FILES = {
 
 
 @pytest.mark.parametrize("written", AS_FILES.values(), ids=AS_FILES)
-@pytest.mark.parametrize("channel", TOLD, ids=" ".join)
+@pytest.mark.parametrize("channel", JSON_CHANNELS, ids=" ".join)
 def test_output_that_comes_along_is_an_output_wherever_a_place_is_one(channel, written):
     for piece in json_pieces(channel):
         reads, target, read = parts_of(piece)
         expected = piece.meta.get("expect")
         if reads in ("stream", "bulk") or not isinstance(expected, dict) or not expected["outputs"]:
             continue
-        if not any(one["url"].encode() in spoken(piece).body for one in expected["outputs"]):
+        if not any(output["url"].encode() in message_of(piece).body for output in expected["outputs"]):
             continue  # behind an address of the provider's own
-        reading = read_message(read, replace(spoken(piece), body=written_inline(spoken(piece).body, written)), target)
+        reading = read_message(
+            read, replace(message_of(piece), body=written_inline(message_of(piece).body, written)), target
+        )
         assert (piece.name, True) == (piece.name, written in {output.url for output in reading.outputs})

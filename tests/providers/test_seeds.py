@@ -17,7 +17,7 @@ SAID_BY_BODY = [row for row in ROWS if "Retry-After" not in row[2]["headers"]]
 ANSWERS = [row for row in ROWS if row[2]["http_status"] is not None]
 
 
-def failure_heard(provider, row):
+def failure_in_answer(provider, row):
     """The failure that the reader of the row's channel finds in the whole answer."""
     target = Target(
         model=row["model"],
@@ -37,15 +37,15 @@ def failure_heard(provider, row):
 
 @pytest.mark.parametrize(("provider", "row"), [row[1:] for row in SAID_BY_BODY], ids=[row[0] for row in SAID_BY_BODY])
 def test_row_of_a_seed_is_the_failure_it_names(provider, row):
-    found = PROVIDERS[provider].read_failure(row["http_status"], to_json(row["body"]).encode(), row["reads"])
+    failure = PROVIDERS[provider].read_failure(row["http_status"], to_json(row["body"]).encode(), row["reads"])
 
-    assert failure_of(row["failure"]) == found
+    assert failure_of(row["failure"]) == failure
 
 
 @pytest.mark.parametrize(("provider", "row"), [row[1:] for row in ANSWERS], ids=[row[0] for row in ANSWERS])
 def test_row_of_a_seed_is_the_same_failure_when_it_is_an_answer(provider, row):
     """The readers of answers and `read_failure` agree: who explains a failure does not change it."""
-    assert failure_of(row["failure"]) == failure_heard(PROVIDERS[provider], row)
+    assert failure_of(row["failure"]) == failure_in_answer(PROVIDERS[provider], row)
 
 
 SEEDED = sorted({provider for _, provider, _ in ROWS})

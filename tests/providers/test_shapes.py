@@ -23,7 +23,7 @@ def test_body_that_is_an_object_is_itself():
 
 
 @pytest.mark.parametrize(
-    ("value", "path", "found"),
+    ("value", "path", "expected"),
     [
         ({"a": {"b": {"c": 1}}}, ("a", "b"), {"c": 1}),
         ({"a": {"b": 7}}, ("a", "b"), {}),
@@ -33,8 +33,8 @@ def test_body_that_is_an_object_is_itself():
         ({"a": 1}, (), {"a": 1}),
     ],
 )
-def test_part_is_the_object_at_the_path_or_an_empty_one(value, path, found):
-    assert found == json_fields.part(value, *path)
+def test_part_is_the_object_at_the_path_or_an_empty_one(value, path, expected):
+    assert expected == json_fields.part(value, *path)
 
 
 @pytest.mark.parametrize(
@@ -56,20 +56,20 @@ def test_text_says_something_and_an_id_may_be_a_number(value, as_text, as_identi
 
 
 @pytest.mark.parametrize(
-    ("value", "full", "found"),
+    ("value", "full", "expected"),
     [(45, 100, 0.45), (0.45, 1.0, 0.45), (0, 100, 0.0), (123, 100, 1.0), (-1, 100, 0.0), ({"step": 1}, 100, None)],
 )
-def test_share_stays_between_nothing_and_all(value, full, found):
-    assert found == json_fields.share(value, full)
+def test_share_stays_between_nothing_and_all(value, full, expected):
+    assert expected == json_fields.share(value, full)
 
 
 @pytest.mark.parametrize(
-    ("value", "found"),
+    ("value", "expected"),
     [(0, 0), (3, 3), ("4", 4), (2.9, 2), (10**9, 10**9), (10**9 + 1, None), (-1, None), (True, None), (None, None)],
 )
-def test_position_is_a_place_in_a_queue(value, found):
+def test_position_is_a_place_in_a_queue(value, expected):
     """Whole, from none before it on, and never so far back that no database holds it."""
-    assert found == json_fields.position(value)
+    assert expected == json_fields.position(value)
 
 
 def test_status_word_means_what_the_table_says():
@@ -100,10 +100,10 @@ def test_price_that_is_none_yet(value):
 
 
 @pytest.mark.parametrize(
-    ("value", "found"), [(["a", 1, "b"], ("a", "b")), ([], None), ([1], None), ("a", None), (None, None)]
+    ("value", "expected"), [(["a", 1, "b"], ("a", "b")), ([], None), ([1], None), ("a", None), (None, None)]
 )
-def test_texts_are_the_strings_of_a_list(value, found):
-    assert found == json_fields.texts(value)
+def test_texts_are_the_strings_of_a_list(value, expected):
+    assert expected == json_fields.texts(value)
 
 
 @pytest.mark.parametrize(
@@ -122,21 +122,21 @@ def test_kind_is_told_by_the_extension(url, kind):
 
 
 def test_outputs_come_once_whole_and_in_order():
-    found = json_fields.outputs(
+    outputs = json_fields.outputs(
         ["/v1/x.mp4", None, "", "https://[", "https://cdn.test/y.png", "https://api.test/v1/x.mp4"], OWN
     )
 
     assert (
         Output(kind="video", url="https://api.test/v1/x.mp4", requires_auth=True),
         Output(kind="image", url="https://cdn.test/y.png", requires_auth=False),
-    ) == found
+    ) == outputs
 
 
 @pytest.mark.parametrize("expires_at", [None, 1_769_594_992_000_000])
 def test_outputs_are_kept_until_the_moment_that_was_told(expires_at):
-    found = json_fields.outputs(["https://cdn.test/x", "/v1/y"], OWN, "video", expires_at=expires_at)
+    outputs = json_fields.outputs(["https://cdn.test/x", "/v1/y"], OWN, "video", expires_at=expires_at)
 
-    assert [("video", expires_at), ("video", expires_at)] == [(one.kind, one.expires_at) for one in found]
+    assert [("video", expires_at), ("video", expires_at)] == [(output.kind, output.expires_at) for output in outputs]
 
 
 def test_key_goes_with_a_question_and_with_a_call():

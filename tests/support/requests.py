@@ -17,9 +17,9 @@ BEARER = {"authorization": "Bearer key-1"}
 JSON = {**BEARER, "content-type": "application/json"}
 
 
-def order(provider, model, told, **where):
+def order(provider, model, fields, **options):
     """What a caller orders of a provider by name."""
-    return Order(model=model, route=route_of(PROVIDERS[provider], model).name, input=told, **where)
+    return Order(model=model, route=route_of(PROVIDERS[provider], model).name, input=fields, **options)
 
 
 def target(provider, model, external_id):
@@ -28,14 +28,14 @@ def target(provider, model, external_id):
     return Target(model=model, route=route, base_url=ACCOUNT.base_url, external_id=external_id)
 
 
-def spoken(provider, model):
+def adapter_of(provider, model):
     """How the model's route is spoken."""
     return route_of(PROVIDERS[provider], model).adapter
 
 
-def submitted(provider, model, told, **where):
+def submitted(provider, model, fields, **options):
     """The call that orders it."""
-    return spoken(provider, model).submit(order(provider, model, told, **where), ACCOUNT)
+    return adapter_of(provider, model).submit(order(provider, model, fields, **options), ACCOUNT)
 
 
 def posted(path, body, host=OWN, headers=JSON, **changed):
@@ -43,7 +43,7 @@ def posted(path, body, host=OWN, headers=JSON, **changed):
     return HttpCall(method="POST", url=host + path, headers=headers, body=body, **changed)
 
 
-def asked(path, host=OWN, method="GET"):
+def get_call(path, host=OWN, method="GET"):
     """A question as it should be."""
     return HttpCall(method=method, url=host + path, headers=BEARER)
 
