@@ -9,7 +9,7 @@ import pytest
 from arrivals.cli.save_fixture import exported
 from arrivals.providers._shared.signatures import hex_hmac_matches
 from arrivals.providers.eachlabs import verify
-from tests.providers.test_conformance import OUTCOMES, as_told, heard, pieces
+from tests.providers.test_conformance import OUTCOMES, comparable, outcome_of, pieces
 from tests.support.fixtures import FIXTURES, Piece, split
 
 pytestmark = pytest.mark.timeout(30)
@@ -35,9 +35,9 @@ def piece_of(folder, name):
 
 
 def conforms(piece):
-    expected = {outcome: piece.told[outcome] for outcome in OUTCOMES if outcome in piece.told}
+    expected = {outcome: piece.meta[outcome] for outcome in OUTCOMES if outcome in piece.meta}
     assert 1 == len(expected)
-    return expected == as_told(heard(piece), expected)
+    return expected == comparable(outcome_of(piece), expected)
 
 
 def test_webhooks_are_listed_and_shown(run, came):
@@ -83,15 +83,15 @@ def test_exported_webhook_is_a_fixture_that_conforms(run, came, tmp_path, fault,
     }
     piece = piece_of(tmp_path / "new", name)
     assert conforms(piece)
-    assert (outcome, stored["verified_by"]) == tuple(piece.told["expect"][key] for key in ("status", "verified_by"))
-    assert (["SECRET"], "flux-1-1-pro", "webhook") == tuple(piece.told[key] for key in ("secrets", "model", "reads"))
-    assert f"exported {datetime.now(UTC):%Y}" in piece.told["source"]
+    assert (outcome, stored["verified_by"]) == tuple(piece.meta["expect"][key] for key in ("status", "verified_by"))
+    assert (["SECRET"], "flux-1-1-pro", "webhook") == tuple(piece.meta[key] for key in ("secrets", "model", "reads"))
+    assert f"exported {datetime.now(UTC):%Y}" in piece.meta["source"]
     head, _ = split(piece.raw)
     assert "POST /callbacks/eachlabs/TOKEN HTTP/1.1" == head[0]
     kept = {line.split(":")[0].lower() for line in head[1:]}
     assert {"host", "content-type", "user-agent", "x-webhook-secret", "x-webhook-signature"} >= kept
-    known = {key for other in pieces("eachlabs") for key in other.told}
-    assert known >= set(piece.told)
+    known = {key for other in pieces("eachlabs") for key in other.meta}
+    assert known >= set(piece.meta)
 
 
 def test_forged_webhook_is_exported_as_one(run, came, tmp_path):
@@ -101,7 +101,7 @@ def test_forged_webhook_is_exported_as_one(run, came, tmp_path):
     assert "look through it" in result.stderr
     piece = piece_of(tmp_path, f"predictions-webhook-{forged['id']}")
     assert conforms(piece)
-    assert piece.told["unverified"]
+    assert piece.meta["unverified"]
 
 
 def test_unreadable_webhook_is_exported_as_one(run, came, tmp_path):
@@ -109,7 +109,7 @@ def test_unreadable_webhook_is_exported_as_one(run, came, tmp_path):
     run("webhooks", "export", stored["id"], "--to", tmp_path)
     piece = piece_of(tmp_path, f"predictions-webhook-{stored['id']}")
     assert conforms(piece)
-    assert piece.told["unreadable"]
+    assert piece.meta["unreadable"]
 
 
 def test_what_is_there_is_not_overwritten(run, came, tmp_path):
@@ -142,13 +142,13 @@ def test_signature_is_made_anew_and_what_says_nothing_or_too_much_is_dropped():
         "host": "h", "content-length": "9",
     }  # fmt: skip
     piece = exported(STORED | {"headers": headers, "body": body}, "flux-1-1-pro", NOW)
-    read = Piece(name="", provider="eachlabs", raw=piece.http, told=json.loads(piece.expect))
+    read = Piece(name="", provider="eachlabs", raw=piece.http, meta=json.loads(piece.expect))
 
     assert {"host", "content-type", "user-agent", "x-webhook-signature", "x-eachlabs-event", "webhook-id"} == set(
         read.webhook.headers
     )
     assert hex_hmac_matches(read.webhook.headers["x-webhook-signature"], read.webhook.body, ["SECRET"])
-    assert "signature" == verify(read.webhook, ["SECRET"]) == read.told["expect"]["verified_by"]
+    assert "signature" == verify(read.webhook, ["SECRET"]) == read.meta["expect"]["verified_by"]
     assert 2 == read.webhook.body.count(b'/callbacks/eachlabs/TOKEN"')
     assert conforms(read)
 
@@ -182,9 +182,9 @@ def test_export_of_a_fixture_reads_as_the_fixture(path):
     piece = next(piece for piece in pieces("runblob") if piece.name == f"runblob/{path.stem}")
     stored = STORED | {"provider": "runblob", "verified_by": None, "headers": dict(piece.webhook.headers)}
     body = {"body": base64.b64encode(piece.webhook.body).decode(), "body_base64": True}
-    again = json.loads(exported(stored | body, piece.told["model"], NOW).expect)
-    outcome = next(outcome for outcome in OUTCOMES if outcome in piece.told)
-    assert piece.told[outcome] == as_told(again[outcome], piece.told[outcome])
+    again = json.loads(exported(stored | body, piece.meta["model"], NOW).expect)
+    outcome = next(outcome for outcome in OUTCOMES if outcome in piece.meta)
+    assert piece.meta[outcome] == comparable(again[outcome], piece.meta[outcome])
 
 
 @pytest.mark.parametrize("command", ["show", "replay", "export"])
