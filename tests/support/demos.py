@@ -27,12 +27,12 @@ def main():
     parser.add_argument("--seeds", type=int, default=0, help="seeds 1 to this, in every way and on both databases")
     parser.add_argument("--fresh", type=int, default=0, help="so many new seeds, each in one way")
     parser.add_argument("--at-once", type=int, default=1, help="demos beside each other")
-    given = parser.parse_args()
+    options = parser.parse_args()
     every = [(way, database) for way in WAYS for database in DATABASES]
-    runs = [(seed, *one) for seed in range(1, given.seeds + 1) for one in every]
+    runs = [(seed, *run) for seed in range(1, options.seeds + 1) for run in every]
     turns = cycle(every[secrets.randbelow(len(every)) :] + every)
-    runs += [(secrets.randbelow(FRESH), *next(turns)) for _ in range(given.fresh)]
-    with server() as started, ThreadPoolExecutor(given.at_once) as pool:
+    runs += [(secrets.randbelow(FRESH), *next(turns)) for _ in range(options.fresh)]
+    with server() as started, ThreadPoolExecutor(options.at_once) as pool:
         failed = sum(not agreed for agreed in pool.map(lambda run: agrees(started.url, *run), runs))
     print(f"{len(runs) - failed} passed, {failed} failed")
     return bool(failed)
@@ -44,11 +44,11 @@ def agrees(server_url, seed, way, database):
     began = time.monotonic()
     if database == "postgresql":
         with fresh_database(server_url) as url:
-            code, told = _run([*arguments, "--database", url])
+            code, disagreements = _run([*arguments, "--database", url])
     else:
-        code, told = _run(arguments)
+        code, disagreements = _run(arguments)
     took_s = time.monotonic() - began
-    print(f"seed {seed} {way} {database}: {'agreed' if code == 0 else told} ({took_s:.0f} s)", flush=True)
+    print(f"seed {seed} {way} {database}: {'agreed' if code == 0 else disagreements} ({took_s:.0f} s)", flush=True)
     return code == 0
 
 

@@ -98,11 +98,11 @@ def scheduled(name="1", *, submit_at=None, poll_at=None, timeout_at=None, **chan
     return Scheduled(generation=generation(name, **changed), schedule=schedule)
 
 
-async def keep(database, *known):
+async def keep(database, *rows):
     """Insert them."""
     async with database.transaction() as tx:
-        for one in known:
-            await generations.insert(tx, one, "{}")
+        for row in rows:
+            await generations.insert(tx, row, "{}")
 
 
 async def stored(database, generation_id):
@@ -161,11 +161,11 @@ def delivery(name="1", **changed):
     return Delivery(**{**values, **changed})
 
 
-async def subscribe(database, *subscribed):
+async def subscribe(database, *rows):
     """Insert subscribers."""
     async with database.transaction() as tx:
-        for one in subscribed:
-            await subscribers.insert(tx, one)
+        for row in rows:
+            await subscribers.insert(tx, row)
 
 
 async def due(database, *waiting):
@@ -174,9 +174,9 @@ async def due(database, *waiting):
         await deliveries.insert(tx, waiting)
 
 
-async def context_of(tx, one):
+async def context_of(tx, row):
     """What sending this delivery needs."""
-    (context,) = await deliveries.contexts_of(tx, [one])
+    (context,) = await deliveries.contexts_of(tx, [row])
     return context
 
 

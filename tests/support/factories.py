@@ -27,33 +27,33 @@ def generation(status=Status.SUBMITTED, **changed):
     return Generation(**(facts | {"status": status} | changed))
 
 
-def seen(status, origin=Origin.POLL, *, at=AT, believed=True, verified_by=VerifiedBy.POLL, **told):
+def seen(status, origin=Origin.POLL, *, at=AT, believed=True, verified_by=VerifiedBy.POLL, **fields):
     """A believed answer to a question, whole unless it says otherwise."""
-    whole = {}
+    defaults = {}
     if status is Status.COMPLETED:
-        whole = {"outputs": (OUTPUT,)}
+        defaults = {"outputs": (OUTPUT,)}
     if status is Status.FAILED:
-        whole = {"failure": REASON}
+        defaults = {"failure": REASON}
     return Observation(
         generation_id="gen_1",
         origin=origin,
         at=at,
-        reading=Reading(status=status, **(whole | told)),
+        reading=Reading(status=status, **(defaults | fields)),
         believed=believed,
         verified_by=verified_by,
         hold_until=HOLD_UNTIL,
     )
 
 
-def hinted(status, **told):
+def hinted(status, **fields):
     """What an unsigned webhook says."""
-    return seen(status, Origin.WEBHOOK, believed=False, verified_by=None, **told)
+    return seen(status, Origin.WEBHOOK, believed=False, verified_by=None, **fields)
 
 
-def held(status=Status.FAILED, *, believed=True, **told):
+def held(status=Status.FAILED, *, believed=True, **fields):
     """A closing word that waits."""
-    facts = {"origin": Origin.WEBHOOK, "until": HOLD_UNTIL, "verified_by": VerifiedBy.SECRET} | told
-    return Held(status=status, believed=believed, **facts)
+    values = {"origin": Origin.WEBHOOK, "until": HOLD_UNTIL, "verified_by": VerifiedBy.SECRET} | fields
+    return Held(status=status, believed=believed, **values)
 
 
 def clock(at=DEADLINE, code=FailureCode.DEADLINE_PASSED):

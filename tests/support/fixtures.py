@@ -35,9 +35,9 @@ class Piece:
 
 def split(raw):
     """(lines of the head, body)."""
-    for gap in (b"\r\n\r\n", b"\n\n"):
-        head, found, body = raw.partition(gap)
-        if found:
+    for blank_line in (b"\r\n\r\n", b"\n\n"):
+        head, separator, body = raw.partition(blank_line)
+        if separator:
             return head.decode("latin-1").splitlines(), body
     raise ValueError("no blank line between head and body")
 

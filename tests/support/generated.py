@@ -76,11 +76,11 @@ def providers_table():
 def state_diagram():
     """The machine's table as a picture."""
     lines = ["```mermaid", "stateDiagram-v2", "    [*] --> pending"]
-    for known, row in MEETINGS.items():
-        for seen, finding in row.items():
+    for current, row in MEETINGS.items():
+        for reported, finding in row.items():
             if finding is Finding.ADVANCED:
-                late = ": late" if known is Status.EXPIRED else ""
-                lines.append(f"    {known} --> {seen}{late}")
+                late = ": late" if current is Status.EXPIRED else ""
+                lines.append(f"    {current} --> {reported}{late}")
     lines += [f"    {status} --> [*]" for status in Status if status in CLOSED]
     return "\n".join([*lines, "```"])
 

@@ -49,10 +49,10 @@ class Proxy:
         self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
         self._speaking.set()
-        for one in self._open:
+        for connection in self._open:
             with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-            one.close()
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
 
     def _server(self):
         parts = urlsplit(self._url)
@@ -76,11 +76,11 @@ class Proxy:
 @contextmanager
 def proxy(url):
     """A proxy before the server of this URL."""
-    one = Proxy(url)
-    thread = threading.Thread(target=one.run, daemon=True)
+    silent_proxy = Proxy(url)
+    thread = threading.Thread(target=silent_proxy.run, daemon=True)
     thread.start()
     try:
-        yield one
+        yield silent_proxy
     finally:
-        one.close()
+        silent_proxy.close()
         thread.join()

@@ -1,4 +1,4 @@
-"""The other side of the wire, scripted: answers what it was told to, keeps what it was asked."""
+"""A scripted provider: it gives the answers of a test, and keeps the requests that it received."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ CUT = "cut"
 
 @dataclass(frozen=True, slots=True)
 class ReceivedRequest:
-    """A request that came."""
+    """A request that the provider received."""
 
     method: str
     path: str
@@ -30,30 +30,30 @@ class ReceivedRequest:
 class Upstream:
     """`answers` are used up in order: (HTTP status, JSON value or bytes, headers), a status, or CUT.
 
-    `told_by_path` answers by the path instead. Without one left, everything is answered 500 with a body that names the
-    request, so that a test fails at the reason.
+    `answer_by_path` answers by the path instead. Without an answer left, everything is answered 500 with a body that
+    names the request, so that a test fails at the reason.
     """
 
     url: str = ""
     answers: list = field(default_factory=list)
     requests: list[ReceivedRequest] = field(default_factory=list)
-    told_by_path: Callable | None = None
+    answer_by_path: Callable | None = None
 
     async def answer(self, request):
         """The one route."""
         body = await request.body()
         self.requests.append(ReceivedRequest(request.method, request.url.path, dict(request.headers), body))
-        if self.told_by_path is not None:
-            self.answers = [self.told_by_path(request.url.path)]
+        if self.answer_by_path is not None:
+            self.answers = [self.answer_by_path(request.url.path)]
         if not self.answers:
             return Response(f"unexpected {request.method} {request.url.path}", 500)
-        told = self.answers.pop(0)
-        if callable(told):
-            return told
-        if told == CUT:
+        answer = self.answers.pop(0)
+        if callable(answer):
+            return answer
+        if answer == CUT:
             return _Cut()
-        http_status, value, headers = (*told, {}) if isinstance(told, tuple) and len(told) == 2 else (
-            told if isinstance(told, tuple) else (told, b"", {})
+        http_status, value, headers = (*answer, {}) if isinstance(answer, tuple) and len(answer) == 2 else (
+            answer if isinstance(answer, tuple) else (answer, b"", {})
         )  # fmt: skip
         content = value if isinstance(value, bytes) else json.dumps(value).encode()
         return Response(content, http_status, headers={"content-type": "application/json", **headers})

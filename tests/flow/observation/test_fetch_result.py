@@ -337,7 +337,7 @@ async def test_no_minute_sees_more_requests_than_the_account_may_send(context, c
         named = path.rpartition("/")[2]
         return (200, {"id": f"lz-{len(sent)}", "status": "queued"}) if named == "videos" else finished(id=named)
 
-    upstream.told_by_path = told
+    upstream.answer_by_path = told
     for _ in range(400):
         clock.advance(0.7)
         await run_worker(few, "submit")

@@ -118,7 +118,7 @@ async def test_who_is_in_trouble_costs_its_neighbors_no_question(context, clock,
     for name in dice.sample([*told], len(told)):
         await painted(name, deadline_s=10_000)
     upstream.requests.clear()
-    upstream.told_by_path = lambda path: told[path.rpartition("/")[2]]
+    upstream.answer_by_path = lambda path: told[path.rpartition("/")[2]]
 
     for _ in range(10):
         clock.advance(90)
