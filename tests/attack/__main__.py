@@ -16,7 +16,8 @@ import tempfile
 import time
 import traceback
 
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import given as for_all
 
 from tests.attack.strategies import hostile
 from tests.attack.targets import TARGETS, chosen
@@ -35,23 +36,24 @@ def main(arguments):
         TARGETS[_plain(name)].eat(options.repeat.read_bytes())
         print("nothing is wrong with it")
         return 0
-    engines = [options.engine] if options.engine else [one for one in ENGINES if _is_there(one)]
+    engines = [options.engine] if options.engine else [engine for engine in ENGINES if _is_there(engine)]
     targets = chosen(options.only)
     share_s = options.minutes * 60 / len(targets) / len(engines)
     options.keep.mkdir(parents=True, exist_ok=True)
-    tried, found = Counter(), {}
+    input_counts, crash_files = Counter(), {}
     for target in targets:
         for engine in engines:
             count, crashes = (_by_hypothesis if engine == "hypothesis" else _by_atheris)(target, share_s, options)
-            tried[engine] += count
+            input_counts[engine] += count
             for where, raw in crashes.items():
-                found[target.name, where] = _kept(options.keep, target.name, where, raw)
+                crash_files[target.name, where] = _kept(options.keep, target.name, where, raw)
             print(f"{target.name:55} {engine:10} {count:9} inputs, {len(crashes)} kinds of crash", flush=True)
-    for (name, where), path in found.items():
+    for (name, where), path in crash_files.items():
         print(f"CRASH {name}: {where}\n      {path}")
-    told = ", ".join(f"{count} by {engine}" for engine, count in tried.items())
-    print(f"{sum(tried.values())} inputs tried on {len(targets)} targets ({told}); {len(found)} kinds of crash")
-    return 1 if found else 0
+    counts_by_engine = ", ".join(f"{count} by {engine}" for engine, count in input_counts.items())
+    total = sum(input_counts.values())
+    print(f"{total} inputs tried on {len(targets)} targets ({counts_by_engine}); {len(crash_files)} kinds of crash")
+    return 1 if crash_files else 0
 
 
 def _options(arguments):
@@ -86,7 +88,7 @@ def _by_hypothesis(target, share_s, options):
             phases=[Phase.generate],
             suppress_health_check=[*HealthCheck],
         )
-        @given(hostile(target.seeds))
+        @for_all(hostile(target.seeds))
         def eats(raw):
             nonlocal tried
             if time.monotonic() - start > share_s:
@@ -115,7 +117,7 @@ def _by_atheris(target, share_s, options):
         command += [f"-max_total_time={max(1, int(share_s))}", f"-artifact_prefix={folder}/"]
         command += [f"-seed={options.seed}"] if options.seed is not None else []
         ran = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-        said = EXECUTED.search(ran.stderr)
+        executed = EXECUTED.search(ran.stderr)
         crashes = {}
         for path in Path(folder).iterdir():
             if path.is_file():
@@ -125,16 +127,16 @@ def _by_atheris(target, share_s, options):
                 except Exception as error:  # noqa: BLE001 - as above
                     where = where_of(error)
                 crashes[where] = path.read_bytes()
-        if said is None and not crashes:
+        if executed is None and not crashes:
             raise RuntimeError(f"atheris did not run:\n{ran.stderr[-2000:]}")
-        return int(said[1]) if said else 0, crashes
+        return int(executed[1]) if executed else 0, crashes
 
 
 def where_of(error):
     """The exception and where it was raised, as one line."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    told = str(error).partition(":")[0][:80] if type(error).__name__ == "Broken" else ""
-    return f"{type(error).__name__} {told} at {Path(frame.filename).name}:{frame.lineno} in {frame.name}"
+    message = str(error).partition(":")[0][:80] if type(error).__name__ == "Broken" else ""
+    return f"{type(error).__name__} {message} at {Path(frame.filename).name}:{frame.lineno} in {frame.name}"
 
 
 def _kept(folder, name, where, raw):

@@ -91,8 +91,8 @@ def running(folder, stand_ins, **settings):
 @pytest.fixture(scope="session")
 def service(stand_ins, tmp_path_factory):
     """One for all attacks: whatever they do, the next one finds it at work."""
-    with _peopled(tmp_path_factory.mktemp("service"), stand_ins) as one:
-        yield one
+    with _peopled(tmp_path_factory.mktemp("service"), stand_ins) as populated:
+        yield populated
 
 
 @pytest.fixture(scope="session")
@@ -100,17 +100,17 @@ def service_on_postgres(stand_ins, tmp_path_factory, postgres_url):
     """Another one, on PostgreSQL."""
     folder = tmp_path_factory.mktemp("service-on-postgres")
     shared = {"SECRET_KEYS": "of-the-attacks-" * 3, "CALLBACK_SECRET": f"whsec_{base64.b64encode(bytes(32)).decode()}"}
-    with fresh_database(postgres_url) as url, _peopled(folder, stand_ins, DATABASE=url, **shared) as one:
-        yield one
+    with fresh_database(postgres_url) as url, _peopled(folder, stand_ins, DATABASE=url, **shared) as populated:
+        yield populated
 
 
 @contextmanager
 def _peopled(folder, stand_ins, **settings):
     """A service with something of everything in it."""
-    with running(folder, stand_ins, **settings) as one:
-        with one.client() as client:
-            one.ids |= _something_of_everything(client, one.url)
-        yield one
+    with running(folder, stand_ins, **settings) as running_service:
+        with running_service.client() as client:
+            running_service.ids |= _something_of_everything(client, running_service.url)
+        yield running_service
 
 
 def _something_of_everything(client, url):

@@ -54,11 +54,13 @@ def every():
     yield Target("range", _range, (b"bytes=0-3", b"bytes=-1", b"bytes=5-", b"bytes=0-0,1-2"))
     yield Target("prefer", _prefer, (b"wait=5", b'respond-async, wait="10"', b"wait=99999"))
     yield Target("moment", _moment, (b"2026-11-20T12:00:00.000Z", b"0001-01-01T00:00:00+23:59", b"9999-12-31"))
-    for one in ENDPOINTS:
-        if one.body is not None:
-            yield Target(f"body {one.method} {one.path}", _body(one.body), _bodies_of(one.body))
-        if one.query is not None:
-            yield Target(f"query {one.method} {one.path}", _query(one.query), _queries_of(one.query))
+    for endpoint in ENDPOINTS:
+        if endpoint.body is not None:
+            yield Target(f"body {endpoint.method} {endpoint.path}", _body(endpoint.body), _bodies_of(endpoint.body))
+        if endpoint.query is not None:
+            yield Target(
+                f"query {endpoint.method} {endpoint.path}", _query(endpoint.query), _queries_of(endpoint.query)
+            )
 
 
 # ---------------------------------------------------------------- tokens and signatures
@@ -93,8 +95,8 @@ def _token(raw):
 def _challenge(raw):
     from arrivals.web import callbacks
 
-    told = callbacks._challenge(message_of(raw, "webhook").body)
-    must(told is None or isinstance(told.challenge, str), f"a challenge {told!r}")
+    body = callbacks._challenge(message_of(raw, "webhook").body)
+    must(body is None or isinstance(body.challenge, str), f"a challenge {body!r}")
     headers = joined([*message_of(raw, "webhook").headers.items()] * 2)
     msgspec.json.encode(shown_headers(InboundWebhook(headers=headers)))
 
@@ -166,13 +168,15 @@ def _settings(raw):
     lines = raw.decode("utf-8", "surrogateescape").split("\n")
     environment = dict(line.partition("=")[::2] for line in lines)
     try:
-        found = read_settings(environment)
+        settings = read_settings(environment)
     except BadSetting as error:
         names = "".join(environment)
         secret = [value for name, value in environment.items() if SECRETIVE.search(name) and len(value) > 8]
-        must(not any(one in str(error) and one not in names for one in secret), f"a secret stands in {error}")
+        must(not any(value in str(error) and value not in names for value in secret), f"a secret stands in {error}")
         return
-    must(isinstance(found, Settings) and "k" * 16 not in repr(found), f"not settings, or a secret in {found!r}")
+    must(
+        isinstance(settings, Settings) and "k" * 16 not in repr(settings), f"not settings, or a secret in {settings!r}"
+    )
 
 
 def _keyring(raw):
@@ -199,14 +203,14 @@ class _File:
 def _events(raw):
     """However the bytes come in pieces, the same events come out of them."""
     for size in (1, 7, len(raw) or 1):
-        found, buffer = [], b""
+        split_events, buffer = [], b""
         for at in range(0, len(raw), size):
             buffer += raw[at : at + size]
             events, buffer = sse.split(buffer)
-            found += events
+            split_events += events
         if size == 1:
-            first = found
-        must(found == first, f"{len(found)} events in pieces of {size}, {len(first)} byte by byte")
+            expected = split_events
+        must(split_events == expected, f"{len(split_events)} events in pieces of {size}, {len(expected)} byte by byte")
 
 
 def _blocks(raw):
@@ -285,10 +289,13 @@ def _range(raw):
 
 
 def _prefer(raw):
-    found = _PREFERRED_WAIT.search(raw.decode("latin-1"))
-    must(found is None or re.fullmatch(r"\d{1,4}", found[1]) is not None, f"a wait of {found and found[1]!r}")
-    if found is not None:
-        float(found[1])
+    preferred = _PREFERRED_WAIT.search(raw.decode("latin-1"))
+    must(
+        preferred is None or re.fullmatch(r"\d{1,4}", preferred[1]) is not None,
+        f"a wait of {preferred and preferred[1]!r}",
+    )
+    if preferred is not None:
+        float(preferred[1])
 
 
 def _body(shape):
@@ -336,11 +343,11 @@ _EXAMPLES = {
 
 
 def _bodies_of(shape):
-    names = [one.name for one in msgspec.structs.fields(shape)]
+    names = [field.name for field in msgspec.structs.fields(shape)]
     whole = {name: _EXAMPLES[name] for name in names if name in _EXAMPLES}
     return (msgspec.json.encode(whole), *(msgspec.json.encode({name: value}) for name, value in whole.items()))
 
 
 def _queries_of(shape):
-    names = [one.name for one in msgspec.structs.fields(shape)]
+    names = [field.name for field in msgspec.structs.fields(shape)]
     return ("&".join(f"{name}=1" for name in names).encode(), *(f"{name}=%00%ff+&{name}=x".encode() for name in names))

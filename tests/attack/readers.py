@@ -38,41 +38,41 @@ SIZE_FACTOR, SIZE_SLACK = 40, 200_000  # a reading may say more than it was told
 def every():
     """All targets of all providers."""
     for name, provider in PROVIDERS.items():
-        told = pieces(name)
-        raw = tuple(piece.raw for piece in told)
-        webhooks = tuple(piece.raw for piece in told if piece.meta["reads"] == "webhook") or raw
+        conversation = pieces(name)
+        raw = tuple(piece.raw for piece in conversation)
+        webhooks = tuple(piece.raw for piece in conversation if piece.meta["reads"] == "webhook") or raw
         yield Fuzzed(f"{name}/verify", _verifies(provider), webhooks)
         yield Fuzzed(f"{name}/failure", _explains(provider), raw)
         for route in provider.ROUTES:
-            of_route = [piece for piece in told if route_of(provider, piece.meta["model"]) is route]
+            of_route = [piece for piece in conversation if route_of(provider, piece.meta["model"]) is route]
             for field, (reads, reader) in READINGS.items():
-                spoken = getattr(route.adapter, field)
-                if spoken is None:
+                capability = getattr(route.adapter, field)
+                if capability is None:
                     continue
                 own = tuple(piece.raw for piece in of_route if piece.meta["reads"] == reads)
-                eat = _reads(provider, route, reads, reader(spoken))
+                eat = _reads(provider, route, reads, reader(capability))
                 yield Fuzzed(f"{name}/{route.name}/{reads}", eat, own or raw)
             if route.adapter.bulk is not None:
                 yield Fuzzed(f"{name}/{route.name}/whose", _whose(route.adapter.bulk.match_input), webhooks)
             yield Fuzzed(f"{name}/{route.name}/order", _orders(provider, route), _orders_of(name, provider, route))
 
 
-def dialect_fields():
+def adapter_fields():
     """What a dialect is made of."""
-    return {one.name for one in fields(Adapter)}
+    return {field.name for field in fields(Adapter)}
 
 
 def message_of(raw, reads):
     """The bytes of a piece as a value; whatever has no head is all body."""
     try:
         head, body = split(raw)
-        told = headers_of(head)
+        headers = headers_of(head)
         status = int(head[0].split()[1]) if head[0].startswith("HTTP/") else 200
     except (ValueError, IndexError):
-        told, status, body = {}, 200, raw
+        headers, status, body = {}, 200, raw
     if reads == "webhook":
-        return InboundWebhook(headers=told, body=body)
-    return HttpReply(http_status=status, headers=told, body=body)
+        return InboundWebhook(headers=headers, body=body)
+    return HttpReply(http_status=status, headers=headers, body=body)
 
 
 def account_of(provider, webhook_secrets=()):
@@ -93,13 +93,13 @@ def _reads(provider, route, reads, reader) -> Callable[[bytes], None]:
             reading = reader(message.body if reads == "stream" else message, target)
         except (Refused, Unreadable) as error:
             reading = getattr(error, "failure", None)
-        for one in reading if isinstance(reading, list) else [reading]:
-            told = one.failure if isinstance(one, Refused) else one
-            must(is_sound(told), f"not a sound reading: {told!r}")
-            kept = to_json(told)
+        for answer in reading if isinstance(reading, list) else [reading]:
+            result = answer.failure if isinstance(answer, Refused) else answer
+            must(is_sound(result), f"not a sound reading: {result!r}")
+            kept = to_json(result)
             must(len(kept) <= SIZE_FACTOR * len(raw) + SIZE_SLACK, f"{len(kept)} bytes were made of {len(raw)}")
             must(KEY not in kept, "the key stands in a reading")
-            _asks_on(route, account, target, getattr(told, "external_id", None))
+            _asks_on(route, account, target, getattr(result, "external_id", None))
 
     return eat
 
@@ -127,17 +127,20 @@ def _stays_home(call: HttpCall, account: Account):
 
 def _verifies(provider) -> Callable[[bytes], None]:
     nobody_knows = secrets.token_hex(16)
-    known = [secret for piece in pieces(provider.NAME) for secret in piece.meta.get("secrets", ())]
+    accepted = [value for piece in pieces(provider.NAME) for value in piece.meta.get("secrets", ())]
 
     def eat(raw):
         webhook = message_of(raw, "webhook")
-        for given in (tuple(dict.fromkeys(known)), (nobody_knows,), (), ("",)):
+        for candidates in (tuple(dict.fromkeys(accepted)), (nobody_knows,), (), ("",)):
             try:
-                verified_by = provider.verify(webhook, given)
+                verified_by = provider.verify(webhook, candidates)
             except Unverified:
                 continue
             must(verified_by is None or isinstance(verified_by, VerifiedBy), f"verified by {verified_by!r}")
-            must(verified_by is None or any(one in known for one in given), f"believed without a secret: {given!r}")
+            must(
+                verified_by is None or any(secret in accepted for secret in candidates),
+                f"believed without a secret: {candidates!r}",
+            )
 
     return eat
 
@@ -169,18 +172,18 @@ def _orders(provider, route) -> Callable[[bytes], None]:
 
     def eat(raw):
         try:
-            told = from_json(raw)
+            body = from_json(raw)
         except ValueError:
             return
-        if not isinstance(told, dict) or not isinstance(told.get("input"), dict):
+        if not isinstance(body, dict) or not isinstance(body.get("input"), dict):
             return
-        model = told.get("model")
+        model = body.get("model")
         if not isinstance(model, str) or route_of(provider, model) is not route:
             model = _model(route)
-        failure = refusal(route.limits, model, told["input"])
+        failure = refusal(route.limits, model, body["input"])
         must(failure is None or is_sound(failure), f"not a failure: {failure!r}")
         order = Order(
-            model=model, route=route.name, input=told["input"], reference="gen_1",
+            model=model, route=route.name, input=body["input"], reference="gen_1",
             callback_url="https://arrivals.example.com/callbacks/x/y", webhook_secret=secret,
         )  # fmt: skip
         try:
@@ -207,6 +210,6 @@ def _model(route):
 
 
 def _orders_of(name, provider, route):
-    told = json.loads((FIXTURES / name / "preflight.json").read_text())["rows"]
-    own = [row for row in told if route_of(provider, row["model"]) is route] or told
+    rows = json.loads((FIXTURES / name / "preflight.json").read_text())["rows"]
+    own = [row for row in rows if route_of(provider, row["model"]) is route] or rows
     return tuple(json.dumps({"model": row["model"], "input": row["input"]}).encode() for row in own)

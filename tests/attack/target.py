@@ -20,7 +20,7 @@ class Target:
         return self.name
 
 
-def must(held, told):
+def must(holds, message):
     """A promise. Raises Broken with what was told."""
-    if not held:
-        raise Broken(told)
+    if not holds:
+        raise Broken(message)

@@ -7,7 +7,7 @@ TARGETS = {target.name: target for target in (*readers.every(), *doors.every())}
 
 def chosen(only):
     """The targets whose names begin with one of these, or all. Raises ValueError when there is none."""
-    found = [target for name, target in TARGETS.items() if not only or name.startswith(tuple(only))]
-    if not found:
+    matching = [target for name, target in TARGETS.items() if not only or name.startswith(tuple(only))]
+    if not matching:
         raise ValueError(f"no target begins with {', '.join(only)}; there are {', '.join(TARGETS)}")
-    return found
+    return matching

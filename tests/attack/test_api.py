@@ -35,20 +35,20 @@ def configuration(ids):
     for path, methods in DOCUMENT["paths"].items():
         for method, operation in methods.items():
             name = f"{method.upper()} {path}"
-            known = {one["name"]: one["in"] for one in operation["parameters"]}
-            given = {}
-            if "id" in known:
-                given["path.id"] = ids[path.split("/")[2]]
-            if "n" in known:
-                given["path.n"] = "0"
-            if "wait" in known:
-                given["query.wait"] = 0
-            if "Prefer" in known:
-                given["header.Prefer"] = "wait=0"
+            locations = {parameter["name"]: parameter["in"] for parameter in operation["parameters"]}
+            parameters = {}
+            if "id" in locations:
+                parameters["path.id"] = ids[path.split("/")[2]]
+            if "n" in locations:
+                parameters["path.n"] = "0"
+            if "wait" in locations:
+                parameters["query.wait"] = 0
+            if "Prefer" in locations:
+                parameters["header.Prefer"] = "wait=0"
             lines = []
-            if given:
-                told = ", ".join(f'"{where}" = {json.dumps(value)}' for where, value in given.items())
-                lines.append(f"parameters = {{ {told} }}")
+            if parameters:
+                settings = ", ".join(f'"{where}" = {json.dumps(value)}' for where, value in parameters.items())
+                lines.append(f"parameters = {{ {settings} }}")
             if name in JUDGED:
                 lines.append(f"checks.positive_data_acceptance.expected-statuses = {json.dumps([*FINE, '422'])}")
             if lines:
@@ -65,8 +65,8 @@ def test_the_document_is_true(request, tmp_path, scope, phases, where):
     service = request.getfixturevalue(where)
     used = KEY if scope == "admin" else service.made_key(scope)
     examples = EXAMPLES if scope == "admin" else max(1, EXAMPLES // 3)
-    told = "\n\n".join(configuration(service.ids))
-    (tmp_path / "schemathesis.toml").write_text(told)
+    content = "\n\n".join(configuration(service.ids))
+    (tmp_path / "schemathesis.toml").write_text(content)
     command = [
         str(SCHEMATHESIS), "--config-file", "schemathesis.toml", "run", f"{service.url}/openapi.json",
         "--header", f"Authorization: Bearer {used}", "--checks", "all", "--exclude-path", ENDLESS,

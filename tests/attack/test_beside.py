@@ -51,10 +51,10 @@ async def test_a_healthy_subscriber_beside_every_fault_gets_everything(store, cl
         await keep(store, *(scheduled(f"{number}") for number in range(EVENTS)))
         async with store.transaction() as tx:
             for name, url in urls.items():
-                one = Subscriber(
+                row = Subscriber(
                     id=f"sub_{name}", url=url, secret=make_secret(bytes(32)), created_at=1, max_in_flight=5
                 )
-                await subscribers.insert(tx, one)
+                await subscribers.insert(tx, row)
         worker = next(worker for worker in roster(context) if worker.name == "deliver")
         group.start_soon(worker.run, store, anyio.Event(), worker.heartbeat())
         for number in range(EVENTS):
@@ -76,13 +76,14 @@ async def _listens(peer, *, task_status):
 
 async def _announced(context, urls, number):
     """One event for everybody."""
-    told = event(f"{number:03}", generation_id=generation(f"{number}").id, body="{}")
+    announcement = event(f"{number:03}", generation_id=generation(f"{number}").id, body="{}")
     async with context.store.transaction() as tx:
-        position = (await events.append(tx, [told]))[told.id]
+        position = (await events.append(tx, [announcement]))[announcement.id]
         due = [
             deliveries.Delivery(
-                id=f"dlv_{number:03}_{name}", event_id=told.id, position=position, generation_id=told.generation_id,
-                subscriber_id=f"sub_{name}", url=url, created_at=context.now(),
+                id=f"dlv_{number:03}_{name}", event_id=announcement.id, position=position,
+                generation_id=announcement.generation_id, subscriber_id=f"sub_{name}", url=url,
+                created_at=context.now(),
             )
             for name, url in urls.items()
         ]  # fmt: skip

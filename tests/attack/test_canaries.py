@@ -36,16 +36,16 @@ class World:
     def __init__(self):
         self.to_provider, self.to_subscriber = [], []
         self.webhook_urls, self.signatures = {}, []
-        self.ordered, self.told_again, self.crash_asked = anyio.Event(), anyio.Event(), anyio.Event()
+        self.ordered, self.redelivered, self.crash_asked = anyio.Event(), anyio.Event(), anyio.Event()
 
     async def provider(self, request):
         """An order is known by the last word of its prompt."""
         body = await request.body()
         self.to_provider.append(f"{request.url} {dict(request.headers)} {body.decode()}")
         if request.method == "POST":
-            told = json.loads(body)
-            name = told["input"]["prompt"].split()[-1]
-            self.webhook_urls[name] = told["webhook_url"]
+            order = json.loads(body)
+            name = order["input"]["prompt"].split()[-1]
+            self.webhook_urls[name] = order["webhook_url"]
             if len(self.webhook_urls) == len(ORDERS):
                 self.ordered.set()
             return Response(json.dumps({"status": "success", "predictionID": f"el-{name}"}))
@@ -55,9 +55,13 @@ class World:
         if name == "crash":
             self.crash_asked.set()
             return Response(json.dumps({"id": "crash", "status": PLANTED["what crashes a worker"]}))
-        given = [self.webhook_urls[name], PLANTED["webhook secret"], PLANTED["provider's key"]]
+        secrets = [self.webhook_urls[name], PLANTED["webhook secret"], PLANTED["provider's key"]]
         repeated = " ".join(
-            [*given, *(one.replace("/", "\\/") for one in given), *(quote(one, safe="") for one in given)]
+            [
+                *secrets,
+                *(secret.replace("/", "\\/") for secret in secrets),
+                *(quote(secret, safe="") for secret in secrets),
+            ]
         )
         words = PLANTED["provider's words of a failure"] + f": {repeated} ."
         output = {"error": words, "error_code": "INPUT_VALIDATION_ERROR"}
@@ -68,10 +72,10 @@ class World:
         self.to_subscriber.append(f"{dict(request.headers)} {(await request.body()).decode()}")
         if len(self.to_subscriber) == 1:
             signature = request.headers["webhook-signature"]
-            self.signatures = [one.partition(",")[2] for one in signature.split(" ")]
+            self.signatures = [value.partition(",")[2] for value in signature.split(" ")]
             return Response(f"{PLANTED['answer of a subscriber']} {signature}", 500)
         if len(self.to_subscriber) > 2:
-            self.told_again.set()
+            self.redelivered.set()
         return Response(status_code=204)
 
     async def output(self, _request):
@@ -92,10 +96,10 @@ class World:
 
 @pytest.fixture
 async def world():
-    one = World()
-    async with served(lambda _: one.app) as port:
-        one.url = f"http://127.0.0.1:{port}"
-        yield one
+    peers = World()
+    async with served(lambda _: peers.app) as port:
+        peers.url = f"http://127.0.0.1:{port}"
+        yield peers
 
 
 @pytest.fixture
@@ -202,7 +206,7 @@ async def lived(life, world, made):
     await called(life, world)
     assert "completed" == (await life.ask("GET", f"/v1/generations/{ids['webhook']}?wait=20"))["status"]
     with anyio.fail_after(20):
-        await world.told_again.wait()
+        await world.redelivered.wait()
         await world.crash_asked.wait()
     for number, signature in enumerate(world.signatures):
         made[f"signature {number}"] = (signature, {canaries.DELIVERIES})
@@ -266,12 +270,14 @@ async def looked_at(life, ids, subscriber):
 async def commanded(life, settings, tmp_path):
     """What people type beside it."""
     exported = (await life.ask("GET", "/v1/webhooks?verified=true"))["data"][0]["id"]
-    ended = {one["status"]: one["id"] for one in (await life.ask("GET", "/v1/generations"))["data"]}
-    told = {
+    ended = {
+        generation["status"]: generation["id"] for generation in (await life.ask("GET", "/v1/generations"))["data"]
+    }
+    commands_by_surface = {
         canaries.COMMANDS: [["doctor"], ["show", ended["completed"]], ["list", "--json"]],
         canaries.EXPORT: [["webhooks", "export", exported, "--to", tmp_path / "export"]],
     }
-    for surface, commands in told.items():
+    for surface, commands in commands_by_surface.items():
         for command in commands:
             ran = await asyncio.to_thread(
                 subprocess.run,

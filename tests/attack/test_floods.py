@@ -18,8 +18,8 @@ BOUND = 96 * MEGABYTE
 @pytest.fixture(scope="module")
 def flooded(stand_ins, tmp_path_factory):
     """A service of its own: what others left behind in its memory is not to be counted."""
-    with running(tmp_path_factory.mktemp("flooded"), stand_ins) as one:
-        yield one
+    with running(tmp_path_factory.mktemp("flooded"), stand_ins) as flooded_service:
+        yield flooded_service
 
 
 @pytest.fixture

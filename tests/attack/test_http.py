@@ -5,7 +5,8 @@ import gzip
 import re
 import socket
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, settings
+from hypothesis import given as for_all
 from hypothesis import strategies as st
 import pytest
 
@@ -40,12 +41,12 @@ def answers(service, raw, patience_s=10.0, impatience_s=5.0):
     with socket.create_connection(("127.0.0.1", service.port), timeout=patience_s) as peer:
         with suppress(OSError):  # it hangs up before it has read everything; what it said is still to be read
             peer.sendall(raw)
-        told = bytearray()
+        answer = bytearray()
         peer.settimeout(impatience_s)
         with suppress(ConnectionError):
             while chunk := _received(peer, patience_s):
-                told += chunk
-    return [int(status) for status in STATUS.findall(bytes(told))], bytes(told)
+                answer += chunk
+    return [int(status) for status in STATUS.findall(bytes(answer))], bytes(answer)
 
 
 def unharmed(service):
@@ -82,10 +83,12 @@ BODIES = {
 
 
 @pytest.mark.parametrize("name", BODIES)
-@pytest.mark.parametrize("told", ["application/json", "\xff/;;="])
-def test_body_that_is_wrong_is_a_problem_of_the_caller(service, name, told):
+@pytest.mark.parametrize("content_type", ["application/json", "\xff/;;="])
+def test_body_that_is_wrong_is_a_problem_of_the_caller(service, name, content_type):
     body, expected = BODIES[name]
-    headers = f"{AUTH}Content-Type: {told}\r\n" + ("Content-Encoding: gzip\r\n" if name == "a packed one" else "")
+    headers = f"{AUTH}Content-Type: {content_type}\r\n" + (
+        "Content-Encoding: gzip\r\n" if name == "a packed one" else ""
+    )
 
     statuses, said = answers(service, request("POST", "/v1/generations", body, headers))
 
@@ -98,14 +101,14 @@ def test_no_body_is_unpacked_or_larger_than_it_may_be(service):
     before = service.memory()
     path = "/v1/generations"
 
-    told, _ = answers(service, request("POST", path, headers=f"{AUTH}Content-Length: {10**12}\r\n"))
+    huge, _ = answers(service, request("POST", path, headers=f"{AUTH}Content-Length: {10**12}\r\n"))
     liar, _ = answers(service, request("POST", path, headers=f"{AUTH}Content-Length: -1\r\n"))
     twice, _ = answers(service, request("POST", path, headers=f"{AUTH}Content-Length: 1\r\nContent-Length: 2\r\n"))
     smuggled, _ = answers(
         service, request("POST", path, headers=f"{AUTH}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n")
     )
 
-    assert [[413], [400], [400], [400]] == [told, liar, twice, smuggled]
+    assert [[413], [400], [400], [400]] == [huge, liar, twice, smuggled]
     assert service.memory() - before < 64 * MEGABYTE
     unharmed(service)
 
@@ -171,7 +174,7 @@ def test_worse_copies_of_requests_are_answered_below_500(service):
     before = service.memory()
 
     @settings(derandomize=True, database=None, deadline=None, max_examples=120, suppress_health_check=[*HealthCheck])
-    @given(st.builds(worse, st.sampled_from(SEEDS), st.sampled_from(SEEDS), dice))
+    @for_all(st.builds(worse, st.sampled_from(SEEDS), st.sampled_from(SEEDS), dice))
     def answered(raw):
         # A mutation may ask to be made to wait.
         statuses, said = answers(service, re.sub(rb"wait=\d+", b"wait=0", raw), impatience_s=0.1)

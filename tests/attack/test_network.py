@@ -96,9 +96,9 @@ def _small(monkeypatch):
 
 @pytest.fixture
 async def transport(_small):
-    one = Transport(OutboundPolicy(LOOPBACK))
-    yield one
-    await one.close()
+    open_transport = Transport(OutboundPolicy(LOOPBACK))
+    yield open_transport
+    await open_transport.close()
 
 
 @pytest.fixture
@@ -175,9 +175,9 @@ async def test_whatever_a_peer_does_it_has_an_outcome_in_our_words(transport, fa
     peer = make()
     async with listening(peer) as url:
         impatient = expected in (TIMEOUT, BODY_TIMEOUT)
-        found = await outcome(transport, way, url, IMPATIENCE_S if impatient else PATIENCE_S)
+        result = await outcome(transport, way, url, IMPATIENCE_S if impatient else PATIENCE_S)
 
-    assert (expected[way] if isinstance(expected, dict) else expected) == found
+    assert (expected[way] if isinstance(expected, dict) else expected) == result
     if isinstance(peer, Teller):
         # Nothing is sent again; a GET that was hung up on may be, because it does nothing.
         assert peer.requests <= 1 or (way in ASKING and peer.requests == 2 and fault == "hangs up when asked")
@@ -194,9 +194,9 @@ async def test_connection_that_nobody_takes_is_not_sent(transport, way):
         for waiting in (first, second):
             waiting.setblocking(False)
             waiting.connect_ex(full.getsockname())
-        found = await outcome(transport, way, f"http://127.0.0.1:{full.getsockname()[1]}/x")
+        result = await outcome(transport, way, f"http://127.0.0.1:{full.getsockname()[1]}/x")
 
-    assert ("not sent", Reason.TIMEOUT) == found
+    assert ("not sent", Reason.TIMEOUT) == result
 
 
 # ---------------------------------------------------------------- packed answers
@@ -210,14 +210,14 @@ async def test_packed_answer_takes_no_more_memory_than_a_plain_one(transport, wa
     async with listening(Teller(head + packed)) as url:
         tracemalloc.start()
         try:
-            found = await outcome(transport, way, url)
+            result = await outcome(transport, way, url)
             _, most = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
 
     assert most < 40 * MEGABYTE
     expected = {"submission": (TOO_LARGE, CUT), "poll": (TOO_LARGE, CUT)}
-    assert found in expected.get(way, (REPLY,))
+    assert result in expected.get(way, (REPLY,))
 
 
 # ---------------------------------------------------------------- certificates
@@ -243,10 +243,10 @@ async def test_bad_certificate_is_sent_nothing(tmp_path, monkeypatch, name, way)
     transport = Transport(OutboundPolicy(LOOPBACK))
     peer = Teller(OK)
     async with listening(peer, authority.context(tmp_path, **wrong)) as url:
-        found = await outcome(transport, way, url)
+        result = await outcome(transport, way, url)
     await transport.close()
 
-    assert expected == found
+    assert expected == result
     assert (peer.requests == 1) == (name == "good")
 
 
@@ -269,23 +269,23 @@ async def test_peer_that_hangs_or_talks_nonsense_before_tls_is_not_sent(transpor
 @pytest.fixture
 def names(monkeypatch):
     """What names resolve to: each answer in turn, the last one from then on."""
-    told = {}
+    addresses_by_host = {}
 
     real = socket.getaddrinfo
 
     def resolve(host, port, *args, **options):
-        if host not in told:
+        if host not in addresses_by_host:
             return real(host, port, *args, **options)
-        answers = told[host]
-        found = answers.pop(0) if len(answers) > 1 else answers[0]
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
+        answers = addresses_by_host[host]
+        addresses = answers.pop(0) if len(answers) > 1 else answers[0]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    return told
+    return addresses_by_host
 
 
 OUTSIDE = ("delivery", "file elsewhere")
-ONE = OutboundPolicy([ipaddress.ip_network("127.0.0.1/32")])
+ONE_ADDRESS = OutboundPolicy([ipaddress.ip_network("127.0.0.1/32")])
 
 
 @pytest.mark.parametrize("way", OUTSIDE)
@@ -294,19 +294,19 @@ ONE = OutboundPolicy([ipaddress.ip_network("127.0.0.1/32")])
 )
 async def test_name_that_leads_inside_is_blocked(names, way, address):
     names["inside.example.com"] = [[address]]
-    transport = Transport(ONE)
+    transport = Transport(ONE_ADDRESS)
 
-    found = await outcome(transport, way, "http://inside.example.com/x")
+    result = await outcome(transport, way, "http://inside.example.com/x")
     await transport.close()
 
-    assert ("not sent", Reason.BLOCKED) == found
+    assert ("not sent", Reason.BLOCKED) == result
 
 
 @pytest.mark.parametrize("way", OUTSIDE)
 async def test_name_that_changes_its_address_behind_the_check_is_blocked(names, way):
     """DNS rebinding: first where we may go, then inside. The connection goes to what was checked, every time."""
     public, inside = Teller(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok"), Teller(OK)
-    transport = Transport(ONE)
+    transport = Transport(ONE_ADDRESS)
     async with listening(public) as url, listening(inside, host="127.0.0.2") as inner:
         port = url.rpartition(":")[2].partition("/")[0]
         inner_port = inner.rpartition(":")[2].partition("/")[0]
@@ -322,16 +322,16 @@ async def test_name_that_changes_its_address_behind_the_check_is_blocked(names, 
 @pytest.mark.parametrize("way", OUTSIDE)
 async def test_of_several_addresses_only_those_that_may_be_called_are(names, way):
     public, inside = Teller(OK), Teller(OK)
-    transport = Transport(ONE)
+    transport = Transport(ONE_ADDRESS)
     async with listening(public) as url:
         port = int(url.rpartition(":")[2].partition("/")[0])
         inner = await anyio.create_tcp_listener(local_host="127.0.0.2", local_port=port)
         async with inner, anyio.create_task_group() as group:
             group.start_soon(inner.serve, inside)
             names["both.example.com"] = [["127.0.0.2", "10.0.0.1", "127.0.0.1"]]
-            found = await outcome(transport, way, f"http://both.example.com:{port}/x")
+            result = await outcome(transport, way, f"http://both.example.com:{port}/x")
             group.cancel_scope.cancel()
     await transport.close()
 
-    assert REPLY == found
+    assert REPLY == result
     assert (1, 0) == (public.requests, inside.requests)

@@ -1,11 +1,12 @@
 """Whatever the bytes, a reader answers within its contract. `python -m tests.attack` goes on where this ends."""
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, settings
+from hypothesis import given as for_all
 from hypothesis import strategies as st
 import pytest
 
 from arrivals.providers.catalog import PROVIDERS
-from tests.attack.readers import ASKING, READINGS, dialect_fields
+from tests.attack.readers import ASKING, READINGS, adapter_fields
 from tests.attack.strategies import hostile
 from tests.attack.targets import TARGETS
 
@@ -26,7 +27,7 @@ for _name, _target in TARGETS.items():
 
 
 def test_every_reader_of_a_dialect_is_a_target():
-    assert dialect_fields() == {*READINGS, *ASKING}
+    assert adapter_fields() == {*READINGS, *ASKING}
     readers = {
         f"{name}/{route.name}/{reads}"
         for name, provider in PROVIDERS.items()
@@ -47,7 +48,7 @@ def test_what_is_really_sent_is_taken(target):
 @pytest.mark.parametrize("kind", GROUPS)
 def test_hostile_bytes_are_answered_within_the_contract(kind):
     @SAME
-    @given(st.data())
+    @for_all(st.data())
     def eats(draw):
         target = draw.draw(st.sampled_from(GROUPS[kind]))
         target.eat(draw.draw(hostile(target.seeds)))

@@ -33,8 +33,8 @@ def context(context):
 @pytest.fixture
 async def provider(base_url):  # noqa: F811 - a fixture
     """Somebody who calls in a provider's name."""
-    async with httpx.AsyncClient(base_url=base_url, trust_env=False, verify=False) as one:
-        yield one
+    async with httpx.AsyncClient(base_url=base_url, trust_env=False, verify=False) as caller:
+        yield caller
 
 
 @pytest.fixture
@@ -45,8 +45,8 @@ def submitted(context, upstream, ordered):  # noqa: F811 - a fixture
         generation = (await ordered(account=account))["id"]
         upstream.answers.append((200, {"status": "success", "predictionID": f"el-{number}"}))
         await run_worker(context, "submit")
-        told = upstream.requests[-1].json
-        return generation, told["webhook_url"].removeprefix(PUBLIC_URL), told["webhook_secret"]
+        order = upstream.requests[-1].json
+        return generation, order["webhook_url"].removeprefix(PUBLIC_URL), order["webhook_secret"]
 
     return submit
 
@@ -91,7 +91,10 @@ async def test_a_token_opens_for_its_provider_and_as_it_was_minted(provider, sub
         f"/callbacks/nobody/{token}",
     ]
 
-    answers = [await provider.post(one, json=completed(1), headers={"x-webhook-secret": secret}) for one in forged]
+    answers = [
+        await provider.post(forged_path, json=completed(1), headers={"x-webhook-secret": secret})
+        for forged_path in forged
+    ]
 
     assert {404} == {answer.status_code for answer in answers}
 
@@ -104,5 +107,7 @@ async def test_a_webhook_about_another_generation_closes_neither(client, context
     assert 200 == (await provider.post(path, json=completed(2), headers={"x-webhook-secret": secret})).status_code
     await run_worker(context, "read")
 
-    statuses = [(await client.get(f"/v1/generations/{one}")).json()["status"] for one in (first, second)]
+    statuses = [
+        (await client.get(f"/v1/generations/{generation_id}")).json()["status"] for generation_id in (first, second)
+    ]
     assert ["submitted", "submitted"] == statuses
