@@ -1,4 +1,4 @@
-"""`python -m tests.attack --minutes N`: fuzzes every target for its share of the time and tells the totals.
+"""`python -m tests.attack --minutes N`: fuzzes every target for its share of the time and prints the totals.
 
 Two engines: hypothesis (always there) and atheris (`pip install atheris`), which follows the coverage of the branches.
 What breaks a target is kept as a file, named in the report, and can be tried again: `--repeat FILE`.
@@ -107,7 +107,7 @@ def _by_hypothesis(target, share_s, options):
 
 
 def _by_atheris(target, share_s, options):
-    """As above, in a process of its own: the engine ends its process when it is done, and at the first crash."""
+    """(inputs tried, crash by place), in a process of its own: the engine ends it when done, and at the first crash."""
     with tempfile.TemporaryDirectory() as folder:
         corpus = Path(folder) / "corpus"
         corpus.mkdir()

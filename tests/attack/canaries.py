@@ -1,4 +1,4 @@
-"""What is planted, and where each of it may come out again: everything else is a leak."""
+"""The planted secrets, and the places where each may come out again: everything else is a leak."""
 
 # where things come out
 LOG = "log"

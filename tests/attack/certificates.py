@@ -13,7 +13,7 @@ DAY = timedelta(days=1)
 
 
 class Authority:
-    """Who signs; `pem` is what trusts it."""
+    """A certificate authority; `pem` is the certificate that trusts it."""
 
     def __init__(self, name):
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -22,7 +22,7 @@ class Authority:
         self.pem = self._certificate.public_bytes(serialization.Encoding.PEM)
 
     def context(self, folder, *, host="127.0.0.1", begins=-DAY, ends=DAY, own=False):
-        """What a server presents: for this host, valid from and to so long from now; `own`: it vouches for itself."""
+        """The certificate that a server presents: its host, its validity from now; `own`: it vouches for itself."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
         made = self._signed(name, key, host=host, begins=begins, ends=ends, own=own)

@@ -18,7 +18,7 @@ KEY = "the-admin-key-of-the-attacks"
 
 @dataclass
 class Service:
-    """A service that runs: where, as which process, with what in it."""
+    """A running service: its URL, its process, and the ids of its rows."""
 
     url: str
     process: Process
@@ -27,11 +27,11 @@ class Service:
 
     @property
     def port(self):
-        """Where it listens."""
+        """The port on which it listens."""
         return int(self.url.rpartition(":")[2])
 
     def client(self, key=KEY, **options):
-        """Who may do everything."""
+        """A client with this key, by default the one that may do everything."""
         headers = {"authorization": f"Bearer {key}"} if key else {}
         return httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=20, **options)
 
@@ -42,12 +42,12 @@ class Service:
         return ran.stdout.strip()
 
     def memory(self):
-        """What it holds in RAM, in bytes."""
+        """The memory that it occupies, in bytes."""
         with open(f"/proc/{self.process.pid}/statm") as file:  # noqa: PTH123 - a file of the kernel's
             return int(file.read().split()[1]) * 4096
 
     def log(self):
-        """All it has said."""
+        """Everything that it has logged."""
         return self.process.output.read_text()
 
 
@@ -114,7 +114,7 @@ def _peopled(folder, stand_ins, **settings):
 
 
 def _something_of_everything(client, url):
-    """The id of one thing of every kind."""
+    """The id of one row of every kind."""
     subscriber = client.post("/v1/subscribers", json={"url": f"{url}/health/live"}).json()["id"]
     order = {"provider": "eachlabs", "model": "flux-1-1-pro", "input": {"prompt": "a fox [rehearse run=0.05]"}}
     generation = client.post("/v1/generations", json=order, headers={"prefer": "wait=20"}).json()

@@ -40,7 +40,7 @@ STREAMS = tuple(piece.reply.body for name in PROVIDERS for piece in pieces(name)
 
 
 def every():
-    """All of them."""
+    """All the targets of this module."""
     yield Target("token", _token, _TOKENS)
     yield Target("challenge", _challenge, (*WEBHOOKS, b'{"challenge": "x"}'))
     yield Target("export", _export, WEBHOOKS)
@@ -102,7 +102,7 @@ def _challenge(raw):
 
 
 def _export(raw):
-    """What an operator exports was sent by whoever; the tool says that nobody reads it, or writes it."""
+    """A webhook of any sender is exported, or the tool reports that nothing reads it."""
     webhook = message_of(raw, "webhook")
     for provider, module in PROVIDERS.items():
         model = next((route.models[0].replace("*", "x") for route in module.ROUTES if route.trust), None)
@@ -131,7 +131,7 @@ _DELIVERED = (
 
 
 def _delivery(raw):
-    """Who verifies by our client believes the event as it was signed, within its time, and nothing else."""
+    """Our client believes an event as it was signed, within its time, and nothing else."""
     sent = message_of(raw, "webhook")
     for secret in (_SECRET, public_key(_PRIVATE), make_secret(secrets.token_bytes(32))):
         try:
@@ -187,13 +187,13 @@ def _keyring(raw):
 
 
 class _File:
-    """As much of a path as is read."""
+    """The part of a path's interface that is used."""
 
     def __init__(self, content):
         self._content = content
 
     def read_bytes(self):
-        """What stands in it."""
+        """The file's content."""
         return self._content
 
 

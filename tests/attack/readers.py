@@ -58,7 +58,7 @@ def every():
 
 
 def adapter_fields():
-    """What a dialect is made of."""
+    """The names of an adapter's fields."""
     return {field.name for field in fields(Adapter)}
 
 

@@ -1,4 +1,4 @@
-"""Hypothesis strategies of hostile bytes: worse copies of real ones, JSON nobody asked for, and noise."""
+"""Hypothesis strategies of hostile bytes: worse copies of real ones, unexpected JSON, and noise."""
 
 import json
 

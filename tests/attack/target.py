@@ -1,4 +1,4 @@
-"""What is fuzzed: something that eats bytes from outside, and the bytes of that kind that people really send."""
+"""The target of a fuzzer: a function that reads bytes from outside, and real examples of such bytes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +21,6 @@ class Target:
 
 
 def must(holds, message):
-    """A promise. Raises Broken with what was told."""
+    """Raises Broken with the message where a promise does not hold."""
     if not holds:
         raise Broken(message)

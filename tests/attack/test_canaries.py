@@ -31,7 +31,7 @@ ORDERS = ("webhook", "failure", "crash")
 
 
 class World:
-    """The provider, and a subscriber: what they were sent, and what they say."""
+    """The provider and a subscriber: the requests that they received, and their answers."""
 
     def __init__(self):
         self.to_provider, self.to_subscriber = [], []
@@ -39,7 +39,7 @@ class World:
         self.ordered, self.redelivered, self.crash_asked = anyio.Event(), anyio.Event(), anyio.Event()
 
     async def provider(self, request):
-        """An order is known by the last word of its prompt."""
+        """The provider; it recognises an order by the last word of its prompt."""
         body = await request.body()
         self.to_provider.append(f"{request.url} {dict(request.headers)} {body.decode()}")
         if request.method == "POST":
@@ -84,7 +84,7 @@ class World:
 
     @property
     def app(self):
-        """All of them."""
+        """The ASGI application of all of them."""
         return Starlette(
             routes=[
                 Route("/hook", self.subscriber, methods=["POST"]),
@@ -125,7 +125,7 @@ def settings(world, tmp_path):
 
 
 class Life:
-    """A client that keeps all that it is told, by where it came out."""
+    """A client that keeps everything it receives, by the place where it came out."""
 
     def __init__(self, client):
         self._client, self.seen = client, []
@@ -237,7 +237,7 @@ async def called(life, world):
 
 
 async def looked_at(life, ids, subscriber):
-    """Everything that can be asked for, and what is wrong to ask."""
+    """Every read of the API, and every wrong request."""
     for path in ("generations", "events", "webhooks", "subscribers", "replays", "providers"):
         await life.ask("GET", f"/v1/{path}")
     for name in ("webhook", "failure"):
@@ -268,7 +268,7 @@ async def looked_at(life, ids, subscriber):
 
 
 async def commanded(life, settings, tmp_path):
-    """What people type beside it."""
+    """The commands that people run beside the service."""
     exported = (await life.ask("GET", "/v1/webhooks?verified=true"))["data"][0]["id"]
     ended = {
         generation["status"]: generation["id"] for generation in (await life.ask("GET", "/v1/generations"))["data"]

@@ -40,7 +40,7 @@ def connected(flooded):
 
 
 def still_serves(flooded):
-    """It takes an order from somebody else, within the time of a test."""
+    """Checks that the service takes an order from somebody else, within the time of a test."""
     with flooded.client() as client:
         assert 202 == client.post("/v1/generations", content=ORDER.replace(b"nothing-of-the-kind", b"flux")).status_code
         assert 200 == client.get("/health/ready").status_code

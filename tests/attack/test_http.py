@@ -27,7 +27,7 @@ def request(method, path, body=b"", headers=AUTH):
 
 
 def _received(peer, patience_s):
-    """Some bytes; a peer that waits for more is told that nothing more comes."""
+    """Some bytes; after a silence our side of the connection is closed for writing."""
     try:
         return peer.recv(65536)
     except TimeoutError:
@@ -37,7 +37,7 @@ def _received(peer, patience_s):
 
 
 def answers(service, raw, patience_s=10.0, impatience_s=5.0):
-    """The statuses of what came back, and all of it."""
+    """The statuses of the answers, and all of their bytes."""
     with socket.create_connection(("127.0.0.1", service.port), timeout=patience_s) as peer:
         with suppress(OSError):  # it hangs up before it has read everything; what it said is still to be read
             peer.sendall(raw)
@@ -50,7 +50,7 @@ def answers(service, raw, patience_s=10.0, impatience_s=5.0):
 
 
 def unharmed(service):
-    """It answers others, and has not said that something of its own went wrong."""
+    """Checks that the service answers others, and has logged no fault of its own."""
     with service.client() as client:
         assert 200 == client.get("/health/ready").status_code
     log = service.log()

@@ -29,7 +29,7 @@ MEGABYTE = 2**20
 
 
 async def goes(transport, way, url, patience_s):
-    """What a call of that kind comes to: a reply, or what is raised."""
+    """Makes a call of that kind; returns its reply or raises its error."""
     call = call_of(url)
     if way == "submission":
         return await transport.submit(call, patience_s)
@@ -77,7 +77,7 @@ class Teller:
 
 @asynccontextmanager
 async def listening(peer, context=None, host="127.0.0.1"):
-    """Its URL while it listens, with TLS if there is a context for it."""
+    """The URL of a listening peer, with TLS if there is a context for it."""
     plain = await anyio.create_tcp_listener(local_host=host)
     port = plain.extra(anyio.abc.SocketAttribute.local_port)
     listener = plain if context is None else TLSListener(plain, context, standard_compatible=False)
@@ -107,7 +107,7 @@ def _connects_soon(monkeypatch):
 
 
 async def outcome(transport, way, url, patience_s=PATIENCE_S):
-    """In our words: ("not sent" | "no answer", reason), or ("reply", status)."""
+    """The outcome in our terms: ("not sent" | "no answer", reason), or ("reply", status)."""
     with anyio.fail_after(2 * patience_s + 5):
         try:
             return "reply", (await goes(transport, way, url, patience_s)).http_status
@@ -268,7 +268,7 @@ async def test_peer_that_hangs_or_talks_nonsense_before_tls_is_not_sent(transpor
 
 @pytest.fixture
 def names(monkeypatch):
-    """What names resolve to: each answer in turn, the last one from then on."""
+    """The addresses that names resolve to: each answer in turn, the last one from then on."""
     addresses_by_host = {}
 
     real = socket.getaddrinfo

@@ -1,4 +1,4 @@
-"""Nobody is believed for what was given to somebody else: another generation's token or secret, another account's."""
+"""No proof is believed for anybody else: another generation's token or secret, or another account's."""
 
 from dataclasses import replace
 
@@ -32,14 +32,14 @@ def context(context):
 
 @pytest.fixture
 async def provider(base_url):  # noqa: F811 - a fixture
-    """Somebody who calls in a provider's name."""
+    """A client that calls in a provider's name."""
     async with httpx.AsyncClient(base_url=base_url, trust_env=False, verify=False) as caller:
         yield caller
 
 
 @pytest.fixture
 def submitted(context, upstream, ordered):  # noqa: F811 - a fixture
-    """Submits a generation of this account; (its id, the path and the secret that the provider was given)."""
+    """Submits a generation of this account; (its id, the path and the secret that the provider received)."""
 
     async def submit(number, account):
         generation = (await ordered(account=account))["id"]

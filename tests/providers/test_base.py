@@ -1,4 +1,4 @@
-"""What every provider module may lean on: routes, dialects, accounts, targets, and the ways of not having something."""
+"""The guarantees of every provider module: routes, adapters, accounts, targets, and missing capabilities."""
 
 from dataclasses import fields
 
@@ -137,11 +137,11 @@ def test_dialect_that_names_no_files_carries_none():
 
 
 def submit(order, account):
-    """The form of `Dialect.submit`."""
+    """The form of `Adapter.submit`."""
 
 
 def read_submitted(reply, target):
-    """The form of `Dialect.read_submitted`."""
+    """The form of `Adapter.read_submitted`."""
 
 
 @pytest.mark.parametrize(("name", "route"), ROUTES, ids=named)

@@ -504,7 +504,7 @@ def test_public_workflows_are_not_ordered_in_bulk():
 
 
 def verbs(adapter):
-    """What a route's dialect can say."""
+    """The calls that a route's adapter can make."""
     return ["submit", *(verb for verb in ("poll", "fetch_result", "cancel", "bulk") if getattr(adapter, verb))]
 
 

@@ -15,7 +15,7 @@ from tests.support.schemas import is_sound
 
 
 def expected_of(piece):
-    """What is expected of a piece that is read as one reading; of any other, nothing."""
+    """The expectation of a piece that is read as one reading; an empty one for any other."""
     expected = piece.meta.get("expect")
     return expected if isinstance(expected, dict) else {}
 
@@ -64,7 +64,7 @@ def message_of(piece, **changed):
 
 
 def parts_of(piece):
-    """The message of a piece, its target, and the dialect's reader."""
+    """The channel of a piece, its target, and the adapter's reader."""
     provider, meta = PROVIDERS[piece.provider], piece.meta
     route = route_of(provider, meta["model"])
     target = Target(
@@ -92,12 +92,12 @@ def reader_of(piece):
 
 
 def events_of(reply):
-    """What a stream's events say, in order, without what ends it."""
+    """The events of a stream, in order, without the one that ends it."""
     return [event for event in sse.split(reply.body)[0] if event != sse.DONE]
 
 
 def outcome_of(piece):
-    """What the readers make of a piece, in the words of an `.expect.json`."""
+    """The result of reading a piece, in the terms of an `.expect.json`."""
     message, vouched = message_of(piece), {}
     try:
         if piece.meta["reads"] == "webhook":
@@ -313,12 +313,12 @@ def unsound(piece, part, copies):
 
 
 def bodies_of(piece):
-    """What a reader is given of a piece: its body, or each event of a stream."""
+    """The bodies that a reader receives of a piece: its body, or each event of a stream."""
     return events_of(message_of(piece)) if piece.meta["reads"] == "stream" else [message_of(piece).body]
 
 
 def as_sent(piece, body):
-    """As it comes: as it is, or as the one event of a stream."""
+    """The body as it is sent: as it is, or as the one event of a stream."""
     return b"data: " + body + b"\n\n" if piece.meta["reads"] == "stream" else body
 
 

@@ -79,7 +79,7 @@ TIMED_OUT = {"error_code": "TIMEOUT", "message": "Execution timed out"}
 
 
 def submitted(body, http_status):
-    """What a submission's answer is read as."""
+    """The reading of a submission's answer."""
     return adapter_of("eachlabs", SENSE).read_submitted(answered(body, http_status), target("eachlabs", SENSE, None))
 
 

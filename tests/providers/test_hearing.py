@@ -1,4 +1,4 @@
-"""The bytes that a reader is given, and the details that are kept of an answer."""
+"""The bytes that a reader receives, and the details that are kept of an answer."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Documented limits as data: what each kind of limit refuses, what it lets through, and how it is told."""
+"""Documented limits as data: what each kind of limit refuses, what it lets through, and how it is shown."""
 
 import base64
 import struct
@@ -35,13 +35,13 @@ LEFT_OUT = ...  # no value at all
 
 
 def refused_with(limit, value=LEFT_OUT, **values):
-    """What a limit says of an order that gives its parameter this value; None: it is let through."""
+    """The refusal of an order that gives the limit's parameter this value; None where it is let through."""
     failure = refusal([limit], "any", values if value is LEFT_OUT else {limit.param: value} | values)
     return failure and (failure.code, failure.message, failure.provider_code, failure.param)
 
 
 def lets_through(limit, value=LEFT_OUT, **values):
-    """Whether it says nothing."""
+    """True where the limit refuses nothing."""
     return refused_with(limit, value, **values) is None
 
 

@@ -12,7 +12,7 @@ from tests.support.requests import adapter_of, target
 
 
 def failure_in(provider, model, reads, body, http_status=200):
-    """The failure that this answer, or webhook, tells."""
+    """The failure that this answer, or webhook, reports."""
     adapter, about = adapter_of(provider, model), target(provider, model, "x-1")
     content = to_json(body).encode()
     if reads == "webhook":

@@ -33,7 +33,7 @@ def expanded(value):
 
 
 def checked(name, model, fields):
-    """What preflight says of an order."""
+    """The preflight's refusal of an order, or None."""
     return refusal(route_of(PROVIDERS[name], model).limits, model, fields)
 
 

@@ -1,4 +1,4 @@
-"""How many outputs an order asks for."""
+"""The number of outputs that an order requests."""
 
 import pytest
 

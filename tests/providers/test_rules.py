@@ -116,7 +116,7 @@ def encoded(value):
 
 
 def reading_of(piece, change):
-    """The reading of the piece said in another way."""
+    """The reading of the piece in another spelling."""
     reads, target, read = parts_of(piece)
     message = message_of(piece)
     if reads == "stream":
@@ -131,7 +131,7 @@ def reading_of(piece, change):
 
 
 def plain_outcome(read):
-    """In plain values: what was read, refused or not understood; apart from the provider's own spelling."""
+    """The outcome in plain values: read, refused or not understood; without the provider's own spelling."""
     try:
         outcome = read()
     except Refused as refused:

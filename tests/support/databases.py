@@ -60,7 +60,7 @@ async def reopened(database, clock, *, carries_bells=False):
 
 
 async def empty(database):
-    """As a fresh database is, without making one: quicker than TRUNCATE where there is little."""
+    """Empties the database without making a new one: quicker than TRUNCATE where there is little."""
     kept = ("migrations", "counters")
     async with database.reading() as tx:
         names = [row["name"] for row in await tx.fetch(_TABLES) if row["name"] not in kept]

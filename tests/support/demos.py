@@ -22,7 +22,7 @@ FRESH = 1_000_000
 
 
 def main():
-    """Run them; the exit code."""
+    """Runs the demos; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.support.demos", description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=0, help="seeds 1 to this, in every way and on both databases")
     parser.add_argument("--fresh", type=int, default=0, help="so many new seeds, each in one way")
@@ -39,7 +39,7 @@ def main():
 
 
 def agrees(server_url, seed, way, database):
-    """Whether one demo does; a line says so."""
+    """True where one demo agrees; prints a line about it."""
     arguments = ["demo", "--json", "--seed", str(seed), *WAYS[way]]
     began = time.monotonic()
     if database == "postgresql":

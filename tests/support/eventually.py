@@ -6,7 +6,7 @@ TURNS = 50  # of the event loop: many more than any chain of tasks in one proces
 
 
 async def until(condition):
-    """Until the condition holds; the test's own time limit is the bound."""
+    """Waits until the condition holds; the test's own time limit is the bound."""
     while not condition():
         await anyio.lowlevel.checkpoint()
 

@@ -93,20 +93,20 @@ def generation(name="1", **changed):
 
 
 def scheduled(name="1", *, submit_at=None, poll_at=None, timeout_at=None, **changed):
-    """It with its schedule."""
+    """A stored generation with its schedule."""
     schedule = Schedule(submit_at=submit_at, poll_at=poll_at, timeout_at=timeout_at)
     return Scheduled(generation=generation(name, **changed), schedule=schedule)
 
 
 async def keep(database, *rows):
-    """Insert them."""
+    """Inserts scheduled generations."""
     async with database.transaction() as tx:
         for row in rows:
             await generations.insert(tx, row, "{}")
 
 
 async def stored(database, generation_id):
-    """One of them as it is now."""
+    """A generation as it is stored now."""
     async with database.reading() as tx:
         return await generations.by_id(tx, generation_id)
 
@@ -125,7 +125,7 @@ def webhook(name="1", **changed):
 
 
 async def mark_read(tx, webhook_id, at, finding, reason=None):
-    """It was read, and turned out to be this."""
+    """Marks a webhook as read, with this finding."""
     await observations.mark_read(tx, [Read(id=webhook_id, read_at=at, finding=finding, unreadable_reason=reason)])
 
 
@@ -175,7 +175,7 @@ async def due(database, *waiting):
 
 
 async def context_of(tx, row):
-    """What sending this delivery needs."""
+    """The context that sending this delivery needs."""
     (context,) = await deliveries.contexts_of(tx, [row])
     return context
 

@@ -13,7 +13,7 @@ REASON = make_failure(FailureCode.CONTENT_POLICY, "CONTENT_POLICY_VIOLATION", or
 
 
 def generation(status=Status.SUBMITTED, **changed):
-    """One as it stands after its submission was answered."""
+    """A generation after its submission was answered."""
     facts = {
         "id": "gen_1",
         "provider": "runblob",
@@ -28,7 +28,7 @@ def generation(status=Status.SUBMITTED, **changed):
 
 
 def seen(status, origin=Origin.POLL, *, at=AT, believed=True, verified_by=VerifiedBy.POLL, **fields):
-    """A believed answer to a question, whole unless it says otherwise."""
+    """A believed answer to a poll, complete unless the test says otherwise."""
     defaults = {}
     if status is Status.COMPLETED:
         defaults = {"outputs": (OUTPUT,)}
@@ -46,17 +46,17 @@ def seen(status, origin=Origin.POLL, *, at=AT, believed=True, verified_by=Verifi
 
 
 def hinted(status, **fields):
-    """What an unsigned webhook says."""
+    """An observation from an unsigned webhook."""
     return seen(status, Origin.WEBHOOK, believed=False, verified_by=None, **fields)
 
 
 def held(status=Status.FAILED, *, believed=True, **fields):
-    """A closing word that waits."""
+    """A closing report that waits."""
     values = {"origin": Origin.WEBHOOK, "until": HOLD_UNTIL, "verified_by": VerifiedBy.SECRET} | fields
     return Held(status=status, believed=believed, **values)
 
 
 def clock(at=DEADLINE, code=FailureCode.DEADLINE_PASSED):
-    """A bounded wait ended; with `result_lost`, a stream broke off."""
+    """The end of a bounded wait; with `result_lost`, of a stream that broke off."""
     failure = make_failure(code, "no closing word came before the deadline", origin="clock")
     return seen(Status.EXPIRED, Origin.CLOCK, at=at, verified_by=None, failure=failure)

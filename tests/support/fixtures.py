@@ -1,4 +1,4 @@
-"""Reads `fixtures/` into values: conversation pieces (raw HTTP and what is expected of it) and the seeds' tables."""
+"""Reads `fixtures/` into values: conversation pieces (raw HTTP with its expectation) and the seeds' tables."""
 
 from dataclasses import dataclass
 import json
@@ -22,13 +22,13 @@ class Piece:
 
     @property
     def reply(self):
-        """It as an answer."""
+        """The piece as an answer."""
         head, body = split(self.raw)
         return HttpReply(http_status=int(head[0].split()[1]), headers=headers_of(head), body=body)
 
     @property
     def webhook(self):
-        """It as a provider's call."""
+        """The piece as a provider's call."""
         head, body = split(self.raw)
         return InboundWebhook(headers=headers_of(head), body=body)
 
@@ -43,7 +43,7 @@ def split(raw):
 
 
 def headers_of(head):
-    """By lower-case name."""
+    """The headers by lower-case name."""
     return {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
 
 

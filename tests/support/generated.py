@@ -1,4 +1,4 @@
-"""What the documents take from the code: `python -m tests.support.generated` writes it, a test checks it."""
+"""The generated parts of the documents: `python -m tests.support.generated` writes them, a test checks them."""
 
 from pathlib import Path
 import re

@@ -20,13 +20,13 @@ class Server:
         self.url = started.get_uri()
 
     def die(self):
-        """At once, without a word to anybody."""
+        """Kills the server at once."""
         process = psutil.Process(self._started.get_pid())
         process.send_signal(signal.SIGQUIT)
         process.wait(10)
 
     def start(self):
-        """Again, on the same files and the same address."""
+        """Starts the server again, on the same files and the same address."""
         self._started.ensure_postgres_running()
 
 

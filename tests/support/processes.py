@@ -23,7 +23,7 @@ async def say(transport, verb, url, timeout_s=5.0, method="POST"):
 
 
 class Peer:
-    """Whoever is called: `answers` are written to one request after another, then the connection is closed."""
+    """A scripted server: `answers` are written to one request after another, then the connection is closed."""
 
     def __init__(self, *answers, hangs=False):
         self.answers, self.hangs = answers, hangs
@@ -47,7 +47,7 @@ class Peer:
 
 @asynccontextmanager
 async def listening(peer, host="127.0.0.1", scheme="http", port=0):
-    """Its URL while it listens."""
+    """The URL of the peer while it listens."""
     listener = await anyio.create_tcp_listener(local_host=host, local_port=port)
     async with listener, anyio.create_task_group() as group:
         group.start_soon(listener.serve, peer)

@@ -1,4 +1,4 @@
-"""Orders, accounts and expected calls for the tests of what is sent."""
+"""Orders, accounts and expected calls for the tests of outgoing requests."""
 
 import hashlib
 
@@ -18,38 +18,38 @@ JSON = {**BEARER, "content-type": "application/json"}
 
 
 def order(provider, model, fields, **options):
-    """What a caller orders of a provider by name."""
+    """An order for a provider, by name."""
     return Order(model=model, route=route_of(PROVIDERS[provider], model).name, input=fields, **options)
 
 
 def target(provider, model, external_id):
-    """A generation as the provider knows it."""
+    """A generation as its provider identifies it."""
     route = route_of(PROVIDERS[provider], model).name
     return Target(model=model, route=route, base_url=ACCOUNT.base_url, external_id=external_id)
 
 
 def adapter_of(provider, model):
-    """How the model's route is spoken."""
+    """The adapter of the model's route."""
     return route_of(PROVIDERS[provider], model).adapter
 
 
 def submitted(provider, model, fields, **options):
-    """The call that orders it."""
+    """The call that submits the order."""
     return adapter_of(provider, model).submit(order(provider, model, fields, **options), ACCOUNT)
 
 
 def posted(path, body, host=OWN, headers=JSON, **changed):
-    """A JSON call as it should be."""
+    """The expected POST of JSON."""
     return HttpCall(method="POST", url=host + path, headers=headers, body=body, **changed)
 
 
 def get_call(path, host=OWN, method="GET"):
-    """A question as it should be."""
+    """The expected call without a body, a GET by default."""
     return HttpCall(method=method, url=host + path, headers=BEARER)
 
 
 def form(path, *parts):
-    """A multipart call as it should be; its boundary is a digest of its parts."""
+    """The expected multipart call; its boundary is a digest of its parts."""
     boundary = hashlib.sha256(b"".join(parts)).hexdigest()[:40]
     body = b"".join(f"--{boundary}\r\n".encode() + part + b"\r\n" for part in parts) + f"--{boundary}--\r\n".encode()
     return posted(path, body, headers={**BEARER, "content-type": f"multipart/form-data; boundary={boundary}"})

@@ -1,4 +1,4 @@
-"""What a reader may answer with, whatever the bytes it was given."""
+"""The check of any value that a reader may return, whatever its bytes."""
 
 import msgspec
 
@@ -8,7 +8,7 @@ from arrivals.core.wire import rfc3339
 
 
 def is_sound(reading):
-    """Its types are as declared, its numbers within their bounds, and its moments can be written."""
+    """True where a value's types are as declared, its numbers within bounds, and its moments can be written."""
     if not isinstance(reading, Reading):
         return reading is None or msgspec.convert(msgspec.to_builtins(reading), Failure) == reading
     written = [rfc3339(output.expires_at) for output in reading.outputs]

@@ -75,7 +75,7 @@ class Proxy:
 
 @contextmanager
 def proxy(url):
-    """A proxy before the server of this URL."""
+    """A running proxy before the server of this URL."""
     silent_proxy = Proxy(url)
     thread = threading.Thread(target=silent_proxy.run, daemon=True)
     thread.start()

@@ -22,7 +22,7 @@ class ReceivedRequest:
 
     @property
     def json(self):
-        """Its body."""
+        """The body as JSON."""
         return json.loads(self.body)
 
 

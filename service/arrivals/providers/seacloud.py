@@ -1,4 +1,4 @@
-"""SeaCloud, the successor of Vtrix: a queue. COMPLETED only means ended; the result is asked for apart.
+"""SeaCloud, the successor of Vtrix: a queue. COMPLETED only means ended; the result takes a second call.
 
 It refuses an order that speaks of webhooks, so none is ever told where to call.
 """

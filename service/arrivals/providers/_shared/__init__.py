@@ -1,1 +1,1 @@
-"""What several providers read or write alike."""
+"""Code that several providers share, for reading and for writing."""

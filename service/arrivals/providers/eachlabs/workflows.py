@@ -176,7 +176,7 @@ def _execution(body: Mapping[str, Any], target: Target, origin: str) -> Reading:
 
 
 def _progress(body: Mapping[str, Any]) -> float | None:
-    """The share of the steps told so far that are completed."""
+    """The completed share of the steps reported so far."""
     steps = part(body, "step_outputs")
     words = (status_word(part(steps, name).get("status")) for name in steps)
     done = [meaning(word, STATUSES) is Status.COMPLETED for word in words]

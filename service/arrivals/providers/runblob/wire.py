@@ -59,7 +59,7 @@ def _body(order: Order) -> dict[str, Any]:
 
 
 def read_submitted(reply: HttpReply, target: Target) -> Reading:
-    """201 with the id under a name of the family's own; the price is told here and nowhere else."""
+    """201 with the id under a name of the family's own; only here does the price appear."""
     reading = _read(reply, target, "submit")
     if reading.external_id is None:
         raise Unreadable("an accepted submission without an id")
