@@ -91,11 +91,11 @@ def characters(
 
 def at_most(param: str, most: int, *, long: str | None = None) -> Limit:
     """An optional text of at most so many characters."""
-    return Limit(
-        param=param,
-        says=f"{most} characters",
-        check=lambda values: _too_long(param, value_at(values, param), most, long),
-    )
+
+    def check(values: Mapping[str, Any]) -> Broken | None:
+        return _too_long(param, value_at(values, param), most, long)
+
+    return Limit(param=param, says=f"{most} characters", check=check)
 
 
 def _too_long(param: str, value: Any, most: int, code: str | None) -> Broken | None:
@@ -159,9 +159,8 @@ def count(params: str | Sequence[str], most: int, *, message: str | None = None)
         total = sum(sizes.values())
         if total <= most:
             return None
-        return Broken(
-            message=message or f"{total} items; at most {most} are allowed", param=max(sizes, key=sizes.__getitem__)
-        )
+        longest = max(sizes, key=sizes.__getitem__)
+        return Broken(message=message or f"{total} items; at most {most} are allowed", param=longest)
 
     return Limit(param=names[0], says=f"at most {most}" + (" together" if len(names) > 1 else ""), check=check)
 
@@ -242,9 +241,9 @@ IMAGE_ENDINGS = frozenset({"png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "t
 
 def _items(name: str, value: Any) -> list[tuple[str, Any]]:
     """A value, or each item of a list, with where it stands."""
-    return (
-        [(f"{name}.{index}", item) for index, item in enumerate(value)] if isinstance(value, list) else [(name, value)]
-    )
+    if isinstance(value, list):
+        return [(f"{name}.{index}", item) for index, item in enumerate(value)]
+    return [(name, value)]
 
 
 def _wrong_format(item: Any, accepted: set[str]) -> str | None:
