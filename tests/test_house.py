@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from arrivals.config.settings import FIELDS, PREFIX
+from arrivals.config.declarations import BY_NAME, PREFIX
 from arrivals.core.generation import Status
 from arrivals.core.reconcile import MEETINGS
 from arrivals.providers.catalog import PROVIDERS
@@ -102,7 +102,9 @@ def test_every_setting_that_a_document_or_the_demo_names_exists():
     providers = {f"{provider.upper()}_" for provider in PROVIDERS} | {""}
 
     unknown = {
-        one for one in named if one not in FIELDS and not any(prefix and one.startswith(prefix) for prefix in providers)
+        one
+        for one in named
+        if one not in BY_NAME and not any(prefix and one.startswith(prefix) for prefix in providers)
     }
     assert not unknown - {"_", "", "KEEP_"}
 

@@ -13,8 +13,9 @@ from yarl import URL
 from arrivals.cli.save_fixture import exported
 from arrivals.client.stream import blocks_of
 from arrivals.client.verify import TOLERANCE_S, Unverified, verify
+from arrivals.config.declarations import BY_NAME, PREFIX, PROVIDER_SETTINGS, BadSetting
 from arrivals.config.key_file import read_keys
-from arrivals.config.settings import FIELDS, PREFIX, PROVIDER_FIELDS, BadSetting, Settings, read_settings
+from arrivals.config.settings import Settings, read_settings
 from arrivals.core import sse
 from arrivals.core.http import InboundWebhook, joined
 from arrivals.core.wire import from_json, read_rfc3339
@@ -37,6 +38,7 @@ WEBHOOKS = tuple(
     piece.raw for name in PROVIDERS for piece in pieces(name) if piece.meta["reads"] == "webhook"
 )  # fmt: skip
 STREAMS = tuple(piece.reply.body for name in PROVIDERS for piece in pieces(name) if piece.meta["reads"] == "stream")
+PROVIDER_PARTS = [setting.name for setting in PROVIDER_SETTINGS]
 
 
 def every():
@@ -151,10 +153,13 @@ _VALUES = {
     "RETRY_SCHEDULE_S": "0,5,300", "KEEP_EVENTS_DAYS": "for ever", "HELD_S": "1e3", "LOG_LEVEL": "debug",
 }  # fmt: skip
 _SETTINGS = (
-    "\n".join(f"{PREFIX}{name}={_VALUES.get(name, '1')}" for name in FIELDS).encode(),
+    "\n".join(f"{PREFIX}{name}={_VALUES.get(name, '1')}" for name in BY_NAME).encode(),
     *(f"{PREFIX}{name}={value}".encode() for name, value in _VALUES.items()),
     *(
-        "\n".join(f"{PREFIX}{name.upper()}{infix}{part}={'k' * 16}" for part in PROVIDER_FIELDS).encode()
+        "\n".join(
+            f"{PREFIX}{name.upper()}{infix}{part}={'k' * 16}"
+            for part in (setting.name for setting in PROVIDER_SETTINGS)
+        ).encode()
         for name in PROVIDERS
         for infix in ("_", "__TEAM_B_")
     ),

@@ -9,7 +9,7 @@ import pytest
 from arrivals import __version__
 from arrivals.cli.errors import handle_errors
 from arrivals.cli.main import COMMANDS, main
-from arrivals.config.settings import BadSetting
+from arrivals.config.declarations import BadSetting
 from arrivals.store.engine.base import Unsuitable
 from tests.cli.conftest import ROOT, environment
 

@@ -1,5 +1,6 @@
 """Keys are made once, kept for their owner alone, and the same for everybody who starts beside."""
 
+from dataclasses import replace
 import stat
 import subprocess
 import sys
@@ -7,25 +8,31 @@ import sys
 import pytest
 
 from arrivals.config import key_file
+from arrivals.config.declarations import BadSetting
 from arrivals.config.key_file import key_file_path, with_keys
-from arrivals.config.settings import BadSetting, Settings
+from arrivals.config.settings import read_settings
 from arrivals.flow.delivery.sign import key_of, make_secret
 
 START = """
 import sys
 from arrivals.config.key_file import with_keys
-from arrivals.config.settings import Settings
+from arrivals.config.settings import read_settings
 
-settings = Settings(database=sys.argv[1])
+settings = read_settings({"ARRIVALS_DATABASE": sys.argv[1]})
 sys.stdin.readline()
 settings, made = with_keys(settings)
 print(made, settings.secret_keys, settings.api_key, settings.callback_secret)
 """
 
 
+def with_defaults(**changed):
+    """The default settings but for these."""
+    return replace(read_settings({}), **changed)
+
+
 @pytest.fixture
 def settings(tmp_path):
-    return Settings(database=str(tmp_path / "my.db"))
+    return with_defaults(database=str(tmp_path / "my.db"))
 
 
 def test_keys_stand_beside_the_database(settings, tmp_path):
@@ -42,7 +49,7 @@ def test_keys_are_made_once_and_read_again(settings):
 
 
 def test_keys_differ_from_one_database_to_the_next(settings, tmp_path):
-    other = Settings(database=str(tmp_path / "other.db"))
+    other = with_defaults(database=str(tmp_path / "other.db"))
     first, second = with_keys(settings)[0], with_keys(other)[0]
     assert 6 == len(
         {one for keys in (first, second) for one in (*keys.secret_keys, keys.api_key, keys.callback_secret)}
@@ -56,7 +63,7 @@ def test_only_the_owner_can_read_them(settings):
 
 
 def test_everything_set_makes_no_file(settings):
-    given = Settings(
+    given = with_defaults(
         database=settings.database,
         secret_keys=("a-signing-key",),
         api_key="an-api-key",
@@ -70,7 +77,7 @@ def test_everything_set_makes_no_file(settings):
 def test_what_is_set_goes_before_what_was_made(settings, tmp_path, name):
     chosen = {"secret_keys": ("a-signing-key",), "api_key": "an-api-key", "callback_secret": make_secret(bytes(32))}
     made, _ = with_keys(settings)
-    mixed, _ = with_keys(Settings(database=settings.database, **{name: chosen[name]}))
+    mixed, _ = with_keys(with_defaults(database=settings.database, **{name: chosen[name]}))
     for one, value in chosen.items():
         assert (value if one == name else getattr(made, one)) == getattr(mixed, one)
 
@@ -78,7 +85,7 @@ def test_what_is_set_goes_before_what_was_made(settings, tmp_path, name):
 @pytest.mark.parametrize("secret", ["whsec_", "whsec_AAAA", "no prefix", "whsec_!!!", make_secret(bytes(65))])
 def test_wrong_callback_secret_is_an_error_that_says_what_to_write(settings, secret):
     with pytest.raises(BadSetting, match=r"^ARRIVALS_CALLBACK_SECRET is wrong: .*`whsec_` and base64 of 24 to 64"):
-        with_keys(Settings(database=settings.database, callback_secret=secret))
+        with_keys(with_defaults(database=settings.database, callback_secret=secret))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +116,7 @@ def test_unreadable_file_is_a_clear_error(settings):
 
 def test_folder_that_is_not_there_is_a_clear_error(tmp_path):
     with pytest.raises(BadSetting, match=r"^cannot keep the keys in .*nowhere/my.db.keys"):
-        with_keys(Settings(database=str(tmp_path / "nowhere" / "my.db")))
+        with_keys(with_defaults(database=str(tmp_path / "nowhere" / "my.db")))
 
 
 def test_who_comes_second_takes_the_keys_of_the_first(settings, monkeypatch):

@@ -7,18 +7,11 @@ import re
 
 import pytest
 
-from arrivals.config.settings import (
-    CADENCES,
-    FIELDS,
-    PREFIX,
-    PROVIDER_FIELDS,
-    RETENTIONS,
-    BadSetting,
-    Settings,
-    read_settings,
-)
+from arrivals.config.declarations import BY_NAME, PREFIX, PROVIDER_SETTINGS, BadSetting, Group
+from arrivals.config.settings import Settings, read_settings
 from arrivals.core.cadence import RETRY_SCHEDULE_S, Cadence
 from arrivals.providers.catalog import PROVIDERS
+from arrivals.store.prune import Retention
 
 KEY = "a-key-of-16-chars"
 EXAMPLES = {
@@ -89,44 +82,50 @@ PROVIDER_WRONG = {
 }
 
 
-def place_of(settings, name):
-    """Where a setting ends up."""
-    if name in RETENTIONS:
-        return getattr(settings.retention, RETENTIONS[name])
-    return getattr(settings.cadence, CADENCES[name]) if name in CADENCES else getattr(settings, name.lower())
+def value_of(settings, name):
+    """The value of a setting, wherever it ends up."""
+    setting = BY_NAME[name]
+    places = {Group.CADENCE: settings.cadence, Group.RETENTION: settings.retention}
+    return getattr(places.get(setting.group, settings), setting.target)
+
+
+DEFAULTS = read_settings({})
 
 
 def test_nothing_set_gives_the_defaults():
-    settings = read_settings({})
-    assert Settings() == settings
-    assert Path("arrivals.db") == settings.database_path
-    assert Cadence() == settings.cadence
+    """Those of the declarations are those that everything below has."""
+    assert Path("arrivals.db") == DEFAULTS.database_path
+    assert Cadence() == DEFAULTS.cadence
+    assert Retention() == DEFAULTS.retention
 
 
-def test_examples_stand_for_every_field():
-    assert set(FIELDS) == set(EXAMPLES) == set(WRONG)
-    assert set(PROVIDER_FIELDS) == set(PROVIDER_WRONG)
-    named = CADENCES | RETENTIONS
-    everywhere = {field.name for field in fields(Settings)} - {"cadence", "retention", "accounts"} | set(named.values())
-    assert everywhere == {named.get(name, name.lower()) for name in FIELDS}
+def test_examples_stand_for_every_setting():
+    assert set(BY_NAME) == set(EXAMPLES) == set(WRONG)
+    assert {setting.name for setting in PROVIDER_SETTINGS} == set(PROVIDER_WRONG)
 
 
-@pytest.mark.parametrize("name", FIELDS)
-def test_every_field_is_read(name):
+def test_every_value_of_the_settings_is_declared():
+    plain = {setting.target for setting in BY_NAME.values() if setting.group not in (Group.CADENCE, Group.RETENTION)}
+
+    assert plain == {field.name for field in fields(Settings)} - {"cadence", "retention", "accounts"}
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_every_setting_is_read(name):
     text, expected = EXAMPLES[name]
     settings = read_settings({PREFIX + name: text})
-    assert expected == place_of(settings, name)
-    assert expected != place_of(Settings(), name)
+    assert expected == value_of(settings, name)
+    assert expected != value_of(DEFAULTS, name)
 
 
-@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize("name", BY_NAME)
 def test_documented_default_is_the_default(name):
     """What the table shows can be written, and changes nothing."""
-    shown = FIELDS[name][1]
-    if shown not in ("", "made at first start", "by provider"):
-        assert Settings() == read_settings({PREFIX + name: shown})
+    default = BY_NAME[name].default
+    if default is not None:
+        assert DEFAULTS == read_settings({PREFIX + name: default})
     else:
-        assert place_of(Settings(), name) in (None, ())
+        assert value_of(DEFAULTS, name) in (None, ())
 
 
 @pytest.mark.parametrize(("name", "text"), [(name, text) for name, (texts, _) in WRONG.items() for text in texts])
@@ -181,7 +180,7 @@ def test_server_without_a_database_is_refused(text):
 
 
 def test_what_is_not_ours_is_not_read():
-    assert Settings() == read_settings({"PATH": "/bin", "DATABASE": "other", "XARRIVALS_PORT": "1"})
+    assert DEFAULTS == read_settings({"PATH": "/bin", "DATABASE": "other", "XARRIVALS_PORT": "1"})
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -208,7 +207,7 @@ def test_every_setting_of_an_account_is_read(infix, account):
         "MAX_IN_FLIGHT": "7",
         "REQUESTS_PER_MINUTE": "8",
     }
-    assert set(PROVIDER_FIELDS) == set(given)
+    assert {setting.name for setting in PROVIDER_SETTINGS} == set(given)
     settings = read_settings({f"ARRIVALS_RUNBLOB{infix}{part}": text for part, text in given.items()})
     found = settings.accounts["runblob", account]
     assert ("key", "http://127.0.0.1:9100/runblob", (KEY, f"older-{KEY}")) == (
@@ -301,4 +300,4 @@ def test_secrets_stay_out_of_the_repr():
 
 
 def test_shown_schedule_is_the_schedule():
-    assert RETRY_SCHEDULE_S == tuple(float(wait) for wait in FIELDS["RETRY_SCHEDULE_S"][1].split(","))
+    assert RETRY_SCHEDULE_S == tuple(float(wait) for wait in BY_NAME["RETRY_SCHEDULE_S"].default.split(","))

@@ -96,13 +96,13 @@ async def test_a_generation_is_asked_early_from_its_submission_on_where_others_w
 
 async def test_an_end_that_frees_a_place_wakes_the_submissions(context, upstream, clock, crowded):
     first = await crowded()
-    heard = context.store.heard("submit")
+    heard = context.store.version("submit")
     clock.at = await poll_at(context, first)
     upstream.answers.append((200, POLLED))
 
     await run_worker(context, "poll")
 
-    assert context.store.heard("submit") > heard
+    assert context.store.version("submit") > heard
     upstream.answers.append((200, ACCEPTED))
     assert 1 == await run_worker(context, "submit")
 
@@ -113,11 +113,11 @@ async def test_a_refusal_for_now_that_frees_a_place_wakes_the_submissions(contex
     (group,) = await claim(context, 1)
     context.process.crowded.add(ACCOUNT)
     upstream.answers.append((429, {"error": "later"}))
-    heard = context.store.heard("submit")
+    heard = context.store.version("submit")
 
     await submit(context, group)
 
-    assert context.store.heard("submit") > heard
+    assert context.store.version("submit") > heard
 
 
 async def test_who_ended_and_only_lacks_its_output_holds_no_place(context, upstream, clock, crowded):

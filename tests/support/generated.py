@@ -3,7 +3,7 @@
 from pathlib import Path
 import re
 
-from arrivals.config.settings import FIELDS, PREFIX, PROVIDER_FIELDS, host_fields
+from arrivals.config.declarations import PREFIX, PROVIDER_SETTINGS, SETTINGS, Group, provider_settings
 from arrivals.core.acceptance import ANSWERS
 from arrivals.core.generation import CLOSED, Status
 from arrivals.core.observation import Finding
@@ -17,22 +17,26 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def settings_table():
     """Every setting, from the code."""
-    rows = [f"| `{PREFIX}{name}` | {default or '-'} | {what} |" for name, (_, default, what) in FIELDS.items()]
-    rows += [
-        f"| `{PREFIX}<PROVIDER>_{name}` | {'-' if name == 'API_KEY' else 'by provider'} | {what} |"
-        for name, (_, what) in PROVIDER_FIELDS.items()
-    ]
-    rows += [
-        f"| `{PREFIX}{provider.upper()}_{name}` | {provider_url(module, name)} | {what} |"
-        for provider, module in PROVIDERS.items()
-        for name, (_, what) in host_fields(module).items()
-    ]
-    return "\n".join(["| setting | default | meaning |", "| --- | --- | --- |", *rows])
+    sections = []
+    for group in Group:
+        rows = [row(setting, "") for setting in SETTINGS if setting.group is group]
+        if group is Group.PROVIDER:
+            rows = [row(setting, "<PROVIDER>_") for setting in PROVIDER_SETTINGS]
+            rows += [
+                row(setting, f"{provider.upper()}_")
+                for provider, module in PROVIDERS.items()
+                for setting in provider_settings(module).values()
+                if setting not in PROVIDER_SETTINGS
+            ]
+        sections.append(
+            "\n".join([f"**{group}**", "", "| setting | default | meaning |", "| --- | --- | --- |", *rows])
+        )
+    return "\n\n".join(sections)
 
 
-def provider_url(module, name):
-    """The default of a further host's setting."""
-    return f"`{module.HOSTS[name.removesuffix('_BASE_URL').lower()]}`"
+def row(setting, owner):
+    """A setting's row of the table."""
+    return f"| `{PREFIX}{owner}{setting.name}` | {setting.default or setting.unset} | {setting.words} |"
 
 
 def providers_table():

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from arrivals.flow.heartbeat import LATE_S
 from arrivals.logs import configure
 from arrivals.store.engine.base import Unavailable
+from arrivals.store.engine.signals import Signal
 from arrivals.workers import failures, loop
 from arrivals.workers.loop import Worker
 from tests.support.eventually import turns, until
@@ -55,7 +56,7 @@ class Work:
     def worker(self, *, capacity=10, trust_s=SECONDS, interval_s=SECONDS):
         """A worker on it."""
         return Worker(
-            name="work",
+            signal=Signal.READ,
             claim=self.claim,
             handle=self.handle,
             fail=self.fail,
@@ -150,7 +151,7 @@ async def test_claims_that_fail_rest_ever_longer_whatever_rings_and_are_told_onc
     rests = []
     monkeypatch.setattr(loop, "_spread", lambda seconds: rests.append(seconds) or 0)
     work = Work(Unavailable("away"), Unavailable("away"), RuntimeError("a mistake"), Unavailable("away"), ["a"])
-    store.notify("work")
+    store.notify("read")
     async with running(work.worker(interval_s=1), store):
         await until(lambda: work.done and len(rests) > 4)
     assert [2, 4, 5, 5, 1] == rests[:5]
@@ -162,10 +163,10 @@ async def test_claims_that_fail_rest_ever_longer_whatever_rings_and_are_told_onc
 
 async def test_trouble_that_lasts_is_told_again_now_and_then(lines, monkeypatch):
     monkeypatch.setattr(failures, "TELL_EVERY_S", 0)
-    lasting = failures.Trouble("work")
+    lasting = failures.Trouble("read")
     for _ in range(2):
         lasting.happened(Unavailable("away"))
-    assert [("database_unavailable", "work", "away")] * 2 == [
+    assert [("database_unavailable", "read", "away")] * 2 == [
         (line["event"], line["worker"], line["reason"]) for line in lines
     ]
 
@@ -214,7 +215,7 @@ async def test_pulse_tells_what_a_worker_has_in_hand(store):
         work.release.set()
         await until(lambda: heartbeat.busy == 0)
         stop.set()
-        store.notify("work")
+        store.notify("read")
 
 
 async def test_bell_ends_a_rest(store):
@@ -222,7 +223,7 @@ async def test_bell_ends_a_rest(store):
     async with running(work.worker(), store):
         await until(lambda: work.limits)
         work.batches.append(["a"])
-        store.notify("work")
+        store.notify("read")
         await until(lambda: work.done)
 
 
@@ -234,7 +235,7 @@ async def test_ring_during_a_claim_that_finds_nothing_is_not_lost(store):
         batch = await claim(limit)
         if len(work.limits) == 1:
             work.batches.append(["a"])
-            store.notify("work")
+            store.notify("read")
         return batch
 
     work.claim = claim_and_ring
@@ -265,7 +266,7 @@ async def test_full_house_claims_nothing_until_a_place_is_free(store):
     work = Work(["slow 1", "slow 2"], ["a"])
     async with running(work.worker(capacity=2), store):
         await until(lambda: len(work.begun) == 2)
-        for bell in ("work", "place_free"):
+        for bell in ("read", "place_free"):
             store.notify(bell)
             await turns()
         assert [2] == work.limits
@@ -296,11 +297,11 @@ async def test_stop_finishes_what_has_begun_and_claims_no_more(store):
     async with running(work.worker(), store):
         await until(lambda: len(work.limits) == 2)
         work.batches[:] = [["never"]]
-        store_rung = store.heard("work")
+        store_rung = store.version("read")
         work.release.set()
     assert ["slow"] == work.done
     assert [["never"]] == work.batches
-    assert store_rung + 1 == store.heard("work")
+    assert store_rung + 1 == store.version("read")
 
 
 async def test_stop_waits_for_a_slow_item_in_a_full_house(store):

@@ -7,8 +7,9 @@ import click
 
 from arrivals.cli.errors import settings_from_environment
 from arrivals.client import Client
+from arrivals.config.declarations import BadSetting
 from arrivals.config.key_file import key_file_path, read_keys
-from arrivals.config.settings import BadSetting, Settings
+from arrivals.config.settings import Settings
 
 
 def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from arrivals.client import ServiceError, Unreachable
-from arrivals.config.settings import BadSetting, Settings, read_settings
+from arrivals.config.declarations import BadSetting
+from arrivals.config.settings import Settings, read_settings
 from arrivals.store.engine.base import StoreError
 
 

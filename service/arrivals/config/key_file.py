@@ -7,7 +7,8 @@ import secrets
 
 import msgspec
 
-from arrivals.config.settings import BadSetting, Settings
+from arrivals.config.declarations import BadSetting
+from arrivals.config.settings import Settings
 from arrivals.core.wire import from_json
 from arrivals.flow.delivery.sign import SECRET_BYTES, BadSecret, key_of, make_secret
 

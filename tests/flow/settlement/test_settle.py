@@ -114,14 +114,14 @@ async def test_a_lost_race_is_decided_again(context, submitted, monkeypatch):
 async def test_polls_are_woken_only_for_one_that_is_due(context, submitted):
     """Looking for what is due costs a transaction, which nearly no webhook is a reason for."""
     told, hinted = await submitted(), await submitted()
-    heard_before = context.store.heard("poll")
+    heard_before = context.store.version("poll")
 
     await settle(context, [heard(context, told, Status.PROCESSING)])
-    assert heard_before == context.store.heard("poll")
+    assert heard_before == context.store.version("poll")
 
     hint = structs.replace(heard(context, hinted, Status.COMPLETED), origin=Origin.WEBHOOK, believed=False)
     await settle(context, [hint])
-    assert heard_before + 1 == context.store.heard("poll")
+    assert heard_before + 1 == context.store.version("poll")
 
 
 async def test_what_it_took_to_finish_is_learned(context, clock, submitted):

@@ -110,13 +110,13 @@ async def test_who_dies_while_it_cancels_takes_no_order_along(context, upstream,
 
 async def test_canceling_is_announced(context, ordered):
     generation_id = await ordered()
-    heard = context.store.heard("settled")
+    heard = context.store.version("settled")
 
     await cancel(context, generation_id)
 
     async with context.store.reading() as tx:
         assert ["generation.canceled"] == [one.type for one in await events.events_of(tx, generation_id)]
-    assert context.store.heard("settled") > heard
+    assert context.store.version("settled") > heard
 
 
 @pytest.mark.parametrize(

@@ -358,13 +358,13 @@ async def test_bell_is_heard_in_every_process(mortal, clock):
         reopened(mortal, clock, carries_bells=True) as one,
         reopened(mortal, clock, carries_bells=True) as other,
     ):
-        heard, ours = other.heard("read"), one.heard("read")
+        heard, ours = other.version("read"), one.version("read")
         with anyio.fail_after(8):
-            while other.heard("read") == heard:
+            while other.version("read") == heard:
                 one.notify("read")
                 await other.wait("read", heard, 0.05)
-        assert other.heard("read") > heard
-        assert one.heard("read") > ours
+        assert other.version("read") > heard
+        assert one.version("read") > ours
 
 
 async def test_bells_are_only_hints(mortal, clock, monkeypatch):
@@ -378,7 +378,7 @@ async def test_bells_are_only_hints(mortal, clock, monkeypatch):
     async with reopened(mortal, clock, carries_bells=True) as deaf:
         deaf.notify("read")
         assert 1 == await count_up(deaf)
-        await deaf.wait("read", deaf.heard("read"), 0.001)
+        await deaf.wait("read", deaf.version("read"), 0.001)
 
 
 async def test_ids_compare_alike_wherever_they_stand(mortal):

@@ -11,6 +11,7 @@ from arrivals.store.engine.base import Unavailable, Unsuitable, one
 from arrivals.store.engine.migrate import migrate
 from arrivals.store.engine.postgres import PostgresDatabase
 from arrivals.store.engine.queries import parse
+from arrivals.store.engine.signals import Signal
 from arrivals.store.engine.silence import LINE, Silent, with_bounds
 from arrivals.workers.loop import Worker
 from tests.support.databases import START
@@ -194,7 +195,9 @@ async def test_a_worker_goes_on_after_a_silence(database, line):
     async def nothing(*_):
         pass
 
-    worker = Worker(name="work", claim=claim, handle=nothing, fail=nothing, interval_s=0.01, trust_s=1, capacity=1)
+    worker = Worker(
+        signal=Signal.READ, claim=claim, handle=nothing, fail=nothing, interval_s=0.01, trust_s=1, capacity=1
+    )
     async with anyio.create_task_group() as group:
         group.start_soon(worker.run, database, stop, worker.heartbeat())
         while not claims:
@@ -206,7 +209,7 @@ async def test_a_worker_goes_on_after_a_silence(database, line):
         while isinstance(claims[-1], Unavailable):
             await anyio.lowlevel.checkpoint()
         stop.set()
-        database.notify("work")
+        database.notify("read")
 
 
 async def test_a_messenger_whose_lines_are_silent_makes_new_ones(line, clock, monkeypatch):
@@ -221,8 +224,8 @@ async def test_a_messenger_whose_lines_are_silent_makes_new_ones(line, clock, mo
         await anyio.lowlevel.checkpoint()
     line.speak()
 
-    heard = other.heard("read")
-    while other.heard("read") == heard:
+    heard = other.version("read")
+    while other.version("read") == heard:
         one_.notify("read")
         await other.wait("read", heard, 0.05)
 

@@ -442,27 +442,27 @@ async def test_closing_twice_is_nothing(sqlite):
 
 
 async def test_ring_between_heard_and_wait_is_not_lost(sqlite):
-    heard = sqlite.heard("work")
+    heard = sqlite.version("work")
     sqlite.notify("work")
     with anyio.fail_after(1):
         await sqlite.wait("work", heard, 60)
 
 
 async def test_ring_wakes_everybody_who_waits(sqlite):
-    heard = sqlite.heard("work")
+    heard = sqlite.version("work")
     async with anyio.create_task_group() as group:
         group.start_soon(sqlite.wait, "work", heard, 60)
         group.start_soon(sqlite.wait, "work", heard, 60)
         await turns()
         sqlite.notify("work")
-    assert heard + 1 == sqlite.heard("work")
+    assert heard + 1 == sqlite.version("work")
 
 
 async def test_other_bell_wakes_nobody(sqlite):
     woken = []
 
     async def wait():
-        await sqlite.wait("work", sqlite.heard("work"), 60)
+        await sqlite.wait("work", sqlite.version("work"), 60)
         woken.append("work")
 
     async with anyio.create_task_group() as group:
@@ -476,8 +476,8 @@ async def test_other_bell_wakes_nobody(sqlite):
 
 
 async def test_waiting_ends_by_itself(sqlite):
-    await sqlite.wait("work", sqlite.heard("work"), 0.001)
-    assert 0 == sqlite.heard("work")
+    await sqlite.wait("work", sqlite.version("work"), 0.001)
+    assert 0 == sqlite.version("work")
 
 
 async def test_many_may_open_a_fresh_file_at_once(tmp_path):

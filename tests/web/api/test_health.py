@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
+from arrivals.flow.admin import readiness
 from arrivals.flow.heartbeat import LATE_S, Heartbeat
 from arrivals.store.engine.base import Unavailable
-from arrivals.web.api import health
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -85,7 +85,7 @@ async def test_who_asks_waits_no_longer_than_it_says_for_a_database_that_does_no
         raise Unavailable("silent")
         yield
 
-    monkeypatch.setattr(health, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(readiness, "PATIENCE_S", 0.01)
     monkeypatch.setattr(context.store, "transaction", silent)
 
     answers = [await ready(client) for _ in range(3)]

@@ -215,7 +215,7 @@ async def test_one_that_fails_here_hurts_no_other(client, connected, webhook, mo
 
 
 async def test_who_hangs_up_early_is_kept_nonetheless(context, client, stream, webhook):
-    heard = context.store.heard("read")
+    heard = context.store.version("read")
     await stream.send(webhook())
     await stream.aclose()
     await context.store.wait("read", heard, 5)

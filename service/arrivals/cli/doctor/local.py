@@ -7,8 +7,9 @@ import os
 import anyio
 
 from arrivals.assembly import clock
+from arrivals.config.declarations import BadSetting
 from arrivals.config.key_file import has_keys, key_file_path, read_keys
-from arrivals.config.settings import BadSetting, Settings, read_settings
+from arrivals.config.settings import Settings, read_settings
 from arrivals.flow.admin.readiness import can_write
 from arrivals.store.engine.base import StoreError
 from arrivals.store.engine.connect import open_database

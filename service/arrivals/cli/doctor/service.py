@@ -6,7 +6,8 @@ from typing import Any
 from arrivals.cli.connection import resolve
 from arrivals.cli.doctor.local import Check
 from arrivals.client import Client, ServiceError, Unreachable, path
-from arrivals.config.settings import BadSetting, Settings
+from arrivals.config.declarations import BadSetting
+from arrivals.config.settings import Settings
 from arrivals.outbound.policy import OutboundPolicy
 
 PAGE = 200
