@@ -23,9 +23,9 @@ class Bench:
 
     def stage(self, services: int = 1, **settings: str) -> Stage:
         """The service over an empty database, as so many processes; `settings` without their prefix, in capitals."""
-        given = {f"ARRIVALS_{name}": text for name, text in settings.items()}
-        self.settings |= given
-        return Stage(self.folder, self.place, given, services, self.tree)
+        variables = {f"ARRIVALS_{name}": text for name, text in settings.items()}
+        self.settings |= variables
+        return Stage(self.folder, self.place, variables, services, self.tree)
 
 
 class Measurable(Protocol):

@@ -29,14 +29,14 @@ async def bare_client(count: int, concurrency: int, size: int, pool: str = "aioh
         stdout=asyncio.subprocess.PIPE,
     )
     try:
-        told, _ = await child.communicate()
+        output, _ = await child.communicate()
     finally:
         if child.returncode is None:
             child.kill()
             await child.wait()
         await door.close()
-    found: Figures = msgspec.json.decode(told)
-    return {"what": CLIENT, **found}
+    figures: Figures = msgspec.json.decode(output)
+    return {"what": CLIENT, **figures}
 
 
 @contextlib.asynccontextmanager

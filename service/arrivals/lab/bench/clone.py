@@ -26,10 +26,10 @@ def clone(books: Books, count: int, adjust: Adjust = lambda _table, _row, _numbe
     `adjust(table, row, number)` may change any copied row; the first generation stays as it is, as number 0.
     """
     [first] = books.all("generations")
-    found, names = _about(books, first)
-    events = sum(1 for table, _ in found if table == "events")
-    for table in sorted({table for table, _ in found}):
-        originals = [row for named, row in found if named == table]
+    related, names = _about(books, first)
+    events = sum(1 for table, _ in related if table == "events")
+    for table in sorted({table for table, _ in related}):
+        originals = [row for named, row in related if named == table]
         columns = list(originals[0])
         books.insert(
             table,
@@ -46,13 +46,13 @@ def _about(books: Books, first: Row) -> tuple[list[tuple[str, Row]], set[str]]:
     """Every row that names the generation, or what names it, and all those names."""
     names = {first["id"], first["external_id"]}
     rows = [(table, row) for table in books.tables() for row in books.all(table)]
-    found: list[tuple[str, Row]] = []
+    related: list[tuple[str, Row]] = []
     while True:
         more = [(table, row) for table, row in rows if _names(row, names)]
-        if len(more) == len(found):
-            return found, names
-        found = more
-        names |= {row["id"] for _, row in found if isinstance(row.get("id"), str)}
+        if len(more) == len(related):
+            return related, names
+        related = more
+        names |= {row["id"] for _, row in related if isinstance(row.get("id"), str)}
 
 
 def _names(row: Row, names: set[str]) -> bool:

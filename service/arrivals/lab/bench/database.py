@@ -55,8 +55,8 @@ class Books(ABC):
 
     def repeated(self, table: str, column: str, condition: str) -> int:
         """How many rows there are beyond the first of each value of the column."""
-        found = self.rows(f"SELECT COUNT(*) - COUNT(DISTINCT {column}) AS counted FROM {table} WHERE {condition}")  # noqa: S608 - written here
-        counted: int = found[0]["counted"]
+        rows = self.rows(f"SELECT COUNT(*) - COUNT(DISTINCT {column}) AS counted FROM {table} WHERE {condition}")  # noqa: S608 - written here
+        counted: int = rows[0]["counted"]
         return counted
 
     def set_event_position(self, position: int) -> None:
@@ -115,10 +115,8 @@ class SqliteBooks(Books):
 
     def tables(self) -> list[str]:
         """See Books."""
-        found = self.rows(
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"
-        )
-        return [row["name"] for row in found]
+        rows = self.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'")
+        return [row["name"] for row in rows]
 
     def bytes(self) -> int:
         """See Books: the file and its write-ahead log."""
@@ -170,8 +168,8 @@ class PostgresBooks(Books):
 
     def tables(self) -> list[str]:
         """See Books."""
-        found = self.rows("SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'")
-        return [row["name"] for row in found]
+        rows = self.rows("SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'")
+        return [row["name"] for row in rows]
 
     def bytes(self) -> int:
         """See Books."""

@@ -24,10 +24,10 @@ class Place:
         self.is_postgresql = urlsplit(database).scheme in POSTGRESQL
         if self.is_postgresql:
             books = self.open()
-            found = books.tables()
+            tables = books.tables()
             books.close()
-            if found:
-                raise NotEmpty(f"the database is not empty: it has {', '.join(sorted(found)[:3])} …")
+            if tables:
+                raise NotEmpty(f"the database is not empty: it has {', '.join(sorted(tables)[:3])} …")
         elif Path(database).exists():
             raise NotEmpty(f"{database} exists already")
 
@@ -50,6 +50,6 @@ class Place:
         if not self.is_postgresql:
             return f"SQLite {sqlite3.sqlite_version}"
         books = self.open()
-        told: Mapping[str, str] = books.rows("SHOW server_version")[0]
+        row: Mapping[str, str] = books.rows("SHOW server_version")[0]
         books.close()
-        return f"PostgreSQL {told['server_version']}"
+        return f"PostgreSQL {row['server_version']}"

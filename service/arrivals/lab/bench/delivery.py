@@ -8,7 +8,7 @@ from arrivals.lab.bench.eachlabs import COMPLETED
 from arrivals.lab.bench.environment import STORED_S, Stage
 from arrivals.lab.bench.figures import Case, Figures, between, ratio
 from arrivals.lab.bench.raw_servers import Door, Receiver
-from arrivals.lab.bench.seed_data import Wanted, multiplied, one_told, pause, sample, subscribe
+from arrivals.lab.bench.seed_data import Wanted, multiplied, pause, sample, seed_generation, subscribe
 
 STALLED_S = 30.0
 POOL_SHARE = 10  # httpx' own pool is given a tenth of the posts: its rate shows as well
@@ -78,7 +78,7 @@ class Delivery:
         await stage.start()
         wanted = Wanted(url=door.url + "/hook", max_in_flight=self.concurrency)
         subscriber = await subscribe(stage, wanted)
-        await one_told(stage, COMPLETED)
+        await seed_generation(stage, COMPLETED)
         await stage.stop()
         multiplied(stage, self.count)
         return subscriber

@@ -23,8 +23,8 @@ class Provider:
         if head.startswith(b"POST "):
             external_id = f"bench-prediction-{len(self.callbacks):012}"
             self.callbacks.append((external_id, msgspec.json.decode(body)["webhook_url"]))
-            told = {"status": "success", "message": "Prediction created successfully", "predictionID": external_id}
-            return wire.answer(msgspec.json.encode(told))
+            reply = {"status": "success", "message": "Prediction created successfully", "predictionID": external_id}
+            return wire.answer(msgspec.json.encode(reply))
         external_id = wire.target(head).rpartition(b"/")[2].decode()
         if external_id:
             self.polled.setdefault(external_id, []).append(time_ns() // 1000)
@@ -34,7 +34,7 @@ class Provider:
 def webhook(head: bytes, external_id: str, word: str, more: str) -> bytes:
     """A whole request of about a kilobyte: https://docs.eachlabs.ai/api/webhooks. `more` makes its body its own."""
     url = f"https://storage.example.com/predictions/{external_id}/image.jpg"
-    told = {
+    body = {
         "exec_id": external_id,
         "flow_id": None,
         "status": word,
@@ -43,4 +43,4 @@ def webhook(head: bytes, external_id: str, word: str, more: str) -> bytes:
         "input": {"prompt": PROMPT * 6, "aspect_ratio": "16:9", "seed": more},
         "metrics": {"predict_time": 4.25, "cost": 0.04},
     }
-    return wire.with_body(head, msgspec.json.encode(told))
+    return wire.with_body(head, msgspec.json.encode(body))

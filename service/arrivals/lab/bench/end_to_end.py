@@ -19,7 +19,7 @@ CALIBRATION_S = 3.0
 CALIBRATION_SHARE = 0.1  # of the seconds at most
 SPARE = 1.25  # a run that is faster than its calibration should not run out of generations
 EVENTS_EACH = 2
-MOST_POSTS = 5000  # of the bare client, which otherwise makes as many as were delivered
+MAX_POSTS = 5000  # of the bare client, which otherwise makes as many as were delivered
 ORDERS_PER_S = 500  # for each second of the calibration
 
 
@@ -46,7 +46,7 @@ class EndToEnd:
             async with bench.stage(self.services) as stage:
                 figures, size = await self._round(stage, bench, at)
             bench.screen.phase(f"{at}: the bare client")
-            ceiling = await bare_client(min(MOST_POSTS, figures["items"]), self.concurrency, size)
+            ceiling = await bare_client(min(MAX_POSTS, figures["items"]), self.concurrency, size)
             case.add(figures, ceiling)
         return [case]
 
@@ -91,8 +91,8 @@ class EndToEnd:
     async def _order(self, stage: Stage, traffic: Traffic, bench: Bench, at: str) -> float:
         """As many generations as the run will use; orders a second."""
         count = self.count
-        told = stage.provider.callbacks
-        with bench.screen.following(lambda: f"{len(told)} ordered"):
+        ordered = stage.provider.callbacks
+        with bench.screen.following(lambda: f"{len(ordered)} ordered"):
             if count is None:
                 bench.screen.phase(f"{at}: ordering for the calibration")
                 seconds = min(CALIBRATION_S, self.seconds * CALIBRATION_SHARE)
@@ -107,7 +107,7 @@ class EndToEnd:
 
     async def _sustain(self, stage: Stage, traffic: Traffic, seconds: float) -> None:
         """Until the time is over or everything ordered is completed, and all of it delivered."""
-        load = Load(traffic.take, traffic.told)
+        load = Load(traffic.take, traffic.answered)
         traffic.wake, traffic.until = load.wake, perf_counter() + seconds
         try:
             await load.open(stage.ports, self.connections)

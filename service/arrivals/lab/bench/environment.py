@@ -84,9 +84,9 @@ class Stage:
         """How much it has logged."""
         return sum(process.output.stat().st_size for process in self._processes)
 
-    def _sum(self, told_by: Callable[[int | None], float | None]) -> float | None:
-        told = [used for process in self._processes if (used := told_by(process.pid)) is not None]
-        return sum(told) if told else None
+    def _sum(self, reading: Callable[[int | None], float | None]) -> float | None:
+        readings = [used for process in self._processes if (used := reading(process.pid)) is not None]
+        return sum(readings) if readings else None
 
     async def __aenter__(self) -> Self:
         """The stand-in listens; the service does not run yet."""
@@ -167,9 +167,9 @@ class Stage:
         tally = await send_all(self.ports, ORDERING, (request for _ in range(count)))
         if tally.ok != count:
             raise Died(f"only {tally.ok} of {count} orders were taken")
-        told = self.provider.callbacks
-        if not await self.until(lambda: len(told) >= wanted, lambda: len(told), STORED_S):
-            raise Died(f"only {len(told)} of {wanted} orders reached the provider")
+        callbacks = self.provider.callbacks
+        if not await self.until(lambda: len(callbacks) >= wanted, lambda: len(callbacks), STORED_S):
+            raise Died(f"only {len(callbacks)} of {wanted} orders reached the provider")
         took = perf_counter() - began
         with self.books() as books:
             waiting = "status IN ('pending', 'submitting')"

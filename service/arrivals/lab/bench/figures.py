@@ -50,7 +50,7 @@ def percentile(values: Sequence[float], share: float) -> float | None:
 def in_ms(seconds: Sequence[float]) -> Figures:
     """p50, p95 and p99 of durations in seconds, in milliseconds; null where there is none."""
     return {
-        f"p{round(share * 100)}_ms": None if (found := percentile(seconds, share)) is None else found * MS
+        f"p{round(share * 100)}_ms": None if (value := percentile(seconds, share)) is None else value * MS
         for share in (0.50, 0.95, 0.99)
     }
 
@@ -72,14 +72,14 @@ def over_rounds(rounds: Sequence[Mapping[str, Any]]) -> Figures:
 
 
 def _together(name: str, values: Sequence[Any]) -> Any:
-    told = [value for value in values if value is not None]
-    if not told:
+    present = [value for value in values if value is not None]
+    if not present:
         return None
-    if isinstance(told[0], Mapping):
-        return over_rounds(told)
-    if isinstance(told[0], str | list):
-        return told[0]
-    return sum(told) if name in TOTALS else median(told)
+    if isinstance(present[0], Mapping):
+        return over_rounds(present)
+    if isinstance(present[0], str | list):
+        return present[0]
+    return sum(present) if name in TOTALS else median(present)
 
 
 def rounded(value: Any) -> Any:

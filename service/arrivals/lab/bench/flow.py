@@ -21,7 +21,7 @@ class Traffic:
     """
 
     def __init__(self, stage: Stage, window: int) -> None:
-        self.receiver = Receiver(told=self._delivered)
+        self.receiver = Receiver(on_delivery=self._delivered)
         self.sent: dict[Key, float] = {}
         self.acknowledged: set[Key] = set()
         self.delivered: Counter[Key] = Counter()
@@ -49,7 +49,7 @@ class Traffic:
         self.sent[key] = perf_counter()
         return (key, url), self._stage.webhook(external_id, url, word)
 
-    def told(self, job: tuple[Key, str], status: int, _sent_at: float, _now: float) -> None:
+    def answered(self, job: tuple[Key, str], status: int, _sent_at: float, _now: float) -> None:
         """One webhook was answered."""
         key, url = job
         if not OK <= status < OK + 100:

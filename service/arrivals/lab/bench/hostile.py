@@ -48,10 +48,10 @@ class _Checks:
         """Ask until it is over."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         while not self.over:
-            asked = perf_counter()
+            sent_at = perf_counter()
             connection.request("GET", "/health/live")
             connection.getresponse().read()
-            self.longest_s = max(self.longest_s, perf_counter() - asked)
+            self.longest_s = max(self.longest_s, perf_counter() - sent_at)
             self.count += 1
         connection.close()
 

@@ -39,8 +39,8 @@ class Ingest:
                     figures = await self._round(stage, requests, connections)
                     bench.screen.phase(f"round {number + 1} of {self.rounds}: {case.name}, bare uvicorn")
                     ceiling = await self._load(bare, requests, connections)
-                    told = {"what": SERVER, **ceiling.figures()}
-                    case.add(figures, told, p99_ratio=ratio(figures["p99_ms"], told["p99_ms"]))
+                    ceiling_figures = {"what": SERVER, **ceiling.figures()}
+                    case.add(figures, ceiling_figures, p99_ratio=ratio(figures["p99_ms"], ceiling_figures["p99_ms"]))
         return list(cases.values())
 
     async def _round(self, stage: Stage, requests: Iterator[bytes], connections: int) -> Figures:

@@ -9,7 +9,7 @@ from arrivals.lab.bench.eachlabs import COMPLETED
 from arrivals.lab.bench.environment import Stage
 from arrivals.lab.bench.figures import Case, Figures
 from arrivals.lab.bench.raw_servers import Door, Receiver
-from arrivals.lab.bench.seed_data import Wanted, multiplied, one_told, pause, subscribe
+from arrivals.lab.bench.seed_data import Wanted, multiplied, pause, seed_generation, subscribe
 
 ALONE = "the healthy subscriber alone, in the same run"
 
@@ -45,8 +45,8 @@ class Isolation:
         try:
             await stage.start()
             wanted = [Wanted(url=door.url + "/hook", max_in_flight=self.concurrency) for door in doors]
-            subscribers = [await subscribe(stage, one) for one in wanted]
-            await one_told(stage, COMPLETED)
+            subscribers = [await subscribe(stage, subscription) for subscription in wanted]
+            await seed_generation(stage, COMPLETED)
             await stage.stop()
             multiplied(stage, self.count)
             await stage.start()

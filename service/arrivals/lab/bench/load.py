@@ -14,14 +14,14 @@ OK = 200
 
 Job: TypeAlias = tuple[Any, bytes]  # what it is to whoever made it, and the request
 Take: TypeAlias = Callable[[], Job | None]
-Told: TypeAlias = Callable[[Any, int, float, float], None]  # job, status, sent at, answered at
+Answered: TypeAlias = Callable[[Any, int, float, float], None]  # job, status, sent at, answered at
 
 
 class Load:
     """Connections that take their next request as soon as the last is answered; those without one rest until woken."""
 
-    def __init__(self, take: Take, told: Told) -> None:
-        self.take, self.told = take, told
+    def __init__(self, take: Take, answered: Answered) -> None:
+        self.take, self.answered = take, answered
         self.in_flight = 0
         self.resting: list[_Connection] = []
         self.idle = asyncio.Event()
@@ -95,7 +95,7 @@ class _Connection(asyncio.Protocol):
     def _ended(self, status: int, now: float) -> None:
         job, self._job = self._job, None
         self._load.in_flight -= 1
-        self._load.told(job, status, self._sent_at, now)
+        self._load.answered(job, status, self._sent_at, now)
 
     def close(self) -> None:
         if self._transport is not None:
@@ -135,7 +135,7 @@ class Tally:
         """Everything is answered."""
         self._spent = process_time() - self._spent
 
-    def told(self, _job: Any, status: int, sent_at: float, now: float) -> None:
+    def answered(self, _job: Any, status: int, sent_at: float, now: float) -> None:
         """One answer."""
         self.ok += OK <= status < OK + 100
         self.latencies_s.append(now - sent_at)
@@ -159,7 +159,7 @@ async def send_all(
         tally.sent += request is not None
         return None if request is None else (tally.sent, request)
 
-    load = Load(take, tally.told)
+    load = Load(take, tally.answered)
     try:
         tally.begin()
         await load.open(ports, connections)

@@ -40,31 +40,31 @@ def facts(database: str) -> Figures:
 def cpu_s(pid: int | None) -> float | None:
     """Seconds of CPU that a process has used, its threads included."""
     try:
-        told = Path(f"/proc/{pid}/stat").read_text()
+        stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
-    fields = told.rpartition(")")[2].split()
+    fields = stat.rpartition(")")[2].split()
     return (int(fields[USER_TICKS]) + int(fields[SYSTEM_TICKS])) / os.sysconf("SC_CLK_TCK")
 
 
 def peak_rss_mb(pid: int | None) -> float | None:
     """The most memory it ever had resident."""
-    return _mb(_told(pid, "status", "VmHWM"))
+    return _mb(_proc_figure(pid, "status", "VmHWM"))
 
 
 def rss_mb(pid: int | None) -> float | None:
     """The memory it has resident now."""
-    return _mb(_told(pid, "status", "VmRSS"))
+    return _mb(_proc_figure(pid, "status", "VmRSS"))
 
 
 def pss_mb(pid: int | None) -> float | None:
     """The memory it has resident now, with its share of what it shares with other processes."""
-    return _mb(_told(pid, "smaps_rollup", "Pss"))
+    return _mb(_proc_figure(pid, "smaps_rollup", "Pss"))
 
 
 def threads(pid: int | None) -> float | None:
     """How many threads it has."""
-    return _told(pid, "status", "Threads")
+    return _proc_figure(pid, "status", "Threads")
 
 
 def descriptors(pid: int | None) -> float | None:
@@ -75,12 +75,12 @@ def descriptors(pid: int | None) -> float | None:
         return None
 
 
-def _told(pid: int | None, page: str, name: str) -> float | None:
+def _proc_figure(pid: int | None, page: str, name: str) -> float | None:
     try:
-        found = re.search(rf"^{name}:\s+(\d+)", Path(f"/proc/{pid}/{page}").read_text(), re.MULTILINE)
+        match = re.search(rf"^{name}:\s+(\d+)", Path(f"/proc/{pid}/{page}").read_text(), re.MULTILINE)
     except OSError:
         return None
-    return float(found[1]) if found else None
+    return float(match[1]) if match else None
 
 
 def _mb(kib: float | None) -> float | None:

@@ -11,7 +11,7 @@ from arrivals.lab.bench.database import Row
 from arrivals.lab.bench.eachlabs import PROCESSING
 from arrivals.lab.bench.environment import LOOK_EVERY_S, Stage
 from arrivals.lab.bench.figures import Case, Figures, between, in_ms, ratio
-from arrivals.lab.bench.seed_data import multiplied, one_told
+from arrivals.lab.bench.seed_data import multiplied, seed_generation
 
 Micros: TypeAlias = int
 
@@ -21,7 +21,7 @@ LEAD_S, MOVED_PER_S = 2.0, 30_000  # for the moments to be written and the servi
 WARM_S = 3.0  # of polls that are not measured
 GRACE_S = 5.0  # for those that fell due at the very end
 CLIENT_IN_FLIGHT = 50
-MOST_POSTS = 5000
+MAX_POSTS = 5000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class Polls:
             async with bench.stage() as stage:
                 bench.screen.phase(f"{at}: preparing {self.in_flight} generations")
                 await stage.start()
-                await one_told(stage, PROCESSING)
+                await seed_generation(stage, PROCESSING)
                 await stage.stop()
                 names = multiplied(stage, self.in_flight, self._spread)
                 first_due = await asyncio.to_thread(self._moved, stage)
@@ -56,7 +56,7 @@ class Polls:
                 bench.screen.phase(f"{at}: polling")
                 figures = await self._round(stage, bench, names, first_due)
             bench.screen.phase(f"{at}: the bare client")
-            ceiling = await bare_client(min(MOST_POSTS, max(1, figures["items"])), CLIENT_IN_FLIGHT, 1)
+            ceiling = await bare_client(min(MAX_POSTS, max(1, figures["items"])), CLIENT_IN_FLIGHT, 1)
             case.add(figures, ceiling)
         return [case]
 
@@ -89,10 +89,12 @@ class Polls:
             await _until(stage, end)
             now, done = stage.cpu_s(), len(polled) - before
             await stage.until(lambda: all(name in polled for name in due), lambda: None, GRACE_S)
-        asked = {name: times[0] for name, times in polled.items() if times[0] >= begin and moments.get(name, end) < end}
+        first_polls = {
+            name: times[0] for name, times in polled.items() if times[0] >= begin and moments.get(name, end) < end
+        }
         return {
             "per_second": done / self.seconds,
-            **in_ms([(at - moments[name]) / SECOND for name, at in asked.items()]),
+            **in_ms([(at - moments[name]) / SECOND for name, at in first_polls.items()]),
             "cpu_s_per_item": ratio(between(spent, now), done),
             "peak_rss_mb": stage.peak_rss_mb(),
             "missed": sum(name not in polled for name in due),

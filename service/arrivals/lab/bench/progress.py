@@ -38,16 +38,16 @@ class Screen:
             self._console.print(text, highlight=False, markup=False)
 
     @contextlib.contextmanager
-    def following(self, told: Callable[[], str]) -> Iterator[None]:
+    def following(self, progress: Callable[[], str]) -> Iterator[None]:
         """While the block runs, how far it is."""
-        task = asyncio.get_running_loop().create_task(self._follow(told))
+        task = asyncio.get_running_loop().create_task(self._follow(progress))
         try:
             yield
         finally:
             task.cancel()
 
-    async def _follow(self, told: Callable[[], str]) -> None:
+    async def _follow(self, progress: Callable[[], str]) -> None:
         while True:
             if self._console.is_terminal:
-                self._live.update(Text(f"{self._phase}: {told()}"), refresh=True)
+                self._live.update(Text(f"{self._phase}: {progress()}"), refresh=True)
             await asyncio.sleep(LOOK_EVERY_S)

@@ -74,11 +74,11 @@ class Receiver:
     """Takes deliveries, answers all alike, and counts them by their `webhook-id`."""
 
     def __init__(
-        self, answer: bytes | None = wire.NO_CONTENT, told: Callable[[bytes, float], None] | None = None
+        self, answer: bytes | None = wire.NO_CONTENT, on_delivery: Callable[[bytes, float], None] | None = None
     ) -> None:
         self.times: Counter[bytes] = Counter()
         self.first_at = self.last_at = 0.0
-        self._answer, self._told = answer, told
+        self._answer, self._on_delivery = answer, on_delivery
 
     def answer(self, head: bytes, body: bytes) -> bytes | None:
         """One delivery."""
@@ -86,8 +86,8 @@ class Receiver:
         self.first_at = self.first_at or now
         self.last_at = now
         self.times[wire.header(head, b"webhook-id") or b""] += 1
-        if self._told is not None:
-            self._told(body, now)
+        if self._on_delivery is not None:
+            self._on_delivery(body, now)
         return self._answer
 
     @property

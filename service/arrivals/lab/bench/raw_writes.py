@@ -43,9 +43,9 @@ def _written(stage: Stage) -> Figures:
 
 
 def _update(books: Books, table: str, rows: Iterable[Row], only: tuple[str, ...] = ()) -> None:
-    given = list(rows)
-    columns = only or [column for column in given[0] if column != "id"]
-    books.many(books.update_text(table, columns), ([*(row[column] for column in columns), row["id"]] for row in given))
+    listed = list(rows)
+    columns = only or [column for column in listed[0] if column != "id"]
+    books.many(books.update_text(table, columns), ([*(row[column] for column in columns), row["id"]] for row in listed))
 
 
 def _insert(books: Books, table: str, row: Row, numbers: range, moved: dict[str, int]) -> None:
@@ -55,7 +55,7 @@ def _insert(books: Books, table: str, row: Row, numbers: range, moved: dict[str,
         row | {"id": _fresh(row["id"], number)} | {name: behind + number + 1 for name, behind in moved.items()}
         for number in numbers
     )
-    books.many(books.insert_text(table, columns), ([one[column] for column in columns] for one in fresh))
+    books.many(books.insert_text(table, columns), ([fresh_row[column] for column in columns] for fresh_row in fresh))
 
 
 def _fresh(name: str, number: int) -> str:

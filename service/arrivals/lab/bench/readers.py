@@ -38,21 +38,21 @@ class Reader(asyncio.Protocol):
             return
         # The line's end before the next event stays with it, so that every position stands between two.
         events, self._rest = data[: whole + 1], data[whole + 1 :]
-        position, found = self.position, POSITION.findall(events)
-        for text in found:
-            told = int(text)
-            if told == position + 1:
-                position = told
-            elif told > position:
-                self.skipped += told - position - 1
-                position = told
-            elif told:  # 0 stands before the first event
+        position, positions = self.position, POSITION.findall(events)
+        for text in positions:
+            number = int(text)
+            if number == position + 1:
+                position = number
+            elif number > position:
+                self.skipped += number - position - 1
+                position = number
+            elif number:  # 0 stands before the first event
                 self.doubled += 1
                 self.read -= 1
             else:
                 self.read -= 1
         self.position = position
-        self.read += len(found)
+        self.read += len(positions)
         self.last_at = perf_counter()
         if self._heard is not None:
             self._heard(events, self.last_at)

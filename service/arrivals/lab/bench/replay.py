@@ -10,7 +10,7 @@ from arrivals.lab.bench.eachlabs import COMPLETED
 from arrivals.lab.bench.environment import Stage
 from arrivals.lab.bench.figures import Case, Figures, between, ratio
 from arrivals.lab.bench.raw_writes import raw_writes
-from arrivals.lab.bench.seed_data import multiplied, one_told
+from arrivals.lab.bench.seed_data import multiplied, seed_generation
 
 ASK_EVERY_S = 0.1
 STALLED_S = 30.0
@@ -32,7 +32,7 @@ class Replay:
             bench.screen.phase(f"{at}: preparing {self.count} webhooks")
             async with bench.stage() as stage:
                 await stage.start()
-                await one_told(stage, COMPLETED)
+                await seed_generation(stage, COMPLETED)
                 await stage.stop()
                 multiplied(stage, self.count)
                 await stage.start()
@@ -47,22 +47,22 @@ class Replay:
     async def _round(self, stage: Stage, bench: Bench) -> Figures:
         with stage.books() as books:
             before, spent, began = books.count("events"), stage.cpu_s(), perf_counter()
-            told: Any = await stage.call("POST", "/v1/replays", {"kind": "webhooks"})
-            with bench.screen.following(lambda: f"{told['done']} of {self.count}"):
+            replay: Any = await stage.call("POST", "/v1/replays", {"kind": "webhooks"})
+            with bench.screen.following(lambda: f"{replay['done']} of {self.count}"):
                 done, moved_at = 0, perf_counter()
-                while told["status"] == RUNNING and perf_counter() - moved_at < STALLED_S:
+                while replay["status"] == RUNNING and perf_counter() - moved_at < STALLED_S:
                     stage.check()
                     await asyncio.sleep(ASK_EVERY_S)
-                    told = await stage.call("GET", f"/v1/replays/{told['id']}")
-                    if told["done"] != done:
-                        done, moved_at = told["done"], perf_counter()
+                    replay = await stage.call("GET", f"/v1/replays/{replay['id']}")
+                    if replay["done"] != done:
+                        done, moved_at = replay["done"], perf_counter()
             took, now = perf_counter() - began, stage.cpu_s()
             return {
-                "per_second": ratio(told["done"], took),
-                "cpu_s_per_item": ratio(between(spent, now), told["done"]),
+                "per_second": ratio(replay["done"], took),
+                "cpu_s_per_item": ratio(between(spent, now), replay["done"]),
                 "peak_rss_mb": stage.peak_rss_mb(),
-                "lost": self.count - told["done"],
+                "lost": self.count - replay["done"],
                 "doubled": books.count("events") - before,
-                "items": told["done"],
-                "findings": told["findings"],
+                "items": replay["done"],
+                "findings": replay["findings"],
             }

@@ -40,38 +40,38 @@ def run(
         bench = Bench(folder=folder, place=place, screen=screen)
         if tree is None:
             cases: list[Case] = _run(lambda: sizes.measure(bench))
-            told = {case.name: _told(case) for case in cases}
+            results = {case.name: _result(case) for case in cases}
         else:
             theirs, cases = _run(lambda: in_turns(sizes, bench, tree))
-            told = {
-                case.name: _told(case) | {"baseline": _told(their), "over_baseline": beside(case, their)}
+            results = {
+                case.name: _result(case) | {"baseline": _result(their), "over_baseline": beside(case, their)}
                 for case, their in zip(cases, theirs, strict=True)
             }
     report = {
         "benchmark": name,
         "machine": machine,
         "parameters": asdict(sizes) | {"settings": bench.settings, "event_loop": "uvloop"},
-        "cases": told,
+        "cases": results,
     }
     if tree is not None:
         report["baseline"] = {"reference": baseline, "commit": tree.commit}
-    found: Figures = rounded(report)
-    return found, not any(case.broken for case in cases)
+    rounded_report: Figures = rounded(report)
+    return rounded_report, not any(case.broken for case in cases)
 
 
-def _told(case: Case) -> Figures:
+def _result(case: Case) -> Figures:
     return {"median": case.median, "rounds": case.rounds}
 
 
 def _run(measure: Callable[[], Coroutine[Any, Any, Measured]]) -> Measured:
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         try:
-            return runner.run(_until_told(measure))
+            return runner.run(_until_signalled(measure))
         except (asyncio.CancelledError, KeyboardInterrupt) as error:
             raise Interrupted("interrupted; every process of it has ended") from error
 
 
-async def _until_told(measure: Callable[[], Coroutine[Any, Any, Measured]]) -> Measured:
+async def _until_signalled(measure: Callable[[], Coroutine[Any, Any, Measured]]) -> Measured:
     """Either signal cancels it, so that every process ends on the way out."""
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()

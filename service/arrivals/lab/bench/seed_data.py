@@ -22,8 +22,8 @@ async def subscribe(stage: Stage, wanted: Wanted) -> str:
     made = await stage.call("POST", "/v1/subscribers", {"url": wanted.url, "max_in_flight": wanted.max_in_flight})
     if wanted.paused:
         await pause(stage, made["id"], paused=True)
-    told: str = made["id"]
-    return told
+    subscriber_id: str = made["id"]
+    return subscriber_id
 
 
 async def pause(stage: Stage, subscriber_id: str, *, paused: bool) -> None:
@@ -31,7 +31,7 @@ async def pause(stage: Stage, subscriber_id: str, *, paused: bool) -> None:
     await stage.call("PATCH", f"/v1/subscribers/{subscriber_id}", {"paused": paused})
 
 
-async def one_told(stage: Stage, word: str) -> None:
+async def seed_generation(stage: Stage, word: str) -> None:
     """One generation, ordered and called back about; waits until the webhook is read. Raises Died."""
     await stage.order(1)
     await post_webhook(stage, word)

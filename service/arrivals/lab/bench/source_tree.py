@@ -26,9 +26,9 @@ class Tree:
     path: Path | None = None
     commit: str | None = None
 
-    def environment(self, given: Mapping[str, str]) -> dict[str, str]:
+    def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
         """These variables, with which the interpreter finds this tree's package before any that is installed."""
-        return dict(given) if self.path is None else {**given, "PYTHONPATH": str(self.path)}
+        return dict(variables) if self.path is None else {**variables, "PYTHONPATH": str(self.path)}
 
 
 HERE = Tree()
@@ -57,8 +57,8 @@ def exported(reference: str, folder: Path) -> Tree:
 def _git(command: list[str], more: Mapping[str, str] | None = None) -> str | None:
     """What it says; None when it fails. Variables that point to some other repository are left out."""
     clean = {name: text for name, text in os.environ.items() if not name.startswith("GIT_")}
-    told = subprocess.run(command, env=clean | dict(more or {}), capture_output=True, text=True, check=False)
-    return None if told.returncode else told.stdout.strip()
+    result = subprocess.run(command, env=clean | dict(more or {}), capture_output=True, text=True, check=False)
+    return None if result.returncode else result.stdout.strip()
 
 
 def package_of(folder: Path, commit: str) -> Tree:
@@ -68,11 +68,13 @@ def package_of(folder: Path, commit: str) -> Tree:
         if not (path / module / "__main__.py").is_file():
             continue
         tree = Tree(module=module, path=path.resolve(), commit=commit)
-        asked = [sys.executable, "-c", WHERE, module]
-        told = subprocess.run(
-            asked, env=tree.environment(os.environ), cwd=folder.parent, capture_output=True, text=True, check=False
+        command = [sys.executable, "-c", WHERE, module]
+        result = subprocess.run(
+            command, env=tree.environment(os.environ), cwd=folder.parent, capture_output=True, text=True, check=False
         )
-        if told.returncode or not Path(told.stdout.strip()).resolve().is_relative_to(path.resolve()):
-            raise NoBaseline(f"not the package of {commit} would be measured, but {told.stdout.strip() or told.stderr}")
+        if result.returncode or not Path(result.stdout.strip()).resolve().is_relative_to(path.resolve()):
+            raise NoBaseline(
+                f"not the package of {commit} would be measured, but {result.stdout.strip() or result.stderr}"
+            )
         return tree
     raise NoBaseline(f"{commit} has no service that can be started")

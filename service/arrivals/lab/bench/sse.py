@@ -111,7 +111,7 @@ class Sse:
             sent[external_id, word] = perf_counter()
             return external_id, stage.webhook(external_id, url, word)
 
-        load = Load(take, tally.told)
+        load = Load(take, tally.answered)
         try:
             await load.open(stage.ports, CONNECTIONS)
             while tally.sent < len(keys) or load.in_flight:

@@ -11,12 +11,12 @@ from arrivals.lab.bench.source_tree import HERE, Tree
 
 async def in_turns(sizes: Any, bench: Bench, baseline: Tree) -> tuple[list[Case], list[Case]]:
     """(the baseline's cases, this tree's), round by round the one and then the other, each on an empty database."""
-    one = replace(sizes, rounds=1)
+    single_round = replace(sizes, rounds=1)
     both: tuple[dict[str, Case], dict[str, Case]] = ({}, {})
     for number in range(sizes.rounds):
         for cases, tree, whose in zip(both, (baseline, HERE), ("the baseline", "this tree"), strict=True):
             bench.screen.phase(f"turn {number + 1} of {sizes.rounds}: {whose}")
-            for case in await one.measure(replace(bench, tree=tree)):
+            for case in await single_round.measure(replace(bench, tree=tree)):
                 cases.setdefault(case.name, Case(case.name)).rounds.extend(case.rounds)
     theirs, ours = both
     return list(theirs.values()), list(ours.values())
@@ -31,8 +31,8 @@ def beside(case: Case, baseline: Case) -> Figures:
 
 def _ratios(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Figures:
     numbers = {name: value for name, value in ours.items() if _is_number(value) and _is_number(theirs.get(name))}
-    found = {name: ratio(value, theirs[name]) for name, value in numbers.items() if name not in TOTALS}
-    return {name: told for name, told in found.items() if told is not None}
+    ratios = {name: ratio(value, theirs[name]) for name, value in numbers.items() if name not in TOTALS}
+    return {name: value for name, value in ratios.items() if value is not None}
 
 
 def _is_number(value: Any) -> bool:

@@ -21,10 +21,10 @@ def split(buffer: bytes) -> tuple[list[Message], bytes]:
         head, body_at = buffer[start:end], end + len(END_OF_HEAD)
         length = _length(head)
         if length is None:
-            found = _unchunked(buffer, body_at)
-            if found is None:
+            chunked = _unchunked(buffer, body_at)
+            if chunked is None:
                 break
-            body, start = found
+            body, start = chunked
         elif len(buffer) - body_at < length:
             break
         else:
@@ -72,9 +72,9 @@ def with_body(head: bytes, body: bytes) -> bytes:
 
 def _length(head: bytes) -> int | None:
     """None for chunks."""
-    told = header(head, b"content-length")
-    if told is not None:
-        return int(told)
+    length = header(head, b"content-length")
+    if length is not None:
+        return int(length)
     return None if header(head, b"transfer-encoding") == b"chunked" else 0
 
 
