@@ -17,6 +17,6 @@ def test_it_says_where_they_are_and_what_is_wrong(arrivals):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         result = arrivals("rehearse", "--port", port)
-    told, error = result.stderr.splitlines()
-    assert f"the stand-ins are at http://127.0.0.1:{port}/ (their record: /rehearsal/record)" == told
+    announcement, error = result.stderr.splitlines()
+    assert f"the stand-ins are at http://127.0.0.1:{port}/ (their record: /rehearsal/record)" == announcement
     assert (1, f"arrivals: cannot listen on 127.0.0.1:{port}; choose another with --port") == (result.exit_code, error)

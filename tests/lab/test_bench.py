@@ -161,13 +161,13 @@ def test_memory_has_levelled_off_when_the_last_quarter_is_near_the_second():
     level = [sample(at_s, 50.0 if at_s < 100 else 100.0 + at_s / 100) for at_s in range(400)]
     rising = [sample(at_s, 100.0 + at_s / 10) for at_s in range(400)]
 
-    told = [curve.figures(samples, 400.0) for samples in (level, rising)]
+    curves = [curve.figures(samples, 400.0) for samples in (level, rising)]
 
-    assert [(True, [50.0, 101.495, 102.495, 103.495])] == [(told[0]["levelled_off"], told[0]["quarters"]["rss_mb"])]
-    assert not told[1]["levelled_off"]
-    assert [None] * 4 == told[0]["quarters"]["pss_mb"]
-    assert 399 == told[0]["samples"][-1]["at_s"]
-    assert len(told[0]["samples"]) <= curve.CURVE_POINTS
+    assert [(True, [50.0, 101.495, 102.495, 103.495])] == [(curves[0]["levelled_off"], curves[0]["quarters"]["rss_mb"])]
+    assert not curves[1]["levelled_off"]
+    assert [None] * 4 == curves[0]["quarters"]["pss_mb"]
+    assert 399 == curves[0]["samples"][-1]["at_s"]
+    assert len(curves[0]["samples"]) <= curve.CURVE_POINTS
     assert curve.figures([], 400.0)["levelled_off"] is None
     assert curve.figures(level[:150], 400.0)["levelled_off"] is None
 
@@ -229,10 +229,10 @@ def test_the_package_of_a_baseline_goes_before_the_one_that_is_installed(tmp_pat
     for name in ("__init__.py", "__main__.py"):
         (package / name).touch()
 
-    found = source_tree.package_of(tmp_path / "baseline", "c0ffee")
+    tree = source_tree.package_of(tmp_path / "baseline", "c0ffee")
 
-    assert (module, package.parent.resolve()) == (found.module, found.path)
-    assert {"A": "1", "PYTHONPATH": str(found.path)} == found.environment({"A": "1"})
+    assert (module, package.parent.resolve()) == (tree.module, tree.path)
+    assert {"A": "1", "PYTHONPATH": str(tree.path)} == tree.environment({"A": "1"})
 
 
 def test_a_commit_without_a_service_is_no_baseline(tmp_path):
@@ -306,16 +306,16 @@ MESSAGES = [
 @pytest.mark.parametrize("size", [1, 2, 7, 1000])
 def test_messages_are_the_same_however_they_are_cut(size):
     stream = b"".join(message for message, _ in MESSAGES)
-    found, rest = [], b""
+    received, rest = [], b""
     for begin in range(0, len(stream), size):
         messages, rest = wire.split(rest + stream[begin : begin + size])
-        found += messages
+        received += messages
 
     assert b"" == rest
-    assert [body for _, body in MESSAGES] == [body for _, body in found]
-    assert [204, 200, 200] == [wire.status(head) for head, _ in found[:3]]
+    assert [body for _, body in MESSAGES] == [body for _, body in received]
+    assert [204, 200, 200] == [wire.status(head) for head, _ in received[:3]]
     assert (b"/x", b"a", None) == (
-        wire.target(found[3][0]), wire.header(found[3][0], b"host"), wire.header(found[3][0], b"via"),
+        wire.target(received[3][0]), wire.header(received[3][0], b"host"), wire.header(received[3][0], b"via"),
     )  # fmt: skip
 
 
@@ -338,7 +338,7 @@ TABLES = (
     "CREATE TABLE generations (id TEXT, external_id TEXT, polls INT)",
     "CREATE TABLE events (id TEXT, position INT, generation_id TEXT, body TEXT)",
     "CREATE TABLE whatever (event_id TEXT, raw BYTEA)",
-    "CREATE TABLE counters (name TEXT, counted INT)",
+    "CREATE TABLE counters (name TEXT, value INT)",
     "INSERT INTO counters VALUES ('events', 1)",
 )
 
@@ -348,16 +348,16 @@ def place(request, tmp_path):
     """A database of either kind, with some tables as the service has."""
     if request.param == "sqlite":
         path = str(tmp_path / "b.db")
-        found = Place(path)
+        database = Place(path)
         with closing(sqlite3.connect(path)) as connection:
             connection.executescript(";".join(TABLES).replace("BYTEA", "BLOB"))
-        yield found
+        yield database
         return
     with fresh_database(request.getfixturevalue("postgres_url")) as url:
-        found = Place(url)
+        database = Place(url)
         with psycopg.connect(url) as connection:
             connection.execute(";".join(TABLES))
-        yield found
+        yield database
 
 
 def test_a_copy_has_its_own_names_in_every_table(place):

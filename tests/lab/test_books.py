@@ -76,9 +76,11 @@ def record(**changed):
     ids=range(13),
 )  # fmt: skip
 def test_every_disagreement_is_seen(changed, says):
-    told = changed if "events" not in changed else {**changed, "events": [*changed["events"], {**EVENT, "id": "evt_2"}]}
+    changes = (
+        changed if "events" not in changed else {**changed, "events": [*changed["events"], {**EVENT, "id": "evt_2"}]}
+    )
 
-    assert says in " ".join(compare(accounts(**told)).disagreements)
+    assert says in " ".join(compare(accounts(**changes)).disagreements)
 
 
 def test_a_second_closing_event_is_counted():

@@ -120,7 +120,7 @@ async def test_a_list_read_while_eight_write_misses_none_and_repeats_none(store,
                         await anext(answer.aiter_raw(dice.randint(1, 20)))
                         continue
                     page = httpx.Response(200, content=await answer.aread()).json()
-                seen += [one["id"] for one in page["data"]]
+                seen += [entry["id"] for entry in page["data"]]
                 after = page["next"]
 
     assert CUTS == cuts

@@ -86,15 +86,15 @@ def subscriber(name, url, in_flight):
 
 async def announce(context, names, number, url):
     """One event for everybody; each third one is about the same generation."""
-    told = event(f"{number:03}", generation_id=generation(f"{number % GENERATIONS}").id, body="{}")
+    announced = event(f"{number:03}", generation_id=generation(f"{number % GENERATIONS}").id, body="{}")
     async with context.store.transaction() as tx:
-        position = (await events.append(tx, [told]))[told.id]
+        position = (await events.append(tx, [announced]))[announced.id]
         due = [
             deliveries.Delivery(
                 id=f"dlv_{number:03}_{name}",
-                event_id=told.id,
+                event_id=announced.id,
                 position=position,
-                generation_id=told.generation_id,
+                generation_id=announced.generation_id,
                 subscriber_id=f"sub_{name}",
                 url=f"{url}/{name}",
                 created_at=context.now(),

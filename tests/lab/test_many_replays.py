@@ -26,7 +26,7 @@ SAID = (
     {"exec_id": "el-1", "status": "failed", "error": "changed our mind"},
     "nonsense",
 )
-FOUND = {"repeated": 2 * GENERATIONS, "conflicting": GENERATIONS, "unreadable": GENERATIONS}
+FINDINGS = {"repeated": 2 * GENERATIONS, "conflicting": GENERATIONS, "unreadable": GENERATIONS}
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ async def full(context, store):
 async def announced(context):
     """Every event's generation and type, in order."""
     async with context.store.reading() as tx:
-        return [(one.generation_id, one.type) for _, one in (await events.behind(tx, 0, 10 * WEBHOOKS)).found]
+        return [(event.generation_id, event.type) for _, event in (await events.behind(tx, 0, 10 * WEBHOOKS)).found]
 
 
 async def stands(context, replay):
@@ -84,11 +84,13 @@ async def test_ten_thousand_webhooks_replayed_twice_announce_nothing_again(full,
         clock.advance(LEASE_S)
         while await run_worker(restarted, "replay"):
             pass
-        finished = [await stands(restarted, one) for one in (first, second)]
+        finished = [await stands(restarted, replay) for replay in (first, second)]
         after = await announced(restarted)
 
     assert 20 * replaying.BATCH == under_way.done
-    assert [(Progress.FINISHED, WEBHOOKS, WEBHOOKS)] * 2 == [(one.status, one.total, one.done) for one in finished]
-    assert [FOUND] * 2 == [one.findings for one in finished]
+    assert [(Progress.FINISHED, WEBHOOKS, WEBHOOKS)] * 2 == [
+        (replay.status, replay.total, replay.done) for replay in finished
+    ]
+    assert [FINDINGS] * 2 == [replay.findings for replay in finished]
     assert {"generation.completed": GENERATIONS} == Counter(word for _, word in before)
     assert before == after

@@ -34,48 +34,48 @@ async def hears_nothing(connection):
 
 
 async def test_what_comes_while_it_is_silent_arrives_when_it_goes_on():
-    async with relayed() as relay, await anyio.connect_tcp("127.0.0.1", relay.port) as one:
-        await one.send(b"before")
-        assert b"before" == await one.receive()
+    async with relayed() as relay, await anyio.connect_tcp("127.0.0.1", relay.port) as connection:
+        await connection.send(b"before")
+        assert b"before" == await connection.receive()
 
         relay.fall_silent()
-        await one.send(b"meanwhile")
-        assert await hears_nothing(one)
+        await connection.send(b"meanwhile")
+        assert await hears_nothing(connection)
 
         relay.go_on()
-        assert b"meanwhile" == await one.receive()
-        await one.send_eof()
+        assert b"meanwhile" == await connection.receive()
+        await connection.send_eof()
         with pytest.raises(anyio.EndOfStream):
-            await one.receive()
+            await connection.receive()
 
 
 async def test_who_connects_while_it_is_silent_is_served_when_it_goes_on():
     async with relayed() as relay:
         relay.fall_silent()
-        async with await anyio.connect_tcp("127.0.0.1", relay.port) as one:
-            await one.send(b"late")
-            assert await hears_nothing(one)
+        async with await anyio.connect_tcp("127.0.0.1", relay.port) as connection:
+            await connection.send(b"late")
+            assert await hears_nothing(connection)
 
             relay.go_on()
-            assert b"late" == await one.receive()
+            assert b"late" == await connection.receive()
 
 
 async def test_who_was_not_heard_is_hung_up_on_and_others_are_served():
     async with relayed() as relay:
         relay.fall_silent()
-        async with await anyio.connect_tcp("127.0.0.1", relay.port) as one:
-            await one.send(b"lost")
-            assert await hears_nothing(one)
+        async with await anyio.connect_tcp("127.0.0.1", relay.port) as connection:
+            await connection.send(b"lost")
+            assert await hears_nothing(connection)
 
             relay.hang_up()
             with pytest.raises(GONE):
-                await one.receive()
+                await connection.receive()
         async with await anyio.connect_tcp("127.0.0.1", relay.port) as other:
             await other.send(b"again")
             assert b"again" == await other.receive()
 
 
 async def test_where_nobody_listens_it_hangs_up():
-    async with Relay(1) as relay, await anyio.connect_tcp("127.0.0.1", relay.port) as one:
+    async with Relay(1) as relay, await anyio.connect_tcp("127.0.0.1", relay.port) as connection:
         with pytest.raises(GONE):
-            await one.receive()
+            await connection.receive()

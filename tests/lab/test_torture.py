@@ -20,12 +20,12 @@ import pytest
 from arrivals.cli.main import main
 from arrivals.lab.bench.database_target import Place
 from arrivals.lab.torture import kill_points, outage, silent, stopped
-from arrivals.lab.torture.audit import COUNTS, Found
+from arrivals.lab.torture.audit import COUNTS, Discrepancies
 from arrivals.lab.torture.crash_cases import Result
 from arrivals.lab.torture.environment import Stage
 from arrivals.lab.torture.faults import Faults, Unavailable
 from arrivals.lab.torture.kill_points import shorten
-from arrivals.lab.torture.kill_switch import Trail, Tripwire, read_found
+from arrivals.lab.torture.kill_switch import Trail, Tripwire, read_trail
 from arrivals.lab.torture.postgres_server import Server
 from arrivals.lab.torture.report import show
 from arrivals.lab.torture.scenario import Scene
@@ -63,29 +63,29 @@ def test_a_seed_orders_the_same_again():
 
 
 def test_the_tripwire_kills_at_the_nth_passing_and_leaves_what_it_found(tmp_path):
-    found = tmp_path / "found"
+    trail = tmp_path / "trail"
     program = (
         "import sys; from pathlib import Path; from arrivals.lab.torture.kill_switch import Tripwire\n"
         "wire = Tripwire(); wire.passed('before it is set'); wire.set(Path(sys.argv[1]), 'b', 2)\n"
         "for point in 'abacb': wire.passed(point)\n"
         "print('alive')"
     )
-    ended = subprocess.run([sys.executable, "-c", program, str(found)], cwd=ROOT, check=False, capture_output=True)
+    ended = subprocess.run([sys.executable, "-c", program, str(trail)], cwd=ROOT, check=False, capture_output=True)
 
     assert (-signal.SIGKILL, b"") == (ended.returncode, ended.stdout)
-    assert Trail(points=["a", "b", "c"], died_at="b") == read_found(found)
+    assert Trail(points=["a", "b", "c"], died_at="b") == read_trail(trail)
 
 
 def test_a_tripwire_without_a_wanted_point_only_looks(tmp_path):
     wire = Tripwire()
     wire.count("before it is set")
-    wire.set(tmp_path / "found", None, 1)
+    wire.set(tmp_path / "trail", None, 1)
     for _ in range(2):
         wire.passed("a")
         wire.count("fast")
 
-    assert Trail(points=["a"], counts=Counter(fast=2)) == read_found(tmp_path / "found")
-    assert Trail() == read_found(tmp_path / "none")
+    assert Trail(points=["a"], counts=Counter(fast=2)) == read_trail(tmp_path / "trail")
+    assert Trail() == read_trail(tmp_path / "none")
 
 
 def test_the_tripwire_lets_a_process_stand_still_until_it_is_waked(tmp_path):
@@ -94,9 +94,9 @@ def test_the_tripwire_lets_a_process_stand_still_until_it_is_waked(tmp_path):
         "wire = Tripwire(); wire.set(Path(sys.argv[1]), 'b', 1, signal.SIGSTOP)\n"
         "for point in 'abb': wire.passed(point)"
     )
-    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "found")], cwd=ROOT) as process:
+    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "trail")], cwd=ROOT) as process:
         _, status = os.waitpid(process.pid, os.WUNTRACED)
-        stood_still = Trail(points=["a", "b"], stood_still_at="b") == read_found(tmp_path / "found")
+        stood_still = Trail(points=["a", "b"], stood_still_at="b") == read_trail(tmp_path / "trail")
         process.send_signal(signal.SIGCONT)
 
     assert os.WIFSTOPPED(status)
@@ -123,7 +123,7 @@ print([written("spoiled.db"), written("other.db"), synced(), round(time.time() -
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "effects"),
     [
         (lambda faults: faults.none(), [1, 1, False, 0]),
         (lambda faults: faults.disk_full(1), ["No space left on device", 1, False, 0]),
@@ -134,7 +134,7 @@ print([written("spoiled.db"), written("other.db"), synced(), round(time.time() -
     ],
     ids=["none", "full", "full-to-grow", "slow", "ahead", "behind"],
 )
-def test_faults_are_felt_by_the_files_and_processes_that_they_concern(tmp_path, spoil, told):
+def test_faults_are_felt_by_the_files_and_processes_that_they_concern(tmp_path, spoil, effects):
     faults = Faults(tmp_path)
     (tmp_path / "spoiled.db").touch()
     spoil(faults)
@@ -146,7 +146,7 @@ def test_faults_are_felt_by_the_files_and_processes_that_they_concern(tmp_path, 
         env=environment, check=True, capture_output=True, text=True,
     )  # fmt: skip
 
-    assert repr(told) == ran.stdout.strip()
+    assert repr(effects) == ran.stdout.strip()
 
 
 def test_without_a_compiler_it_says_what_to_install(tmp_path, monkeypatch):
@@ -228,7 +228,9 @@ def reports(tmp_path_factory, postgres_url):
             for name, options in cases.items()
         }  # fmt: skip
         ended = {name: (*process.communicate(timeout=280), process.returncode) for name, process in running.items()}
-    yield {name: (code, json.loads(told or "null"), errors.decode()) for name, (told, errors, code) in ended.items()}
+    yield {
+        name: (code, json.loads(output or "null"), errors.decode()) for name, (output, errors, code) in ended.items()
+    }
     assert [] == [path.name for path in folder.iterdir()]
 
 
@@ -237,18 +239,18 @@ def clean(reports, name, *cases):
     code, report, errors = reports[name]
     assert 0 == code, json.dumps(report) + errors
     assert [*cases] == [*report["cases"]]
-    for told in report["cases"].values():
-        assert dict.fromkeys(COUNTS, 0) == {count: told[count] for count in COUNTS}
-        assert told["generations"] > 5
+    for figures in report["cases"].values():
+        assert dict.fromkeys(COUNTS, 0) == {count: figures[count] for count in COUNTS}
+        assert figures["generations"] > 5
     assert min(report["webhooks_by_way"].values()) > 0
     return [*report["cases"].values()]
 
 
 @pytest.mark.timeout(300)
 def test_it_dies_at_each_named_point(reports):
-    (told,) = clean(reports, "points", "points")
+    (figures,) = clean(reports, "points", "points")
 
-    deaths = told["kills_by_point"]
+    deaths = figures["kills_by_point"]
     assert {"settle._settle before commit", "settle._settle after commit"} <= set(deaths)
     assert {f"webhook ({way}) {moment}" for way in WAYS for moment in MOMENTS} <= set(deaths)
     assert "migrate._apply before script" in deaths
@@ -274,28 +276,28 @@ def test_the_clock_steps_and_it_is_told_to_end(reports):
 
 @pytest.mark.timeout(300)
 def test_two_services_die_on_one_file_which_has_no_server_to_kill(reports):
-    (told,) = clean(reports, "two", "two")
+    (figures,) = clean(reports, "two", "two")
 
-    assert told["kills"] >= 3
+    assert figures["kills"] >= 3
     assert {"database", "silent"} == set(reports["two"][1]["skipped"])
 
 
 @pytest.mark.timeout(300)
 def test_a_process_stands_still_for_longer_than_every_lease(reports):
-    (told,) = clean(reports, "stopped", "stopped")
+    (figures,) = clean(reports, "stopped", "stopped")
 
     assert {"an order without webhooks is claimed", "deliver._send before transport.deliver"} == {
-        *told["stops_by_point"]
+        *figures["stops_by_point"]
     }
-    assert told["given_up"] > 0
+    assert figures["given_up"] > 0
 
 
 @pytest.mark.timeout(300)
 def test_it_is_away_for_longer_than_the_deadlines(reports):
-    (told,) = clean(reports, "outage", "outage")
+    (figures,) = clean(reports, "outage", "outage")
 
-    assert told["asked_once_more"] > 0
-    assert told["late"] > 0
+    assert figures["asked_once_more"] > 0
+    assert figures["late"] > 0
 
 
 @pytest.mark.timeout(300)
@@ -308,9 +310,9 @@ def test_it_dies_on_a_server_which_dies_too(reports):
 
 @pytest.mark.timeout(300)
 def test_connections_to_a_server_fall_silent(reports):
-    (told,) = clean(reports, "silent", "silent")
+    (figures,) = clean(reports, "silent", "silent")
 
-    assert (2, 2) == (told["silences"], told["not_ready"])
+    assert (2, 2) == (figures["silences"], figures["not_ready"])
 
 
 def test_what_is_there_already_is_not_its_to_change(tmp_path):
@@ -323,11 +325,11 @@ def test_what_is_there_already_is_not_its_to_change(tmp_path):
 
 @pytest.mark.parametrize(("lost", "code"), [(0, 0), (1, 1)])
 def test_people_are_shown_a_table_and_the_exit_code_says_whether_anything_was_lost(monkeypatch, lost, code):
-    found = Found()
-    found.add("deliveries_lost", "evt_1", lost, "evt_1 did not arrive")
-    told = Result(kills=3, found=found).as_dict() | {"seconds": 1.0, "failed": bool(lost)}
+    discrepancies = Discrepancies()
+    discrepancies.add("deliveries_lost", "evt_1", lost, "evt_1 did not arrive")
+    figures = Result(kills=3, discrepancies=discrepancies).as_dict() | {"seconds": 1.0, "failed": bool(lost)}
     report = {
-        "machine": {"database": "SQLite"}, "cases": {"points": told | {"kills_by_point": {"a": 2, "b": 1}}},
+        "machine": {"database": "SQLite"}, "cases": {"points": figures | {"kills_by_point": {"a": 2, "b": 1}}},
         "skipped": {"clock": "no compiler"}, "failed": ["points"] if lost else [],
         "webhooks_by_way": {"fast": 3, "plain": 1}, "disagreements": [],
     }  # fmt: skip
@@ -345,8 +347,8 @@ def test_people_are_shown_a_table_and_the_exit_code_says_whether_anything_was_lo
 @pytest.mark.parametrize(("plain", "failed"), [(1, []), (0, ["webhooks_by_way.plain"])])
 def test_a_way_in_that_no_webhook_took_fails_the_run(monkeypatch, capsys, plain, failed):
     async def all_cases(_):
-        told = Result(webhooks_by_way=Counter(fast=3, plain=plain)).as_dict()
-        return {"points": told | {"seconds": 1.0, "failed": False}}, {}
+        figures = Result(webhooks_by_way=Counter(fast=3, plain=plain)).as_dict()
+        return {"points": figures | {"seconds": 1.0, "failed": False}}, {}
 
     monkeypatch.setattr("arrivals.lab.torture.torture._Run.all", all_cases)
     report = torture(Options(quiet=True))

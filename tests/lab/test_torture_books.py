@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from arrivals.lab.torture.audit import COUNTS, NO_EXCUSE, Accepted, Accounts, Excuse, Found, at_once, at_rest
+from arrivals.lab.torture.audit import COUNTS, NO_EXCUSE, Accepted, Accounts, Discrepancies, Excuse, at_once, at_rest
 from arrivals.lab.torture.workload import Order
 
 ORDER = Order(key="a", provider="eachlabs", route="predictions", body={}, refs=("a",))
@@ -26,10 +26,10 @@ GOOD = {
 
 
 def test_books_that_agree_count_nothing():
-    found = at_rest(Accounts(**GOOD))
+    discrepancies = at_rest(Accounts(**GOOD))
 
-    assert found.clean
-    assert dict.fromkeys(COUNTS, 0) | {"disagreements": []} == found.as_dict()
+    assert discrepancies.clean
+    assert dict.fromkeys(COUNTS, 0) | {"disagreements": []} == discrepancies.as_dict()
 
 
 @pytest.mark.parametrize(
@@ -96,13 +96,14 @@ def test_what_is_under_way_is_no_loss_yet():
 
 
 def test_what_is_found_again_is_counted_once():
-    found = Found()
+    discrepancies = Discrepancies()
     for _ in range(2):
-        found.join(at_once(Accounts(**(GOOD | {"webhooks": {}}))))
-    found.say("something else")
+        discrepancies.join(at_once(Accounts(**(GOOD | {"webhooks": {}}))))
+    discrepancies.say("something else")
 
-    assert {"acknowledged_webhooks_lost": 1, "other": 1} == found.counts
-    assert ["a: 1 webhooks were answered 200, 0 are stored", "something else"] == found.as_dict()["disagreements"]
+    assert {"acknowledged_webhooks_lost": 1, "other": 1} == discrepancies.counts
+    words = discrepancies.as_dict()["disagreements"]
+    assert ["a: 1 webhooks were answered 200, 0 are stored", "something else"] == words
 
 
 def test_webhooks_of_what_was_ordered_together_may_stand_under_any_of_it():

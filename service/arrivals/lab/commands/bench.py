@@ -61,12 +61,12 @@ class _Whole(click.ParamType[tuple[int, ...]]):
         if isinstance(value, tuple):
             return value
         try:
-            found = tuple(int(part) for part in str(value).split(","))
+            numbers = tuple(int(part) for part in str(value).split(","))
         except ValueError:
-            found = ()
-        if not found or min(found) < 1:
+            numbers = ()
+        if not numbers or min(numbers) < 1:
             self.fail("must be whole numbers above 0, such as 64,256", param, ctx)
-        return found
+        return numbers
 
 
 def _many(name: str, default: int | None, says: str) -> Callable[[Command], Command]:
@@ -104,9 +104,9 @@ def _shared(rounds: int) -> Callable[[Command], Command]:
 @click.option("--connections", type=_Whole(), default="64,256", show_default=True, help="One case for each.")
 @_many("--generations", 20_000, "How many callback URLs the webhooks go to.")
 @_shared(3)
-def ingest_command(**given: Any) -> None:
+def ingest_command(**options: Any) -> None:
     """Webhooks stored a second; the ceiling is bare uvicorn."""
-    _measure("ingest", Ingest, given)
+    _measure("ingest", Ingest, options)
 
 
 @bench_command.command("delivery")
@@ -114,9 +114,9 @@ def ingest_command(**given: Any) -> None:
 @_many("--concurrency", 50, "The subscriber's max_in_flight.")
 @click.option("--isolation", is_flag=True, help="Beside a subscriber that hangs and one that answers 500.")
 @_shared(3)
-def delivery_command(*, isolation: bool, **given: Any) -> None:
+def delivery_command(*, isolation: bool, **options: Any) -> None:
     """Deliveries a second; the ceiling is the bare HTTP client."""
-    _measure("delivery", Isolation if isolation else Delivery, given)
+    _measure("delivery", Isolation if isolation else Delivery, options)
 
 
 @bench_command.command("end-to-end")
@@ -127,17 +127,17 @@ def delivery_command(*, isolation: bool, **given: Any) -> None:
 @_many("--window", 512, "The most events under way at once.")
 @_many("--services", 1, "Processes of the service, which share the database.")
 @_shared(1)
-def end_to_end_command(**given: Any) -> None:
+def end_to_end_command(**options: Any) -> None:
     """From the webhook to the delivery; the ceiling is the bare HTTP client."""
-    _measure("end-to-end", EndToEnd, given)
+    _measure("end-to-end", EndToEnd, options)
 
 
 @bench_command.command("settle")
 @_many("--count", 20_000, "How many webhooks.")
 @_shared(3)
-def settle_command(**given: Any) -> None:
+def settle_command(**options: Any) -> None:
     """Stored webhooks settled a second; the ceiling is raw transactions of the driver."""
-    _measure("settle", Settle, given)
+    _measure("settle", Settle, options)
 
 
 @bench_command.command("polls")
@@ -145,9 +145,9 @@ def settle_command(**given: Any) -> None:
 @_many("--in-flight", 100_000, "How many generations are under way.")
 @_many("--due-per-s", 1_000, "How many polls fall due each second.")
 @_shared(1)
-def polls_command(**given: Any) -> None:
+def polls_command(**options: Any) -> None:
     """How late polls are (p50, p95, p99); the ceiling is the bare HTTP client."""
-    _measure("polls", Polls, given)
+    _measure("polls", Polls, options)
 
 
 @bench_command.command("sse")
@@ -155,17 +155,17 @@ def polls_command(**given: Any) -> None:
 @_many("--readers", 1_000, "How many read the stream.")
 @_many("--events-per-s", 200, "How many events are announced each second.")
 @_shared(1)
-def sse_command(**given: Any) -> None:
+def sse_command(**options: Any) -> None:
     """Events to readers of the stream; the ceiling is bare uvicorn streaming to as many."""
-    _measure("sse", Sse, given)
+    _measure("sse", Sse, options)
 
 
 @bench_command.command("replay")
 @_many("--count", 10_000, "How many webhooks.")
 @_shared(3)
-def replay_command(**given: Any) -> None:
+def replay_command(**options: Any) -> None:
     """Webhooks replayed a second; the ceiling is raw transactions of the driver."""
-    _measure("replay", Replay, given)
+    _measure("replay", Replay, options)
 
 
 @bench_command.command("hostile")
@@ -173,9 +173,9 @@ def replay_command(**given: Any) -> None:
     "--only", type=click.Choice([*HOSTILE]), multiple=True, help="This input alone; may be given several times."
 )
 @_shared(1)
-def hostile_command(**given: Any) -> None:
+def hostile_command(**options: Any) -> None:
     """How long others wait while somebody sends the worst that may be sent."""
-    _measure("hostile", Hostile, given)
+    _measure("hostile", Hostile, options)
 
 
 @bench_command.command("soak")
@@ -185,18 +185,18 @@ def hostile_command(**given: Any) -> None:
 )
 @click.option("--seed", default=1, show_default=True, help="Varies what is ordered, and how the ill behave.")
 @_shared(1)
-def soak_command(**given: Any) -> None:
+def soak_command(**options: Any) -> None:
     """Everything at once for long: memory, descriptors, threads and sizes over time, and the books at the end.
 
     Exit code 1 also when memory kept growing over 20 minutes or more: the median of the last quarter is above 1.05 of
     the second quarter's.
     """
-    _measure("soak", Soak, given)
+    _measure("soak", Soak, options)
 
 
 @handle_errors
-def _measure(name: str, sizes: Callable[..., Any], given: Mapping[str, Any]) -> None:
-    chosen = {size: value for size, value in given.items() if value is not None}
+def _measure(name: str, sizes: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    chosen = {size: value for size, value in options.items() if value is not None}
     json_output, database = chosen.pop("json_output"), chosen.pop("database", None)
     context = click.get_current_context()
     if context.obj is not None and context.get_parameter_source("rounds") is ParameterSource.DEFAULT:
@@ -220,19 +220,19 @@ def _show(report: Figures) -> None:
     """For people: the machine, and the medians, one column for each case."""
     show_facts(report["machine"] | {"baseline": report.get("baseline")})
     click.echo()
-    for name, told in report["cases"].items() if "baseline" in report else ():
-        _show_beside(name, told)
+    for name, figures in report["cases"].items() if "baseline" in report else ():
+        _show_beside(name, figures)
     if "baseline" in report:
         return
-    columns = {name: _flat(told["median"]) for name, told in report["cases"].items()}
+    columns = {name: _flat(figures["median"]) for name, figures in report["cases"].items()}
     names = next(iter(columns.values()))
     show_table([{"figure": name} | {case: flat.get(name) for case, flat in columns.items()} for name in names])
 
 
-def _show_beside(case: str, told: Figures) -> None:
+def _show_beside(case: str, figures: Figures) -> None:
     """One case of both trees, and what this one has of the other."""
     ours, theirs, ratios = (
-        _flat(found) for found in (told["median"], told["baseline"]["median"], told["over_baseline"])
+        _flat(column) for column in (figures["median"], figures["baseline"]["median"], figures["over_baseline"])
     )
     rows = {name: {"baseline": theirs.get(name), "this tree": ours.get(name)} for name in ours}
     show_table([{case: name} | both | {"ratio": ratios.get(name)} for name, both in rows.items()])
@@ -244,6 +244,8 @@ def _flat(figures: Figures) -> Figures:
     flat: Figures = {}
     for name, value in figures.items():
         flat |= (
-            {f"{name}: {part}": told for part, told in value.items()} if isinstance(value, Mapping) else {name: value}
+            {f"{name}: {part}": figure for part, figure in value.items()}
+            if isinstance(value, Mapping)
+            else {name: value}
         )
     return flat

@@ -37,17 +37,15 @@ from arrivals.lab.torture.torture import CASES, Interrupted, Options, torture
     help="Seconds of every order; each case needs as long to come to rest.",
 )
 @handle_errors
-def torture_command(*, json_output: bool, **given: Any) -> None:
-    """Kill the service, its database, its disk and its clock.
-
-    They die while the service works. Exit code 1: something was lost or doubled.
+def torture_command(*, json_output: bool, **options: Any) -> None:
+    """Kill the service, its database, its disk and its clock while it works; exit code 1 if anything is lost.
 
     A case that cannot be made on this machine is skipped, and the report says what to install.
     """
     if find_spec("standardwebhooks") is None:
         raise click.UsageError("the torture verifies with a package of its own: pip install 'arrivals[demo]'")
     try:
-        report = torture(Options(quiet=json_output, **given))
+        report = torture(Options(quiet=json_output, **options))
     except NotEmpty as error:
         raise click.UsageError(str(error)) from error
     except ModuleNotFoundError as error:

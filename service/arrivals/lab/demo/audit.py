@@ -108,8 +108,8 @@ def truth(job: Mapping[str, Any] | None, *, killed: bool = False) -> tuple[str, 
     if job["outcome"] == "completed" and not job["has_output"]:
         return "failed", "output_missing"
     heard = job["webhooks"]["answered_2xx"] > 0 if killed else calls_back
-    told = heard or job["route"] not in TELL_ONLY_BY_WEBHOOK
-    return job["outcome"], job["code"] if told and _is_machine_code(job) else None
+    code_reached = heard or job["route"] not in TELL_ONLY_BY_WEBHOOK
+    return job["outcome"], job["code"] if code_reached and _is_machine_code(job) else None
 
 
 def _can_be_asked(job: Mapping[str, Any]) -> bool:
@@ -142,17 +142,17 @@ def _deliveries(accounts: Accounts, disagreements: list[str]) -> int:
     for generation in accounts.generations:
         doors = ["events", *(["callback"] if _has_callback(accounts.orders, generation) else [])]
         for door in doors:
-            told = closing[door, generation["id"]]
+            statuses = closing[door, generation["id"]]
             wanted = [generation["status"]] if generation["status"] in CLOSING.values() else []
-            if told != wanted:
+            if statuses != wanted:
                 disagreements.append(
-                    f"{generation['metadata']['ref']}: {door} was told {told}, it is {generation['status']}"
+                    f"{generation['metadata']['ref']}: {door} was told {statuses}, it is {generation['status']}"
                 )
     emitted = {event["id"] for event in accounts.events}
     if seen["events"] != emitted:
         missing = len(emitted - seen["events"])
         disagreements.append(f"of {len(emitted)} events emitted, {missing} did not reach the subscriber")
-    return sum(len(told) - 1 for told in closing.values() if len(told) > 1)
+    return sum(len(statuses) - 1 for statuses in closing.values() if len(statuses) > 1)
 
 
 def _has_callback(orders: Sequence[Ordered], generation: Mapping[str, Any]) -> bool:
@@ -193,15 +193,17 @@ def _by_provider(accounts: Accounts) -> dict[str, Any]:
         delivered["event"]["data"]["generation"]["provider"] for delivered in accounts.subscriber["events"]
     )
     emitted = Counter(event["data"]["generation"]["provider"] for event in accounts.events)
-    found: dict[str, Any] = {}
+    figures: dict[str, Any] = {}
     for name in sorted({generation["provider"] for generation in accounts.generations}):
         own = [generation for generation in accounts.generations if generation["provider"] == name]
         webhooks = [webhook for webhook in accounts.webhooks if webhook["provider"] == name]
         statuses = Counter(generation["status"] for generation in own)
-        found[name] = {
+        figures[name] = {
             "routes": dict(Counter(routes[generation["metadata"]["ref"]] for generation in own)),
             "completed": statuses["completed"],
-            "failed": dict(Counter(one["failure"]["code"] for one in own if one["status"] == "failed")),
+            "failed": dict(
+                Counter(generation["failure"]["code"] for generation in own if generation["status"] == "failed")
+            ),
             "canceled": statuses["canceled"],
             "expired": statuses["expired"],
             "learned_from": dict(Counter(str(generation["learned_from"]) for generation in own)),
@@ -211,4 +213,4 @@ def _by_provider(accounts: Accounts) -> dict[str, Any]:
             "events_emitted": emitted[name],
             "deliveries_verified": verified[name],
         }
-    return found
+    return figures

@@ -122,24 +122,24 @@ class Stage:
         while True:
             page = self.client.get(path, params={"limit": str(PAGE), **query, **({"after": after} if after else {})})
             page.raise_for_status()
-            told = page.json()
-            yield from told["data"]
-            if told["next"] is None or not told["data"]:
+            payload = page.json()
+            yield from payload["data"]
+            if payload["next"] is None or not payload["data"]:
                 return
-            after = told["next"]
+            after = payload["next"]
 
     def ask(self, url: str) -> dict[str, Any]:
         """A JSON object of the subscriber or the stand-ins."""
         answer = httpx.get(url, trust_env=False, timeout=10.0)
         answer.raise_for_status()
-        told: dict[str, Any] = answer.json()
-        return told
+        payload: dict[str, Any] = answer.json()
+        return payload
 
 
 def demo(options: Options) -> Summary:
     """Run it; the summary says whether the accounts agree."""
     began = time.monotonic()
-    _end_cleanly_when_told()
+    _end_cleanly_on_signals()
     with _folder(options) as folder:
         stage = Stage(folder, options)
         try:
@@ -232,7 +232,7 @@ def _undelivered(
 ) -> int:
     """How many events wait for a door: the subscriber's, or that of their order's callback URL."""
     called = {order.ref for order in orders if "callback_url" in order.body}
-    by_callback = {one["id"] for one in generations if one["metadata"].get("ref") in called}
+    by_callback = {generation["id"] for generation in generations if generation["metadata"].get("ref") in called}
     wanted = {("events", event["id"]) for event in emitted}
     wanted |= {("callback", event["id"]) for event in emitted if event["data"]["generation"]["id"] in by_callback}
     return len(wanted - {(delivered["door"], delivered["event"]["id"]) for delivered in account["events"]})
@@ -255,7 +255,7 @@ def _accounts(stage: Stage, orders: list[Ordered], refs: dict[str, str], *, kill
     )
 
 
-def _end_cleanly_when_told() -> None:
+def _end_cleanly_on_signals() -> None:
     """Either signal ends the demo as Ctrl-C does, so that its processes end with it."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)

@@ -72,13 +72,13 @@ class Screen:
         table = Table(box=None, title="How each provider's generations ended", title_justify="left")
         for name in ("provider", "completed", "failed, by code", "expired", "learned from", "webhooks", "events"):
             table.add_column(name)
-        for provider, told in summary.figures["by_provider"].items():
-            failed = ", ".join(f"{code} {count}" for code, count in sorted(told["failed"].items()))
-            learned = ", ".join(f"{origin} {count}" for origin, count in sorted(told["learned_from"].items()))
+        for provider, figures in summary.figures["by_provider"].items():
+            failed = ", ".join(f"{code} {count}" for code, count in sorted(figures["failed"].items()))
+            learned = ", ".join(f"{origin} {count}" for origin, count in sorted(figures["learned_from"].items()))
             refused = ("duplicates_ignored", "forged_refused", "conflicts")
-            webhooks = ", ".join(f"{name.replace('_', ' ')} {told[name]}" for name in refused if told[name])
-            events = f"{told['events_emitted']} emitted, {told['deliveries_verified']} verified"
-            completed, expired = str(told["completed"]), str(told["expired"])
+            webhooks = ", ".join(f"{name.replace('_', ' ')} {figures[name]}" for name in refused if figures[name])
+            events = f"{figures['events_emitted']} emitted, {figures['deliveries_verified']} verified"
+            completed, expired = str(figures["completed"]), str(figures["expired"])
             table.add_row(provider, completed, failed or "-", expired, learned, webhooks or "-", events)
         self._console.print(table)
         counts = Table(box=None, show_header=False)

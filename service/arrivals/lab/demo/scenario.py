@@ -31,8 +31,8 @@ class Place:
     @property
     def outcomes(self) -> Mapping[str, Any]:
         """What can go wrong there, by name."""
-        found: Mapping[str, Any] = PROVIDERS[self.provider].OUTCOMES[self.route]
-        return found
+        outcomes: Mapping[str, Any] = PROVIDERS[self.provider].OUTCOMES[self.route]
+        return outcomes
 
 
 def _plain(**more: Any) -> Input:

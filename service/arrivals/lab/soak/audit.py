@@ -17,7 +17,7 @@ from arrivals.lab.bench.figures import Figures
 from arrivals.lab.demo.audit import CLOSING
 from arrivals.lab.soak.subscribers import Healthy
 from arrivals.lab.torture.application import Application
-from arrivals.lab.torture.audit import NO_EXCUSE, Accepted, Accounts, Found, at_rest
+from arrivals.lab.torture.audit import NO_EXCUSE, Accepted, Accounts, Discrepancies, at_rest
 
 RESTED_S = 8.0  # an order this old has had its late webhooks, and was not read again lately
 ORDERS_AT_ONCE = 200  # so that no question to the database is long
@@ -32,7 +32,7 @@ class Audit:
     def __init__(
         self, stage: Stage, rehearsal: str, application: Application, healthy: Healthy, *, patience_s: float
     ) -> None:
-        self.found, self.generations = Found(), 0
+        self.discrepancies, self.generations = Discrepancies(), 0
         self._stage, self._patience_s = stage, patience_s
         self._application, self._healthy = application, healthy
         self._waiting: dict[str, tuple[float, list[Accepted]]] = {}  # by order: since when, its generations
@@ -45,8 +45,8 @@ class Audit:
     async def look(self, *, rested_s: float = RESTED_S) -> int:
         """Audit what is at rest and at least so old; how many orders wait still. Raises Died."""
         now = monotonic()
-        for one in self._application.taken():
-            self._waiting.setdefault(one.order.key, (now, []))[1].append(one)
+        for generation in self._application.taken():
+            self._waiting.setdefault(generation.order.key, (now, []))[1].append(generation)
         old = [key for key, (since, _) in self._waiting.items() if now - since >= rested_s]
         keys = iter(old)
         while some := list(islice(keys, ORDERS_AT_ONCE)):
@@ -56,15 +56,15 @@ class Audit:
 
     def figures(self) -> Figures:
         """What was lost or doubled, and the first of the words."""
-        told = self.found.as_dict()
+        report = self.discrepancies.as_dict()
         with self._stage.books() as books:
             closing = ", ".join(f"'{name}'" for name in CLOSING)
             closed_again = books.repeated("events", "generation_id", f"type IN ({closing})")
         lost = ("acknowledged_webhooks_lost", "generations_lost", "deliveries_lost")
         return {
-            "lost": sum(told[name] for name in lost) + told.get("other", 0),
-            "doubled": told["provider_jobs_doubled"] + max(told["closing_events_doubled"], closed_again),
-            "disagreements": told["disagreements"],
+            "lost": sum(report[name] for name in lost) + report.get("other", 0),
+            "doubled": report["provider_jobs_doubled"] + max(report["closing_events_doubled"], closed_again),
+            "disagreements": report["disagreements"],
         }
 
     async def _at_rest(self, keys: Sequence[str]) -> set[str]:
@@ -73,9 +73,11 @@ class Audit:
         rows, unread, events = await asyncio.to_thread(self._standing, _ids(accepted))
         by_id = {row["id"]: row for row in rows}
         moving = {
-            one.order.key
-            for one in accepted
-            if not _rests(by_id.get(one.id)) or one.id in unread or events[one.id] > len(self._healthy.told(one.id))
+            generation.order.key
+            for generation in accepted
+            if not _rests(by_id.get(generation.id))
+            or generation.id in unread
+            or events[generation.id] > len(self._healthy.events_of(generation.id))
         }
         late = monotonic() - self._patience_s
         return {key for key in keys if key not in moving or self._waiting[key][0] < late}
@@ -85,22 +87,22 @@ class Audit:
         accepted = self._generations_of(keys)
         if not accepted:
             return
-        orders = [(one.order.provider, one.ref) for one in accepted]
+        orders = [(generation.order.provider, generation.ref) for generation in accepted]
         try:
             answer = await self._client.post("/rehearsal/record/forget", json={"orders": orders})
             answer.raise_for_status()
         except httpx.HTTPError as error:
             raise Died(f"the stand-ins do not answer: {str(error) or type(error).__name__}") from error
         accounts = await asyncio.to_thread(self._accounts, accepted, answer.json()["jobs"])
-        self.found.join(at_rest(accounts, NO_EXCUSE))
+        self.discrepancies.join(at_rest(accounts, NO_EXCUSE))
         self.generations += len(accepted)
-        for one in accepted:
-            self._healthy.forget(one.id)
+        for generation in accepted:
+            self._healthy.forget(generation.id)
         for key in keys:
             del self._waiting[key]
 
     def _generations_of(self, keys: Sequence[str]) -> list[Accepted]:
-        return [one for key in keys for one in self._waiting[key][1]]
+        return [generation for key in keys for generation in self._waiting[key][1]]
 
     def _standing(self, ids: str) -> tuple[list[Row], set[str], Counter[str]]:
         """Where they stand, which have webhooks that nobody has read, and how many events each has."""
@@ -121,15 +123,15 @@ class Audit:
                 webhooks=Counter(row["generation_id"] for row in stored),
                 events=books.pick("events", "id, type, generation_id", f"generation_id IN ({ids})"),
                 delivered=[
-                    {"id": event, "type": kind, "generation_id": one.id}
-                    for one in accepted
-                    for event, kind in self._healthy.told(one.id).items()
+                    {"id": event, "type": kind, "generation_id": generation.id}
+                    for generation in accepted
+                    for event, kind in self._healthy.events_of(generation.id).items()
                 ],
             )
 
 
 def _ids(accepted: Sequence[Accepted]) -> str:
-    return ", ".join(f"'{one.id}'" for one in accepted) or "''"
+    return ", ".join(f"'{generation.id}'" for generation in accepted) or "''"
 
 
 def _rests(row: Row | None) -> bool:

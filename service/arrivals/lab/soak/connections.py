@@ -56,56 +56,58 @@ async def _until_closed(reader: asyncio.StreamReader, seconds: float) -> None:
                 pass
 
 
-async def _half_a_head(one: Nuisance, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.write(one.stage.asking("/v1/events")[:-10])
+async def _half_a_head(nuisance: Nuisance, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(nuisance.stage.asking("/v1/events")[:-10])
     await _until_closed(reader, HELD_S)
 
 
-async def _half_a_body(one: Nuisance, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.write(one.order_head(1000) + b'{"provider": "eachlabs"')
+async def _half_a_body(nuisance: Nuisance, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(nuisance.order_head(1000) + b'{"provider": "eachlabs"')
     await _until_closed(reader, HELD_S)
 
 
-async def _hangs_up_in_a_body(one: Nuisance, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.write(one.order_head(100_000) + b'{"provider": "eachlabs"' + b" " * 50_000)
+async def _hangs_up_in_a_body(nuisance: Nuisance, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(nuisance.order_head(100_000) + b'{"provider": "eachlabs"' + b" " * 50_000)
     await writer.drain()
 
 
-async def _hangs_up_on_the_answer(one: Nuisance, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _hangs_up_on_the_answer(
+    nuisance: Nuisance, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-    writer.write(one.stage.asking("/v1/generations?limit=200"))
+    writer.write(nuisance.stage.asking("/v1/generations?limit=200"))
     await writer.drain()
 
 
-async def _noise(_one: Nuisance, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _noise(_nuisance: Nuisance, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(secrets.token_bytes(500))
     await _until_closed(reader, BRIEFLY_S)
 
 
-async def _speaks_tls(_one: Nuisance, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _speaks_tls(_nuisance: Nuisance, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(TLS_HELLO)
     await _until_closed(reader, BRIEFLY_S)
 
 
-async def _asks_much_at_once(one: Nuisance, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.write(one.stage.asking("/v1/events?after=0&limit=50") * PIPELINED)
+async def _asks_much_at_once(nuisance: Nuisance, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(nuisance.stage.asking("/v1/events?after=0&limit=50") * PIPELINED)
     await reader.read(CHUNK)
 
 
-async def _idles(one: Nuisance, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.write(one.stage.asking("/health/live"))
+async def _idles(nuisance: Nuisance, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(nuisance.stage.asking("/health/live"))
     await _until_closed(reader, HELD_S)
 
 
-async def _comes_and_goes(one: Nuisance, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.write(one.stage.asking("/v1/events/stream"))
+async def _comes_and_goes(nuisance: Nuisance, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(nuisance.stage.asking("/v1/events/stream"))
     await _until_closed(reader, BRIEFLY_S)
 
 
-async def _reads_nothing(one: Nuisance, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _reads_nothing(nuisance: Nuisance, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """What comes is left in the socket, so that the other side cannot send on."""
     writer.transport.pause_reading()  # type: ignore[attr-defined]  # a stream's transport reads
-    writer.write(one.stage.asking("/v1/events/stream?after=0"))
+    writer.write(nuisance.stage.asking("/v1/events/stream?after=0"))
     await asyncio.sleep(UNREAD_S)
 
 

@@ -41,9 +41,9 @@ def quarters(samples: Sequence[Sample], name: str, seconds: float) -> Quarters:
     return [_median(samples, name, number, seconds) for number in range(QUARTERS)]
 
 
-def growth(found: Quarters) -> float | None:
+def growth(medians: Quarters) -> float | None:
     """What the last quarter has of the second; None where either says nothing."""
-    return ratio(found[LAST], found[SECOND])
+    return ratio(medians[LAST], medians[SECOND])
 
 
 def thinned(samples: Sequence[Sample]) -> list[dict[str, Any]]:
@@ -54,17 +54,19 @@ def thinned(samples: Sequence[Sample]) -> list[dict[str, Any]]:
 
 def figures(samples: Sequence[Sample], seconds: float) -> Figures:
     """The curve, and what it comes to. `levelled_off` is null when it cannot be told."""
-    found = {name: quarters(samples, name, seconds) for name in FOLLOWED}
-    grown = growth(found["rss_mb"])
+    medians = {name: quarters(samples, name, seconds) for name in FOLLOWED}
+    grown = growth(medians["rss_mb"])
     return {
         "last_quarter_of_second": grown,
         "levelled_off": None if grown is None else grown <= LEVEL,
-        "quarters": found,
+        "quarters": medians,
         "samples": thinned(samples),
     }
 
 
 def _median(samples: Sequence[Sample], name: str, number: int, seconds: float) -> float | None:
     begin, end = number * seconds / QUARTERS, (number + 1) * seconds / QUARTERS
-    told = [value for sample in samples if begin <= sample.at_s < end and (value := getattr(sample, name)) is not None]
-    return float(median(told)) if told else None
+    values = [
+        value for sample in samples if begin <= sample.at_s < end and (value := getattr(sample, name)) is not None
+    ]
+    return float(median(values)) if values else None

@@ -26,7 +26,7 @@ ERRANDS_S = 0.5
 PROBED_EVERY_S = 0.25
 # Turns for each order: who reads, who asks for something wrong, who opens a connection to misbehave on.
 READS, WRONGS, MISDEEDS = 0.5, 0.25, 0.1
-MOST_VISITS, MOST_CONNECTIONS = 8, 40
+MAX_VISITS, MAX_CONNECTIONS = 8, 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +60,9 @@ class Scene:
         self.application.start(max(1, round(load.per_second * PACE_S)))
         self.watch.begin()
         each_s = 1 / load.per_second
-        pace.every(each_s / READS, "reads", self.visitors.look, at_once=MOST_VISITS)
-        pace.every(each_s / WRONGS, "wrongs", self.visitors.blunder, at_once=MOST_VISITS)
-        pace.every(each_s / MISDEEDS, "misdeeds", Nuisance(self.stage).turn, at_once=MOST_CONNECTIONS)
+        pace.every(each_s / READS, "reads", self.visitors.look, at_once=MAX_VISITS)
+        pace.every(each_s / WRONGS, "wrongs", self.visitors.blunder, at_once=MAX_VISITS)
+        pace.every(each_s / MISDEEDS, "misdeeds", Nuisance(self.stage).turn, at_once=MAX_CONNECTIONS)
         pace.every(PROBED_EVERY_S, "probes", self.watch.ask)
         pace.every(sampled_every_s, "samples", self.watch.look)
 
@@ -73,7 +73,7 @@ class Scene:
 
     def figures(self) -> Figures:
         """What the books say, and how much of everything there was."""
-        told = self.audit.figures()
+        audited = self.audit.figures()
         with self.stage.books() as books:
             events = books.count("events")
             kept = {
@@ -82,8 +82,8 @@ class Scene:
                 "deliveries_waiting": books.count("deliveries", "attempt_at IS NOT NULL"),
             }
         return {
-            **told,
-            "doubled": told["doubled"] + self.followers.doubled,
+            **audited,
+            "doubled": audited["doubled"] + self.followers.doubled,
             "skipped": self.followers.skipped(events),
             "errors": self.visitors.errors + self.application.unexpected.total(),
             "words": [*self.application.unexpected, *self.visitors.unexpected],
@@ -93,7 +93,7 @@ class Scene:
             **kept,
             "deliveries": self.healthy.count,
             "deliveries_repeated": self.healthy.repeated,
-            "tries_at_the_ill": sum(one.count for one in self.ill),
+            "tries_at_the_ill": sum(subscriber.count for subscriber in self.ill),
         }
 
 
@@ -114,9 +114,9 @@ async def on_stage(bench: Bench, load: Load) -> AsyncIterator[Scene]:
         await healthy.door.open()
         kept.push_async_callback(healthy.door.close)
         ill = (Ill(slow(dice)), Ill(failing(dice)))
-        for one in ill:
-            await kept.enter_async_context(one)
-        for url in (healthy.door.url, *(one.url for one in ill)):
+        for subscriber in ill:
+            await kept.enter_async_context(subscriber)
+        for url in (healthy.door.url, *(subscriber.url for subscriber in ill)):
             await stage.call("POST", "/v1/subscribers", {"url": f"{url}/hook"})
         followers = Followers(stage)
         scene = Scene(

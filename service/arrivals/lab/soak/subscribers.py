@@ -30,7 +30,7 @@ class _Data(msgspec.Struct):
     generation: _Generation
 
 
-class Told(msgspec.Struct):
+class DeliveredEvent(msgspec.Struct):
     """One event as it was delivered."""
 
     id: str
@@ -44,22 +44,22 @@ class Healthy:
     def __init__(self) -> None:
         self.door = Door(self._answer)
         self.count = self.repeated = 0
-        self._told: defaultdict[str, dict[str, str]] = defaultdict(dict)  # generation: event id, type
+        self._events: defaultdict[str, dict[str, str]] = defaultdict(dict)  # generation: event id, type
 
-    def told(self, generation: str) -> dict[str, str]:
+    def events_of(self, generation: str) -> dict[str, str]:
         """The events that came of a generation: id and type."""
-        return dict(self._told.get(generation, {}))
+        return dict(self._events.get(generation, {}))
 
     def forget(self, generation: str) -> None:
         """The books about it are closed."""
-        self._told.pop(generation, None)
+        self._events.pop(generation, None)
 
     def _answer(self, _head: bytes, body: bytes) -> bytes:
-        event = msgspec.json.decode(body, type=Told)
-        told = self._told[event.data.generation.id]
+        event = msgspec.json.decode(body, type=DeliveredEvent)
+        events = self._events[event.data.generation.id]
         self.count += 1
-        self.repeated += event.id in told
-        told[event.id] = event.type
+        self.repeated += event.id in events
+        events[event.id] = event.type
         return wire.NO_CONTENT
 
 

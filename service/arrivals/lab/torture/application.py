@@ -79,8 +79,8 @@ class Application:
 
     def taken(self) -> list[Accepted]:
         """Those that were answered for since somebody last took them."""
-        found, self.accepted = self.accepted, []
-        return found
+        accepted, self.accepted = self.accepted, []
+        return accepted
 
     def use(self, urls: Sequence[str]) -> None:
         """From here on only these services are asked, in turn."""
@@ -106,12 +106,12 @@ class Application:
                 answer = await self.call("POST", order.path, order.body, **headers)
                 if answer.is_success:
                     made = answer.json()
-                    ids = [one["id"] for one in made["data"]] if "data" in made else [made["id"]]
-                    told = [
-                        Accepted(id=one, ref=ref, order=order) for one, ref in zip(ids, order.refs, strict=True)
-                    ]  # fmt: skip
-                    self.accepted += told
-                    self.recent.extend(told)
+                    ids = [generation["id"] for generation in made["data"]] if "data" in made else [made["id"]]
+                    accepted = [
+                        Accepted(id=id_, ref=ref, order=order) for id_, ref in zip(ids, order.refs, strict=True)
+                    ]
+                    self.accepted += accepted
+                    self.recent.extend(accepted)
                     return ids
                 if answer.status_code < SERVER_ERROR:
                     self.unexpected[f"order {order.key}: {answer.status_code} {answer.text[:300]}"] += 1
@@ -120,15 +120,15 @@ class Application:
 
     async def at_work(self, run_s: float) -> str:
         """Order one that takes so long, until its provider is at work on it; its id. Raises LookupError, HTTPError."""
-        made = await self._one(run_s)
+        made = await self._order_one(run_s)
         for _ in range(SUBMITTED_LOOKS):
-            found = await self.call("GET", f"/v1/generations/{made}")
-            if found.is_success and found.json()["external_id"]:
+            answer = await self.call("GET", f"/v1/generations/{made}")
+            if answer.is_success and answer.json()["external_id"]:
                 return made
             await self._rest(AGAIN_S)
         raise LookupError(made)
 
-    async def _one(self, run_s: float) -> str:
+    async def _order_one(self, run_s: float) -> str:
         for made in await self.order(self._mixture.of("flux-1-1-pro", run_s=run_s)):
             return made
         raise LookupError("it was refused")
@@ -170,10 +170,10 @@ class Application:
     async def _data(self, path: str) -> list[dict[str, Any]]:
         """The items of a list. Raises LookupError when there are none."""
         answer = await self.call("GET", path)
-        found: list[dict[str, Any]] = answer.json()["data"] if answer.is_success else []
-        if not found:
+        entries: list[dict[str, Any]] = answer.json()["data"] if answer.is_success else []
+        if not entries:
             raise LookupError(path)
-        return found
+        return entries
 
     async def _order_several(self) -> None:
         await self.order(self._mixture.bulk())
@@ -191,7 +191,7 @@ class Application:
 
     async def _withdraw(self) -> None:
         """One that is waiting for its turn still, if the service is not quicker."""
-        made = await self._one(2.0)
+        made = await self._order_one(2.0)
         await self.call("POST", f"/v1/generations/{made}/cancel")
 
     async def _cancel(self) -> None:
@@ -199,21 +199,21 @@ class Application:
         await self.call("POST", f"/v1/generations/{await self.at_work(4.0)}/cancel")
 
     async def _ask_now(self) -> None:
-        found = await self._data("/v1/generations?status=submitted&limit=1")
-        await self.call("POST", f"/v1/generations/{found[0]['id']}/poll")
+        generations = await self._data("/v1/generations?status=submitted&limit=1")
+        await self.call("POST", f"/v1/generations/{generations[0]['id']}/poll")
 
     async def _fetch(self) -> None:
-        found = await self._data("/v1/generations?status=completed&limit=5")
-        await self.call("GET", f"/v1/generations/{found[0]['id']}/outputs/0")
+        generations = await self._data("/v1/generations?status=completed&limit=5")
+        await self.call("GET", f"/v1/generations/{generations[0]['id']}/outputs/0")
 
     async def _read_again(self) -> None:
-        found = await self._data("/v1/webhooks?limit=1")
-        await self.call("POST", f"/v1/webhooks/{found[0]['id']}/replay", {})
+        webhooks = await self._data("/v1/webhooks?limit=1")
+        await self.call("POST", f"/v1/webhooks/{webhooks[0]['id']}/replay", {})
 
     async def _send_again(self) -> None:
         generation = (await self._data("/v1/generations?status=completed&limit=1"))[0]["id"]
-        found = await self._data(f"/v1/events?after=0&generation={generation}&limit=1")
-        await self.call("POST", f"/v1/events/{found[0]['id']}/redeliver", {})
+        events = await self._data(f"/v1/events?after=0&generation={generation}&limit=1")
+        await self.call("POST", f"/v1/events/{events[0]['id']}/redeliver", {})
 
     async def _replay(self) -> None:
         """Each kind, of what came lately; one that would take long is canceled."""

@@ -15,7 +15,7 @@ from arrivals.lab.demo.audit import CLOSING, UNKNOWN, truth
 from arrivals.lab.torture.workload import Order
 
 Row = Mapping[str, Any]
-MOST_WORDS = 20
+MAX_WORDS = 20
 OTHER = "other"
 TOO_LATE = ("expired", "deadline_passed")
 NOT_NOW = frozenset({429, 503})
@@ -67,7 +67,7 @@ COUNTS = (
 
 
 @dataclass(slots=True)
-class Found:
+class Discrepancies:
     """What does not agree, by kind and by what it is about, so that what is found twice is counted once."""
 
     facts: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
@@ -82,7 +82,7 @@ class Found:
         """A disagreement that is none of the counts."""
         self.add(OTHER, words, 1, words)
 
-    def join(self, other: "Found") -> None:
+    def join(self, other: "Discrepancies") -> None:
         """Both together."""
         for (what, about), (count, words) in other.facts.items():
             self.add(what, about, count, words)
@@ -103,42 +103,49 @@ class Found:
     def as_dict(self) -> dict[str, Any]:
         """Every count, those of nothing too, and the first of the words."""
         words = [words for _, words in self.facts.values()]
-        return {**dict.fromkeys(COUNTS, 0), **self.counts, "disagreements": words[:MOST_WORDS]}
+        return {**dict.fromkeys(COUNTS, 0), **self.counts, "disagreements": words[:MAX_WORDS]}
 
 
-def at_once(accounts: Accounts) -> Found:
+def at_once(accounts: Accounts) -> Discrepancies:
     """What can be known at any moment: nothing that was answered for is missing, nothing is doubled yet."""
-    found = Found()
-    known = {row["id"] for row in accounts.generations}
-    for one in accounts.accepted:
-        found.add("generations_lost", one.id, one.id not in known, f"{one.ref}: accepted as {one.id} and gone")
-    _webhooks(accounts, found)
-    _jobs(accounts, found)
-    _closing(accounts, found)
-    return found
+    discrepancies = Discrepancies()
+    stored = {row["id"] for row in accounts.generations}
+    for generation in accounts.accepted:
+        discrepancies.add(
+            "generations_lost",
+            generation.id,
+            generation.id not in stored,
+            f"{generation.ref}: accepted as {generation.id} and gone",
+        )
+    _webhooks(accounts, discrepancies)
+    _jobs(accounts, discrepancies)
+    _closing(accounts, discrepancies)
+    return discrepancies
 
 
-def at_rest(accounts: Accounts, excuses: frozenset[Excuse] = DEATH) -> Found:
+def at_rest(accounts: Accounts, excuses: frozenset[Excuse] = DEATH) -> Discrepancies:
     """Everything, when nothing moves any more."""
-    found = at_once(accounts)
+    discrepancies = at_once(accounts)
     broken = sum(answers_of(accounts.jobs)[status] for status in BROKEN)
-    found.add("webhooks_answered_500", "", broken, f"{broken} webhooks were answered {' or '.join(BROKEN)}")
+    discrepancies.add("webhooks_answered_500", "", broken, f"{broken} webhooks were answered {' or '.join(BROKEN)}")
     jobs = {(job["provider"], job["ref"]): job for job in accounts.jobs}
-    known = {row["id"]: row for row in accounts.generations}
-    for one in accounts.accepted:
-        row, job = known.get(one.id), jobs.get((one.order.provider, one.ref))
+    rows = {row["id"]: row for row in accounts.generations}
+    for generation in accounts.accepted:
+        row, job = rows.get(generation.id), jobs.get((generation.order.provider, generation.ref))
         if row is not None:
-            trouble = _trouble(one.order, job, row, excuses)
-            found.add("generations_lost", one.id, trouble is not None, f"{one.ref} ({one.id}): {trouble}")
+            trouble = _trouble(generation.order, job, row, excuses)
+            discrepancies.add(
+                "generations_lost", generation.id, trouble is not None, f"{generation.ref} ({generation.id}): {trouble}"
+            )
     seen = {row["id"] for row in accounts.delivered}
     missing = [row for row in accounts.events if row["id"] not in seen and row["type"] != "ping"]
     for row in missing:
-        found.add(
+        discrepancies.add(
             "deliveries_lost", row["id"], 1, f"{row['id']} ({row['type']} of {row['generation_id']}) did not arrive"
         )
     if accounts.unverified:
-        found.say(f"{accounts.unverified} deliveries could not be verified")
-    return found
+        discrepancies.say(f"{accounts.unverified} deliveries could not be verified")
+    return discrepancies
 
 
 def answers_of(jobs: Sequence[Row]) -> Counter[str]:
@@ -163,8 +170,8 @@ def _trouble(order: Order, job: Row | None, row: Row, excuses: frozenset[Excuse]
     }
     if any(excused[excuse] for excuse in excuses):
         return None
-    told = dict(job["webhooks"]["answers"]) if job else {}
-    return f"truly {wanted}, the service says {status} ({code}); its webhooks were answered {told}"
+    answers = dict(job["webhooks"]["answers"]) if job else {}
+    return f"truly {wanted}, the service says {status} ({code}); its webhooks were answered {answers}"
 
 
 def _is_unsubmitted(job: Row | None) -> bool:
@@ -175,36 +182,40 @@ def _is_unsubmitted(job: Row | None) -> bool:
     return job["submits"] == 0 and refused_with.get("http_status") in NOT_NOW
 
 
-def _webhooks(accounts: Accounts, found: Found) -> None:
+def _webhooks(accounts: Accounts, discrepancies: Discrepancies) -> None:
     """By order: the webhooks of what was ordered together may stand under any of it."""
     ids: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-    for one in accounts.accepted:
-        ids[one.order.provider, one.order.key].append(one.id)
-    leaders = {(one.order.provider, one.ref): one.order.key for one in accounts.accepted}
+    for generation in accounts.accepted:
+        ids[generation.order.provider, generation.order.key].append(generation.id)
+    leaders = {(generation.order.provider, generation.ref): generation.order.key for generation in accounts.accepted}
     answered: Counter[tuple[str, str]] = Counter()
     for job in accounts.jobs:
         key = leaders.get((job["provider"], job["ref"]))
         if key is not None:
             answered[job["provider"], key] += job["webhooks"]["answered_2xx"]
     for order, count in answered.items():
-        stored = sum(accounts.webhooks.get(one, 0) for one in ids[order])
+        stored = sum(accounts.webhooks.get(id_, 0) for id_ in ids[order])
         words = f"{order[1]}: {count} webhooks were answered 200, {stored} are stored"
-        found.add("acknowledged_webhooks_lost", order[1], count - stored, words)
+        discrepancies.add("acknowledged_webhooks_lost", order[1], count - stored, words)
 
 
-def _jobs(accounts: Accounts, found: Found) -> None:
+def _jobs(accounts: Accounts, discrepancies: Discrepancies) -> None:
     for job in accounts.jobs:
-        found.add("provider_jobs_doubled", job["ref"], job["submits"] - 1, f"{job['ref']}: made {job['submits']} times")
+        discrepancies.add(
+            "provider_jobs_doubled", job["ref"], job["submits"] - 1, f"{job['ref']}: made {job['submits']} times"
+        )
 
 
-def _closing(accounts: Accounts, found: Found) -> None:
+def _closing(accounts: Accounts, discrepancies: Discrepancies) -> None:
     """Whether the service wrote two closing events, or the subscriber was told two."""
-    told: defaultdict[str, set[str]] = defaultdict(set)
+    closing: defaultdict[str, set[str]] = defaultdict(set)
     for row in _both(accounts):
         if row["type"] in CLOSING:
-            told[row["generation_id"]].add(row["id"])
-    for generation, events in told.items():
-        found.add("closing_events_doubled", generation, len(events) - 1, f"{generation}: {len(events)} closing events")
+            closing[row["generation_id"]].add(row["id"])
+    for generation, events in closing.items():
+        discrepancies.add(
+            "closing_events_doubled", generation, len(events) - 1, f"{generation}: {len(events)} closing events"
+        )
 
 
 def _both(accounts: Accounts) -> Iterable[Row]:

@@ -2,7 +2,7 @@
 
 `python -m arrivals.lab.torture.child sqlite|postgresql WAITS`, where the waits, in JSON, are what is shortened besides
 the usual. One line of JSON on standard input is one wish, one line of JSON on standard output says what happened:
-`{"start": {environment, log, found, wanted, nth, how}}` → `{"pid": N}`;
+`{"start": {environment, log, trail, wanted, nth, how}}` → `{"pid": N}`;
 `{"signal": N}`; a child that has ended → `{"ended": STATUS}` (negative: by that signal). The nursery alone signals its
 child, so a process id that was given to somebody else is never hit; when its input ends, its child ends.
 """
@@ -42,10 +42,10 @@ class Nursery:
             self._look()
             if STANDARD_INPUT not in ready:
                 continue
-            told = os.read(STANDARD_INPUT, PART)
-            if not told:
+            received = os.read(STANDARD_INPUT, PART)
+            if not received:
                 break
-            *lines, self._rest = (self._rest + told).split(b"\n")
+            *lines, self._rest = (self._rest + received).split(b"\n")
             for line in lines:
                 if self._grant(json.loads(line)):
                     return
@@ -92,22 +92,22 @@ def main() -> None:
     Nursery(tripwire, woken).run()
 
 
-def _become(tripwire: Tripwire, asked: dict[str, Any]) -> None:
+def _become(tripwire: Tripwire, wish: dict[str, Any]) -> None:
     """The service, as anybody starts it."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    log = os.open(asked["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    log = os.open(wish["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for target, source in ((0, nothing), (1, log), (2, log)):
         os.dup2(source, target)
-    os.environ.update(asked["environment"])
-    tripwire.set(Path(asked["found"]), asked["wanted"], asked["nth"], signal.Signals(asked["how"]))
+    os.environ.update(wish["environment"])
+    tripwire.set(Path(wish["trail"]), wish["wanted"], wish["nth"], signal.Signals(wish["how"]))
     sys.argv = [*COMMAND]
     runpy.run_module("arrivals", run_name="__main__", alter_sys=True)
 
 
-def _tell(told: dict[str, Any]) -> None:
-    os.write(1, json.dumps(told).encode() + b"\n")
+def _tell(message: dict[str, Any]) -> None:
+    os.write(1, json.dumps(message).encode() + b"\n")
 
 
 if __name__ == "__main__":

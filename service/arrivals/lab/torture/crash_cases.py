@@ -7,7 +7,7 @@ import random
 import signal
 from typing import Any
 
-from arrivals.lab.torture.audit import DEATH, NO_EXCUSE, Excuse, Found
+from arrivals.lab.torture.audit import DEATH, NO_EXCUSE, Discrepancies, Excuse
 from arrivals.lab.torture.environment import Stage
 from arrivals.lab.torture.report import Screen
 
@@ -30,13 +30,13 @@ class Result:
     webhooks_by_way: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(WAYS, 0)))
     by_point: Counter[str] = field(default_factory=Counter)
     figures: dict[str, Any] = field(default_factory=dict)
-    found: Found = field(default_factory=Found)
+    discrepancies: Discrepancies = field(default_factory=Discrepancies)
 
     def as_dict(self) -> dict[str, Any]:
         """For the report."""
         points = {"kills_by_point": dict(sorted(self.by_point.items()))} if self.by_point else {}
         ways = {"webhooks_by_way": dict(self.webhooks_by_way)}
-        return {"kills": self.kills, **self.found.as_dict(), **ways, **self.figures, **points}
+        return {"kills": self.kills, **self.discrepancies.as_dict(), **ways, **self.figures, **points}
 
 
 async def points(stage: Stage, screen: Screen, *, only: tuple[str, ...] = ()) -> Result:
@@ -52,22 +52,24 @@ async def points(stage: Stage, screen: Screen, *, only: tuple[str, ...] = ()) ->
     stage.application.start()
     await asyncio.sleep(FOUND_OUT_S)
     tries: Counter[str] = Counter()
-    while left := [point for point in _known(stage, only) if not result.by_point[point] and tries[point] < PATIENCE]:
-        point = min(left, key=lambda one: tries[one])
+    while left := [
+        point for point in _points_passed(stage, only) if not result.by_point[point] and tries[point] < PATIENCE
+    ]:
+        point = min(left, key=lambda candidate: tries[candidate])
         tries[point] += 1
         screen.phase(f"points: {len(left)} left of {len(stage.victim.look())}; now {point}")
         await stage.victim.kill()
         await _life_until(stage, point, result)
-    for point in _known(stage, only):
+    for point in _points_passed(stage, only):
         if not result.by_point[point]:
             result.by_point[point] = 0
-            result.found.say(f"nobody died at {point}")
+            result.discrepancies.say(f"nobody died at {point}")
     await again(stage, result)
     result.figures["points"] = len(result.by_point)
     return await at_rest(stage, result)
 
 
-def _known(stage: Stage, only: tuple[str, ...]) -> list[str]:
+def _points_passed(stage: Stage, only: tuple[str, ...]) -> list[str]:
     return sorted(point for point in stage.victim.look() if not only or point.startswith(only))
 
 
@@ -75,7 +77,7 @@ async def _life_until(stage: Stage, point: str, result: Result) -> None:
     """One life that is to end there; the books are compared while it lives. Not there in time, it is ended as it is."""
     await stage.victim.start(point)
     if await stage.victim.ready(REACHED_S):
-        result.found.join(await stage.audit_at_once())
+        result.discrepancies.join(await stage.audit_at_once())
     death = await stage.victim.ended(REACHED_S)
     if death is None:
         death = await stage.victim.kill()
@@ -83,19 +85,19 @@ async def _life_until(stage: Stage, point: str, result: Result) -> None:
     if death is not None and death.point is not None:
         result.by_point[death.point] += 1
     elif death is not None and death.status != -signal.SIGKILL:
-        result.found.say(f"it ended by itself with {death.status}:\n{stage.victim.last_lines()}")
+        result.discrepancies.say(f"it ended by itself with {death.status}:\n{stage.victim.last_lines()}")
 
 
 async def again(stage: Stage, result: Result) -> None:
     """Up again, and the books of the latest compared."""
     await stage.victim.start_ready()
-    result.found.join(await stage.audit_at_once())
+    result.discrepancies.join(await stage.audit_at_once())
 
 
 async def at_rest(stage: Stage, result: Result, excuses: frozenset[Excuse] = DEATH) -> Result:
     """The application stops, everything comes to its end, and all books are compared."""
     await stage.application.stop()
-    result.found.join(await stage.audit_at_rest(excuses))
+    result.discrepancies.join(await stage.audit_at_rest(excuses))
     result.figures |= {"generations": len(stage.application.accepted), "rested_in_s": stage.rested_in_s}
     result.webhooks_by_way.update(stage.webhooks_by_way())
     return result
@@ -113,7 +115,7 @@ async def at_random(stage: Stage, screen: Screen, *, rounds: int, seed: int) -> 
         death = await stage.victim.kill()
         result.kills += 1
         if death is None or death.status != -signal.SIGKILL:
-            result.found.say(f"it ended by itself: {death}\n{stage.victim.last_lines()}")
+            result.discrepancies.say(f"it ended by itself: {death}\n{stage.victim.last_lines()}")
         if dice.random() < 0.1:  # noqa: PLR2004 - one in ten is killed again before it is ready
             await stage.victim.start()
             await asyncio.sleep(dice.uniform(0, LONGEST_LIFE_S))
@@ -138,10 +140,10 @@ async def terminate(stage: Stage, screen: Screen, *, rounds: int, seed: int) -> 
         death = await stage.victim.ended()
         slowest_s = max(slowest_s, asyncio.get_running_loop().time() - began)
         if death is None:
-            result.found.say("it did not end within the grace")
+            result.discrepancies.say("it did not end within the grace")
             await stage.victim.kill()
         elif death.status:
-            result.found.say(f"told to end, it ended with {death.status}:\n{stage.victim.last_lines()}")
+            result.discrepancies.say(f"told to end, it ended with {death.status}:\n{stage.victim.last_lines()}")
         await again(stage, result)
     result.figures |= {"terminated": rounds, "slowest_s": round(slowest_s, 2)}
     return await at_rest(stage, result, NO_EXCUSE)
@@ -160,6 +162,6 @@ async def two(stage: Stage, screen: Screen, *, rounds: int, seed: int) -> Result
         await asyncio.gather(*(victim.kill() for victim in dying))
         result.kills += len(dying)
         await asyncio.gather(*(victim.start_ready() for victim in dying))
-        result.found.join(await stage.audit_at_once())
+        result.discrepancies.join(await stage.audit_at_once())
     result.figures["services"] = len(stage.victims)
     return await at_rest(stage, result)

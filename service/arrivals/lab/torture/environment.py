@@ -17,7 +17,7 @@ from arrivals.lab.bench.environment import whole
 from arrivals.lab.demo.scenario import upstream_settings
 from arrivals.lab.processes import NotReady, Process, free_port
 from arrivals.lab.torture.application import Application
-from arrivals.lab.torture.audit import DEATH, Accepted, Accounts, Excuse, Found, answers_of, at_once, at_rest
+from arrivals.lab.torture.audit import DEATH, Accepted, Accounts, Discrepancies, Excuse, answers_of, at_once, at_rest
 from arrivals.lab.torture.loopback import request
 from arrivals.lab.torture.scenario import Scene
 from arrivals.lab.torture.service_process import Victim
@@ -130,30 +130,33 @@ class Stage:
 
     # ------------------------------------------------------------------ the books
 
-    async def audit_at_once(self) -> Found:
+    async def audit_at_once(self) -> Discrepancies:
         """After a restart: the latest of what was answered for."""
         recent = self.application.recently()
-        authenticator = asyncio.Semaphore(ASKING)
+        stand_ins = asyncio.Semaphore(ASKING)
 
-        async def record(one: Accepted) -> list[dict[str, Any]]:
-            async with authenticator:
-                told = await self._answer(f"{self.rehearsal}/rehearsal/record/{one.order.provider}/{one.ref}")
-            return [told.json()] if told.is_success else []
+        async def record(generation: Accepted) -> list[dict[str, Any]]:
+            path = f"/rehearsal/record/{generation.order.provider}/{generation.ref}"
+            async with stand_ins:
+                answer = await self._answer(self.rehearsal + path)
+            return [answer.json()] if answer.is_success else []
 
-        jobs = [job for told in await asyncio.gather(*(record(one) for one in recent)) for job in told]
-        whole_orders = {one.order.key for one in recent}
-        accepted = [one for one in self.application.accepted[-4 * len(recent) :] if one.order.key in whole_orders]
-        return at_once(self._accounts(accepted, jobs, ", ".join(f"'{one.id}'" for one in accepted) or "''"))
+        jobs = [job for records in await asyncio.gather(*map(record, recent)) for job in records]
+        whole_orders = {generation.order.key for generation in recent}
+        latest = self.application.accepted[-4 * len(recent) :]
+        accepted = [generation for generation in latest if generation.order.key in whole_orders]
+        ids = ", ".join(f"'{generation.id}'" for generation in accepted) or "''"
+        return at_once(self._accounts(accepted, jobs, ids))
 
-    async def audit_at_rest(self, excuses: frozenset[Excuse] = DEATH) -> Found:
+    async def audit_at_rest(self, excuses: frozenset[Excuse] = DEATH) -> Discrepancies:
         """Wait until nothing moves, then compare everything. The application has stopped, the service is up."""
         rested = await self.rest()
         record = await self._ask(f"{self.rehearsal}/rehearsal/record")
         account = await self._ask(f"{self.subscriber}/account")
         accounts = self._accounts(self.application.accepted, record["jobs"])
-        found = Found()
+        discrepancies = Discrepancies()
         if not rested:
-            found.say(f"it did not come to rest in time: {self._open()}")
+            discrepancies.say(f"it did not come to rest in time: {self._open()}")
         compared = at_rest(
             Accounts(
                 accepted=accounts.accepted,
@@ -167,18 +170,18 @@ class Stage:
             ),
             excuses,
         )
-        found.join(compared)
+        discrepancies.join(compared)
         broken = [f"it failed: {words}" for victim in self.victims for words in victim.broken()]
         for words in (*record["unknown_paths"], *self.application.unexpected, *broken):
-            found.say(words)
-        found.add("keys_leaked", "", record["keys_leaked"], "a key was sent to another origin")
-        return found
+            discrepancies.say(words)
+        discrepancies.add("keys_leaked", "", record["keys_leaked"], "a key was sent to another origin")
+        return discrepancies
 
     def _open(self) -> str:
         """What is not done yet, in words."""
         with self.books() as books:
             statuses = Counter(row["status"] for row in books.pick("generations", "status"))
-            open_ones = {status: count for status, count in statuses.items() if status not in ENDED}
+            unfinished = {status: count for status, count in statuses.items() if status not in ENDED}
             unread = books.count("webhooks", UNREAD)
             tries = [
                 row["attempt_count"] for row in books.pick("deliveries", "attempt_count", "attempt_at IS NOT NULL")
@@ -187,7 +190,7 @@ class Stage:
             failing = books.pick("subscribers", "failing_since, misses, open_until", "failing_since IS NOT NULL")
         waiting = f"{len(tries)} (up to {max(tries, default=0)} tries)"
         return (
-            f"generations {open_ones}, webhooks unread {unread}, deliveries waiting {waiting}, "
+            f"generations {unfinished}, webhooks unread {unread}, deliveries waiting {waiting}, "
             f"given up {given_up}, failing subscribers {failing}"
         )
 
@@ -218,9 +221,9 @@ class Stage:
                 due = books.count("webhooks", UNREAD) + books.count("generations", DUE)
                 events, webhooks = books.count("events", "type <> 'ping'"), books.count("webhooks")
             arrived = (await self._ask(f"{self.subscriber}/count")).get(DOOR, 0)
-            told = f"{statuses} {due} {events} {webhooks} {arrived}"
-            if told != last:
-                last, since = told, clock()
+            snapshot = f"{statuses} {due} {events} {webhooks} {arrived}"
+            if snapshot != last:
+                last, since = snapshot, clock()
             self.rested_in_s = round(clock() - began, 1)
             if set(statuses) <= ENDED and not due and events <= arrived and clock() - since > QUIET_S:
                 return True
@@ -254,8 +257,8 @@ class Stage:
             books.close()
 
     async def _ask(self, url: str) -> dict[str, Any]:
-        told: dict[str, Any] = (await self._answer(url)).raise_for_status().json()
-        return told
+        payload: dict[str, Any] = (await self._answer(url)).raise_for_status().json()
+        return payload
 
     async def _answer(self, url: str) -> httpx.Response:
         """What somebody who lives on says, who may be busy for a moment. Raises NotReady."""
@@ -271,10 +274,10 @@ class Stage:
 def _delivered(account: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         {
-            "id": one["event"]["id"],
-            "type": one["event"]["type"],
-            "generation_id": one["event"]["data"]["generation"]["id"],
+            "id": delivery["event"]["id"],
+            "type": delivery["event"]["type"],
+            "generation_id": delivery["event"]["data"]["generation"]["id"],
         }
-        for one in account["events"]
-        if one["door"] == DOOR
+        for delivery in account["events"]
+        if delivery["door"] == DOOR
     ]

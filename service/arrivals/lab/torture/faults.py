@@ -72,7 +72,7 @@ class Faults:
 def _compiled(folder: Path) -> Path:
     if sys.platform != "linux":
         raise Unavailable("faults of the machine are made by preloading, which is done on Linux alone")
-    compiler = next((found for name in COMPILERS if (found := shutil.which(name))), None)
+    compiler = next((path for name in COMPILERS if (path := shutil.which(name))), None)
     if compiler is None:
         raise Unavailable("there is no C compiler: install one (Debian: apt-get install gcc libc6-dev)")
     source, library = folder / "faults.c", folder / "faults.so"

@@ -39,7 +39,7 @@ async def database(stage: Stage, screen: Screen, *, server: Server, rounds: int,
         await asyncio.sleep(dice.uniform(0, LONGEST_LIFE_S))
         await whole(server.start)
         await _back(stage, result)
-        result.found.join(await stage.audit_at_once())
+        result.discrepancies.join(await stage.audit_at_once())
     return await at_rest(stage, result, NO_EXCUSE)
 
 
@@ -57,12 +57,12 @@ async def disk_full(
         before = stage.application.statuses[UNAVAILABLE]
         faults.disk_full(NOTHING_CAN_BE_WRITTEN if server is None else NOTHING_CAN_GROW)
         if not await _until_refused(stage, before):
-            result.found.say("the disk was full, and no order was answered 503")
+            result.discrepancies.say("the disk was full, and no order was answered 503")
         await _until_a_webhook_is_refused(stage)
         await asyncio.sleep(dice.uniform(0, LONGEST_LIFE_S))
         refused += stage.application.statuses[UNAVAILABLE] - before
         if not stage.victim.lives:
-            result.found.say(f"on a full disk the service ended by itself:\n{stage.victim.last_lines()}")
+            result.discrepancies.say(f"on a full disk the service ended by itself:\n{stage.victim.last_lines()}")
         dies = server is None and number % 2 == 1
         if dies:
             await _restarted_on_a_full_disk(stage, result)
@@ -73,13 +73,13 @@ async def disk_full(
             await again(stage, result)
         else:
             await _back(stage, result)
-            result.found.join(await stage.audit_at_once())
+            result.discrepancies.join(await stage.audit_at_once())
     if not any(words in stage.victim.log.read_text(errors="replace") for words in CLEAR):
-        result.found.say("its log does not say that the disk was full")
+        result.discrepancies.say("its log does not say that the disk was full")
     result = await at_rest(stage, result, DEATH if server is None else NO_EXCUSE)
     webhooks = (await stage.webhooks_answered())[str(UNAVAILABLE)]
     if not webhooks:
-        result.found.say("the disk was full, and no webhook was answered 503")
+        result.discrepancies.say("the disk was full, and no webhook was answered 503")
     result.figures |= {"times_full": rounds, "orders_answered_503": refused, "webhooks_answered_503": webhooks}
     await _intact(stage, result)
     return result
@@ -92,21 +92,21 @@ async def _restarted_on_a_full_disk(stage: Stage, result: Result) -> None:
     await stage.victim.start()
     said = await stage.victim.first_words()
     if said is not None and said.is_success:
-        result.found.say("on a full disk the service says that it is ready")
+        result.discrepancies.say("on a full disk the service says that it is ready")
     if not stage.victim.lives:
         death = await stage.victim.ended()
         if death is None or death.status != 1:
-            result.found.say(f"started on a full disk it ended like this: {death}\n{stage.victim.last_lines()}")
+            result.discrepancies.say(f"started on a full disk it ended like this: {death}\n{stage.victim.last_lines()}")
 
 
 async def _intact(stage: Stage, result: Result) -> None:
     """Nothing in the database is damaged, as far as it can tell itself."""
     with stage.books() as books:
-        told = [] if stage.place.is_postgresql else [str(row) for row in books.rows("PRAGMA integrity_check")]
+        integrity = [] if stage.place.is_postgresql else [str(row) for row in books.rows("PRAGMA integrity_check")]
         for table in books.tables():
             books.all(table)
-    if told and "ok" not in told[0]:
-        result.found.add("corrupted", "", len(told), told[0])
+    if integrity and "ok" not in integrity[0]:
+        result.discrepancies.add("corrupted", "", len(integrity), integrity[0])
 
 
 async def disk_slow(stage: Stage, screen: Screen, faults: Faults, *, rounds: int, seed: int) -> Result:
@@ -145,7 +145,7 @@ async def clock(stage: Stage, screen: Screen, faults: Faults, *, rounds: int, se
             await again(stage, result)
         else:
             await _back(stage, result)
-            result.found.join(await stage.audit_at_once())
+            result.discrepancies.join(await stage.audit_at_once())
     await stage.application.stop()
     faults.clock_ahead(HOUR_S)
     await stage.rest()
@@ -163,7 +163,7 @@ async def _under_load(stage: Stage) -> None:
 async def _back(stage: Stage, result: Result) -> None:
     """The very same process takes orders again. Raises NotReady when it has ended."""
     if not await stage.victim.ready(BACK_S):
-        result.found.say(f"it did not come back by itself:\n{stage.victim.last_lines()}")
+        result.discrepancies.say(f"it did not come back by itself:\n{stage.victim.last_lines()}")
         if not stage.victim.lives:
             raise NotReady(f"the service ended by itself:\n{stage.victim.last_lines()}")
 

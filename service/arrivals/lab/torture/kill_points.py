@@ -26,7 +26,7 @@ from arrivals.lab.torture.kill_switch import Tripwire
 
 SQLITE, POSTGRESQL = "arrivals.store.engine.sqlite", "arrivals.store.engine.postgres"
 ROOMS = ("arrivals.flow.", "arrivals.web.", "arrivals.workers.", "arrivals.store.engine.migrate")
-ASKED, OPENED = ("send", "submit", "get_json", "deliver"), ("fetch", "stream")
+PLAIN_CALLS, STREAMED_CALLS = ("send", "submit", "get_json", "deliver"), ("fetch", "stream")
 KEPT = 200  # of a webhook; any other answer promises nothing
 STREAMED = "sense"  # the route that is answered in a stream
 LEFT_S = 0.005  # what was answered is written at the end of the loop's turn, or a few turns later, and has left by then
@@ -56,9 +56,9 @@ def fasten(tripwire: Tripwire, *, postgresql: bool) -> None:
         flow = import_module(f"arrivals.flow.{room}.{verb}")
         setattr(flow, verb, _begun(tripwire, getattr(flow, verb), claimed))
     transport = import_module("arrivals.outbound.transport").Transport
-    for verb in ASKED:
+    for verb in PLAIN_CALLS:
         setattr(transport, verb, _call(tripwire, getattr(transport, verb), f"transport.{verb}"))
-    for verb in OPENED:
+    for verb in STREAMED_CALLS:
         setattr(transport, verb, _opened(tripwire, getattr(transport, verb), f"transport.{verb}"))
     handler: Any = import_module("arrivals.web.callbacks").CallbackHandler
     handler.accept = _accept(tripwire, handler.accept)
@@ -78,10 +78,10 @@ def hasten(further: Iterable[Wait] = ()) -> None:
 def shorten(waits: Iterable[Wait]) -> None:
     """Give these waits their values. Raises LookupError for one that there is not."""
     for module, name, value in waits:
-        found = import_module(module)
-        if not hasattr(found, name):
+        imported = import_module(module)
+        if not hasattr(imported, name):
             raise LookupError(f"{module} has no {name}")
-        setattr(found, name, value)
+        setattr(imported, name, value)
 
 
 def place() -> str:

@@ -18,23 +18,23 @@ class Tripwire:
     """Inert until it is set."""
 
     def __init__(self) -> None:
-        self._found = -1
+        self._trail = -1
         self._seen: set[str] = set()
         self._wanted: str | None = None
         self._left = 0
         self._signal = signal.SIGKILL
 
-    def set(self, found: Path, wanted: str | None, nth: int, how: signal.Signals = signal.SIGKILL) -> None:
+    def set(self, path: Path, wanted: str | None, nth: int, how: signal.Signals = signal.SIGKILL) -> None:
         """Write what is found to this file; end at the nth passing of the wanted point, None is never.
 
         `how` SIGSTOP: it does not end there, but stands still until somebody sends SIGCONT.
         """
-        self._found = os.open(found, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._trail = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._wanted, self._left, self._signal = wanted, nth, how
 
     def passed(self, point: str) -> None:
         """The process is at this point now, and may go no further."""
-        if self._found < 0:
+        if self._trail < 0:
             return
         if point not in self._seen:
             self._seen.add(point)
@@ -48,11 +48,11 @@ class Tripwire:
 
     def count(self, what: str) -> None:
         """One more of them."""
-        if self._found >= 0:
+        if self._trail >= 0:
             self._write(COUNTED + what)
 
     def _write(self, line: str) -> None:
-        os.write(self._found, f"{line}\n".encode())
+        os.write(self._trail, f"{line}\n".encode())
 
 
 @dataclass(slots=True)
@@ -65,10 +65,10 @@ class Trail:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-def read_found(found: Path) -> Trail:
+def read_trail(path: Path) -> Trail:
     """The trail; an empty one of nobody."""
     trail = Trail()
-    for line in found.read_text().splitlines() if found.exists() else ():
+    for line in path.read_text().splitlines() if path.exists() else ():
         if line.startswith(DIED_AT):
             trail.died_at = line.removeprefix(DIED_AT)
         elif line.startswith(STOOD_STILL_AT):

@@ -40,13 +40,13 @@ async def outage(stage: Stage, screen: Screen, *, rounds: int) -> Result:
         await asyncio.sleep(DEADLINE_S)
         await again(stage, result)
     if not under_way:
-        result.found.say("nothing was under way when the service went away")
+        result.discrepancies.say("nothing was under way when the service went away")
     result = await at_rest(stage, result, frozenset({Excuse.DEATH, Excuse.OUTAGE}))
     with stage.books() as books:
-        late, asked = books.count("generations", "late = 1"), books.count("generations", "grace_until IS NOT NULL")
-    if not asked:
-        result.found.say("nothing was asked about once more before it expired")
+        late, rechecked = books.count("generations", "late = 1"), books.count("generations", "grace_until IS NOT NULL")
+    if not rechecked:
+        result.discrepancies.say("nothing was asked about once more before it expired")
     if not late:
-        result.found.say("nothing that had expired came to its end late")
-    result.figures |= {"away_s": DEADLINE_S, "under_way": under_way, "asked_once_more": asked, "late": late}
+        result.discrepancies.say("nothing that had expired came to its end late")
+    result.figures |= {"away_s": DEADLINE_S, "under_way": under_way, "asked_once_more": rechecked, "late": late}
     return result

@@ -20,17 +20,19 @@ def show(report: Mapping[str, Any]) -> None:
     for name in ("kills", "generations", "webhooks lost", "generations lost", "closed twice", "jobs twice", "lost"):
         table.add_column(name, justify="right")
     table.add_column("seconds", justify="right")
-    for name, told in report["cases"].items():
-        counts = [str(told[count]) for count in COUNTS]
-        table.add_row(name, str(told["kills"]), str(told.get("generations", "-")), *counts, str(told["seconds"]))
+    for name, figures in report["cases"].items():
+        counts = [str(figures[count]) for count in COUNTS]
+        table.add_row(
+            name, str(figures["kills"]), str(figures.get("generations", "-")), *counts, str(figures["seconds"])
+        )
     console.print(table)
-    for name, told in report["cases"].items():
-        deaths = told.get("kills_by_point")
+    for name, figures in report["cases"].items():
+        deaths = figures.get("kills_by_point")
         if deaths:
             console.print(
                 f"{name}: {sum(deaths.values())} deaths at {len(deaths)} points, at least {min(deaths.values())}"
             )
-        for words in told["disagreements"]:
+        for words in figures["disagreements"]:
             console.print(f"[red]{name}:[/] {words}", highlight=False)
     for name, reason in report["skipped"].items():
         console.print(f"[yellow]{name} was skipped:[/] {reason}", highlight=False)

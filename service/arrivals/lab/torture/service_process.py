@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from arrivals.lab.processes import NotReady
-from arrivals.lab.torture.kill_switch import read_found
+from arrivals.lab.torture.kill_switch import read_trail
 from arrivals.lab.torture.loopback import request
 
 READY_S = 60.0
@@ -51,7 +51,7 @@ class Victim:
         self.name, self.port, self.url = f"service-{port}", port, f"http://127.0.0.1:{port}"
         self.points: set[str] = set()
         self.log = folder / f"{self.name}.log"
-        self._found = folder / f"{self.name}.points"
+        self._trail_path = folder / f"{self.name}.points"
         self._kind = "postgresql" if postgresql else "sqlite"
         self._folder, self._settings, self._preload = folder, dict(settings), dict(preload)
         self._shorter = json.dumps([*shorter])
@@ -59,7 +59,7 @@ class Victim:
         self._nursery: asyncio.subprocess.Process | None = None
         self._listening: asyncio.Task[None] | None = None
         self._ended: asyncio.Future[int] | None = None
-        self._told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._client = httpx.AsyncClient(trust_env=False, timeout=TIMED_OUT_S)
 
     @property
@@ -87,28 +87,28 @@ class Victim:
         if nursery.stdout is None:
             return
         async for line in nursery.stdout:
-            told = json.loads(line)
-            if "ended" in told and self._ended is not None:
-                self._ended.set_result(told["ended"])
+            message = json.loads(line)
+            if "ended" in message and self._ended is not None:
+                self._ended.set_result(message["ended"])
             else:
-                self._told.put_nowait(told)
-        self._told.put_nowait({"gone": True})
+                self._messages.put_nowait(message)
+        self._messages.put_nowait({"gone": True})
 
     async def _next(self) -> dict[str, Any]:
-        told = await asyncio.wait_for(self._told.get(), READY_S)
-        if "gone" in told:
+        message = await asyncio.wait_for(self._messages.get(), READY_S)
+        if "gone" in message:
             raise NotReady(f"{self.name} cannot be started:\n{self.last_lines()}")
-        return told
+        return message
 
     async def start(self, wanted: str | None = None, nth: int = 1, *, how: signal.Signals = signal.SIGKILL) -> None:
         """A new child, which ends at the nth passing of the wanted point, or stands still there (SIGSTOP)."""
-        self._counted += read_found(self._found).counts
-        self._found.unlink(missing_ok=True)
+        self._counted += read_trail(self._trail_path).counts
+        self._trail_path.unlink(missing_ok=True)
         self._ended = asyncio.get_running_loop().create_future()
         start = {
             "environment": {**self._settings, "ARRIVALS_PORT": str(self.port)},
             "log": str(self.log),
-            "found": str(self._found),
+            "trail": str(self._trail_path),
             "wanted": wanted,
             "nth": nth,
             "how": int(how),
@@ -154,7 +154,7 @@ class Victim:
             await asyncio.wait_for(asyncio.shield(self._ended), patience_s)
         if not self._ended.done():
             return None
-        trail = read_found(self._found)
+        trail = read_trail(self._trail_path)
         self.points.update(trail.points)
         return Death(status=self._ended.result(), point=trail.died_at)
 
@@ -162,7 +162,7 @@ class Victim:
         """Whether it came to the wanted point in time and stands still there."""
         give_up = asyncio.get_running_loop().time() + patience_s
         while self.lives and asyncio.get_running_loop().time() < give_up:
-            if read_found(self._found).stood_still_at is not None:
+            if read_trail(self._trail_path).stood_still_at is not None:
                 return True
             await asyncio.sleep(LOOK_EVERY_S)
         return False
@@ -174,12 +174,12 @@ class Victim:
 
     def look(self) -> set[str]:
         """The points that were passed so far, of all children."""
-        self.points.update(read_found(self._found).points)
+        self.points.update(read_trail(self._trail_path).points)
         return self.points
 
     def counted(self) -> Counter[str]:
         """How much was counted of what so far, by all children."""
-        return self._counted + read_found(self._found).counts
+        return self._counted + read_trail(self._trail_path).counts
 
     async def close(self) -> None:
         """End the child and the nursery."""
@@ -199,12 +199,12 @@ class Victim:
 
     def broken(self) -> Counter[str]:
         """What its log says of requests that it failed to answer, by the last of their causes."""
-        told: Counter[str] = Counter()
+        failures: Counter[str] = Counter()
         for line in self.log.read_text(errors="replace").splitlines() if self.log.exists() else ():
             if REQUEST_FAILED in line:
                 causes = json.loads(line)["exception"]
-                told["; ".join(f"{cause['exc_type']}: {cause['exc_value']}"[:300] for cause in causes)] += 1
-        return told
+                failures["; ".join(f"{cause['exc_type']}: {cause['exc_value']}"[:300] for cause in causes)] += 1
+        return failures
 
     def last_lines(self) -> str:
         """The end of its log."""

@@ -31,12 +31,12 @@ async def silent(stage: Stage, screen: Screen, relay: Relay, *, rounds: int, see
         said = await _said_within(stage, SILENT_S)
         not_ready += said == UNAVAILABLE
         if said != UNAVAILABLE:
-            result.found.say(f"the database was silent, and asked whether it is ready the service said {said}")
+            result.discrepancies.say(f"the database was silent, and asked whether it is ready the service said {said}")
         await asyncio.sleep(max(0.0, ends_at - asyncio.get_running_loop().time()))
         (relay.hang_up if number % 2 else relay.go_on)()
         if not await stage.victim.ready(BACK_S):
-            result.found.say(f"it did not come back by itself:\n{stage.victim.last_lines()}")
-        result.found.join(await stage.audit_at_once())
+            result.discrepancies.say(f"it did not come back by itself:\n{stage.victim.last_lines()}")
+        result.discrepancies.join(await stage.audit_at_once())
     result.figures |= {"silences": rounds, "silent_s": SILENT_S, "not_ready": not_ready}
     # A claim whose commit arrives after it was given up is nobody's: that submission is never made.
     return await at_rest(stage, result, frozenset({Excuse.PAUSE}))

@@ -79,7 +79,7 @@ async def _stop_at(point: str, stage: Stage, result: Result, stops: _Stops) -> N
         standing.signal(signal.SIGCONT)
         await _on_again(stage, result)
     else:
-        result.found.say(f"nobody stood still at {point}")
+        result.discrepancies.say(f"nobody stood still at {point}")
     await _ended(stage, result)
 
 
@@ -99,8 +99,8 @@ async def _on_again(stage: Stage, result: Result) -> None:
     """It answers again, and has lost nothing."""
     standing = stage.victims[1]
     if not await standing.ready(BACK_S):
-        result.found.say(f"it did not go on where it stood still:\n{standing.last_lines()}")
-    result.found.join(await stage.audit_at_once())
+        result.discrepancies.say(f"it did not go on where it stood still:\n{standing.last_lines()}")
+    result.discrepancies.join(await stage.audit_at_once())
 
 
 def _given_up(stage: Stage) -> set[str]:
@@ -111,13 +111,17 @@ def _given_up(stage: Stage) -> set[str]:
 
 async def _none_submitted(stage: Stage, result: Result, given_up: Mapping[str, float]) -> None:
     """What was given up while its process stood before the call is not submitted when that goes on, at this moment."""
-    goes_on_at = {one.ref: given_up[one.id] for one in stage.application.accepted if one.id in given_up}
+    goes_on_at = {
+        generation.ref: given_up[generation.id]
+        for generation in stage.application.accepted
+        if generation.id in given_up
+    }
     for job in await stage.jobs():
         if (job["accepted_at"] or 0.0) > goes_on_at.get(job["ref"], math.inf):
             words = f"{job['ref']}: submitted after it was given up"
-            result.found.add("submitted_after_given_up", job["ref"], 1, words)
+            result.discrepancies.add("submitted_after_given_up", job["ref"], 1, words)
     if not given_up:
-        result.found.say("nothing was given up while its process stood still before the call")
+        result.discrepancies.say("nothing was given up while its process stood still before the call")
 
 
 async def _ended(stage: Stage, result: Result) -> None:
@@ -127,4 +131,6 @@ async def _ended(stage: Stage, result: Result) -> None:
     standing.signal(signal.SIGTERM)
     death = await standing.ended()
     if death is None or death.status:
-        result.found.say(f"told to end after it stood still, it ended like this: {death}\n{standing.last_lines()}")
+        result.discrepancies.say(
+            f"told to end after it stood still, it ended like this: {death}\n{standing.last_lines()}"
+        )

@@ -74,12 +74,12 @@ def torture(options: Options) -> dict[str, Any]:
         place.clear()
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             try:
-                cases, skipped = runner.run(_until_told(_Run(options, folder, screen, place)))
+                cases, skipped = runner.run(_until_signalled(_Run(options, folder, screen, place)))
             except (asyncio.CancelledError, KeyboardInterrupt) as error:
                 raise Interrupted("interrupted; every process of it has ended") from error
-    ways = {way: sum(told["webhooks_by_way"][way] for told in cases.values()) for way in WAYS}
+    ways = {way: sum(figures["webhooks_by_way"][way] for figures in cases.values()) for way in WAYS}
     unused = [way for way, count in ways.items() if cases and not count]
-    failed = sorted(name for name, told in cases.items() if told["failed"])
+    failed = sorted(name for name, figures in cases.items() if figures["failed"])
     return {
         "machine": machine,
         "rounds": options.rounds,
@@ -92,7 +92,7 @@ def torture(options: Options) -> dict[str, Any]:
     }
 
 
-async def _until_told(run: "_Run") -> tuple[dict[str, Any], dict[str, str]]:
+async def _until_signalled(run: "_Run") -> tuple[dict[str, Any], dict[str, str]]:
     """Either signal cancels it, so that every process ends on the way out."""
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -144,8 +144,8 @@ class _Run:
                 continue
             except NotReady as error:  # the others are tried all the same
                 result = Result()
-                result.found.say(str(error))
-            seconds = {"seconds": round(time.monotonic() - began, 1), "failed": not result.found.clean}
+                result.discrepancies.say(str(error))
+            seconds = {"seconds": round(time.monotonic() - began, 1), "failed": not result.discrepancies.clean}
             cases[name] = result.as_dict() | seconds
         return cases, skipped
 

@@ -93,9 +93,9 @@ class Mixture:
     def bulk(self) -> Order:
         """Several in one request."""
         place = next(place for place in self._places if place.model == BULK_MODEL)
-        told = [self._prompt(place, "", None) for _ in range(SEVERAL)]
-        body = self._body(place.provider, place.model) | {"inputs": [place.input(prompt) for _, prompt in told]}
-        refs = tuple(ref for ref, _ in told)
+        prompts = [self._prompt(place, "", None) for _ in range(SEVERAL)]
+        body = self._body(place.provider, place.model) | {"inputs": [place.input(prompt) for _, prompt in prompts]}
+        refs = tuple(ref for ref, _ in prompts)
         return Order(key=refs[0], provider=place.provider, route=place.route, body=body, refs=refs)
 
     def _body(self, provider: str, model: str) -> dict[str, Any]:
@@ -109,10 +109,10 @@ class Mixture:
     def _words(self, place: Place) -> str:
         dice = self._dice
         if dice.random() < 0.2:  # noqa: PLR2004 - a fifth of them fails
-            failing = [name for name, told in sorted(place.outcomes.items()) if told.where is Where.FAILURE]
+            failing = [name for name, outcome in sorted(place.outcomes.items()) if outcome.where is Where.FAILURE]
             if failing:
                 return f"outcome={dice.choice(failing)}"
-        told = [CHUNKED] if place.calls_back and dice.random() < 0.4 else []  # noqa: PLR2004 - not half of them
+        faults = [CHUNKED] if place.calls_back and dice.random() < 0.4 else []  # noqa: PLR2004 - not half of them
         if place.calls_back and dice.random() < 0.5:  # noqa: PLR2004 - and half has trouble with webhooks
-            told.append(dice.choice((*WEBHOOKS, *([FORGED] * 2 if place.provider == SIGNED else []))))
-        return f"webhook={','.join(told)}" if told else dice.choice(ALWAYS)
+            faults.append(dice.choice((*WEBHOOKS, *([FORGED] * 2 if place.provider == SIGNED else []))))
+        return f"webhook={','.join(faults)}" if faults else dice.choice(ALWAYS)
