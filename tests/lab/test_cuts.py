@@ -1,4 +1,4 @@
-"""Whoever consumes events and is cut off, again and again, misses none and sees none twice."""
+"""A consumer of events that is cut off again and again misses none and sees none twice."""
 
 from contextlib import asynccontextmanager
 import random
@@ -20,13 +20,13 @@ EVENTS, CUTS, WRITERS = 5000, 200, 8
 
 @pytest.fixture
 def dice():
-    """The same every time."""
+    """Dice that fall the same every time."""
     return random.Random(4)
 
 
 @asynccontextmanager
 async def consuming(context):
-    """A client of the service over real HTTP."""
+    """Yields a client of the service over real HTTP."""
     async with (
         served(lambda _: make_app(context, KEY)) as port,
         httpx.AsyncClient(
@@ -41,7 +41,7 @@ async def consuming(context):
 
 
 async def write(store, names, most, dice):
-    """Announce these, some in each transaction."""
+    """Announces these events, some in each transaction."""
     left = list(names)
     while left:
         batch = [left.pop(0) for _ in range(min(len(left), dice.randint(1, most)))]
@@ -63,7 +63,7 @@ class Reader:
         self.connections = 0
 
     async def read(self, client, most_bytes=None):
-        """One connection, cut after so many bytes, wherever that is; without a limit to the last event."""
+        """Reads over one connection that is cut after so many bytes, wherever that is; without a limit, to the last event."""
         self.connections += 1
         async with client.stream("GET", "/v1/events/stream", headers={"last-event-id": self.position}) as answer:
             buffer, size = b"", 0

@@ -1,4 +1,4 @@
-"""One subscriber hangs, one answers 500, one is healthy: the healthy one's events arrive as if it were alone."""
+"""Beside a subscriber that hangs and one that answers 500, a healthy one's events arrive as if it were alone."""
 
 import anyio
 import pytest
@@ -55,7 +55,7 @@ class World:
 
 
 async def arrivals(store, clock, transport, names, in_flight):
-    """What the healthy one is sent, in order, while these are subscribed and the worker runs as it does in service."""
+    """Returns what the healthy one is sent, in order, while these are subscribed and the worker runs as usual."""
     world = World()
     await empty(store)
     async with served(lambda _: world.app) as port:
@@ -78,14 +78,14 @@ async def arrivals(store, clock, transport, names, in_flight):
 
 
 def subscriber(name, url, in_flight):
-    """One that takes so many at once."""
+    """Returns a subscriber that takes so many deliveries at once."""
     return Subscriber(
         id=f"sub_{name}", url=f"{url}/{name}", secret=make_secret(bytes(32)), created_at=1, max_in_flight=in_flight
     )
 
 
 async def announce(context, names, number, url):
-    """One event for everybody; each third one is about the same generation."""
+    """Announces an event to everybody; each third one is about the same generation."""
     announced = event(f"{number:03}", generation_id=generation(f"{number % GENERATIONS}").id, body="{}")
     async with context.store.transaction() as tx:
         position = (await events.append(tx, [announced]))[announced.id]
@@ -107,7 +107,7 @@ async def announce(context, names, number, url):
 
 @pytest.mark.timeout(60)
 async def test_the_healthy_ones_events_arrive_as_if_it_were_alone(store, clock, transport):
-    """One at a time, so that their order is one order; the others may have ten on their way."""
+    """Delivers one at a time, so that there is one order; the others may have ten on their way."""
     alone = await arrivals(store, clock, transport, ("healthy",), 1)
     among = await arrivals(store, clock, transport, ("failing", "hanging", "healthy"), 1)
 

@@ -182,7 +182,7 @@ def _is_a_seam(node):
 
 @pytest.mark.timeout(60)
 async def test_every_place_that_writes_or_calls_out_is_passed_under_load(tmp_path):
-    """What nobody passes nobody dies at: a new place needs an errand of the application, or a reason above."""
+    """Places that are never passed are never died at: a new one needs an errand of the application, or a reason above."""
     rooms = [path for room in ("flow", "web", "workers") for path in (ROOT / "service/arrivals" / room).rglob("*.py")]
     places = set().union(*map(places_in, rooms)) - set(NEVER)
     assert len(places) > 35
@@ -207,7 +207,7 @@ async def test_every_place_that_writes_or_calls_out_is_passed_under_load(tmp_pat
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory, postgres_url):
-    """What each case comes to; all of them run at once."""
+    """Runs all cases at once; yields the result of each."""
     folder = tmp_path_factory.mktemp("torture")
     cases = {
         "points": ["--only", "points", *(word for point in POINTS for word in ("--point", point))],

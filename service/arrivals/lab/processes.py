@@ -1,4 +1,4 @@
-"""Real processes on loopback: started, waited for, ended by process id."""
+"""Real processes on loopback, started, waited for and ended by process id."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ class NotReady(Exception):
 
 
 def free_port() -> int:
-    """A port that nobody listens on, and that no connection is given by itself while nobody does."""
+    """Returns a port that nobody listens on, and that no system gives to an outgoing connection."""
     while True:
         port = LOWEST + secrets.randbelow(PORTS)
         with socket.socket() as probe:
@@ -31,7 +31,7 @@ def free_port() -> int:
 
 
 class Process:
-    """One child process of this interpreter, its output kept in a file."""
+    """A child process of this interpreter, whose output is kept in a file."""
 
     def __init__(self, name: str, arguments: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
         self.name = name
@@ -42,11 +42,11 @@ class Process:
 
     @property
     def pid(self) -> int | None:
-        """Its process id while it runs."""
+        """The process id while it runs."""
         return self._child.pid if self._child else None
 
     def start(self, ready_url: str) -> None:
-        """Start it and wait until it answers there. Raises NotReady."""
+        """Starts it and waits until it answers at this URL. Raises NotReady."""
         with self.output.open("ab") as output:
             self._child = subprocess.Popen(
                 self._arguments, env=self._environment, cwd=self._folder, stdout=output, stderr=output
@@ -62,11 +62,11 @@ class Process:
         raise NotReady(f"{self.name} did not come up:\n" + "\n".join(self.output.read_text().splitlines()[-20:]))
 
     def kill(self) -> None:
-        """SIGKILL: nothing of it gets to say goodbye."""
+        """Sends SIGKILL: it ends without any cleanup."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """SIGTERM, then SIGKILL when it takes too long."""
+        """Sends SIGTERM, then SIGKILL when it takes too long."""
         self._end(signal.SIGTERM)
 
     def _end(self, how: signal.Signals) -> None:

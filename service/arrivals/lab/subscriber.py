@@ -23,7 +23,7 @@ REFUSED_ONCE = 6
 
 @dataclass(slots=True)
 class Account:
-    """What came: (door, event id) → the event, how often, and what could not be verified."""
+    """The deliveries that came: each event by door and id, how often it came, and how many could not be verified."""
 
     secrets: dict[str, str] = field(default_factory=dict)
     events: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Account:
 
 
 def make_app() -> Starlette:
-    """The subscriber over an account of its own."""
+    """Returns the subscriber, over an account of its own."""
     account = Account()
 
     async def set_secret(request: Request) -> Response:

@@ -35,7 +35,7 @@ Post: TypeAlias = Callable[[], Awaitable[None]]
 
 @contextlib.asynccontextmanager
 async def _client(pool: str, concurrency: int, url: str, body: bytes) -> AsyncIterator[Post]:
-    """Gives what posts the body once, and raises for any answer but a good one."""
+    """Yields a function that posts the body once and raises for any answer but a good one."""
     if pool == "httpx":
         limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
         async with httpx.AsyncClient(limits=limits, trust_env=False, timeout=30.0) as client:
@@ -82,7 +82,7 @@ async def _post(url: str, count: int, concurrency: int, size: int, pool: str) ->
 
 
 def main(url: str, count: int, concurrency: int, size: int, pool: str) -> None:
-    """Post them all, then print one JSON object."""
+    """Posts them all, then prints one JSON object."""
     with asyncio.Runner(loop_factory=loop_factory()) as runner, contextlib.suppress(KeyboardInterrupt):
         print(msgspec.json.encode(runner.run(_post(url, count, concurrency, size, pool))).decode())
 

@@ -17,7 +17,7 @@ HEADERS = [(b"content-type", b"application/json")]
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """ASGI, and nothing over it."""
+    """A bare ASGI application."""
     if scope["path"].startswith("/stream/"):
         await _stream(scope["path"].split("/")[2:], send)
         return
@@ -40,7 +40,7 @@ async def _stream(parts: list[str], send: Any) -> None:
 
 
 def main(port: int) -> None:
-    """Serve until told to stop."""
+    """Serves until it is told to stop."""
     config = uvicorn.Config(
         application,
         host="127.0.0.1",

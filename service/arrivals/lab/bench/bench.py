@@ -1,4 +1,4 @@
-"""What every benchmark is: sizes, and a way to measure itself where it is told to."""
+"""The shape of a benchmark: its sizes, and a method that measures it in a given place."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from arrivals.lab.bench.source_tree import HERE, Tree
 
 @dataclass(slots=True)
 class Bench:
-    """Where a benchmark works: its folder, its database, and the screen; and on which tree."""
+    """The surroundings of a benchmark: its folder, its database, its screen, and the tree that it measures."""
 
     folder: Path
     place: Place
@@ -22,7 +22,7 @@ class Bench:
     settings: dict[str, str] = field(default_factory=lambda: dict(SETTINGS))  # those that figures depend on
 
     def stage(self, services: int = 1, **settings: str) -> Stage:
-        """The service over an empty database, as so many processes; `settings` without their prefix, in capitals."""
+        """Returns the service over an empty database, as `services` processes; `settings` lack the prefix of their names."""
         variables = {f"ARRIVALS_{name}": text for name, text in settings.items()}
         self.settings |= variables
         return Stage(self.folder, self.place, variables, services, self.tree)
@@ -32,5 +32,5 @@ class Measurable(Protocol):
     """A benchmark: a frozen dataclass of its sizes, which can measure itself."""
 
     async def measure(self, bench: Bench) -> list[Case]:
-        """Every case, round by round."""
+        """Returns every case, round by round."""
         ...

@@ -20,7 +20,7 @@ SERVER = "bare uvicorn (uvloop, httptools), which reads the body and answers 200
 
 
 async def bare_client(count: int, concurrency: int, size: int, pool: str = "aiohttp") -> Figures:
-    """So many posts of that size, so many under way at once."""
+    """Measures `count` posts of `size` bytes, `concurrency` of them under way at once."""
     door = Door(Receiver(wire.NO_CONTENT).answer)
     await door.open()
     child = await asyncio.create_subprocess_exec(

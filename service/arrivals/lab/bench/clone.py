@@ -1,4 +1,4 @@
-"""Many generations out of one: every row about it is copied under new names, whatever its table and columns are.
+"""Makes many generations from one: copies every row about it under new names, whatever its table and columns are.
 
 One generation is made by the service itself, so the copies are rows that the service wrote.
 """
@@ -15,13 +15,13 @@ Adjust = Callable[[str, Row, int], None]
 
 
 def renamed(name: str, number: int) -> str:
-    """An id of the same length and shape, another for every number."""
+    """Returns an id of the same length and shape, different for every number."""
     tail = "".join(DIGITS[number >> 5 * place & 31] for place in range(LAST - 1, -1, -1))
     return name[:-LAST] + tail
 
 
 def clone(books: Books, count: int, adjust: Adjust = lambda _table, _row, _number: None) -> list[str]:
-    """Make the one generation there is into `count`; the external ids of all of them.
+    """Multiplies the only generation to `count` and returns the external ids of all of them.
 
     `adjust(table, row, number)` may change any copied row; the first generation stays as it is, as number 0.
     """
@@ -43,7 +43,7 @@ def clone(books: Books, count: int, adjust: Adjust = lambda _table, _row, _numbe
 
 
 def _about(books: Books, first: Row) -> tuple[list[tuple[str, Row]], set[str]]:
-    """Every row that names the generation, or what names it, and all those names."""
+    """Returns every row that names the generation, or names a row that does, and all those names."""
     names = {first["id"], first["external_id"]}
     rows = [(table, row) for table in books.tables() for row in books.all(table)]
     related: list[tuple[str, Row]] = []

@@ -1,4 +1,4 @@
-"""The service's database from outside: SQLite or PostgreSQL, looked at, and filled while the service is down.
+"""Reads the service's database from outside, SQLite or PostgreSQL, and fills it while the service is down.
 
 The only module here that writes SQL. It knows names of tables and takes their columns as it finds them.
 """
@@ -13,78 +13,77 @@ Row = dict[str, Any]
 
 
 class Books(ABC):
-    """One connection. Values stand as `?` in every query, whatever the driver."""
+    """A connection to the database. Values are written as `?` in every query, whatever the driver."""
 
     @abstractmethod
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[Row]:
-        """Every row."""
+        """Returns every row of the result."""
 
     @abstractmethod
     def many(self, query: str, rows: Iterable[Sequence[Any]]) -> None:
-        """One statement for each row; a transaction is open until `commit`."""
+        """Runs the statement once for each row; the transaction stays open until `commit`."""
 
     @abstractmethod
     def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """Rows in bulk."""
+        """Inserts rows in bulk."""
 
     @abstractmethod
     def commit(self) -> None:
-        """End the transaction, durably."""
+        """Ends the transaction, durably."""
 
     @abstractmethod
     def settled_down(self) -> None:
-        """After rows in bulk: leave the files as a service that has run for a while would."""
+        """Leaves the files, after a bulk insert, as a service that has run for a while would."""
 
     @abstractmethod
     def tables(self) -> list[str]:
-        """The service's tables."""
+        """The names of the service's tables."""
 
     @abstractmethod
-    @abstractmethod
     def bytes(self) -> int:
-        """How much room it takes on the disk."""
+        """The size of the database on disk."""
 
     @abstractmethod
     def close(self) -> None:
-        """Hang up."""
+        """Closes the connection."""
 
     def count(self, table: str, condition: str = "1 = 1") -> int:
-        """How many rows."""
+        """The number of rows that satisfy the condition."""
         counted: int = self.rows(f"SELECT COUNT(*) AS counted FROM {table} WHERE {condition}")[0]["counted"]  # noqa: S608 - written here
         return counted
 
     def repeated(self, table: str, column: str, condition: str) -> int:
-        """How many rows there are beyond the first of each value of the column."""
+        """The number of rows beyond the first for each value of the column."""
         rows = self.rows(f"SELECT COUNT(*) - COUNT(DISTINCT {column}) AS counted FROM {table} WHERE {condition}")  # noqa: S608 - written here
         counted: int = rows[0]["counted"]
         return counted
 
     def set_event_position(self, position: int) -> None:
-        """The position of the last event. An older commit, as a baseline, has another name for the column."""
+        """Sets the position of the last event. An older commit, as a baseline, has another name for the column."""
         [row] = self.pick("counters", "*", "name = 'events'")
         (column,) = row.keys() - {"name"}
         self.many(f"UPDATE counters SET {column} = ? WHERE name = 'events'", [(position,)])  # noqa: S608 - a column of it
 
     def pick(self, table: str, columns: str, condition: str = "1 = 1") -> list[Row]:
-        """Some columns of some rows."""
+        """Returns some columns of the rows that satisfy the condition."""
         return self.rows(f"SELECT {columns} FROM {table} WHERE {condition}")  # noqa: S608 - written here
 
     def all(self, table: str) -> list[Row]:
-        """Every row of a table."""
+        """Returns every row of a table."""
         return self.rows(f"SELECT * FROM {table}")  # noqa: S608 - a table that the database named
 
     def insert_text(self, table: str, columns: Sequence[str]) -> str:
-        """The statement that writes one row."""
+        """Returns the statement that writes one row."""
         places = ", ".join("?" for _ in columns)
         return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})"  # noqa: S608 - the database named them
 
     def update_text(self, table: str, columns: Sequence[str]) -> str:
-        """The statement that writes these columns of the row whose id comes last."""
+        """Returns the statement that writes these columns of the row whose id is the last value."""
         return f"UPDATE {table} SET {', '.join(f'{column} = ?' for column in columns)} WHERE id = ?"  # noqa: S608 - as above
 
 
 class SqliteBooks(Books):
-    """The file, with the durability that the service has."""
+    """An SQLite file, opened with the durability that the service uses."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -110,7 +109,7 @@ class SqliteBooks(Books):
         self._connection.commit()
 
     def settled_down(self) -> None:
-        """See Books: the write-ahead log is empty."""
+        """See Books: empties the write-ahead log."""
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def tables(self) -> list[str]:
@@ -162,7 +161,7 @@ class PostgresBooks(Books):
         self._connection.commit()
 
     def settled_down(self) -> None:
-        """See Books: the planner knows how large the tables are."""
+        """See Books: tells the planner how large the tables are."""
         self._connection.execute("ANALYZE")
         self.commit()
 
@@ -177,7 +176,7 @@ class PostgresBooks(Books):
         return counted
 
     def clear(self) -> None:
-        """As it was before: empty."""
+        """Drops everything, so that the database is empty again."""
         for statement in ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public"):
             self._connection.execute(statement)
         self.commit()

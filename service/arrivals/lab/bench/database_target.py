@@ -1,4 +1,4 @@
-"""Where a run keeps its database: a new SQLite file, or an empty PostgreSQL database; empty again afterwards."""
+"""The database of a run: a new SQLite file or an empty PostgreSQL database, and empty again afterwards."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,11 +12,11 @@ SUFFIXES = ("", "-wal", "-shm", ".keys")
 
 
 class NotEmpty(Exception):
-    """What is there already is not the benchmark's to change."""
+    """The database already holds something, which is not the benchmark's to change."""
 
 
 class Place:
-    """One place, by what `ARRIVALS_DATABASE` is set to."""
+    """The place that a value of `ARRIVALS_DATABASE` names."""
 
     def __init__(self, database: str) -> None:
         """Raises NotEmpty."""
@@ -32,11 +32,11 @@ class Place:
             raise NotEmpty(f"{database} exists already")
 
     def open(self) -> Books:
-        """A connection."""
+        """Opens a connection."""
         return PostgresBooks(self.setting) if self.is_postgresql else SqliteBooks(Path(self.setting))
 
     def clear(self) -> None:
-        """Forget everything; nobody else may be connected."""
+        """Deletes everything; nobody else may be connected."""
         if self.is_postgresql:
             books = PostgresBooks(self.setting)
             books.clear()

@@ -23,7 +23,7 @@ class Delivery:
     concurrency: int = 50
 
     async def measure(self, bench: Bench) -> list[Case]:
-        """From the first delivery received to the last; the ceiling posts as many bodies of the same size."""
+        """Measures from the first delivery received to the last; the ceiling posts as many bodies of the same size."""
         case = Case("delivery")
         for number in range(self.rounds):
             at = f"round {number + 1} of {self.rounds}"

@@ -19,7 +19,7 @@ class Provider:
         self.polled: dict[str, list[int]] = {}  # external id: when it was asked about, in microseconds since 1970
 
     def answer(self, head: bytes, body: bytes) -> bytes:
-        """An accepted order, or how a prediction stands; anything else is only told that somebody listens."""
+        """Answers an order or a poll; any other request only learns that somebody listens."""
         if head.startswith(b"POST "):
             external_id = f"bench-prediction-{len(self.callbacks):012}"
             self.callbacks.append((external_id, msgspec.json.decode(body)["webhook_url"]))
@@ -32,7 +32,7 @@ class Provider:
 
 
 def webhook(head: bytes, external_id: str, word: str, more: str) -> bytes:
-    """A whole request of about a kilobyte: https://docs.eachlabs.ai/api/webhooks. `more` makes its body its own."""
+    """Returns a request of about a kilobyte: https://docs.eachlabs.ai/api/webhooks. `more` makes its body unique."""
     url = f"https://storage.example.com/predictions/{external_id}/image.jpg"
     body = {
         "exec_id": external_id,

@@ -1,4 +1,4 @@
-"""From a webhook's arrival at the service to its delivery at the subscriber, sustained, beside the bare HTTP client."""
+"""Sustained latency from a webhook's arrival at the service to its delivery, beside the bare HTTP client."""
 
 import asyncio
 from dataclasses import dataclass
@@ -89,7 +89,7 @@ class EndToEnd:
         return figures, size
 
     async def _order(self, stage: Stage, traffic: Traffic, bench: Bench, at: str) -> float:
-        """As many generations as the run will use; orders a second."""
+        """Orders as many generations as the run will use and returns the orders per second."""
         count = self.count
         ordered = stage.provider.callbacks
         with bench.screen.following(lambda: f"{len(ordered)} ordered"):
@@ -106,7 +106,7 @@ class EndToEnd:
             return await stage.order(count)
 
     async def _sustain(self, stage: Stage, traffic: Traffic, seconds: float) -> None:
-        """Until the time is over or everything ordered is completed, and all of it delivered."""
+        """Sends until the time is over or everything ordered is completed, and waits until all of it is delivered."""
         load = Load(traffic.take, traffic.answered)
         traffic.wake, traffic.until = load.wake, perf_counter() + seconds
         try:
@@ -123,4 +123,4 @@ class EndToEnd:
 
 
 def _nothing() -> None:
-    """Nobody rests any more."""
+    """Does nothing: no connection rests any more."""

@@ -1,4 +1,4 @@
-"""One run of the service on loopback, with the provider's stand-in in this very process and an empty database."""
+"""Runs the service on loopback, with the provider's stand-in in this process and an empty database."""
 
 import asyncio
 import base64
@@ -57,31 +57,31 @@ class Stage:
         }
 
     def cpu_s(self) -> float | None:
-        """Seconds of CPU that the service has used, all its processes together."""
+        """The seconds of CPU that all processes of the service have used."""
         return self._sum(machine.cpu_s)
 
     def rss_mb(self) -> float | None:
-        """The memory it has resident now."""
+        """The resident memory of the service now."""
         return self._sum(machine.rss_mb)
 
     def peak_rss_mb(self) -> float | None:
-        """The most memory it ever had resident."""
+        """The peak resident memory of the service."""
         return self._sum(machine.peak_rss_mb)
 
     def pss_mb(self) -> float | None:
-        """The same, with its share of what it shares with other processes."""
+        """The proportional set size: the resident memory, of which shared pages count in proportion."""
         return self._sum(machine.pss_mb)
 
     def descriptors(self) -> float | None:
-        """How many files and sockets it has open."""
+        """The number of files and sockets that the service has open."""
         return self._sum(machine.descriptors)
 
     def threads(self) -> float | None:
-        """How many threads it has."""
+        """The number of threads of the service."""
         return self._sum(machine.threads)
 
     def log_bytes(self) -> int:
-        """How much it has logged."""
+        """The size of the service's logs."""
         return sum(process.output.stat().st_size for process in self._processes)
 
     def _sum(self, reading: Callable[[int | None], float | None]) -> float | None:
@@ -89,12 +89,12 @@ class Stage:
         return sum(readings) if readings else None
 
     async def __aenter__(self) -> Self:
-        """The stand-in listens; the service does not run yet."""
+        """Starts the stand-in; the service does not run yet."""
         await self.upstream.open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Everything is ended at once, and forgotten."""
+        """Ends everything at once and clears the database."""
         for process in self._processes:
             process.kill()
         await self._client.aclose()
@@ -102,7 +102,7 @@ class Stage:
         self.place.clear()
 
     async def start(self, *options: str) -> None:
-        """Start it and wait until it is ready; workers alone answer nobody, so those are not waited for."""
+        """Starts the service and waits until it is ready; workers alone answer nobody, so they are not waited for."""
         for number, port in enumerate(self.ports):
             command = [self._tree.module, "serve", *options]
             process = Process(f"service-{number}", command, self._environment(port), self._folder)
@@ -111,12 +111,12 @@ class Stage:
             await whole(process.start, ready)
 
     async def stop(self) -> None:
-        """Let it finish and end. This process goes on answering it meanwhile."""
+        """Lets the service finish and end. This process goes on answering it meanwhile."""
         while self._processes:
             await whole(self._processes.pop().stop)
 
     async def call(self, method: str, path: str, body: Any = None) -> Any:
-        """The service's answer, as JSON. Raises Died when there is none."""
+        """Returns the service's answer, as JSON. Raises Died when there is none."""
         try:
             answer = await self._client.request(method, path, json=body)
             answer.raise_for_status()
@@ -126,12 +126,12 @@ class Stage:
         return answer.json()
 
     def asking(self, path: str) -> bytes:
-        """A whole GET."""
+        """Returns a whole GET request."""
         lines = (f"GET {path} HTTP/1.1", f"host: 127.0.0.1:{self.port}", f"authorization: Bearer {self.key}")
         return "\r\n".join((*lines, "", "")).encode()
 
     async def until(self, done: Callable[[], bool], progress: Callable[[], object], patience_s: float) -> bool:
-        """Wait until it is done; False when there was no progress for so long. Raises Died."""
+        """Waits until `done`; False when there was no progress for `patience_s`. Raises Died."""
         last, since = progress(), perf_counter()
         while not done():
             self.check()
@@ -151,7 +151,7 @@ class Stage:
 
     @contextlib.contextmanager
     def books(self) -> Iterator[Books]:
-        """Its database."""
+        """Opens the service's database."""
         books = self.place.open()
         try:
             yield books
@@ -159,7 +159,7 @@ class Stage:
             books.close()
 
     async def order(self, count: int) -> float:
-        """Order so many generations; how many a second were ordered, submitted and written down. Raises Died."""
+        """Orders `count` generations and returns how many a second were ordered, submitted and stored. Raises Died."""
         body = {"provider": "eachlabs", "model": "flux-1-1-pro", "input": {"prompt": PROMPT}, "deadline_s": DAY_S}
         head = wire.post("/v1/generations", self.port, {"authorization": f"Bearer {self.key}"})
         request = wire.with_body(head, msgspec.json.encode(body))
@@ -177,13 +177,13 @@ class Stage:
         return count / took
 
     def webhook(self, external_id: str, callback_url: str, word: str = COMPLETED, more: str = "") -> bytes:
-        """A whole request: the provider calls back, with the secret that the service was given."""
+        """Returns a whole request: the provider calls back, with the secret that the service was given."""
         return webhook(
             wire.post(urlsplit(callback_url).path, self.port, {SECRET: self.secret}), external_id, word, more
         )
 
     def _environment(self, port: int) -> dict[str, str]:
-        """Nothing is polled unless a benchmark says so, and no budget or log line slows it down."""
+        """The service's variables: it polls only if a benchmark says so, and no budget or log line slows it down."""
         clean = {name: text for name, text in os.environ.items() if not name.startswith("ARRIVALS_")}
         return {
             **self._tree.environment(clean),
@@ -212,7 +212,7 @@ SETTINGS = {
 
 
 async def whole(function: Callable[..., None], *arguments: object) -> None:
-    """Run what blocks beside the loop; when cancelled, only after it has ended, so that no process is left behind."""
+    """Runs a blocking function in a thread; a cancellation waits until it has ended, so no process is left behind."""
     running = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
     try:
         await asyncio.shield(running)

@@ -1,4 +1,4 @@
-"""Percentiles, medians, and the figures of rounds put together. Pure."""
+"""Percentiles, medians, and figures combined over the rounds. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,13 +18,13 @@ DIGITS = 4
 
 @dataclass(slots=True)
 class Case:
-    """One thing that was measured, round by round."""
+    """A measurement, round by round."""
 
     name: str
     rounds: list[Figures] = field(default_factory=list)
 
     def add(self, figures: Figures, ceiling: Figures, **more: Any) -> None:
-        """A round, and what the machine could do in its place."""
+        """Adds a round, beside what the machine could do in its place."""
         beside = {"ceiling": ceiling, "ratio": ratio(figures["per_second"], ceiling["per_second"])}
         self.rounds.append(figures | beside | more)
 
@@ -35,12 +35,12 @@ class Case:
 
     @property
     def broken(self) -> bool:
-        """Something was lost, skipped or doubled in some round, or the service died or grew; being late is nothing."""
+        """True when a round lost, skipped or doubled anything, or the service died or grew; lateness is no fault."""
         return any(figures.get(name) for figures in self.rounds for name in BROKEN)
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
-    """The nearest-rank percentile: the smallest value that at least this share of all does not exceed."""
+    """The nearest-rank percentile: the smallest value that is not exceeded by at least this share of all values."""
     if not values:
         return None
     ordered = sorted(values)
@@ -56,17 +56,17 @@ def in_ms(seconds: Sequence[float]) -> Figures:
 
 
 def between(before: float | None, after: float | None) -> float | None:
-    """What was used from one reading to the next; None where the machine does not tell."""
+    """The difference between two readings; None where the machine does not report them."""
     return None if before is None or after is None else after - before
 
 
 def ratio(part: float | None, whole: float | None) -> float | None:
-    """None where there is nothing to divide, or nothing to divide by."""
+    """Divides; None where there is nothing to divide, or nothing to divide by."""
     return part / whole if part is not None and whole else None
 
 
 def over_rounds(rounds: Sequence[Mapping[str, Any]]) -> Figures:
-    """Figure by figure: the median of numbers, the sum of what must be nothing, and texts and lists as they are."""
+    """Combines figure by figure: medians of numbers, sums of what must be zero, and texts and lists unchanged."""
     names = [name for name in (rounds[0] if rounds else ()) if name != CURVE]
     return {name: _together(name, [figures.get(name) for figures in rounds]) for name in names}
 
@@ -83,7 +83,7 @@ def _together(name: str, values: Sequence[Any]) -> Any:
 
 
 def rounded(value: Any) -> Any:
-    """Floats as they are told: four digits that count, and never less than the whole part."""
+    """Rounds floats to four significant digits, and never to less than the whole part."""
     if isinstance(value, Mapping):
         return {name: rounded(item) for name, item in value.items()}
     if isinstance(value, list | tuple):

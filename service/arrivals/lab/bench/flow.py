@@ -34,7 +34,7 @@ class Traffic:
         self._second: deque[tuple[str, str]] = deque()
 
     def take(self) -> Job | None:
-        """The next webhook, if there is room for what it causes."""
+        """Returns the next webhook, if there is room for what it causes."""
         if perf_counter() >= self.until or len(self.sent) - self.errors - len(self.delivered) >= self._window:
             return None
         ordered = self._stage.provider.callbacks
@@ -50,7 +50,7 @@ class Traffic:
         return (key, url), self._stage.webhook(external_id, url, word)
 
     def answered(self, job: tuple[Key, str], status: int, _sent_at: float, _now: float) -> None:
-        """One webhook was answered."""
+        """Notes the answer to a webhook."""
         key, url = job
         if not OK <= status < OK + 100:
             self.errors += 1
@@ -61,17 +61,17 @@ class Traffic:
 
     @property
     def lost(self) -> int:
-        """Acknowledged, and never delivered."""
+        """The number of webhooks that were acknowledged and never delivered."""
         return len(self.acknowledged - self.delivered.keys())
 
     @property
     def doubled(self) -> int:
-        """Delivered again, under the same name or another."""
+        """The number of repeated deliveries, under the same name or another."""
         return self.delivered.total() - len(self.delivered)
 
     @property
     def used_up(self) -> bool:
-        """Every generation that was ordered is completed."""
+        """True when every generation that was ordered is completed."""
         return self._next >= len(self._stage.provider.callbacks) and not self._second
 
     def _delivered(self, body: bytes, now: float) -> None:

@@ -45,7 +45,7 @@ class _Checks:
     over: bool = False
 
     def run(self) -> None:
-        """Ask until it is over."""
+        """Sends health checks until the block ends."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         while not self.over:
             sent_at = perf_counter()
@@ -57,7 +57,7 @@ class _Checks:
 
     @property
     def figures(self) -> Figures:
-        """As they are told."""
+        """The figures of the health checks."""
         return {"per_second": self.count / (perf_counter() - self.began), "longest_ms": self.longest_s * MS}
 
 
@@ -74,14 +74,14 @@ def _checking(port: int) -> Iterator[_Checks]:
 
 
 async def _order(body: Callable[[], bytes], _stage: Stage, client: httpx.AsyncClient) -> None:
-    """Taken, refused or cut off: what counts is what others notice of it."""
+    """Sends one order, which may be taken, refused or cut off: what counts is what others notice of it."""
     content = await anyio.to_thread.run_sync(body)
     with suppress(httpx.TransportError):
         await client.post("/v1/generations", content=content, headers={"idempotency-key": "hostile"})
 
 
 async def _metadata(stage: Stage, client: httpx.AsyncClient) -> None:
-    """As much of it as may be, and lists of all of it."""
+    """Orders with as much metadata as is allowed, and lists all of it."""
     order = {"provider": "eachlabs", "model": "flux", "input": {"prompt": "a fox"}, "metadata": METADATA}
     for _ in range(200):
         await client.post("/v1/generations", json=order)
@@ -91,7 +91,7 @@ async def _metadata(stage: Stage, client: httpx.AsyncClient) -> None:
 
 
 async def _hints(stage: Stage, client: httpx.AsyncClient) -> None:
-    """Large webhooks that nobody vouches for, in masses, and all that shows them."""
+    """Sends masses of large unverified webhooks, and lists them."""
     path = httpx.URL(stage.provider.callbacks[0][1]).path
     for number in range(300):
         await client.post(path, content=b"%d" % number + b"x" * 500_000)
@@ -100,7 +100,7 @@ async def _hints(stage: Stage, client: httpx.AsyncClient) -> None:
 
 
 async def _waits(stage: Stage, client: httpx.AsyncClient) -> None:
-    """Many who wait for generations, and for events that never come, while others order."""
+    """Waits many times at once for generations, and for events that never come, while others order."""
     made = (await client.get(f"/v1/generations?limit={WAITS}")).json()["data"]
     paths = [f"/v1/generations/{made[number % len(made)]['id']}?wait=5" for number in range(HELD)]
     paths += ["/v1/events?wait=5&type=ping"] * WAITS
@@ -120,13 +120,13 @@ CASES: dict[str, Send] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hostile:
-    """Each input in turn; `only` these, or all."""
+    """Sends each input in turn; `only` these, or all."""
 
     rounds: int = 1
     only: tuple[str, ...] = ()
 
     async def measure(self, bench: Bench) -> list[Case]:
-        """`longest_ms` of each case is what anybody else waited for at most."""
+        """Measures each case; its `longest_ms` is the longest that anybody else waited."""
         cases = {name: Case(name) for name in CASES if not self.only or name in self.only}
         async with bench.stage() as stage:
             await stage.start()

@@ -24,7 +24,7 @@ class Ingest:
     generations: int = 40_000
 
     async def measure(self, bench: Bench) -> list[Case]:
-        """One case for each number of connections; the service runs without workers, so all its time is ingest."""
+        """Measures a case for each number of connections; the service runs without workers: all its time is ingest."""
         cases = {each: Case(f"{each} connections") for each in self.connections}
         async with bench.stage() as stage, bare_server(bench.folder) as bare:
             bench.screen.phase(f"ordering {self.generations} generations")
@@ -68,7 +68,7 @@ class Ingest:
 
 
 def _requests(stage: Stage) -> Iterator[bytes]:
-    """Without end, every one distinct."""
+    """Yields distinct requests without end."""
     whole = [stage.webhook(*ordered, more=SLOT).partition(SLOT.encode()) for ordered in stage.provider.callbacks]
     for number, (before, _, after) in zip(count(), cycle(whole), strict=False):
         yield b"%bserial-%012d%b" % (before, number, after)

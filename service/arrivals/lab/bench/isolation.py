@@ -1,4 +1,4 @@
-"""What a healthy subscriber notices of one that hangs and one that always answers 500: it should be nothing."""
+"""The effect on a healthy subscriber of one that hangs and one that always answers 500: there should be none."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class Isolation:
     concurrency: int = 50
 
     async def measure(self, bench: Bench) -> list[Case]:
-        """The healthy one's throughput beside the others; the ceiling is its throughput alone."""
+        """Measures the healthy subscriber's throughput beside the others; the ceiling is its throughput alone."""
         case = Case("isolation")
         for number in range(self.rounds):
             at = f"round {number + 1} of {self.rounds}"

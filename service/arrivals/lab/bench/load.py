@@ -1,4 +1,4 @@
-"""Sends requests over raw connections, one under way on each: much cheaper than what answers them."""
+"""Sends requests over raw connections, one at a time on each, which costs much less than answering them."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +18,7 @@ Answered: TypeAlias = Callable[[Any, int, float, float], None]  # job, status, s
 
 
 class Load:
-    """Connections that take their next request as soon as the last is answered; those without one rest until woken."""
+    """Connections that send the next request once the last is answered; those with nothing to send rest until woken."""
 
     def __init__(self, take: Take, answered: Answered) -> None:
         self.take, self.answered = take, answered
@@ -28,7 +28,7 @@ class Load:
         self._open: list[_Connection] = []
 
     async def open(self, ports: Sequence[int], connections: int) -> None:
-        """Connect all, to one port after the other, then all begin."""
+        """Opens the connections, spread evenly over the ports; then all of them begin."""
         loop = asyncio.get_running_loop()
         for _, port in zip(range(connections), cycle(ports), strict=False):
             _, connection = await loop.create_connection(lambda: _Connection(self), "127.0.0.1", port)
@@ -37,18 +37,18 @@ class Load:
         self.wake()
 
     def wake(self) -> None:
-        """There may be something to send."""
+        """Wakes the resting connections: there may be something to send."""
         resting, self.resting = self.resting, []
         for connection in resting:
             connection.go_on()
 
     def close(self) -> None:
-        """Close all."""
+        """Closes all connections."""
         for connection in self._open:
             connection.close()
 
     def rests(self, connection: "_Connection") -> None:
-        """It has nothing to send."""
+        """Notes that a connection has nothing to send."""
         self.resting.append(connection)
         if self.in_flight == 0:
             self.idle.set()
@@ -103,7 +103,7 @@ class _Connection(asyncio.Protocol):
 
 
 class Tally:
-    """What a load of independent requests came to."""
+    """The results of a load of independent requests."""
 
     def __init__(self) -> None:
         self.sent = self.ok = 0
@@ -114,42 +114,42 @@ class Tally:
 
     @property
     def errors(self) -> int:
-        """What was not answered 2xx."""
+        """The number of requests that were not answered 2xx."""
         return len(self.latencies_s) - self.ok
 
     @property
     def per_second(self) -> float:
-        """Good answers a second."""
+        """The number of good answers per second."""
         return self.ok / max(self.ended - self.began, 1e-9)
 
     @property
     def busy(self) -> float:
-        """The share of one core that sending took; near 1 it is the generator that is measured."""
+        """The share of a core that sending took; near 1 it is the generator that is measured."""
         return self._spent / max(self.ended - self.began, 1e-9)
 
     def begin(self) -> None:
-        """Time runs from now."""
+        """Starts the clock."""
         self.began, self._spent = perf_counter(), process_time()
 
     def finish(self) -> None:
-        """Everything is answered."""
+        """Stops the clock: every request is answered."""
         self._spent = process_time() - self._spent
 
     def answered(self, _job: Any, status: int, sent_at: float, now: float) -> None:
-        """One answer."""
+        """Notes an answer."""
         self.ok += OK <= status < OK + 100
         self.latencies_s.append(now - sent_at)
         self.ended = now
 
     def figures(self) -> Figures:
-        """Throughput and latency."""
+        """The throughput and the latencies."""
         return {"per_second": self.per_second, **in_ms(self.latencies_s), "generator_busy": self.busy}
 
 
 async def send_all(
     ports: Sequence[int], connections: int, requests: Iterator[bytes], seconds: float | None = None
 ) -> Tally:
-    """Send them all, or as many as fit into so many seconds."""
+    """Sends all the requests, or as many as fit into `seconds`."""
     tally = Tally()
 
     def take() -> Job | None:

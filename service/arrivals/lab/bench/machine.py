@@ -1,6 +1,6 @@
-"""What the machine is, and what a process of it has used; null where the system does not tell.
+"""Facts about the machine and about the resources of a process; None where the system does not report them.
 
-For POSIX systems; memory and CPU of others' processes are told by Linux alone.
+For POSIX systems; only Linux reports the memory and CPU of other processes.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 def facts(database: str) -> Figures:
-    """Everything that figures depend on besides the code."""
+    """The facts besides the code that the figures depend on."""
     return {
         "platform": platform.platform(),
         "cores": os.cpu_count(),
@@ -38,7 +38,7 @@ def facts(database: str) -> Figures:
 
 
 def cpu_s(pid: int | None) -> float | None:
-    """Seconds of CPU that a process has used, its threads included."""
+    """The seconds of CPU that a process has used, its threads included."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -48,27 +48,27 @@ def cpu_s(pid: int | None) -> float | None:
 
 
 def peak_rss_mb(pid: int | None) -> float | None:
-    """The most memory it ever had resident."""
+    """The peak resident memory of a process."""
     return _mb(_proc_figure(pid, "status", "VmHWM"))
 
 
 def rss_mb(pid: int | None) -> float | None:
-    """The memory it has resident now."""
+    """The resident memory of a process now."""
     return _mb(_proc_figure(pid, "status", "VmRSS"))
 
 
 def pss_mb(pid: int | None) -> float | None:
-    """The memory it has resident now, with its share of what it shares with other processes."""
+    """The proportional set size of a process: its resident memory, of which shared pages count in proportion."""
     return _mb(_proc_figure(pid, "smaps_rollup", "Pss"))
 
 
 def threads(pid: int | None) -> float | None:
-    """How many threads it has."""
+    """The number of threads of a process."""
     return _proc_figure(pid, "status", "Threads")
 
 
 def descriptors(pid: int | None) -> float | None:
-    """How many files and sockets it has open."""
+    """The number of files and sockets that a process has open."""
     try:
         return float(sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir()))
     except OSError:
@@ -88,7 +88,7 @@ def _mb(kib: float | None) -> float | None:
 
 
 def has_ended(pid: int | None) -> bool:
-    """Whether a child has ended; whoever waits for it still can."""
+    """True when a child has ended; it can still be waited for."""
     if pid is None:
         return True
     try:
@@ -98,7 +98,7 @@ def has_ended(pid: int | None) -> bool:
 
 
 def allow_files(wanted: int) -> int:
-    """Raise this process' limit of open files, which its children inherit; the limit as it is then."""
+    """Raises this process' limit of open files, which its children inherit, and returns the new limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < limit:

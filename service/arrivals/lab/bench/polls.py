@@ -1,4 +1,4 @@
-"""How late polls are while very many generations are under way and some fall due every second."""
+"""The lateness of polls while very many generations are under way and some fall due every second."""
 
 import asyncio
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ MAX_POSTS = 5000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Polls:
-    """Latency here is lateness: from the moment that is written for a poll to its arrival, by the same clock.
+    """Measures lateness: from the moment at which a poll is due to its arrival, by the same clock.
 
     All generations are `processing` already, and `processing` is answered: the usual poll, which changes nothing.
     """
@@ -37,9 +37,9 @@ class Polls:
     due_per_s: int = 1_000
 
     async def measure(self, bench: Bench) -> list[Case]:
-        """`missed` fell due within the seconds and were not asked about even some seconds later.
+        """Counts as `missed` the generations that fell due within the run and were not polled even some seconds later.
 
-        `doubled` were asked about twice. Lateness is that of every poll which came within the seconds, also of those
+        Those polled twice are `doubled`. Lateness is that of every poll that came within the run, also of those
         that had been due before.
         """
         case = Case("polls")
@@ -61,7 +61,7 @@ class Polls:
         return [case]
 
     def _spread(self, table: str, row: Row, number: int) -> None:
-        """Counted from the first one for now."""
+        """Gives a copy its due time, counted for now from the first one's."""
         if table == "generations":
             row |= {"poll_at": self._due_after(number), "polls": POLLED_OFTEN}
 
@@ -69,7 +69,7 @@ class Polls:
         return number * SECOND // self.due_per_s
 
     def _moved(self, stage: Stage) -> Micros:
-        """When the first is due, as late as it takes to write that down."""
+        """Writes when the polls are due; returns when the first is, late enough for all to be written by then."""
         first_due = _now() + round((LEAD_S + self.in_flight / MOVED_PER_S) * SECOND)
         with stage.books() as books:
             books.many("UPDATE generations SET poll_at = poll_at + ? WHERE polls = ?", [(first_due, POLLED_OFTEN)])

@@ -1,4 +1,4 @@
-"""What a benchmark says while it runs, on standard error, so that `--json` stays one object."""
+"""The progress of a benchmark on standard error, so that the output of `--json` stays one object."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ LOOK_EVERY_S = 0.5
 
 
 class Screen:
-    """The present phase, and how far it is. Without a terminal, one line for each phase."""
+    """Shows the current phase and its progress. Without a terminal, prints one line for each phase."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._console = Console(stderr=True, quiet=quiet)
@@ -21,16 +21,16 @@ class Screen:
         self._phase = ""
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Starts the live display."""
         self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave the terminal as it was."""
+        """Leaves the terminal as it was."""
         self._live.stop()
 
     def phase(self, text: str) -> None:
-        """What is being done now."""
+        """Shows what is being done now."""
         self._phase = text
         if self._console.is_terminal:
             self._live.update(Text(text), refresh=True)
@@ -39,7 +39,7 @@ class Screen:
 
     @contextlib.contextmanager
     def following(self, progress: Callable[[], str]) -> Iterator[None]:
-        """While the block runs, how far it is."""
+        """Shows the progress while the block runs."""
         task = asyncio.get_running_loop().create_task(self._follow(progress))
         try:
             yield

@@ -1,4 +1,4 @@
-"""HTTP servers over raw protocols, which cost next to nothing; and who receives deliveries."""
+"""HTTP servers over raw protocols, which cost next to nothing, and a receiver of deliveries."""
 
 import asyncio
 from collections import Counter
@@ -21,17 +21,17 @@ class Door:
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """The URL of the server."""
         return f"http://127.0.0.1:{self.port}"
 
     async def open(self) -> None:
-        """Listen on a port that is free."""
+        """Listens on a free port."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: _Caller(self), "127.0.0.1", 0, backlog=2048)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
-        """Hang up on everybody."""
+        """Closes every connection."""
         for transport in list(self._open):
             transport.close()
         if self._server is not None:
@@ -39,11 +39,11 @@ class Door:
             await self._server.wait_closed()
 
     def came(self, transport: asyncio.BaseTransport) -> None:
-        """Somebody connected."""
+        """Notes a new connection."""
         self._open.add(transport)
 
     def went(self, transport: asyncio.BaseTransport) -> None:
-        """Somebody hung up."""
+        """Notes a closed connection."""
         self._open.discard(transport)
 
 
@@ -81,7 +81,7 @@ class Receiver:
         self._answer, self._on_delivery = answer, on_delivery
 
     def answer(self, head: bytes, body: bytes) -> bytes | None:
-        """One delivery."""
+        """Counts and answers a delivery."""
         now = perf_counter()
         self.first_at = self.first_at or now
         self.last_at = now
@@ -92,11 +92,11 @@ class Receiver:
 
     @property
     def doubled(self) -> int:
-        """Deliveries that came again."""
+        """The number of repeated deliveries."""
         return self.times.total() - len(self.times)
 
     @property
     def per_second(self) -> float | None:
-        """From the first to the last."""
+        """The deliveries per second, from the first to the last."""
         took = self.last_at - self.first_at
         return (self.times.total() - 1) / took if took > 0 else None

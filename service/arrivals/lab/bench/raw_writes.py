@@ -49,7 +49,7 @@ def _update(books: Books, table: str, rows: Iterable[Row], only: tuple[str, ...]
 
 
 def _insert(books: Books, table: str, row: Row, numbers: range, moved: dict[str, int]) -> None:
-    """The same row again and again, under ids of its own."""
+    """Inserts the same row again and again, each time under a new id."""
     columns = list(row)
     fresh = (
         row | {"id": _fresh(row["id"], number)} | {name: behind + number + 1 for name, behind in moved.items()}
@@ -59,6 +59,6 @@ def _insert(books: Books, table: str, row: Row, numbers: range, moved: dict[str,
 
 
 def _fresh(name: str, number: int) -> str:
-    """Not a name that copies of the same row have."""
+    """Returns an id that no copy of the same row has."""
     prefix, _, rest = renamed(name, number).partition("_")
     return f"{prefix}_raw{rest[3:]}"

@@ -12,7 +12,7 @@ Heard = Callable[[bytes, float], None]  # whole events, and when they came
 
 
 class Reader(asyncio.Protocol):
-    """One reader. `heard` is told of every event, if it is given: that costs more than counting them."""
+    """A reader of the stream. `heard`, if set, receives every event: that costs more than counting them."""
 
     def __init__(self, request: bytes, heard: Heard | None = None) -> None:
         self.position = self.read = self.skipped = self.doubled = 0
@@ -24,12 +24,12 @@ class Reader(asyncio.Protocol):
         self._transport: asyncio.BaseTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """It asks at once."""
+        """Sends the request at once."""
         self._transport = transport
         transport.write(self._request)  # type: ignore[attr-defined]  # a stream's protocol is given a stream's transport
 
     def data_received(self, data: bytes) -> None:
-        """Positions follow one another without a gap."""
+        """Checks that the positions follow one another without a gap."""
         self.answered.set()
         data = self._rest + data if self._rest else data
         whole = data.rfind(END)
@@ -58,18 +58,18 @@ class Reader(asyncio.Protocol):
             self._heard(events, self.last_at)
 
     def connection_lost(self, _error: Exception | None) -> None:
-        """It is not resumed: a stream that ends early shows as events that were skipped."""
+        """Does not resume: a stream that ends early shows as skipped events."""
         self.closed = True
         self.answered.set()
 
     def close(self) -> None:
-        """Hang up."""
+        """Closes the connection."""
         if self._transport is not None:
             self._transport.close()
 
 
 async def opened(port: int, request: bytes, count: int, heard: Heard, sampled: int) -> list[Reader]:
-    """So many readers, once all of them are being answered; one in `sampled` tells of every event."""
+    """Opens `count` readers and waits until all are being answered; one in `sampled` reports every event."""
     loop = asyncio.get_running_loop()
     readers: list[Reader] = []
     for number in range(count):

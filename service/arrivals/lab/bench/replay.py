@@ -25,7 +25,7 @@ class Replay:
     count: int = 10_000
 
     async def measure(self, bench: Bench) -> list[Case]:
-        """From the request to the moment that the service calls it finished."""
+        """Measures from the request to the moment at which the service calls the replay finished."""
         case = Case("replay")
         for number in range(self.rounds):
             at = f"round {number + 1} of {self.rounds}"

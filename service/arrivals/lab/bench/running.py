@@ -1,4 +1,4 @@
-"""How a benchmark is run and reported, of this tree alone or in turns with another commit's."""
+"""Runs a benchmark and reports it, of this tree alone or in turns with another commit's."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
@@ -22,13 +22,13 @@ Measured = TypeVar("Measured")
 
 
 class Interrupted(Exception):
-    """Somebody asked the benchmark to end; its processes have ended with it."""
+    """A signal ended the benchmark; its processes have ended with it."""
 
 
 def run(
     name: str, sizes: Any, database: str | None, *, baseline: str | None = None, quiet: bool = False
 ) -> tuple[Figures, bool]:
-    """(the report, whether nothing was lost or doubled here). Raises NotEmpty, Died, NotReady, Interrupted, NoBaseline.
+    """Returns the report, and True if nothing broke. Raises NotEmpty, Died, NotReady, Interrupted, NoBaseline.
 
     `baseline` is a commit that is measured in turns with this tree.
     """
@@ -72,7 +72,7 @@ def _run(measure: Callable[[], Coroutine[Any, Any, Measured]]) -> Measured:
 
 
 async def _until_signalled(measure: Callable[[], Coroutine[Any, Any, Measured]]) -> Measured:
-    """Either signal cancels it, so that every process ends on the way out."""
+    """Runs the measurement; either signal cancels it, so that every process ends on the way out."""
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

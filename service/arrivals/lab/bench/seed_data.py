@@ -1,4 +1,4 @@
-"""Databases as the benchmarks want to find them, made by the service and multiplied while it is down."""
+"""Databases as the benchmarks need them, made by the service and multiplied while it is down."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from arrivals.lab.bench.load import send_all
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """How a subscriber is to be served."""
+    """A subscriber that a benchmark needs."""
 
     url: str
     max_in_flight: int
@@ -18,7 +18,7 @@ class Wanted:
 
 
 async def subscribe(stage: Stage, wanted: Wanted) -> str:
-    """A subscriber's id."""
+    """Makes a subscriber and returns its id."""
     made = await stage.call("POST", "/v1/subscribers", {"url": wanted.url, "max_in_flight": wanted.max_in_flight})
     if wanted.paused:
         await pause(stage, made["id"], paused=True)
@@ -27,12 +27,12 @@ async def subscribe(stage: Stage, wanted: Wanted) -> str:
 
 
 async def pause(stage: Stage, subscriber_id: str, *, paused: bool) -> None:
-    """Let deliveries wait, or go."""
+    """Pauses deliveries to a subscriber, or lets them go."""
     await stage.call("PATCH", f"/v1/subscribers/{subscriber_id}", {"paused": paused})
 
 
 async def seed_generation(stage: Stage, word: str) -> None:
-    """One generation, ordered and called back about; waits until the webhook is read. Raises Died."""
+    """Orders a generation, sends its webhook, and waits until the webhook is read. Raises Died."""
     await stage.order(1)
     await post_webhook(stage, word)
     with stage.books() as books:
@@ -42,19 +42,19 @@ async def seed_generation(stage: Stage, word: str) -> None:
 
 
 async def post_webhook(stage: Stage, word: str) -> None:
-    """The provider calls back about the last generation that was ordered."""
+    """Sends the provider's webhook about the last generation that was ordered."""
     tally = await send_all(stage.ports, 1, iter([stage.webhook(*stage.provider.callbacks[-1], word=word)]))
     if tally.ok != 1:
         raise Died("the webhook of the first generation was not taken")
 
 
 def multiplied(stage: Stage, count: int, adjust: Adjust | None = None) -> list[str]:
-    """So many generations instead of one; their external ids. The service must be down."""
+    """Multiplies the generation to `count` and returns their external ids. The service must be down."""
     with stage.books() as books:
         return clone(books, count, adjust) if adjust else clone(books, count)
 
 
 def sample(stage: Stage, table: str) -> dict[str, Any]:
-    """One row."""
+    """Returns a row of the table."""
     with stage.books() as books:
         return books.all(table)[0]

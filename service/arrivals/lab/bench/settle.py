@@ -23,7 +23,7 @@ class Settle:
     count: int = 20_000
 
     async def measure(self, bench: Bench) -> list[Case]:
-        """From the moment the first webhook is seen read to the moment all are, by looking at the database."""
+        """Measures, by looking at the database, from the moment the first webhook is read to the moment all are."""
         case = Case("settle")
         for number in range(self.rounds):
             at = f"round {number + 1} of {self.rounds}"
@@ -67,7 +67,7 @@ class Settle:
 
 
 async def unread_webhooks(stage: Stage, count: int) -> None:
-    """So many generations whose closing webhook is stored and not read; the service is down then. Raises Died."""
+    """Makes `count` generations with a closing webhook stored and not read; leaves the service down. Raises Died."""
     await stage.start()
     await stage.order(1)
     await stage.stop()

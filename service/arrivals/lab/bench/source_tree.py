@@ -1,4 +1,4 @@
-"""Whose code the service under measurement is: this tree's, or that of another commit of the same repository."""
+"""The source of the service under measurement: this tree, or another commit of the same repository."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ WHERE = "import importlib.util, sys; print(importlib.util.find_spec(sys.argv[1])
 
 
 class NoBaseline(Exception):
-    """The commit to compare with cannot be had; the message says why."""
+    """The commit to compare with is not available; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """The service is `python -m module serve`; the package is looked for in `path` first, if that is given."""
+    """A tree whose service is `python -m module serve`; the package is looked for in `path` first, if that is set."""
 
     module: str = PACKAGE
     path: Path | None = None
     commit: str | None = None
 
     def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
-        """These variables, with which the interpreter finds this tree's package before any that is installed."""
+        """Returns these variables, with which the interpreter finds this tree's package before an installed one."""
         return dict(variables) if self.path is None else {**variables, "PYTHONPATH": str(self.path)}
 
 
@@ -35,7 +35,7 @@ HERE = Tree()
 
 
 def exported(reference: str, folder: Path) -> Tree:
-    """The commit's tree, written into the folder; the repository itself stays as it is. Raises NoBaseline."""
+    """Writes the commit's tree into the folder; the repository itself stays as it is. Raises NoBaseline."""
     git, package = shutil.which("git"), Path(__file__).resolve().parent
     if git is None:
         raise NoBaseline("a baseline is a commit, and git is not installed")
@@ -55,14 +55,14 @@ def exported(reference: str, folder: Path) -> Tree:
 
 
 def _git(command: list[str], more: Mapping[str, str] | None = None) -> str | None:
-    """What it says; None when it fails. Variables that point to some other repository are left out."""
+    """Returns the output of git; None when it fails. Variables that point to another repository are left out."""
     clean = {name: text for name, text in os.environ.items() if not name.startswith("GIT_")}
     result = subprocess.run(command, env=clean | dict(more or {}), capture_output=True, text=True, check=False)
     return None if result.returncode else result.stdout.strip()
 
 
 def package_of(folder: Path, commit: str) -> Tree:
-    """The tree in this folder, if an interpreter truly finds its package. Raises NoBaseline."""
+    """Returns the tree in this folder, if an interpreter really finds its package. Raises NoBaseline."""
     for place, module in LAYOUTS:
         path = folder / place
         if not (path / module / "__main__.py").is_file():

@@ -37,7 +37,7 @@ class Sse:
     events_per_s: int = 200
 
     async def measure(self, bench: Bench) -> list[Case]:
-        """Latency is from the webhook sent to the event read; throughput counts every event at every reader."""
+        """Measures latency from the webhook sent to the event read; throughput counts every event at every reader."""
         machine.allow_files(2 * self.readers + SPARE_FILES)
         case = Case("sse")
         for number in range(self.rounds):
@@ -99,7 +99,7 @@ class Sse:
         }
 
     async def _announce(self, stage: Stage, tally: Tally, sent: dict[Key, float]) -> None:
-        """Webhooks at an even pace; a generation's second comes when the first of all generations have gone out."""
+        """Sends webhooks at an even pace; a generation's second goes out after the first of all generations."""
         keys = [(*ordered, word) for word in ANNOUNCED.values() for ordered in stage.provider.callbacks]
         began, loop = perf_counter(), asyncio.get_running_loop()
 

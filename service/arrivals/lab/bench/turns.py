@@ -10,7 +10,7 @@ from arrivals.lab.bench.source_tree import HERE, Tree
 
 
 async def in_turns(sizes: Any, bench: Bench, baseline: Tree) -> tuple[list[Case], list[Case]]:
-    """(the baseline's cases, this tree's), round by round the one and then the other, each on an empty database."""
+    """Returns the cases of the baseline and of this tree, measured in alternating rounds, each on an empty database."""
     single_round = replace(sizes, rounds=1)
     both: tuple[dict[str, Case], dict[str, Case]] = ({}, {})
     for number in range(sizes.rounds):
@@ -23,7 +23,7 @@ async def in_turns(sizes: Any, bench: Bench, baseline: Tree) -> tuple[list[Case]
 
 
 def beside(case: Case, baseline: Case) -> Figures:
-    """Figure by figure, what the median has of the baseline's median; and the throughput so, turn by turn."""
+    """Returns the ratio of each median to the baseline's, and that of the throughput turn by turn."""
     turns = zip(case.rounds, baseline.rounds, strict=True)
     by_turn = [ratio(ours.get("per_second"), theirs.get("per_second")) for ours, theirs in turns]
     return {**_ratios(case.median, baseline.median), "per_second_by_turn": by_turn}

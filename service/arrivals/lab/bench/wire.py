@@ -1,4 +1,4 @@
-"""As little of HTTP/1.1 as a generator of load needs: where a message ends. Pure.
+"""The little of HTTP/1.1 that a load generator needs: where a message ends. Pure.
 
 Source: https://www.rfc-editor.org/rfc/rfc9112
 """
@@ -14,7 +14,7 @@ FAILED = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n"
 
 
 def split(buffer: bytes) -> tuple[list[Message], bytes]:
-    """(every whole message, what is left). A message without a length has no body, as 204s and GETs have none."""
+    """Returns every whole message, and what is left. A message without a length has no body, as with 204s and GETs."""
     messages: list[Message] = []
     start = 0
     while (end := buffer.find(END_OF_HEAD, start)) >= 0:
@@ -34,7 +34,7 @@ def split(buffer: bytes) -> tuple[list[Message], bytes]:
 
 
 def header(head: bytes, name: bytes) -> bytes | None:
-    """The value of a header, whose name is given in lower case."""
+    """Returns the value of a header, whose name is in lower case."""
     at = head.lower().find(LINE + name + b":")
     if at < 0:
         return None
@@ -44,34 +44,34 @@ def header(head: bytes, name: bytes) -> bytes | None:
 
 
 def status(head: bytes) -> int:
-    """The status of an answer."""
+    """Returns the status of an answer."""
     return int(head[9:12])
 
 
 def target(head: bytes) -> bytes:
-    """The path that a request asks for."""
+    """Returns the path that a request asks for."""
     return head.split(b" ", 2)[1]
 
 
 def answer(body: bytes) -> bytes:
-    """200 with a JSON body."""
+    """Returns an answer 200 with a JSON body."""
     return b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
 
 
 def post(path: str, port: int, headers: dict[str, str]) -> bytes:
-    """The head of a POST of JSON, up to its length."""
+    """Returns the head of a POST of JSON, up to its length."""
     lines = [f"POST {path} HTTP/1.1", f"host: 127.0.0.1:{port}", "content-type: application/json"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "content-length: "]).encode()
 
 
 def with_body(head: bytes, body: bytes) -> bytes:
-    """A whole request."""
+    """Returns a whole request."""
     return b"%b%d\r\n\r\n%b" % (head, len(body), body)
 
 
 def _length(head: bytes) -> int | None:
-    """None for chunks."""
+    """Returns the length of the body; None if it comes in chunks."""
     length = header(head, b"content-length")
     if length is not None:
         return int(length)
@@ -79,7 +79,7 @@ def _length(head: bytes) -> int | None:
 
 
 def _unchunked(buffer: bytes, at: int) -> tuple[bytes, int] | None:
-    """(body, where it ends) once its last chunk is there; no trailers."""
+    """Returns the body and where it ends, once its last chunk is there; trailers are not supported."""
     parts: list[bytes] = []
     while (end := buffer.find(LINE, at)) >= 0:
         size = int(buffer[at:end].partition(b";")[0], 16)

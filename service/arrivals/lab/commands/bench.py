@@ -57,7 +57,7 @@ class _Whole(click.ParamType[tuple[int, ...]]):
     name = "N,N…"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        """The numbers; what is converted already stays as it is."""
+        """Returns the numbers; a value that is already converted stays as it is."""
         if isinstance(value, tuple):
             return value
         try:
@@ -217,7 +217,7 @@ def _measure(name: str, sizes: Callable[..., Any], options: Mapping[str, Any]) -
 
 
 def _show(report: Figures) -> None:
-    """For people: the machine, and the medians, one column for each case."""
+    """Shows the machine, and the medians, one column for each case."""
     show_facts(report["machine"] | {"baseline": report.get("baseline")})
     click.echo()
     for name, figures in report["cases"].items() if "baseline" in report else ():
@@ -230,7 +230,7 @@ def _show(report: Figures) -> None:
 
 
 def _show_beside(case: str, figures: Figures) -> None:
-    """One case of both trees, and what this one has of the other."""
+    """Shows a case of both trees, and the ratio of this tree to the other."""
     ours, theirs, ratios = (
         _flat(column) for column in (figures["median"], figures["baseline"]["median"], figures["over_baseline"])
     )
@@ -240,7 +240,7 @@ def _show_beside(case: str, figures: Figures) -> None:
 
 
 def _flat(figures: Figures) -> Figures:
-    """The ceiling's figures stand among the others, under its name."""
+    """Puts the ceiling's figures among the others, under its name."""
     flat: Figures = {}
     for name, value in figures.items():
         flat |= (

@@ -1,1 +1,1 @@
-"""The main job from end to end, ordered under a fixed mixture of faults, and its books compared."""
+"""The main job from end to end, ordered under a fixed mixture of faults, with its books compared."""

@@ -1,6 +1,6 @@
-"""Three accounts of the same work, compared: the service's, the subscriber's, and the stand-ins' own record.
+"""Compares three accounts of the same work: the service's, the subscriber's, and the stand-ins' own record.
 
-Pure: it is given the accounts and answers with a summary and every disagreement in words.
+Pure: takes the accounts and returns a summary and every disagreement in words.
 """
 
 from collections import Counter, defaultdict
@@ -20,7 +20,7 @@ CLOSING = {"generation.completed": "completed", "generation.failed": "failed", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accounts:
-    """What each side says, as its HTTP interface told it."""
+    """The accounts of each side, as read from its HTTP interface."""
 
     orders: Sequence[Ordered]
     generations: Sequence[Mapping[str, Any]]
@@ -34,23 +34,23 @@ class Accounts:
 
 @dataclass(slots=True)
 class Summary:
-    """The figures, and what does not agree."""
+    """The figures and the disagreements."""
 
     figures: dict[str, Any]
     disagreements: list[str] = field(default_factory=list)
 
     @property
     def agreed(self) -> bool:
-        """All three accounts tell the same."""
+        """True when all three accounts say the same."""
         return not self.disagreements
 
     def as_dict(self) -> dict[str, Any]:
-        """One JSON object."""
+        """Returns one JSON object."""
         return {**self.figures, "agreed": self.agreed, "disagreements": self.disagreements}
 
 
 def compare(accounts: Accounts) -> Summary:
-    """Every generation closed exactly as it truly ended, exactly one closing event each, and nothing paid twice."""
+    """Checks that each generation closed as it truly ended, with exactly one closing event, and was paid for once."""
     jobs = {(job["provider"], job["ref"]): job for job in accounts.record["jobs"]}
     by_ref = {generation["metadata"]["ref"]: generation for generation in accounts.generations}
     disagreements: list[str] = []
@@ -85,7 +85,7 @@ def compare(accounts: Accounts) -> Summary:
 
 
 def _died_with_the_process(order: Ordered, job: Mapping[str, Any] | None, actual: tuple[str, str | None]) -> bool:
-    """The answer to a submission that no webhook made up for, or a stream that had named nothing to ask about yet."""
+    """True for a lost answer that no webhook made up for, or a stream that had not named anything to poll yet."""
     unanswered = actual == UNKNOWN and not (job and job["webhooks"]["answered_2xx"])
     # The stream had the reason; the execution's poll says only that it failed.
     reason_lost = actual == ("failed", "ExecutionFailed") and job is not None and job["outcome"] == "failed"
@@ -93,7 +93,7 @@ def _died_with_the_process(order: Ordered, job: Mapping[str, Any] | None, actual
 
 
 def truth(job: Mapping[str, Any] | None, *, killed: bool = False) -> tuple[str, str | None]:
-    """(status, the provider's code or None) that the service must have come to, going by what truly happened.
+    """Returns the status and the provider's code, or None, that follow from what truly happened.
 
     `killed`: what was called out while nobody was there was told to nobody.
     """
@@ -113,12 +113,12 @@ def truth(job: Mapping[str, Any] | None, *, killed: bool = False) -> tuple[str, 
 
 
 def _can_be_asked(job: Mapping[str, Any]) -> bool:
-    """A stream that breaks off may have named an execution before: only those are named by a UUID."""
+    """True when a stream that broke off had named an execution before: only those are named by a UUID."""
     return job["route"] == "sense" and not str(job["external_id"]).startswith(("chat_", "task_"))
 
 
 def _is_machine_code(job: Mapping[str, Any]) -> bool:
-    """Sentences and each::labs' bare category words are no codes, so nobody passes them on as one."""
+    """False for sentences and each::labs' bare category words, which nobody passes on as a code."""
     code = job["code"] or ""
     return (code.isdigit() or code.isupper()) and not (job["provider"] == "eachlabs" and code in CATEGORIES)
 
@@ -131,7 +131,7 @@ def _code(generation: Mapping[str, Any]) -> str | None:
 
 
 def _deliveries(accounts: Accounts, disagreements: list[str]) -> int:
-    """Exactly one closing event for each closed generation at each door that wants it; how many were doubled."""
+    """Checks for one closing event per closed generation at each door that wants it; returns how many were doubled."""
     closing: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     seen: defaultdict[str, set[str]] = defaultdict(set)
     for delivered in accounts.subscriber["events"]:
@@ -187,7 +187,7 @@ def _figures(accounts: Accounts) -> dict[str, Any]:
 
 
 def _by_provider(accounts: Accounts) -> dict[str, Any]:
-    """The same figures for each provider, and how many of its generations went which route."""
+    """Returns the same figures for each provider, and how many of its generations took each route."""
     routes = {order.ref: order.route for order in accounts.orders}
     verified = Counter(
         delivered["event"]["data"]["generation"]["provider"] for delivered in accounts.subscriber["events"]

@@ -31,7 +31,7 @@ ENDED = frozenset({"completed", "failed", "canceled", "expired"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How to run it.
+    """The options of a run.
 
     `crash`: kill the (last) service with SIGKILL in the middle of the load and start it again. `services`: so many of
     them on one database, `database` (an empty one of a server; None is a file of its own), which take orders in turn.
@@ -47,7 +47,7 @@ class Options:
 
 
 class Stage:
-    """The three processes and how to talk to them."""
+    """The three processes, and clients for them."""
 
     def __init__(self, folder: Path, options: Options) -> None:
         ports = [free_port() for _ in range(2 + options.services)]
@@ -76,7 +76,7 @@ class Stage:
         return [f"service-{number}" if number else "service" for number in range(len(self.services))]
 
     def _settings(self) -> dict[str, str]:
-        """The cadences are those of stand-ins whose work takes a second; everything else is as anybody would run it."""
+        """The usual settings, but for cadences that suit stand-ins whose work takes a second."""
         providers = sorted({place.provider for place in PLACES})
         return {
             "ARRIVALS_DATABASE": self._database,
@@ -95,7 +95,7 @@ class Stage:
         }
 
     def start(self) -> None:
-        """All of them, then the subscriber makes itself known."""
+        """Starts all of them, then registers the subscriber."""
         self.processes["rehearsal"].start(self.rehearsal + "/")
         self.processes["subscriber"].start(self.subscriber + "/account")
         for name, url in zip(self._names(), self.services, strict=True):
@@ -108,7 +108,7 @@ class Stage:
             httpx.put(f"{self.subscriber}/secrets/{door}", json={"secret": secret}, trust_env=False).raise_for_status()
 
     def crash_service(self) -> None:
-        """SIGKILL, and up again on the same database. Of several, one that no provider calls.
+        """Kills a service and starts it again on the same database. Of several, it is one that no provider calls.
 
         A hint that finds the door closed takes its reason with it, and another service may ask and close meanwhile.
         """
@@ -117,7 +117,7 @@ class Stage:
         self.processes[name].start(url + "/health/ready")
 
     def pages(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
-        """Every item of a list."""
+        """Yields every item of a list."""
         after: str | None = None
         while True:
             page = self.client.get(path, params={"limit": str(PAGE), **query, **({"after": after} if after else {})})
@@ -129,7 +129,7 @@ class Stage:
             after = payload["next"]
 
     def ask(self, url: str) -> dict[str, Any]:
-        """A JSON object of the subscriber or the stand-ins."""
+        """Returns a JSON object from the subscriber or the stand-ins."""
         answer = httpx.get(url, trust_env=False, timeout=10.0)
         answer.raise_for_status()
         payload: dict[str, Any] = answer.json()
@@ -137,7 +137,7 @@ class Stage:
 
 
 def demo(options: Options) -> Summary:
-    """Run it; the summary says whether the accounts agree."""
+    """Runs the demo and returns its summary, which says whether the accounts agree."""
     began = time.monotonic()
     _end_cleanly_on_signals()
     with _folder(options) as folder:
@@ -170,7 +170,7 @@ def demo(options: Options) -> Summary:
 
 @contextmanager
 def _folder(options: Options) -> Iterator[Path]:
-    """Everything the demo writes; kept only on request."""
+    """A folder for everything the demo writes; kept only on request."""
     folder = Path(tempfile.mkdtemp(prefix="arrivals-demo-"))
     try:
         yield folder
@@ -180,7 +180,7 @@ def _folder(options: Options) -> Iterator[Path]:
 
 
 def _submit(stage: Stage, orders: list[Ordered], *, crash: bool) -> dict[str, str]:
-    """The name of each generation's order."""
+    """Submits the orders and returns the name of each generation's order."""
     refs: dict[str, str] = {}
     for number, order in enumerate(orders):
         if crash and number == len(orders) // 2:
@@ -194,7 +194,7 @@ def _submit(stage: Stage, orders: list[Ordered], *, crash: bool) -> dict[str, st
 
 
 def _submit_bulk(stage: Stage, orders: list[Ordered]) -> dict[str, str]:
-    """What is ordered together, in one request."""
+    """Submits in one request what is ordered together."""
     first = orders[0].body
     body: dict[str, Any] = {name: first[name] for name in ("provider", "model", "deadline_s") if name in first}
     body["inputs"] = [order.body["input"] for order in orders]
@@ -204,7 +204,7 @@ def _submit_bulk(stage: Stage, orders: list[Ordered]) -> dict[str, str]:
 
 
 def _watch(stage: Stage, orders: list[Ordered], screen: Screen, give_up: float) -> None:
-    """Until every generation has ended, every event is delivered, and nothing has changed for a while."""
+    """Waits until every generation has ended, every event is delivered, and nothing has changed for a while."""
     last: tuple[Any, ...] = ()
     quiet_since = time.monotonic()
     while time.monotonic() < give_up:
@@ -230,7 +230,7 @@ def _undelivered(
     emitted: list[dict[str, Any]],
     account: dict[str, Any],
 ) -> int:
-    """How many events wait for a door: the subscriber's, or that of their order's callback URL."""
+    """The number of events that wait for a door: the subscriber's, or that of their order's callback URL."""
     called = {order.ref for order in orders if "callback_url" in order.body}
     by_callback = {generation["id"] for generation in generations if generation["metadata"].get("ref") in called}
     wanted = {("events", event["id"]) for event in emitted}
@@ -256,7 +256,7 @@ def _accounts(stage: Stage, orders: list[Ordered], refs: dict[str, str], *, kill
 
 
 def _end_cleanly_on_signals() -> None:
-    """Either signal ends the demo as Ctrl-C does, so that its processes end with it."""
+    """Makes either signal end the demo as Ctrl-C does, so that its processes end with it."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
 

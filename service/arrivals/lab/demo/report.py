@@ -1,4 +1,4 @@
-"""What the demo shows, on standard error so that `--json` stays one object: a live table, then the summary."""
+"""The display on standard error, so that `--json` stays one object: a live table, then the summary."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ COUNTS = (
 
 
 class Screen:
-    """Shows nothing when quiet."""
+    """The display of the demo; shows nothing when quiet."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
@@ -42,18 +42,18 @@ class Screen:
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> Self:
-        """Begin the live table."""
+        """Starts the live table."""
         if not self._quiet:
             self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End it."""
+        """Ends the live table."""
         if not self._quiet:
             self._live.stop()
 
     def show(self, generations: Sequence[Mapping[str, Any]]) -> None:
-        """How many of each provider's generations stand where."""
+        """Shows how many generations of each provider have each status."""
         if self._quiet:
             return
         table = Table(title="Arrivals at work", title_justify="left", box=None)
@@ -66,7 +66,7 @@ class Screen:
         self._live.update(table, refresh=True)
 
     def summary(self, summary: Summary) -> None:
-        """The end of it all."""
+        """Shows the summary."""
         if self._quiet:
             return
         table = Table(box=None, title="How each provider's generations ended", title_justify="left")
@@ -91,7 +91,7 @@ class Screen:
             self._console.print("[green]The service, the subscriber and the providers' own record agree.[/]")
 
     def what_next(self, service: str, key: str, rehearsal: str, folder: str) -> None:
-        """Lines to try while everything runs."""
+        """Prints commands to try while everything runs."""
         authorization = f'-H "Authorization: Bearer {key}"'
         prompt = "a fox [rehearse ref=mine webhook=twice]"
         order = f'{{"provider": "runblob", "model": "kling/o3-photo", "input": {{"prompt": "{prompt}"}}}}'

@@ -1,4 +1,4 @@
-"""What the demo orders: every route under a fixed mixture of faults, varied by a seed."""
+"""The orders of the demo: every route under a fixed mixture of faults, varied by a seed."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ Input = Callable[[str], dict[str, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """One route: the model as ordered, its name in the stand-ins' record, and an input that it takes.
+    """A route: the model as ordered, its name in the stand-ins' record, and an input that it takes.
 
-    `thorough`: it is tried under every fault; its siblings, which are spoken alike, under a few.
+    `thorough`: it is tried under every fault; its siblings, which share its API, under a few.
     """
 
     provider: str
@@ -30,7 +30,7 @@ class Place:
 
     @property
     def outcomes(self) -> Mapping[str, Any]:
-        """What can go wrong there, by name."""
+        """The outcomes that can go wrong there, by name."""
         outcomes: Mapping[str, Any] = PROVIDERS[self.provider].OUTCOMES[self.route]
         return outcomes
 
@@ -176,7 +176,7 @@ WEBHOOK_FAULTS = ("lost", "late", "twice", "reordered", "early", "forged", "unre
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ordered:
-    """One order: its name in the stand-ins' record, and the body that goes to the service.
+    """An order: its name in the stand-ins' record, and the body that goes to the service.
 
     `never_now`: its provider always asks to come back later. `bulk`: ordered together with those of the same name.
     """
@@ -190,7 +190,7 @@ class Ordered:
 
 
 def upstream_settings(providers: Iterable[str], rehearsal: str) -> dict[str, str]:
-    """The settings that make the stand-ins at this URL the service's providers."""
+    """Returns the settings that make the stand-ins at this URL the service's providers."""
     names = sorted(set(providers))
     return {
         **{f"ARRIVALS_{name.upper()}_API_KEY": f"rehearsal-{name}" for name in names},
@@ -200,9 +200,9 @@ def upstream_settings(providers: Iterable[str], rehearsal: str) -> dict[str, str
 
 
 def plan(seed: int, *, lose_webhooks: bool, callback_url: str, crash_deadline_s: float | None = None) -> list[Ordered]:
-    """The orders, shuffled. `crash_deadline_s`, where the service is to die, for those that have none of their own.
+    """Returns the orders, shuffled. `crash_deadline_s`, if the service is to die, is for orders without a deadline.
 
-    A provider that calls with the truth while nobody is there, and lies later, is believed: nobody could know better.
+    A provider that sends the truth while the service is down, and lies later, is believed: nobody could know better.
     """
     dice = random.Random(seed)
     crash = crash_deadline_s is not None
@@ -252,7 +252,7 @@ def _poll_faults(dice: random.Random, place: Place) -> list[str]:
 
 
 def _failing(place: Place) -> str:
-    """A failure that a job there ends with."""
+    """Returns the name of a failure that a job there can end with."""
     return next(
         name
         for name, outcome in sorted(place.outcomes.items())

@@ -1,1 +1,1 @@
-"""Keeps the service under a bounded, mixed load for long, and looks whether anything of it grows or is lost."""
+"""Keeps the service under a bounded, mixed load for a long time, and checks that nothing grows or is lost."""

@@ -1,4 +1,4 @@
-"""The books, compared as the soak goes on: what has come to rest is audited, then forgotten but by the service.
+"""Compares the books as the soak goes on: what has come to rest is audited, then forgotten by all but the service.
 
 So neither the stand-ins nor this process grow with the length of a soak.
 """
@@ -27,7 +27,7 @@ STANDING = "id, status, failure_code, submit_at, poll_at"
 
 
 class Audit:
-    """What waits for its audit, and what was found. What is not at rest after `patience_s` is audited as it is."""
+    """The orders that wait for their audit, and its results. After `patience_s`, an order is audited as it is."""
 
     def __init__(
         self, stage: Stage, rehearsal: str, application: Application, healthy: Healthy, *, patience_s: float
@@ -39,11 +39,11 @@ class Audit:
         self._client = httpx.AsyncClient(base_url=rehearsal, timeout=30.0, trust_env=False)
 
     async def close(self) -> None:
-        """Hang up."""
+        """Closes the connections."""
         await self._client.aclose()
 
     async def look(self, *, rested_s: float = RESTED_S) -> int:
-        """Audit what is at rest and at least so old; how many orders wait still. Raises Died."""
+        """Audits orders at rest for at least `rested_s` and returns how many still wait. Raises Died."""
         now = monotonic()
         for generation in self._application.taken():
             self._waiting.setdefault(generation.order.key, (now, []))[1].append(generation)
@@ -55,7 +55,7 @@ class Audit:
         return len(self._waiting)
 
     def figures(self) -> Figures:
-        """What was lost or doubled, and the first of the words."""
+        """The numbers of what was lost or doubled, and the first disagreements in words."""
         report = self.discrepancies.as_dict()
         with self._stage.books() as books:
             closing = ", ".join(f"'{name}'" for name in CLOSING)
@@ -68,7 +68,7 @@ class Audit:
         }
 
     async def _at_rest(self, keys: Sequence[str]) -> set[str]:
-        """Of these orders, those that nothing more will happen to, or that were waited for long enough."""
+        """Returns those of these orders that will not change any more, or were waited for long enough."""
         accepted = self._generations_of(keys)
         rows, unread, events = await asyncio.to_thread(self._standing, _ids(accepted))
         by_id = {row["id"]: row for row in rows}
@@ -83,7 +83,7 @@ class Audit:
         return {key for key in keys if key not in moving or self._waiting[key][0] < late}
 
     async def _audit(self, keys: Sequence[str]) -> None:
-        """The stand-ins tell theirs first, so that whatever they were answered is in the database."""
+        """Compares the books. The stand-ins are asked first, so that whatever they were answered is in the database."""
         accepted = self._generations_of(keys)
         if not accepted:
             return
@@ -105,7 +105,7 @@ class Audit:
         return [generation for key in keys for generation in self._waiting[key][1]]
 
     def _standing(self, ids: str) -> tuple[list[Row], set[str], Counter[str]]:
-        """Where they stand, which have webhooks that nobody has read, and how many events each has."""
+        """Returns the rows of these generations, those with unread webhooks, and how many events each has."""
         with self._stage.books() as books:
             unread = books.pick("webhooks", "generation_id", f"{UNREAD} AND generation_id IN ({ids})")
             events = books.pick("events", "generation_id", f"generation_id IN ({ids})")

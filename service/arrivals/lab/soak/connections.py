@@ -35,7 +35,7 @@ class Nuisance:
         self._misdeeds: Iterator[Misdeed] = itertools.cycle(MISDEEDS)
 
     async def turn(self) -> None:
-        """One connection, from its beginning to its end. Raises OSError."""
+        """Opens a connection, misbehaves, and closes it. Raises OSError."""
         misdeed = next(self._misdeeds)
         reader, writer = await asyncio.open_connection("127.0.0.1", self.stage.port)
         try:
@@ -44,7 +44,7 @@ class Nuisance:
             writer.transport.abort()
 
     def order_head(self, length: int) -> bytes:
-        """The head of an order that promises a body of this length."""
+        """Returns the head of an order that promises a body of this length."""
         head = wire.post("/v1/generations", self.stage.port, {"authorization": f"Bearer {self.stage.key}"})
         return b"%b%d\r\n\r\n" % (head, length)
 
@@ -105,7 +105,7 @@ async def _comes_and_goes(nuisance: Nuisance, reader: asyncio.StreamReader, writ
 
 
 async def _reads_nothing(nuisance: Nuisance, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """What comes is left in the socket, so that the other side cannot send on."""
+    """Leaves what comes in the socket, so that the other side cannot go on sending."""
     writer.transport.pause_reading()  # type: ignore[attr-defined]  # a stream's transport reads
     writer.write(nuisance.stage.asking("/v1/events/stream?after=0"))
     await asyncio.sleep(UNREAD_S)

@@ -1,4 +1,4 @@
-"""How a process fared over time: samples, their medians by quarter, and whether its memory levelled off. Pure."""
+"""The curve of a process over time: samples, their medians by quarter, and whether its memory levelled off. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,7 +18,7 @@ Quarters: TypeAlias = list[float | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One look at the service; null where the system does not tell.
+    """A sample of the service; None where the system does not report a figure.
 
     `live_ms` is the median answer of `/health/live` since the sample before, `live_max_ms` the slowest: one loop
     answers it and does everything else, so it tells how long that loop was busy with something.
@@ -37,23 +37,23 @@ class Sample:
 
 
 def quarters(samples: Sequence[Sample], name: str, seconds: float) -> Quarters:
-    """The median of a figure in each quarter of the time."""
+    """Returns the median of a figure in each quarter of the time."""
     return [_median(samples, name, number, seconds) for number in range(QUARTERS)]
 
 
 def growth(medians: Quarters) -> float | None:
-    """What the last quarter has of the second; None where either says nothing."""
+    """Returns the ratio of the last quarter to the second; None where either is missing."""
     return ratio(medians[LAST], medians[SECOND])
 
 
 def thinned(samples: Sequence[Sample]) -> list[dict[str, Any]]:
-    """At most so many as a report holds, evenly chosen, the last among them."""
+    """Returns as many samples as a report holds at most, evenly chosen, the last among them."""
     step = -(-len(samples) // CURVE_POINTS) or 1
     return [asdict(sample) for sample in samples[::-1][::step][::-1]]
 
 
 def figures(samples: Sequence[Sample], seconds: float) -> Figures:
-    """The curve, and what it comes to. `levelled_off` is null when it cannot be told."""
+    """Returns the curve and its summary. `levelled_off` is None when there is too little to tell."""
     medians = {name: quarters(samples, name, seconds) for name in FOLLOWED}
     grown = growth(medians["rss_mb"])
     return {

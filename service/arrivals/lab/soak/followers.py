@@ -1,4 +1,4 @@
-"""Those who follow the events: one reads the stream for as long as it lasts, one turns the pages of the list."""
+"""Followers of the events: one reads the stream for as long as it lasts, one turns the pages of the list."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ AGAIN_S = 0.5
 
 
 class Followers:
-    """Both begin at the first event, so that each must see every one."""
+    """Two followers, both from the first event on, so that each must see every event."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -21,13 +21,13 @@ class Followers:
         self._cursor, self._turned = "0", 0
 
     async def open(self) -> None:
-        """Begin."""
+        """Starts both."""
         request = self._stage.asking("/v1/events/stream?after=0")
         [self._stream] = await opened(self._stage.port, request, 1, lambda _events, _now: None, 2)
         self._pages = asyncio.create_task(self._turn())
 
     async def close(self) -> None:
-        """Hang up."""
+        """Closes both."""
         if self._stream is not None:
             self._stream.close()
         if self._pages is not None:
@@ -37,21 +37,21 @@ class Followers:
 
     @property
     def position(self) -> int:
-        """How many events the stream has told of."""
+        """The number of events that the stream has shown."""
         return 0 if self._stream is None else self._stream.position
 
     @property
     def doubled(self) -> int:
-        """Events that the stream told twice."""
+        """The number of events that the stream repeated."""
         return 0 if self._stream is None else self._stream.doubled
 
     def skipped(self, events: int) -> int:
-        """Of so many events, those that either of them was not told of."""
+        """Returns how many of `events` events either follower has not seen."""
         jumped = 0 if self._stream is None else self._stream.skipped
         return jumped + (events - self.position) + (events - self._turned)
 
     def both_at(self, events: int) -> bool:
-        """Whether both have come so far."""
+        """True when both have seen `events` events."""
         return min(self.position, self._turned) >= events
 
     async def _turn(self) -> None:

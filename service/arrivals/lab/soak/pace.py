@@ -1,6 +1,6 @@
-"""Things done again and again at an even pace, each turn as a task of its own, and never too many at once.
+"""Repeats things at an even pace, each turn as a task of its own, and never too many at once.
 
-Who is slow does not delay the next turn, and when too many are slow, turns are left out: so a machine that is busy with
+A slow turn does not delay the next, and when too many are slow, turns are left out: so a machine that is busy with
 something else gets less to do, and never a queue that it cannot work off.
 """
 
@@ -24,7 +24,7 @@ MISHAPS = (
 
 
 class Pace:
-    """Everything that goes on beside each other. `turns` and `left_out` count by name."""
+    """Everything that is repeated at the same time. `turns` and `left_out` count by name."""
 
     def __init__(self) -> None:
         self.turns: Counter[str] = Counter()
@@ -33,22 +33,22 @@ class Pace:
         self._failed: list[BaseException] = []
 
     async def __aenter__(self) -> Self:
-        """Nothing goes on yet."""
+        """Begins empty."""
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Whatever still goes on is cancelled."""
+        """Cancels whatever still goes on."""
         while self._tasks:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def every(self, seconds: float, name: str, turn: Turn, *, at_once: int = 1) -> None:
-        """One turn in so many seconds, at most so many of them under way."""
+        """Begins a turn every so many seconds, with at most `at_once` of them under way."""
         self._begin(self._go_on(seconds, name, turn, at_once))
 
     def check(self) -> None:
-        """Raises what a turn failed with, when that was not its own bad behaviour."""
+        """Raises the error of a turn that failed, unless its own bad behaviour caused it."""
         if self._failed:
             raise self._failed[0]
 

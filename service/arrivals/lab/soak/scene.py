@@ -1,4 +1,4 @@
-"""Everybody who takes part in a soak, brought together around one running service and sent home again."""
+"""Brings together everybody who takes part in a soak, around one running service, and sends them home again."""
 
 from collections.abc import AsyncIterator
 import contextlib
@@ -31,7 +31,7 @@ MAX_VISITS, MAX_CONNECTIONS = 8, 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """`per_second`: orders, to which everything else is in proportion. `deadline_s`: of each order.
+    """The load of a soak. `per_second`: orders, to which all else is in proportion. `deadline_s`: of each order.
 
     `patience_s`: how long after its beginning an order may still move before it is audited as it is.
     """
@@ -44,7 +44,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """Everybody, for as long as the load lasts."""
+    """Everybody who takes part, for as long as the load lasts."""
 
     stage: Stage
     application: Application
@@ -56,7 +56,7 @@ class Scene:
     audit: Audit
 
     def begin(self, pace: Pace, load: Load, sampled_every_s: float) -> None:
-        """Everybody does what they do."""
+        """Starts everybody's activity."""
         self.application.start(max(1, round(load.per_second * PACE_S)))
         self.watch.begin()
         each_s = 1 / load.per_second
@@ -67,12 +67,12 @@ class Scene:
         pace.every(sampled_every_s, "samples", self.watch.look)
 
     def events(self) -> int:
-        """How many events there are."""
+        """Returns the number of events."""
         with self.stage.books() as books:
             return books.count("events")
 
     def figures(self) -> Figures:
-        """What the books say, and how much of everything there was."""
+        """Returns the result of the audit, and how much of everything there was."""
         audited = self.audit.figures()
         with self.stage.books() as books:
             events = books.count("events")
@@ -99,7 +99,7 @@ class Scene:
 
 @contextlib.asynccontextmanager
 async def on_stage(bench: Bench, load: Load) -> AsyncIterator[Scene]:
-    """The stand-ins and the service run, and everybody is there; nobody does anything yet."""
+    """Starts the stand-ins and the service, and opens everybody's connections; nobody does anything yet."""
     port = free_port()
     rehearsal = f"http://127.0.0.1:{port}"
     async with contextlib.AsyncExitStack() as kept:
@@ -148,7 +148,7 @@ async def _stand_ins(bench: Bench, port: int, seed: int) -> AsyncIterator[None]:
 
 
 def _settings(rehearsal: str) -> dict[str, str]:
-    """As anybody would run it, but for cadences that suit stand-ins whose work takes half a second."""
+    """The usual settings, but for cadences that suit stand-ins whose work takes half a second."""
     providers = sorted({provider for provider, _ in KINDS})
     upstreams = upstream_settings(providers, rehearsal)
     return {

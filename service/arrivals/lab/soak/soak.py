@@ -1,4 +1,4 @@
-"""The soak: the service under everything at once for a bounded time, at an even pace."""
+"""The soak: everything at once for a bounded time, at an even pace."""
 
 import asyncio
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Soak:
     seed: int = 1
 
     async def measure(self, bench: Bench) -> list[Case]:
-        """`lost`, `doubled` and `skipped` are what the books say, `kept_growing` what the memory does in a long run."""
+        """Measures `lost`, `doubled` and `skipped` by the books, and `kept_growing` by the memory in a long run."""
         case = Case("soak")
         for _ in range(self.rounds):
             bench.screen.phase("the stand-ins and the service start")
@@ -68,7 +68,7 @@ class Soak:
         return figures | turns | {"per_second": figures["items"] / took, "seconds": took, **measured}
 
     async def _one_minute(self, scene: Scene, pace: Pace, until: float) -> None:
-        """Or what is left of it. What has come to rest is audited meanwhile. Raises Died."""
+        """Waits a minute, or what is left of it, and audits what has come to rest meanwhile. Raises Died."""
         audited = perf_counter()
         while (now := perf_counter()) < until:
             scene.stage.check()
@@ -79,7 +79,7 @@ class Soak:
             await asyncio.sleep(min(LOOK_EVERY_S, until - now))
 
     async def _rest(self, scene: Scene) -> None:
-        """Until everything is audited and everybody was told everything, or patience ends. Raises Died."""
+        """Waits until everything is audited and everybody has seen every event, or patience ends. Raises Died."""
         patience_s = self._load.patience_s
         try:
             async with asyncio.timeout(patience_s):

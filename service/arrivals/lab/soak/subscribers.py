@@ -1,4 +1,4 @@
-"""Who events are delivered to: one who answers at once and keeps books, one who is slow, one who fails in every way."""
+"""Subscribers: one that answers at once and keeps books, one that is slow, one that fails in every way."""
 
 import asyncio
 from collections import defaultdict
@@ -31,7 +31,7 @@ class _Data(msgspec.Struct):
 
 
 class DeliveredEvent(msgspec.Struct):
-    """One event as it was delivered."""
+    """An event as it was delivered."""
 
     id: str
     type: str
@@ -39,7 +39,7 @@ class DeliveredEvent(msgspec.Struct):
 
 
 class Healthy:
-    """Takes every delivery at once; what was told of a generation is kept until somebody takes it."""
+    """Takes every delivery at once, and keeps the events of each generation until they are forgotten."""
 
     def __init__(self) -> None:
         self.door = Door(self._answer)
@@ -47,11 +47,11 @@ class Healthy:
         self._events: defaultdict[str, dict[str, str]] = defaultdict(dict)  # generation: event id, type
 
     def events_of(self, generation: str) -> dict[str, str]:
-        """The events that came of a generation: id and type."""
+        """Returns the types of the delivered events of a generation, by event id."""
         return dict(self._events.get(generation, {}))
 
     def forget(self, generation: str) -> None:
-        """The books about it are closed."""
+        """Drops the events of a generation, whose books are closed."""
         self._events.pop(generation, None)
 
     def _answer(self, _head: bytes, body: bytes) -> bytes:
@@ -64,7 +64,7 @@ class Healthy:
 
 
 class Ill:
-    """A subscriber over plain streams that answers as it is told to, in its own time."""
+    """A subscriber over plain streams that answers as `answered` says, in its own time."""
 
     def __init__(self, answered: Answered) -> None:
         self.port, self.count = 0, 0
@@ -74,17 +74,17 @@ class Ill:
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """The URL of the subscriber."""
         return f"http://127.0.0.1:{self.port}"
 
     async def __aenter__(self) -> Self:
-        """Listen on a port that is free."""
+        """Listens on a free port."""
         self._server = await asyncio.start_server(self._came, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Hang up on everybody."""
+        """Closes every connection."""
         if self._server is not None:
             self._server.close()
         for caller in self._callers:
@@ -92,7 +92,7 @@ class Ill:
         await asyncio.gather(*self._callers, return_exceptions=True)
 
     def _came(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """A task of our own: one that asyncio makes is an error in the log when it is cancelled."""
+        """Serves in a task of our own: one that asyncio makes is an error in the log when it is cancelled."""
         task = asyncio.create_task(self._serve(reader, writer))
         self._callers.add(task)
         task.add_done_callback(self._callers.discard)

@@ -1,4 +1,4 @@
-"""Who asks over HTTP beside those who order: readers of everything, and strangers whose requests are all wrong."""
+"""Visitors over HTTP beside those who order: readers of everything, and strangers whose requests are all wrong."""
 
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ WRONGS: tuple[tuple[str, str, bytes | None], ...] = (
 
 
 class Visitors:
-    """Each turn is one request. What is answered by an error of the service's own is kept in words."""
+    """Sends one request per turn. Answers that are the service's own errors are kept in words."""
 
     def __init__(self, stage: Stage, application: Application) -> None:
         self.statuses: Counter[int] = Counter()
@@ -64,16 +64,16 @@ class Visitors:
         self._wrongs = itertools.cycle(WRONGS)
 
     async def close(self) -> None:
-        """Hang up."""
+        """Closes the connections."""
         await self._client.aclose()
 
     async def look(self) -> None:
-        """Read something. Raises httpx.HTTPError, and LookupError when there is nothing yet."""
+        """Reads something. Raises httpx.HTTPError, and LookupError when there is nothing yet."""
         path = next(self._looks)
         await self._ask("GET", path.format(id=self._recent[0].id) if "{id}" in path else path, headers=self._key)
 
     async def blunder(self) -> None:
-        """Ask for something wrong. Raises httpx.HTTPError."""
+        """Sends a wrong request. Raises httpx.HTTPError."""
         method, path, body = next(self._wrongs)
         token = secrets.token_urlsafe(24)
         headers = self._key if "/v1/generations" != path or body else {"authorization": f"Bearer {token}"}

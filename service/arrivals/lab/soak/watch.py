@@ -1,4 +1,4 @@
-"""Looks at the service every few seconds, from outside, and asks it all the time whether it lives."""
+"""Samples the service every few seconds, from outside, and checks its health all the time."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,7 +15,7 @@ BYTES_PER_MB = 1024.0**2
 
 
 class Watch:
-    """`samples` grows by one with every look; `unanswered` counts the questions that had no good answer in time."""
+    """Adds one of `samples` with every look; `unanswered` counts the health checks that had no good answer in time."""
 
     def __init__(self, stage: Stage, events: Callable[[], int]) -> None:
         self.samples: list[Sample] = []
@@ -26,15 +26,15 @@ class Watch:
         self._client = httpx.AsyncClient(base_url=stage.url, timeout=10.0, trust_env=False)
 
     async def close(self) -> None:
-        """Hang up."""
+        """Closes the connections."""
         await self._client.aclose()
 
     def begin(self) -> None:
-        """Time runs from now."""
+        """Starts the clock."""
         self._began = perf_counter()
 
     async def ask(self) -> None:
-        """Whether it lives, and how long the answer takes. Raises httpx.HTTPError."""
+        """Sends a health check and times the answer. Raises httpx.HTTPError."""
         sent_at = perf_counter()
         self.unanswered += 1
         (await self._client.get("/health/live")).raise_for_status()
@@ -42,7 +42,7 @@ class Watch:
         self._latencies.append(perf_counter() - sent_at)
 
     async def look(self) -> None:
-        """One sample."""
+        """Takes a sample."""
         stage, database_bytes = self._stage, await asyncio.to_thread(self._database_bytes)
         latencies, self._latencies = self._latencies, []
         self.samples.append(
@@ -61,7 +61,7 @@ class Watch:
         )
 
     def now(self) -> str:
-        """The last sample in words."""
+        """Returns the last sample in words."""
         if not self.samples:
             return "no sample yet"
         last = self.samples[-1]

@@ -1,4 +1,4 @@
-"""The application that uses the service while it dies: it orders until it is answered, and does everything else too.
+"""The application that uses the service while it dies: it orders until it gets an answer, and does all else too.
 
 An order is sent again with the same key until the service has answered for it; anything else is tried once and its
 failure is what an application sees of a death. What was answered is kept, for the books.
@@ -30,7 +30,7 @@ Errand = Callable[[], Awaitable[None]]
 
 
 class Application:
-    """So many who order, each once in `pace_s`, and one who runs errands, resting `errand_s` between two.
+    """Customers who each order once in `pace_s`, and one who runs errands, resting `errand_s` between two.
 
     `urls`: the services, taken in turn.
     """
@@ -58,40 +58,40 @@ class Application:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, those_who_order: int = 4) -> None:
-        """Begin, or go on."""
+        """Begins, or goes on."""
         self._stopping.clear()
         apart_s = self._pace_s / those_who_order
         self._tasks = [asyncio.create_task(self._order_on(number * apart_s)) for number in range(those_who_order)]
         self._tasks.append(asyncio.create_task(self._run_errands()))
 
     async def stop(self) -> None:
-        """Order nothing more; what was begun is answered for, so the service must be up."""
+        """Orders nothing more and waits for the answers to what was begun, so the service must be up."""
         self._stopping.set()
         await asyncio.gather(*self._tasks)
         self._tasks.clear()
 
     async def close(self) -> None:
-        """Hang up, at once."""
+        """Closes the connections at once."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._client.aclose()
 
     def taken(self) -> list[Accepted]:
-        """Those that were answered for since somebody last took them."""
+        """Returns the generations accepted since the last call."""
         accepted, self.accepted = self.accepted, []
         return accepted
 
     def use(self, urls: Sequence[str]) -> None:
-        """From here on only these services are asked, in turn."""
+        """Sends all further requests to these services only, in turn."""
         self._urls = itertools.cycle(urls)
 
     def recently(self) -> list[Accepted]:
-        """The latest that were answered for."""
+        """Returns the latest accepted generations."""
         return list(self.recent)
 
     async def call(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
-        """One request, to the next service. Raises httpx.HTTPError."""
+        """Sends a request to the next service. Raises httpx.HTTPError."""
         answer = await request(self._client, method, next(self._urls) + path, json=body, headers=headers)
         self.statuses[answer.status_code] += 1
         if answer.status_code >= SERVER_ERROR and answer.status_code != UNAVAILABLE:
@@ -99,7 +99,7 @@ class Application:
         return answer
 
     async def order(self, order: Order) -> list[str]:
-        """Order until it is answered for; the ids."""
+        """Orders until the service has answered for it, and returns the ids."""
         headers = {"idempotency-key": order.key}
         while True:
             with contextlib.suppress(httpx.HTTPError):
@@ -119,7 +119,7 @@ class Application:
             await asyncio.sleep(AGAIN_S)
 
     async def at_work(self, run_s: float) -> str:
-        """Order one that takes so long, until its provider is at work on it; its id. Raises LookupError, HTTPError."""
+        """Orders a generation of `run_s` and returns its id once its provider works on it. Raises LookupError, HTTPError."""
         made = await self._order_one(run_s)
         for _ in range(SUBMITTED_LOOKS):
             answer = await self.call("GET", f"/v1/generations/{made}")
@@ -168,7 +168,7 @@ class Application:
     # ------------------------------------------------------------------ errands
 
     async def _data(self, path: str) -> list[dict[str, Any]]:
-        """The items of a list. Raises LookupError when there are none."""
+        """Returns the entries of a list. Raises LookupError when there are none."""
         answer = await self.call("GET", path)
         entries: list[dict[str, Any]] = answer.json()["data"] if answer.is_success else []
         if not entries:
@@ -179,23 +179,23 @@ class Application:
         await self.order(self._mixture.bulk())
 
     async def _send_a_file(self) -> None:
-        """An order whose input has to be fetched first."""
+        """Orders a generation whose input has to be fetched first."""
         await self.order(self._mixture.of("sora-2", input_reference=f"{self._cdn}/cdn/laozhang/frame.png"))
 
     async def _break_a_stream(self) -> None:
-        """It has named what it started by then, which can be asked about."""
+        """Orders a generation whose stream breaks off after it has named what it started, which can be polled."""
         await self.order(self._mixture.of("eachsense/beta", words="submit=cut dialect=execution"))
 
     async def _look_at_its_health(self) -> None:
         await self.call("GET", "/health/ready")
 
     async def _withdraw(self) -> None:
-        """One that is waiting for its turn still, if the service is not quicker."""
+        """Cancels a generation that still waits for its turn, unless the service is quicker."""
         made = await self._order_one(2.0)
         await self.call("POST", f"/v1/generations/{made}/cancel")
 
     async def _cancel(self) -> None:
-        """One that its provider is at work on."""
+        """Cancels a generation that its provider is at work on."""
         await self.call("POST", f"/v1/generations/{await self.at_work(4.0)}/cancel")
 
     async def _ask_now(self) -> None:
@@ -216,7 +216,7 @@ class Application:
         await self.call("POST", f"/v1/events/{events[0]['id']}/redeliver", {})
 
     async def _replay(self) -> None:
-        """Each kind, of what came lately; one that would take long is canceled."""
+        """Starts each kind of replay, of what came lately; one that would take long is canceled."""
         for what in ("webhooks", "quarantine", "events"):
             await self.call("POST", "/v1/replays", {"kind": what, "filters": {"since": _lately()}})
         slow = await self.call("POST", "/v1/replays", {"kind": "webhooks", "rate_per_s": 1})
@@ -224,7 +224,7 @@ class Application:
             await self.call("POST", f"/v1/replays/{slow.json()['id']}/cancel")
 
     async def _serve_a_subscriber(self) -> None:
-        """Its whole life, at an address where nobody is."""
+        """Takes a subscriber through its whole life, at an address where nobody listens."""
         made = await self.call("POST", "/v1/subscribers", {"url": NOBODY, "event_types": ["ping"]})
         path = f"/v1/subscribers/{made.json()['id']}" if made.is_success else ""
         if not path:

@@ -1,4 +1,4 @@
-"""The books compared: what was promised, what truly happened at the providers, what reached the subscriber. Pure.
+"""Compares the books: what was promised, what truly happened at the providers, what reached the subscriber. Pure.
 
 A death may cost the answer to a submission. What nobody confirmed then is never sent again and ends as
 `submission_unknown`, which is no loss but the promise kept; everything else must end as it truly ended, unless a case
@@ -24,7 +24,7 @@ STREAMED = "sense"  # what breaks off before it has named anything cannot be ask
 
 
 class Excuse(StrEnum):
-    """Why an order may have expired although the service is right."""
+    """A reason why an order may have expired although the service is right."""
 
     DEATH = "death"  # the answer to its submission died with the process, and nobody confirmed it
     PAUSE = "pause"  # nobody submitted it: who had claimed it did not get on with it until it was given up
@@ -37,7 +37,7 @@ DEATH = frozenset({Excuse.DEATH})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """One generation that the service has answered for."""
+    """A generation that the service has answered for."""
 
     id: str
     ref: str
@@ -46,7 +46,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accounts:
-    """What each side says. `jobs` is the stand-ins' record, asked before the database was looked at."""
+    """The accounts of each side. `jobs` is the stand-ins' record, read before the database was."""
 
     accepted: Sequence[Accepted]
     jobs: Sequence[Row]
@@ -68,46 +68,46 @@ COUNTS = (
 
 @dataclass(slots=True)
 class Discrepancies:
-    """What does not agree, by kind and by what it is about, so that what is found twice is counted once."""
+    """The discrepancies, by kind and by subject, so that what is found twice is counted once."""
 
     facts: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
 
     def add(self, what: str, about: str, count: int, words: str) -> None:
-        """So many of one kind; nothing is added for none."""
+        """Adds `count` discrepancies of a kind; none for 0."""
         if count > 0:
             before, _ = self.facts.get((what, about), (0, ""))
             self.facts[what, about] = (max(before, count), words)
 
     def say(self, words: str) -> None:
-        """A disagreement that is none of the counts."""
+        """Adds a disagreement that belongs to none of the counts."""
         self.add(OTHER, words, 1, words)
 
     def join(self, other: "Discrepancies") -> None:
-        """Both together."""
+        """Adds the discrepancies of another comparison."""
         for (what, about), (count, words) in other.facts.items():
             self.add(what, about, count, words)
 
     @property
     def clean(self) -> bool:
-        """Nothing was lost or doubled, and nothing else was wrong."""
+        """True when nothing was lost or doubled, and nothing else was wrong."""
         return not self.facts
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many of each kind there are."""
+        """The number of discrepancies of each kind."""
         counts: Counter[str] = Counter()
         for (what, _), (count, _) in self.facts.items():
             counts[what] += count
         return dict(counts)
 
     def as_dict(self) -> dict[str, Any]:
-        """Every count, those of nothing too, and the first of the words."""
+        """Returns every count, zeros included, and the first of the words."""
         words = [words for _, words in self.facts.values()]
         return {**dict.fromkeys(COUNTS, 0), **self.counts, "disagreements": words[:MAX_WORDS]}
 
 
 def at_once(accounts: Accounts) -> Discrepancies:
-    """What can be known at any moment: nothing that was answered for is missing, nothing is doubled yet."""
+    """Checks what can be known at any moment: nothing that was answered for is missing, nothing is doubled yet."""
     discrepancies = Discrepancies()
     stored = {row["id"] for row in accounts.generations}
     for generation in accounts.accepted:
@@ -124,7 +124,7 @@ def at_once(accounts: Accounts) -> Discrepancies:
 
 
 def at_rest(accounts: Accounts, excuses: frozenset[Excuse] = DEATH) -> Discrepancies:
-    """Everything, when nothing moves any more."""
+    """Checks everything, when nothing moves any more."""
     discrepancies = at_once(accounts)
     broken = sum(answers_of(accounts.jobs)[status] for status in BROKEN)
     discrepancies.add("webhooks_answered_500", "", broken, f"{broken} webhooks were answered {' or '.join(BROKEN)}")
@@ -149,7 +149,7 @@ def at_rest(accounts: Accounts, excuses: frozenset[Excuse] = DEATH) -> Discrepan
 
 
 def answers_of(jobs: Sequence[Row]) -> Counter[str]:
-    """How often the providers' webhooks were answered how."""
+    """Counts the answers to the providers' webhooks by status."""
     answers: Counter[str] = Counter()
     for job in jobs:
         answers.update(job["webhooks"]["answers"])
@@ -183,7 +183,7 @@ def _is_unsubmitted(job: Row | None) -> bool:
 
 
 def _webhooks(accounts: Accounts, discrepancies: Discrepancies) -> None:
-    """By order: the webhooks of what was ordered together may stand under any of it."""
+    """Checks by order: the webhooks of a bulk order may be stored under any of its generations."""
     ids: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for generation in accounts.accepted:
         ids[generation.order.provider, generation.order.key].append(generation.id)
@@ -207,7 +207,7 @@ def _jobs(accounts: Accounts, discrepancies: Discrepancies) -> None:
 
 
 def _closing(accounts: Accounts, discrepancies: Discrepancies) -> None:
-    """Whether the service wrote two closing events, or the subscriber was told two."""
+    """Checks that the service wrote, and the subscriber received, at most one closing event for each generation."""
     closing: defaultdict[str, set[str]] = defaultdict(set)
     for row in _both(accounts):
         if row["type"] in CLOSING:

@@ -1,4 +1,4 @@
-"""The nursery: imports the service once, fastens the tripwire, and forks a whole `arrivals serve` whenever it is asked.
+"""The nursery: imports the service once, fastens the tripwire, and forks a whole `arrivals serve` on request.
 
 `python -m arrivals.lab.torture.child sqlite|postgresql WAITS`, where the waits, in JSON, are what is shortened besides
 the usual. One line of JSON on standard input is one wish, one line of JSON on standard output says what happened:
@@ -26,7 +26,7 @@ STANDARD_INPUT, PART = 0, 65536
 
 
 class Nursery:
-    """One child at a time. `woken` is a pipe that is written to when a child has ended."""
+    """Runs one child at a time. `woken` is a pipe that is written to when a child has ended."""
 
     def __init__(self, tripwire: Tripwire, woken: int) -> None:
         self._tripwire, self._woken = tripwire, woken
@@ -34,7 +34,7 @@ class Nursery:
         self._rest = b""
 
     def run(self) -> None:
-        """Until the input ends; in the child, until the service has ended."""
+        """Runs until the input ends; in the child, until the service has ended."""
         while True:
             ready, _, _ = select.select([STANDARD_INPUT, self._woken], [], [])
             if self._woken in ready:
@@ -54,7 +54,7 @@ class Nursery:
             os.waitpid(self._child, 0)
 
     def _look(self) -> None:
-        """Whether the child has ended."""
+        """Reports the end of the child, if it has ended."""
         if self._child is None:
             return
         pid, status = os.waitpid(self._child, os.WNOHANG)
@@ -63,7 +63,7 @@ class Nursery:
             _tell({"ended": os.waitstatus_to_exitcode(status)})
 
     def _grant(self, wish: dict[str, Any]) -> bool:
-        """Whether we are the child, whose life is over now."""
+        """Grants a wish; True in the child, once its life is over."""
         if "signal" in wish:
             if self._child is not None:
                 os.kill(self._child, wish["signal"])
@@ -77,7 +77,7 @@ class Nursery:
 
 
 def main() -> None:
-    """Import, fasten, and wait for wishes."""
+    """Imports the service, fastens the tripwire, and waits for wishes."""
     tripwire = Tripwire()
     fasten(tripwire, postgresql=sys.argv[1] == "postgresql")
     for module in IMPORTED:
@@ -93,7 +93,7 @@ def main() -> None:
 
 
 def _become(tripwire: Tripwire, wish: dict[str, Any]) -> None:
-    """The service, as anybody starts it."""
+    """Turns this process into the service, as anybody starts it."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     log = os.open(wish["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

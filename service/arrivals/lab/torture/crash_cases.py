@@ -21,7 +21,7 @@ WAYS = ("fast", "plain")  # by which webhooks come in; see service/arrivals/web/
 
 @dataclass(slots=True)
 class Result:
-    """What a case came to: deaths, by point where there is one; further figures; what does not agree.
+    """The result of a case: deaths, by point where there is one; further figures; discrepancies.
 
     `webhooks_by_way`: how many were kept, by each way in.
     """
@@ -33,14 +33,14 @@ class Result:
     discrepancies: Discrepancies = field(default_factory=Discrepancies)
 
     def as_dict(self) -> dict[str, Any]:
-        """For the report."""
+        """Returns the result as the report shows it."""
         points = {"kills_by_point": dict(sorted(self.by_point.items()))} if self.by_point else {}
         ways = {"webhooks_by_way": dict(self.webhooks_by_way)}
         return {"kills": self.kills, **self.discrepancies.as_dict(), **ways, **self.figures, **points}
 
 
 async def points(stage: Stage, screen: Screen, *, only: tuple[str, ...] = ()) -> Result:
-    """One death at each point, found out by running; `only` those that begin like one of these.
+    """Causes one death at each point, found out by running; `only` points that begin like one of these.
 
     The first lives end within the making of the database. What is met for the first time in a later life is added.
     """
@@ -74,7 +74,7 @@ def _points_passed(stage: Stage, only: tuple[str, ...]) -> list[str]:
 
 
 async def _life_until(stage: Stage, point: str, result: Result) -> None:
-    """One life that is to end there; the books are compared while it lives. Not there in time, it is ended as it is."""
+    """Starts a life that is to end at the point, and compares the books meanwhile. If it is late, it is killed."""
     await stage.victim.start(point)
     if await stage.victim.ready(REACHED_S):
         result.discrepancies.join(await stage.audit_at_once())
@@ -89,13 +89,13 @@ async def _life_until(stage: Stage, point: str, result: Result) -> None:
 
 
 async def again(stage: Stage, result: Result) -> None:
-    """Up again, and the books of the latest compared."""
+    """Starts the service again, and compares the books of the latest orders."""
     await stage.victim.start_ready()
     result.discrepancies.join(await stage.audit_at_once())
 
 
 async def at_rest(stage: Stage, result: Result, excuses: frozenset[Excuse] = DEATH) -> Result:
-    """The application stops, everything comes to its end, and all books are compared."""
+    """Stops the application, waits for everything to come to rest, and compares all books."""
     await stage.application.stop()
     result.discrepancies.join(await stage.audit_at_rest(excuses))
     result.figures |= {"generations": len(stage.application.accepted), "rested_in_s": stage.rested_in_s}
@@ -104,7 +104,7 @@ async def at_rest(stage: Stage, result: Result, excuses: frozenset[Excuse] = DEA
 
 
 async def at_random(stage: Stage, screen: Screen, *, rounds: int, seed: int) -> Result:
-    """So many deaths at moments that dice choose, from before it is ready to well under load."""
+    """Kills at random moments, from before it is ready to well under load."""
     result, dice = Result(), random.Random(seed)
     await stage.victim.start_ready()
     await stage.subscribe()
@@ -126,7 +126,7 @@ async def at_random(stage: Stage, screen: Screen, *, rounds: int, seed: int) -> 
 
 
 async def terminate(stage: Stage, screen: Screen, *, rounds: int, seed: int) -> Result:
-    """SIGTERM under load: what has begun is finished, the exit is clean, and no submission is left unknown."""
+    """Sends SIGTERM under load: what has begun is finished, the exit is clean, and no submission is left unknown."""
     result, dice = Result(), random.Random(seed)
     await stage.victim.start_ready()
     await stage.subscribe()
@@ -150,7 +150,7 @@ async def terminate(stage: Stage, screen: Screen, *, rounds: int, seed: int) -> 
 
 
 async def two(stage: Stage, screen: Screen, *, rounds: int, seed: int) -> Result:
-    """Two whole services on one database; now the one dies, now the other, now both at once."""
+    """Runs two whole services on one database; the first dies, or the second, or both at once."""
     result, dice = Result(), random.Random(seed)
     await asyncio.gather(*(victim.start_ready() for victim in stage.victims))
     await stage.subscribe()

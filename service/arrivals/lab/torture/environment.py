@@ -1,4 +1,4 @@
-"""Everything that a case needs: the stand-ins and the subscriber, who live on; the services, who die; the books."""
+"""The surroundings of a case: the stand-ins and the subscriber, which live on; the services, which die; the books."""
 
 import asyncio
 import base64
@@ -38,7 +38,7 @@ ASKING = 8  # questions to the stand-ins at once
 
 
 class Stage:
-    """The processes of one case, and how to look at their books."""
+    """The processes of a case, and access to their books."""
 
     def __init__(self, scene: Scene) -> None:
         ports = [free_port() for _ in range(2 + scene.services)]
@@ -71,7 +71,7 @@ class Stage:
         self._client = httpx.AsyncClient(trust_env=False, timeout=20.0, limits=httpx.Limits(keepalive_expiry=FRESH_S))
 
     def _settings(self, public_url: str) -> dict[str, str]:
-        """As anybody would run it, but for cadences that suit stand-ins whose work takes half a second."""
+        """The usual settings, but for cadences that suit stand-ins whose work takes half a second."""
         providers = sorted({provider for provider, _ in KINDS})
         return {
             "ARRIVALS_DATABASE": self._scene.reach or self.place.setting,
@@ -91,7 +91,7 @@ class Stage:
         }
 
     async def __aenter__(self) -> Self:
-        """Everybody but the services' children. Raises NotReady."""
+        """Starts everything but the services' children. Raises NotReady."""
         beside = ((self._rehearsal, self.rehearsal + "/"), (self._subscriber, self.subscriber + "/account"))
         try:
             await asyncio.gather(
@@ -103,7 +103,7 @@ class Stage:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Everything is ended, and its database forgotten."""
+        """Ends everything and clears the database."""
         if self._scene.faults is not None:
             self._scene.faults.none()
         await self.application.close()
@@ -116,7 +116,7 @@ class Stage:
             self.place.clear()
 
     async def subscribe(self) -> None:
-        """The subscriber makes itself known; until it is answered for."""
+        """Registers the subscriber, trying until the service has answered for it."""
         while True:
             with contextlib.suppress(httpx.HTTPError):
                 made = await self.application.call(
@@ -131,7 +131,7 @@ class Stage:
     # ------------------------------------------------------------------ the books
 
     async def audit_at_once(self) -> Discrepancies:
-        """After a restart: the latest of what was answered for."""
+        """Compares, after a restart, the books of the latest accepted orders."""
         recent = self.application.recently()
         stand_ins = asyncio.Semaphore(ASKING)
 
@@ -149,7 +149,7 @@ class Stage:
         return at_once(self._accounts(accepted, jobs, ids))
 
     async def audit_at_rest(self, excuses: frozenset[Excuse] = DEATH) -> Discrepancies:
-        """Wait until nothing moves, then compare everything. The application has stopped, the service is up."""
+        """Waits until nothing moves, then compares everything. The application has stopped, the service is up."""
         rested = await self.rest()
         record = await self._ask(f"{self.rehearsal}/rehearsal/record")
         account = await self._ask(f"{self.subscriber}/account")
@@ -178,7 +178,7 @@ class Stage:
         return discrepancies
 
     def _open(self) -> str:
-        """What is not done yet, in words."""
+        """Returns what is not done yet, in words."""
         with self.books() as books:
             statuses = Counter(row["status"] for row in books.pick("generations", "status"))
             unfinished = {status: count for status, count in statuses.items() if status not in ENDED}
@@ -195,22 +195,22 @@ class Stage:
         )
 
     def webhooks_by_way(self) -> Counter[str]:
-        """How many the services have kept, by the way they came in by."""
+        """The number of webhooks that the services have kept, by the way they came in."""
         return sum((victim.counted() for victim in self.victims), Counter[str]())
 
     async def webhooks_answered(self) -> Counter[str]:
-        """How often the stand-ins' webhooks were answered how."""
+        """The number of the stand-ins' webhooks by the status of the answer."""
         return answers_of(await self.jobs())
 
     async def jobs(self) -> list[dict[str, Any]]:
-        """The stand-ins' record."""
+        """Returns the jobs of the stand-ins' record."""
         jobs: list[dict[str, Any]] = (await self._ask(f"{self.rehearsal}/rehearsal/record"))["jobs"]
         return jobs
 
     async def rest(self) -> bool:
-        """Whether everything has ended and arrived, and nothing more comes in.
+        """Waits until everything has ended and arrived, and nothing more comes in; False when that takes too long.
 
-        It looks at little and not too often, or the audit itself would be what the subscriber is slow from.
+        It looks at little and not too often, or the audit itself would slow the subscriber down.
         """
         clock = asyncio.get_running_loop().time
         patience_s = self._scene.rest_s or self._scene.deadline_s + SLACK_S
@@ -233,7 +233,7 @@ class Stage:
     def _accounts(
         self, accepted: Sequence[Accepted], jobs: Sequence[Mapping[str, Any]], ids: str | None = None
     ) -> Accounts:
-        """What the database says now, of these ids or of all."""
+        """Returns what the database says now, of these ids or of all."""
         own, about = (f"id IN ({ids})", f"generation_id IN ({ids})") if ids else ("1 = 1", "1 = 1")
         with self.books() as books:
             webhooks: Counter[str] = Counter()
@@ -249,7 +249,7 @@ class Stage:
 
     @contextlib.contextmanager
     def books(self) -> Any:
-        """The database, from outside."""
+        """Opens the database, from outside."""
         books: Books = self.place.open()
         try:
             yield books
@@ -261,7 +261,7 @@ class Stage:
         return payload
 
     async def _answer(self, url: str) -> httpx.Response:
-        """What somebody who lives on says, who may be busy for a moment. Raises NotReady."""
+        """Asks a process that lives on, which may be busy for a moment. Raises NotReady."""
         for _ in range(ASKED_AGAIN):
             try:
                 return await request(self._client, "GET", url)

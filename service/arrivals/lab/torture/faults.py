@@ -1,6 +1,6 @@
-"""Faults of the machine, told to the processes that carry `faults.c`: a full disk, a slow one, a clock that steps.
+"""Faults of the machine, imposed on processes that preload `faults.c`: a full disk, a slow one, a clock that steps.
 
-Made with the C compiler that is there, into the torture's own folder; no right of a superuser is needed.
+Made with the available C compiler, in the torture's own folder; superuser rights are not needed.
 """
 
 from collections.abc import Mapping
@@ -19,11 +19,11 @@ COMPILERS = ("cc", "gcc", "clang")
 
 
 class Unavailable(Exception):
-    """Faults of the machine cannot be made here; the message says what to install."""
+    """Faults of the machine cannot be caused here; the message says what to install."""
 
 
 class Faults:
-    """What is wrong with the machine now; `preload` is the environment of those who are to feel it."""
+    """The faults of the machine now; `preload` is the environment of the processes that are to feel them."""
 
     def __init__(self, folder: Path) -> None:
         """Raises Unavailable."""
@@ -36,7 +36,7 @@ class Faults:
         self._now = [0, 0, 0]
 
     def preload(self, files: Path) -> Mapping[str, str]:
-        """For a process whose database's files have paths that begin like this."""
+        """Returns the environment of a process whose database's files have paths that begin like this."""
         return {
             "LD_PRELOAD": str(self._library),
             "TORTURE_CONTROL": str(self._path),
@@ -44,24 +44,24 @@ class Faults:
         }
 
     def disk_full(self, how: int) -> None:
-        """0 when space is there again."""
+        """Fills the disk; 0 when there is space again."""
         self._set(0, how)
 
     def sync_takes(self, seconds: float) -> None:
-        """How much longer a sync takes."""
+        """Makes a sync take so much longer."""
         self._set(1, round(seconds * MICROS))
 
     def clock_ahead(self, seconds: float) -> None:
-        """How far the clock is ahead of the true one."""
+        """Sets how far the clock is ahead of the true one."""
         self._set(2, round(seconds * MICROS))
 
     def none(self) -> None:
-        """The machine is well."""
+        """Removes all faults."""
         for place in range(len(self._now)):
             self._set(place, 0)
 
     def close(self) -> None:
-        """Forget it."""
+        """Releases the shared memory."""
         self._shared.close()
 
     def _set(self, place: int, value: int) -> None:

@@ -1,4 +1,4 @@
-"""Trouble with what the service stands on: its database killed, its disk full or slow, its clock stepping."""
+"""Trouble with what the service depends on: its database killed, its disk full or slow, its clock stepping."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ CLEAR = ("database or disk is full", "No space left on device")
 
 
 async def database(stage: Stage, screen: Screen, *, server: Server, rounds: int, seed: int) -> Result:
-    """The server dies under load, alone or with all its children, and comes back; the service is not restarted."""
+    """Kills the server under load, alone or with all its children, and starts it again; the service stays up."""
     result, dice = Result(), random.Random(seed)
     await _under_load(stage)
     for number in range(rounds):
@@ -46,7 +46,7 @@ async def database(stage: Stage, screen: Screen, *, server: Server, rounds: int,
 async def disk_full(
     stage: Stage, screen: Screen, faults: Faults, *, server: Server | None, rounds: int, seed: int
 ) -> Result:
-    """No space under load: 503 to everybody, with a clear line in the log; a death meanwhile; then space again."""
+    """Fills the disk under load: 503 to everybody, a clear line in the log, a death meanwhile; then space again."""
     result, dice, refused = Result(), random.Random(seed), 0
     await _under_load(stage)
     for number in range(rounds):
@@ -86,7 +86,7 @@ async def disk_full(
 
 
 async def _restarted_on_a_full_disk(stage: Stage, result: Result) -> None:
-    """It may come up and say that it is not ready, or end with one clear line; it may not be ready."""
+    """Restarts the service, which may come up not ready, or end with one clear line, but must not be ready."""
     await stage.victim.kill()
     result.kills += 1
     await stage.victim.start()
@@ -100,7 +100,7 @@ async def _restarted_on_a_full_disk(stage: Stage, result: Result) -> None:
 
 
 async def _intact(stage: Stage, result: Result) -> None:
-    """Nothing in the database is damaged, as far as it can tell itself."""
+    """Checks that nothing in the database is damaged, as far as it can tell itself."""
     with stage.books() as books:
         integrity = [] if stage.place.is_postgresql else [str(row) for row in books.rows("PRAGMA integrity_check")]
         for table in books.tables():
@@ -110,7 +110,7 @@ async def _intact(stage: Stage, result: Result) -> None:
 
 
 async def disk_slow(stage: Stage, screen: Screen, faults: Faults, *, rounds: int, seed: int) -> Result:
-    """Every sync takes long, so that deaths fall between a write and its sync."""
+    """Makes every sync slow, so that deaths fall between a write and its sync."""
     result, dice = Result(), random.Random(seed)
     await _under_load(stage)
     faults.sync_takes(SYNC_S)
@@ -127,7 +127,7 @@ async def disk_slow(stage: Stage, screen: Screen, faults: Faults, *, rounds: int
 
 
 async def clock(stage: Stage, screen: Screen, faults: Faults, *, rounds: int, seed: int) -> Result:
-    """The clock of the service's machine steps an hour forward and back again and again, with a death in between.
+    """Steps the clock of the service's machine an hour forward and back again and again, with deaths in between.
 
     What was scheduled while it was ahead waits until the clock is there, so the clock catches up at the end: an hour's
     wait is shown as an hour passing, and then the time until the deadlines, for what nobody confirmed.
@@ -161,7 +161,7 @@ async def _under_load(stage: Stage) -> None:
 
 
 async def _back(stage: Stage, result: Result) -> None:
-    """The very same process takes orders again. Raises NotReady when it has ended."""
+    """Checks that the same process takes orders again. Raises NotReady when it has ended."""
     if not await stage.victim.ready(BACK_S):
         result.discrepancies.say(f"it did not come back by itself:\n{stage.victim.last_lines()}")
         if not stage.victim.lives:
@@ -169,7 +169,7 @@ async def _back(stage: Stage, result: Result) -> None:
 
 
 async def _until_refused(stage: Stage, before: int) -> bool:
-    """Whether an order was answered 503 in time; so many were before."""
+    """Waits for an order to be answered 503, beyond `before` of them; False when none is in time."""
     for _ in range(round(BITES_S / LOOK_EVERY_S)):
         if stage.application.statuses[UNAVAILABLE] > before:
             return True
@@ -178,7 +178,7 @@ async def _until_refused(stage: Stage, before: int) -> bool:
 
 
 async def _until_a_webhook_is_refused(stage: Stage) -> None:
-    """Once is enough for the whole case; whether it ever was is looked at in the end."""
+    """Waits for a webhook to be answered 503. Once is enough for the whole case, which checks it at its end."""
     for _ in range(round(BITES_S / SELDOM_S)):
         if (await stage.webhooks_answered())[str(UNAVAILABLE)]:
             return

@@ -1,6 +1,6 @@
-"""Where the tripwire is fastened: the verbs of the database and of the transport, the desk, the other answers.
+"""Fastens the tripwire: to the verbs of the database and of the transport, to the desk, to the other answers.
 
-The one place of `proof` that reaches into the service, and only from within the process that is to die. It names what
+The only place of the lab that reaches into the service, and only from within the process that is to die. It names what
 it wraps by import path and looks it up when the service is imported, so no part of the service knows of it, and the
 service that is tortured is the one that is shipped: no door of it is replaced, so webhooks come in as they always do. A
 seam that is no longer there is an error, never a silent gap.
@@ -46,7 +46,7 @@ PRUNE_REST_S = 1.0
 
 
 def fasten(tripwire: Tripwire, *, postgresql: bool) -> None:
-    """Put the tripwire around every seam. To be done before the command line imports them."""
+    """Puts the tripwire around every seam. To be done before the command line imports them."""
     databases = [(SQLITE, "SqliteDatabase"), *([(POSTGRESQL, "PostgresDatabase")] if postgresql else [])]
     for module, name in databases:
         database = getattr(import_module(module), name)
@@ -68,7 +68,7 @@ def fasten(tripwire: Tripwire, *, postgresql: bool) -> None:
 
 
 def hasten(further: Iterable[Wait] = ()) -> None:
-    """Shorten what only costs time; `further` are what one case alone wants shorter. Raises LookupError."""
+    """Shortens waits that only cost time; `further` are those of a single case. Raises LookupError."""
     shorten((*SHORTER, *further))
     assembly: Any = import_module("arrivals.assembly")
     assembly.Limits = partial(assembly.Limits, delivery_timeout_s=DELIVERY_TIMEOUT_S)
@@ -76,7 +76,7 @@ def hasten(further: Iterable[Wait] = ()) -> None:
 
 
 def shorten(waits: Iterable[Wait]) -> None:
-    """Give these waits their values. Raises LookupError for one that there is not."""
+    """Gives these waits their values. Raises LookupError for a wait that does not exist."""
     for module, name, value in waits:
         imported = import_module(module)
         if not hasattr(imported, name):
@@ -85,7 +85,7 @@ def shorten(waits: Iterable[Wait]) -> None:
 
 
 def place() -> str:
-    """Who is asking: the nearest caller in one of the rooms, as `module.function`."""
+    """Returns the nearest caller in one of the rooms, as `module.function`."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the interpreter's own way to ask
     while frame is not None:
         module = str(frame.f_globals.get("__name__", ""))
@@ -131,7 +131,7 @@ async def _between(tripwire: Tripwire, call: Awaitable[Any], before: str, after:
 def _begun(
     tripwire: Tripwire, inner: Callable[..., Awaitable[Any]], claimed: Callable[[Any], str]
 ) -> Callable[..., Awaitable[Any]]:
-    """What is done with a claimed item; `claimed` says what it is."""
+    """Wraps what is done with a claimed item; `claimed` names the item."""
 
     async def begun(context: Any, item: Any) -> Any:
         tripwire.passed(f"{claimed(item)} is claimed")
@@ -141,7 +141,7 @@ def _begun(
 
 
 def _order(group: Any) -> str:
-    """Streams are waited for much longer than any other answer."""
+    """Names an order by how its answer comes: streams are waited for much longer than any other."""
     if group[0].generation.route == STREAMED:
         return "an order of a stream"
     return "an order that is called back about" if group[0].generation.webhook_expected else "an order without webhooks"
@@ -173,7 +173,7 @@ async def _parts(tripwire: Tripwire, body: AsyncIterator[bytes], point: str) -> 
 
 
 def _accept(tripwire: Tripwire, accept: Callable[..., None]) -> Callable[..., None]:
-    """The desk at which every webhook is accepted; those that are kept count by the way they came in by."""
+    """Wraps the desk at which every webhook is accepted; those that are kept are counted by the way they came in."""
 
     def accepted(desk: Any, webhook: Any) -> None:
         point, inner = f"webhook ({webhook.way})", webhook.answer
@@ -194,7 +194,7 @@ def _accept(tripwire: Tripwire, accept: Callable[..., None]) -> Callable[..., No
 
 
 def _app(tripwire: Tripwire, make: Callable[..., Any]) -> Callable[..., Any]:
-    """The application's door stays as it is; behind it, before and after the answers that promise something."""
+    """Adds points around the answers that promise something, behind the application's door, which stays as it is."""
 
     def made(*arguments: Any, **options: Any) -> Any:
         door = make(*arguments, **options)
@@ -221,7 +221,7 @@ def _app(tripwire: Tripwire, make: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _route(scope: Any) -> str:
-    """The method, and the path with the names of its parameters."""
+    """Returns the method, and the path with the names of its parameters."""
     path: str = scope["path"]
     for name, value in scope.get("path_params", {}).items():
         path = path.replace(str(value), f"{{{name}}}")
@@ -229,13 +229,13 @@ def _route(scope: Any) -> str:
 
 
 def _connection(tripwire: Tripwire) -> type[sqlite3.Connection]:
-    """SQLite's connection, whose COMMIT may be shared by many blocks: at the disk, and before anybody is told."""
+    """Returns SQLite's connection with points around COMMIT, which many blocks may share: before it, and before they know."""
 
     class Connection(sqlite3.Connection):
-        """As any, with points."""
+        """A connection with points."""
 
         def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
-            """Run a statement."""
+            """Runs a statement."""
             shared = sql == "COMMIT"
             if shared:
                 tripwire.passed("shared commit before it is made")

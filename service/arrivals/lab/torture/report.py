@@ -1,4 +1,4 @@
-"""What the torture says: where it is while it runs, on standard error; at the end one row for each case."""
+"""The display of the torture: its progress on standard error, and at the end one row for each case."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ __all__ = ["Screen", "show"]
 
 
 def show(report: Mapping[str, Any]) -> None:
-    """Every case, then what does not agree, and what was not done."""
+    """Shows every case, then the disagreements, and what was skipped."""
     console = Console()
     table = Table(box=None, title=f"Torture on {report['machine']['database']}", title_justify="left")
     table.add_column("case")

@@ -1,4 +1,4 @@
-"""What a case is played with: where, with how many services, and what is different there from the usual."""
+"""The scenario of a case: where it runs, with how many services, and what is unusual there."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from arrivals.lab.torture.workload import RUNS_S
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """One case on one database. `services`: so many on it; `deadline_s`: of every order; `runs_s`: of its work.
+    """A case on a database. `services`: how many share it; `deadline_s`: of every order; `runs_s`: of its work.
 
     `rest_s`: how long nothing may move before it is at rest, when it is not what the last deadline bounds.
 

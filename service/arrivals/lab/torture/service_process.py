@@ -26,14 +26,14 @@ REQUEST_FAILED = '"event": "request_failed"'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Death:
-    """How a child ended: its exit status (negative: the signal), and the point at which the tripwire ended it."""
+    """The end of a child: its exit status (negative: the signal), and the point at which the tripwire ended it."""
 
     status: int
     point: str | None
 
 
 class Victim:
-    """One service on one port. `settings` are its environment; `preload` is the nursery's.
+    """A service on a port. `settings` are its environment; `preload` is the nursery's.
 
     `shorter`: waits that its case alone wants shorter.
     """
@@ -64,11 +64,11 @@ class Victim:
 
     @property
     def lives(self) -> bool:
-        """Whether a child runs."""
+        """True while a child runs."""
         return self._ended is not None and not self._ended.done()
 
     async def open(self) -> None:
-        """Start the nursery. Raises NotReady."""
+        """Starts the nursery. Raises NotReady."""
         command = [sys.executable, "-m", "arrivals.lab.torture.child", self._kind, self._shorter]
         with self.log.open("ab") as log:
             self._nursery = await asyncio.create_subprocess_exec(
@@ -101,7 +101,7 @@ class Victim:
         return message
 
     async def start(self, wanted: str | None = None, nth: int = 1, *, how: signal.Signals = signal.SIGKILL) -> None:
-        """A new child, which ends at the nth passing of the wanted point, or stands still there (SIGSTOP)."""
+        """Starts a new child, which ends at the nth passing of the wanted point, or stands still there (SIGSTOP)."""
         self._counted += read_trail(self._trail_path).counts
         self._trail_path.unlink(missing_ok=True)
         self._ended = asyncio.get_running_loop().create_future()
@@ -117,7 +117,7 @@ class Victim:
         await self._next()
 
     async def first_words(self, patience_s: float = READY_S) -> httpx.Response | None:
-        """What it says to the first who asks whether it is ready; None when it ended, or says nothing in time."""
+        """Returns its first answer to a readiness check; None when it ended, or says nothing in time."""
         give_up = asyncio.get_running_loop().time() + patience_s
         while self.lives and asyncio.get_running_loop().time() < give_up:
             with contextlib.suppress(httpx.HTTPError):
@@ -126,7 +126,7 @@ class Victim:
         return None
 
     async def ready(self, patience_s: float = READY_S) -> bool:
-        """Whether everything can be stored; False when the child ended, or is not ready in time."""
+        """Waits until everything can be stored; False when the child ended, or is not ready in time."""
         give_up = asyncio.get_running_loop().time() + patience_s
         while (left_s := give_up - asyncio.get_running_loop().time()) > 0 and self.lives:
             said = await self.first_words(left_s)
@@ -136,18 +136,18 @@ class Victim:
         return False
 
     async def start_ready(self) -> None:
-        """A new child without a tripwire, until it is ready. Raises NotReady."""
+        """Starts a new child without a tripwire and waits until it is ready. Raises NotReady."""
         await self.start()
         if not await self.ready():
             raise NotReady(f"{self.name} did not come up:\n{self.last_lines()}")
 
     def signal(self, number: signal.Signals) -> None:
-        """Send the child a signal; nothing happens when it has ended."""
+        """Sends the child a signal; nothing happens when it has ended."""
         if self.lives:
             self._write({"signal": int(number)})
 
     async def ended(self, patience_s: float = END_S) -> Death | None:
-        """How the child ended; None while it lives on after so long."""
+        """Waits for the child to end, and returns how; None if it lives on for so long."""
         if self._ended is None:
             return None
         with contextlib.suppress(TimeoutError):
@@ -159,7 +159,7 @@ class Victim:
         return Death(status=self._ended.result(), point=trail.died_at)
 
     async def stands_still(self, patience_s: float) -> bool:
-        """Whether it came to the wanted point in time and stands still there."""
+        """Waits until it stands still at the wanted point; False when it does not in time."""
         give_up = asyncio.get_running_loop().time() + patience_s
         while self.lives and asyncio.get_running_loop().time() < give_up:
             if read_trail(self._trail_path).stood_still_at is not None:
@@ -168,21 +168,21 @@ class Victim:
         return False
 
     async def kill(self) -> Death | None:
-        """SIGKILL: nothing of it gets to say goodbye."""
+        """Sends SIGKILL: it ends without any cleanup."""
         self.signal(signal.SIGKILL)
         return await self.ended()
 
     def look(self) -> set[str]:
-        """The points that were passed so far, of all children."""
+        """Returns the points that all children have passed so far."""
         self.points.update(read_trail(self._trail_path).points)
         return self.points
 
     def counted(self) -> Counter[str]:
-        """How much was counted of what so far, by all children."""
+        """Returns what all children have counted so far."""
         return self._counted + read_trail(self._trail_path).counts
 
     async def close(self) -> None:
-        """End the child and the nursery."""
+        """Ends the child and the nursery."""
         await self._client.aclose()
         if self._nursery is None:
             return
@@ -198,7 +198,7 @@ class Victim:
         self._nursery = None
 
     def broken(self) -> Counter[str]:
-        """What its log says of requests that it failed to answer, by the last of their causes."""
+        """Counts the requests that, by its log, it failed to answer, by their causes."""
         failures: Counter[str] = Counter()
         for line in self.log.read_text(errors="replace").splitlines() if self.log.exists() else ():
             if REQUEST_FAILED in line:
@@ -207,7 +207,7 @@ class Victim:
         return failures
 
     def last_lines(self) -> str:
-        """The end of its log."""
+        """Returns the end of its log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:]) if self.log.exists() else ""
 
     def _write(self, wish: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL fall silent: nobody hangs up, nothing comes any more, and only a clock can tell."""
+"""Silent connections to PostgreSQL: nobody hangs up, nothing comes any more, and only a clock can tell."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ UNAVAILABLE = 503
 
 
 async def silent(stage: Stage, screen: Screen, relay: Relay, *, rounds: int, seed: int) -> Result:
-    """Again and again the server says nothing; then what waited arrives after all, or its connections are gone."""
+    """Silences the server again and again; then what waited arrives after all, or its connections are gone."""
     result, dice, not_ready = Result(), random.Random(seed), 0
     await stage.victim.start_ready()
     await stage.subscribe()
@@ -43,7 +43,7 @@ async def silent(stage: Stage, screen: Screen, relay: Relay, *, rounds: int, see
 
 
 async def _said_within(stage: Stage, seconds: float) -> int | None:
-    """The status of its answer to whether it is ready; None when it says nothing in time."""
+    """Returns the status of its answer to a readiness check; None when it says nothing in time."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             said = await stage.victim.first_words(seconds)

@@ -33,14 +33,14 @@ UNAVAILABLE = 503
 
 @dataclass(slots=True)
 class _Stops:
-    """How often it stood still where; what was given up meanwhile, and when who stood before the call went on."""
+    """The stops by point; the generations given up meanwhile, each with when its process went on to the call."""
 
     by_point: Counter[str] = field(default_factory=Counter)
     given_up: dict[str, float] = field(default_factory=dict)
 
 
 async def stopped(stage: Stage, screen: Screen, *, rounds: int) -> Result:
-    """The one of two services stands still at each of these points in turn; the other has its work meanwhile."""
+    """Stops one of two services at each of these points in turn; the other has its work meanwhile."""
     result, stops = Result(), _Stops()
     going_on = stage.victims[0]
     await going_on.start_ready()
@@ -84,7 +84,7 @@ async def _stop_at(point: str, stage: Stage, result: Result, stops: _Stops) -> N
 
 
 async def _more_given_up(stage: Stage, before: set[str]) -> set[str]:
-    """The submissions given up since `before`; this takes longer where much else is to be done.
+    """Returns the submissions given up since `before`; this takes longer where much else is to be done.
 
     Nothing is given up where who stands still has the lock of a file; then another stop is needed.
     """
@@ -96,7 +96,7 @@ async def _more_given_up(stage: Stage, before: set[str]) -> set[str]:
 
 
 async def _on_again(stage: Stage, result: Result) -> None:
-    """It answers again, and has lost nothing."""
+    """Checks that it answers again, and has lost nothing."""
     standing = stage.victims[1]
     if not await standing.ready(BACK_S):
         result.discrepancies.say(f"it did not go on where it stood still:\n{standing.last_lines()}")
@@ -104,13 +104,13 @@ async def _on_again(stage: Stage, result: Result) -> None:
 
 
 def _given_up(stage: Stage) -> set[str]:
-    """The generations of whose submission nobody knows what became of it."""
+    """Returns the generations whose submission has an unknown outcome."""
     with stage.books() as books:
         return {row["id"] for row in books.pick("generations", "id", "failure_code = 'submission_unknown'")}
 
 
 async def _none_submitted(stage: Stage, result: Result, given_up: Mapping[str, float]) -> None:
-    """What was given up while its process stood before the call is not submitted when that goes on, at this moment."""
+    """Checks that what was given up while its process stood before the call is not submitted once that goes on."""
     goes_on_at = {
         generation.ref: given_up[generation.id]
         for generation in stage.application.accepted
@@ -125,7 +125,7 @@ async def _none_submitted(stage: Stage, result: Result, given_up: Mapping[str, f
 
 
 async def _ended(stage: Stage, result: Result) -> None:
-    """Told to end it ends, so that another takes its place."""
+    """Ends the service that stood still, so that another takes its place."""
     going_on, standing = stage.victims
     stage.application.use([going_on.url])
     standing.signal(signal.SIGTERM)

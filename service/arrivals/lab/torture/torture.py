@@ -1,4 +1,4 @@
-"""All cases in turn, on one database; the report says what was counted, and what could not be done and why."""
+"""Runs all cases in turn on one database; the report says what was counted, and what could not be done and why."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -43,12 +43,12 @@ WAY_UNUSED = "webhooks_by_way.{}"
 
 
 class Interrupted(Exception):
-    """Somebody asked it to end; its processes have ended with it."""
+    """A signal ended the torture; its processes have ended with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """`rounds`: of random deaths; the other cases take fewer, in proportion. `only`: these cases, none is all.
+    """The options of a run. `rounds`: of random deaths; other cases take fewer, in proportion. `only`: empty means all.
 
     `deadline_s`: of every order; a run needs as long to come to rest. `points`: only points that begin like these.
     """
@@ -62,12 +62,12 @@ class Options:
     quiet: bool = False
 
     def some(self, share: int, least: int) -> int:
-        """The rounds of a case that needs fewer of them."""
+        """Returns the rounds of a case that needs fewer of them."""
         return max(min(least, self.rounds), self.rounds // share)
 
 
 def torture(options: Options) -> dict[str, Any]:
-    """The report. Raises NotEmpty, Interrupted."""
+    """Runs the cases and returns the report. Raises NotEmpty, Interrupted."""
     with _folder() as folder, Screen(quiet=options.quiet) as screen:
         place = Place(options.database or str(folder / "arrivals.db"))
         machine = facts(place.version())
@@ -93,7 +93,7 @@ def torture(options: Options) -> dict[str, Any]:
 
 
 async def _until_signalled(run: "_Run") -> tuple[dict[str, Any], dict[str, str]]:
-    """Either signal cancels it, so that every process ends on the way out."""
+    """Runs the cases; either signal cancels them, so that every process ends on the way out."""
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         if task is not None:
@@ -117,7 +117,7 @@ class _Run:
         self._options, self._folder, self._screen, self._place = options, folder, screen, place
 
     async def all(self) -> tuple[dict[str, Any], dict[str, str]]:
-        """(what each case came to, why others were skipped)."""
+        """Returns the result of each case, and why others were skipped."""
         how: dict[str, Callable[[Path], Awaitable[Result]]] = {
             "points": self._points,
             "random": self._random,

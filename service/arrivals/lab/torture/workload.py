@@ -1,4 +1,4 @@
-"""What the application orders while its service dies: routes of every kind, under faults that have one truth.
+"""The orders of the application while its service dies: routes of every kind, under faults that have one truth.
 
 Faults that tell a lie that is as well authenticated as the truth are left to the demo: which of the two comes first is
 then decided by the death, and both are right.
@@ -41,9 +41,9 @@ SEVERAL = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What goes out in one request: a body, and the names of its generations in the stand-ins' record, in order.
+    """An order in one request: its body, and the names of its generations in the stand-ins' record, in order.
 
-    `unread`: so many of its webhooks are answered like any other and tell nobody anything.
+    `unread`: how many of its webhooks are answered like any other but say nothing.
     """
 
     key: str
@@ -55,7 +55,7 @@ class Order:
 
     @property
     def path(self) -> str:
-        """Where it goes."""
+        """The path to which it is sent."""
         return "/v1/generations/bulk" if "inputs" in self.body else "/v1/generations"
 
 
@@ -73,12 +73,12 @@ class Mixture:
         self._numbers = iter(range(10**9))
 
     def __iter__(self) -> Iterator[Order]:
-        """One after the other."""
+        """Yields orders without end."""
         while True:
             yield self.order(self._dice.choice(self._places))
 
     def order(self, place: Place, words: str | None = None, run_s: float | None = None, **more: Any) -> Order:
-        """One order of a place; `more` goes into its input."""
+        """Returns an order of a place; `more` goes into its input."""
         words = self._words(place) if words is None else words
         ref, prompt = self._prompt(place, words, run_s)
         body = self._body(place.provider, place.model) | {"input": place.input(prompt) | more}
@@ -87,11 +87,11 @@ class Mixture:
         )
 
     def of(self, model: str, words: str = "", run_s: float | None = None, **more: Any) -> Order:
-        """One order of a model."""
+        """Returns an order of a model."""
         return self.order(next(place for place in self._places if place.model == model), words, run_s, **more)
 
     def bulk(self) -> Order:
-        """Several in one request."""
+        """Returns an order of several generations in one request."""
         place = next(place for place in self._places if place.model == BULK_MODEL)
         prompts = [self._prompt(place, "", None) for _ in range(SEVERAL)]
         body = self._body(place.provider, place.model) | {"inputs": [place.input(prompt) for _, prompt in prompts]}
