@@ -63,7 +63,7 @@ class Reader:
         self.connections = 0
 
     async def read(self, client, most_bytes=None):
-        """Reads over one connection that is cut after so many bytes, wherever that is; without a limit, to the last event."""
+        """Reads over a connection that is cut after so many bytes, wherever that is, or to the last event."""
         self.connections += 1
         async with client.stream("GET", "/v1/events/stream", headers={"last-event-id": self.position}) as answer:
             buffer, size = b"", 0

@@ -182,7 +182,7 @@ def _is_a_seam(node):
 
 @pytest.mark.timeout(60)
 async def test_every_place_that_writes_or_calls_out_is_passed_under_load(tmp_path):
-    """Places that are never passed are never died at: a new one needs an errand of the application, or a reason above."""
+    """A place that is never passed is never died at: a new one needs an errand of the application, or a reason."""
     rooms = [path for room in ("flow", "web", "workers") for path in (ROOT / "service/arrivals" / room).rglob("*.py")]
     places = set().union(*map(places_in, rooms)) - set(NEVER)
     assert len(places) > 35

@@ -22,7 +22,7 @@ class Bench:
     settings: dict[str, str] = field(default_factory=lambda: dict(SETTINGS))  # those that figures depend on
 
     def stage(self, services: int = 1, **settings: str) -> Stage:
-        """Returns the service over an empty database, as `services` processes; `settings` lack the prefix of their names."""
+        """Returns the service over an empty database, as so many processes; `settings` are named without prefix."""
         variables = {f"ARRIVALS_{name}": text for name, text in settings.items()}
         self.settings |= variables
         return Stage(self.folder, self.place, variables, services, self.tree)

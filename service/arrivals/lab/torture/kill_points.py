@@ -229,7 +229,7 @@ def _route(scope: Any) -> str:
 
 
 def _connection(tripwire: Tripwire) -> type[sqlite3.Connection]:
-    """Returns SQLite's connection with points around COMMIT, which many blocks may share: before it, and before they know."""
+    """Makes SQLite's connection, with points at a COMMIT that many blocks share: before it, and before they are told."""
 
     class Connection(sqlite3.Connection):
         """A connection with points."""
