@@ -10,8 +10,8 @@ from arrivals.core.http import InboundWebhook
 from arrivals.flow.admin import replay as replaying
 from arrivals.flow.admin.replay import start
 from arrivals.store import events, observations, replays
-from arrivals.store.replays import Filters, Progress, ReplayKind
-from tests.conftest import START, context_over, run_worker
+from arrivals.store.replays import Filters, ReplayKind, ReplayStatus
+from tests.conftest import START, run_worker, tools_over
 from tests.support.databases import reopened
 from tests.support.examples import keep, scheduled, webhook
 
@@ -88,7 +88,7 @@ async def test_ten_thousand_webhooks_replayed_twice_announce_nothing_again(full,
         after = await announced(restarted)
 
     assert 20 * replaying.BATCH == under_way.done
-    assert [(Progress.FINISHED, WEBHOOKS, WEBHOOKS)] * 2 == [
+    assert [(ReplayStatus.FINISHED, WEBHOOKS, WEBHOOKS)] * 2 == [
         (replay.status, replay.total, replay.done) for replay in finished
     ]
     assert [FINDINGS] * 2 == [replay.findings for replay in finished]

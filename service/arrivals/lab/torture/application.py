@@ -119,7 +119,7 @@ class Application:
             await asyncio.sleep(AGAIN_S)
 
     async def at_work(self, run_s: float) -> str:
-        """Orders a generation of `run_s`; returns its id once its provider works on it. Raises LookupError, HTTPError."""
+        """Orders a generation of `run_s`; its id once the provider works on it. Raises LookupError, HTTPError."""
         made = await self._order_one(run_s)
         for _ in range(SUBMITTED_LOOKS):
             answer = await self.call("GET", f"/v1/generations/{made}")

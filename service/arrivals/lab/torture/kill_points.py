@@ -229,7 +229,7 @@ def _route(scope: Any) -> str:
 
 
 def _connection(tripwire: Tripwire) -> type[sqlite3.Connection]:
-    """Makes SQLite's connection, with points at a COMMIT that many blocks share: before it, and before they are told."""
+    """Makes SQLite's connection, with points at a COMMIT that many blocks share: before it and before they know."""
 
     class Connection(sqlite3.Connection):
         """A connection with points."""
