@@ -33,9 +33,9 @@ __attribute__((constructor)) static void begin(void) {
     if (path == NULL) return;
     int file = open(path, O_RDONLY);
     if (file < 0) return;
-    void *found = mmap(NULL, 3 * sizeof(int64_t), PROT_READ, MAP_SHARED, file, 0);
+    void *shared = mmap(NULL, 3 * sizeof(int64_t), PROT_READ, MAP_SHARED, file, 0);
     close(file);
-    if (found != MAP_FAILED) control = found;
+    if (shared != MAP_FAILED) control = shared;
 }
 
 static int concerned(int fd) {
@@ -158,25 +158,25 @@ int clock_gettime(clockid_t which, struct timespec *now) {
     NEXT(clock_gettime);
     int code = next(which, now);
     if (code == 0 && control != NULL && control[2] != 0 && (which == CLOCK_REALTIME || which == CLOCK_REALTIME_COARSE)) {
-        int64_t told = (int64_t)now->tv_sec * 1000000000 + now->tv_nsec + control[2] * 1000;
-        now->tv_sec = told / 1000000000;
-        now->tv_nsec = told % 1000000000;
+        int64_t shifted_ns = (int64_t)now->tv_sec * 1000000000 + now->tv_nsec + control[2] * 1000;
+        now->tv_sec = shifted_ns / 1000000000;
+        now->tv_nsec = shifted_ns % 1000000000;
     }
     return code;
 }
 
 int gettimeofday(struct timeval *now, void *zone) {
-    struct timespec told;
+    struct timespec shifted;
     (void)zone;
-    if (clock_gettime(CLOCK_REALTIME, &told) != 0) return -1;
-    now->tv_sec = told.tv_sec;
-    now->tv_usec = told.tv_nsec / 1000;
+    if (clock_gettime(CLOCK_REALTIME, &shifted) != 0) return -1;
+    now->tv_sec = shifted.tv_sec;
+    now->tv_usec = shifted.tv_nsec / 1000;
     return 0;
 }
 
 time_t time(time_t *at) {
-    struct timespec told;
-    clock_gettime(CLOCK_REALTIME, &told);
-    if (at != NULL) *at = told.tv_sec;
-    return told.tv_sec;
+    struct timespec shifted;
+    clock_gettime(CLOCK_REALTIME, &shifted);
+    if (at != NULL) *at = shifted.tv_sec;
+    return shifted.tv_sec;
 }
