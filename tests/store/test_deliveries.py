@@ -60,17 +60,20 @@ async def test_what_is_not_there_is_said(database):
 async def test_list_shows_a_subscribers_own_newest_first(database, standing, expected):
     await subscribe(database, subscriber("1"), subscriber("2"))
     await due(database, delivery("1"), delivery("2", generation_id="gen_2"), delivery("other", subscriber_id="sub_2"))
-    first, second = sorted((one for one in await claim(database) if one.subscriber_id == "sub_1"), key=lambda it: it.id)
+    first, second = sorted(
+        (claimed for claimed in await claim(database) if claimed.subscriber_id == "sub_1"),
+        key=lambda claimed: claimed.id,
+    )
     await end(database, second, delivered_at=T0 + 1)
     await end(database, first, given_up_at=T0 + 1)
     await due(database, delivery("3", generation_id="gen_3"))
 
     async with database.reading() as tx:
-        found = (await deliveries.listed(tx, "sub_1", standing, 9, LAST)).items
+        rows = (await deliveries.listed(tx, "sub_1", standing, 9, LAST)).items
         rest = (await deliveries.listed(tx, "sub_1", standing, 1, "dlv_3")).items
     ids = [f"dlv_{number}" for number in expected]
-    assert ids == [one.id for one in found]
-    assert [one for one in ids if one < "dlv_3"][:1] == [one.id for one in rest]
+    assert ids == [row.id for row in rows]
+    assert [delivery_id for delivery_id in ids if delivery_id < "dlv_3"][:1] == [row.id for row in rest]
 
 
 async def test_tries_come_back_in_their_order(database):
@@ -83,7 +86,7 @@ async def test_tries_come_back_in_their_order(database):
         for attempt in tries:
             await record_attempts(tx, [(attempt, delivery())])
         assert [1, 2, 10] == [attempt.number for attempt in await deliveries.attempts_at(tx, "dlv_1")]
-        assert sorted(tries, key=lambda it: it.number) == await deliveries.attempts_at(tx, "dlv_1")
+        assert sorted(tries, key=lambda attempt: attempt.number) == await deliveries.attempts_at(tx, "dlv_1")
 
 
 async def test_what_was_given_up_is_tried_again(database, clock):

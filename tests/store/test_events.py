@@ -38,17 +38,17 @@ async def test_positions_have_no_gaps_and_no_repeats_under_many_writers(database
     async def write(writer):
         for batch in range(4):
             names = [f"{writer}-{batch}-{number}" for number in range(3)]
-            found = await announce(database, *(event(name) for name in names))
-            first = found[f"evt_{names[0]}"]
-            assert [first, first + 1, first + 2] == [found[f"evt_{name}"] for name in names]
-            positions.update(found)
+            assigned = await announce(database, *(event(name) for name in names))
+            first = assigned[f"evt_{names[0]}"]
+            assert [first, first + 1, first + 2] == [assigned[f"evt_{name}"] for name in names]
+            positions.update(assigned)
 
     async with anyio.create_task_group() as group:
         for writer in range(5):
             group.start_soon(write, writer)
     assert list(range(1, 61)) == sorted(positions.values())
     async with database.reading() as tx:
-        assert positions == {found.id: position for position, found in (await events.behind(tx, 0, 100)).found}
+        assert positions == {stored.id: position for position, stored in (await events.behind(tx, 0, 100)).found}
 
 
 async def test_reader_that_resumes_misses_none_that_commits_late(database):

@@ -94,13 +94,13 @@ async def test_saving_nothing_is_fine(database):
 
 async def test_of_two_who_save_the_same_version_one_is_overtaken(database):
     await keep(database, scheduled())
-    known = await stored(database, "gen_1")
+    loaded = await stored(database, "gen_1")
     outcomes = []
 
     async def save():
         try:
             async with database.transaction() as tx:
-                await generations.save(tx, [known])
+                await generations.save(tx, [loaded])
             outcomes.append("saved")
         except Overtaken:
             outcomes.append("overtaken")
@@ -114,8 +114,8 @@ async def test_of_two_who_save_the_same_version_one_is_overtaken(database):
 async def test_settling_finds_those_that_exist(database):
     await keep(database, scheduled("1"), scheduled("2"))
     async with database.transaction() as tx:
-        found = await generations.to_settle(tx, ["gen_2", "gen_none", "gen_1", "gen_2"])
-    assert {"gen_1": scheduled("1"), "gen_2": scheduled("2")} == found
+        records = await generations.to_settle(tx, ["gen_2", "gen_none", "gen_1", "gen_2"])
+    assert {"gen_1": scheduled("1"), "gen_2": scheduled("2")} == records
     async with database.reading() as tx:
         assert {"gen_1": generation("1")} == await generations.by_ids(tx, ["gen_1", "gen_none"])
         assert {} == await generations.by_ids(tx, [])
@@ -148,21 +148,21 @@ async def test_list_shows_what_was_asked_for_newest_first(database, wanted, expe
         scheduled("3", provider="vtrix", model="wan26_t2i", created_at=T0 + 2),
     )
     async with database.reading() as tx:
-        assert expected == [found.id for found in (await generations.listed(tx, GenerationQuery(**wanted))).items]
+        assert expected == [row.id for row in (await generations.listed(tx, GenerationQuery(**wanted))).items]
 
 
 async def test_refused_submission_goes_back_into_the_queue(database):
     await keep(database, scheduled(status=Status.SUBMITTING, submitted_at=T0, timeout_at=T0 + 1))
     async with database.transaction() as tx:
         assert await generations.return_to_pending(tx, "gen_1", T0 + 5, FAILURE, tries=TRIES)
-    found = await stored(database, "gen_1")
+    returned = await stored(database, "gen_1")
     assert (Status.PENDING, None, FAILURE, 2) == (
-        found.generation.status,
-        found.generation.submitted_at,
-        found.generation.failure,
-        found.generation.version,
+        returned.generation.status,
+        returned.generation.submitted_at,
+        returned.generation.failure,
+        returned.generation.version,
     )
-    assert Schedule(submit_at=T0 + 5, timeout_at=found.generation.deadline_at) == found.schedule
+    assert Schedule(submit_at=T0 + 5, timeout_at=returned.generation.deadline_at) == returned.schedule
 
 
 @pytest.mark.parametrize(
@@ -212,9 +212,9 @@ async def test_overdue_are_claimed_up_to_the_limit_soonest_first(database, clock
     )
     async with database.transaction() as tx:
         claimed = await generations.claim_overdue(tx, 2, 30 * SECOND)
-    assert {"gen_later", "gen_latest"} == {one.id for one in claimed}
+    assert {"gen_later", "gen_latest"} == {overdue.id for overdue in claimed}
     async with database.transaction() as tx:
-        assert ["gen_late"] == [one.id for one in await generations.claim_overdue(tx, 9, 30 * SECOND)]
+        assert ["gen_late"] == [overdue.id for overdue in await generations.claim_overdue(tx, 9, 30 * SECOND)]
         assert [] == await generations.claim_overdue(tx, 9, 30 * SECOND)
 
 
@@ -239,7 +239,7 @@ async def test_nothing_overdue_is_claimed_twice_by_many(database):
             async with database.transaction() as tx:
                 batch = await generations.claim_overdue(tx, 7, 30 * SECOND)
             assert len(batch) <= 7
-            claimed.extend(one.id for one in batch)
+            claimed.extend(overdue.id for overdue in batch)
             if not batch:
                 return
 
@@ -268,16 +268,16 @@ async def test_bulk_orders_come_back_in_the_order_in_which_they_were_asked_for(d
         scheduled("e"),
     )
     async with database.reading() as tx:
-        found = await generations.of_bulks(tx, ["blk_2", "blk_1", "blk_none"])
+        bulks = await generations.of_bulks(tx, ["blk_2", "blk_1", "blk_none"])
         assert {} == await generations.of_bulks(tx, [])
     assert {"blk_1": ["gen_a", "gen_b"], "blk_2": ["gen_c"]} == {
-        bulk_id: [known.generation.id for known in members] for bulk_id, members in found.items()
+        bulk_id: [member.generation.id for member in members] for bulk_id, members in bulks.items()
     }
-    assert await stored(database, "gen_a") == found["blk_1"][0]
+    assert await stored(database, "gen_a") == bulks["blk_1"][0]
 
 
 @pytest.mark.parametrize(
-    ("known", "answer_by", "expected"),
+    ("fields", "answer_by", "expected"),
     [
         ({}, T0 + 330 * SECOND, T0 + 330 * SECOND),
         ({"deadline_at": T0 + 20 * SECOND}, T0 + 330 * SECOND, T0 + 20 * SECOND),
@@ -285,9 +285,9 @@ async def test_bulk_orders_come_back_in_the_order_in_which_they_were_asked_for(d
     ],
     ids=["later", "at the deadline", "a webhook is expected"],
 )
-async def test_answer_is_waited_for_until_its_own_moment(database, known, answer_by, expected):
+async def test_answer_is_waited_for_until_its_own_moment(database, fields, answer_by, expected):
     """Where a webhook may come, the wait is another one, and stays."""
-    await keep(database, scheduled(status=Status.SUBMITTING, timeout_at=T0 + 90 * SECOND, **known))
+    await keep(database, scheduled(status=Status.SUBMITTING, timeout_at=T0 + 90 * SECOND, **fields))
     before = await stored(database, "gen_1")
     async with database.transaction() as tx:
         await generations.answer_by(tx, "gen_1", answer_by)
@@ -296,7 +296,7 @@ async def test_answer_is_waited_for_until_its_own_moment(database, known, answer
 
 
 @pytest.mark.parametrize(
-    ("known", "expected"),
+    ("fields", "expected"),
     [
         ({}, T0 + 90 * SECOND),
         ({"deadline_at": T0 + 20 * SECOND}, T0 + 20 * SECOND),
@@ -304,8 +304,8 @@ async def test_answer_is_waited_for_until_its_own_moment(database, known, answer
     ],
     ids=["its own moment", "the deadline", "a webhook is expected"],
 )
-async def test_who_is_still_submitting_waits_for_its_answer_anew(database, known, expected):
-    await keep(database, scheduled(status=Status.SUBMITTING, timeout_at=T0 + 5, **known))
+async def test_who_is_still_submitting_waits_for_its_answer_anew(database, fields, expected):
+    await keep(database, scheduled(status=Status.SUBMITTING, timeout_at=T0 + 5, **fields))
     async with database.transaction() as tx:
         assert await generations.still_submitting(tx, "gen_1", T0 + 90 * SECOND)
     assert expected == (await stored(database, "gen_1")).schedule.timeout_at
@@ -330,12 +330,12 @@ async def test_what_has_a_name_can_be_asked_about_at_once(database):
 
 
 @pytest.mark.parametrize(
-    "known",
+    "fields",
     [{}, {"external_id": "ext-1", "status": Status.COMPLETED, "closed_at": T0}, {"poll_at": T0 + 9}],
     ids=["without a name", "closed", "without a name, due"],
 )
-async def test_what_nobody_can_answer_for_is_not_asked_about(database, known):
-    await keep(database, scheduled(**known))
+async def test_what_nobody_can_answer_for_is_not_asked_about(database, fields):
+    await keep(database, scheduled(**fields))
     before = await stored(database, "gen_1")
     async with database.transaction() as tx:
         await generations.poll_now(tx, "gen_1", T0 + 5)
@@ -355,8 +355,8 @@ async def test_unanswered_poll_is_asked_later(database):
     async with database.transaction() as tx:
         claimed = await generations.claim_poll_of(tx, "gen_1", 60 * SECOND)
         await generations.poll_later(tx, claimed, T0 + 7)
-    found = await stored(database, "gen_1")
-    assert (T0 + 7, 1) == (found.schedule.poll_at, found.poll_misses)
+    after = await stored(database, "gen_1")
+    assert (T0 + 7, 1) == (after.schedule.poll_at, after.poll_misses)
 
 
 async def test_settled_answer_is_not_undone_by_a_late_miss(database):
@@ -365,8 +365,8 @@ async def test_settled_answer_is_not_undone_by_a_late_miss(database):
         claimed = await generations.claim_poll_of(tx, "gen_1", 60 * SECOND)
         await generations.save(tx, [replace(claimed, schedule=Schedule(poll_at=T0 + 99))])
         await generations.poll_later(tx, claimed, T0 + 7)
-    found = await stored(database, "gen_1")
-    assert (T0 + 99, 0) == (found.schedule.poll_at, found.poll_misses)
+    after = await stored(database, "gen_1")
+    assert (T0 + 99, 0) == (after.schedule.poll_at, after.poll_misses)
 
 
 async def test_idempotency_key_is_bound_once(database):

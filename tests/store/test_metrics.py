@@ -38,18 +38,20 @@ async def snapshot(database, now=T0):
         return await metrics.snapshot(tx, now)
 
 
-async def polled(database, known, polls, misses=0):
+async def polled(database, record, polls, misses=0):
     """Insert a generation that was asked about."""
-    await keep(database, known)
+    await keep(database, record)
     async with database.transaction() as tx:
-        asked = structs.replace(known, generation=structs.replace(known.generation, polls=polls), poll_misses=misses)
-        await generations.save(tx, [asked])
+        counted = structs.replace(
+            record, generation=structs.replace(record.generation, polls=polls), poll_misses=misses
+        )
+        await generations.save(tx, [counted])
 
 
 async def came(database, *webhooks):
     async with database.transaction() as tx:
-        for one in webhooks:
-            await observations.insert_webhooks(tx, [one])
+        for webhook in webhooks:
+            await observations.insert_webhooks(tx, [webhook])
 
 
 async def read(database, name, finding=Finding.ADVANCED, unreadable=None):
@@ -80,10 +82,10 @@ async def test_generations_are_counted_by_provider_and_status(database):
         scheduled("4", provider="vtrix", status=Status.EXPIRED, failure=make_failure(FailureCode.SUBMISSION_UNKNOWN)),
         scheduled("5", provider="vtrix", status=Status.EXPIRED, failure=make_failure(FailureCode.DEADLINE_PASSED)),
     )
-    found = await snapshot(database)
-    assert {("runblob", "pending"): 2, ("runblob", "processing"): 1, ("vtrix", "expired"): 2} == found.generations
-    assert {("runblob",): 0, ("vtrix",): 1} == found.unknown
-    assert {} == found.closed
+    measured = await snapshot(database)
+    assert {("runblob", "pending"): 2, ("runblob", "processing"): 1, ("vtrix", "expired"): 2} == measured.generations
+    assert {("runblob",): 0, ("vtrix",): 1} == measured.unknown
+    assert {} == measured.closed
 
 
 async def test_closed_are_counted_by_who_told_and_whether_a_webhook_was_expected(database):
@@ -106,8 +108,8 @@ async def test_polls_are_summed_and_misses_of_what_is_still_asked_about(database
     await polled(database, scheduled("1", status=Status.PROCESSING), polls=3, misses=2)
     await polled(database, scheduled("2", status=Status.SUBMITTED), polls=1, misses=1)
     await polled(database, scheduled("3", status=Status.COMPLETED, closed_at=T0), polls=5, misses=7)
-    found = await snapshot(database)
-    assert ({("runblob",): 9}, {("runblob",): 3}) == (found.polls, found.poll_misses)
+    measured = await snapshot(database)
+    assert ({("runblob",): 9}, {("runblob",): 3}) == (measured.polls, measured.poll_misses)
 
 
 async def test_webhooks_are_counted_by_what_became_of_them(database):
@@ -122,7 +124,7 @@ async def test_webhooks_are_counted_by_what_became_of_them(database):
     await read(database, "2")
     await read(database, "3", Finding.REPEATED)
     await read(database, "4", Finding.HELD, unreadable="no JSON")
-    found = await snapshot(database, T0 + 10 * SECOND)
+    measured = await snapshot(database, T0 + 10 * SECOND)
     assert {
         ("runblob", "advanced"): 2,
         ("runblob", "repeated"): 1,
@@ -130,10 +132,10 @@ async def test_webhooks_are_counted_by_what_became_of_them(database):
         ("runblob", "unread"): 1,
         ("runblob", "quarantined"): 1,
         ("vtrix", "quarantined"): 1,
-    } == {labels: number for labels, number in found.webhooks.items() if number}
-    assert {("runblob",): 5} == found.accepted
-    assert {("runblob",): T0 / SECOND + 9} == found.last_webhook
-    assert {(): 1} == found.oldest_unread_s
+    } == {labels: number for labels, number in measured.webhooks.items() if number}
+    assert {("runblob",): 5} == measured.accepted
+    assert {("runblob",): T0 / SECOND + 9} == measured.last_webhook
+    assert {(): 1} == measured.oldest_unread_s
 
 
 async def test_the_oldest_unread_webhook_counts_whoever_sent_it(database):
@@ -145,8 +147,8 @@ async def test_the_oldest_unread_webhook_counts_whoever_sent_it(database):
         example("read", received_at=T0),
     )
     await read(database, "read")
-    found = await snapshot(database, T0 + 12 * SECOND)
-    assert ({(): 10}, 2) == (found.oldest_unread_s, found.queues["read",])
+    measured = await snapshot(database, T0 + 12 * SECOND)
+    assert ({(): 10}, 2) == (measured.oldest_unread_s, measured.queues["read",])
 
 
 async def test_lateness_is_how_long_after_a_poll_the_webhook_came(database):
@@ -166,8 +168,8 @@ async def test_lateness_is_how_long_after_a_poll_the_webhook_came(database):
             for number, (generation_id, after_s, more) in enumerate(late + other)
         ),
     )
-    found = await snapshot(database, T0 + metrics.LATENESS_S * SECOND)
-    assert {("runblob", "0.5"): 10, ("runblob", "0.95"): 19} == found.lateness_s
+    measured = await snapshot(database, T0 + metrics.LATENESS_S * SECOND)
+    assert {("runblob", "0.5"): 10, ("runblob", "0.95"): 19} == measured.lateness_s
 
 
 async def test_queues_hold_what_is_due_now(database):
@@ -189,9 +191,9 @@ async def test_queues_hold_what_is_due_now(database):
         delivery("2", created_at=T0 + 1),
         delivery("3", subscriber_id="sub_paused"),
     )
-    found = await snapshot(database)
-    assert {("submit",): 1, ("read",): 0, ("poll",): 3, ("expire",): 2, ("deliver",): 1} == found.queues
-    assert 3 == found.deliveries["waiting",]
+    measured = await snapshot(database)
+    assert {("submit",): 1, ("read",): 0, ("poll",): 3, ("expire",): 2, ("deliver",): 1} == measured.queues
+    assert 3 == measured.deliveries["waiting",]
 
 
 async def test_deliveries_and_attempts_are_counted_by_outcome(database):
@@ -210,9 +212,9 @@ async def test_deliveries_and_attempts_are_counted_by_outcome(database):
     await tried(database, again, 4, error="dns: no such host as other.example")
     await tried(database, again, 5, error="Something else, which has no name")
     await tried(database, again, 6, error="timeout")
-    found = await snapshot(database)
-    assert {("waiting",): 2, ("delivered",): 1, ("given_up",): 1} == found.deliveries
-    assert {("2xx",): 2, ("3xx",): 1, ("5xx",): 1, ("dns",): 2, ("timeout",): 1, ("other",): 1} == found.attempts
+    measured = await snapshot(database)
+    assert {("waiting",): 2, ("delivered",): 1, ("given_up",): 1} == measured.deliveries
+    assert {("2xx",): 2, ("3xx",): 1, ("5xx",): 1, ("dns",): 2, ("timeout",): 1, ("other",): 1} == measured.attempts
 
 
 async def test_subscribers_are_counted_by_how_they_stand(database):
@@ -259,10 +261,10 @@ async def test_what_was_forgotten_still_counts(database):
             await metrics.archive(tx, ATTEMPTS, {("dns",): 1, ("2xx",): 2})
             await metrics.archive(tx, ATTEMPTS, {})
     await announce(database, event("1"))
-    found = await snapshot(database)
-    assert {("runblob", "poll", "expected"): 5, ("vtrix", "clock", "expected"): 2} == found.closed
-    assert ({("runblob",): 11}, {("runblob",): 22}) == (found.accepted, found.polls)
-    assert {("dns",): 2, ("2xx",): 5} == found.attempts
+    measured = await snapshot(database)
+    assert {("runblob", "poll", "expected"): 5, ("vtrix", "clock", "expected"): 2} == measured.closed
+    assert ({("runblob",): 11}, {("runblob",): 22}) == (measured.accepted, measured.polls)
+    assert {("dns",): 2, ("2xx",): 5} == measured.attempts
 
 
 @pytest.mark.parametrize(

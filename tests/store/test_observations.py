@@ -17,13 +17,13 @@ pytestmark = pytest.mark.timeout(30)
 
 async def keep(database, *stored):
     async with database.transaction() as tx:
-        for one in stored:
-            await observations.insert_webhooks(tx, [one])
+        for row in stored:
+            await observations.insert_webhooks(tx, [row])
 
 
 async def ids_of(database, **wanted):
     async with database.reading() as tx:
-        return [one.id for one in (await webhook_lists.listed(tx, WebhookQuery(**wanted))).items]
+        return [row.id for row in (await webhook_lists.listed(tx, WebhookQuery(**wanted))).items]
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ async def test_unread_are_found_oldest_first_without_the_refused(database):
         webhook("refused", quarantined_at=T0),
     )
     async with database.reading() as tx:
-        assert ["whk_a", "whk_c", "whk_b"] == [one.id for one in await observations.unread(tx, 9)]
-        assert ["whk_a"] == [one.id for one in await observations.unread(tx, 1)]
+        assert ["whk_a", "whk_c", "whk_b"] == [row.id for row in await observations.unread(tx, 9)]
+        assert ["whk_a"] == [row.id for row in await observations.unread(tx, 1)]
 
 
 async def test_webhook_that_was_read_is_not_read_again(database):
@@ -68,7 +68,7 @@ async def test_webhook_that_was_read_is_not_read_again(database):
         assert set() == await observations.read_already(tx, ["whk_1", "whk_2", "whk_none"])
         await mark_read(tx, "whk_1", T0 + 9, Finding.ADVANCED)
         assert {"whk_1"} == await observations.read_already(tx, ["whk_1", "whk_2", "whk_none"])
-        assert ["whk_2"] == [one.id for one in await observations.unread(tx, 9)]
+        assert ["whk_2"] == [row.id for row in await observations.unread(tx, 9)]
         assert replace(webhook(), read_at=T0 + 9, finding=Finding.ADVANCED) == await observations.webhook_by_id(
             tx, "whk_1"
         )
@@ -128,7 +128,7 @@ async def test_quarantine_is_bounded_and_keeps_the_newest(database):
 async def test_webhooks_of_a_generation_stand_in_the_order_of_their_arrival(database):
     await keep(database, webhook("b"), webhook("a", received_at=T0 + 1), webhook("c", generation_id="gen_2"))
     async with database.reading() as tx:
-        assert ["whk_b", "whk_a"] == [one.id for one in await observations.webhooks_of(tx, "gen_1")]
+        assert ["whk_b", "whk_a"] == [row.id for row in await observations.webhooks_of(tx, "gen_1")]
 
 
 async def test_observations_come_back_in_the_order_they_were_heard(database):
@@ -169,11 +169,12 @@ async def test_observations_come_back_in_the_order_they_were_heard(database):
         "notes": [],
     }
     assert nothing == from_json(first["reading"])
-    told = from_json(second["reading"])
+    reading = from_json(second["reading"])
     assert ("obs_1", "failed", "FAILURE", "held", 0, "whk_1") == tuple(
         second[name] for name in ("id", "status", "provider_status", "finding", "believed", "webhook_id")
     )
     assert ("ext-1", 0.5, 2, 2, "content_policy") == (
-        told["external_id"], told["progress"], told["queue_position"], told["outputs"], told["failure"]["code"],
+        reading["external_id"], reading["progress"], reading["queue_position"], reading["outputs"],
+        reading["failure"]["code"],
     )  # fmt: skip
-    assert ["step1 used its fallback model: a ☂"] == told["notes"]
+    assert ["step1 used its fallback model: a ☂"] == reading["notes"]

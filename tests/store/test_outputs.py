@@ -52,8 +52,8 @@ async def test_of_many_who_keep_at_once_one_does(database):
     kinds = [InlineOutput(content_type=f"image/{number}", content=b"%d" % number) for number in range(6)]
 
     async with anyio.create_task_group() as group:
-        for one in kinds:
-            group.start_soon(keep, database, one)
+        for output in kinds:
+            group.start_soon(keep, database, output)
 
     assert await kept(database) in kinds
 

@@ -45,9 +45,9 @@ async def test_closed_are_counted_by_provider_and_by_who_told(database):
         closed("4", provider="vtrix"),
         closed("old", took_s=-1),
     )
-    found = await of_all(database)
-    assert (3, {"webhook": 1, "poll": 2}) == (found["runblob"].closed, found["runblob"].learned_from)
-    assert (1, {"webhook": 1}) == (found["vtrix"].closed, found["vtrix"].learned_from)
+    stats = await of_all(database)
+    assert (3, {"webhook": 1, "poll": 2}) == (stats["runblob"].closed, stats["runblob"].learned_from)
+    assert (1, {"webhook": 1}) == (stats["vtrix"].closed, stats["vtrix"].learned_from)
 
 
 async def test_failures_are_counted_by_code(database):
@@ -78,8 +78,8 @@ async def test_webhooks_that_came_are_counted_among_those_expected(database):
         await observations.insert_webhooks(tx, [webhook("1", generation_id="gen_1", verified_by=VerifiedBy.SIGNATURE)])
         await observations.insert_webhooks(tx, [webhook("1b", generation_id="gen_1")])
         await observations.insert_webhooks(tx, [webhook("2", generation_id="gen_2", quarantined_at=T0)])
-    found = (await of_all(database))["runblob"]
-    assert (3, 1) == (found.webhooks_expected, found.webhooks_came)
+    stats = (await of_all(database))["runblob"]
+    assert (3, 1) == (stats.webhooks_expected, stats.webhooks_came)
 
 
 async def test_repeated_webhooks_and_conflicts_are_counted(database):
@@ -104,8 +104,8 @@ async def test_repeated_webhooks_and_conflicts_are_counted(database):
                 for number, (origin, finding) in enumerate(heard)
             ],
         )
-    found, later = (await of_all(database))["runblob"], (await of_all(database, T0 + 1))["runblob"]
-    assert (2, 1) == (found.repeated, found.conflicting)
+    stats, later = (await of_all(database))["runblob"], (await of_all(database, T0 + 1))["runblob"]
+    assert (2, 1) == (stats.repeated, stats.conflicting)
     assert (1, 1) == (later.repeated, later.conflicting)
 
 
@@ -116,9 +116,9 @@ async def test_durations_are_told_by_their_middle_and_their_slow_end(database):
         closed("failed", took_s=1000, status=Status.FAILED),
         closed("alone", took_s=7, provider="vtrix"),
     )
-    found = await of_all(database)
-    assert (50 * SECOND, 95 * SECOND) == (found["runblob"].duration_p50, found["runblob"].duration_p95)
-    assert (7 * SECOND, 7 * SECOND) == (found["vtrix"].duration_p50, found["vtrix"].duration_p95)
+    stats = await of_all(database)
+    assert (50 * SECOND, 95 * SECOND) == (stats["runblob"].duration_p50, stats["runblob"].duration_p95)
+    assert (7 * SECOND, 7 * SECOND) == (stats["vtrix"].duration_p50, stats["vtrix"].duration_p95)
 
 
 async def test_lateness_counts_webhooks_that_came_after_we_knew(database):
@@ -128,8 +128,8 @@ async def test_lateness_counts_webhooks_that_came_after_we_knew(database):
             await observations.insert_webhooks(
                 tx, [webhook(f"{number}", generation_id=generation_id, received_at=T0 + (10 + after_s) * SECOND)]
             )
-    found = (await of_all(database))["runblob"]
-    assert (3 * SECOND, 5 * SECOND) == (found.lateness_p50, found.lateness_p95)
+    stats = (await of_all(database))["runblob"]
+    assert (3 * SECOND, 5 * SECOND) == (stats.lateness_p50, stats.lateness_p95)
 
 
 async def test_only_what_happened_since_is_counted(database):

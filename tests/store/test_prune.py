@@ -94,7 +94,7 @@ async def test_refused_webhooks_are_forgotten_by_when_they_were_refused(database
 
 async def seen(database, *moments, generation_id="gen_1"):
     async with database.transaction() as tx:
-        told = [
+        records = [
             (
                 id_at("obs", at, number),
                 Observation(generation_id=generation_id, origin=Origin.POLL, at=at, reading=Reading(status=None)),
@@ -102,7 +102,7 @@ async def seen(database, *moments, generation_id="gen_1"):
             )
             for number, at in enumerate(moments)
         ]
-        await observations.insert(tx, told)
+        await observations.insert(tx, records)
 
 
 async def observations_left(database, generation_id="gen_1"):
@@ -124,7 +124,7 @@ async def happened(database, *moments, generation_id="gen_1"):
     """Events; their ids."""
     made = [event(id=id_at("evt", at, number), at=at, generation_id=generation_id) for number, at in enumerate(moments)]
     await announce(database, *made)
-    return [one.id for one in made]
+    return [row.id for row in made]
 
 
 @pytest.mark.parametrize("status", Status)
@@ -223,7 +223,7 @@ async def test_generations_that_are_over_and_that_nothing_needs_are_old(database
         "delivered": generation(9),
     }
     await keep(database, *made.values())
-    ids = {name: known.generation.id for name, known in made.items()}
+    ids = {name: record.generation.id for name, record in made.items()}
     await bound(database, "one", ids["named by a key"])
     await came(database, at=T0, read=False, generation_id=ids["unread webhook"])
     await came(database, at=T0, number=1, read=False, quarantined_at=T0, generation_id=ids["refused webhook"])
@@ -243,12 +243,12 @@ async def test_what_was_ordered_together_goes_together(database, other):
     key, changed = other.get("key"), {name: value for name, value in other.items() if name != "key"}
     pair = [generation(0, bulk_id="blk_1"), generation(1, bulk_id="blk_1", **changed)]
     await keep(database, *pair, generation(2, bulk_id="blk_2"))
-    ids = [known.generation.id for known in pair]
+    ids = [record.generation.id for record in pair]
     if key:
         await bound(database, key, ids[1])
-    found = await old(database, "old_generations", "gen")
-    assert ([] if other else ids) == [one for one in found if one in ids]
-    assert id_at("gen", T0, 2) in found
+    old_ids = await old(database, "old_generations", "gen")
+    assert ([] if other else ids) == [old_id for old_id in old_ids if old_id in ids]
+    assert id_at("gen", T0, 2) in old_ids
 
 
 async def test_a_generation_goes_with_its_order_and_outputs_and_still_counts(database):
@@ -260,9 +260,9 @@ async def test_a_generation_goes_with_its_order_and_outputs_and_still_counts(dat
         for number in range(2):
             await outputs.keep(tx, ids[0], number, InlineOutput(content_type="image/png", content=b"\x89PNG"))
     before = await snapshot(database)
-    told = to_json(ids[:1])
-    assert [1, 1, 0] == [await delete(database, "kept_outputs", 1, ids=told) for _ in range(3)]
-    assert [1, 0] == [await delete(database, "orders", ids=told) for _ in range(2)]
+    gone_ids = to_json(ids[:1])
+    assert [1, 1, 0] == [await delete(database, "kept_outputs", 1, ids=gone_ids) for _ in range(3)]
+    assert [1, 0] == [await delete(database, "orders", ids=gone_ids) for _ in range(2)]
     assert [1, 0] == [await delete(database, "generations", ids=to_json(ids)) for _ in range(2)]
     after = await snapshot(database)
     assert {("runblob", "poll", "expected"): 1} == before.closed == after.closed
@@ -272,8 +272,8 @@ async def test_a_generation_goes_with_its_order_and_outputs_and_still_counts(dat
         assert {} == await generations.order_input(tx, ids[1])
 
 
-def _fields(known):
-    return {name: getattr(known.generation, name) for name in type(known.generation).__struct_fields__}
+def _fields(record):
+    return {name: getattr(record.generation, name) for name in type(record.generation).__struct_fields__}
 
 
 async def test_one_process_an_hour_prunes(database):

@@ -20,7 +20,7 @@ FULL = Filters(
 )  # fmt: skip
 
 
-def one(name="1", **changed):
+def due_replay(name="1", **changed):
     """A replay that is due."""
     values = {"id": f"rpl_{name}", "kind": ReplayKind.WEBHOOKS, "filters": Filters(), "created_at": T0, "due_at": T0}
     return Replay(**{**values, **changed})
@@ -49,7 +49,7 @@ async def stands(database, replay_id="rpl_1"):
 
 @pytest.mark.parametrize(
     "replay",
-    [one(), one(kind=ReplayKind.EVENTS, filters=FULL, dry_run=True, rate_per_s=0.5, total=7, cursor="0")],
+    [due_replay(), due_replay(kind=ReplayKind.EVENTS, filters=FULL, dry_run=True, rate_per_s=0.5, total=7, cursor="0")],
     ids=["bare", "full"],
 )
 async def test_every_field_comes_back(database, replay):
@@ -66,14 +66,20 @@ async def test_what_is_not_there_is_said(database):
 
 
 async def test_list_shows_the_newest_first(database):
-    await keep(database, one("1"), one("2"), one("3"))
+    await keep(database, due_replay("1"), due_replay("2"), due_replay("3"))
     async with database.reading() as tx:
         assert ["rpl_3", "rpl_2"] == [replay.id for replay in (await replays.listed(tx, 2)).items]
         assert ["rpl_1"] == [replay.id for replay in (await replays.listed(tx, 2, before="rpl_2")).items]
 
 
 async def test_what_is_due_is_claimed_once_until_its_lease_ends(database, clock):
-    await keep(database, one("1"), one("2"), one("3", due_at=T0 - 1), one("later", due_at=T0 + 3600 * SECOND))
+    await keep(
+        database,
+        due_replay("1"),
+        due_replay("2"),
+        due_replay("3", due_at=T0 - 1),
+        due_replay("later", due_at=T0 + 3600 * SECOND),
+    )
 
     assert ["rpl_3"] == [replay.id for replay in await claim(database, 1)]
     assert {"rpl_1", "rpl_2"} == {replay.id for replay in await claim(database)}
@@ -83,7 +89,7 @@ async def test_what_is_due_is_claimed_once_until_its_lease_ends(database, clock)
 
 
 async def test_where_it_stands_is_kept(database):
-    await keep(database, one(total=3))
+    await keep(database, due_replay(total=3))
     (claimed,) = await claim(database)
     after = replace(claimed.after(["advanced", "repeated", "repeated"], "whk_3"), due_at=T0 + 9)
 
@@ -94,7 +100,7 @@ async def test_where_it_stands_is_kept(database):
 
 
 async def test_how_it_ended_is_kept(database):
-    await keep(database, one())
+    await keep(database, due_replay())
     (claimed,) = await claim(database)
     after = replace(claimed, status=ReplayStatus.FAILED, failed_reason="KeyError", finished_at=T0 + 9, due_at=None)
 
@@ -105,7 +111,7 @@ async def test_how_it_ended_is_kept(database):
 
 
 async def test_who_lost_its_lease_writes_nothing(database, clock):
-    await keep(database, one())
+    await keep(database, due_replay())
     (slow,) = await claim(database)
     clock.advance(61)
     (quick,) = await claim(database)
@@ -116,7 +122,7 @@ async def test_who_lost_its_lease_writes_nothing(database, clock):
 
 
 async def test_canceled_it_ends_where_it_stands(database):
-    await keep(database, one())
+    await keep(database, due_replay())
     (claimed,) = await claim(database)
     async with database.transaction() as tx:
         assert await replays.cancel(tx, "rpl_1", T0 + 5)
@@ -150,8 +156,8 @@ async def webhooks(database):
 
 async def concerned(database, replay, limit=9):
     async with database.reading() as tx:
-        found = [stored.id for stored in (await replays.webhooks(tx, replay, limit)).items]
-        return await replays.count_webhooks(tx, replay), found
+        ids = [stored.id for stored in (await replays.webhooks(tx, replay, limit)).items]
+        return await replays.count_webhooks(tx, replay), ids
 
 
 @pytest.mark.parametrize(
@@ -168,18 +174,18 @@ async def concerned(database, replay, limit=9):
     ids=str,
 )
 async def test_webhooks_that_were_read_are_found_in_the_order_of_their_arrival(database, webhooks, wanted, expected):
-    replay = one(filters=Filters(**wanted))
+    replay = due_replay(filters=Filters(**wanted))
     assert (len(expected), [f"whk_{number}" for number in expected]) == await concerned(database, replay)
 
 
 @pytest.mark.parametrize(("wanted", "expected"), [({}, ["3", "4"]), ({"provider": "vtrix"}, ["4"])], ids=str)
 async def test_the_quarantine_holds_those_that_were_refused(database, webhooks, wanted, expected):
-    replay = one(kind=ReplayKind.QUARANTINE, filters=Filters(**wanted))
+    replay = due_replay(kind=ReplayKind.QUARANTINE, filters=Filters(**wanted))
     assert (len(expected), [f"whk_{number}" for number in expected]) == await concerned(database, replay)
 
 
 async def test_a_page_goes_on_behind_the_cursor(database, webhooks):
-    assert (3, ["whk_1"]) == await concerned(database, one(cursor="whk_0"), limit=1)
+    assert (3, ["whk_1"]) == await concerned(database, due_replay(cursor="whk_0"), limit=1)
 
 
 async def test_a_released_webhook_is_to_be_read(database, webhooks):

@@ -33,7 +33,7 @@ async def claim(database, limit=100):
 
 
 async def names(database, limit=100):
-    return [one.id for one in await claim(database, limit)]
+    return [claimed.id for claimed in await claim(database, limit)]
 
 
 async def end(database, claimed, *, at=T0, **ended):
@@ -44,19 +44,19 @@ async def end(database, claimed, *, at=T0, **ended):
 
 
 @pytest.mark.parametrize(
-    "one", [FULL, subscriber(), subscriber(event_types=(), filter={})], ids=["full", "bare", "none"]
+    "stored", [FULL, subscriber(), subscriber(event_types=(), filter={})], ids=["full", "bare", "none"]
 )
-async def test_every_field_comes_back(database, one):
-    await subscribe(database, one)
+async def test_every_field_comes_back(database, stored):
+    await subscribe(database, stored)
     async with database.reading() as tx:
-        assert one == await subscribers.by_id(tx, "sub_1")
+        assert stored == await subscribers.by_id(tx, "sub_1")
 
 
 async def test_list_shows_the_newest_first(database):
     await subscribe(database, subscriber("1"), subscriber("2"), subscriber("3"))
     async with database.reading() as tx:
-        assert ["sub_3", "sub_2"] == [one.id for one in (await subscribers.listed(tx, 2)).items]
-        assert ["sub_1"] == [one.id for one in (await subscribers.listed(tx, 2, before="sub_2")).items]
+        assert ["sub_3", "sub_2"] == [row.id for row in (await subscribers.listed(tx, 2)).items]
+        assert ["sub_1"] == [row.id for row in (await subscribers.listed(tx, 2, before="sub_2")).items]
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ async def test_list_shows_the_newest_first(database):
     ],
 )
 def test_subscriber_wants_what_it_asked_for(event_types, wanted, expected):
-    one = subscriber(event_types=event_types, filter=wanted)
-    assert expected is one.wants(EventType.COMPLETED, "runblob", "m", {"order": "42", "more": 1})
+    registered = subscriber(event_types=event_types, filter=wanted)
+    assert expected is registered.wants(EventType.COMPLETED, "runblob", "m", {"order": "42", "more": 1})
 
 
 async def test_disabled_subscriber_is_served_no_more(database):
@@ -87,9 +87,9 @@ async def test_disabled_subscriber_is_served_no_more(database):
     async with database.transaction() as tx:
         assert await subscribers.disable(tx, "sub_1", T0 + 1, "it answered 410 Gone")
         assert not await subscribers.disable(tx, "sub_1", T0 + 2, "again")
-        assert ["sub_2"] == [one.id for one in await subscribers.active(tx)]
-        found = await subscribers.by_id(tx, "sub_1")
-        assert (T0 + 1, "it answered 410 Gone") == (found.disabled_at, found.disabled_reason)
+        assert ["sub_2"] == [row.id for row in await subscribers.active(tx)]
+        disabled = await subscribers.by_id(tx, "sub_1")
+        assert (T0 + 1, "it answered 410 Gone") == (disabled.disabled_at, disabled.disabled_reason)
         first, _ = await deliveries.of_generation(tx, "gen_1")
         assert (None, T0 + 1) == (first.attempt_at, first.given_up_at)
     assert ["dlv_2"] == await names(database)
@@ -104,7 +104,7 @@ async def test_deleted_subscriber_is_forgotten_and_its_deliveries_given_up(datab
             await subscribers.delete(tx, "sub_1", T0 + 1)
         with pytest.raises(Missing):
             await subscribers.by_id(tx, "sub_1")
-        assert [T0 + 1] == [one.given_up_at for one in await deliveries.of_generation(tx, "gen_1")]
+        assert [T0 + 1] == [row.given_up_at for row in await deliveries.of_generation(tx, "gen_1")]
         assert await context_of(tx, delivery()) is None
     assert [] == await names(database)
 
@@ -131,7 +131,7 @@ async def test_delivery_comes_back_claimed_for_the_length_of_a_lease(database, c
     assert delivery(attempt_count=1, attempt_at=clock.at + LEASE) == claimed
     assert [] == await claim(database)
     clock.advance(31)
-    assert [2] == [one.attempt_count for one in await claim(database)]
+    assert [2] == [again.attempt_count for again in await claim(database)]
 
 
 async def test_limit_holds_over_all_subscribers(database):
@@ -160,10 +160,10 @@ async def test_deliveries_keep_the_order_of_their_generation(database):
         delivery("c", position=2, subscriber_id="sub_2"),
     )
     first = await claim(database)
-    assert ["dlv_a1", "dlv_b", "dlv_c"] == sorted(one.id for one in first)
+    assert ["dlv_a1", "dlv_b", "dlv_c"] == sorted(claimed.id for claimed in first)
     assert [] == await claim(database)
-    for one in first:
-        await end(database, one, delivered_at=T0)
+    for claimed in first:
+        await end(database, claimed, delivered_at=T0)
     (second,) = await claim(database)
     assert "dlv_a2" == second.id
     await end(database, second, given_up_at=T0)
@@ -188,8 +188,8 @@ async def test_most_in_flight_is_kept_per_subscriber(database):
         *(delivery(f"b{number}", generation_id=f"gen_{number}", subscriber_id="sub_2") for number in range(4)),
     )
     claimed = await claim(database)
-    first = [one for one in claimed if one.subscriber_id == "sub_1"]
-    assert ["dlv_a0", "dlv_a1"] == [one.id for one in first]
+    first = [row for row in claimed if row.subscriber_id == "sub_1"]
+    assert ["dlv_a0", "dlv_a1"] == [row.id for row in first]
     assert 6 == len(claimed)
     assert [] == await claim(database)
     await end(database, first[0], delivered_at=T0)
@@ -228,7 +228,7 @@ async def test_places_are_dealt_to_every_subscriber_in_turn(database):
         *(delivery(f"b{number}", generation_id=f"gen_{number}", subscriber_id="sub_2") for number in range(2)),
     )
     claimed = await claim(database, 8)
-    assert (6, 2) == tuple(sum(one.subscriber_id == f"sub_{owner}" for one in claimed) for owner in "12")
+    assert (6, 2) == tuple(sum(row.subscriber_id == f"sub_{owner}" for row in claimed) for owner in "12")
 
 
 async def test_failing_subscriber_gets_one_delivery_at_a_time_until_it_answers(database):
@@ -237,8 +237,8 @@ async def test_failing_subscriber_gets_one_delivery_at_a_time_until_it_answers(d
     first, *others = await claim(database, 2)
     await end(database, first, attempt_at=T0 + 900 * SECOND)
     assert [] == await claim(database)
-    for one in others:
-        await end(database, one, attempt_at=T0 + 900 * SECOND)
+    for other in others:
+        await end(database, other, attempt_at=T0 + 900 * SECOND)
     (third,) = await claim(database)
     await end(database, third, delivered_at=T0)
     assert 1 == len(await claim(database))

@@ -116,18 +116,18 @@ async def test_database_of_a_newer_release_is_refused(fresh):
 
 async def test_older_release_runs_on_what_a_newer_one_prepared(fresh, monkeypatch):
     """New schema, old code: what a `pre` migration made does not stop who does not know it."""
-    known = available()
+    current = available()
     with monkeypatch.context() as newer:
-        newer.setattr(room, "available", lambda: {**known, "9000_pre_more": "CREATE TABLE more (id TEXT);"})
-        assert [*known, "9000_pre_more"] == await migrate(fresh, NOW)
+        newer.setattr(room, "available", lambda: {**current, "9000_pre_more": "CREATE TABLE more (id TEXT);"})
+        assert [*current, "9000_pre_more"] == await migrate(fresh, NOW)
     assert [] == await migrate(fresh, NOW)
     assert ("9000_pre_more",) == (await compare(fresh)).newer
 
 
 async def test_older_release_is_refused_after_what_only_the_newer_one_bears(fresh, monkeypatch):
-    known = available()
+    current = available()
     with monkeypatch.context() as newer:
-        newer.setattr(room, "available", lambda: {**known, "9000_post_less": "DROP TABLE ledgers;"})
+        newer.setattr(room, "available", lambda: {**current, "9000_post_less": "DROP TABLE ledgers;"})
         await migrate(fresh, NOW)
     with pytest.raises(Unsuitable, match="it holds migration 9000_post_less"):
         await migrate(fresh, NOW)
@@ -135,10 +135,10 @@ async def test_older_release_is_refused_after_what_only_the_newer_one_bears(fres
 
 async def test_post_migration_waits_until_it_is_asked_for(fresh, monkeypatch):
     """Old code may still run on it; the new code runs before it and after it."""
-    known = available()
-    later = {**known, "9000_post_less": "DROP TABLE ledgers;", "9001_pre_more": "CREATE TABLE more (id TEXT);"}
+    current = available()
+    later = {**current, "9000_post_less": "DROP TABLE ledgers;", "9001_pre_more": "CREATE TABLE more (id TEXT);"}
     monkeypatch.setattr(room, "available", lambda: later)
-    assert [*known, "9001_pre_more"] == await migrate(fresh, NOW, post=False)
+    assert [*current, "9001_pre_more"] == await migrate(fresh, NOW, post=False)
     assert ("9000_post_less",) == (await compare(fresh)).post
     assert [] == await migrate(fresh, NOW, post=False)
     assert ["9000_post_less"] == await migrate(fresh, NOW)
@@ -147,8 +147,8 @@ async def test_post_migration_waits_until_it_is_asked_for(fresh, monkeypatch):
 
 async def test_further_migration_is_added(fresh, monkeypatch):
     await migrate(fresh, NOW)
-    known = available()
-    monkeypatch.setattr(room, "available", lambda: {**known, "9000_more": "CREATE TABLE more (id TEXT);"})
+    current = available()
+    monkeypatch.setattr(room, "available", lambda: {**current, "9000_more": "CREATE TABLE more (id TEXT);"})
     assert ["9000_more"] == await migrate(fresh, NOW)
     assert "more" in [row["name"] for row in await rows(fresh, "tables")]
 
@@ -191,6 +191,6 @@ def test_several_processes_may_start_on_a_fresh_file_at_once(tmp_path):
     for process in processes:
         process.stdin.write("go\n")
         process.stdin.flush()
-    told = [process.communicate()[0] for process in processes]
-    assert [0] * 4 == [process.returncode for process in processes], told
-    assert len(available()) == sum(map(int, told))
+    outputs = [process.communicate()[0] for process in processes]
+    assert [0] * 4 == [process.returncode for process in processes], outputs
+    assert len(available()) == sum(map(int, outputs))

@@ -35,8 +35,8 @@ def sizes(*megabytes):
     ],
 )
 def test_a_page_holds_what_fits_and_always_one(measured, limit, fit, more):
-    found = fitting(sizes(*measured), limit)
-    assert (fit, more) == (len(found.items), found.more)
+    page = fitting(sizes(*measured), limit)
+    assert (fit, more) == (len(page.items), page.more)
 
 
 async def test_a_list_of_long_rows_is_cut_by_bytes_and_goes_on(database):
@@ -46,7 +46,7 @@ async def test_a_list_of_long_rows_is_cut_by_bytes_and_goes_on(database):
     async with database.reading() as tx:
         while True:
             page = await generations.listed(tx, GenerationQuery(before=before))
-            seen.append([one.id for one in page.items])
+            seen.append([row.id for row in page.items])
             if not page.more:
                 break
             before = page.items[-1].id
@@ -83,7 +83,7 @@ async def test_one_look_passes_by_a_bounded_number_of_events_and_the_next_goes_o
         third = await events.behind(tx, second.position, 100, wanted)
     assert ([], MAX_SEARCHED, True) == (first.found, first.position, first.more)
     assert (["evt_rare"], MAX_SEARCHED + 2, False) == (
-        [one.id for _, one in second.found],
+        [match.id for _, match in second.found],
         second.position,
         second.more,
     )
@@ -96,7 +96,7 @@ async def test_a_list_of_subscribers_is_cut_by_bytes_and_goes_on(database):
     async with database.reading() as tx:
         first = await subscribers.listed(tx, 50)
         second = await subscribers.listed(tx, 50, before=first.items[-1].id)
-    assert [["sub_3", "sub_2"], ["sub_1", "sub_0"]] == [[one.id for one in page.items] for page in (first, second)]
+    assert [["sub_3", "sub_2"], ["sub_1", "sub_0"]] == [[row.id for row in page.items] for page in (first, second)]
     assert (True, False) == (first.more, second.more)
 
 
@@ -113,15 +113,15 @@ async def test_a_list_of_webhooks_holds_no_bodies(large):
     async with large.reading() as tx:
         page = await webhook_lists.listed(tx, WebhookQuery())
         rows = await tx.fetch(observations.SQL["webhook_facts"], ids='["whk_1"]')
-    assert [MIB] * 10 == [one.size for one in page.items]
+    assert [MIB] * 10 == [facts.size for facts in page.items]
     assert not {"body", "headers"} & {*rows[0]}
 
 
 async def test_what_is_to_be_read_is_loaded_in_bounded_portions(large):
     async with large.transaction() as tx:
-        found = await observations.unread(tx, 64)
-    assert PAGE_MAX_BYTES // MIB - 1 == len(found)
-    assert "whk_0" == found[0].id
+        unread = await observations.unread(tx, 64)
+    assert PAGE_MAX_BYTES // MIB - 1 == len(unread)
+    assert "whk_0" == unread[0].id
 
 
 async def test_what_is_to_be_replayed_is_loaded_in_bounded_portions(large):

@@ -150,17 +150,17 @@ async def test_server_that_is_away_is_unavailable_and_comes_back(clock, monkeypa
             except Unavailable as error:
                 refused.put(error)
 
-    with server() as one:
-        database = await PostgresDatabase.open(one.url, clock, connections=4)
+    with server() as instance:
+        database = await PostgresDatabase.open(instance.url, clock, connections=4)
         await migrate(database, START)
         stop = anyio.Event()
         async with anyio.create_task_group() as group:
             for _ in range(4):
                 group.start_soon(load, database, stop)
             await counted.grows(20)
-            await anyio.to_thread.run_sync(one.die)
+            await anyio.to_thread.run_sync(instance.die)
             await refused.grows(4)
-            await anyio.to_thread.run_sync(one.start)
+            await anyio.to_thread.run_sync(instance.start)
             await counted.grows(20)
             stop.set()
         last = await count_up(database)
@@ -213,7 +213,7 @@ async def test_who_ends_a_subscriber_and_who_records_an_attempt_at_it_wait_for_o
         await subscribers.forgive(tx, "sub_1")
 
     async with mortal.reading() as tx:
-        assert [START] == [one.given_up_at for one in await deliveries.of_generation(tx, "gen_1")]
+        assert [START] == [row.given_up_at for row in await deliveries.of_generation(tx, "gen_1")]
 
 
 async def test_who_waited_for_a_subscriber_sees_its_debt_as_it_is(mortal, clock):
@@ -248,7 +248,7 @@ async def test_who_claims_touches_no_subscriber_that_came_into_need_while_it_wai
         group.start_soon(claim, mortal, claimed)
         await somebody_waits(mortal, 2)
 
-    assert ["sub_1"] * 3 + ["sub_2"] * 3 == sorted(one.subscriber_id for one in claimed)
+    assert ["sub_1"] * 3 + ["sub_2"] * 3 == sorted(row.subscriber_id for row in claimed)
 
 
 async def test_what_is_claimed_is_what_was_counted(mortal, clock):
@@ -322,8 +322,8 @@ async def test_cursor_never_skips_an_event_that_commits_late(mortal, clock):
     async def look():
         nonlocal after
         async with mortal.reading() as tx:
-            for position, found in (await events.behind(tx, after, 100)).found:
-                seen.append(found.id)
+            for position, row in (await events.behind(tx, after, 100)).found:
+                seen.append(row.id)
                 after = position
 
     async with reopened(mortal, clock) as beside, anyio.create_task_group() as group:
@@ -355,16 +355,16 @@ async def test_cursor_never_skips_an_event_that_commits_late(mortal, clock):
 
 async def test_bell_is_heard_in_every_process(mortal, clock):
     async with (
-        reopened(mortal, clock, carries_bells=True) as one,
+        reopened(mortal, clock, carries_bells=True) as ringer,
         reopened(mortal, clock, carries_bells=True) as other,
     ):
-        heard, ours = other.version("read"), one.version("read")
+        heard, ours = other.heard("read"), ringer.heard("read")
         with anyio.fail_after(8):
-            while other.version("read") == heard:
-                one.notify("read")
+            while other.heard("read") == heard:
+                ringer.notify("read")
                 await other.wait("read", heard, 0.05)
-        assert other.version("read") > heard
-        assert one.version("read") > ours
+        assert other.heard("read") > heard
+        assert ringer.heard("read") > ours
 
 
 async def test_bells_are_only_hints(mortal, clock, monkeypatch):
@@ -392,11 +392,11 @@ async def test_a_claim_finds_every_delivery_by_index(mortal, name):
     plan = replace(deliveries.SQL[name], postgres="EXPLAIN " + deliveries.SQL[name].postgres)
     async with mortal.transaction() as tx:
         await tx.fetch(QUERIES["only_by_index"])
-        told = await tx.fetch(plan, subscriber_id="sub_1", now=START, lease_until=START, limit=64)
+        rows = await tx.fetch(plan, subscriber_id="sub_1", now=START, lease_until=START, limit=64)
 
-    told = [row["QUERY PLAN"] for row in told]
-    assert any("deliveries_to_attempt" in line for line in told)
-    assert [] == [line for line in told if "Seq Scan on deliveries" in line or "Filter: (subscriber_id" in line]
+    lines = [row["QUERY PLAN"] for row in rows]
+    assert any("deliveries_to_attempt" in line for line in lines)
+    assert [] == [line for line in lines if "Seq Scan on deliveries" in line or "Filter: (subscriber_id" in line]
 
 
 async def test_text_that_postgres_cannot_hold_is_kept_readable(mortal):

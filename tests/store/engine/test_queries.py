@@ -79,7 +79,9 @@ def test_sqlite_finds_by_index_what_is_counted(sqlite_schema, noun, name, indexe
     """An index of some rows only is used only where the query says which, in the index's own words."""
     query = load(noun)[name]
     plan = sqlite_schema.execute(f"EXPLAIN QUERY PLAN {query.sqlite}", query.in_order(values_of(query))).fetchall()
-    assert indexes == {word for *_, told in plan for word in told.split() if "_" in word and "autoindex" not in word}
+    assert indexes == {
+        word for *_, detail in plan for word in detail.split() if "_" in word and "autoindex" not in word
+    }
 
 
 @pytest.mark.timeout(60)
@@ -133,9 +135,9 @@ def test_optional_condition_is_there_when_its_value_is():
     query = parse("-- name: a\nSELECT 1 FROM a WHERE b = :b /* if c: AND c = :c */ /* if d: AND d = :d */;")["a"]
     assert ("c", "d") == query.optional
     assert "SELECT 1 FROM a WHERE b = ?  ;" == query.given({"b": 1, "c": None, "d": None}).sqlite
-    given = query.given({"b": 1, "c": 2, "d": None})
-    assert "SELECT 1 FROM a WHERE b = ? AND c = ? ;" == given.sqlite
-    assert (1, 2) == given.in_order({"d": None, "c": 2, "b": 1})
+    filled = query.given({"b": 1, "c": 2, "d": None})
+    assert "SELECT 1 FROM a WHERE b = ? AND c = ? ;" == filled.sqlite
+    assert (1, 2) == filled.in_order({"d": None, "c": 2, "b": 1})
     assert "SELECT 1 FROM a WHERE b = %(b)s  AND d = %(d)s;" == query.given({"b": 1, "c": None, "d": 0}).postgres
 
 

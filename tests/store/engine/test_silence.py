@@ -215,7 +215,7 @@ async def test_a_worker_goes_on_after_a_silence(database, line):
 async def test_a_messenger_whose_lines_are_silent_makes_new_ones(line, clock, monkeypatch):
     for name in ("ASK_EVERY_S", "ANSWER_S", "AGAIN_S"):
         monkeypatch.setattr(listen_notify, name, 0.05)
-    one_ = await PostgresDatabase.open(line.url, clock, connections=1)
+    ringer = await PostgresDatabase.open(line.url, clock, connections=1)
     other = await PostgresDatabase.open(line.url, clock, connections=1)
     line.fall_silent()
     await anyio.to_thread.run_sync(line.swallowed.wait)  # who only listens has asked
@@ -224,12 +224,12 @@ async def test_a_messenger_whose_lines_are_silent_makes_new_ones(line, clock, mo
         await anyio.lowlevel.checkpoint()
     line.speak()
 
-    heard = other.version("read")
-    while other.version("read") == heard:
-        one_.notify("read")
+    heard = other.heard("read")
+    while other.heard("read") == heard:
+        ringer.notify("read")
         await other.wait("read", heard, 0.05)
 
-    await one_.close()
+    await ringer.close()
     await other.close()
 
 
@@ -243,14 +243,14 @@ async def test_each_transaction_tells_the_server_its_bounds(database):
 
 async def test_each_connection_is_watched_by_the_system(database):
     async with database._taken() as connection:
-        given = {option.keyword.decode(): option.val for option in connection.pgconn.info}
-    assert {name: str(value).encode() for name, value in LINE.items()} == {name: given[name] for name in LINE}
+        options = {option.keyword.decode(): option.val for option in connection.pgconn.info}
+    assert {name: str(value).encode() for name, value in LINE.items()} == {name: options[name] for name in LINE}
 
 
 def test_what_the_url_says_about_its_line_counts():
-    told = conninfo_to_dict(with_bounds("postgresql://me@host/db?connect_timeout=3&keepalives=0"))
+    parameters = conninfo_to_dict(with_bounds("postgresql://me@host/db?connect_timeout=3&keepalives=0"))
     assert ("host", "3", "0", "20000") == (
-        told["host"], told["connect_timeout"], told["keepalives"], told["tcp_user_timeout"],
+        parameters["host"], parameters["connect_timeout"], parameters["keepalives"], parameters["tcp_user_timeout"],
     )  # fmt: skip
 
 

@@ -205,13 +205,13 @@ async def test_disk_that_fills_up_undoes_the_whole_commit(notes):
 
 async def test_neighbours_of_a_block_that_undid_everything_are_told_in_the_databases_words(notes):
     """Whatever was raised there is its own affair."""
-    told = []
+    refusals = []
 
     async def add_one():
         try:
             await add(notes, "one")
         except Unavailable as error:
-            told.append(str(error))
+            refusals.append(str(error))
 
     async def undo_everything():
         async def undo(_tx):
@@ -225,7 +225,7 @@ async def test_neighbours_of_a_block_that_undid_everything_are_told_in_the_datab
         group.start_soon(add, notes, "before")
         group.start_soon(add_one)
         group.start_soon(undo_everything)
-    assert ["the database cannot be used just now: its commit was undone: mine"] == told
+    assert ["the database cannot be used just now: its commit was undone: mine"] == refusals
     assert ["before"] == await texts_in(notes)
 
 
@@ -483,14 +483,14 @@ async def test_waiting_ends_by_itself(sqlite):
 async def test_many_may_open_a_fresh_file_at_once(tmp_path):
     """Turning to the write-ahead log, SQLite refuses one of two at once, however long it may wait for locks."""
     for number in range(50):
-        found = []
+        databases = []
 
-        async def open_it(path=tmp_path / f"{number}.db", found=found):
-            found.append(await SqliteDatabase.open(path, lambda: 0))
+        async def open_it(path=tmp_path / f"{number}.db", databases=databases):
+            databases.append(await SqliteDatabase.open(path, lambda: 0))
 
         async with anyio.create_task_group() as group:
             for _ in range(8):
                 group.start_soon(open_it)
-        assert 8 == len(found)
-        for database in found:
+        assert 8 == len(databases)
+        for database in databases:
             await database.close()
