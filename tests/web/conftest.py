@@ -34,8 +34,8 @@ async def base_url(context, way, places):
 @pytest.fixture
 async def client(base_url):
     headers = {"authorization": f"Bearer {KEY}"}
-    async with httpx.AsyncClient(base_url=base_url, headers=headers, trust_env=False, verify=False) as one:
-        yield one
+    async with httpx.AsyncClient(base_url=base_url, headers=headers, trust_env=False, verify=False) as session:
+        yield session
 
 
 @pytest.fixture

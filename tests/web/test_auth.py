@@ -26,16 +26,18 @@ def test_every_endpoint_but_the_open_ones_declares_a_scope():
 
 
 @pytest.mark.parametrize(
-    "endpoint", [one for one in ENDPOINTS if one.scope], ids=lambda one: f"{one.method} {one.path}"
+    "endpoint",
+    [declared for declared in ENDPOINTS if declared.scope],
+    ids=lambda declared: f"{declared.method} {declared.path}",
 )
 async def test_nobody_gets_in_without_a_key_or_the_scope(context, base_url, endpoint):
     others = [scope for scope in (Scope.READ, Scope.SUBMIT) if scope is not endpoint.scope]
     _, weak = await make_key(context, "weak", others[:1])
     path = endpoint.path.replace("{id}", "x").replace("{n}", "0")
 
-    async with httpx.AsyncClient(base_url=base_url, trust_env=False, verify=False) as one:
+    async with httpx.AsyncClient(base_url=base_url, trust_env=False, verify=False) as session:
         answers = [
-            await one.request(endpoint.method, path, headers=headers, json={})
+            await session.request(endpoint.method, path, headers=headers, json={})
             for headers in (
                 {},
                 {"authorization": "Bearer wrong"},
@@ -56,11 +58,11 @@ async def test_admin_includes_the_others_and_a_revoked_key_is_nobody(context, ba
 
     async with httpx.AsyncClient(
         base_url=base_url, headers={"authorization": f"bearer {text}"}, trust_env=False, verify=False
-    ) as one:
-        before = await one.get("/v1/generations")
+    ) as session:
+        before = await session.get("/v1/generations")
         async with context.store.transaction() as tx:
             await keys.revoke(tx, key.id, context.now())
-        after = await one.get("/v1/generations")
+        after = await session.get("/v1/generations")
 
     assert [200, 401] == [before.status_code, after.status_code]
 
@@ -82,10 +84,10 @@ def bearer(text):
 async def test_a_key_that_has_ended_is_nobody(context, base_url, clock):
     _, text = await make_key(context, "for a while", [Scope.READ], lasts_s=60)
 
-    async with httpx.AsyncClient(base_url=base_url, headers=bearer(text), trust_env=False, verify=False) as one:
-        before = await one.get("/v1/generations")
+    async with httpx.AsyncClient(base_url=base_url, headers=bearer(text), trust_env=False, verify=False) as session:
+        before = await session.get("/v1/generations")
         clock.advance(60)
-        after = await one.get("/v1/generations")
+        after = await session.get("/v1/generations")
 
     assert [200, 401] == [before.status_code, after.status_code]
 
@@ -98,9 +100,9 @@ async def test_an_order_sent_again_with_the_rotated_key_is_the_same_order(contex
     _, strangers_text = await make_key(context, "shop", [Scope.SUBMIT])
     body = {"provider": "eachlabs", "model": "flux-1-1-pro", "input": {"prompt": "a red fox"}}
 
-    async with httpx.AsyncClient(base_url=base_url, trust_env=False, verify=False) as one:
+    async with httpx.AsyncClient(base_url=base_url, trust_env=False, verify=False) as session:
         answers = [
-            await one.post(
+            await session.post(
                 "/v1/generations",
                 json=body,
                 headers={"authorization": f"Bearer {key}", "idempotency-key": "order-42"},
@@ -118,39 +120,39 @@ async def test_a_rotated_key_and_the_new_one_both_open_for_a_while(context, base
     old, old_text = await make_key(context, "app", [Scope.READ])
     _, new_text = await rotate_key(context, old.id, 60)
 
-    async with httpx.AsyncClient(base_url=base_url, trust_env=False, verify=False) as one:
-        told = []
+    async with httpx.AsyncClient(base_url=base_url, trust_env=False, verify=False) as session:
+        statuses = []
         for _ in range(2):
-            answers = [await one.get("/v1/events", headers=bearer(text)) for text in (old_text, new_text)]
-            told += [answer.status_code for answer in answers]
+            answers = [await session.get("/v1/events", headers=bearer(text)) for text in (old_text, new_text)]
+            statuses += [answer.status_code for answer in answers]
             clock.advance(60)
 
-    assert [200, 200, 401, 200] == told
+    assert [200, 200, 401, 200] == statuses
 
 
 async def test_who_guesses_has_to_wait_and_who_has_a_key_does_not(context, base_url, clock):
     """Also from the same address: behind a proxy everybody has one."""
-    _, known = await make_key(context, "known", [Scope.READ])
-    _, fresh = await make_key(context, "fresh", [Scope.READ])
+    _, used_key = await make_key(context, "known", [Scope.READ])
+    _, fresh_key = await make_key(context, "fresh", [Scope.READ])
 
-    async with httpx.AsyncClient(base_url=base_url, trust_env=False, verify=False) as one:
+    async with httpx.AsyncClient(base_url=base_url, trust_env=False, verify=False) as session:
 
-        async def asked(text):
-            return await one.get("/v1/generations", headers=bearer(text))
+        async def list_with_key(text):
+            return await session.get("/v1/generations", headers=bearer(text))
 
-        first = await asked(known)
-        guesses = [(await asked(f"guess-{number}")).status_code for number in range(BURST)]
-        refused = await asked("one more")
-        others = [(await asked(text)).status_code for text in (known, fresh)]
+        first = await list_with_key(used_key)
+        guesses = [(await list_with_key(f"guess-{number}")).status_code for number in range(BURST)]
+        refused = await list_with_key("one more")
+        others = [(await list_with_key(text)).status_code for text in (used_key, fresh_key)]
         clock.advance(float(refused.headers["retry-after"]))
-        after = await asked(fresh)
+        after = await list_with_key(fresh_key)
 
     assert [401] * BURST == guesses
     assert (429, "too_many_failures") == (refused.status_code, refused.json()["code"])
     assert [200, 200, 429, 200] == [first.status_code, *others, after.status_code]
 
 
-ACTS = [one for one in ENDPOINTS if one.scope is Scope.ADMIN and one.method != "GET"]
+ACTS = [act for act in ENDPOINTS if act.scope is Scope.ADMIN and act.method != "GET"]
 BODIES = {
     "createSubscriber": {"url": "https://example.com/x"}, "updateSubscriber": {"description": "x"},
     "createReplay": {"kind": "events"}, "recoverSubscriber": {"since": "2026-11-20"},
@@ -160,8 +162,8 @@ BODIES = {
 async def test_every_administrative_act_is_told_with_who_did_it_to_what(client, monkeypatch):
     """And no act that was refused."""
     subscriber = (await client.post("/v1/subscribers", json=BODIES["createSubscriber"])).json()["id"]
-    told = []
-    heard = SimpleNamespace(info=lambda event, **facts: told.append({"event": event, **facts}))
+    lines = []
+    heard = SimpleNamespace(info=lambda event, **facts: lines.append({"event": event, **facts}))
     monkeypatch.setattr(endpoint, "log", heard)
 
     for act in ACTS:
@@ -170,12 +172,12 @@ async def test_every_administrative_act_is_told_with_who_did_it_to_what(client, 
     await client.post("/v1/subscribers", json={"url": "ftp://nowhere"})
     await client.get("/v1/subscribers")
 
-    assert {("audit", "key_settings")} == {(line["event"], line["key_id"]) for line in told}
+    assert {("audit", "key_settings")} == {(line["event"], line["key_id"]) for line in lines}
     assert [
         "createSubscriber", "updateSubscriber", "rotateSubscriberSecret", "pingSubscriber", "recoverSubscriber",
         "deleteSubscriber", "createReplay",
-    ] == [line["operation"] for line in told]  # fmt: skip
-    subjects = {line["operation"]: line["subject"] for line in told}
+    ] == [line["operation"] for line in lines]  # fmt: skip
+    subjects = {line["operation"]: line["subject"] for line in lines}
     assert subscriber == subjects["rotateSubscriberSecret"]
     assert subjects["createSubscriber"].startswith("sub_")
     assert subjects["createReplay"].startswith("rpl_")

@@ -35,8 +35,8 @@ async def path(context, upstream, ordered):
 @pytest.fixture
 async def provider(base_url):
     """A provider's client: it has no API key of ours."""
-    async with httpx.AsyncClient(base_url=base_url, trust_env=False, verify=False) as one:
-        yield one
+    async with httpx.AsyncClient(base_url=base_url, trust_env=False, verify=False) as session:
+        yield session
 
 
 async def test_a_webhook_is_stored_then_answered_exactly_200(client, provider, path):
@@ -61,7 +61,7 @@ REPEATS = {
     "plain": str,
     "JSON": lambda text: text.replace("/", "\\/"),
     "percent": lambda text: quote(text, safe=""),
-    "numbers": lambda text: "".join(f"\\u{ord(one):04x}" for one in text),
+    "numbers": lambda text: "".join(f"\\u{ord(char):04x}" for char in text),
 }
 
 
@@ -78,13 +78,13 @@ async def test_a_webhook_is_shown_without_what_its_provider_was_given(context, c
 
     shown = (await client.get(f"/v1/webhooks/{kept['id']}")).json()
 
-    told = base64.b64decode(shown["body"]) if shown["body_base64"] else shown["body"].encode()
+    shown_body = base64.b64decode(shown["body"]) if shown["body_base64"] else shown["body"].encode()
     assert (bool(rest), len(body)) == (shown["body_base64"], shown["bytes"])
-    assert f'"callback": "{form(f"{PUBLIC_URL}/callbacks/eachlabs/")}********"'.encode() in told
-    assert told.endswith(b'"******** ******** ********"}' + rest)
+    assert f'"callback": "{form(f"{PUBLIC_URL}/callbacks/eachlabs/")}********"'.encode() in shown_body
+    assert shown_body.endswith(b'"******** ******** ********"}' + rest)
     assert "******** ******** ********" == shown["headers"]["x-told"]
-    everything = json.dumps(shown) + repr(told)
-    assert not [one for one in secrets if one in everything or json.dumps(form(one))[1:-1] in everything]
+    everything = json.dumps(shown) + repr(shown_body)
+    assert not [secret for secret in secrets if secret in everything or json.dumps(form(secret))[1:-1] in everything]
     async with context.store.reading() as tx:
         assert body == (await observations.webhook_by_id(tx, kept["id"])).webhook.body
 

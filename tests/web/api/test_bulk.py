@@ -15,24 +15,28 @@ PATH = "/v1/generations/bulk"
 async def test_a_bulk_order_is_answered_202_with_a_generation_for_each(client):
     answer = await client.post(PATH, json={**BULK, "metadata": {"order": "42"}})
 
-    told = answer.json()
-    assert (202, None, 2) == (answer.status_code, told["next"], len(told["data"]))
-    assert {("pending", told["data"][0]["bulk_id"])} == {(one["status"], one["bulk_id"]) for one in told["data"]}
-    assert [{"order": "42"}] * 2 == [one["metadata"] for one in told["data"]]
+    payload = answer.json()
+    assert (202, None, 2) == (answer.status_code, payload["next"], len(payload["data"]))
+    assert {("pending", payload["data"][0]["bulk_id"])} == {
+        (generation["status"], generation["bulk_id"]) for generation in payload["data"]
+    }
+    assert [{"order": "42"}] * 2 == [generation["metadata"] for generation in payload["data"]]
     page = {**DOCUMENT["components"]["schemas"]["GenerationPage"], "components": DOCUMENT["components"]}
-    Draft202012Validator(page).validate(told)
+    Draft202012Validator(page).validate(payload)
 
 
 async def test_they_are_sent_in_one_call_and_answered_in_the_order_of_their_inputs(client, context, upstream):
-    ids = [one["id"] for one in (await client.post(PATH, json=BULK)).json()["data"]]
+    ids = [generation["id"] for generation in (await client.post(PATH, json=BULK)).json()["data"]]
     executions = [{"execution_id": name, "status": "queued"} for name in ("ex-1", "ex-2")]
     upstream.answers.append((202, {"bulk_id": "b", "executions": executions}))
 
     await run_worker(context, "submit")
 
-    assert [INPUTS] == [asked.json["inputs"] for asked in upstream.requests]
-    found = [(await client.get(f"/v1/generations/{one}")).json() for one in ids]
-    assert [("submitted", "ex-1"), ("submitted", "ex-2")] == [(one["status"], one["external_id"]) for one in found]
+    assert [INPUTS] == [request.json["inputs"] for request in upstream.requests]
+    generations = [(await client.get(f"/v1/generations/{generation_id}")).json() for generation_id in ids]
+    assert [("submitted", "ex-1"), ("submitted", "ex-2")] == [
+        (generation["status"], generation["external_id"]) for generation in generations
+    ]
 
 
 async def test_a_generation_that_was_ordered_alone_belongs_to_no_bulk(ordered):
@@ -61,17 +65,17 @@ async def test_a_key_of_an_order_is_not_one_of_a_bulk_order(client):
 
 
 async def test_parallel_requests_with_one_key_make_one_bulk_order(client):
-    found = set()
+    bulks = set()
 
     async def send():
         answer = await client.post(PATH, json=BULK, headers={"idempotency-key": "k"})
-        found.add(tuple(one["id"] for one in answer.json()["data"]))
+        bulks.add(tuple(generation["id"] for generation in answer.json()["data"]))
 
     async with anyio.create_task_group() as group:
         for _ in range(5):
             group.start_soon(send)
 
-    assert 1 == len(found)
+    assert 1 == len(bulks)
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ def fail_one(context, upstream, ordered):
     """A generation that its provider refuses: one event; its id."""
 
     async def place():
-        told = await ordered()
+        order = await ordered()
         upstream.answers.append((400, {"error": "no"}))
         await run_worker(context, "submit")
-        return told["id"]
+        return order["id"]
 
     return place
 
@@ -35,19 +35,21 @@ async def three(client, context, clock, listener, subscriber, fail_one):
     await client.patch(subscriber, json={"disabled": False})
     ids[2] = await fail_one()
     page = (await client.get(f"{subscriber}/deliveries")).json()
-    found = {one["generation_id"]: one for one in page["data"]}
-    return {"delivered": found[ids[0]], "given_up": found[ids[1]], "waiting": found[ids[2]]}
+    by_generation = {delivery["generation_id"]: delivery for delivery in page["data"]}
+    return {"delivered": by_generation[ids[0]], "given_up": by_generation[ids[1]], "waiting": by_generation[ids[2]]}
 
 
 async def statuses(client, path):
-    return [one["status"] for one in (await client.get(path)).json()["data"]]
+    return [delivery["status"] for delivery in (await client.get(path)).json()["data"]]
 
 
 async def test_deliveries_are_listed_newest_first_page_by_page(client, subscriber, three):
     first = (await client.get(f"{subscriber}/deliveries?limit=3")).json()
     rest = (await client.get(f"{subscriber}/deliveries?limit=3&after={first['next']}")).json()
 
-    assert ["waiting", "given_up", "given_up", "delivered"] == [one["status"] for one in first["data"] + rest["data"]]
+    assert ["waiting", "given_up", "given_up", "delivered"] == [
+        delivery["status"] for delivery in first["data"] + rest["data"]
+    ]
     assert (1, None) == (len(rest["data"]), rest["next"])
 
 
@@ -64,17 +66,17 @@ async def test_a_bad_query_names_the_field(client, subscriber, query):
 
 
 async def test_a_delivery_is_told_with_what_it_carries_and_where_to(client, listener, subscriber, three):
-    one = three["delivered"]
-    event = (await client.get(f"/v1/events/{one['event_id']}")).json()
+    delivery = three["delivered"]
+    event = (await client.get(f"/v1/events/{delivery['event_id']}")).json()
 
     assert (event["data"]["generation"]["id"], f"{listener.url}/hook", subscriber.rpartition("/")[2]) == (
-        one["generation_id"], one["url"], one["subscriber_id"],
+        delivery["generation_id"], delivery["url"], delivery["subscriber_id"],
     )  # fmt: skip
     assert (1, False, None, None) == (
-        one["attempt_count"], one["redelivered"], one["next_attempt_at"], one["given_up_at"],
+        delivery["attempt_count"], delivery["redelivered"], delivery["next_attempt_at"], delivery["given_up_at"],
     )  # fmt: skip
-    assert one["delivered_at"] >= one["created_at"]
-    assert "attempts" not in one
+    assert delivery["delivered_at"] >= delivery["created_at"]
+    assert "attempts" not in delivery
 
 
 async def test_a_delivery_says_what_its_event_is(three):
@@ -99,7 +101,7 @@ async def test_a_delivery_is_shown_with_every_try(client, context, clock, listen
     assert (2, 503, "status: HTTP 503") == (second["number"], second["http_status"], second["error"])
     assert (3, 200, None, "") == (third["number"], third["http_status"], third["error"], third["answer"])
     assert first["at"] < second["at"] < third["at"]
-    assert all(one["duration_s"] >= 0 for one in (first, second, third))
+    assert all(attempt["duration_s"] >= 0 for attempt in (first, second, third))
 
 
 async def test_one_that_waits_says_when_it_is_tried_next(client, three):
@@ -110,16 +112,16 @@ async def test_one_that_waits_says_when_it_is_tried_next(client, three):
 
 
 async def test_what_was_given_up_is_tried_again(client, context, listener, three):
-    one = three["given_up"]
+    delivery = three["given_up"]
     listener.answers += [204, 204]
 
-    answer = await client.post(f"/v1/deliveries/{one['id']}/retry")
+    answer = await client.post(f"/v1/deliveries/{delivery['id']}/retry")
     while await run_worker(context, "deliver"):
         pass
 
     assert (202, "waiting", None) == (answer.status_code, answer.json()["status"], answer.json()["given_up_at"])
-    shown = (await client.get(f"/v1/deliveries/{one['id']}")).json()
-    assert ("delivered", [410, 204]) == (shown["status"], [one["http_status"] for one in shown["attempts"]])
+    shown = (await client.get(f"/v1/deliveries/{delivery['id']}")).json()
+    assert ("delivered", [410, 204]) == (shown["status"], [attempt["http_status"] for attempt in shown["attempts"]])
 
 
 async def test_what_was_delivered_is_not_tried_again(client, context, three):
@@ -149,19 +151,19 @@ async def test_an_event_is_sent_again_to_everybody(client, context, listener, su
 
     answer = await client.post(f"/v1/events/{event_id}/redeliver")
 
-    told = answer.json()
-    assert (202, None) == (answer.status_code, told["next"])
-    assert {subscriber.rpartition("/")[2], other} == {one["subscriber_id"] for one in told["data"]}
+    payload = answer.json()
+    assert (202, None) == (answer.status_code, payload["next"])
+    assert {subscriber.rpartition("/")[2], other} == {delivery["subscriber_id"] for delivery in payload["data"]}
     assert [(event_id, True, "waiting")] * 2 == [
-        (one["event_id"], one["redelivered"], one["status"]) for one in told["data"]
+        (delivery["event_id"], delivery["redelivered"], delivery["status"]) for delivery in payload["data"]
     ]
     listener.requests.clear()
     listener.answers[:] = [204] * 10
     while await run_worker(context, "deliver"):
         pass
-    again = [asked for asked in listener.requests if asked.headers.get("arrivals-redelivered") == "true"]
-    assert [event_id] * 2 == [asked.headers["webhook-id"] for asked in again]
-    assert ["/hook", "/other"] == sorted(asked.path for asked in again)
+    again = [request for request in listener.requests if request.headers.get("arrivals-redelivered") == "true"]
+    assert [event_id] * 2 == [request.headers["webhook-id"] for request in again]
+    assert ["/hook", "/other"] == sorted(request.path for request in again)
 
 
 async def test_an_event_is_sent_again_to_one(client, listener, subscriber, three):
@@ -170,7 +172,7 @@ async def test_an_event_is_sent_again_to_one(client, listener, subscriber, three
 
     answer = await client.post(f"/v1/events/{three['delivered']['event_id']}/redeliver", json={"subscriber": wanted})
 
-    assert [wanted] == [one["subscriber_id"] for one in answer.json()["data"]]
+    assert [wanted] == [delivery["subscriber_id"] for delivery in answer.json()["data"]]
 
 
 async def test_an_event_is_not_sent_again_to_nobody(client, three):

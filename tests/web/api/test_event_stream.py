@@ -23,7 +23,7 @@ HEADERS = {"authorization": f"Bearer {KEY}"}
 
 
 @pytest.fixture
-def told(context):
+def announced(context):
     """Announces events under these names."""
 
     async def tell(*names, **changed):
@@ -40,7 +40,7 @@ class Blocks:
         self.answer = answer
         self._lines = answer.aiter_lines()
 
-    async def one(self):
+    async def next_block(self):
         """The next block."""
         block = {}
         while line := await anext(self._lines):
@@ -50,7 +50,7 @@ class Blocks:
 
     async def ids(self, count):
         """The event ids of the next blocks."""
-        return [(await self.one())["data"] for _ in range(count)]
+        return [(await self.next_block())["data"] for _ in range(count)]
 
 
 @asynccontextmanager
@@ -60,7 +60,7 @@ async def listening(client, query="", **headers):
     async with client.stream("GET", f"/v1/events/stream{query}", headers=named) as answer:
         assert 200 == answer.status_code, await answer.aread()
         blocks = Blocks(answer)
-        blocks.first = await blocks.one()
+        blocks.first = await blocks.next_block()
         yield blocks
 
 
@@ -68,13 +68,13 @@ def body_of(name):
     return event(name).body
 
 
-async def test_each_event_is_a_block_with_its_cursor_its_type_and_itself(client, told):
-    await told("1", body='{"id":"evt_1","data":"☂"}')
+async def test_each_event_is_a_block_with_its_cursor_its_type_and_itself(client, announced):
+    await announced("1", body='{"id":"evt_1","data":"☂"}')
 
     async with listening(client, "?after=0") as stream:
         assert {
             "id": "1", "event": "generation.completed", "data": '{"id":"evt_1","data":"☂"}',
-        } == await stream.one()  # fmt: skip
+        } == await stream.next_block()  # fmt: skip
         assert "text/event-stream" in stream.answer.headers["content-type"]
         assert "no-store" == stream.answer.headers["cache-control"]
 
@@ -85,53 +85,53 @@ async def test_a_block_is_the_event_as_it_is_listed(client, context, upstream, o
     await run_worker(context, "submit")
 
     async with listening(client, "?after=0") as stream:
-        block = await stream.one()
+        block = await stream.next_block()
 
     listed = (await client.get("/v1/events")).content
     assert block["data"].encode() in listed
     assert "generation.failed" == block["event"]
 
 
-async def test_without_a_cursor_it_starts_at_the_end(client, told):
-    await told("old")
+async def test_without_a_cursor_it_starts_at_the_end(client, announced):
+    await announced("old")
 
     async with listening(client) as stream:
-        await told("new", body="new")
+        await announced("new", body="new")
         assert ["new"] == await stream.ids(1)
         assert "1" == stream.first["id"]
         assert int(stream.first["retry"]) > 0
 
 
-async def test_from_the_beginning_everything_is_told_and_then_what_comes(client, told):
+async def test_from_the_beginning_everything_is_told_and_then_what_comes(client, announced):
     """More than one page of it."""
     names = [f"{number:03}" for number in range(web_events.PAGE + 50)]
     for name in names:
-        await told(name, body=name)
+        await announced(name, body=name)
 
     async with listening(client, "?after=0") as stream:
         assert names == await stream.ids(len(names))
-        await told("new", body="new")
+        await announced("new", body="new")
         assert ["new"] == await stream.ids(1)
 
 
-async def test_where_a_reader_stopped_it_goes_on(client, told):
-    await told("1", body="1")
+async def test_where_a_reader_stopped_it_goes_on(client, announced):
+    await announced("1", body="1")
     async with listening(client) as stream:
         position = stream.first["id"]
-    await told("2", body="2")
+    await announced("2", body="2")
     async with listening(client, last_event_id=position) as stream:
-        block = await stream.one()
+        block = await stream.next_block()
         assert "2" == block["data"]
-    await told("3", body="3")
+    await announced("3", body="3")
 
     async with listening(client, last_event_id=block["id"]) as stream:
         assert ["3"] == await stream.ids(1)
 
 
-async def test_where_it_stopped_counts_more_than_where_it_once_began(client, told):
+async def test_where_it_stopped_counts_more_than_where_it_once_began(client, announced):
     """A reader that reconnects asks for the same address again."""
     for name in "123":
-        await told(name, body=name)
+        await announced(name, body=name)
 
     async with listening(client, "?after=0", last_event_id="2") as stream:
         assert ["3"] == await stream.ids(1)
@@ -152,7 +152,7 @@ async def test_it_resumes_without_gap_or_repeat_over_a_restart(context, clock, t
                 listening(client, last_event_id=position) as stream,
             ):
                 for _ in range(2 if run < 2 else 5):
-                    block = await stream.one()
+                    block = await stream.next_block()
                     heard.append(block["data"])
                     position = block["id"]
 
@@ -172,12 +172,12 @@ async def test_it_resumes_without_gap_or_repeat_over_a_restart(context, clock, t
         ("", ["1", "2", "3", "4"]),
     ],
 )
-async def test_only_what_the_filters_name_is_told_and_listed(client, context, told, query, expected):
+async def test_only_what_the_filters_name_is_told_and_listed(client, context, announced, query, expected):
     await keep(context.store, scheduled("1"), scheduled("3", provider="vtrix", model="a"))
-    await told("1", body='"1"')
-    await told("2", body='"2"', type=EventType.FAILED)
-    await told("3", body='"3"', generation_id="gen_3")
-    await told("4", body='"4"', type=EventType.PING, generation_id="evt_4")
+    await announced("1", body='"1"')
+    await announced("2", body='"2"', type=EventType.FAILED)
+    await announced("3", body='"3"', generation_id="gen_3")
+    await announced("4", body='"4"', type=EventType.PING, generation_id="evt_4")
 
     listed = (await client.get(f"/v1/events?after=0&{query}")).json()["data"]
     async with listening(client, f"?after=0&{query}") as stream:
@@ -207,23 +207,23 @@ async def test_a_bad_cursor_or_filter_names_the_field(client, query, headers, fi
     assert (422, field) == (answer.status_code, answer.json()["errors"][0]["field"])
 
 
-async def test_when_there_is_nothing_to_say_it_says_that(client, told, monkeypatch):
+async def test_when_there_is_nothing_to_say_it_says_that(client, announced, monkeypatch):
     monkeypatch.setattr(web_events, "HEARTBEAT_S", 0)
 
     async with listening(client) as stream:
-        assert {"comment": "nothing new"} == await stream.one()
-        await told("1", body="1")
-        while "data" not in (block := await stream.one()):
+        assert {"comment": "nothing new"} == await stream.next_block()
+        await announced("1", body="1")
+        while "data" not in (block := await stream.next_block()):
             assert {"comment": "nothing new"} == block
         assert "1" == block["data"]
 
 
-async def test_one_who_wants_none_of_it_hears_heartbeats_too(client, told, monkeypatch):
+async def test_one_who_wants_none_of_it_hears_heartbeats_too(client, announced, monkeypatch):
     monkeypatch.setattr(web_events, "HEARTBEAT_S", 0)
 
     async with listening(client, "?type=ping&after=0") as stream:
-        await told("1")
-        assert [{"comment": "nothing new"}] * 2 == [await stream.one() for _ in range(2)]
+        await announced("1")
+        assert [{"comment": "nothing new"}] * 2 == [await stream.next_block() for _ in range(2)]
 
 
 class Counting:
@@ -285,24 +285,24 @@ async def port(context, dropped):
         if (b"x-reader", b"slow") in scope.get("headers", ()):
             dropped.set()
 
-    async with served(lambda _: watched) as one:
-        yield one
+    async with served(lambda _: watched) as bound:
+        yield bound
 
 
 async def slow_reader(port):
     """A connection that asked for the stream, and of which nothing is read."""
-    one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    one.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(one, ("127.0.0.1", port))
-    reader, writer = await asyncio.open_connection(sock=one, limit=1024)
+    connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
+    reader, writer = await asyncio.open_connection(sock=connection, limit=1024)
     lines = ("GET /v1/events/stream?after=0 HTTP/1.1", "Host: x", "X-Reader: slow", f"Authorization: Bearer {KEY}")
     writer.write("\r\n".join((*lines, "", "")).encode())
     return reader, writer
 
 
 async def test_a_reader_that_does_not_read_is_dropped_without_cost_to_another(
-    context, port, dropped, told, monkeypatch
+    context, port, dropped, announced, monkeypatch
 ):
     """What it was not told it hears when it comes again."""
     monkeypatch.setattr(web_events, "SLOWEST_S", 1.0)
@@ -317,7 +317,7 @@ async def test_a_reader_that_does_not_read_is_dropped_without_cost_to_another(
         async with listening(client, "?after=0") as quick:
             assert names == [body[:3] for body in await quick.ids(len(names))]
             await dropped.wait()
-            await told("new", body="new")
+            await announced("new", body="new")
             assert ["new"] == await quick.ids(1)
 
         cut = (await reader.read()).decode()
@@ -329,21 +329,21 @@ async def test_a_reader_that_does_not_read_is_dropped_without_cost_to_another(
             assert names[last] == (await again.ids(1))[0][:3]
 
 
-async def test_a_reader_that_goes_away_leaves_nothing_behind(port, dropped, told):
+async def test_a_reader_that_goes_away_leaves_nothing_behind(port, dropped, announced):
     async with httpx.AsyncClient(
         base_url=f"http://127.0.0.1:{port}", headers=HEADERS | {"x-reader": "slow"}, trust_env=False, verify=False
     ) as client:
         async with listening(client) as stream:
-            await told("1", body="1")
+            await announced("1", body="1")
             assert ["1"] == await stream.ids(1)
 
         await dropped.wait()
 
 
-async def test_a_stream_ends_cleanly_when_the_service_is_told_to_end(client, context, told):
+async def test_a_stream_ends_cleanly_when_the_service_is_told_to_end(client, context, announced):
     """Its last block is whole, and its reader resumes behind it."""
-    await told("1")
+    await announced("1")
     async with listening(client, "?after=0") as stream:
-        assert "generation.completed" == (await stream.one())["event"]
+        assert "generation.completed" == (await stream.next_block())["event"]
         context.end_waits()
         assert [] == [line async for line in stream._lines]

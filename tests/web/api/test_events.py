@@ -11,10 +11,10 @@ def fail_one(context, upstream, ordered):
     """A generation that its provider refuses: one event."""
 
     async def place():
-        told = await ordered()
+        order = await ordered()
         upstream.answers.append((400, {"error": "no"}))
         await run_worker(context, "submit")
-        return told["id"]
+        return order["id"]
 
     return place
 

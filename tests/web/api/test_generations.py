@@ -24,10 +24,10 @@ BODY = {"provider": "eachlabs", "model": "flux-1-1-pro", "input": {"prompt": "a 
 @pytest.fixture
 def submitted(context, upstream, ordered):
     async def place(**changed):
-        told = await ordered(**changed)
+        order = await ordered(**changed)
         upstream.answers.append((200, ACCEPTED))
         await run_worker(context, "submit")
-        return told["id"]
+        return order["id"]
 
     return place
 
@@ -35,9 +35,9 @@ def submitted(context, upstream, ordered):
 async def test_an_order_is_answered_202_with_where_to_look(client):
     answer = await client.post("/v1/generations", json={**BODY, "metadata": {"order": "42"}})
 
-    told = answer.json()
-    assert (202, f"/v1/generations/{told['id']}") == (answer.status_code, answer.headers["location"])
-    assert ("pending", {"order": "42"}, None) == (told["status"], told["metadata"], told["failure"])
+    payload = answer.json()
+    assert (202, f"/v1/generations/{payload['id']}") == (answer.status_code, answer.headers["location"])
+    assert ("pending", {"order": "42"}, None) == (payload["status"], payload["metadata"], payload["failure"])
 
 
 async def test_the_same_idempotency_key_is_one_order(client):
@@ -51,17 +51,17 @@ async def test_the_same_idempotency_key_is_one_order(client):
 
 
 async def test_parallel_requests_with_one_key_make_one_order(client):
-    found = set()
+    ids = set()
 
     async def send():
         answer = await client.post("/v1/generations", json=BODY, headers={"idempotency-key": "k"})
-        found.add(answer.json()["id"])
+        ids.add(answer.json()["id"])
 
     async with anyio.create_task_group() as group:
         for _ in range(8):
             group.start_soon(send)
 
-    assert 1 == len(found)
+    assert 1 == len(ids)
 
 
 async def test_prefer_wait_answers_200_when_it_closes_within_the_wait(client, context, upstream):
@@ -86,36 +86,36 @@ async def test_prefer_wait_answers_200_when_it_closes_within_the_wait(client, co
 async def test_who_waits_is_answered_when_the_service_is_told_to_end(client, context, ordered):
     """As if the wait had ended."""
     generation_id = (await ordered())["id"]
-    told = []
+    answers = []
 
     async def wait():
-        told.append(await client.get(f"/v1/generations/{generation_id}?wait=300"))
+        answers.append(await client.get(f"/v1/generations/{generation_id}?wait=300"))
 
     async with anyio.create_task_group() as group:
         group.start_soon(wait)
         while not context.store._waiting:
             await anyio.lowlevel.checkpoint()
         context.end_waits()
-        told.append(await client.post("/v1/generations", json=BODY, headers={"prefer": "wait=300"}))
+        answers.append(await client.post("/v1/generations", json=BODY, headers={"prefer": "wait=300"}))
 
-    assert {(200, "pending"), (202, "pending")} == {(answer.status_code, answer.json()["status"]) for answer in told}
+    assert {(200, "pending"), (202, "pending")} == {(answer.status_code, answer.json()["status"]) for answer in answers}
 
 
 async def test_a_read_waits_until_it_closes_and_no_longer(client, context, upstream, submitted):
     generation_id = await submitted()
     upstream.answers.append((200, DONE))
-    told = []
+    payloads = []
 
     async def read():
-        told.append((await client.get(f"/v1/generations/{generation_id}?wait=5")).json())
+        payloads.append((await client.get(f"/v1/generations/{generation_id}?wait=5")).json())
 
     async with anyio.create_task_group() as group:
         group.start_soon(read)
         await until(lambda: context.process.waiters.ids)
         assert 200 == (await client.post(f"/v1/generations/{generation_id}/poll")).status_code
 
-    assert "completed" == told[0]["status"]
-    assert {"amount": "0.05", "currency": "USD"} == told[0]["cost"]
+    assert "completed" == payloads[0]["status"]
+    assert {"amount": "0.05", "currency": "USD"} == payloads[0]["cost"]
     assert "submitted" == (await client.get(f"/v1/generations/{await submitted()}?wait=0.01")).json()["status"]
 
 
@@ -127,7 +127,7 @@ async def test_lists_are_newest_first_filtered_and_paged_without_gap_or_repeat(c
     while True:
         query = {"limit": "2", "model": "flux-1-1-pro", **({"after": after} if after else {})}
         page = (await client.get("/v1/generations", params=query)).json()
-        pages += [one["id"] for one in page["data"]]
+        pages += [generation["id"] for generation in page["data"]]
         after = page["next"]
         if after is None:
             break
@@ -144,11 +144,11 @@ async def test_a_poll_asks_now_and_a_closed_generation_is_not_asked_about(client
     generation_id = await submitted()
     upstream.answers.append((200, DONE))
     await client.post(f"/v1/generations/{generation_id}/poll")
-    asked = len(upstream.requests)
+    count = len(upstream.requests)
 
     answer = await client.post(f"/v1/generations/{generation_id}/poll")
 
-    assert (200, "completed", asked) == (answer.status_code, answer.json()["status"], len(upstream.requests))
+    assert (200, "completed", count) == (answer.status_code, answer.json()["status"], len(upstream.requests))
 
 
 async def test_what_the_provider_has_not_named_cannot_be_polled(client, ordered):
@@ -162,13 +162,13 @@ async def test_what_cannot_be_asked_about_cannot_be_polled(client, context, upst
     generation_id = (await ordered(provider="aihubmix", model="gpt-image-1"))["id"]
     upstream.answers.append((200, {"output": [{"taskId": "t-1"}]}))
     await run_worker(context, "submit")
-    asked = len(upstream.requests)
+    count = len(upstream.requests)
 
     answer = await client.post(f"/v1/generations/{generation_id}/poll")
 
     assert (409, "not_pollable") == (answer.status_code, answer.json()["code"])
     assert "aihubmix documents no way" in answer.json()["detail"]
-    assert asked == len(upstream.requests)
+    assert count == len(upstream.requests)
 
 
 async def test_what_waits_can_be_canceled_once(client, ordered):
@@ -182,10 +182,10 @@ async def test_what_waits_can_be_canceled_once(client, ordered):
 
 
 async def test_the_timeline_tells_everything(client, submitted):
-    told = (await client.get(f"/v1/generations/{await submitted()}/timeline")).json()
+    timeline = (await client.get(f"/v1/generations/{await submitted()}/timeline")).json()
 
-    assert ["observation"] == [entry["type"] for entry in told["data"]]
-    assert "advanced" == told["data"][0]["details"]["finding"]
+    assert ["observation"] == [entry["type"] for entry in timeline["data"]]
+    assert "advanced" == timeline["data"][0]["details"]["finding"]
 
 
 @pytest.fixture
@@ -418,7 +418,7 @@ async def test_a_poll_by_hand_beyond_the_budget_is_429_and_one_too_soon_tells_wh
 async def test_who_waits_is_not_woken_by_what_it_does_not_wait_for(client, context, submitted, monkeypatch):
     """It reads the generation when it begins to wait, and when that has ended."""
     mine, others = await submitted(), [await submitted() for _ in range(5)]
-    reads, told = [], []
+    reads, payloads = [], []
     read_generation = web_generations.stored
 
     async def counted(some_tools, generation_id):
@@ -428,7 +428,7 @@ async def test_who_waits_is_not_woken_by_what_it_does_not_wait_for(client, conte
     monkeypatch.setattr(web_generations, "stored", counted)
 
     async def wait():
-        told.append((await client.get(f"/v1/generations/{mine}?wait=20")).json())
+        payloads.append((await client.get(f"/v1/generations/{mine}?wait=20")).json())
 
     def canceled(generation_id):
         reading = Reading(status=Status.CANCELED)
@@ -443,7 +443,7 @@ async def test_who_waits_is_not_woken_by_what_it_does_not_wait_for(client, conte
             await settle(context, [canceled(other)])
         await settle(context, [canceled(mine)])
 
-    assert "canceled" == told[0]["status"]
+    assert "canceled" == payloads[0]["status"]
     assert [mine, mine] == reads
 
 
@@ -464,6 +464,6 @@ async def test_a_body_that_was_refused_is_forgotten_at_once(client, monkeypatch)
     try:
         for _ in range(3):
             assert 400 == (await client.post("/v1/generations", content=b"{}")).status_code
-        assert [None] * 2 == [one() for one in kept[:-1]]  # a thread holds its last work until the next
+        assert [None] * 2 == [reference() for reference in kept[:-1]]  # a thread holds its last work until the next
     finally:
         gc.enable()

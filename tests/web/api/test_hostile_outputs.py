@@ -35,9 +35,9 @@ def made(client, context, upstream, ordered):
 async def test_a_redirect_to_nowhere_is_502(client, made, location):
     answer = f"HTTP/1.1 302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n".encode()
     async with listening(Peer(answer)) as url:
-        told = await client.get(await made(f"{url}/1.png"))
+        reply = await client.get(await made(f"{url}/1.png"))
 
-    assert (502, "output_unavailable") == (told.status_code, told.json()["code"])
+    assert (502, "output_unavailable") == (reply.status_code, reply.json()["code"])
 
 
 @pytest.mark.parametrize(
@@ -53,28 +53,28 @@ async def test_a_redirect_to_nowhere_is_502(client, made, location):
 )
 async def test_what_is_no_output_is_502(client, made, answer):
     async with listening(Peer(answer)) as url:
-        told = await client.get(await made(f"{url}/1.png"))
+        reply = await client.get(await made(f"{url}/1.png"))
 
-    assert (502, "output_unavailable") == (told.status_code, told.json()["code"])
+    assert (502, "output_unavailable") == (reply.status_code, reply.json()["code"])
 
 
-@pytest.mark.parametrize(("size", "told"), [(b"bytes */2", "bytes */2"), (b"\xe9", None)])
-async def test_a_range_that_is_not_there_is_a_problem_like_any_other(client, made, size, told):
+@pytest.mark.parametrize(("size", "content_range"), [(b"bytes */2", "bytes */2"), (b"\xe9", None)])
+async def test_a_range_that_is_not_there_is_a_problem_like_any_other(client, made, size, content_range):
     answer = b"HTTP/1.1 416 No\r\ncontent-range: %s\r\ncontent-type: text/html\r\ncontent-length: 2\r\n\r\nno" % size
     async with listening(Peer(answer)) as url:
         refused = await client.get(await made(f"{url}/1.png"), headers={"range": "bytes=5-"})
 
     assert (416, "range_not_satisfiable") == (refused.status_code, refused.json()["code"])
-    assert told == refused.headers.get("content-range")
+    assert content_range == refused.headers.get("content-range")
 
 
 async def test_headers_that_may_not_stand_in_ours_are_left_out(client, made):
     odd = b'etag: "a\x01b"\r\nlast-modified: \xe9\r\naccept-ranges: bytes\tx\r\nx-more: 1\r\nset-cookie: a=b\r\n'
     async with listening(Peer(OK + odd + b"content-length: 2\r\n\r\nab")) as url:
-        told = await client.get(await made(f"{url}/1.png"))
+        reply = await client.get(await made(f"{url}/1.png"))
 
-    assert (200, b"ab") == (told.status_code, told.content)
-    assert not {"etag", "last-modified", "x-more", "set-cookie"} & {*told.headers}
+    assert (200, b"ab") == (reply.status_code, reply.content)
+    assert not {"etag", "last-modified", "x-more", "set-cookie"} & {*reply.headers}
 
 
 @pytest.mark.parametrize(
@@ -89,28 +89,28 @@ async def test_headers_that_may_not_stand_in_ours_are_left_out(client, made):
 )
 async def test_what_an_output_is_goes_on_where_it_is_a_media_type(client, made, header, content_type):
     async with listening(Peer(b"HTTP/1.1 200 OK\r\n" + header + b"content-length: 2\r\n\r\nab")) as url:
-        told = await client.get(await made(f"{url}/1.png"))
+        reply = await client.get(await made(f"{url}/1.png"))
 
-    assert (200, b"ab", content_type) == (told.status_code, told.content, told.headers["content-type"])
+    assert (200, b"ab", content_type) == (reply.status_code, reply.content, reply.headers["content-type"])
 
 
 async def test_headers_of_an_output_that_repeat_our_key_are_masked(client, made):
     odd = b'etag: "key-of-eachlabs"\r\nlast-modified: key-of-eachlabs, then\r\ncontent-type: text/key-of-eachlabs\r\n'
     async with listening(Peer(b"HTTP/1.1 200 OK\r\n" + odd + b"content-length: 2\r\n\r\nab")) as url:
-        told = await client.get(await made(f"{url}/1.png"))
+        reply = await client.get(await made(f"{url}/1.png"))
 
     assert ('"********"', "********, then", "text/********") == (
-        told.headers["etag"], told.headers["last-modified"], told.headers["content-type"],
+        reply.headers["etag"], reply.headers["last-modified"], reply.headers["content-type"],
     )  # fmt: skip
 
 
 async def test_an_output_that_breaks_off_breaks_off_here_too(client, made, monkeypatch):
     """Who takes it must not think that it is whole; and it is no mistake of ours."""
-    told = []
-    monkeypatch.setattr(generations, "log", SimpleNamespace(info=lambda event, **_: told.append(event)))
+    logged = []
+    monkeypatch.setattr(generations, "log", SimpleNamespace(info=lambda event, **_: logged.append(event)))
     async with listening(Peer(OK + b"content-length: 100\r\n\r\nhalf")) as url:
         path = await made(f"{url}/1.png")
         with pytest.raises(httpx.RemoteProtocolError):
             await client.get(path)
 
-    assert ["output_interrupted"] == told
+    assert ["output_interrupted"] == logged

@@ -85,14 +85,14 @@ async def test_labels_have_a_bounded_number_of_values(client, finished):
 
 async def test_what_alerts_watch_is_there_from_the_start(scraped):
     """A number that appears only when it is 1 shows no increase to anybody."""
-    found = await scraped()
+    samples = await scraped()
     watched = {
         ("webhooks_accepted_total", "eachlabs"), ("generations_closed_total", "poll", "eachlabs", "expected"),
         ("queue_depth", "deliver"), ("oldest_unread_webhook_seconds",), ("submissions_unknown", "eachlabs"),
         ("subscribers", "registered", "disabled"),
     }  # fmt: skip
-    assert watched <= set(found)
-    assert 0 == sum(found.values())
+    assert watched <= set(samples)
+    assert 0 == sum(samples.values())
 
 
 async def test_what_happened_is_counted(client, scraped, finished, listener):
@@ -100,11 +100,11 @@ async def test_what_happened_is_counted(client, scraped, finished, listener):
     assert 201 == (await client.post("/v1/subscribers", json=subscriber)).status_code
     await finished()
 
-    told = {sample: value for sample, value in (await scraped()).items() if value}
+    samples = {sample: value for sample, value in (await scraped()).items() if value}
 
-    assert 5 <= told.pop(("webhook_lateness_seconds", "eachlabs", "0.5")) < 6
-    assert 5 <= told.pop(("webhook_lateness_seconds", "eachlabs", "0.95")) < 6
-    assert 1.7e9 < told.pop(("last_webhook_timestamp_seconds", "eachlabs")) < 2e9
+    assert 5 <= samples.pop(("webhook_lateness_seconds", "eachlabs", "0.5")) < 6
+    assert 5 <= samples.pop(("webhook_lateness_seconds", "eachlabs", "0.95")) < 6
+    assert 1.7e9 < samples.pop(("last_webhook_timestamp_seconds", "eachlabs")) < 2e9
     assert {
         ("webhooks", "repeated", "eachlabs"): 1,
         ("webhooks", "quarantined", "eachlabs"): 1,
@@ -115,7 +115,7 @@ async def test_what_happened_is_counted(client, scraped, finished, listener):
         ("deliveries", "delivered"): 1,
         ("attempts_total", "2xx"): 1,
         ("subscribers", "registered", "active"): 1,
-    } == told
+    } == samples
 
 
 async def test_no_counter_goes_down_when_what_it_counted_is_forgotten(context, clock, scraped, finished):

@@ -72,7 +72,7 @@ async def test_a_head_has_no_range(served):
 
 
 @pytest.mark.parametrize(
-    ("asked", "first", "last"),
+    ("requested", "first", "last"),
     [
         ("bytes=0-0", 0, 0),
         ("bytes=10-19", 10, 19),
@@ -87,8 +87,8 @@ async def test_a_head_has_no_range(served):
         ("bytes=007-0010", 7, 10),
     ],
 )
-async def test_a_range_is_served_alone(served, asked, first, last):
-    answer = await served(range=asked)
+async def test_a_range_is_served_alone(served, requested, first, last):
+    answer = await served(range=requested)
 
     assert (206, CONTENT[first : last + 1], f"bytes {first}-{last}/100") == (
         answer.status_code, answer.content, answer.headers["content-range"],
@@ -97,10 +97,10 @@ async def test_a_range_is_served_alone(served, asked, first, last):
 
 
 @pytest.mark.parametrize(
-    "asked", ["bytes=100-", "bytes=100-200", "bytes=-0", "bytes=20-10", "bytes=999999999999999999-"]
+    "requested", ["bytes=100-", "bytes=100-200", "bytes=-0", "bytes=20-10", "bytes=999999999999999999-"]
 )
-async def test_a_range_behind_the_end_is_416_and_told_how_much_there_is(served, asked):
-    answer = await served(range=asked)
+async def test_a_range_behind_the_end_is_416_and_told_how_much_there_is(served, requested):
+    answer = await served(range=requested)
 
     assert (416, "range_not_satisfiable", "bytes */100") == (
         answer.status_code, answer.json()["code"], answer.headers["content-range"],
@@ -108,13 +108,13 @@ async def test_a_range_behind_the_end_is_416_and_told_how_much_there_is(served, 
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "requested",
     ["bytes=-", "bytes=", "bytes=0-1,5-6", "bytes=a-b", "bytes=1", "items=0-1", "bytes = 0-1",
      "bytes=1000000000000000000-", "bytes=٣-"],
 )  # fmt: skip
-async def test_what_is_no_range_of_ours_is_answered_with_everything(served, asked):
+async def test_what_is_no_range_of_ours_is_answered_with_everything(served, requested):
     """Also several ranges at once."""
-    answer = await served(range=asked.encode())
+    answer = await served(range=requested.encode())
 
     assert (200, CONTENT) == (answer.status_code, answer.content)
     assert "content-range" not in answer.headers
@@ -127,7 +127,9 @@ async def test_a_range_of_the_version_that_is_here_is_served(served):
     other = await served(range="bytes=0-1", if_range='"another"')
     dated = await served(range="bytes=0-1", if_range="Wed, 21 Oct 2026 07:28:00 GMT")
 
-    assert [(206, 2), (200, 100), (200, 100)] == [(one.status_code, len(one.content)) for one in (same, other, dated)]
+    assert [(206, 2), (200, 100), (200, 100)] == [
+        (answer.status_code, len(answer.content)) for answer in (same, other, dated)
+    ]
     assert etag.startswith('"')
     assert etag == same.headers["etag"]
 
@@ -159,11 +161,11 @@ async def test_a_media_type_that_was_stored_unseen_closes_no_connection(client, 
     output = InlineOutput(content_type="text/html\r\nx-evil: 1", content=CONTENT)
     async with context.store.transaction() as tx:
         await outputs.keep(tx, painted["id"], 1, output)
-        known = await generations.by_id(tx, painted["id"])
-        (first,) = known.generation.outputs
+        record = await generations.by_id(tx, painted["id"])
+        (first,) = record.generation.outputs
         second = structs.replace(first, url=f"/v1/generations/{painted['id']}/outputs/1")
-        twice = structs.replace(known.generation, outputs=(first, second))
-        await generations.save(tx, [structs.replace(known, generation=twice)])
+        twice = structs.replace(record.generation, outputs=(first, second))
+        await generations.save(tx, [structs.replace(record, generation=twice)])
 
     answers = [
         await client.get(f"/v1/generations/{painted['id']}/outputs/1", headers=headers)

@@ -18,30 +18,30 @@ BULK = {"provider": "eachlabs", "model": "workflows/wf-1/v1", "inputs": [{"promp
 async def test_an_order_that_would_be_refused_says_why_and_where(client):
     answer = await client.post("/v1/generations", json=VEO)
 
-    told = answer.json()
+    payload = answer.json()
     assert (422, "application/problem+json", "refused_by_preflight") == (
-        answer.status_code, answer.headers["content-type"], told["code"],
+        answer.status_code, answer.headers["content-type"], payload["code"],
     )  # fmt: skip
-    assert [{"field": "input.seconds", "detail": "seconds must be one of 4, 6, 8"}] == told["errors"]
+    assert [{"field": "input.seconds", "detail": "seconds must be one of 4, 6, 8"}] == payload["errors"]
     assert ("invalid_request", "caller", False, False, "preflight", "seconds") == tuple(
-        told["failure"][name] for name in ("code", "fault", "retryable", "billed", "origin", "param")
+        payload["failure"][name] for name in ("code", "fault", "retryable", "billed", "origin", "param")
     )
 
 
 async def test_it_has_the_providers_own_code_and_words(client):
     order_input = {"input": {"messages": [{"role": "user", "content": [{"text": ""}]}]}, "parameters": {"n": 9}}
 
-    told = (await client.post("/v1/generations", json={**WAN, "input": order_input})).json()
+    payload = (await client.post("/v1/generations", json={**WAN, "input": order_input})).json()
 
-    assert told["failure"]["provider_code"].startswith("00101")
-    assert told["errors"][0]["detail"] == told["failure"]["message"]
+    assert payload["failure"]["provider_code"].startswith("00101")
+    assert payload["errors"][0]["detail"] == payload["failure"]["message"]
 
 
 async def test_the_refusal_has_the_shape_it_says(client):
-    told = (await client.post("/v1/generations", json=VEO)).json()
+    payload = (await client.post("/v1/generations", json=VEO)).json()
 
     problem = {**DOCUMENT["components"]["schemas"]["Problem"], "components": DOCUMENT["components"]}
-    Draft202012Validator(problem).validate(told)
+    Draft202012Validator(problem).validate(payload)
     assert "failure" not in (await client.get("/v1/generations/gen_nobody")).json()
 
 
@@ -68,8 +68,8 @@ def _demanding(monkeypatch):
 async def test_of_a_bulk_order_the_one_that_would_be_refused_is_named(client, context):
     answer = await client.post("/v1/generations/bulk", json=BULK)
 
-    told = answer.json()
-    assert (422, "refused_by_preflight") == (answer.status_code, told["code"])
-    assert ["inputs.1.prompt"] == [error["field"] for error in told["errors"]]
+    payload = answer.json()
+    assert (422, "refused_by_preflight") == (answer.status_code, payload["code"])
+    assert ["inputs.1.prompt"] == [error["field"] for error in payload["errors"]]
     assert [] == (await client.get("/v1/generations")).json()["data"]
     assert 0 == await run_worker(context, "submit")

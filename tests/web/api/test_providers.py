@@ -6,17 +6,17 @@ from tests.conftest import run_worker
 
 
 async def test_every_provider_and_route_is_listed_with_what_it_can_do(client):
-    told = (await client.get("/v1/providers")).json()["data"]
+    providers = (await client.get("/v1/providers")).json()["data"]
 
-    listed = {one["name"]: {route["name"] for route in one["routes"]} for one in told}
+    listed = {entry["name"]: {route["name"] for route in entry["routes"]} for entry in providers}
     assert {name: {route.name for route in provider.ROUTES} for name, provider in PROVIDERS.items()} == listed
-    assert {"hint", "body", None} == {route["trust"] for one in told for route in one["routes"]}
+    assert {"hint", "body", None} == {route["trust"] for entry in providers for route in entry["routes"]}
 
 
 async def routes(client):
     """Every route by (provider, name)."""
-    told = (await client.get("/v1/providers")).json()["data"]
-    return {(one["name"], route["name"]): route for one in told for route in one["routes"]}
+    providers = (await client.get("/v1/providers")).json()["data"]
+    return {(provider["name"], route["name"]): route for provider in providers for route in provider["routes"]}
 
 
 @pytest.mark.parametrize(
@@ -36,23 +36,23 @@ async def routes(client):
         ("laozhang", "sora-forward", {"outputs": "poll, then a second question", "webhooks": False, "cancels": False}),
         ("runblob", "gemini", {"webhooks": True, "trust": "hint"}),
     ],
-    ids=lambda one: one if isinstance(one, str) else "",
+    ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
 async def test_a_route_tells_what_it_can_do(client, provider, route, expected):
-    told = (await routes(client))[provider, route]
+    described = (await routes(client))[provider, route]
 
-    assert expected == {name: told[name] for name in expected}
+    assert expected == {name: described[name] for name in expected}
 
 
 async def test_a_route_tells_its_limits_in_words(client):
-    told = await routes(client)
+    described = await routes(client)
 
-    sizes = told["laozhang", "sora-forward"]["limits"]["size"]
+    sizes = described["laozhang", "sora-forward"]["limits"]["size"]
     assert "720x1280, 1280x720 (sora-2)" in sizes
     assert "1792x1024 (sora-2-pro)" in sizes
-    assert "4, 6, 8" == told["aihubmix", "veo"]["limits"]["seconds"]
-    assert "1-10 in bulk" == told["eachlabs", "workflows"]["limits"]["inputs"]
-    assert all(isinstance(says, str) for route in told.values() for says in route["limits"].values())
+    assert "4, 6, 8" == described["aihubmix", "veo"]["limits"]["seconds"]
+    assert "1-10 in bulk" == described["eachlabs", "workflows"]["limits"]["inputs"]
+    assert all(isinstance(says, str) for route in described.values() for says in route["limits"].values())
 
 
 async def test_every_limit_that_is_checked_is_among_those_that_are_told(client):
@@ -88,8 +88,8 @@ async def test_how_a_provider_has_behaved_is_counted(client, context, clock, ups
     upstream.answers.append((402, {"error": "insufficient balance"}))
     await run_worker(context, "submit")
 
-    told = (await client.get("/v1/providers")).json()["data"]
-    behaved = next(one for one in told if one["name"] == "eachlabs")["behavior"]
+    providers = (await client.get("/v1/providers")).json()["data"]
+    behaved = next(provider for provider in providers if provider["name"] == "eachlabs")["behavior"]
 
     assert {"webhook": 1, "poll": 2, "submit": 1} == behaved["learned_from"]
     assert (3, 2, 2 / 3) == (behaved["webhooks_expected"], behaved["webhooks_came"], behaved["webhook_share"])

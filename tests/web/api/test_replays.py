@@ -19,13 +19,13 @@ def completed(context, client, upstream, ordered):
     """A generation that its provider completed; its id."""
 
     async def bring():
-        told = await ordered()
+        order = await ordered()
         upstream.answers.append((200, {"status": "success", "predictionID": "el-1"}))
         await run_worker(context, "submit")
         path = upstream.requests[-1].json["webhook_url"].removeprefix(PUBLIC_URL)
         await client.post(path, json=SUCCEEDED, headers={"x-webhook-secret": WEBHOOK_SECRET})
         await run_worker(context, "read")
-        return told["id"]
+        return order["id"]
 
     return bring
 
@@ -106,7 +106,7 @@ async def test_a_stored_moment_beyond_every_calendar_keeps_no_list_from_being_sh
     listed = (await client.get("/v1/replays")).json()["data"]
     shown = (await client.get(f"/v1/replays/{odd.id}")).json()
 
-    assert [later, odd.id] == [one["id"] for one in listed]
+    assert [later, odd.id] == [replay["id"] for replay in listed]
     assert listed[1] == shown
     assert ["0001-01-01"] * 2 == [shown["filters"][name][:10] for name in ("since", "until")]
 
@@ -141,7 +141,7 @@ async def test_events_are_sent_again_to_one_who_missed_them(client, context, lis
     listener.answers.append(204)
     await run_worker(context, "deliver")
 
-    assert ["true"] == [asked.headers["arrivals-redelivered"] for asked in listener.requests]
+    assert ["true"] == [request.headers["arrivals-redelivered"] for request in listener.requests]
 
 
 async def test_replays_are_listed_newest_first_page_by_page(client):
@@ -150,7 +150,7 @@ async def test_replays_are_listed_newest_first_page_by_page(client):
     first = (await client.get("/v1/replays?limit=2")).json()
     rest = (await client.get(f"/v1/replays?limit=2&after={first['next']}")).json()
 
-    assert ids[::-1] == [one["id"] for one in first["data"] + rest["data"]]
+    assert ids[::-1] == [replay["id"] for replay in first["data"] + rest["data"]]
     assert rest["next"] is None
 
 

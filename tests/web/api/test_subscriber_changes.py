@@ -27,20 +27,20 @@ def fail_one(context, upstream, ordered):
     """A generation that its provider refuses: one event; its id."""
 
     async def place(**changed):
-        told = await ordered(**changed)
+        order = await ordered(**changed)
         upstream.answers.append((400, {"error": "no"}))
         await run_worker(context, "submit")
-        return told["id"]
+        return order["id"]
 
     return place
 
 
-async def events_told(client):
+async def event_ids(client):
     return [event["id"] for event in (await client.get("/v1/events")).json()["data"]]
 
 
-def told_again(listener):
-    return [asked.headers["webhook-id"] for asked in listener.requests if "arrivals-redelivered" in asked.headers]
+def redelivered_ids(listener):
+    return [request.headers["webhook-id"] for request in listener.requests if "arrivals-redelivered" in request.headers]
 
 
 async def deliver_all(context):
@@ -128,43 +128,43 @@ async def test_nobody_is_changed_who_is_not_there(client, method, verb, body):
 
 async def test_what_waits_goes_to_where_a_subscriber_has_moved(client, context, clock, listener, subscribed, fail_one):
     """Its old address is the usual reason why it waits."""
-    one = await subscribed("/old")
+    subscriber = await subscribed("/old")
     await fail_one()
     listener.answers += [404, 204]
     await run_worker(context, "deliver")
 
-    await client.patch(f"/v1/subscribers/{one['id']}", json={"url": f"{listener.url}/new"})
+    await client.patch(f"/v1/subscribers/{subscriber['id']}", json={"url": f"{listener.url}/new"})
     clock.advance(10)
     await run_worker(context, "deliver")
 
-    assert ["/old", "/new"] == [asked.path for asked in listener.requests]
+    assert ["/old", "/new"] == [request.path for request in listener.requests]
 
 
 async def test_who_is_paused_gets_nothing_until_it_is_resumed_and_then_everything_in_order(
     client, context, listener, subscribed, fail_one
 ):
-    one = await subscribed(max_in_flight=1)
-    paused = await client.patch(f"/v1/subscribers/{one['id']}", json={"paused": True})
+    subscriber = await subscribed(max_in_flight=1)
+    paused = await client.patch(f"/v1/subscribers/{subscriber['id']}", json={"paused": True})
     ids = [await fail_one() for _ in range(3)]
     assert 0 == await run_worker(context, "deliver")
-    waiting = (await client.get(f"/v1/subscribers/{one['id']}/deliveries?status=waiting")).json()["data"]
+    waiting = (await client.get(f"/v1/subscribers/{subscriber['id']}/deliveries?status=waiting")).json()["data"]
 
-    resumed = await client.patch(f"/v1/subscribers/{one['id']}", json={"paused": False})
+    resumed = await client.patch(f"/v1/subscribers/{subscriber['id']}", json={"paused": False})
     listener.answers += [204] * 3
     await deliver_all(context)
 
     assert paused.json()["paused_at"] is not None
     assert resumed.json()["paused_at"] is None
-    assert ids == [one["generation_id"] for one in reversed(waiting)]
-    assert ids == [asked.json["data"]["generation"]["id"] for asked in listener.requests]
+    assert ids == [delivery["generation_id"] for delivery in reversed(waiting)]
+    assert ids == [request.json["data"]["generation"]["id"] for request in listener.requests]
 
 
 async def test_pausing_again_is_nothing_new(client, clock, subscribed):
-    one = await subscribed()
+    subscriber = await subscribed()
     moments = []
     for _ in range(2):
-        told = await client.patch(f"/v1/subscribers/{one['id']}", json={"paused": True})
-        moments.append(told.json()["paused_at"])
+        answer = await client.patch(f"/v1/subscribers/{subscriber['id']}", json={"paused": True})
+        moments.append(answer.json()["paused_at"])
         clock.advance(60)
 
     assert 1 == len(set(moments))
@@ -172,25 +172,25 @@ async def test_pausing_again_is_nothing_new(client, clock, subscribed):
 
 async def test_days_of_a_pause_are_no_days_of_failure(client, context, clock, listener, subscribed, fail_one):
     """Who failed once before a long pause is not disabled by the first failure after it."""
-    one = await subscribed()
+    subscriber = await subscribed()
     await fail_one()
     listener.answers += [500, 500]
     await run_worker(context, "deliver")
-    await client.patch(f"/v1/subscribers/{one['id']}", json={"paused": True})
+    await client.patch(f"/v1/subscribers/{subscriber['id']}", json={"paused": True})
     clock.advance(6 * DAY_S)
 
-    await client.patch(f"/v1/subscribers/{one['id']}", json={"paused": False})
+    await client.patch(f"/v1/subscribers/{subscriber['id']}", json={"paused": False})
     await run_worker(context, "deliver")
 
     assert 2 == len(listener.requests)
-    assert None is (await client.get(f"/v1/subscribers/{one['id']}")).json()["disabled_at"]
+    assert None is (await client.get(f"/v1/subscribers/{subscriber['id']}")).json()["disabled_at"]
 
 
 async def test_one_that_was_disabled_is_served_again_and_recovers_what_it_missed(
     client, context, clock, listener, subscribed, fail_one
 ):
     """Exactly that, in order, once."""
-    one = await subscribed(max_in_flight=1)
+    subscriber = await subscribed(max_in_flight=1)
     other = await subscribed("/other", max_in_flight=1, event_types=["generation.completed"])
     listener.answers += [204, 410]
     await fail_one()
@@ -199,11 +199,11 @@ async def test_one_that_was_disabled_is_served_again_and_recovers_what_it_missed
     for _ in range(3):
         await fail_one()
         await deliver_all(context)
-    before = (await client.get(f"/v1/subscribers/{one['id']}")).json()
-    refused = await client.post(f"/v1/subscribers/{one['id']}/recover", json={"since": since})
+    before = (await client.get(f"/v1/subscribers/{subscriber['id']}")).json()
+    refused = await client.post(f"/v1/subscribers/{subscriber['id']}/recover", json={"since": since})
 
-    enabled = await client.patch(f"/v1/subscribers/{one['id']}", json={"disabled": False})
-    recovery = await client.post(f"/v1/subscribers/{one['id']}/recover", json={"since": since})
+    enabled = await client.patch(f"/v1/subscribers/{subscriber['id']}", json={"disabled": False})
+    recovery = await client.post(f"/v1/subscribers/{subscriber['id']}/recover", json={"since": since})
     await run_worker(context, "replay")
     listener.answers += [204] * 3
     await deliver_all(context)
@@ -213,18 +213,18 @@ async def test_one_that_was_disabled_is_served_again_and_recovers_what_it_missed
     )  # fmt: skip
     assert (None, None) == (enabled.json()["disabled_at"], enabled.json()["disabled_reason"])
     assert 202 == recovery.status_code
-    assert (await events_told(client))[1:] == told_again(listener)
+    assert (await event_ids(client))[1:] == redelivered_ids(listener)
     finished = (await client.get(recovery.headers["location"])).json()
     assert ("finished", {"redelivered": 3, "reached": 1}) == (finished["status"], finished["findings"])
-    assert (True, one["id"]) == (finished["filters"]["missed"], finished["filters"]["subscriber"])
+    assert (True, subscriber["id"]) == (finished["filters"]["missed"], finished["filters"]["subscriber"])
     assert [] == (await client.get(f"/v1/subscribers/{other['id']}/deliveries")).json()["data"]
 
 
 @pytest.mark.parametrize("body", [{}, {"since": "yesterday"}, {"since": None}])
 async def test_a_recovery_says_since_when(client, subscribed, body):
-    one = await subscribed()
+    subscriber = await subscribed()
 
-    answer = await client.post(f"/v1/subscribers/{one['id']}/recover", json=body)
+    answer = await client.post(f"/v1/subscribers/{subscriber['id']}/recover", json=body)
 
     assert (422, "since") == (answer.status_code, answer.json()["errors"][0]["field"])
 
@@ -233,7 +233,7 @@ async def test_one_that_is_served_again_starts_without_its_failures(
     client, context, clock, listener, subscribed, fail_one
 ):
     """Its first failure does not disable it again, though it had failed for days with more to come."""
-    one = await subscribed(max_in_flight=1)
+    subscriber = await subscribed(max_in_flight=1)
     for _ in range(2):
         await fail_one()
     listener.answers += [500, 410, 500]
@@ -241,20 +241,20 @@ async def test_one_that_is_served_again_starts_without_its_failures(
     clock.advance(6 * DAY_S)
     await run_worker(context, "deliver")
 
-    await client.patch(f"/v1/subscribers/{one['id']}", json={"disabled": False})
+    await client.patch(f"/v1/subscribers/{subscriber['id']}", json={"disabled": False})
     await fail_one()
     await run_worker(context, "deliver")
 
     assert 3 == len(listener.requests)
-    assert None is (await client.get(f"/v1/subscribers/{one['id']}")).json()["disabled_at"]
+    assert None is (await client.get(f"/v1/subscribers/{subscriber['id']}")).json()["disabled_at"]
 
 
 # ---------------------------------------------------------------- signatures
 
 
-def verifies(asked, secret):
+def verifies(request, secret):
     try:
-        Webhook(secret).verify(asked.body, asked.headers)
+        Webhook(secret).verify(request.body, request.headers)
     except WebhookVerificationError:
         return False
     return True
@@ -265,18 +265,18 @@ async def test_after_a_rotation_both_secrets_verify_for_a_day_then_only_the_new_
 ):
     """The verifier looks at its own clock, so the service's stands at the same moment each time."""
     clock.at = round(time.time() * 1_000_000) - DAY_S * 1_000_000
-    one = await subscribed()
+    subscriber = await subscribed()
 
-    rotated = await client.post(f"/v1/subscribers/{one['id']}/rotate-secret")
+    rotated = await client.post(f"/v1/subscribers/{subscriber['id']}/rotate-secret")
     new = rotated.json()["secret"]
-    shown = (await client.get(f"/v1/subscribers/{one['id']}")).json()
+    shown = (await client.get(f"/v1/subscribers/{subscriber['id']}")).json()
     signed = []
     for wait_s in (DAY_S - 5, 5):
         clock.advance(wait_s)
         listener.answers.append(204)
-        await client.post(f"/v1/subscribers/{one['id']}/ping")
+        await client.post(f"/v1/subscribers/{subscriber['id']}/ping")
         await run_worker(context, "deliver")
-        signed.append([verifies(listener.requests[-1], secret) for secret in (one["secret"], new)])
+        signed.append([verifies(listener.requests[-1], secret) for secret in (subscriber["secret"], new)])
 
     assert 200 == rotated.status_code
     assert new.startswith("whsec_")
@@ -285,24 +285,24 @@ async def test_after_a_rotation_both_secrets_verify_for_a_day_then_only_the_new_
 
 
 async def test_v1a_comes_with_a_public_key_that_stays_until_it_is_given_up(client, subscribed):
-    one = await subscribed(signatures=["v1", "v1a"])
-    path = f"/v1/subscribers/{one['id']}"
+    subscriber = await subscribed(signatures=["v1", "v1a"])
+    path = f"/v1/subscribers/{subscriber['id']}"
 
     kept = (await client.patch(path, json={"signatures": ["v1", "v1a"]})).json()
     off = (await client.patch(path, json={"signatures": ["v1"]})).json()
     fresh = (await client.patch(path, json={"signatures": ["v1a"]})).json()
 
-    assert 32 == len(base64.b64decode(one["public_key"].removeprefix("whpk_")))
-    assert (["v1", "v1a"], one["public_key"]) == (kept["signatures"], kept["public_key"])
+    assert 32 == len(base64.b64decode(subscriber["public_key"].removeprefix("whpk_")))
+    assert (["v1", "v1a"], subscriber["public_key"]) == (kept["signatures"], kept["public_key"])
     assert (["v1"], None) == (off["signatures"], off["public_key"])
     assert ["v1", "v1a"] == fresh["signatures"]
-    assert fresh["public_key"] not in (None, one["public_key"])
+    assert fresh["public_key"] not in (None, subscriber["public_key"])
 
 
 async def test_v1a_signs_beside_v1(client, context, listener, subscribed):
-    one = await subscribed(signatures=["v1a"])
+    subscriber = await subscribed(signatures=["v1a"])
     listener.answers.append(204)
-    await client.post(f"/v1/subscribers/{one['id']}/ping")
+    await client.post(f"/v1/subscribers/{subscriber['id']}/ping")
     await run_worker(context, "deliver")
 
     versions = [signature.split(",")[0] for signature in listener.requests[0].headers["webhook-signature"].split(" ")]
@@ -310,42 +310,42 @@ async def test_v1a_signs_beside_v1(client, context, listener, subscribed):
 
 
 async def test_no_answer_but_the_first_holds_a_secret(client, subscribed):
-    one = await subscribed(signatures=["v1", "v1a"])
-    rotated = (await client.post(f"/v1/subscribers/{one['id']}/rotate-secret")).json()
+    subscriber = await subscribed(signatures=["v1", "v1a"])
+    rotated = (await client.post(f"/v1/subscribers/{subscriber['id']}/rotate-secret")).json()
 
     for answer in (
-        await client.get(f"/v1/subscribers/{one['id']}"),
+        await client.get(f"/v1/subscribers/{subscriber['id']}"),
         await client.get("/v1/subscribers"),
-        await client.patch(f"/v1/subscribers/{one['id']}", json={"description": "x"}),
+        await client.patch(f"/v1/subscribers/{subscriber['id']}", json={"description": "x"}),
     ):
-        assert not any(word in answer.text for word in (one["secret"], rotated["secret"], "whsk_"))
+        assert not any(word in answer.text for word in (subscriber["secret"], rotated["secret"], "whsk_"))
 
 
 # ---------------------------------------------------------------- ping
 
 
 async def test_a_ping_is_told_with_its_delivery_and_arrives(client, context, listener, subscribed):
-    one = await subscribed(event_types=["generation.completed"])
+    subscriber = await subscribed(event_types=["generation.completed"])
     listener.answers.append(204)
 
-    answer = await client.post(f"/v1/subscribers/{one['id']}/ping")
+    answer = await client.post(f"/v1/subscribers/{subscriber['id']}/ping")
     await run_worker(context, "deliver")
 
-    told = answer.json()
-    assert (202, "ping", {}) == (answer.status_code, told["event"]["type"], told["event"]["data"])
-    assert ("waiting", told["event"]["id"]) == (told["delivery"]["status"], told["delivery"]["event_id"])
-    assert told["event"] == json.loads(listener.requests[0].body)
-    assert "delivered" == (await client.get(f"/v1/deliveries/{told['delivery']['id']}")).json()["status"]
-    assert [told["event"]] == (await client.get("/v1/events?type=ping")).json()["data"]
+    payload = answer.json()
+    assert (202, "ping", {}) == (answer.status_code, payload["event"]["type"], payload["event"]["data"])
+    assert ("waiting", payload["event"]["id"]) == (payload["delivery"]["status"], payload["delivery"]["event_id"])
+    assert payload["event"] == json.loads(listener.requests[0].body)
+    assert "delivered" == (await client.get(f"/v1/deliveries/{payload['delivery']['id']}")).json()["status"]
+    assert [payload["event"]] == (await client.get("/v1/events?type=ping")).json()["data"]
 
 
 async def test_rotating_gives_a_new_public_key_too_and_both_sign_for_a_day(
     client, context, clock, listener, subscribed, fail_one
 ):
     """Who verifies with the old public key has a day to change to the new one."""
-    one = await subscribed(signatures=["v1", "v1a"])
-    rotated = (await client.post(f"/v1/subscribers/{one['id']}/rotate-secret")).json()
-    assert one["public_key"] != rotated["public_key"]
+    subscriber = await subscribed(signatures=["v1", "v1a"])
+    rotated = (await client.post(f"/v1/subscribers/{subscriber['id']}/rotate-secret")).json()
+    assert subscriber["public_key"] != rotated["public_key"]
 
     seen = []
     for wait_s in (0, DAY_S + 1):
@@ -362,16 +362,16 @@ async def test_one_that_is_disabled_is_not_pinged_nor_sent_anything_again(
     client, context, listener, subscribed, fail_one
 ):
     """It would wait for ever; the answer says what to do."""
-    one = await subscribed()
+    subscriber = await subscribed()
     await fail_one()
     listener.answers.append(410)
     await run_worker(context, "deliver")
-    delivery = (await client.get(f"/v1/subscribers/{one['id']}/deliveries")).json()["data"][0]
+    delivery = (await client.get(f"/v1/subscribers/{subscriber['id']}/deliveries")).json()["data"][0]
 
     answers = [
-        await client.post(f"/v1/subscribers/{one['id']}/ping"),
+        await client.post(f"/v1/subscribers/{subscriber['id']}/ping"),
         await client.post(f"/v1/deliveries/{delivery['id']}/retry"),
-        await client.post(f"/v1/events/{delivery['event_id']}/redeliver", json={"subscriber": one["id"]}),
+        await client.post(f"/v1/events/{delivery['event_id']}/redeliver", json={"subscriber": subscriber["id"]}),
     ]
 
     assert [(409, "disabled")] * 3 == [(answer.status_code, answer.json()["code"]) for answer in answers]

@@ -4,11 +4,11 @@ import pytest
 async def test_the_secret_is_shown_once(client, listener):
     made = await client.post("/v1/subscribers", json={"url": f"{listener.url}/hook", "event_types": ["generation.*"]})
 
-    told = made.json()
+    payload = made.json()
     assert 201 == made.status_code
-    assert told["secret"].startswith("whsec_")
+    assert payload["secret"].startswith("whsec_")
     shown = (await client.get(made.headers["location"])).json()
-    assert {name: value for name, value in told.items() if name != "secret"} == shown
+    assert {name: value for name, value in payload.items() if name != "secret"} == shown
 
 
 async def test_subscribers_are_listed_and_deleted(client, listener):
@@ -23,7 +23,7 @@ async def test_subscribers_are_listed_and_deleted(client, listener):
     rest = (await client.get(f"/v1/subscribers?limit=2&after={page['next']}")).json()
     deleted = await client.delete(f"/v1/subscribers/{ids[0]}")
 
-    assert ids[::-1] == [one["id"] for one in page["data"] + rest["data"]]
+    assert ids[::-1] == [subscriber["id"] for subscriber in page["data"] + rest["data"]]
     assert {"provider": "runblob"} == page["data"][0]["filter"]
     assert 204 == deleted.status_code
     assert [404, 404] == [

@@ -41,12 +41,12 @@ def readable(client):
 
     async def read(generation_id):
         pages = [f"/v1/generations/{generation_id}", "/v1/generations", "/v1/events", "/v1/subscribers"]
-        told = [(await client.get(page)).json() for page in pages]
+        payloads = [(await client.get(page)).json() for page in pages]
         outputs = [
             (await client.get(f"/v1/generations/{generation_id}/outputs/{number}")).content
-            for number in range(len(told[0]["outputs"]))
+            for number in range(len(payloads[0]["outputs"]))
         ]
-        return told, outputs
+        return payloads, outputs
 
     return read
 

@@ -23,8 +23,8 @@ def begun(site=SITE, number="n-1"):
     ("site", "name", "secure"), [(SITE, "__Host-arrivals", True), (PLAIN, "arrivals", "")], ids=["https", "http"]
 )
 def test_the_cookie_is_for_this_site_and_out_of_reach_of_scripts(site, name, secure):
-    _, told = site.begin("key_1", "n-1", NOW)
-    (cookie,) = SimpleCookie(told).values()
+    _, header = site.begin("key_1", "n-1", NOW)
+    (cookie,) = SimpleCookie(header).values()
 
     assert (name, True, "Strict", "/", secure, str(LASTS // SECOND), "") == (
         cookie.key, cookie["httponly"], cookie["samesite"], cookie["path"], cookie["secure"], cookie["max-age"],

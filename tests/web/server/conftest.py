@@ -62,16 +62,16 @@ def heard(monkeypatch):
 
 async def answers(stream, count):
     """So many answers: (status, headers, body) of each."""
-    told, found = b"", []
-    while len(found) < count:
-        head, end, rest = told.partition(b"\r\n\r\n")
+    buffer, parsed = b"", []
+    while len(parsed) < count:
+        head, end, rest = buffer.partition(b"\r\n\r\n")
         length = re.search(rb"content-length: (\d+)", head)
         if not end or len(rest) < (length := int(length[1])):
-            told += await stream.receive()
+            buffer += await stream.receive()
             continue
-        found.append((int(head[9:12]), head.decode().split("\r\n")[1:], rest[:length]))
-        told = rest[length:]
-    return found
+        parsed.append((int(head[9:12]), head.decode().split("\r\n")[1:], rest[:length]))
+        buffer = rest[length:]
+    return parsed
 
 
 async def statuses(stream, said, count):
@@ -80,17 +80,17 @@ async def statuses(stream, said, count):
     return [status for status, _, _ in await answers(stream, count)]
 
 
-async def all_told(stream):
+async def read_to_end(stream):
     """Every byte until the connection ends."""
-    told = b""
+    received = b""
     try:
         while True:
-            told += await stream.receive()
+            received += await stream.receive()
     except (anyio.EndOfStream, anyio.BrokenResourceError):
-        return told
+        return received
 
 
 async def kept(client):
     """The bodies of all webhooks that are kept, as they came."""
     listed = (await client.get("/v1/webhooks")).json()["data"]
-    return [(await client.get(f"/v1/webhooks/{one['id']}")).json()["body"].encode() for one in reversed(listed)]
+    return [(await client.get(f"/v1/webhooks/{row['id']}")).json()["body"].encode() for row in reversed(listed)]

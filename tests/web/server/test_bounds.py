@@ -19,7 +19,7 @@ from arrivals.web.server.connection_limit import Activity, Places, max_connectio
 from arrivals.web.server.front_door import front_door
 from tests.support.serving import served
 from tests.web.conftest import KEY
-from tests.web.server.conftest import all_told, answers
+from tests.web.server.conftest import answers, read_to_end
 
 HEAD = b"GET /health/live HTTP/1.1\r\nHost: x\r\n"
 LIVE = HEAD + b"\r\n"
@@ -63,24 +63,24 @@ async def application(base_url, way):
 
         async def serve(app, most=5):
             door = CallbackApp(None, app)
-            one = served(lambda _: door, http=front_door(None, most), ws="none", lifespan="off")
-            opened.append(one)
-            return await one.__aenter__()
+            server = served(lambda _: door, http=front_door(None, most), ws="none", lifespan="off")
+            opened.append(server)
+            return await server.__aenter__()
 
         yield serve
-        for one in opened:
-            await one.__aexit__(None, None, None)
+        for server in opened:
+            await server.__aexit__(None, None, None)
         group.cancel_scope.cancel()
 
 
-def status_of(told):
+def status_of(received):
     """Of the one answer; None for none."""
-    return int(told[9:12]) if told else None
+    return int(received[9:12]) if received else None
 
 
 async def ended_with(stream):
     """The status of what it is told before the connection ends."""
-    return status_of(await all_told(stream))
+    return status_of(await read_to_end(stream))
 
 
 async def answered(stream, said=LIVE):
@@ -110,7 +110,7 @@ async def test_a_connection_is_not_kept_for_ever(stream, soon):
     soon(KEEP_ALIVE_S=0.02)
     assert 200 == await answered(stream)
 
-    assert b"" == await all_told(stream)
+    assert b"" == await read_to_end(stream)
 
 
 @pytest.mark.parametrize(
@@ -140,10 +140,10 @@ async def test_what_comes_behind_a_body_in_chunks_is_bounded_too(stream, soon):
 
     async with anyio.create_task_group() as group:
         group.start_soon(tell_without_end)
-        told = await all_told(stream)
+        received = await read_to_end(stream)
         group.cancel_scope.cancel()
 
-    assert status_of(told) in {None, 400, 408}
+    assert status_of(received) in {None, 400, 408}
 
 
 async def test_a_body_may_come_slowly_as_long_as_it_comes(connected, monkeypatch, heard):
@@ -161,13 +161,13 @@ async def test_a_body_may_come_slowly_as_long_as_it_comes(connected, monkeypatch
 async def test_a_new_connection_takes_the_place_of_the_one_that_idled_for_longest(connected):
     first = await connected()
     others = [await connected() for _ in range(4)]
-    for one in (*others, first):
-        assert 200 == await answered(one)  # the first is now the one that was used last
+    for stream in (*others, first):
+        assert 200 == await answered(stream)  # the first is now the one that was used last
 
     newest = await connected()
 
-    assert b"" == await all_told(others[0])
-    assert [200] * 5 == [await answered(one) for one in (first, newest, *others[1:])]
+    assert b"" == await read_to_end(others[0])
+    assert [200] * 5 == [await answered(stream) for stream in (first, newest, *others[1:])]
 
 
 async def test_who_waits_for_bytes_makes_room_before_anybody_is_refused(connected):
@@ -178,7 +178,7 @@ async def test_who_waits_for_bytes_makes_room_before_anybody_is_refused(connecte
     newest = await connected(LIVE)
 
     assert 200 == (await answers(newest, 1))[0][0]
-    assert b"" == await all_told(waiting[0])
+    assert b"" == await read_to_end(waiting[0])
 
 
 async def test_where_everybody_is_busy_nobody_is_thrown_out(connected, application):
@@ -195,7 +195,7 @@ async def test_where_everybody_is_busy_nobody_is_thrown_out(connected, applicati
     working = [await connected(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n", port=port) for _ in range(2)]
     await full.wait()
 
-    assert b"" == await all_told(await connected(port=port))
+    assert b"" == await read_to_end(await connected(port=port))
     free.set()
     assert [200, 200] == [(await answers(stream, 1))[0][0] for stream in working]
 
@@ -234,10 +234,10 @@ async def test_an_answer_before_the_body_is_the_last_and_is_seen(connected):
     stream = await connected(said)
     await stream.send(b"x" * 300_000)
 
-    told = await all_told(stream)
+    received = await read_to_end(stream)
 
-    assert 401 == status_of(told)
-    assert b"\r\nconnection: close\r\n" in told
+    assert 401 == status_of(received)
+    assert b"\r\nconnection: close\r\n" in received
 
 
 async def test_who_was_answered_before_its_body_came_may_not_send_for_ever(connected, soon):
@@ -305,8 +305,8 @@ async def test_what_nobody_takes_is_bounded_over_all_connections(connected, appl
     await more.wait()
 
     assert len(cut) < 4
-    for one in peers:
-        await one.aclose()
+    for peer in peers:
+        await peer.aclose()
 
 
 async def test_who_does_not_read_makes_room_for_others(connected, application):
@@ -319,30 +319,30 @@ async def test_who_does_not_read_makes_room_for_others(connected, application):
 
     port = await application(app, most=3)
     unread = [await connected(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", port=port) for _ in range(3)]
-    for one in unread:
-        await one.receive(1)
+    for peer in unread:
+        await peer.receive(1)
 
     assert 200 == await answered(await connected(port=port), b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n")
-    for one in unread:
-        await one.aclose()
+    for peer in unread:
+        await peer.aclose()
 
 
 async def test_what_is_asked_ahead_of_answers_waits_unread(connected, application):
     """However many requests come at once, one at a time is known of."""
-    asked, free = [], anyio.Event()
+    requests, free = [], anyio.Event()
 
     async def counts(scope, receive, send):
-        asked.append(scope)
+        requests.append(scope)
         await free.wait()
         await Response(b"ok")(scope, receive, send)
 
     port = await application(counts)
     stream = await connected(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 100, port=port)
     other = await connected(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", port=port)
-    while len(asked) < 2:
+    while len(requests) < 2:
         await anyio.lowlevel.checkpoint()
 
-    assert 2 == len(asked)
+    assert 2 == len(requests)
     free.set()
     assert [200] * 100 == [status for status, _, _ in await answers(stream, 100)]
     assert 1 == len(await answers(other, 1))
@@ -360,7 +360,7 @@ async def test_who_asks_without_end_and_awaits_no_answer_is_served_no_further(co
     stream = await connected(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 1000, port=port)
     free.set()
 
-    assert 1 == (await all_told(stream)).count(b"HTTP/1.1 200")
+    assert 1 == (await read_to_end(stream)).count(b"HTTP/1.1 200")
 
 
 async def test_bodies_that_are_too_much_together_are_refused_one_by_one(connected, client, monkeypatch):
@@ -412,12 +412,12 @@ async def test_room_is_made_by_who_costs_its_peer_least():
     taken = Places(4)
     order = [Activity.IDLE, Activity.WAITING, Activity.UNREAD, Activity.WORKING]
     made = [Placed(standing) for standing in reversed(order)]
-    for one in made:
-        taken.enter(one)
+    for placed in made:
+        taken.enter(placed)
     left = []
     for _ in range(3):
         taken.enter(Placed(Activity.WORKING))
-        left.append(next(one.standing for one in made if one.left and one.standing not in left))
+        left.append(next(placed.standing for placed in made if placed.left and placed.standing not in left))
 
     assert order[:3] == left
     last = Placed(Activity.WORKING)

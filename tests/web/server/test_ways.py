@@ -13,7 +13,7 @@ from arrivals.web.server.connection import Connection
 from arrivals.web.server.tested_versions import is_tested
 from tests.conftest import PUBLIC_URL, WEBHOOK_SECRET
 from tests.web.conftest import KEY
-from tests.web.server.conftest import DONE, all_told, answers, kept, statuses
+from tests.web.server.conftest import DONE, answers, kept, read_to_end, statuses
 
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 LAST = b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -122,9 +122,9 @@ async def test_an_offer_to_speak_another_protocol_is_passed_over_and_the_body_is
 
 
 async def test_many_offers_in_a_row_are_passed_over(stream):
-    asked = b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    offer = b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
 
-    assert [200] * 200 == await statuses(stream, asked * 200, 200)
+    assert [200] * 200 == await statuses(stream, offer * 200, 200)
 
 
 async def test_a_tunnel_is_not_dug(stream):
@@ -146,7 +146,7 @@ async def test_answers_come_in_the_order_of_what_was_asked(client, stream, webho
     unknown = webhook(path=path + "x")
 
     assert [200, 200, 200, 200, 401, 200, 404] == await statuses(stream, b"".join([*said, unknown, LIVE]), 7)
-    assert b"" == await all_told(stream)
+    assert b"" == await read_to_end(stream)
     assert sorted([DONE, DONE + b" ", DONE, DONE]) == sorted(await kept(client))
 
 
@@ -164,29 +164,29 @@ async def test_an_address_that_is_nobodys_is_answered_before_a_body_is_waited_fo
 
     assert [404] == await statuses(stream, said, 1)
     await stream.send(b"x" * 100_000)
-    assert b"" == await all_told(stream)
+    assert b"" == await read_to_end(stream)
 
 
 async def test_a_refusal_that_closes_is_the_last_answer(context, stream, webhook):
     large = webhook(b"x" * (context.policy.limits.webhook_max_bytes + 1))
 
     assert [413] == await statuses(stream, large, 1)
-    assert b"" == await all_told(stream)
+    assert b"" == await read_to_end(stream)
 
 
 async def test_a_broken_frame_is_400(stream, webhook):
     await stream.send(webhook(b"nonsense\r\n", framing="Transfer-Encoding: chunked\r\n"))
 
-    assert (await all_told(stream)).startswith(b"HTTP/1.1 400")
+    assert (await read_to_end(stream)).startswith(b"HTTP/1.1 400")
 
 
 @pytest.mark.parametrize("said", [b"nonsense\r\n\r\n", b"GET / HTTP/9\r\n\r\n", b"\x16\x03\x01\r\n\r\n" * 3])
 async def test_what_is_hardly_http_is_400_and_the_end(stream, said):
     await stream.send(said + LIVE)
 
-    told = await all_told(stream)
-    assert told.startswith(b"HTTP/1.1 400")
-    assert 1 == told.count(b"HTTP/1.1")
+    received = await read_to_end(stream)
+    assert received.startswith(b"HTTP/1.1 400")
+    assert 1 == received.count(b"HTTP/1.1")
 
 
 async def test_blank_lines_before_a_request_are_passed_over(client, stream, webhook):
@@ -199,18 +199,18 @@ async def test_blank_lines_before_a_request_are_passed_over(client, stream, webh
 async def test_one_that_fails_here_hurts_no_other(client, connected, webhook, monkeypatch):
     """Taken in one go with its neighbors; what goes wrong is told without detail."""
 
-    def verify(told, secrets):
-        if told.body == b"{}":
+    def verify(request, secrets):
+        if request.body == b"{}":
             raise ZeroDivisionError("a secret")
-        return verified(told, secrets)
+        return verified(request, secrets)
 
     verified = eachlabs.verify
     monkeypatch.setattr(eachlabs, "verify", verify)
     streams = [await connected(webhook(body)) for body in (DONE, b"{}", DONE)]
-    told = [(await answers(stream, 1))[0] for stream in streams]
+    replies = [(await answers(stream, 1))[0] for stream in streams]
 
-    assert [200, 500, 200] == [status for status, _, _ in told]
-    assert b"a secret" not in told[1][2]
+    assert [200, 500, 200] == [status for status, _, _ in replies]
+    assert b"a secret" not in replies[1][2]
     assert [DONE] * 2 == await kept(client)
 
 
@@ -240,7 +240,7 @@ async def test_a_server_that_ends_answers_what_it_took_and_closes(stream, webhoo
     ((status, headers, _),) = await answers(stream, 1)
 
     assert (200, True) == (status, "connection: close" in headers)
-    assert b"" == await all_told(stream)
+    assert b"" == await read_to_end(stream)
 
 
 async def test_a_server_that_ends_waits_for_a_webhook_that_has_begun_to_come(client, stream, webhook, monkeypatch):
@@ -271,10 +271,10 @@ async def test_what_cannot_even_be_logged_is_answered(client, connected, webhook
     monkeypatch.setattr(receive, "log", Full())
     monkeypatch.setattr(callbacks, "problem_of", lambda error: Full().of(error))
     said = [webhook(DONE), webhook(secret="guess"), webhook(b'{"challenge": "abc"}')]
-    told = [(await answers(await connected(one), 1))[0] for one in said]
+    replies = [(await answers(await connected(request), 1))[0] for request in said]
 
-    assert [500, 500, 200] == [status for status, _, _ in told]
-    assert [True, True, False] == ["connection: close" in headers for _, headers, _ in told]
+    assert [500, 500, 200] == [status for status, _, _ in replies]
+    assert [True, True, False] == ["connection: close" in headers for _, headers, _ in replies]
 
 
 async def test_a_body_that_is_declared_too_large_is_not_awaited(context, stream, webhook):
@@ -298,7 +298,7 @@ async def test_an_old_client_that_offers_another_protocol_is_hung_up_on(stream):
     ((status, headers, _),) = await answers(stream, 1)
 
     assert (200, True) == (status, "connection: close" in [header.lower() for header in headers])
-    assert b"" == await all_told(stream)
+    assert b"" == await read_to_end(stream)
 
 
 def fixture_webhooks():
@@ -338,21 +338,23 @@ def conversations(context, webhook, path):
 
 
 @pytest.fixture(scope="module")
-def told():
+def first_answers():
     """What each conversation was answered by the first way, per database."""
     return {}
 
 
-async def test_every_conversation_is_answered_alike_by_both_ways(connected, conversations, store, told, request):
+async def test_every_conversation_is_answered_alike_by_both_ways(
+    connected, conversations, store, first_answers, request
+):
     """To the byte, but for the moment in `date`."""
     here = {}
     for name, said in conversations.items():
-        answer = await all_told(await connected(said + LAST))
+        answer = await read_to_end(await connected(said + LAST))
         here[name] = b"\r\n".join(line for line in answer.split(b"\r\n") if not line.startswith(b"date: "))
     assert len(here) > 30
     assert all(answer.startswith(b"HTTP/1.1 ") for answer in here.values())
 
-    assert here == told.setdefault(type(store).__name__, here)
+    assert here == first_answers.setdefault(type(store).__name__, here)
 
 
 @pytest.mark.parametrize(
