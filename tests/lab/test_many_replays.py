@@ -11,7 +11,7 @@ from arrivals.flow.admin import replay as replaying
 from arrivals.flow.admin.replay import start
 from arrivals.store import events, observations, replays
 from arrivals.store.replays import Filters, ReplayKind, ReplayStatus
-from tests.conftest import START, run_worker, tools_over
+from tests.conftest import START, context_over, run_worker
 from tests.support.databases import reopened
 from tests.support.examples import keep, scheduled, webhook
 

@@ -20,13 +20,13 @@ LEASE = 60 * SECOND
 
 async def submissions(database, budgets=None, limit=100):
     async with database.transaction() as tx:
-        claimed = await accounts.claim_submissions(tx, budgets or WIDE, limit, WITHIN)
+        claimed = await claim_submissions(tx, budgets or WIDE, limit, WITHIN)
     return [submission.generation.id for submission in claimed.claimed]
 
 
 async def polls(database, budgets=None, limit=100):
     async with database.transaction() as tx:
-        return sorted(poll.generation.id for poll in await accounts.claim_polls(tx, budgets or WIDE, limit, LEASE))
+        return sorted(poll.generation.id for poll in await claim_polls(tx, budgets or WIDE, limit, LEASE))
 
 
 async def test_ledger_comes_back_whole(database):

@@ -224,8 +224,8 @@ async def test_a_messenger_whose_lines_are_silent_makes_new_ones(line, clock, mo
         await anyio.lowlevel.checkpoint()
     line.speak()
 
-    heard = other.heard("read")
-    while other.heard("read") == heard:
+    heard = other.version("read")
+    while other.version("read") == heard:
         ringer.notify("read")
         await other.wait("read", heard, 0.05)
 
