@@ -8,11 +8,11 @@ import time
 import pytest
 
 from arrivals.core.budget import Budget
+from arrivals.core.standard_webhooks import make_secret
 from arrivals.flow.batches import make_batches
 from arrivals.flow.callback_url import CallbackUrls
 from arrivals.flow.context import Context, Policy
 from arrivals.flow.context import Upstream as ToolsUpstream
-from arrivals.flow.delivery.sign import make_secret
 from arrivals.logs import configure
 from arrivals.outbound.policy import OutboundPolicy
 from arrivals.outbound.transport import Transport

@@ -11,16 +11,16 @@ from starlette.requests import Request
 from yarl import URL
 
 from arrivals.cli.save_fixture import exported
-from arrivals.client.stream import blocks_of
+from arrivals.client.stream import events_of
 from arrivals.client.verify import TOLERANCE_S, Unverified, verify
 from arrivals.config.declarations import BY_NAME, PREFIX, PROVIDER_SETTINGS, BadSetting
 from arrivals.config.key_file import read_keys
 from arrivals.config.settings import Settings, read_settings
 from arrivals.core import sse
 from arrivals.core.http import InboundWebhook, joined
+from arrivals.core.standard_webhooks import BadSecret, make_private_key, make_secret, public_key, signed_headers
 from arrivals.core.wire import from_json, read_rfc3339
 from arrivals.flow.callback_url import CallbackUrls, UnknownToken
-from arrivals.flow.delivery.sign import BadSecret, make_private_key, make_secret, public_key, signed_headers
 from arrivals.flow.observation.receive import shown_headers
 from arrivals.outbound import transport
 from arrivals.outbound.policy import OutboundPolicy
@@ -225,7 +225,7 @@ def _blocks(raw):
 
 def _read_blocks(chunks):
     try:
-        return [*blocks_of(chunks)]
+        return [*events_of(chunks)]
     except ValueError:  # an id that is no text: the client gives up on such a stream
         return None
 

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from arrivals.core.failure import Failure
 from arrivals.core.generation import VerifiedBy
 from arrivals.core.http import HttpCall, HttpReply, InboundWebhook
+from arrivals.core.origin import same_origin
 from arrivals.core.wire import from_json, to_json
-from arrivals.providers._shared.json_fields import same_origin
 from arrivals.providers._shared.limits import refusal
 from arrivals.providers.catalog import PROVIDERS
 from arrivals.providers.contract import Account, Adapter, Order, Refused, Target, Unreadable, Unverified, route_of

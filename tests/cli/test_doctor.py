@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from arrivals.cli.doctor import network
-from arrivals.flow.delivery.sign import make_secret
+from arrivals.core.standard_webhooks import make_secret
 from arrivals.lab.demo.scenario import PATHS
 from arrivals.lab.processes import free_port
 from arrivals.providers.catalog import PROVIDERS

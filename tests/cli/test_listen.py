@@ -6,7 +6,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from arrivals.cli import listen as module
-from arrivals.flow.delivery.sign import make_secret
+from arrivals.core.standard_webhooks import make_secret
 from arrivals.lab.processes import Process, free_port
 from tests.cli.conftest import API_KEY, environment
 

@@ -14,7 +14,7 @@ from arrivals.assembly import GRACE_S
 from arrivals.cli.serve import _listen, _serve
 from arrivals.config.key_file import with_keys
 from arrivals.config.settings import read_settings
-from arrivals.flow.delivery.sign import make_secret
+from arrivals.core.standard_webhooks import make_secret
 from arrivals.lab.processes import Process, free_port
 from arrivals.logs import configure
 from arrivals.workers.roster import NAMES

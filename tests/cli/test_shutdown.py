@@ -8,7 +8,7 @@ import threading
 import httpx
 import pytest
 
-from arrivals.flow.delivery.sign import make_secret
+from arrivals.core.standard_webhooks import make_secret
 from arrivals.lab.processes import Process, free_port
 from tests.cli.conftest import API_KEY, asking_for, environment
 from tests.support.postgres import fresh_database

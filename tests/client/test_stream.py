@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from arrivals.client import Client, Heard, ServiceError, Unreachable
-from arrivals.client.stream import LONGEST_WAIT_S, _wait_s, blocks_of
+from arrivals.client.stream import LONGEST_WAIT_S, _wait_s, events_of
 from arrivals.core.event import EventType
 from tests.client.conftest import KEY
 from tests.support.upstream import Upstream
@@ -151,7 +151,7 @@ TOLD = [(None, None), ("1", b"a\nb"), ("2", None), ("3", b" c")]
 def test_blocks_are_read_whole_however_they_come(size):
     """By https://html.spec.whatwg.org/multipage/server-sent-events.html, in pieces of any size."""
     chunks = [WRITTEN[start : start + size] for start in range(0, len(WRITTEN), size)]
-    assert TOLD == list(blocks_of(chunks))
+    assert TOLD == [(event.id, event.data) for event in events_of(chunks)]
 
 
 def test_pauses_grow_to_a_bound_and_differ():

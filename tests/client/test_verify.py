@@ -8,7 +8,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from arrivals.client import Unverified, verify
-from arrivals.flow.delivery.sign import BadSecret, make_private_key, make_secret, public_key, signed_headers
+from arrivals.core.standard_webhooks import BadSecret, make_private_key, make_secret, public_key, signed_headers
 
 SECRET, OTHER = make_secret(bytes(range(32))), make_secret(bytes(32))
 PRIVATE = make_private_key(bytes(range(32)))

@@ -11,7 +11,7 @@ from arrivals.config import key_file
 from arrivals.config.declarations import BadSetting
 from arrivals.config.key_file import key_file_path, with_keys
 from arrivals.config.settings import read_settings
-from arrivals.flow.delivery.sign import key_of, make_secret
+from arrivals.core.standard_webhooks import key_of, make_secret
 
 START = """
 import sys

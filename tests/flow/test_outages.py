@@ -6,8 +6,8 @@ import pytest
 
 from arrivals.core.cadence import RETRY_SCHEDULE_S
 from arrivals.core.generation import Status
+from arrivals.core.standard_webhooks import make_secret
 from arrivals.core.subscriber import Subscriber
-from arrivals.flow.delivery.sign import make_secret
 from arrivals.flow.submission.order import stored
 from arrivals.store import deliveries, subscribers
 from tests.conftest import context_over, run_worker

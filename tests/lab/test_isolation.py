@@ -6,9 +6,9 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
+from arrivals.core.standard_webhooks import make_secret
 from arrivals.core.subscriber import Subscriber
 from arrivals.flow.context import Limits
-from arrivals.flow.delivery.sign import make_secret
 from arrivals.store import deliveries, events, subscribers
 from arrivals.workers.roster import roster
 from tests.conftest import context_over

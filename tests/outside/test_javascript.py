@@ -6,7 +6,7 @@ import subprocess
 import anyio
 import pytest
 
-from arrivals.flow.delivery.sign import make_secret
+from arrivals.core.standard_webhooks import make_secret
 from tests.flow.delivery import test_rotation
 from tests.flow.delivery.test_rotation import DAY_S, NEW, OLD, PRIVATE_KEY
 

@@ -93,7 +93,7 @@ def reader_of(piece):
 
 def events_of(reply):
     """The events of a stream, in order, without the one that ends it."""
-    return [event for event in sse.split(reply.body)[0] if event != sse.DONE]
+    return [event.data for event in sse.split(reply.body)[0] if event.data not in (None, sse.DONE)]
 
 
 def outcome_of(piece):

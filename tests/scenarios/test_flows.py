@@ -7,10 +7,10 @@ import re
 import pytest
 
 from arrivals.core.http import InboundWebhook
+from arrivals.core.standard_webhooks import make_secret
 from arrivals.core.subscriber import Subscriber
 from arrivals.core.wire import SECOND
 from arrivals.flow.callback_url import UnknownToken
-from arrivals.flow.delivery.sign import make_secret
 from arrivals.flow.observation.receive import receive
 from arrivals.flow.settlement.schedule import GRACE
 from arrivals.flow.submission.order import OrderRequest, order, stored

@@ -15,7 +15,7 @@ from arrivals.cli.connection import connection_options, given, service_at
 from arrivals.cli.errors import handle_errors
 from arrivals.cli.output import print_json
 from arrivals.client import Client, Heard, ServiceError, Stream, Unreachable, path
-from arrivals.flow.delivery.sign import SECRET_BYTES, BadSecret, key_of, make_secret, signed_headers
+from arrivals.core.standard_webhooks import SECRET_BYTES, BadSecret, key_of, make_secret, signed_headers
 
 ANSWER_S = 15.0
 AGAIN_S = (0.5, 1.0, 2.0)  # after a local failure

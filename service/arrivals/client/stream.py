@@ -18,8 +18,10 @@ import httpx
 from arrivals.client.http import ServiceError, Unreachable
 from arrivals.client.models import Event
 from arrivals.core.backoff import backoff_s
+from arrivals.core.sse import Parser, ServerSentEvent
 from arrivals.core.wire import from_json
 
+MAX_EVENT_BYTES = 64 * 1024 * 1024
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 10.0
 SERVICE_FAULT = 500  # from here on it may work the next time
 TOO_MANY = 429
@@ -33,13 +35,6 @@ class Heard(NamedTuple):
 
     cursor: str
     event: Event
-
-
-class Block(NamedTuple):
-    """What stands between two blank lines."""
-
-    id: str | None
-    data: bytes | None
 
 
 class Stream:
@@ -65,7 +60,7 @@ class Stream:
         self._misses = 0
         self._closed = False
         self._response: httpx.Response | None = None
-        self._blocks: Iterator[Block] = iter(())
+        self._events: Iterator[ServerSentEvent] = iter(())
         if not self._ended:
             self._open()
 
@@ -109,28 +104,28 @@ class Stream:
         return self._closed or int(self.cursor) >= int(self._until)
 
     def _next(self) -> Heard | None:
-        for block in self._blocks:
-            if block.id is not None:
-                self.cursor = block.id
-            if block.data is not None:
-                return Heard(self.cursor or "", cast("Event", from_json(block.data)))
+        for event in self._events:
+            if event.id is not None:
+                self.cursor = event.id
+            if event.data is not None:
+                return Heard(self.cursor or "", cast("Event", from_json(event.data)))
         return None
 
     def _open(self) -> None:
         """Connect, and hear the first block: it says where the stream begins."""
         self._response = self._connect(self.cursor)
         self._opened_at = time.monotonic()
-        blocks = blocks_of(self._response.iter_bytes())
+        events = events_of(self._response.iter_bytes())
         try:
-            first = next(blocks)
+            first = next(events)
         except (httpx.HTTPError, StopIteration) as error:
             self._response.close()
             raise Unreachable(str(self._response.url), str(error) or type(error).__name__) from error
         if first.data is None:
             self.cursor = first.id or self.cursor
-            self._blocks = blocks
+            self._events = events
         else:
-            self._blocks = chain([first], blocks)
+            self._events = chain([first], events)
 
     def _resume(self, lost: Exception) -> None:
         if self._response is not None:
@@ -162,27 +157,8 @@ def _wait_s(misses: int) -> float:
     return _DICE.uniform(0.5, 1.0) * backoff_s(misses - 1, first_s=FIRST_WAIT_S, max_s=LONGEST_WAIT_S)
 
 
-def blocks_of(chunks: Iterable[bytes]) -> Iterator[Block]:
-    r"""The blocks of a stream that have come whole. Lines end in \n, \r or \r\n, and in nothing else."""
-    buffer = b""
-    lines: list[bytes] = []
+def events_of(chunks: Iterable[bytes]) -> Iterator[ServerSentEvent]:
+    """The events of a stream that have come whole. Raises TooLong."""
+    parser = Parser(MAX_EVENT_BYTES)
     for chunk in chunks:
-        buffer += chunk
-        *ended, buffer = buffer.splitlines(keepends=True) or [b""]
-        # A \r at the very end may be the first half of a line's end.
-        if buffer.endswith(b"\n"):
-            ended, buffer = [*ended, buffer], b""
-        for line in ended:
-            text = line.rstrip(b"\r\n")
-            if text:
-                lines.append(text)
-            elif lines:
-                yield _block(lines)
-                lines = []
-
-
-def _block(lines: list[bytes]) -> Block:
-    fields = [(name, value.removeprefix(b" ")) for name, _, value in (line.partition(b":") for line in lines)]
-    ids = [value.decode() for name, value in fields if name == b"id"]
-    data = [value for name, value in fields if name == b"data"]
-    return Block(id=ids[-1] if ids else None, data=b"\n".join(data) if data else None)
+        yield from parser.feed(chunk)

@@ -9,8 +9,8 @@ import msgspec
 
 from arrivals.config.declarations import BadSetting
 from arrivals.config.settings import Settings
+from arrivals.core.standard_webhooks import SECRET_BYTES, BadSecret, key_of, make_secret
 from arrivals.core.wire import from_json
-from arrivals.flow.delivery.sign import SECRET_BYTES, BadSecret, key_of, make_secret
 
 
 class KeyFile(msgspec.Struct):

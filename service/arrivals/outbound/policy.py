@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 import ipaddress
 from typing import TypeAlias
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -39,27 +38,27 @@ class OutboundPolicy:
         return scheme == "https" and ip.is_global and not ip.is_multicast and not _leads_elsewhere(ip)
 
     def _objection(self, url: str) -> str | None:
+        # Parsed as it is when it is called (`transport.py`): another parser might see another host.
         try:
-            parts = urlsplit(url)
-            host, _ = parts.hostname, parts.port
-            called = httpx.URL(url).raw_host.decode()
+            parts = httpx.URL(url)
+            host = parts.raw_host.decode()
         except (ValueError, httpx.InvalidURL) as error:
             return f"not a URL: {error}"
         if parts.scheme not in ("https", "http"):
             return "only https:// and http:// URLs can be called"
         if not host:
             return "the URL names no host"
-        if parts.username is not None or parts.password is not None:
+        if parts.userinfo:
             return "the URL holds credentials"
         if parts.scheme == "http" and not self._allowed:
             return "plain http is not allowed; use https, or list the network in ARRIVALS_ALLOW_DESTINATIONS"
         # An address goes past the resolver. `127。0。0。1` becomes one on the way out, so it is checked as it is sent.
         try:
-            literal = ipaddress.ip_address(called)
+            literal = ipaddress.ip_address(host)
         except ValueError:
             return None
         if not self.permits(str(literal), parts.scheme):
-            return f"{host} is not a public address; list its network in ARRIVALS_ALLOW_DESTINATIONS to allow it"
+            return f"{parts.host} is not a public address; list its network in ARRIVALS_ALLOW_DESTINATIONS to allow it"
         return None
 
 

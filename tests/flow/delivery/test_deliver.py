@@ -9,10 +9,10 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from arrivals.core.cadence import RETRY_SCHEDULE_S
+from arrivals.core.standard_webhooks import BadSecret, key_of, make_private_key, make_secret, signed_headers
 from arrivals.core.subscriber import Subscriber
 from arrivals.flow.delivery import deliver
 from arrivals.flow.delivery.ping import ping
-from arrivals.flow.delivery.sign import BadSecret, key_of, make_private_key, make_secret, signed_headers
 from arrivals.flow.submission.order import stored
 from arrivals.outbound.policy import OutboundPolicy
 from arrivals.outbound.transport import Transport

@@ -10,8 +10,8 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 from svix import webhooks as svix
 
+from arrivals.core.standard_webhooks import make_private_key, make_secret, public_key, signed_headers
 from arrivals.flow.delivery.ping import ping
-from arrivals.flow.delivery.sign import make_private_key, make_secret, public_key, signed_headers
 from arrivals.store import subscribers
 from tests.conftest import run_worker
 from tests.flow.delivery import test_deliver

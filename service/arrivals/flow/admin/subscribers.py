@@ -6,12 +6,12 @@ each other; and once more behind it, for what was announced meanwhile.
 
 from collections.abc import Callable
 
+from arrivals.core.standard_webhooks import SECRET_BYTES, make_private_key, make_secret
 from arrivals.core.subscriber import Subscriber
 from arrivals.core.wire import Micros
 from arrivals.flow.admin.replay import start
 from arrivals.flow.context import Context
 from arrivals.flow.delivery.redeliver import NotServed
-from arrivals.flow.delivery.sign import SECRET_BYTES, make_private_key, make_secret
 from arrivals.store import deliveries, subscribers
 from arrivals.store.engine.signals import Signal
 from arrivals.store.replays import Filters, Replay, ReplayKind

@@ -9,12 +9,12 @@ from arrivals.core.cadence import next_attempt_s
 from arrivals.core.http import HttpCall, HttpReply
 from arrivals.core.mask import Mask
 from arrivals.core.moments import retry_after_s
+from arrivals.core.standard_webhooks import bare_secrets, signed_headers
 from arrivals.core.subscriber import GONE
 from arrivals.core.wire import SECOND, Micros, micros
 from arrivals.flow.context import Context
 from arrivals.flow.delivery.claim import claim
 from arrivals.flow.delivery.record import Ended
-from arrivals.flow.delivery.sign import bare_secrets, signed_headers
 from arrivals.outbound.transport import NoAnswer, NotSent
 from arrivals.store import deliveries
 from arrivals.store.deliveries import Attempt, Delivery, DeliveryContext

@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from arrivals.core.generation import Generation
 from arrivals.core.http import MAX_REDIRECTS, HttpCall, HttpReply, redirect_of
+from arrivals.core.origin import same_origin
 from arrivals.flow.context import Context
 from arrivals.flow.exchange.pace import note_pace
 from arrivals.flow.exchange.record import Exchange
 from arrivals.flow.exchange.spend import overdraw
 from arrivals.outbound.transport import NotSent, Reason
-from arrivals.providers._shared.json_fields import same_origin
 from arrivals.providers.contract import Unreadable
 
 POLL_TIMEOUT_S = 15.0

@@ -13,10 +13,10 @@ from arrivals.core.failure import Failure, FailureCode, make_failure
 from arrivals.core.generation import Generation, Output
 from arrivals.core.http import MAX_REDIRECTS, HttpCall, is_server_error, redirect_of
 from arrivals.core.media import UNKNOWN, media_type
+from arrivals.core.origin import same_origin
 from arrivals.flow.context import Context
 from arrivals.flow.exchange.spend import spend
 from arrivals.outbound.transport import NoAnswer, NotSent, Reason, Streamed
-from arrivals.providers._shared.json_fields import same_origin
 from arrivals.providers.contract import File, Refused
 
 ASKED_ON = ("range", "if-range")  # the caller's headers that concern the bytes

@@ -10,7 +10,7 @@ from arrivals.core.cadence import after_miss_s
 from arrivals.core.details import merged
 from arrivals.core.failure import Failure, FailureCode
 from arrivals.core.generation import Generation, Origin, Status, VerifiedBy
-from arrivals.core.observation import Finding, Observation, Reading
+from arrivals.core.observation import Finding, Reading
 from arrivals.core.trouble import holds_back, is_miss, is_verdict
 from arrivals.core.wire import SECOND, micros
 from arrivals.flow.context import Context
@@ -20,6 +20,7 @@ from arrivals.flow.exchange.record import Exchange, keep, outcome_of
 from arrivals.flow.exchange.spend import give_back, spend
 from arrivals.flow.observation.claim import claim_polls
 from arrivals.flow.off_loop import run_off_loop
+from arrivals.flow.settlement.observe import observe
 from arrivals.flow.settlement.schedule import ASK_AGAIN, after_miss
 from arrivals.flow.settlement.settle import settle_one
 from arrivals.outbound.transport import NoAnswer, NotSent
@@ -152,16 +153,8 @@ def _joined(first: Reading, second: Reading) -> Reading:
 
 
 async def _observe(context: Context, generation: Generation, reading: Reading) -> Finding:
-    now = context.now()
-    seen = Observation(
-        generation_id=generation.id,
-        origin=Origin.POLL,
-        at=now,
-        reading=reading,
-        verified_by=VerifiedBy.POLL,
-        hold_until=now
-        + micros(context.policy.cadence.held_s if generation.webhook_expected or not reading.awaits_detail else 0),
-    )
+    hold = generation.webhook_expected or not reading.awaits_detail
+    seen = observe(context, generation.id, Origin.POLL, reading, VerifiedBy.POLL, hold=hold)
     return await settle_one(context, seen)
 
 

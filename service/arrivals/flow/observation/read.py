@@ -6,9 +6,9 @@ import structlog
 
 from arrivals.core.generation import GenerationKey, Origin, VerifiedBy
 from arrivals.core.observation import Observation, Reading
-from arrivals.core.wire import micros
 from arrivals.flow.context import Context, NotConfigured
 from arrivals.flow.observation.match import Members, addressee, members_of
+from arrivals.flow.settlement.observe import hold_until
 from arrivals.flow.settlement.settle import set_aside, settle_each
 from arrivals.providers._shared.reading import read_message
 from arrivals.providers.contract import Refused, Unreadable
@@ -66,8 +66,9 @@ def observation_of(
     verified_by = stored.verified_by
     if verified_by is None and about is not None and unreadable is None and not context.route(about).polls:
         verified_by = VerifiedBy.TOKEN  # nothing else can ever confirm it
+    generation_id = about.id if about is not None else stored.generation_id
     return Observation(
-        generation_id=about.id if about is not None else stored.generation_id,
+        generation_id=generation_id,
         origin=Origin.WEBHOOK,
         at=stored.received_at,
         reading=reading,
@@ -75,7 +76,7 @@ def observation_of(
         verified_by=verified_by,
         webhook_id=stored.id,
         unreadable_reason=unreadable,
-        hold_until=stored.received_at + micros(context.policy.cadence.held_s),
+        hold_until=hold_until(context, stored.received_at),
     )
 
 

@@ -8,13 +8,13 @@ paid for though its caller was told that it is canceled.
 from arrivals.core.bounds import bounded_failure
 from arrivals.core.generation import Generation, Origin, Status, VerifiedBy
 from arrivals.core.masking import masked_failure
-from arrivals.core.observation import Observation, Reading
-from arrivals.core.wire import micros
+from arrivals.core.observation import Reading
 from arrivals.flow.context import Context
 from arrivals.flow.exchange.ask import ask
 from arrivals.flow.exchange.masking import mask_of
 from arrivals.flow.exchange.record import Exchange, keep, outcome_of
 from arrivals.flow.exchange.spend import spend
+from arrivals.flow.settlement.observe import observe
 from arrivals.flow.settlement.settle import settle_one, settle_within, tell
 from arrivals.outbound.transport import NoAnswer, NotSent
 from arrivals.providers._shared.reading import read_message
@@ -41,7 +41,7 @@ async def cancel(context: Context, generation_id: str) -> None:
     if generation.external_id is None:
         raise NotCancelable("its submission is under way; try again when it has an external_id")
     reading = await _ask(context, generation, request)
-    await settle_one(context, _observation(context, generation, reading, Origin.POLL, VerifiedBy.POLL))
+    await settle_one(context, observe(context, generation.id, Origin.POLL, reading, VerifiedBy.POLL))
 
 
 async def _withdraw(context: Context, generation_id: str) -> Generation | None:
@@ -54,7 +54,7 @@ async def _withdraw(context: Context, generation_id: str) -> Generation | None:
         if generation.status is not Status.PENDING:
             return generation
         canceled = Reading(status=Status.CANCELED)
-        seen = _observation(context, generation, canceled, Origin.SUBMIT, VerifiedBy.SUBMIT)
+        seen = observe(context, generation.id, Origin.SUBMIT, canceled, VerifiedBy.SUBMIT)
         settled = await settle_within(context, tx, [seen])
     tell(context, settled)
     return None
@@ -78,17 +78,3 @@ async def _ask(context: Context, generation: Generation, request: Request) -> Re
         raise NotCancelable(f"{generation.provider} gave no usable answer; try again ({told})") from error
     await keep(context, exchange.came_to(context, generation, Outcome.UNDERSTOOD))
     return reading
-
-
-def _observation(
-    context: Context, generation: Generation, reading: Reading, origin: Origin, verified_by: VerifiedBy
-) -> Observation:
-    now = context.now()
-    return Observation(
-        generation_id=generation.id,
-        origin=origin,
-        at=now,
-        reading=reading,
-        verified_by=verified_by,
-        hold_until=now + micros(context.policy.cadence.held_s),
-    )

@@ -29,6 +29,7 @@ from arrivals.flow.exchange.pace import note_pace
 from arrivals.flow.exchange.record import Exchange, outcome_of
 from arrivals.flow.observation.match import shared_out
 from arrivals.flow.off_loop import run_off_loop
+from arrivals.flow.settlement.observe import observe
 from arrivals.flow.settlement.settle import settle, settle_one
 from arrivals.flow.submission.claim import claim_submissions
 from arrivals.flow.submission.gateway import direct
@@ -262,12 +263,4 @@ async def _as_they_are(context: Context, group: Group) -> dict[str, Generation]:
 
 
 def _observation(context: Context, generation: Generation, reading: Reading) -> Observation:
-    now = context.now()
-    return Observation(
-        generation_id=generation.id,
-        origin=Origin.SUBMIT,
-        at=now,
-        reading=reading,
-        verified_by=VerifiedBy.SUBMIT,
-        hold_until=now + micros(context.policy.cadence.held_s),
-    )
+    return observe(context, generation.id, Origin.SUBMIT, reading, VerifiedBy.SUBMIT)

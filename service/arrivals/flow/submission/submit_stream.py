@@ -16,11 +16,12 @@ from arrivals.core import sse
 from arrivals.core.acceptance import Acceptance, acceptance_of
 from arrivals.core.generation import CLOSED, Generation, Origin, Output, Status, VerifiedBy, in_words
 from arrivals.core.http import HttpCall, HttpReply
-from arrivals.core.observation import Observation, Reading
-from arrivals.core.wire import SECOND, micros
+from arrivals.core.observation import Reading
+from arrivals.core.wire import SECOND
 from arrivals.flow.context import Context
 from arrivals.flow.exchange.pace import note_pace
 from arrivals.flow.observation.expire import nobody_told_us
+from arrivals.flow.settlement.observe import observe
 from arrivals.flow.settlement.settle import settle_one
 from arrivals.flow.until_stored import until_stored
 from arrivals.outbound.transport import REPLY_MAX_BYTES, NoAnswer, NotSent, Reason, Streamed
@@ -161,15 +162,7 @@ async def _hear(context: Context, generation: Generation, heard: _Heard, event: 
 
 
 async def _observe(context: Context, generation: Generation, reading: Reading) -> None:
-    now = context.now()
-    seen = Observation(
-        generation_id=generation.id,
-        origin=Origin.STREAM,
-        at=now,
-        reading=reading,
-        verified_by=VerifiedBy.SUBMIT,
-        hold_until=now + micros(context.policy.cadence.held_s),
-    )
+    seen = observe(context, generation.id, Origin.STREAM, reading, VerifiedBy.SUBMIT)
     await until_stored(context, partial(settle_one, context, seen))
 
 
@@ -201,24 +194,20 @@ async def _events(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     Raises NoAnswer for an event that never ends, and for a stream of more than any answer: what is read ahead, and the
     outputs it tells, stay in memory.
     """
-    buffer, came = bytearray(), 0
+    parser, came = sse.Parser(EVENT_MAX_BYTES), 0
     async for chunk in body:
         came += len(chunk)
-        seen = max(0, len(buffer) - 3)
-        buffer += chunk
-        if not sse.MAY_END.search(buffer, seen):
-            found: list[bytes] = []
-        else:
-            found, rest = sse.split(bytes(buffer))
-            buffer = bytearray(rest)
-        for event in found:
-            if event.strip() == sse.DONE:
-                return
-            yield event
+        try:
+            for event in parser.feed(chunk):
+                if event.data is None:
+                    continue
+                if event.data.strip() == sse.DONE:
+                    return
+                yield event.data
+        except sse.TooLong as error:
+            raise NoAnswer(Reason.TOO_LARGE, str(error)) from error
         if came > REPLY_MAX_BYTES:
             raise NoAnswer(Reason.TOO_LARGE, f"the stream is larger than {REPLY_MAX_BYTES} bytes")
-        if len(buffer) > EVENT_MAX_BYTES:
-            raise NoAnswer(Reason.TOO_LARGE, f"an event is larger than {EVENT_MAX_BYTES} bytes")
 
 
 async def _whole(reply: Streamed) -> HttpReply:

@@ -8,6 +8,7 @@ from urllib.parse import urljoin
 from arrivals.core.generation import Cost, Output, Status
 from arrivals.core.http import MAX_URL_CHARACTERS, HttpCall, split_url
 from arrivals.core.moments import number
+from arrivals.core.origin import same_origin
 from arrivals.core.wire import Micros, from_json, to_json
 from arrivals.providers._shared.tolerance import meaning
 from arrivals.providers.contract import DOT_SEGMENTS, Account, Unreadable
@@ -128,20 +129,6 @@ def _joined(base_url: str, url: str) -> str | None:
         return url  # an inline output, or one that nobody keeps
     try:
         return urljoin(base_url + "/", url)
-    except ValueError:
-        return None
-
-
-def same_origin(url: str, base_url: str) -> bool:
-    """Scheme, host and port agree: only then may a key be sent along."""
-    origin = _origin(url)
-    return origin is not None and origin == _origin(base_url)
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None] | None:
-    try:
-        parts = split_url(url)
-        return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
     except ValueError:
         return None
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from arrivals.core.api_key import Scope
 from arrivals.core.bounds import metadata_objection
+from arrivals.core.standard_webhooks import public_key
 from arrivals.core.subscriber import Subscriber
 from arrivals.core.wire import rfc3339
 from arrivals.flow.admin.subscribers import (
@@ -23,7 +24,6 @@ from arrivals.flow.admin.subscribers import (
 )
 from arrivals.flow.context import Context
 from arrivals.flow.delivery.ping import ping
-from arrivals.flow.delivery.sign import public_key
 from arrivals.store import subscribers
 from arrivals.store.generations import LAST
 from arrivals.web.api.deliveries import shown as shown_delivery
