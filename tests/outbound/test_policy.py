@@ -8,7 +8,7 @@ import pytest
 
 from arrivals.outbound.policy import OutboundPolicy
 from arrivals.outbound.transport import NotSent, Reason, Transport
-from arrivals.outbound.transport import _url as transport_url
+from arrivals.outbound.url import read_url
 from tests.support.processes import OK, Peer, call_of, listening
 
 BLOCKED = [
@@ -165,5 +165,5 @@ def test_what_was_found_out_about_long_urls_is_not_kept(remembered):
 
 
 def test_a_long_url_of_a_call_is_read_and_not_kept(remembered):
-    assert remembered(5000, transport_url, count=1000) < 8_000_000
-    assert "/" + "x" * 5000 == transport_url("https://app.example/" + "x" * 5000).path
+    assert remembered(5000, read_url, count=1000) < 8_000_000
+    assert "/" + "x" * 5000 == read_url("https://app.example/" + "x" * 5000).path

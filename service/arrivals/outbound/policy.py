@@ -8,11 +8,10 @@ from typing import TypeAlias
 import httpx
 
 from arrivals.core.http import MAX_URL_CHARACTERS
+from arrivals.outbound.url import MAX_REMEMBERED_CHARACTERS, read_url
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-MAX_REMEMBERED_CHARACTERS = 2048  # what is found out about a longer one is not kept: a cache counts URLs, not bytes
 
 
 class OutboundPolicy:
@@ -38,23 +37,22 @@ class OutboundPolicy:
         return scheme == "https" and ip.is_global and not ip.is_multicast and not _leads_elsewhere(ip)
 
     def _objection(self, url: str) -> str | None:
-        # Parsed as it is when it is called (`transport.py`): another parser might see another host.
+        # Read as it is when it is called: another parser might see another host.
         try:
-            parts = httpx.URL(url)
-            host = parts.raw_host.decode()
-        except (ValueError, httpx.InvalidURL) as error:
+            parts = read_url(url)
+        except httpx.InvalidURL as error:
             return f"not a URL: {error}"
         if parts.scheme not in ("https", "http"):
             return "only https:// and http:// URLs can be called"
-        if not host:
+        if not parts.raw_host:
             return "the URL names no host"
-        if parts.userinfo:
+        if parts.raw_user is not None or parts.raw_password is not None:
             return "the URL holds credentials"
         if parts.scheme == "http" and not self._allowed:
             return "plain http is not allowed; use https, or list the network in ARRIVALS_ALLOW_DESTINATIONS"
         # An address goes past the resolver. `127。0。0。1` becomes one on the way out, so it is checked as it is sent.
         try:
-            literal = ipaddress.ip_address(host)
+            literal = ipaddress.ip_address(parts.raw_host)
         except ValueError:
             return None
         if not self.permits(str(literal), parts.scheme):

@@ -19,11 +19,11 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 import anyio
 import httpx
-from yarl import URL
 
 from arrivals.core.http import HttpCall, HttpReply, is_good, joined
 from arrivals.outbound.bodies import BEGINNING, FAILURES, in_time, is_text, is_whole, pieces, shown, until_whole
-from arrivals.outbound.policy import MAX_REMEMBERED_CHARACTERS, OutboundPolicy
+from arrivals.outbound.policy import OutboundPolicy
+from arrivals.outbound.url import read_url
 
 CONNECT_TIMEOUT_S = 10.0
 HEAD_MAX_BYTES = 64 * 1024  # of one line of an answer's head: a policy or a trace may be longer than most allow
@@ -224,7 +224,7 @@ def _session(
 
 
 async def _send(session: aiohttp.ClientSession, call: HttpCall, whole_s: float | None) -> aiohttp.ClientResponse:
-    url, within = _url(call.url), _within(whole_s, CONNECT_TIMEOUT_S)
+    url, within = read_url(call.url), _within(whole_s, CONNECT_TIMEOUT_S)
     return await session.request(
         call.method, url, headers=call.headers, data=call.body, allow_redirects=False, timeout=within
     )
@@ -234,24 +234,6 @@ async def _send(session: aiohttp.ClientSession, call: HttpCall, whole_s: float |
 def _within(whole_s: float | None, connect_s: float) -> aiohttp.ClientTimeout:
     """So long for all of it, the answer's last byte included; None: only connecting is bounded."""
     return aiohttp.ClientTimeout(total=whole_s, connect=connect_s, sock_connect=connect_s)
-
-
-def _url(text: str) -> URL:
-    """The URL as it is written, what may not stand in one escaped and nothing else changed: some are signed.
-
-    Raises httpx.InvalidURL.
-    """
-    return _read_url(text) if len(text) > MAX_REMEMBERED_CHARACTERS else _remembered_url(text)
-
-
-def _read_url(text: str) -> URL:
-    try:
-        return URL(str(httpx.URL(text)), encoded=True)
-    except ValueError as error:
-        raise httpx.InvalidURL(str(error)) from error
-
-
-_remembered_url = lru_cache(maxsize=1024)(_read_url)
 
 
 def _in_our_words(error: Exception) -> NotSent | NoAnswer:
