@@ -1,4 +1,4 @@
-"""In this room a test asks for the `database`: each of the two in turn."""
+"""The store's tests ask for a `database`: each of the two in turn."""
 
 import pytest
 

@@ -71,7 +71,7 @@ async def test_submissions_go_first_in_first_out(database):
 
 
 async def test_submissions_of_one_moment_go_in_the_order_of_their_ids(database):
-    """Whatever order the database finds them in: all of a bulk order have one moment."""
+    """The order does not depend on the database: all submissions of a bulk order have one moment."""
     await keep(database, *(scheduled(f"{20 - number}", submit_at=T0) for number in range(1, 11)))
     assert [f"gen_{number}" for number in range(10, 20)] == await submissions(database)
 
@@ -111,7 +111,7 @@ async def test_most_in_flight_is_kept_by_many_who_claim_at_once(database):
 
 
 async def test_budget_is_kept_by_many_who_claim_at_once(database):
-    """From the first request on: a ledger that is not there yet is no hole in it."""
+    """The budget holds from the first request on: a ledger that is not there yet is no hole in it."""
     budgets = {ACCOUNT: Budget(max_in_flight=1000, requests_per_minute=12)}
     await keep(database, *(scheduled(f"{number:02}", submit_at=T0, poll_at=T0) for number in range(30)))
     claimed = []
@@ -142,7 +142,7 @@ async def test_requests_per_minute_are_kept(database, clock):
 
 
 async def test_what_was_ordered_together_keeps_within_the_budget_too(database):
-    """As many as there are places for, in the order in which they were asked for; the rest when there is one again."""
+    """As many go as there are places for, in the order of the request; the rest go when there is a place again."""
     budgets = {ACCOUNT: Budget(max_in_flight=2, requests_per_minute=60_000)}
     await keep(database, *(scheduled(f"{number}", bulk_id="blk_1", submit_at=T0) for number in range(3)))
     assert ["gen_0", "gen_1"] == await submissions(database, budgets)
@@ -194,7 +194,7 @@ async def test_polls_due_longest_go_first(database):
 
 
 async def test_neither_polls_nor_submissions_starve(database):
-    """What is affordable is halved while both wait."""
+    """The affordable requests are shared half and half while both wait."""
     budgets = {ACCOUNT: Budget(max_in_flight=1000, requests_per_minute=40)}
     await keep(
         database,

@@ -52,7 +52,7 @@ async def test_positions_have_no_gaps_and_no_repeats_under_many_writers(database
 
 
 async def test_reader_that_resumes_misses_none_that_commits_late(database):
-    """Who sees position n has seen, or could have seen, everything before it."""
+    """A reader that sees position n has seen, or could have seen, everything before it."""
     seen = []
 
     async def write(writer):

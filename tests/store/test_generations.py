@@ -56,7 +56,7 @@ async def test_order_keeps_its_input(database):
 
 
 async def test_save_writes_everything_the_machine_decides(database):
-    """What an order fixes (provider, model, metadata, deadline, …) is never written again."""
+    """Fields that an order fixes (provider, model, metadata, deadline, …) are never written again."""
     await keep(database, scheduled("full", version=3, status=Status.SUBMITTING))
     fixed = {
         name: getattr(generation("full"), name)
@@ -343,7 +343,7 @@ async def test_what_nobody_can_answer_for_is_not_asked_about(database, fields):
 
 
 async def test_accepted_stream_that_was_told_not_now_goes_back_into_the_queue(database):
-    """It was submitted, and its provider has not named it."""
+    """The generation was submitted, and its provider has not named it."""
     await keep(database, scheduled(status=Status.SUBMITTED, submitted_at=T0, timeout_at=T0 + 1, poll_at=None))
     async with database.transaction() as tx:
         assert await generations.return_to_pending(tx, "gen_1", T0 + 5, FAILURE, tries=TRIES)

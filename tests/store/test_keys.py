@@ -32,7 +32,7 @@ async def test_revoked_key_opens_nothing_and_is_still_listed(database):
 
 
 async def test_key_that_took_anothers_place_keeps_the_line(database):
-    """Also when it is shown or ends; the first of a line has none, as keys that older releases made."""
+    """Lineage stays when the key is shown or ends; the first of a line has none, like keys of older releases."""
     later = ApiKey(id="key_2", name="a ☂", scopes=("read",), created_at=T0 + 1, lineage="key_1")
     async with database.transaction() as tx:
         await keys.insert(tx, KEY, "digest-1")

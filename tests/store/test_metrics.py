@@ -1,4 +1,4 @@
-"""What is measured, counted from what is stored and what was forgotten."""
+"""The metrics, counted from stored rows and from rows that were pruned."""
 
 from dataclasses import replace
 
@@ -39,7 +39,7 @@ async def snapshot(database, now=T0):
 
 
 async def polled(database, record, polls, misses=0):
-    """Insert a generation that was asked about."""
+    """Inserts a generation that was polled."""
     await keep(database, record)
     async with database.transaction() as tx:
         counted = structs.replace(
@@ -197,7 +197,7 @@ async def test_queues_hold_what_is_due_now(database):
 
 
 async def test_deliveries_and_attempts_are_counted_by_outcome(database):
-    """Names are told, and the words behind them are not."""
+    """Outcomes keep the error's name, and not the words behind it."""
     await subscribe(database, subscriber())
     first, second, third, _ = made = [delivery(name) for name in "1234"]
     await due(database, *made)
@@ -243,7 +243,7 @@ async def test_a_breaker_is_told_per_account(database, misses, opened):
 
 
 async def test_what_was_forgotten_still_counts(database):
-    """Else a counter would go down, and its reader take that for a restart."""
+    """A counter would go down otherwise, and its reader would take that for a restart."""
     await polled(
         database,
         scheduled("1", status=Status.COMPLETED, closed_at=T0, learned_from=Origin.POLL, webhook_expected=True),

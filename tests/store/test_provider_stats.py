@@ -1,4 +1,4 @@
-"""How providers have behaved, counted from what is stored."""
+"""The behavior of providers, counted from stored rows."""
 
 from msgspec.structs import replace
 import pytest
@@ -63,7 +63,7 @@ async def test_failures_are_counted_by_code(database):
 
 
 async def test_webhooks_that_came_are_counted_among_those_expected(database):
-    """A refused one did not come; a generation that the provider never had, or that expects none, is not asked."""
+    """Refused webhooks did not come; a generation that the provider never had, or that expects none, does not count."""
     nobody = closed("nobody")
     silent = closed("silent")
     await keep(
@@ -83,7 +83,7 @@ async def test_webhooks_that_came_are_counted_among_those_expected(database):
 
 
 async def test_repeated_webhooks_and_conflicts_are_counted(database):
-    """A poll that says what is known is no repetition of the provider's."""
+    """A poll that repeats the stored state is no repetition by the provider."""
     await keep(database, closed("1"))
     heard = [
         (Origin.WEBHOOK, Finding.REPEATED),

@@ -1,4 +1,4 @@
-"""What may be forgotten, and what may not, on both databases."""
+"""Pruning: the rows that may be forgotten, and those that may not, on both databases."""
 
 import pytest
 
@@ -22,7 +22,7 @@ CLOSED = {"status": Status.COMPLETED, "closed_at": T0 + SECOND, "learned_from": 
 
 
 def id_at(prefix, moment, number=0):
-    """As the service makes them."""
+    """An id of that moment, as the service makes them."""
     return make_id(prefix, moment, number.to_bytes(ENTROPY_BYTES))
 
 
@@ -140,7 +140,7 @@ async def test_nothing_is_forgotten_of_a_generation_that_is_under_way(database, 
 
 
 async def ended(database, of, *statuses):
-    """A delivery with what was answered at each attempt; None: nothing."""
+    """Inserts a delivery with the HTTP status of each attempt; None where there was no answer."""
     await due(database, of)
     async with database.transaction() as tx:
         for number, status in enumerate(statuses):

@@ -37,7 +37,7 @@ async def names(database, limit=100):
 
 
 async def end(database, claimed, *, at=T0, **ended):
-    """Record an attempt: delivered, given up, or tried again."""
+    """Records an attempt: delivered, given up, or to be tried again."""
     attempt = Attempt(delivery_id=claimed.id, number=claimed.attempt_count, at=at, duration_s=0.5)
     async with database.transaction() as tx:
         return (await record_attempts(tx, [(attempt, structs.replace(claimed, **{"attempt_at": None, **ended}))]))[0]
@@ -149,7 +149,7 @@ async def test_limit_holds_over_all_subscribers(database):
 
 
 async def test_deliveries_keep_the_order_of_their_generation(database):
-    """A later one waits for the earlier to be delivered or given up; other generations and subscribers do not."""
+    """A later delivery waits for the earlier to be delivered or given up; other generations and subscribers do not."""
     await subscribe(database, subscriber("1"), subscriber("2"))
     await due(
         database,
@@ -220,7 +220,7 @@ async def test_delivery_that_waits_for_its_next_try_is_not_in_flight(database):
 
 
 async def test_places_are_dealt_to_every_subscriber_in_turn(database):
-    """One that wants many takes none from one that wants few."""
+    """A subscriber with many deliveries takes no place from one with few."""
     await subscribe(database, subscriber("1", max_in_flight=1000), subscriber("2"))
     await due(
         database,

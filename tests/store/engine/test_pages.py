@@ -40,7 +40,7 @@ def test_a_page_holds_what_fits_and_always_one(measured, limit, fit, more):
 
 
 async def test_a_list_of_long_rows_is_cut_by_bytes_and_goes_on(database):
-    """As they were before metadata had a bound."""
+    """Rows were as long as these before metadata had a bound."""
     await keep(database, *(scheduled(f"{number}", metadata={"a": "x" * 3 * MIB}) for number in range(4)))
     seen, before = [], "zzz"
     async with database.reading() as tx:
@@ -72,7 +72,7 @@ async def test_a_list_of_events_is_cut_by_bytes_and_goes_on(database):
 
 
 async def test_one_look_passes_by_a_bounded_number_of_events_and_the_next_goes_on_there(database):
-    """Who wants what is rare looks at each event once."""
+    """A reader that wants rare events looks at each event once."""
     async with database.transaction() as tx:
         await events.append(tx, [event(f"{number:05}") for number in range(MAX_SEARCHED)])
         await events.append(tx, [event("rare", generation_id="gen_2"), event("last")])

@@ -69,7 +69,7 @@ async def mortal(postgres_url, clock):
 
 
 async def somebody_waits(database, most=1):
-    """Until so many wait for a lock."""
+    """Waits until so many transactions wait for a lock."""
     waiting = 0
     while waiting < most:
         async with database.reading() as tx:
@@ -77,7 +77,7 @@ async def somebody_waits(database, most=1):
 
 
 async def claim(database, claimed):
-    """Another process claims deliveries."""
+    """Claims deliveries, as another process would."""
     async with database.transaction() as tx:
         claimed.extend(await claim_due(tx, 9, 1))
 
@@ -96,7 +96,7 @@ async def kill_everybody(url):
 
 
 async def test_connections_that_died_while_nobody_used_them_are_not_noticed(mortal):
-    """As after a restart of the server: every pooled connection is dead, and the next transaction goes through."""
+    """The server was restarted: every pooled connection is dead, and the next transaction goes through."""
     async with anyio.create_task_group() as group:
         for _ in range(4):
             group.start_soon(count_up, mortal)
@@ -118,21 +118,21 @@ async def test_connection_that_dies_before_the_commit_undoes_it(mortal):
 
 
 class Heap:
-    """Things that come one by one, and may be waited for."""
+    """Values that arrive one by one, and that a test can wait for."""
 
     def __init__(self):
-        self.things = []
+        self.values = []
         self._more = anyio.Event()
 
-    def put(self, thing):
-        """One more."""
-        self.things.append(thing)
+    def put(self, value):
+        """Adds a value."""
+        self.values.append(value)
         self._more.set()
 
     async def grows(self, by):
-        """Wait until there are so many more."""
-        wanted = len(self.things) + by
-        while len(self.things) < wanted:
+        """Waits until there are so many more values."""
+        wanted = len(self.values) + by
+        while len(self.values) < wanted:
             self._more = anyio.Event()
             await self._more.wait()
 
@@ -166,8 +166,8 @@ async def test_server_that_is_away_is_unavailable_and_comes_back(clock, monkeypa
         last = await count_up(database)
         await database.close()
 
-    assert len(counted.things) == len(set(counted.things))
-    assert last > max(counted.things)
+    assert len(counted.values) == len(set(counted.values))
+    assert last > max(counted.values)
 
 
 async def test_transactions_in_each_others_way_are_told_to_try_again(mortal):
@@ -217,7 +217,7 @@ async def test_who_ends_a_subscriber_and_who_records_an_attempt_at_it_wait_for_o
 
 
 async def test_who_waited_for_a_subscriber_sees_its_debt_as_it_is(mortal, clock):
-    """What was spent while one waited is no debt of a clock that ran ahead."""
+    """Debt that grew while a claim waited is not mistaken for that of a clock that ran ahead."""
     await subscribe(mortal, subscriber(rate_per_s=3))
     await due(mortal, *(delivery(str(number), generation_id=f"gen_{number}") for number in range(9)))
     waited = []
@@ -233,7 +233,7 @@ async def test_who_waited_for_a_subscriber_sees_its_debt_as_it_is(mortal, clock)
 
 
 async def test_who_claims_touches_no_subscriber_that_came_into_need_while_it_waited(mortal, clock):
-    """Out of turn it would wait for somebody who waits for it, and the server would end one of them."""
+    """A lock out of turn would wait for a transaction that waits for this one, and the server would end either."""
     await subscribe(mortal, subscriber("1", rate_per_s=3), subscriber("2", rate_per_s=3))
     await due(mortal, *(delivery(f"b{n}", subscriber_id="sub_2", generation_id=f"gen_b{n}") for n in range(3)))
     claimed = []
@@ -252,7 +252,7 @@ async def test_who_claims_touches_no_subscriber_that_came_into_need_while_it_wai
 
 
 async def test_what_is_claimed_is_what_was_counted(mortal, clock):
-    """Who waited for an account's ledger claims as of when it counts, or the budget is spent for nothing."""
+    """A claim that waited for an account's ledger is as of the moment it counts, or the budget is spent for nothing."""
     polled = [
         scheduled(f"{n}", status=Status.SUBMITTED, poll_at=START - 1 if n == 0 else START + 5000) for n in range(9)
     ]
@@ -277,7 +277,7 @@ async def test_what_is_claimed_is_what_was_counted(mortal, clock):
 
 
 async def test_a_script_that_meets_who_is_at_work_is_run_again(mortal):
-    """It takes tables in another order, so the server may end it."""
+    """The script locks tables in another order, so the server may end it."""
     await keep(mortal, scheduled("1"))
     script = "ALTER TABLE events ADD COLUMN more TEXT; ALTER TABLE generations ADD COLUMN more TEXT;"
 

@@ -39,7 +39,7 @@ def example_of(name):
 
 
 def values_of(query):
-    """An example of every value it takes."""
+    """An example of every value that the query takes."""
     return {name: example_of(name) for name in re.findall(r"%\((\w+)\)s", query.postgres)}
 
 
@@ -88,7 +88,7 @@ def test_sqlite_finds_by_index_what_is_counted(sqlite_schema, noun, name, indexe
 @pytest.mark.parametrize(("noun", "query"), QUERIES, ids=[f"{noun}-{query.name}" for noun, query in QUERIES])
 @pytest.mark.parametrize("absent", [False, True], ids=["given", "absent"])
 def test_postgres_accepts_every_query(postgres_schema, noun, query, absent):
-    """With values of their types, and with none: PostgreSQL types both without a cast that SQLite would not know."""
+    """Values of the right types are taken, and none: PostgreSQL types both without a cast unknown to SQLite."""
     values = dict.fromkeys(values_of(query)) if absent else values_of(query)
     body = {"body": "text"} if noun == "events" and "body" in values and not absent else {}
     values = {**values, **body}
@@ -97,7 +97,7 @@ def test_postgres_accepts_every_query(postgres_schema, noun, query, absent):
 
 @pytest.mark.parametrize("last_id", ["evt_zz", "gen_zz", "sub_zz", "whk_zz"])
 def test_last_sorts_after_every_id(last_id):
-    """Letters alone: PostgreSQL's locales sort `~` before every letter, and a list would be empty."""
+    """The last id is letters alone: PostgreSQL's locales sort `~` before every letter, and a list would be empty."""
     assert last_id < LAST
     assert LAST.isalpha()
 
@@ -148,7 +148,7 @@ def test_values_are_written_as_psycopg_reads_them():
 
 
 def test_sqlite_gets_values_in_the_order_of_its_text():
-    """As often as they stand there, and none that only PostgreSQL uses."""
+    """Each value comes as often as it stands there, and none comes that only PostgreSQL uses."""
     query = parse("-- name: a\nUPDATE a SET b = :b, d = :c WHERE b < :b /* pg: AND c = :d */;")["a"]
     assert "UPDATE a SET b = ?, d = ? WHERE b < ? ;" == query.sqlite
     assert (1, 2, 1) == query.in_order({"c": 2, "b": 1, "d": 3})

@@ -46,7 +46,7 @@ async def line(postgres_url, monkeypatch, clock):
 
 
 def shorten(monkeypatch):
-    """Every bound."""
+    """Shortens every bound."""
     for name in ("BEGIN_S", "STATEMENT_S", "PATIENCE_S", "LONG_S", "SCRIPT_S"):
         monkeypatch.setattr(room, name, SHORT_S)
     monkeypatch.setitem(silence.LINE, "connect_timeout", 1)
@@ -73,7 +73,7 @@ async def transacted(database, work):
 
 
 async def until_it_counts(database):
-    """Until it is there again; what it counts to then."""
+    """Waits until the database is there again; returns what it counts to then."""
     while True:
         try:
             return await counted(database)
@@ -116,7 +116,7 @@ async def test_many_rows_that_are_not_answered_in_time_are_unavailable(database,
 
 
 async def test_a_commit_that_is_not_answered_in_time_is_unavailable_and_made_at_most_once(database, line):
-    """Its outcome is unknown: here the proxy hands it on afterwards."""
+    """The outcome of the commit is unknown: here the proxy hands it on afterwards."""
 
     async def meanwhile(tx):
         await tx.fetch(QUERIES["count_up"])
@@ -149,7 +149,7 @@ async def test_a_script_that_is_not_answered_in_time_is_unavailable(database, li
 
 
 async def test_a_statement_is_bounded_though_its_caller_is_cancelled(database, line):
-    """A cancelled one would ask the silent server to end it, and wait for that."""
+    """A cancelled statement would ask the silent server to end it, and wait for that."""
 
     async def meanwhile(tx):
         line.fall_silent()
@@ -181,7 +181,7 @@ async def test_a_database_is_closed_while_its_server_is_silent(line, clock):
 
 
 async def test_a_worker_goes_on_after_a_silence(database, line):
-    """Its claims fail in time, and it is told in one line; what is due when the server speaks again is claimed."""
+    """The worker's claims fail in time, each logged in one line; work that is due once the server speaks is claimed."""
     claims, stop = [], anyio.Event()
 
     async def claim(_limit):

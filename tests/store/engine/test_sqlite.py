@@ -98,7 +98,7 @@ async def test_refused_query_undoes_what_stood_before_it(notes):
 
 
 async def test_refused_commit_undoes_everything(notes):
-    """What only the commit finds wrong leaves no transaction open."""
+    """An error that only the commit finds leaves no transaction open."""
     with pytest.raises(sqlite3.IntegrityError):
         await add(notes, "one", then=lambda tx: tx.fetch(QUERIES["orphan"]))
     await add(notes, "two")
@@ -125,7 +125,7 @@ async def test_cancellation_undoes_everything(notes):
 
 
 async def test_cancellation_during_the_commit_waits_for_it(notes):
-    """What has reached the disk is not half there."""
+    """A commit that has reached the disk is not half there."""
     async with anyio.create_task_group() as group:
         group.start_soon(add, notes, "one")
         await anyio.lowlevel.checkpoint()
@@ -166,7 +166,7 @@ async def test_failing_block_is_undone_alone(notes):
 
 
 async def test_no_block_ends_before_its_commit(notes, clock):
-    """Whoever comes back from a transaction finds it in the file."""
+    """A transaction that has ended is in the file."""
     seen = []
 
     async def add_and_look(text):
@@ -181,7 +181,7 @@ async def test_no_block_ends_before_its_commit(notes, clock):
 
 
 async def test_disk_that_fills_up_undoes_the_whole_commit(notes):
-    """Everybody in it is told; with space again, everything goes on."""
+    """Every block of the commit is told; once there is space again, everything goes on."""
     connection = notes._writer.connection
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count={pages}")
@@ -204,7 +204,7 @@ async def test_disk_that_fills_up_undoes_the_whole_commit(notes):
 
 
 async def test_neighbours_of_a_block_that_undid_everything_are_told_in_the_databases_words(notes):
-    """Whatever was raised there is its own affair."""
+    """The exception that the block raised is its own affair."""
     refusals = []
 
     async def add_one():
@@ -230,7 +230,7 @@ async def test_neighbours_of_a_block_that_undid_everything_are_told_in_the_datab
 
 
 async def test_long_statement_runs_beside_everything_else(notes):
-    """It is in the writer's thread; the loop goes on."""
+    """A long statement runs in the writer's thread; the loop goes on."""
     long = next(iter(parse("-- name: add (long)\nINSERT INTO notes (text) VALUES (:text);").values()))
     threads = []
     notes._writer.connection.create_function("here", 0, lambda: threads.append(threading.current_thread().name))
@@ -344,7 +344,7 @@ async def test_many_writers_lose_nothing(notes):
 
 
 async def test_two_databases_on_one_file_lose_nothing(notes, clock):
-    """As two processes would: the second waits for the first one's commit."""
+    """The two behave as two processes would: the second waits for the first one's commit."""
 
     async def increment(database):
         for _ in range(10):
