@@ -13,13 +13,13 @@ KEY = "the-key-of-the-tests"
 
 @pytest.fixture
 def way():
-    """By which small webhooks come in."""
+    """The way by which small webhooks come in."""
     return "fast"
 
 
 @pytest.fixture
 def places():
-    """How many connections there may be; None is as many as the service itself allows."""
+    """The most connections there may be; None is as many as the service itself allows."""
     return
 
 
@@ -40,7 +40,7 @@ async def client(base_url):
 
 @pytest.fixture
 async def connected(base_url):
-    """Makes peers that have said this; they are gone with the test."""
+    """Connects peers that have sent these bytes; they are closed with the test."""
     made, own = [], int(base_url.rpartition(":")[2])
 
     async def connect(said=b"", port=own):
@@ -56,7 +56,7 @@ async def connected(base_url):
 
 @pytest.fixture
 def ordered(client):
-    """Orders something over HTTP; the answer's JSON."""
+    """Orders something over HTTP; returns the answer's JSON."""
 
     async def order(**changed):
         body = {"provider": "eachlabs", "model": "flux-1-1-pro", "input": {"prompt": "a red fox"}, **changed}

@@ -1,4 +1,4 @@
-"""Who is asking, what they may do, and what is told of it."""
+"""Authentication: callers and their keys, the scopes these open, and the audit log."""
 
 from types import SimpleNamespace
 import uuid
@@ -93,7 +93,7 @@ async def test_a_key_that_has_ended_is_nobody(context, base_url, clock):
 
 
 async def test_an_order_sent_again_with_the_rotated_key_is_the_same_order(context, base_url):
-    """However often the key is rotated; another caller's orders are others, under the same idempotency key too."""
+    """The key may be rotated any number of times; another caller's order under the same idempotency key is another."""
     first, text = await make_key(context, "shop", [Scope.SUBMIT])
     second, second_text = await rotate_key(context, first.id, 60)
     _, third_text = await rotate_key(context, second.id, 60)
@@ -131,7 +131,7 @@ async def test_a_rotated_key_and_the_new_one_both_open_for_a_while(context, base
 
 
 async def test_who_guesses_has_to_wait_and_who_has_a_key_does_not(context, base_url, clock):
-    """Also from the same address: behind a proxy everybody has one."""
+    """Callers of one address are told apart too: behind a proxy everybody shares one."""
     _, used_key = await make_key(context, "known", [Scope.READ])
     _, fresh_key = await make_key(context, "fresh", [Scope.READ])
 
@@ -160,7 +160,7 @@ BODIES = {
 
 
 async def test_every_administrative_act_is_told_with_who_did_it_to_what(client, monkeypatch):
-    """And no act that was refused."""
+    """No refused act is logged."""
     subscriber = (await client.post("/v1/subscribers", json=BODIES["createSubscriber"])).json()["id"]
     lines = []
     heard = SimpleNamespace(info=lambda event, **facts: lines.append({"event": event, **facts}))

@@ -11,7 +11,7 @@ HERE = "192.0.2.1"
 
 
 def guess(made, digest="guess", address=HERE, now=NOW):
-    """How long it has to wait, else whether it has to from now on."""
+    """Makes a guess; returns how long it has to wait, else whether the address has to from now on."""
     wait = made.tries(address, digest, now)
     if wait:
         return wait
@@ -21,7 +21,7 @@ def guess(made, digest="guess", address=HERE, now=NOW):
 
 @pytest.fixture
 def guessed():
-    """After a burst of guesses."""
+    """A throttle after a burst of guesses."""
     made = AuthThrottle()
     assert [False] * (BURST - 1) + [True] == [guess(made, f"guess-{number}") for number in range(BURST)]
     return made
@@ -57,7 +57,7 @@ def test_patience_gives_the_burst_back(guessed):
 
 
 def test_many_who_send_one_key_at_one_moment_make_one_try():
-    """As an application does that starts with two hundred requests."""
+    """An application may start with two hundred requests at once."""
     made = AuthThrottle()
 
     assert [0] * 200 == [made.tries(HERE, "somebody's", NOW) for _ in range(200)]

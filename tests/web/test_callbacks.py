@@ -19,7 +19,7 @@ SECRET = {"x-webhook-secret": WEBHOOK_SECRET}
 
 @pytest.fixture(params=["fast", "plain"])
 def way(request):
-    """Nobody shall see a difference."""
+    """Each way in turn: a provider sees no difference."""
     return request.param
 
 
@@ -68,7 +68,7 @@ REPEATS = {
 @pytest.mark.parametrize("form", REPEATS.values(), ids=REPEATS.keys())
 @pytest.mark.parametrize("rest", [b"", b"\xff\xfe"], ids=["text", "bytes"])
 async def test_a_webhook_is_shown_without_what_its_provider_was_given(context, client, provider, path, form, rest):
-    """Its body, what of it is no text, and its headers; the bytes that are stored stay as they came."""
+    """Secrets are masked in bodies, text or not, and in headers; the stored bytes stay as they came."""
     secrets = [path.rpartition("~")[2], WEBHOOK_SECRET, "key-of-eachlabs"]
     said = " ".join(form(secret) for secret in secrets)
     body = f'{{"callback": "{form(PUBLIC_URL + path)}", "more": "{said}"}}'.encode() + rest

@@ -35,7 +35,7 @@ def schema_of(method, path, status):
 
 @pytest.fixture
 async def ids(client, context, listener, upstream, ordered):
-    """Something of everything."""
+    """The ids of a resource of every kind."""
     subscriber = (await client.post("/v1/subscribers", json={"url": f"{listener.url}/x"})).json()["id"]
     generation = (await ordered())["id"]
     upstream.answers.append((200, {"status": "success", "predictionID": "el-1"}))
@@ -115,7 +115,7 @@ async def test_what_goes_wrong_here_is_told_without_detail(client, context, monk
 
 
 async def test_a_body_is_required_where_it_must_say_something(client, ids):
-    """An empty one is `{}`."""
+    """An empty body is `{}`."""
     required = {
         f"{method.upper()} {path}": operation["requestBody"]["required"]
         for path, methods in DOCUMENT["paths"].items()

@@ -1,4 +1,4 @@
-"""Deliveries over HTTP: what became of each, every try of it, and another try."""
+"""Deliveries over HTTP: their outcome, every attempt, and another attempt."""
 
 import pytest
 
@@ -14,7 +14,7 @@ async def subscriber(client, listener):
 
 @pytest.fixture
 def fail_one(context, upstream, ordered):
-    """A generation that its provider refuses: one event; its id."""
+    """Orders a generation that its provider refuses, which makes one event; returns its id."""
 
     async def place():
         order = await ordered()

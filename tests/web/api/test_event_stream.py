@@ -34,7 +34,7 @@ def announced(context):
 
 
 class Blocks:
-    """What a stream says, block by block: its fields by name, a comment as `comment`."""
+    """The blocks of a stream, each as its fields by name; a comment's name is `comment`."""
 
     def __init__(self, answer):
         self.answer = answer
@@ -103,7 +103,7 @@ async def test_without_a_cursor_it_starts_at_the_end(client, announced):
 
 
 async def test_from_the_beginning_everything_is_told_and_then_what_comes(client, announced):
-    """More than one page of it."""
+    """There is more than one page of events."""
     names = [f"{number:03}" for number in range(web_events.PAGE + 50)]
     for name in names:
         await announced(name, body=name)
@@ -238,7 +238,7 @@ class Counting:
 
     @asynccontextmanager
     async def reading(self):
-        """As the real one."""
+        """Reads as the real database does."""
         self.readings += 1
         async with self._inner.reading() as tx:
             yield tx
@@ -304,7 +304,7 @@ async def slow_reader(port):
 async def test_a_reader_that_does_not_read_is_dropped_without_cost_to_another(
     context, port, dropped, announced, monkeypatch
 ):
-    """What it was not told it hears when it comes again."""
+    """The events that it missed reach it when it comes again."""
     monkeypatch.setattr(web_events, "SLOWEST_S", 1.0)
     names = [f"{number:03}" for number in range(2 * web_events.PAGE)]
     padding = "x" * 60_000

@@ -8,7 +8,7 @@ from tests.support.eventually import until
 
 @pytest.fixture
 def fail_one(context, upstream, ordered):
-    """A generation that its provider refuses: one event."""
+    """Orders a generation that its provider refuses, which makes one event; returns its id."""
 
     async def place():
         order = await ordered()
@@ -109,7 +109,7 @@ async def test_an_empty_page_says_how_far_it_looked(client, fail_one):
 
 @pytest.mark.parametrize("wait", [0, 20])
 async def test_what_is_rare_is_looked_for_step_by_step(client, fail_one, monkeypatch, wait):
-    """Held or not, a page is empty only where there is nothing."""
+    """A page, held open or not, is empty only where there is nothing."""
     monkeypatch.setattr(events, "MAX_SEARCHED", 1)
     ids = [await fail_one() for _ in range(4)]
 

@@ -84,7 +84,7 @@ async def test_prefer_wait_answers_200_when_it_closes_within_the_wait(client, co
 
 
 async def test_who_waits_is_answered_when_the_service_is_told_to_end(client, context, ordered):
-    """As if the wait had ended."""
+    """The answer is the same as if the wait had ended."""
     generation_id = (await ordered())["id"]
     answers = []
 
@@ -416,7 +416,7 @@ async def test_a_poll_by_hand_beyond_the_budget_is_429_and_one_too_soon_tells_wh
 
 
 async def test_who_waits_is_not_woken_by_what_it_does_not_wait_for(client, context, submitted, monkeypatch):
-    """It reads the generation when it begins to wait, and when that has ended."""
+    """A waiting request reads the generation when it begins to wait, and when the wait has ended."""
     mine, others = await submitted(), [await submitted() for _ in range(5)]
     reads, payloads = [], []
     read_generation = web_generations.stored

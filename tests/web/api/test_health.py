@@ -13,7 +13,7 @@ pytestmark = pytest.mark.timeout(20)
 
 
 def heartbeat(name, since_s, **changed):
-    """Of a worker that has not claimed for so long."""
+    """The heartbeat of a worker that has not claimed for so long."""
     at = anyio.current_time() - since_s
     values = {"capacity": 4, "rest_s": 0.25, "trust_s": 600.0, "claimed_at": at, "could_claim_at": at}
     return Heartbeat(name=name, **{**values, **changed})
@@ -55,8 +55,8 @@ async def test_a_worker_that_does_not_claim_is_named(client, context):
 
 
 async def test_a_full_house_is_no_alarm(client, context):
-    """Its items are bounded, and nothing can be claimed until one of them ends."""
-    context.process.heartbeats["submit"] = heartbeat("submit", 2 * LATE_S, busy=4)
+    """A worker's items are bounded, and nothing can be claimed until one of them ends."""
+    context.heartbeats["submit"] = heartbeat("submit", 2 * LATE_S, busy=4)
     assert 200 == (await ready(client)).status_code
 
 
@@ -74,7 +74,7 @@ async def test_a_database_that_cannot_be_written_is_not_ready(client, context, k
 
 
 async def test_who_asks_waits_no_longer_than_it_says_for_a_database_that_does_not_answer(client, context, monkeypatch):
-    """However long the statement goes on: all who ask share it, so that they take no connections from others."""
+    """All who ask share one statement, however long it goes on, so that they take no connections from others."""
     begun, answered = [], anyio.Event()
 
     @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Outputs come from wherever a provider says: what is wrong with them is told as 502, or breaks off."""
+"""Outputs come from wherever a provider says: one that goes wrong is answered 502, or breaks off."""
 
 from types import SimpleNamespace
 
@@ -14,7 +14,7 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-type: image/png\r\n"
 
 @pytest.fixture
 def made(client, context, upstream, ordered):
-    """A generation whose output is at this URL; where we hand it out."""
+    """Makes a generation whose output is at this URL; returns the path under which we serve it."""
 
     async def make(url):
         generation = (await ordered())["id"]
@@ -105,7 +105,7 @@ async def test_headers_of_an_output_that_repeat_our_key_are_masked(client, made)
 
 
 async def test_an_output_that_breaks_off_breaks_off_here_too(client, made, monkeypatch):
-    """Who takes it must not think that it is whole; and it is no mistake of ours."""
+    """The client must not take it for whole, and it is no mistake of ours."""
     logged = []
     monkeypatch.setattr(generations, "log", SimpleNamespace(info=lambda event, **_: logged.append(event)))
     async with listening(Peer(OK + b"content-length: 100\r\n\r\nhalf")) as url:

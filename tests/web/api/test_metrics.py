@@ -1,4 +1,4 @@
-"""What Prometheus reads, over real HTTP."""
+"""The metrics page that Prometheus reads, over real HTTP."""
 
 import re
 
@@ -23,7 +23,7 @@ BOUNDED = {
 
 @pytest.fixture
 def scraped(client):
-    """The page; its samples by name and labels."""
+    """Reads the page; returns its samples by name and labels."""
 
     async def scrape():
         answer = await client.get("/metrics")

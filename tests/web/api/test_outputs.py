@@ -65,7 +65,7 @@ async def test_its_head_tells_how_much_there_is(served):
 
 
 async def test_a_head_has_no_range(served):
-    """It is defined for GET alone: RFC 9110 section 14.2."""
+    """Ranges are defined for GET alone: RFC 9110 section 14.2."""
     answer = await served("HEAD", range="bytes=0-9")
 
     assert (200, "100") == (answer.status_code, answer.headers["content-length"])
@@ -113,7 +113,7 @@ async def test_a_range_behind_the_end_is_416_and_told_how_much_there_is(served, 
      "bytes=1000000000000000000-", "bytes=٣-"],
 )  # fmt: skip
 async def test_what_is_no_range_of_ours_is_answered_with_everything(served, requested):
-    """Also several ranges at once."""
+    """Several ranges at once are no range of ours either."""
     answer = await served(range=requested.encode())
 
     assert (200, CONTENT) == (answer.status_code, answer.content)
@@ -157,7 +157,7 @@ async def test_an_answer_in_words_is_served_as_text(client, context, upstream, o
 
 
 async def test_a_media_type_that_was_stored_unseen_closes_no_connection(client, context, painted):
-    """As older releases took it: a line break in it ended the answer before it began."""
+    """Older releases took such a type: a line break in it ended the answer before it began."""
     output = InlineOutput(content_type="text/html\r\nx-evil: 1", content=CONTENT)
     async with context.store.transaction() as tx:
         await outputs.keep(tx, painted["id"], 1, output)

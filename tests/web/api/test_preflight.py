@@ -46,7 +46,7 @@ async def test_the_refusal_has_the_shape_it_says(client):
 
 
 async def test_nothing_is_stored_and_nothing_is_sent(client, context, upstream):
-    """Its idempotency key is free: the same key orders what was mended."""
+    """The order's idempotency key stays free: the same key orders the mended input."""
     headers = {"idempotency-key": "k"}
     assert 422 == (await client.post("/v1/generations", json=VEO, headers=headers)).status_code
     assert [] == (await client.get("/v1/generations")).json()["data"]

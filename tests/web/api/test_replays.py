@@ -16,7 +16,7 @@ SUCCEEDED = {"exec_id": "el-1", "status": "succeeded", "output": {"url": "https:
 
 @pytest.fixture
 def completed(context, client, upstream, ordered):
-    """A generation that its provider completed; its id."""
+    """Makes a generation that its provider completed; returns its id."""
 
     async def bring():
         order = await ordered()
@@ -32,7 +32,7 @@ def completed(context, client, upstream, ordered):
 
 @pytest.fixture
 async def refused(context, ordered):
-    """The id of a webhook that nobody vouches for."""
+    """The id of the generation of a webhook that nobody vouches for."""
     generation_id = (await ordered())["id"]
     token = context.callback_urls.url("eachlabs", "default", generation_id).rpartition("/")[2]
     with pytest.raises(Unverified):
@@ -91,7 +91,7 @@ async def test_a_moment_that_nobody_can_mean_is_refused_wherever_one_is_told(cli
 
 
 async def test_a_stored_moment_beyond_every_calendar_keeps_no_list_from_being_shown(client, context, clock):
-    """As older releases took it."""
+    """Older releases took such moments."""
     since, until = -62_135_683_140_000_000, -(2**62)
     odd = Replay(
         id=context.make_id("rpl"),
@@ -258,7 +258,7 @@ async def test_a_refused_webhook_is_not_replayed_as_if_it_were_believed(client, 
 
 
 async def test_the_quarantine_is_verified_again(client, context, refused):
-    """With the same secrets nobody is vouched for."""
+    """With the same secrets no webhook is vouched for."""
     started = (await client.post("/v1/replays", json={"kind": "quarantine", "filters": {"generation": refused}})).json()
     await run_worker(context, "replay")
 

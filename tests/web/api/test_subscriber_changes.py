@@ -1,4 +1,4 @@
-"""What becomes of a subscriber after it was registered: changed, paused, given a new secret, pinged, recovered."""
+"""The life of a registered subscriber: changed, paused, given a new secret, pinged, recovered."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ DAY_S = 24 * 3600
 
 @pytest.fixture
 def subscribed(client, listener):
-    """Registers a subscriber; as it is told."""
+    """Registers a subscriber; returns the answer's JSON."""
 
     async def register(path="/hook", **changed):
         return (await client.post("/v1/subscribers", json={"url": listener.url + path, **changed})).json()
@@ -24,7 +24,7 @@ def subscribed(client, listener):
 
 @pytest.fixture
 def fail_one(context, upstream, ordered):
-    """A generation that its provider refuses: one event; its id."""
+    """Orders a generation that its provider refuses, which makes one event; returns its id."""
 
     async def place(**changed):
         order = await ordered(**changed)
@@ -171,7 +171,7 @@ async def test_pausing_again_is_nothing_new(client, clock, subscribed):
 
 
 async def test_days_of_a_pause_are_no_days_of_failure(client, context, clock, listener, subscribed, fail_one):
-    """Who failed once before a long pause is not disabled by the first failure after it."""
+    """A subscriber that failed once before a long pause is not disabled by the first failure after it."""
     subscriber = await subscribed()
     await fail_one()
     listener.answers += [500, 500]
@@ -189,7 +189,7 @@ async def test_days_of_a_pause_are_no_days_of_failure(client, context, clock, li
 async def test_one_that_was_disabled_is_served_again_and_recovers_what_it_missed(
     client, context, clock, listener, subscribed, fail_one
 ):
-    """Exactly that, in order, once."""
+    """It recovers exactly the events it missed, in order, once."""
     subscriber = await subscribed(max_in_flight=1)
     other = await subscribed("/other", max_in_flight=1, event_types=["generation.completed"])
     listener.answers += [204, 410]
@@ -342,7 +342,7 @@ async def test_a_ping_is_told_with_its_delivery_and_arrives(client, context, lis
 async def test_rotating_gives_a_new_public_key_too_and_both_sign_for_a_day(
     client, context, clock, listener, subscribed, fail_one
 ):
-    """Who verifies with the old public key has a day to change to the new one."""
+    """A receiver that verifies with the old public key has a day to change to the new one."""
     subscriber = await subscribed(signatures=["v1", "v1a"])
     rotated = (await client.post(f"/v1/subscribers/{subscriber['id']}/rotate-secret")).json()
     assert subscriber["public_key"] != rotated["public_key"]
@@ -361,7 +361,7 @@ async def test_rotating_gives_a_new_public_key_too_and_both_sign_for_a_day(
 async def test_one_that_is_disabled_is_not_pinged_nor_sent_anything_again(
     client, context, listener, subscribed, fail_one
 ):
-    """It would wait for ever; the answer says what to do."""
+    """A delivery would wait for ever; the answer says what to do."""
     subscriber = await subscribed()
     await fail_one()
     listener.answers.append(410)

@@ -33,13 +33,13 @@ def webhook(path):
 
 @pytest.fixture
 async def stream(connected):
-    """One peer that has said nothing yet."""
+    """A peer that has sent nothing yet."""
     return await connected()
 
 
 @pytest.fixture
 def heard(monkeypatch):
-    """Waits until so many pieces of data have been received; gives the connection that had the last."""
+    """Waits until so many pieces of data have been received; returns the connection that had the last."""
     count, more, last = 0, anyio.Event(), None
     receive = Connection.data_received
 

@@ -28,7 +28,7 @@ ORDER = b"POST /v1/generations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %b\r
 
 @pytest.fixture(params=["fast", "plain"])
 def way(request):
-    """Each in turn."""
+    """Each way in turn."""
     return request.param
 
 
@@ -45,7 +45,7 @@ def few(places_left):
 
 @pytest.fixture
 def soon(monkeypatch):
-    """Everything that is bounded in time is, at once; who looks does so all the time."""
+    """Shortens these bounds in time, and has the watch look all the time."""
 
     def shorten(**seconds):
         monkeypatch.setattr(limits, "LOOK_EVERY_S", 0.01)
@@ -57,7 +57,7 @@ def soon(monkeypatch):
 
 @pytest.fixture
 async def application(base_url, way):
-    """Serves another application with the same front door; its port."""
+    """Serves another application with the same front door; returns its port."""
     async with anyio.create_task_group() as group:
         opened = []
 
@@ -74,12 +74,12 @@ async def application(base_url, way):
 
 
 def status_of(received):
-    """Of the one answer; None for none."""
+    """The status of the only answer; None where there is none."""
     return int(received[9:12]) if received else None
 
 
 async def ended_with(stream):
-    """The status of what it is told before the connection ends."""
+    """The status of the answer that comes before the connection ends."""
     return status_of(await read_to_end(stream))
 
 
@@ -171,7 +171,7 @@ async def test_a_new_connection_takes_the_place_of_the_one_that_idled_for_longes
 
 
 async def test_who_waits_for_bytes_makes_room_before_anybody_is_refused(connected):
-    """Half a head, and half a body, are worth less than somebody who says what it wants."""
+    """Half a head, and half a body, are worth less than a peer with a whole request."""
     waiting = [await connected(ORDER + b"Content-Length: 9\r\n\r\n{")]
     waiting += [await connected(HEAD) for _ in range(4)]
 
@@ -229,7 +229,7 @@ async def test_who_is_asked_late_for_a_body_is_not_called_slow(connected, soon, 
 
 
 async def test_an_answer_before_the_body_is_the_last_and_is_seen(connected):
-    """What its peer still sends is read for a moment: closed at once, the connection would take the answer with it."""
+    """Bytes still sent are read for a moment: closed at once, the connection would take the answer with it."""
     said = b"POST /v1/generations HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\n" + b"x" * 100_000
     stream = await connected(said)
     await stream.send(b"x" * 300_000)
@@ -254,7 +254,7 @@ async def test_who_was_answered_before_its_body_came_may_not_send_for_ever(conne
 
 
 async def large(scope, receive, send):
-    """More than any buffer between us takes."""
+    """Answers with more than any buffer in between holds."""
     with suppress(ClientDisconnect):
         await body_of(None, receive, 1000)
         begun.append(scope)
@@ -287,7 +287,7 @@ async def test_who_takes_no_answer_is_cut_off(connected, application, soon):
 
 
 async def test_what_nobody_takes_is_bounded_over_all_connections(connected, application, monkeypatch):
-    """Whoever has let an answer lie for longest is cut off."""
+    """The peer that has let an answer lie for longest is cut off."""
     begun.clear()
     monkeypatch.setattr(limits, "UNREAD_MAX_BYTES", 30_000_000)
     cut, more = [], anyio.Event()
@@ -328,7 +328,7 @@ async def test_who_does_not_read_makes_room_for_others(connected, application):
 
 
 async def test_what_is_asked_ahead_of_answers_waits_unread(connected, application):
-    """However many requests come at once, one at a time is known of."""
+    """Many requests may come at once; the application sees them one at a time."""
     requests, free = [], anyio.Event()
 
     async def counts(scope, receive, send):
@@ -400,11 +400,11 @@ class Placed:
         self.standing, self.left, self.deadline = standing, False, float("inf")
 
     def make_room(self):
-        """It has to go."""
+        """Records that it has to go."""
         self.left = True
 
     def overdue(self):
-        """Its time is over."""
+        """Records that its time is over."""
         self.left = True
 
 

@@ -1,4 +1,4 @@
-"""What a connection says, by the fast way and by the plain one; each answer comes, in order, and once."""
+"""Requests by the fast way and by the plain one; each answer comes, in order, and once."""
 
 import json
 from pathlib import Path
@@ -22,13 +22,13 @@ FIXTURES = Path(__file__).parents[3] / "fixtures"
 
 @pytest.fixture(params=["fast", "plain"])
 def way(request):
-    """Each in turn."""
+    """Each way in turn."""
     return request.param
 
 
 @pytest.fixture
 def came(monkeypatch):
-    """By which way each webhook came to the desk."""
+    """The ways by which webhooks came to the handler."""
     ways, accept = [], callbacks.CallbackHandler.accept
     monkeypatch.setattr(
         callbacks.CallbackHandler,
@@ -74,7 +74,7 @@ async def test_a_webhook_may_come_in_chunks(client, stream, webhook, size, came)
 
 
 async def test_chunks_that_break_in_the_midst_of_a_blank_line_are_followed(client, stream, webhook, heard):
-    """What comes behind them is another request, wherever the data was cut."""
+    """The bytes behind them are another request, wherever the data was cut."""
     said = webhook(b"5\r\n\r\n\r\n\r\r\n0\r\n\r\n", framing="Transfer-Encoding: chunked\r\n")
     await stream.send(said[:-1])
     await heard(1)
@@ -107,7 +107,7 @@ async def test_what_asks_for_more_goes_the_plain_way(client, stream, webhook, ca
 async def test_an_offer_to_speak_another_protocol_is_passed_over_and_the_body_is_read(
     client, stream, webhook, offered, heard
 ):
-    """As Java's client makes it; uvicorn's faster parser alone would lose the body."""
+    """Java's client makes such an offer; uvicorn's faster parser alone would lose the body."""
     offer = f"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: {offered}\r\nHTTP2-Settings: AAMAAABk\r\n"
     said = webhook(DONE + b"  ", more=offer)
 
@@ -141,7 +141,7 @@ async def test_who_asks_before_it_sends_is_told_to_go_on(client, stream, webhook
 
 
 async def test_answers_come_in_the_order_of_what_was_asked(client, stream, webhook, path):
-    """What comes behind a request waits for it, whoever takes it. An address that is nobody's is the last word."""
+    """A request waits for those before it, whichever way they take. An address that is nobody's is the last word."""
     said = [webhook(), LIVE, webhook(DONE + b" "), webhook(path=path + "?a=b"), webhook(secret="guess"), LIVE]
     unknown = webhook(path=path + "x")
 
@@ -197,7 +197,7 @@ async def test_blank_lines_before_a_request_are_passed_over(client, stream, webh
 
 
 async def test_one_that_fails_here_hurts_no_other(client, connected, webhook, monkeypatch):
-    """Taken in one go with its neighbors; what goes wrong is told without detail."""
+    """The three are taken in one go; what goes wrong is told without detail."""
 
     def verify(request, secrets):
         if request.body == b"{}":
@@ -293,7 +293,7 @@ async def test_what_comes_behind_a_body_is_no_header(client, stream, webhook):
 
 
 async def test_an_old_client_that_offers_another_protocol_is_hung_up_on(stream):
-    """HTTP/1.0: it reads until the end."""
+    """An HTTP/1.0 client reads until the end."""
     await stream.send(b"GET /health/live HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
     ((status, headers, _),) = await answers(stream, 1)
 
@@ -311,7 +311,7 @@ def fixture_webhooks():
 
 @pytest.fixture
 def conversations(context, webhook, path):
-    """Everything that is said above and in the fixtures, by name; each ends its connection."""
+    """Every conversation above and in the fixtures, by name; each ends its connection."""
     offer = "Connection: Upgrade\r\nUpgrade: h2c\r\n"
     own = {
         "good": webhook(), "forged": webhook(secret="guess"), "empty": webhook(b""),
@@ -339,14 +339,14 @@ def conversations(context, webhook, path):
 
 @pytest.fixture(scope="module")
 def first_answers():
-    """What each conversation was answered by the first way, per database."""
+    """The answers to each conversation by the first way, per database."""
     return {}
 
 
 async def test_every_conversation_is_answered_alike_by_both_ways(
     connected, conversations, store, first_answers, request
 ):
-    """To the byte, but for the moment in `date`."""
+    """The answers are alike to the byte, but for the moment in `date`."""
     here = {}
     for name, said in conversations.items():
         answer = await read_to_end(await connected(said + LAST))
