@@ -31,8 +31,8 @@ def base_url(port):
 
 @pytest.fixture
 def client(base_url):
-    with Client(base_url, KEY, timeout_s=5) as one:
-        yield one
+    with Client(base_url, KEY, timeout_s=5) as client:
+        yield client
 
 
 @pytest.fixture
@@ -114,5 +114,5 @@ async def wired(target):
 
 @pytest.fixture
 async def wire(port):
-    async with wired(port) as one:
-        yield one
+    async with wired(port) as wire:
+        yield wire

@@ -18,14 +18,14 @@ ENDED = {"id": "gen_1", "status": "expired"}
 def scripted(listener, monkeypatch):
     """A client of a service that answers what it is told to."""
     monkeypatch.setattr(module, "RETRY_WAITS_S", (0.001, 0.001, 0.001))
-    with Client(listener.url + "/", KEY, timeout_s=5) as one:
-        yield one
+    with Client(listener.url + "/", KEY, timeout_s=5) as client:
+        yield client
 
 
 async def test_order_is_stored_once_under_its_key_and_read(client, calling):
-    given = {"metadata": {"order": "42"}, "deadline_s": 600, "idempotency_key": "one"}
-    made = await calling(client.submit, *ORDER, **given)
-    again = await calling(client.submit, *ORDER, **given)
+    options = {"metadata": {"order": "42"}, "deadline_s": 600, "idempotency_key": "one"}
+    made = await calling(client.submit, *ORDER, **options)
+    again = await calling(client.submit, *ORDER, **options)
 
     assert made == again == await calling(client.generation, made["id"])
     assert ("pending", {"order": "42"}) == (made["status"], made["metadata"])
@@ -35,37 +35,37 @@ async def test_several_orders_come_in_the_order_of_their_inputs(client, calling)
     made = await calling(client.submit_bulk, *BULK, [{"prompt": "a"}, {"prompt": "b"}], account="default")
 
     listed = await calling(client.get, path("generations"), {"limit": 5, "status": None})
-    assert [one["id"] for one in made] == [one["id"] for one in reversed(listed["data"])]
+    assert [generation["id"] for generation in made] == [generation["id"] for generation in reversed(listed["data"])]
 
 
 async def test_generation_is_waited_for(client, calling, context, upstream):
     made = await calling(client.submit, *ORDER)
     assert "pending" == (await calling(client.wait, made["id"], 0.01))["status"]
     upstream.answers.append((400, {"error": "no"}))
-    found = []
+    ended = []
 
     async def wait():
-        found.append(await calling(client.wait, made["id"]))
+        ended.append(await calling(client.wait, made["id"]))
 
     async with anyio.create_task_group() as group:
         group.start_soon(wait)
         await run_worker(context, "submit")
-    assert ["failed"] == [one["status"] for one in found]
+    assert ["failed"] == [generation["status"] for generation in ended]
     assert "failed" == (await calling(client.wait, made["id"], 0))["status"]
 
 
 async def test_order_is_answered_when_it_has_ended(client, calling, context, upstream):
     upstream.answers.append((400, {"error": "no"}))
-    found = []
+    ended = []
 
     async def order():
-        found.append(await calling(client.submit, *ORDER, wait_s=20))
+        ended.append(await calling(client.submit, *ORDER, wait_s=20))
 
     async with anyio.create_task_group() as group:
         group.start_soon(order)
         while not upstream.requests:
             await run_worker(context, "submit")
-    assert ["failed"] == [one["status"] for one in found]
+    assert ["failed"] == [generation["status"] for generation in ended]
 
 
 async def test_service_may_be_away_within_a_wait(scripted, listener, calling):
@@ -84,7 +84,7 @@ async def test_wait_ends_with_what_the_service_refuses(scripted, listener, calli
 async def test_order_with_a_key_is_sent_again_until_it_is_answered(scripted, listener, calling):
     listener.answers = ["cut", (503, {}), "cut", (202, ANSWER)]
     assert ANSWER == await calling(scripted.submit, *ORDER, idempotency_key="one")
-    assert ["one"] * 4 == [asked.headers["idempotency-key"] for asked in listener.requests]
+    assert ["one"] * 4 == [request.headers["idempotency-key"] for request in listener.requests]
 
 
 async def test_order_with_a_key_is_given_up_in_the_end(scripted, listener, calling):
@@ -130,7 +130,7 @@ async def test_subscriber_is_made_changed_and_deleted(client, calling):
 )
 async def test_answer_that_is_not_json_is_told(scripted, listener, calling, answer):
     listener.answers = [answer]
-    with pytest.raises(ServiceError, match=f"HTTP {answer[0]}; is that the address of an Arrivals"):
+    with pytest.raises(ServiceError, match=f"HTTP {answer[0]}; is this the URL of an Arrivals service"):
         await calling(scripted.get, "/v1/generations")
 
 

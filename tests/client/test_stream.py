@@ -20,7 +20,7 @@ def read(stream, count):
 
 
 def ids(heard):
-    return [one.event["id"] for one in heard]
+    return [message.event["id"] for message in heard]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -42,7 +42,7 @@ async def test_events_are_missed_never_and_seen_once_though_the_connection_is_cu
             heard = await calling(read, stream, 400)
 
     assert written == ids(heard)
-    assert [str(position) for position in range(1, 401)] == [one.cursor for one in heard]
+    assert [str(position) for position in range(1, 401)] == [message.cursor for message in heard]
     assert wire.cuts >= 10
     assert "a\u2028b\x85\nc" == heard[-1].event["data"]["text"]
 
@@ -76,20 +76,23 @@ async def test_events_are_filtered(client, calling, announce):
     await announce([1])
     await announce([2], EventType.COMPLETED)
 
-    found = await calling(lambda: list(client.events(type="generation.completed", follow=False)))
-    assert ["evt_00002"] == ids(found)
+    completed = await calling(lambda: list(client.events(type="generation.completed", follow=False)))
+    assert ["evt_00002"] == ids(completed)
     assert [] == await calling(lambda: list(client.events(generation="gen_9", follow=False)))
 
 
 async def test_stream_tells_that_it_was_cut_and_is_back(wire, calling, announce):
-    told = []
+    changes = []
     wire.allowances = [800, 0]
     with Client(wire.url, KEY) as client:
-        hear = {"on_lost": lambda error: told.append(type(error).__name__), "on_back": lambda: told.append("back")}
+        hear = {
+            "on_lost": lambda error: changes.append(type(error).__name__),
+            "on_back": lambda: changes.append("back"),
+        }
         stream = await calling(client.events, **hear)
         written = await announce(range(10))
         assert written == ids(await calling(read, stream, 10))
-    assert ["RemoteProtocolError", "back"] == told
+    assert ["RemoteProtocolError", "back"] == changes
 
 
 async def test_closed_stream_is_over(client, calling, announce):
@@ -134,24 +137,27 @@ async def test_refusal_while_resuming_ends_the_stream(listener, calling, status)
         assert Heard("7", {"id": "evt_1", "type": "ping", "timestamp": "", "data": {}}) == await calling(next, stream)
         with pytest.raises(ServiceError, match="revoked"):
             await calling(next, stream)
-    assert [None, "7", "7", "7"] == [asked.headers.get("last-event-id") for asked in listener.requests]
+    assert [None, "7", "7", "7"] == [request.headers.get("last-event-id") for request in listener.requests]
 
 
 async def test_other_server_is_not_taken_for_a_stream(listener, calling):
     listener.answers = [(200, {"status": "fine"})]
-    with Client(listener.url, KEY) as client, pytest.raises(ServiceError, match="is that the address of an Arrivals"):
+    with (
+        Client(listener.url, KEY) as client,
+        pytest.raises(ServiceError, match="is this the URL of an Arrivals service"),
+    ):
         await calling(client.events)
 
 
 WRITTEN = b": hello\n\nid: 1\r\nevent: x\r\ndata: a\r\ndata:b\r\n\r\nretry: 5\nid:2\n\n\n\ndata:  c\rid: 3\r\rdata: cut"
-TOLD = [(None, None), ("1", b"a\nb"), ("2", None), ("3", b" c")]
+BLOCKS = [(None, None), ("1", b"a\nb"), ("2", None), ("3", b" c")]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
 def test_blocks_are_read_whole_however_they_come(size):
     """By https://html.spec.whatwg.org/multipage/server-sent-events.html, in pieces of any size."""
     chunks = [WRITTEN[start : start + size] for start in range(0, len(WRITTEN), size)]
-    assert TOLD == [(event.id, event.data) for event in events_of(chunks)]
+    assert BLOCKS == list(blocks_of(chunks))
 
 
 def test_pauses_grow_to_a_bound_and_differ():

@@ -52,7 +52,7 @@ def test_keys_differ_from_one_database_to_the_next(settings, tmp_path):
     other = with_defaults(database=str(tmp_path / "other.db"))
     first, second = with_keys(settings)[0], with_keys(other)[0]
     assert 6 == len(
-        {one for keys in (first, second) for one in (*keys.secret_keys, keys.api_key, keys.callback_secret)}
+        {key for keys in (first, second) for key in (*keys.secret_keys, keys.api_key, keys.callback_secret)}
     )
 
 
@@ -63,13 +63,13 @@ def test_only_the_owner_can_read_them(settings):
 
 
 def test_everything_set_makes_no_file(settings):
-    given = with_defaults(
+    complete = with_defaults(
         database=settings.database,
         secret_keys=("a-signing-key",),
         api_key="an-api-key",
         callback_secret=make_secret(bytes(24)),
     )
-    assert (given, False) == with_keys(given)
+    assert (complete, False) == with_keys(complete)
     assert not key_file_path(settings).exists()
 
 
@@ -78,8 +78,8 @@ def test_what_is_set_goes_before_what_was_made(settings, tmp_path, name):
     chosen = {"secret_keys": ("a-signing-key",), "api_key": "an-api-key", "callback_secret": make_secret(bytes(32))}
     made, _ = with_keys(settings)
     mixed, _ = with_keys(with_defaults(database=settings.database, **{name: chosen[name]}))
-    for one, value in chosen.items():
-        assert (value if one == name else getattr(made, one)) == getattr(mixed, one)
+    for field, value in chosen.items():
+        assert (value if field == name else getattr(made, field)) == getattr(mixed, field)
 
 
 @pytest.mark.parametrize("secret", ["whsec_", "whsec_AAAA", "no prefix", "whsec_!!!", make_secret(bytes(65))])
@@ -143,6 +143,6 @@ def test_processes_that_start_together_have_the_same_keys(settings):
     for process in processes:
         process.stdin.write("go\n")
         process.stdin.flush()
-    told = [process.communicate()[0].partition(" ") for process in processes]
-    assert ["False", "False", "True"] == sorted(made for made, _, _ in told)
-    assert 1 == len({keys for _, _, keys in told})
+    outputs = [process.communicate()[0].partition(" ") for process in processes]
+    assert ["False", "False", "True"] == sorted(made for made, _, _ in outputs)
+    assert 1 == len({keys for _, _, keys in outputs})

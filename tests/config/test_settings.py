@@ -186,36 +186,36 @@ def test_what_is_not_ours_is_not_read():
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_provider_is_configured_by_its_key(provider):
     settings = read_settings({f"ARRIVALS_{provider.upper()}_API_KEY": "key"})
-    ((key, found),) = settings.accounts.items()
+    ((key, configured),) = settings.accounts.items()
     assert (provider, "default") == key
     assert ("key", PROVIDERS[provider].BASE_URL, ()) == (
-        found.account.api_key,
-        found.account.base_url,
-        found.account.webhook_secrets,
+        configured.account.api_key,
+        configured.account.base_url,
+        configured.account.webhook_secrets,
     )
-    assert PROVIDERS[provider].BUDGET == found.budget
+    assert PROVIDERS[provider].BUDGET == configured.budget
 
 
 @pytest.mark.parametrize(
     ("infix", "account"), [("_", "default"), ("__TEAM_B_", "team_b"), ("__API_KEY_", "api_key"), ("__X_", "x")]
 )
 def test_every_setting_of_an_account_is_read(infix, account):
-    given = {
+    values = {
         "API_KEY": "key",
         "BASE_URL": "http://127.0.0.1:9100/runblob/",
         "WEBHOOK_SECRET": f"{KEY},older-{KEY}",
         "MAX_IN_FLIGHT": "7",
         "REQUESTS_PER_MINUTE": "8",
     }
-    assert {setting.name for setting in PROVIDER_SETTINGS} == set(given)
-    settings = read_settings({f"ARRIVALS_RUNBLOB{infix}{part}": text for part, text in given.items()})
-    found = settings.accounts["runblob", account]
+    assert {setting.name for setting in PROVIDER_SETTINGS} == set(values)
+    settings = read_settings({f"ARRIVALS_RUNBLOB{infix}{part}": text for part, text in values.items()})
+    configured = settings.accounts["runblob", account]
     assert ("key", "http://127.0.0.1:9100/runblob", (KEY, f"older-{KEY}")) == (
-        found.account.api_key,
-        found.account.base_url,
-        found.account.webhook_secrets,
+        configured.account.api_key,
+        configured.account.base_url,
+        configured.account.webhook_secrets,
     )
-    assert (7, 8) == (found.budget.max_in_flight, found.budget.requests_per_minute)
+    assert (7, 8) == (configured.budget.max_in_flight, configured.budget.requests_per_minute)
     assert 1 == len(settings.accounts)
 
 
@@ -236,10 +236,10 @@ def test_every_further_host_can_be_set(infix, account, provider, host):
     """Its own setting and that of the provider's host do not touch each other."""
     mine = f"ARRIVALS_{provider.upper()}{infix}"
     settings = read_settings({f"{mine}API_KEY": "key", f"{mine}{host.upper()}_BASE_URL": "http://127.0.0.1:9100/it/"})
-    ((key, found),) = settings.accounts.items()
+    ((key, configured),) = settings.accounts.items()
     assert (provider, account) == key
-    assert {**PROVIDERS[provider].HOSTS, host: "http://127.0.0.1:9100/it"} == found.account.hosts
-    assert PROVIDERS[provider].BASE_URL == found.account.base_url
+    assert {**PROVIDERS[provider].HOSTS, host: "http://127.0.0.1:9100/it"} == configured.account.hosts
+    assert PROVIDERS[provider].BASE_URL == configured.account.base_url
 
 
 def test_host_of_an_account_is_no_account_of_that_name():
@@ -284,7 +284,7 @@ def test_accounts_stand_beside_each_other():
         ("runblob", "default"): "key-of-RUNBLOB_API_KEY",
         ("runblob", "team_b"): "key-of-RUNBLOB__TEAM_B_API_KEY",
         ("vtrix", "team_b"): "key-of-VTRIX__TEAM_B_API_KEY",
-    } == {key: found.account.api_key for key, found in settings.accounts.items()}
+    } == {key: configured.account.api_key for key, configured in settings.accounts.items()}
 
 
 @pytest.mark.parametrize("infix", ["_", "__TEAM_B_"])

@@ -105,11 +105,11 @@ async def test_provider_is_called_wherever_the_operator_says():
 
 async def test_connection_goes_to_the_address_that_was_checked(monkeypatch):
     """Of a name's addresses only the permitted are called, and it is asked for once: a second answer fools nobody."""
-    asked = []
+    resolved = []
     answers = [["127.0.0.1", "127.0.0.2"], ["127.0.0.1"]]
 
     def getaddrinfo(host, port, *_args, **_options):
-        asked.append(host)
+        resolved.append(host)
         return [
             (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port)) for address in answers.pop(0)
         ]
@@ -124,7 +124,7 @@ async def test_connection_goes_to_the_address_that_was_checked(monkeypatch):
             monkeypatch.undo()
     await transport.close()
     assert (b"ok", 1, 0) == (reply.body, good.connections, trap.connections)
-    assert ["rebinding.example"] == asked
+    assert ["rebinding.example"] == resolved
 
 
 async def test_name_of_which_no_address_is_permitted_says_so():

@@ -33,9 +33,9 @@ async def test_reply_comes_back_whole(transport, verb):
 async def test_headers_and_body_go_out_as_given(transport, upstream):
     upstream.answers = [200]
     await transport.submit(call_of(upstream.url, headers={"Authorization": "Bearer key", "x-empty": ""}))
-    (asked,) = upstream.requests
+    (request,) = upstream.requests
     assert ("POST", b"{}", "Bearer key", "") == (
-        asked.method, asked.body, asked.headers["authorization"], asked.headers["x-empty"],
+        request.method, request.body, request.headers["authorization"], request.headers["x-empty"],
     )  # fmt: skip
 
 
@@ -267,7 +267,7 @@ async def test_kept_connection_that_the_server_closed_is_never_not_sent(transpor
 async def test_redirects_are_not_followed(transport, verb, upstream):
     upstream.answers = [(302, b"", {"location": "/elsewhere"})]
     assert 302 == (await say(transport, verb, upstream.url)).http_status
-    assert ["/"] == [asked.path for asked in upstream.requests]
+    assert ["/"] == [request.path for request in upstream.requests]
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -275,7 +275,7 @@ async def test_cookies_are_not_kept(transport, verb, upstream):
     upstream.answers = [(200, b"", {"set-cookie": "a=b; Path=/"}), 200]
     await say(transport, verb, upstream.url)
     await say(transport, verb, upstream.url)
-    assert [False, False] == ["cookie" in asked.headers for asked in upstream.requests]
+    assert [False, False] == ["cookie" in request.headers for request in upstream.requests]
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -26,20 +26,29 @@ console.log(JSON.stringify([...secrets.map((secret) => verifies(secret, body)), 
 def javascript(tmp_path_factory):
     """A folder with the public npm package."""
     folder = tmp_path_factory.mktemp("javascript")
-    asked = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", folder, "standardwebhooks@1"]
-    subprocess.run(asked, timeout=120, check=True)
+    command = [
+        "npm",
+        "install",
+        "--no-audit",
+        "--no-fund",
+        "--ignore-scripts",
+        "--prefix",
+        folder,
+        "standardwebhooks@1",
+    ]
+    subprocess.run(command, timeout=120, check=True)
     return folder
 
 
 @pytest.mark.timeout(180)
 async def test_a_delivery_verifies_with_the_npm_package(javascript, clock, delivered):
-    asked = await delivered(
+    request = await delivered(
         secret=NEW, previous_secret=OLD, previous_until=clock.at + DAY_S * 1_000_000, private_key=PRIVATE_KEY
     )
     stranger = make_secret(bytes(32))
-    told = {"secrets": [NEW, OLD, stranger], "body": asked.body.decode(), "headers": asked.headers}
+    payload = {"secrets": [NEW, OLD, stranger], "body": request.body.decode(), "headers": request.headers}
 
     node = ["node", "-e", VERIFY]
-    answer = await anyio.run_process(node, cwd=javascript, input=json.dumps(told).encode(), check=False)
+    answer = await anyio.run_process(node, cwd=javascript, input=json.dumps(payload).encode(), check=False)
 
     assert [True, True, False, False] == json.loads(answer.stdout or b"null"), answer.stderr

@@ -81,8 +81,8 @@ async def running(worker, store):
 def lines():
     """The log lines."""
     configure("json", "info")
-    with capture_logs() as told:
-        yield told
+    with capture_logs() as entries:
+        yield entries
     configure("json", "error")
 
 
@@ -155,9 +155,9 @@ async def test_claims_that_fail_rest_ever_longer_whatever_rings_and_are_told_onc
     async with running(work.worker(interval_s=1), store):
         await until(lambda: work.done and len(rests) > 4)
     assert [2, 4, 5, 5, 1] == rests[:5]
-    told = [(line["event"], line["log_level"]) for line in lines]
+    events = [(line["event"], line["log_level"]) for line in lines]
     expected = [("database_unavailable", "warning"), ("claim_failed", "error"), ("claims_recovered", "info")]
-    assert expected == told
+    assert expected == events
     assert 4 == lines[-1]["failures"]
 
 

@@ -1,4 +1,4 @@
-"""The client: what one does with the service, as methods."""
+"""The client: a method for each use of the service."""
 
 from collections.abc import Callable, Mapping, Sequence
 import time
@@ -64,7 +64,7 @@ class Client:
     ) -> Generation:
         """Order a generation; as it is when it was stored, or when it ended within `wait_s` (at most 300)."""
         body = {"provider": provider, "model": model, "input": order_input}
-        more = _given(account=account, callback_url=callback_url, metadata=metadata, deadline_s=deadline_s)
+        more = _without_none(account=account, callback_url=callback_url, metadata=metadata, deadline_s=deadline_s)
         made = self._order(path("generations"), body | more, idempotency_key, wait_s)
         return cast("Generation", made)
 
@@ -82,7 +82,7 @@ class Client:
     ) -> list[Generation]:
         """Order several generations of one model at once; they come in the order of their inputs."""
         body = {"provider": provider, "model": model, "inputs": inputs}
-        more = _given(account=account, callback_url=callback_url, metadata=metadata, deadline_s=deadline_s)
+        more = _without_none(account=account, callback_url=callback_url, metadata=metadata, deadline_s=deadline_s)
         made = self._order(path("generations", "bulk"), body | more, idempotency_key, 0)
         return cast("list[Generation]", made["data"])
 
@@ -112,19 +112,19 @@ class Client:
         Once the service answered, it may be away for a while within the wait.
         """
         end = None if timeout_s is None else time.monotonic() + timeout_s
-        found = self.generation(generation_id)
-        while found["status"] not in ENDED:
+        generation = self.generation(generation_id)
+        while generation["status"] not in ENDED:
             left = LONGEST_HOLD_S if end is None else min(LONGEST_HOLD_S, end - time.monotonic())
             if left <= 0:
                 break
             try:
                 where = path("generations", generation_id)
-                found = self._http.call("GET", where, params={"wait": f"{left:.3f}"}, wait_s=left)
+                generation = self._http.call("GET", where, params={"wait": f"{left:.3f}"}, wait_s=left)
             except (Unreachable, ServiceError) as error:
                 if isinstance(error, ServiceError) and error.status not in SOON_BACK:
                     raise
                 time.sleep(min(left, RETRY_WAITS_S[-1]))
-        return found
+        return generation
 
     # ------------------------------------------------------------ events
 
@@ -145,7 +145,7 @@ class Client:
         Without `after`, from now on: nothing that is announced once this returned is missed. A broken connection is
         made again, without a gap or a repeat. Not `follow`: only what is there, from the beginning without `after`.
         """
-        filters = _given(type=type, generation=generation, provider=provider, model=model)
+        filters = _without_none(type=type, generation=generation, provider=provider, model=model)
         until = None
         if not follow:
             after = after or "0"
@@ -186,6 +186,6 @@ class Client:
         return self._http.call("DELETE", where)
 
 
-def _given(**facts: Any) -> dict[str, Any]:
-    """Those that are not None."""
+def _without_none(**facts: Any) -> dict[str, Any]:
+    """The fields that are not None."""
     return {name: value for name, value in facts.items() if value is not None}

@@ -1,4 +1,4 @@
-"""One call to the service, and the two ways in which it fails."""
+"""Calls to the service, and the two ways in which one fails."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -71,10 +71,10 @@ class Http:
             response = self._client.send(request)
         if response.status_code == httpx.codes.NO_CONTENT:
             return None
-        told = _json(response)
-        if not response.is_success or told is None:
-            raise _error(response, told)
-        return told
+        payload = _json(response)
+        if not response.is_success or payload is None:
+            raise _error(response, payload)
+        return payload
 
     def stream(
         self, where: str, params: Mapping[str, Any], headers: Mapping[str, str], idle_s: float
@@ -102,12 +102,12 @@ class Http:
         idle_s: float,
         content: bytes | None = None,
     ) -> httpx.Request:
-        given = {name: value for name, value in (params or {}).items() if value is not None}
+        present = {name: value for name, value in (params or {}).items() if value is not None}
         sent = [(name.encode(), value.encode()) for name, value in headers.items()]
         return self._client.build_request(
             method,
             self.url + where,
-            params=given or None,
+            params=present or None,
             content=content,
             headers=[(b"authorization", self._key), *sent],
             timeout=httpx.Timeout(idle_s, connect=CONNECT_TIMEOUT_S),
@@ -122,7 +122,7 @@ class Http:
 
 
 def _json(response: httpx.Response) -> Any:
-    """None where the answer is no JSON."""
+    """The answer's JSON; None where it is no JSON."""
     if "json" not in response.headers.get("content-type", ""):
         return None
     try:
@@ -131,7 +131,7 @@ def _json(response: httpx.Response) -> Any:
         return None
 
 
-def _error(response: httpx.Response, told: Any) -> ServiceError:
-    problem = told if isinstance(told, dict) else {}
-    otherwise = f"HTTP {response.status_code}; is that the address of an Arrivals?"
+def _error(response: httpx.Response, payload: Any) -> ServiceError:
+    problem = payload if isinstance(payload, dict) else {}
+    otherwise = f"HTTP {response.status_code}; is this the URL of an Arrivals service?"
     return ServiceError(response.status_code, str(problem.get("code", "")), str(problem.get("detail", otherwise)))

@@ -1,4 +1,4 @@
-"""What the service answers, as types. The values are plain dicts, just as they came."""
+"""The service's answers, as types. The values are plain dicts, just as they came."""
 
 from typing import Any, TypedDict
 

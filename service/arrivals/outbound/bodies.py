@@ -58,18 +58,18 @@ async def in_time(chunks: AsyncIterator[bytes], each_s: float, *, drips: bool) -
         yield chunk
 
 
-async def shown(response: aiohttp.ClientResponse, most: int) -> bytes:
+async def read_beginning(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
     """The beginning of an answer's body, as far as it comes: whoever answered has answered."""
     body = bytearray()
     with anyio.move_on_after(SHOWN_S):
         try:
             async for chunk in pieces(response.content):
                 body += chunk
-                if len(body) >= most:
+                if len(body) >= max_bytes:
                     break
         except FAILURES:
             pass  # it broke off within what nobody waits for
-    return bytes(body[:most])
+    return bytes(body[:max_bytes])
 
 
 def is_text(body: bytes | bytearray) -> bool:

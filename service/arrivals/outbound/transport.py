@@ -21,9 +21,17 @@ import anyio
 import httpx
 
 from arrivals.core.http import HttpCall, HttpReply, is_good, joined
-from arrivals.outbound.bodies import BEGINNING, FAILURES, in_time, is_text, is_whole, pieces, shown, until_whole
-from arrivals.outbound.policy import OutboundPolicy
-from arrivals.outbound.url import read_url
+from arrivals.outbound.bodies import (
+    BEGINNING,
+    FAILURES,
+    in_time,
+    is_text,
+    is_whole,
+    pieces,
+    read_beginning,
+    until_whole,
+)
+from arrivals.outbound.policy import MAX_REMEMBERED_CHARACTERS, OutboundPolicy
 
 CONNECT_TIMEOUT_S = 10.0
 HEAD_MAX_BYTES = 64 * 1024  # of one line of an answer's head: a policy or a trace may be longer than most allow
@@ -79,10 +87,10 @@ class _CheckedResolver(aiohttp.ThreadedResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         try:
-            found = await super().resolve(host, port, family)
+            results = await super().resolve(host, port, family)
         except UnicodeError as error:  # a label that is empty or too long
             raise OSError(errno.EINVAL, f"{host} is not a name") from error
-        permitted = [result for result in found if self._destinations.permits(result["host"], self._scheme)]
+        permitted = [result for result in results if self._destinations.permits(result["host"], self._scheme)]
         if not permitted:
             raise _BlockedAddress(errno.EACCES, f"{host} resolves to no address that may be called")
         return permitted
@@ -135,7 +143,7 @@ class Transport:
         except FAILURES as error:
             raise _in_our_words(error) from error
         try:
-            body = await shown(response, answer_bytes)
+            body = await read_beginning(response, answer_bytes)
         finally:
             response.close()
         return HttpReply(http_status=response.status, headers=joined(response.headers.items()), body=body)
@@ -181,7 +189,7 @@ class Transport:
         session: aiohttp.ClientSession,
         call: HttpCall,
         timeout_s: float,
-        most: int,
+        max_bytes: int,
         *,
         leaves_files: bool = False,
     ) -> HttpReply:
@@ -191,8 +199,8 @@ class Transport:
             try:
                 async for chunk in pieces(response.content):
                     body += chunk
-                    if len(body) > most:
-                        raise NoAnswer(Reason.TOO_LARGE, f"the answer is larger than {most} bytes")
+                    if len(body) > max_bytes:
+                        raise NoAnswer(Reason.TOO_LARGE, f"the answer is larger than {max_bytes} bytes")
                     if leaves_files and is_good(response.status) and len(body) >= BEGINNING and not is_text(body):
                         break
             finally:
