@@ -64,7 +64,7 @@ def configure(log_format: LogFormat, level: str = "info", secrets: Iterable[str]
 
 def tell_crash(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
     """What to do with an exception that ends the process, in the place of `sys.excepthook`."""
-    sys.stderr.write(f"arrivals crashed; that is a mistake of ours:\n{_as_text((type(error), error, None))}\n")
+    sys.stderr.write(f"arrivals crashed; this is a bug in Arrivals:\n{_as_text((type(error), error, None))}\n")
 
 
 class _Hiding:

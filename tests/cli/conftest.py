@@ -23,8 +23,8 @@ API_KEY = "key-of-the-command-line"
 def environment(**settings):
     """The variables of this process, with these settings and no others."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ARRIVALS_")}
-    given = {f"ARRIVALS_{name}": str(value) for name, value in settings.items()}
-    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "COLUMNS": "200", **given}
+    variables = {f"ARRIVALS_{name}": str(value) for name, value in settings.items()}
+    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "COLUMNS": "200", **variables}
 
 
 def asking_for(prompt):
@@ -160,13 +160,13 @@ class Hook:
 
 @pytest.fixture
 def hook():
-    one = Hook()
-    thread = threading.Thread(target=one.server.serve_forever, kwargs={"poll_interval": 0.01})
+    hook = Hook()
+    thread = threading.Thread(target=hook.server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield one
-    one.server.shutdown()
+    yield hook
+    hook.server.shutdown()
     thread.join()
-    one.server.server_close()
+    hook.server.server_close()
 
 
 class Running:
@@ -206,6 +206,6 @@ def running(tmp_path):
         return started[-1]
 
     yield start
-    for one in started:
-        one.child.kill()
-        one.child.communicate()
+    for process in started:
+        process.child.kill()
+        process.child.communicate()

@@ -73,11 +73,11 @@ def test_show_tells_everything_that_happened(arrivals, service, submitted):
     result = arrivals("show", submitted["id"], **service)
     assert 0 == result.exit_code, result.stderr
     assert submitted["id"] in result.stdout
-    told = json.loads(arrivals("show", submitted["id"], "--json", **service).stdout)
-    assert submitted["id"] == told["generation"]["id"]
+    timeline = json.loads(arrivals("show", submitted["id"], "--json", **service).stdout)
+    assert submitted["id"] == timeline["generation"]["id"]
     lines = [line.split() for line in result.stdout.partition("\n\n")[2].splitlines()[1:]]
-    moments = {entry["at"] for entry in told["data"]}
-    assert [(entry["at"], entry["type"]) for entry in told["data"]] == [
+    moments = {entry["at"] for entry in timeline["data"]}
+    assert [(entry["at"], entry["type"]) for entry in timeline["data"]] == [
         (words[0], words[1]) for words in lines if words[0] in moments
     ]
 
@@ -90,9 +90,9 @@ def test_show_of_what_is_not_there_says_so(arrivals, service):
 
 
 def test_list_shows_the_newest_first(arrivals, service, submitted):
-    told = json.loads(arrivals("list", "--provider", "vtrix", "--status", "completed", "--json", **service).stdout)
-    assert submitted["id"] == told["data"][0]["id"]
-    assert {"completed"} == {one["status"] for one in told["data"]}
+    page = json.loads(arrivals("list", "--provider", "vtrix", "--status", "completed", "--json", **service).stdout)
+    assert submitted["id"] == page["data"][0]["id"]
+    assert {"completed"} == {row["status"] for row in page["data"]}
     result = arrivals("list", "--model", MODEL, "--status", "completed", "--limit", 1, **service)
     head, line = result.stdout.splitlines()
     assert ["id", "provider", "model", "status", "learned_from", "created_at", "failure"] == head.split()
@@ -135,7 +135,7 @@ def test_no_keys_file_is_made_and_the_local_key_goes_to_no_other_address(arrival
     kept = tmp_path / "kept.db"
     with_keys(Settings(database=str(kept)))
     elsewhere = arrivals("list", "--url", "http://127.0.0.1:9", DATABASE=kept)
-    said = "arrivals: there is no API key for this service; set ARRIVALS_API_KEY or give --key\n"
+    said = "arrivals: no API key for this service; set ARRIVALS_API_KEY or pass --key\n"
     assert [(2, said)] * 2 == [(result.exit_code, result.stderr) for result in (without, elsewhere)]
     assert not (tmp_path / "other.db.keys").exists()
 
@@ -162,7 +162,7 @@ def test_url_that_leads_nowhere_is_said(arrivals, url):
 def test_other_server_is_not_taken_for_an_arrivals(arrivals, rehearsal, path, http_status):
     """It has errors of its own, or answers in plain text."""
     result = arrivals("list", "--url", f"http://127.0.0.1:{rehearsal}{path}", "--key", "key")
-    expected = f"arrivals: HTTP {http_status}; is that the address of an Arrivals?\n"
+    expected = f"arrivals: HTTP {http_status}; is this the URL of an Arrivals service?\n"
     assert (1, expected) == (result.exit_code, result.stderr)
 
 

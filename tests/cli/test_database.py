@@ -25,15 +25,15 @@ def test_migrations_are_a_table_for_people(arrivals, tmp_path):
 
 
 def test_on_a_server_what_the_older_release_could_not_bear_waits(arrivals, postgres_url, monkeypatch):
-    known = available()
-    later = {**known, "9000_post_less": "DROP TABLE ledgers;"}
+    current = available()
+    later = {**current, "9000_post_less": "DROP TABLE ledgers;"}
     monkeypatch.setattr(migrate, "available", lambda: later)
     with fresh_database(postgres_url) as url:
         first = json.loads(arrivals("migrate", "--json", DATABASE=url).stdout)
         waiting = arrivals("migrate", DATABASE=url).stdout
         last = json.loads(arrivals("migrate", "--post", "--json", DATABASE=url).stdout)
 
-    assert ([*known], ["9000_post_less"]) == (first["applied"], first["waiting"])
+    assert ([*current], ["9000_post_less"]) == (first["applied"], first["waiting"])
     assert "waiting for --post: 9000_post_less\n" == waiting
     assert (["9000_post_less"], []) == (last["applied"], last["waiting"])
 

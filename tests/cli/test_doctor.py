@@ -1,4 +1,4 @@
-"""`arrivals doctor`: finds the usual mistakes and says what to do."""
+"""`arrivals doctor`: finds common mistakes and says what to do."""
 
 import json
 import threading
@@ -24,10 +24,10 @@ def doctor(arrivals):
 
     def examine(*arguments, **settings):
         result = arrivals("doctor", "--json", *arguments, **settings)
-        told = json.loads(result.stdout)
-        assert told["ok"] is all(check["ok"] for check in told["checks"]) is (result.exit_code == 0)
-        assert all(bool(check["advice"]) is not check["ok"] for check in told["checks"])
-        return {check["name"]: check for check in told["checks"]}
+        report = json.loads(result.stdout)
+        assert report["ok"] is all(check["ok"] for check in report["checks"]) is (result.exit_code == 0)
+        assert all(bool(check["advice"]) is not check["ok"] for check in report["checks"])
+        return {check["name"]: check for check in report["checks"]}
 
     return examine
 
@@ -35,25 +35,25 @@ def doctor(arrivals):
 @pytest.fixture
 def web():
     """Answers every GET and HEAD with what a test says: (status, headers, body)."""
-    one = Hook()
-    one.answer = (200, {}, b'{"status":"live"}')
+    server = Hook()
+    server.answer = (200, {}, b'{"status":"live"}')
 
     def do_GET(handler):  # noqa: N802 - http.server's name
-        status, headers, body = one.answer
+        status, headers, body = server.answer
         handler.send_response_only(status)
         for name, value in ({"Content-Length": str(len(body))} | headers).items():
             handler.send_header(name, value)
         handler.end_headers()
         handler.wfile.write(body if handler.command == "GET" else b"")
 
-    one.server.RequestHandlerClass.do_GET = one.server.RequestHandlerClass.do_HEAD = do_GET
-    one.url = one.url.removesuffix("/hook")
-    thread = threading.Thread(target=one.server.serve_forever, kwargs={"poll_interval": 0.01})
+    server.server.RequestHandlerClass.do_GET = server.server.RequestHandlerClass.do_HEAD = do_GET
+    server.url = server.url.removesuffix("/hook")
+    thread = threading.Thread(target=server.server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield one
-    one.server.shutdown()
+    yield server
+    server.server.shutdown()
     thread.join()
-    one.server.server_close()
+    server.server.server_close()
 
 
 def account(url):
@@ -63,13 +63,13 @@ def account(url):
 def test_service_that_is_well_is_found_well(arrivals, doctor, whole, rehearsal):
     settings = {**whole, **account(f"http://127.0.0.1:{rehearsal}/vtrix")}
     laozhang = {"LAOZHANG_API_KEY": "rehearsal-laozhang", "LAOZHANG_BASE_URL": f"http://127.0.0.1:{rehearsal}/laozhang"}
-    found = doctor(**whole, **laozhang, ALLOW_DESTINATIONS="127.0.0.0/8")
+    checks = doctor(**whole, **laozhang, ALLOW_DESTINATIONS="127.0.0.0/8")
     assert {
         "settings", "database", "service", "subscribers", "public URL", "clock against laozhang",
         "key of laozhang/default",
-    } == set(found)  # fmt: skip
-    assert [] == [check for check in found.values() if not check["ok"]]
-    assert "not set; no configured provider sends webhooks" == found["public URL"]["found"]
+    } == set(checks)  # fmt: skip
+    assert [] == [check for check in checks.values() if not check["ok"]]
+    assert "not set; no configured provider sends webhooks" == checks["public URL"]["found"]
     result = arrivals("doctor", **settings, PUBLIC_URL=f"http://127.0.0.1:{whole['PORT']}")
     assert 1 == result.exit_code
     assert ["check", "found", "what", "to", "do"] == result.stdout.splitlines()[0].split()
@@ -77,16 +77,16 @@ def test_service_that_is_well_is_found_well(arrivals, doctor, whole, rehearsal):
 
 
 def test_settings_that_cannot_be_read_are_all_that_is_said(doctor):
-    found = doctor(DATABSE="x")
-    assert ["settings"] == list(found)
-    assert "did you mean ARRIVALS_DATABASE?" in found["settings"]["found"]
+    checks = doctor(DATABSE="x")
+    assert ["settings"] == list(checks)
+    assert "did you mean ARRIVALS_DATABASE?" in checks["settings"]["found"]
 
 
 def test_fresh_folder_lacks_a_provider_a_service_and_its_key(doctor, tmp_path):
-    found = doctor(DATABASE=tmp_path / "new.db")
-    assert ("no provider is configured", False) == (found["settings"]["found"], found["settings"]["ok"])
-    assert f"{tmp_path / 'new.db'} is not there yet; the first start makes it" == found["database"]["found"]
-    assert "there is no API key for this service" in found["service"]["found"]
+    checks = doctor(DATABASE=tmp_path / "new.db")
+    assert ("no provider is configured", False) == (checks["settings"]["found"], checks["settings"]["ok"])
+    assert f"{tmp_path / 'new.db'} is not there yet; the first start makes it" == checks["database"]["found"]
+    assert "no API key for this service" in checks["service"]["found"]
     assert not (tmp_path / "new.db").exists()
 
 
@@ -101,8 +101,8 @@ def test_database_that_cannot_be_used_is_found(doctor, arrivals, tmp_path):
 
 def test_database_of_a_newer_version_is_found(doctor, arrivals, tmp_path, monkeypatch):
     arrivals("migrate", DATABASE=tmp_path / "new.db")
-    known = dict([*available().items()][1:])
-    monkeypatch.setattr("arrivals.store.engine.migrate.available", lambda: known)
+    older = dict([*available().items()][1:])
+    monkeypatch.setattr("arrivals.store.engine.migrate.available", lambda: older)
     assert "was written by a newer Arrivals" in doctor(DATABASE=tmp_path / "new.db")["database"]["found"]
 
 
@@ -132,19 +132,19 @@ def test_service_that_is_away_or_somebody_else_is_told(doctor, rehearsal):
     assert (
         "nothing answers at" in doctor("--key", "any", "--url", f"http://127.0.0.1:{free_port()}")["service"]["found"]
     )
-    found = doctor("--key", "any", "--url", f"http://127.0.0.1:{rehearsal}")
-    assert "is that the address of an Arrivals?" in found["service"]["found"]
+    checks = doctor("--key", "any", "--url", f"http://127.0.0.1:{rehearsal}")
+    assert "is this the URL of an Arrivals service?" in checks["service"]["found"]
 
 
 def test_wrong_key_and_poor_key_are_told_apart(doctor, arrivals, whole):
-    assert "does not know this API key" in doctor("--key", "wrong", **whole)["service"]["found"]
+    assert "does not accept this API key" in doctor("--key", "wrong", **whole)["service"]["found"]
     poor = arrivals("keys", "make", "poor", "--scope", "submit", **whole).stdout.strip()
     assert "has no scope 'read'" in doctor("--key", poor, **whole)["service"]["found"]
 
 
 def test_public_url_that_is_missing_where_webhooks_would_come_is_found(doctor, rehearsal):
-    found = doctor(**account(f"http://127.0.0.1:{rehearsal}/vtrix"))
-    assert "not set: vtrix could send webhooks" in found["public URL"]["found"]
+    checks = doctor(**account(f"http://127.0.0.1:{rehearsal}/vtrix"))
+    assert "not set: vtrix could send webhooks" in checks["public URL"]["found"]
 
 
 @pytest.mark.parametrize(
@@ -157,18 +157,18 @@ def test_public_url_that_is_missing_where_webhooks_would_come_is_found(doctor, r
 )
 def test_public_url_that_is_not_public_is_found(doctor, monkeypatch, url, words):
     monkeypatch.setattr(network, "TIMEOUT_S", 0.2)
-    found = doctor(PUBLIC_URL=url)
-    assert words in found["public URL"]["found"]
-    assert "cannot be reached from here" in found["public URL answers"]["found"]
+    checks = doctor(PUBLIC_URL=url)
+    assert words in checks["public URL"]["found"]
+    assert "cannot be reached from here" in checks["public URL answers"]["found"]
 
 
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ((200, {}, b'{"status":"live"}'), "/health/live answers, as seen from here"),
+        ((200, {}, b'{"status":"live"}'), "/health/live answers (checked from here)"),
         ((308, {"Location": "https://www.example.com/"}, b""), "answers with a redirect to https://www.example.com/"),
-        ((404, {}, b""), "answers HTTP 404, and not as Arrivals does"),
-        ((200, {}, b"<html>"), "answers HTTP 200, and not as Arrivals does"),
+        ((404, {}, b""), "answers HTTP 404, but not as Arrivals does"),
+        ((200, {}, b"<html>"), "answers HTTP 200, but not as Arrivals does"),
     ],
     ids=["live", "redirect", "missing", "page"],
 )
@@ -182,9 +182,9 @@ def test_public_url_is_asked_as_providers_do(doctor, web, answer, words):
     [
         ("Mon, 01 Jan 2024 00:00:00 GMT", False, "ahead of"),
         ("Fri, 01 Jan 2100 00:00:00 GMT", False, "behind"),
-        ("some day", True, "tells no time"),
-        ("Fri, 31 Dec 9999 23:59:59 +99999999999999", True, "tells no time"),
-        ("", True, "tells no time"),
+        ("some day", True, "answers without a date"),
+        ("Fri, 31 Dec 9999 23:59:59 +99999999999999", True, "answers without a date"),
+        ("", True, "answers without a date"),
     ],
 )
 def test_clock_is_held_against_the_providers(doctor, web, date, well, words):
@@ -195,9 +195,9 @@ def test_clock_is_held_against_the_providers(doctor, web, date, well, words):
 
 
 def test_provider_that_cannot_be_reached_is_told(doctor):
-    found = doctor(**account(f"http://127.0.0.1:{free_port()}"))
-    assert "cannot be reached" in found["clock against vtrix"]["found"]
-    assert "cannot be reached" in found["key of vtrix/default"]["found"]
+    checks = doctor(**account(f"http://127.0.0.1:{free_port()}"))
+    assert "cannot be reached" in checks["clock against vtrix"]["found"]
+    assert "cannot be reached" in checks["key of vtrix/default"]["found"]
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -205,24 +205,24 @@ def test_key_that_the_provider_refuses_is_found(doctor, rehearsal, provider):
     """The stand-ins know their keys; a question about nothing is free."""
     url = f"http://127.0.0.1:{rehearsal}/{PATHS.get(provider, provider)}"
     name, team = provider.upper(), f"{provider.upper()}__TEAM"
-    given = {f"{name}_API_KEY": f"rehearsal-{provider}", f"{name}_BASE_URL": url}
-    given |= {f"{team}_API_KEY": "wrong", f"{team}_BASE_URL": url}
-    found = doctor(**given)
-    assert "accepted (HTTP" in found[f"key of {provider}/default"]["found"]
-    assert "the provider refuses it (HTTP 40" in found[f"key of {provider}/team"]["found"]
+    settings = {f"{name}_API_KEY": f"rehearsal-{provider}", f"{name}_BASE_URL": url}
+    settings |= {f"{team}_API_KEY": "wrong", f"{team}_BASE_URL": url}
+    checks = doctor(**settings)
+    assert "accepted (HTTP" in checks[f"key of {provider}/default"]["found"]
+    assert "the provider refuses it (HTTP 40" in checks[f"key of {provider}/team"]["found"]
 
 
 def test_provider_without_a_free_question_is_not_asked(doctor, web, monkeypatch):
-    monkeypatch.setattr(network, "_free_question", lambda *_: None)
-    assert "not asked" in doctor(**account(web.url))["key of vtrix/default"]["found"]
+    monkeypatch.setattr(network, "_free_request", lambda *_: None)
+    assert "not checked" in doctor(**account(web.url))["key of vtrix/default"]["found"]
     monkeypatch.undo()
-    assert network._free_question(SimpleNamespace(ROUTES=()), None) is None
+    assert network._free_request(SimpleNamespace(ROUTES=()), None) is None
 
 
 @pytest.mark.parametrize(
     ("answer", "well", "words"),
     [
-        ((503, {}, b""), False, "cannot be told: the provider answers HTTP 503"),
+        ((503, {}, b""), False, "cannot be checked: the provider answers HTTP 503"),
         ((401, {}, b"<html>"), False, "refuses it (HTTP 401)"),
         ((404, {}, b"{}"), True, "accepted (HTTP 404 for an unknown id)"),
     ],
@@ -236,8 +236,8 @@ def test_key_is_judged_by_the_answer(doctor, web, answer, well, words):
 
 def test_key_that_leads_to_an_empty_account_is_told(doctor, web):
     web.answer = (402, {}, b'{"error": {"message": "Insufficient balance", "code": "insufficient_user_quota"}}')
-    found = doctor(LAOZHANG_API_KEY="key", LAOZHANG_BASE_URL=web.url)
-    assert "balance is used up" in found["key of laozhang/default"]["found"]
+    checks = doctor(LAOZHANG_API_KEY="key", LAOZHANG_BASE_URL=web.url)
+    assert "balance is used up" in checks["key of laozhang/default"]["found"]
 
 
 def test_subscribers_that_fail_are_disabled_or_blocked_are_found(doctor, run, arrivals, whole, hook):
@@ -249,13 +249,13 @@ def test_subscribers_that_fail_are_disabled_or_blocked_are_found(doctor, run, ar
         hook.answers = [500] * 10
         run("subscribers", "ping", subscriber)
         hook.wait(1)
-        while name not in (found := doctor(**allowed)):
+        while name not in (checks := doctor(**allowed)):
             pass
-        assert f"{hook.url} fails:" in found[name]["found"]
+        assert f"{hook.url} fails:" in checks[name]["found"]
         hook.answers = [410] * 10
         arrivals("subscribers", "ping", subscriber, **whole)  # refused if a retry was answered 410 before it
-        while "is disabled" not in (found := doctor(**allowed))[name]["found"]:
+        while "is disabled" not in (checks := doctor(**allowed))[name]["found"]:
             pass
-        assert f"arrivals subscribers resume {subscriber}" in found[name]["advice"]
+        assert f"arrivals subscribers resume {subscriber}" in checks[name]["advice"]
     finally:
         run("subscribers", "delete", subscriber)

@@ -20,7 +20,7 @@ def test_events_are_gone_through_by_cursor(run, ended):
     """A page that is full says where to go on."""
     ended(), ended()
     first = run("events", "list", "--limit", 1)
-    assert "go on with --after 1\n" == first.stderr
+    assert "next page: --after 1\n" == first.stderr
     page = run("events", "list", "--limit", 1, "--after", 1, "--json")
     assert (1, "2") == (len(page["data"]), page["next"])
     last = run("events", "list", "--after", 10**9)
@@ -35,7 +35,7 @@ def test_failure_is_named(run, ended):
 def test_event_that_nobody_wants_goes_nowhere(run, ended):
     made = ended()
     event = run("events", "list", "--generation", made["id"], "--json")["data"][-1]
-    assert "nobody wants this event\n" == run("events", "redeliver", event["id"]).stdout
+    assert "no subscriber wants this event\n" == run("events", "redeliver", event["id"]).stdout
 
 
 def test_event_is_sent_again_to_who_is_named(run, ended, hook):

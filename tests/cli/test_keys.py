@@ -64,7 +64,7 @@ def test_revoked_key_is_shown_so_and_cannot_be_revoked_again(arrivals):
     (listed,) = json.loads(arrivals("keys", "list", "--json").stdout)
     assert listed["revoked_at"] >= listed["created_at"]
     result = arrivals("keys", "revoke", key["id"])
-    assert (1, f"arrivals: there is no key {key['id']} that is not revoked already\n") == (
+    assert (1, f"arrivals: key {key['id']} does not exist or is already revoked\n") == (
         result.exit_code,
         result.stderr,
     )
@@ -101,8 +101,8 @@ def test_rotated_key_lasts_on_for_a_while_beside_the_new_one(arrivals):
 
 
 def test_what_is_done_to_keys_is_told_without_their_text(arrivals, monkeypatch):
-    told = []
-    monkeypatch.setattr(keys, "log", SimpleNamespace(info=lambda event, **facts: told.append({"act": event, **facts})))
+    lines = []
+    monkeypatch.setattr(keys, "log", SimpleNamespace(info=lambda event, **facts: lines.append({"act": event, **facts})))
 
     texts = [arrivals("keys", "make", "app").stdout.strip()]
     (listed,) = json.loads(arrivals("keys", "list", "--json").stdout)
@@ -110,15 +110,15 @@ def test_what_is_done_to_keys_is_told_without_their_text(arrivals, monkeypatch):
     arrivals("keys", "revoke", listed["id"])
 
     assert [(act, listed["id"]) for act in ("key_made", "key_rotated", "key_revoked")] == [
-        (line["act"], line["key_id"]) for line in told
+        (line["act"], line["key_id"]) for line in lines
     ]
-    assert not [text for text in texts if text in json.dumps(told)]
+    assert not [text for text in texts if text in json.dumps(lines)]
 
 
 def test_key_that_is_not_there_cannot_be_rotated(arrivals):
     result = arrivals("keys", "rotate", "key_none")
 
-    assert (1, "arrivals: there is no key key_none that lasts so long and is not revoked\n") == (
+    assert (1, "arrivals: no active key key_none that is valid long enough\n") == (
         result.exit_code,
         result.stderr[result.stderr.index("arrivals: ") :],
     )

@@ -33,7 +33,7 @@ def test_what_there_is_is_forwarded_signed(run, ended, hook):
     assert [event["id"] for event in events] == ids(hook)
     assert events == [Webhook(SECRET).verify(body, headers) for headers, body in hook.taken]
     assert f"forwarding to {hook.url}, signed with {SECRET}\n" in result.stderr
-    assert f"go on with --after {page['next']}\n" in result.stderr
+    assert f"continue with --after {page['next']}\n" in result.stderr
     line = result.stdout.splitlines()[-1]
     assert ["generation.completed", made["id"], "→", "204"] == line.split()[2:]
 
@@ -74,16 +74,16 @@ def test_event_that_was_cut_off_in_its_tries_comes_again(run, ended, hook, monke
 
     monkeypatch.setattr(module.time, "sleep", interrupt)
     hook.answers = [500]
-    assert "go on with --after 0\n" in run("listen", "--forward-to", hook.url, *only).stderr
+    assert "continue with --after 0\n" in run("listen", "--forward-to", hook.url, *only).stderr
 
 
 def test_program_that_is_not_there_is_said(run, ended):
     made = ended()
     only = ("--generation", made["id"], "--type", "generation.completed", "--no-follow", "--json")
     result = run("listen", "--forward-to", f"http://127.0.0.1:{free_port()}", *only, code=1)
-    told = json.loads(result.stdout)
-    assert (None, 3) == (told["http_status"], told["tries"])
-    assert "refused" in told["error"]
+    line = json.loads(result.stdout)
+    assert (None, 3) == (line["http_status"], line["tries"])
+    assert "refused" in line["error"]
 
 
 def test_live_events_are_forwarded_until_ctrl_c(running, whole, ended, hook):
@@ -93,7 +93,7 @@ def test_live_events_are_forwarded_until_ctrl_c(running, whole, ended, hook):
     while json.loads(listening.line())["generation"] != made["id"]:
         pass
     code, rest = listening.interrupt()
-    assert (0, True) == (code, "go on with --after" in rest)
+    assert (0, True) == (code, "continue with --after" in rest)
     assert Webhook(secret).verify(hook.taken[-1][1], hook.taken[-1][0])["type"].startswith("generation.")
 
 
@@ -119,7 +119,7 @@ def test_after_a_restart_of_the_service_it_catches_up_and_says_so(running, arriv
             for _ in range(3):
                 assert 0 == arrivals("subscribers", "ping", subscriber, **settings).exit_code
             hook.wait(3)
-        assert "connected again; catching up" in listening.said("connected again")
+        assert "reconnected; catching up on" in listening.said("reconnected")
         page = json.loads(arrivals("events", "list", "--json", **settings).stdout)
         assert [event["id"] for event in page["data"]] == ids(hook)
         assert 6 == len(page["data"])

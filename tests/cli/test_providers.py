@@ -15,15 +15,15 @@ def test_every_provider_is_shown_with_how_it_has_behaved(run, ended):
     ended()
     result = run("providers")
     assert "webhooks came" in result.stdout
-    told = {row[0]: row for row in rows(result)}
-    assert set(PROVIDERS) == set(told)
-    assert ["default", "%"] == [told["eachlabs"][1], told["eachlabs"][3][-1]]
-    assert ["-", "0", "-"] == told["runblob"][1:4]
+    by_name = {row[0]: row for row in rows(result)}
+    assert set(PROVIDERS) == set(by_name)
+    assert ["default", "%"] == [by_name["eachlabs"][1], by_name["eachlabs"][3][-1]]
+    assert ["-", "0", "-"] == by_name["runblob"][1:4]
 
 
 def test_every_route_is_shown_with_what_it_can_do(run):
-    told = {(row[0], row[1]) for row in rows(run("providers", "--routes"))}
-    assert {(name, route.name) for name, provider in PROVIDERS.items() for route in provider.ROUTES} == told
+    listed = {(row[0], row[1]) for row in rows(run("providers", "--routes"))}
+    assert {(name, route.name) for name, provider in PROVIDERS.items() for route in provider.ROUTES} == listed
 
 
 def test_everything_is_told_to_programs(run):

@@ -16,53 +16,59 @@ def test_replay_is_waited_for_and_says_what_it_found(run, ended):
     made = ended()
     while not run("webhooks", "list", "--generation", made["id"], "--finding", "advanced", "--json")["data"]:
         pass
-    told = run("replays", "start", "webhooks", "--generation", made["id"], "--json")
-    assert ("finished", 1, 1, {"repeated": 1}) == tuple(told[name] for name in ("status", "total", "done", "findings"))
-    shown = run("replays", "show", told["id"])
+    replay = run("replays", "start", "webhooks", "--generation", made["id"], "--json")
+    assert ("finished", 1, 1, {"repeated": 1}) == tuple(
+        replay[name] for name in ("status", "total", "done", "findings")
+    )
+    shown = run("replays", "show", replay["id"])
     assert "repeated=1" in shown.stdout
-    assert told == run("replays", "show", told["id"], "--json")
-    row = next(line for line in run("replays", "list").stdout.splitlines() if told["id"] in line)
+    assert replay == run("replays", "show", replay["id"], "--json")
+    row = next(line for line in run("replays", "list").stdout.splitlines() if replay["id"] in line)
     assert ["webhooks", "finished", "1", "1", "repeated=1"] == row.split()[2:]
-    assert told == run("replays", "list", "--limit", 1, "--json")["data"][0]
+    assert replay == run("replays", "list", "--limit", 1, "--json")["data"][0]
 
 
 def test_dry_run_is_told_as_one(run, ended):
-    told = run("replays", "start", "events", "--generation", ended()["id"], "--dry-run", "--json")
-    assert (True, "finished") == (told["dry_run"], told["status"])
+    replay = run("replays", "start", "events", "--generation", ended()["id"], "--dry-run", "--json")
+    assert (True, "finished") == (replay["dry_run"], replay["status"])
 
 
 def test_events_that_were_missed_go_to_one_subscriber(run, ended, hook):
     made = ended()
     subscriber = run("subscribers", "add", hook.url, "--json")["id"]
     only = ("--subscriber", subscriber, "--missed", "--since", made["created_at"])
-    told = run("replays", "start", "events", *only, "--rate", 100, "--json")
-    hook.wait(told["findings"]["redelivered"])
-    assert (100, True, subscriber) == (told["rate_per_s"], told["filters"]["missed"], told["filters"]["subscriber"])
+    replay = run("replays", "start", "events", *only, "--rate", 100, "--json")
+    hook.wait(replay["findings"]["redelivered"])
+    assert (100, True, subscriber) == (
+        replay["rate_per_s"],
+        replay["filters"]["missed"],
+        replay["filters"]["subscriber"],
+    )
     assert "true" in hook.taken[0][0].get("webhook-redelivered", "true")
     run("subscribers", "delete", subscriber)
 
 
 def test_replay_that_nobody_waits_for_goes_on_and_can_be_canceled(run, ended):
     ended(), ended()
-    told = run("replays", "start", "events", "--rate", 0.01, "--no-wait", "--dry-run", "--json")
-    assert "running" == told["status"]
-    assert "canceled" in run("replays", "cancel", told["id"]).stdout
-    refused = run("replays", "cancel", told["id"], "--json", code=1)
+    replay = run("replays", "start", "events", "--rate", 0.01, "--no-wait", "--dry-run", "--json")
+    assert "running" == replay["status"]
+    assert "canceled" in run("replays", "cancel", replay["id"]).stdout
+    refused = run("replays", "cancel", replay["id"], "--json", code=1)
     assert "canceled already" in refused.stderr
 
 
 def test_replay_that_was_canceled_while_it_was_waited_for_is_a_failure(run, ended, monkeypatch):
     ended(), ended()
-    looked = []
+    canceled = []
 
     def cancel(_seconds):
-        if not looked:
+        if not canceled:
             (newest,) = run("replays", "list", "--limit", 1, "--json")["data"]
-            looked.append(run("replays", "cancel", newest["id"], "--json"))
+            canceled.append(run("replays", "cancel", newest["id"], "--json"))
 
     monkeypatch.setattr(module.time, "sleep", cancel)
     assert "canceled" in run("replays", "start", "events", "--rate", 0.01, "--dry-run", code=1).stdout
-    assert ["canceled"] == [one["status"] for one in looked]
+    assert ["canceled"] == [replay["status"] for replay in canceled]
 
 
 def test_who_stops_waiting_is_told_how_to_look(run, ended, monkeypatch):
@@ -73,7 +79,7 @@ def test_who_stops_waiting_is_told_how_to_look(run, ended, monkeypatch):
 
     monkeypatch.setattr(module.time, "sleep", interrupt)
     result = run("replays", "start", "events", "--rate", 0.01, "--dry-run")
-    assert "it goes on; look with: arrivals replays show rpl_" in result.stderr
+    assert "the replay continues; see: arrivals replays show rpl_" in result.stderr
     assert "running" in result.stdout
     (newest,) = run("replays", "list", "--limit", 1, "--json")["data"]
     run("replays", "cancel", newest["id"])

@@ -42,7 +42,7 @@ def started(tmp_path):
         process.stop()
 
 
-def told(process):
+def log_of(process):
     """Its log so far, by what happened."""
     return {fact["event"]: fact for fact in map(json.loads, process.output.read_text().splitlines())}
 
@@ -50,7 +50,7 @@ def told(process):
 def test_first_start_says_where_the_keys_are(started, arrivals, tmp_path):
     """Commands beside it find them there."""
     process, url = started()
-    facts = told(process)
+    facts = log_of(process)
     assert str(tmp_path / "my.db.keys") == facts["keys_made"]["path"]
     assert ["0001_initial"] == facts["database_migrated"]["applied"][:1]
     assert url == facts["serving"]["url"]
@@ -67,7 +67,7 @@ def test_sigterm_ends_it_with_exit_code_0(started):
     child = process._child
     process.stop()
     assert 0 == child.returncode
-    facts = told(process)
+    facts = log_of(process)
     assert ("SIGTERM", "info") == (facts["stopping"]["signal"], facts["stopped"]["level"])
     assert "no_providers_configured" not in facts
 
@@ -76,7 +76,7 @@ def test_second_start_keeps_the_keys_and_the_database(started):
     process, _ = started()
     process.stop()
     again, _ = started()
-    assert not {"keys_made", "database_migrated"} & set(told(again))
+    assert not {"keys_made", "database_migrated"} & set(log_of(again))
 
 
 @pytest.fixture(params=["file", "server"])
@@ -157,8 +157,8 @@ def test_listening_begins_with_the_binding(host):
 )
 async def test_service_runs_until_it_is_told_to_stop(tmp_path, web, workers, accounts):
     configure("json", "error")
-    given = {"DATABASE": str(tmp_path / "my.db"), "PORT": str(free_port()), **accounts}
-    settings, _ = with_keys(read_settings({f"ARRIVALS_{name}": text for name, text in given.items()}))
+    variables = {"DATABASE": str(tmp_path / "my.db"), "PORT": str(free_port()), **accounts}
+    settings, _ = with_keys(read_settings({f"ARRIVALS_{name}": text for name, text in variables.items()}))
     before, graces = signal.getsignal(signal.SIGTERM), []
     async with anyio.create_task_group() as group:
         group.start_soon(_serve, settings, web, workers, graces.append)

@@ -49,9 +49,9 @@ class Holding:
 
 @pytest.fixture
 def provider():
-    one = Holding()
-    yield one
-    one.close()
+    provider = Holding()
+    yield provider
+    provider.close()
 
 
 class Service:
@@ -59,8 +59,8 @@ class Service:
 
     def __init__(self, tmp_path, grace_s, **settings):
         self.port = free_port()
-        given = {"DATABASE": tmp_path / "my.db", "PORT": self.port, "LOG_FORMAT": "json", "API_KEY": API_KEY}
-        variables = {**environment(**{**given, **settings}), "TEST_GRACE_S": str(grace_s)}
+        defaults = {"DATABASE": tmp_path / "my.db", "PORT": self.port, "LOG_FORMAT": "json", "API_KEY": API_KEY}
+        variables = {**environment(**{**defaults, **settings}), "TEST_GRACE_S": str(grace_s)}
         self.process = Process("serve", ["tests.cli.short_grace", "serve"], variables, tmp_path)
         self.process.start(f"http://127.0.0.1:{self.port}/health/ready")
         self.child = self.process._child
@@ -71,16 +71,16 @@ class Service:
         url, headers = f"http://127.0.0.1:{self.port}/v1/generations", {"authorization": f"Bearer {API_KEY}"}
         assert 202 == httpx.post(url, json=order, headers=headers, trust_env=False).status_code
 
-    def told(self):
+    def log(self):
         """Its log so far, by what happened."""
         return {fact["event"]: fact for fact in map(json.loads, self.process.output.read_text().splitlines())}
 
     def signal(self, until):
         """SIGTERM; the line that it logs about it."""
         self.child.send_signal(signal.SIGTERM)
-        while until not in self.told():
-            assert self.child.poll() is None, self.told()
-        return self.told()[until]
+        while until not in self.log():
+            assert self.child.poll() is None, self.log()
+        return self.log()[until]
 
 
 @pytest.fixture
@@ -93,8 +93,8 @@ def service(tmp_path):
         return running[-1]
 
     yield start
-    for one in running:
-        one.process.kill()
+    for service in running:
+        service.process.kill()
 
 
 @pytest.fixture
@@ -102,51 +102,51 @@ def submitting(service, provider):
     """A service with a submission on the wire."""
 
     def start(grace_s=300):
-        one = service(grace_s, VTRIX_API_KEY="key-of-vtrix", VTRIX_BASE_URL=provider.url)
-        one.order()
+        process = service(grace_s, VTRIX_API_KEY="key-of-vtrix", VTRIX_BASE_URL=provider.url)
+        process.order()
         provider.taken.wait()
-        return one
+        return process
 
     return start
 
 
 def test_a_second_signal_is_told_what_it_would_cost_and_costs_nothing(submitting, provider):
-    one = submitting()
-    one.signal("stopping")
+    service = submitting()
+    service.signal("stopping")
 
-    assert 1 == one.signal("already_stopping")["submissions_on_the_wire"]
+    assert 1 == service.signal("already_stopping")["submissions_on_the_wire"]
 
     provider.answer()
-    assert 0 == one.child.wait()
-    assert {"stopped", "observation_settled"} <= {*one.told()}
+    assert 0 == service.child.wait()
+    assert {"stopped", "observation_settled"} <= {*service.log()}
 
 
 def test_a_third_signal_ends_it_at_once(submitting):
-    one = submitting()
-    one.signal("stopping")
-    one.signal("already_stopping")
+    service = submitting()
+    service.signal("stopping")
+    service.signal("already_stopping")
 
-    one.child.send_signal(signal.SIGTERM)
+    service.child.send_signal(signal.SIGTERM)
 
-    assert 1 == one.child.wait()
-    assert 1 == one.told()["terminated"]["submissions_on_the_wire"]
+    assert 1 == service.child.wait()
+    assert 1 == service.log()["terminated"]["submissions_on_the_wire"]
 
 
 def test_what_has_not_ended_within_the_grace_is_cut_off_and_told_by_the_exit_code(submitting):
-    one = submitting(grace_s=2)
-    one.signal("stopping")
+    service = submitting(grace_s=2)
+    service.signal("stopping")
 
-    assert 1 == one.child.wait()
-    assert {"shutdown_incomplete", "stopped"} <= {*one.told()}
+    assert 1 == service.child.wait()
+    assert {"shutdown_incomplete", "stopped"} <= {*service.log()}
 
 
 def test_a_service_ends_within_its_grace_though_its_database_is_silent(service, postgres_url):
     keys = {"SECRET_KEYS": "key-of-16-letters", "CALLBACK_SECRET": make_secret(bytes(32))}
     with fresh_database(postgres_url) as url, proxy(url) as line:
-        one = service(grace_s=2, DATABASE=line.url, **keys)
+        process = service(grace_s=2, DATABASE=line.url, **keys)
         line.fall_silent()
         line.swallowed.wait()
-        one.signal("stopping")
+        process.signal("stopping")
 
-        assert 1 == one.child.wait()
-    assert "grace_ended" in one.told()
+        assert 1 == process.child.wait()
+    assert "grace_ended" in process.log()

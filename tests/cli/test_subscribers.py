@@ -58,23 +58,28 @@ def test_subscribers_are_listed_with_their_state(run, subscriber):
 
 
 def test_what_is_given_is_changed_and_the_rest_stays(run, subscriber):
-    one = subscriber["id"]
-    assert "eachlabs" in facts(run("subscribers", "update", one, "--provider", "eachlabs", "--type", "ping"))["filter"]
-    changed = run("subscribers", "update", one, "--description", "mine", "--to", subscriber["url"] + "/2", "--json")
+    subscriber_id = subscriber["id"]
+    assert (
+        "eachlabs"
+        in facts(run("subscribers", "update", subscriber_id, "--provider", "eachlabs", "--type", "ping"))["filter"]
+    )
+    changed = run(
+        "subscribers", "update", subscriber_id, "--description", "mine", "--to", subscriber["url"] + "/2", "--json"
+    )
     assert (["ping"], {"provider": "eachlabs"}) == (changed["event_types"], changed["filter"])
     assert ("mine", subscriber["url"] + "/2") == (changed["description"], changed["url"])
-    cleared = run("subscribers", "update", one, "--all-types", "--no-filter", "--json")
+    cleared = run("subscribers", "update", subscriber_id, "--all-types", "--no-filter", "--json")
     assert (None, None, "mine") == (cleared["event_types"], cleared["filter"], cleared["description"])
 
 
 def test_ping_arrives_signed_with_either_secret_after_a_rotation(run, subscriber, hook):
     rotated = run("subscribers", "rotate", subscriber["id"], "--json")
     assert rotated["secret"] != subscriber["secret"]
-    told = run("subscribers", "ping", subscriber["id"], "--json")
+    ping = run("subscribers", "ping", subscriber["id"], "--json")
     hook.wait(1)
     headers, body = hook.taken[0]
-    assert told["event"] == verify(rotated["secret"], body, headers) == verify(subscriber["secret"], body, headers)
-    assert told["delivery"]["id"] in run("subscribers", "deliveries", subscriber["id"], "--json")["data"][0]["id"]
+    assert ping["event"] == verify(rotated["secret"], body, headers) == verify(subscriber["secret"], body, headers)
+    assert ping["delivery"]["id"] in run("subscribers", "deliveries", subscriber["id"], "--json")["data"][0]["id"]
     result = run("subscribers", "ping", subscriber["id"])
     hook.wait(1)
     assert ["id", "event_id", "url", "status"] == result.stdout.splitlines()[0].split()

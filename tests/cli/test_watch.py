@@ -30,32 +30,32 @@ def test_named_generations_are_watched_until_each_has_ended(arrivals, whole, sta
     started(30)
     result = arrivals("watch", *ids, "--json", **whole)
     assert 0 == result.exit_code, result.stderr
-    told = lines(result)
-    assert set(ids) == {event["data"]["generation"]["id"] for event in told}
-    assert 2 == [event["type"] for event in told].count("generation.completed")
-    assert sorted(int(event["cursor"]) for event in told) == [int(event["cursor"]) for event in told]
+    events = lines(result)
+    assert set(ids) == {event["data"]["generation"]["id"] for event in events}
+    assert 2 == [event["type"] for event in events].count("generation.completed")
+    assert sorted(int(event["cursor"]) for event in events) == [int(event["cursor"]) for event in events]
 
 
 def test_where_nothing_is_drawn_there_is_a_line_per_event(run, started):
-    one = started()
-    *_, last = run("watch", one).stdout.splitlines()
-    assert ["generation.completed", one, "eachlabs", "flux-1-1-pro"] == last.split()[2:]
+    generation_id = started()
+    *_, last = run("watch", generation_id).stdout.splitlines()
+    assert ["generation.completed", generation_id, "eachlabs", "flux-1-1-pro"] == last.split()[2:]
 
 
 def test_on_a_screen_there_is_a_table(run, started, ended, monkeypatch):
     before = ended()["id"]
     monkeypatch.setattr(module, "Console", lambda: Console(force_terminal=True, width=200, color_system=None))
-    one = started()
-    shown = run("watch", one).stdout
+    generation_id = started()
+    shown = run("watch", generation_id).stdout
     assert "learned from" in shown
-    assert ["completed", "webhook"] == [line for line in shown.splitlines() if one in line][-1].split()[3:5]
+    assert ["completed", "webhook"] == [line for line in shown.splitlines() if generation_id in line][-1].split()[3:5]
     assert before not in shown
 
 
 def test_who_has_ended_is_shown_at_once(run, ended, monkeypatch):
     monkeypatch.setattr(module, "Console", lambda: Console(force_terminal=True, width=200, color_system=None))
-    one = ended()["id"]
-    assert one in run("watch", one).stdout
+    generation_id = ended()["id"]
+    assert generation_id in run("watch", generation_id).stdout
 
 
 def test_newest_generations_are_watched_until_ctrl_c(running, whole, ended):
@@ -72,7 +72,7 @@ def test_table_keeps_the_newest(run, ended):
     """Rows that are too many leave from the oldest."""
     shown = {}
     ids = [ended()["id"] for _ in range(3)]
-    events = [run("events", "list", "--generation", one, "--json")["data"][-1] for one in ids]
+    events = [run("events", "list", "--generation", generation_id, "--json")["data"][-1] for generation_id in ids]
     ping = {"id": "evt_1", "type": "ping", "timestamp": "2026-01-01T00:00:00Z", "data": {}}
     heard = (module.Heard(str(place), event) for place, event in enumerate([*events, ping]))
     module._as_table(Console(quiet=True), heard, shown, 2, set())

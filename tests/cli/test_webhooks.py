@@ -59,7 +59,7 @@ def test_webhooks_are_gone_through_by_cursor_and_filtered(run, came):
     (first,), (second,) = came(), came()
     result = run("webhooks", "list", "--limit", 1)
     assert second["id"] in result.stdout
-    assert f"go on with --after {second['id']}\n" == result.stderr
+    assert f"next page: --after {second['id']}\n" == result.stderr
     page = run("webhooks", "list", "--limit", 1, "--after", second["id"], "--verified", "--json")
     assert [first["id"]] == [row["id"] for row in page["data"]]
     assert "nothing\n" == run("webhooks", "list", "--since", "2099-01-01").stdout
@@ -98,7 +98,7 @@ def test_forged_webhook_is_exported_as_one(run, came, tmp_path):
     forged = next(stored for stored in came("webhook=forged") if stored["refused_reason"])
     result = run("webhooks", "export", forged["id"], "--to", tmp_path)
     assert 2 == len(result.stdout.splitlines())
-    assert "look through it" in result.stderr
+    assert "review the files" in result.stderr
     piece = piece_of(tmp_path, f"predictions-webhook-{forged['id']}")
     assert conforms(piece)
     assert piece.meta["unverified"]
@@ -115,7 +115,7 @@ def test_unreadable_webhook_is_exported_as_one(run, came, tmp_path):
 def test_what_is_there_is_not_overwritten(run, came, tmp_path):
     (stored,) = came()
     run("webhooks", "export", stored["id"], "--to", tmp_path)
-    assert "is there already" in run("webhooks", "export", stored["id"], "--to", tmp_path, code=1).stderr
+    assert "already exists" in run("webhooks", "export", stored["id"], "--to", tmp_path, code=1).stderr
 
 
 STORED = {

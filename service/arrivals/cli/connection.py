@@ -1,4 +1,4 @@
-"""Talking to a running service over its HTTP interface."""
+"""Connections to a running service over its HTTP API."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,8 +14,8 @@ from arrivals.config.settings import Settings
 
 def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that name the service: by default the one that this environment's settings describe."""
-    command = click.option("--key", help="The API key; by default the settings' own.")(command)
-    return click.option("--url", help="Where the service is; by default ARRIVALS_HOST and ARRIVALS_PORT.")(command)
+    command = click.option("--key", help="The API key; by default that of the settings.")(command)
+    return click.option("--url", help="The service's URL; by default from ARRIVALS_HOST and ARRIVALS_PORT.")(command)
 
 
 def service_at(url: str | None, key: str | None) -> Client:
@@ -34,10 +34,10 @@ def resolve(settings: Settings, url: str | None, key: str | None) -> Client:
         )  # for the service that runs here, and no other
         key = kept.api_key if kept else key
     if key is None:
-        raise BadSetting("there is no API key for this service; set ARRIVALS_API_KEY or give --key")
+        raise BadSetting("no API key for this service; set ARRIVALS_API_KEY or pass --key")
     return Client(url, key)
 
 
-def given(**options: Any) -> dict[str, Any]:
-    """The options that were given; an empty list was not."""
+def specified(**options: Any) -> dict[str, Any]:
+    """The options that have a value; None and empty lists are left out."""
     return {name: value for name, value in options.items() if value not in (None, (), [])}

@@ -1,4 +1,4 @@
-"""`arrivals migrate` and `arrivals prune`: the database that the settings name, also beside a running service."""
+"""`arrivals migrate` and `arrivals prune`: work on the configured database, also beside a running service."""
 
 import anyio
 import click
@@ -12,13 +12,13 @@ from arrivals.store.engine.migrate import SchemaStatus, compare, migrate
 
 
 @click.command("migrate")
-@click.option("--post", is_flag=True, help="Also what only this release runs on; no older one may run any more.")
+@click.option("--post", is_flag=True, help="Also apply what older releases cannot run with; none may run any more.")
 @click.option("--json", "json_output", is_flag=True, help="One JSON object.")
 @handle_errors
 def migrate_command(post: bool, json_output: bool) -> None:
     """Bring the database up to date, and say what was applied. `serve` does this too.
 
-    On PostgreSQL, where older releases may still run beside this one, what they could not bear waits for --post.
+    On PostgreSQL, where older releases may still run beside this one, migrations that would break them wait for --post.
     """
     settings = settings_from_environment()
 
@@ -46,7 +46,7 @@ def migrate_command(post: bool, json_output: bool) -> None:
 @click.option("--json", "json_output", is_flag=True, help="One JSON object: rows deleted, by table.")
 @handle_errors
 def prune_command(json_output: bool) -> None:
-    """Forget what is older than the settings keep."""
+    """Delete what is older than the settings keep."""
     from arrivals.flow.admin.prune import prune
 
     configure("console", "warning")

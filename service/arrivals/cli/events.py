@@ -1,8 +1,8 @@
-"""`arrivals events`: what was announced, and sending it again."""
+"""`arrivals events`: list events, and send one again."""
 
 import click
 
-from arrivals.cli.connection import connection_options, given, service_at
+from arrivals.cli.connection import connection_options, service_at, specified
 from arrivals.cli.errors import handle_errors
 from arrivals.cli.output import print_json, show_columns, show_table
 from arrivals.client import Event, path
@@ -17,7 +17,7 @@ def events_command() -> None:
 
 @events_command.command("list")
 @click.option("--after", help="A cursor: the `next` of an earlier page.")
-@click.option("--type", help="Such as generation.completed, or generation.* for all.")
+@click.option("--type", help="For example generation.completed, or generation.* for all.")
 @click.option("--generation")
 @click.option("--provider")
 @click.option("--model")
@@ -26,7 +26,7 @@ def events_command() -> None:
 @connection_options
 @handle_errors
 def list_page(limit: int, json_output: bool, url: str | None, key: str | None, **filters: str | None) -> None:
-    """Events by cursor, oldest first."""
+    """List events by cursor, oldest first."""
     with service_at(url, key) as service:
         page = service.get(path("events"), {**filters, "limit": limit})
     if json_output:
@@ -34,37 +34,37 @@ def list_page(limit: int, json_output: bool, url: str | None, key: str | None, *
         return
     show_table([summary(event) for event in page["data"]])
     if page["more"]:
-        click.echo(f"go on with --after {page['next']}", err=True)
+        click.echo(f"next page: --after {page['next']}", err=True)
 
 
 def summary(event: Event) -> dict[str, str | None]:
-    """An event in one row."""
-    about = event["data"].get("generation")
-    failure = about["failure"] if about else None
+    """The row of an event in a table."""
+    generation = event["data"].get("generation")
+    failure = generation["failure"] if generation else None
     return {
         "at": event["timestamp"],
         "id": event["id"],
         "type": event["type"],
-        "generation": about and about["id"],
-        "provider": about and about["provider"],
-        "model": about and about["model"],
+        "generation": generation and generation["id"],
+        "provider": generation and generation["provider"],
+        "model": generation and generation["model"],
         "failure": failure and failure["code"],
     }
 
 
 @events_command.command("redeliver")
 @click.argument("event_id")
-@click.option("--subscriber", help="To this one only; by default to everybody who wants it.")
+@click.option("--subscriber", help="Only to this subscriber; by default to every subscriber that wants it.")
 @click.option("--json", "json_output", is_flag=True, help="The new deliveries as one JSON object.")
 @connection_options
 @handle_errors
 def redeliver(event_id: str, subscriber: str | None, json_output: bool, url: str | None, key: str | None) -> None:
     """Send one event again."""
     with service_at(url, key) as service:
-        told = service.post(path("events", event_id, "redeliver"), given(subscriber=subscriber))
+        deliveries = service.post(path("events", event_id, "redeliver"), specified(subscriber=subscriber))
     if json_output:
-        print_json(told)
-    elif told["data"]:
-        show_columns(told["data"], ("id", "subscriber_id", "url", "status"))
+        print_json(deliveries)
+    elif deliveries["data"]:
+        show_columns(deliveries["data"], ("id", "subscriber_id", "url", "status"))
     else:
-        click.echo("nobody wants this event")
+        click.echo("no subscriber wants this event")

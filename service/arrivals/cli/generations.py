@@ -1,4 +1,4 @@
-"""`arrivals show` and `arrivals list`: what is known of generations."""
+"""`arrivals show` and `arrivals list`: the state and the history of generations."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,21 +19,21 @@ PAGE = 200
 @connection_options
 @handle_errors
 def show_command(generation_id: str, json_output: bool, url: str | None, key: str | None) -> None:
-    """One generation and everything that happened to it, in order."""
+    """Show one generation and everything that happened to it, in order."""
     with service_at(url, key) as service:
-        told = service.get(path("generations", generation_id, "timeline"))
-        following = told["next"]
+        timeline = service.get(path("generations", generation_id, "timeline"))
+        following = timeline["next"]
         while following is not None:
             page = service.get(path("generations", generation_id, "timeline"), {"after": following})
-            told["data"] += page["data"]
-            following = told["next"] = page["next"]
+            timeline["data"] += page["data"]
+            following = timeline["next"] = page["next"]
     if json_output:
-        print_json(told)
+        print_json(timeline)
         return
-    print_generation(told["generation"], json_output=False)
+    print_generation(timeline["generation"], json_output=False)
     click.echo()
     show_table(
-        [{"at": entry["at"], "type": entry["type"], "details": brief(entry["details"])} for entry in told["data"]]
+        [{"at": entry["at"], "type": entry["type"], "details": brief(entry["details"])} for entry in timeline["data"]]
     )
 
 
@@ -46,20 +46,23 @@ def show_command(generation_id: str, json_output: bool, url: str | None, key: st
 @connection_options
 @handle_errors
 def list_command(limit: int, json_output: bool, url: str | None, key: str | None, **filters: str | None) -> None:
-    """Generations, newest first."""
+    """List generations, newest first."""
     with service_at(url, key) as service:
-        told = service.get(path("generations"), {**filters, "limit": limit})
+        page = service.get(path("generations"), {**filters, "limit": limit})
     if json_output:
-        print_json(told)
+        print_json(page)
         return
-    shown = ("id", "provider", "model", "status", "learned_from", "created_at")
+    columns = ("id", "provider", "model", "status", "learned_from", "created_at")
     show_table(
-        [{**{name: row[name] for name in shown}, "failure": (row["failure"] or {}).get("code")} for row in told["data"]]
+        [
+            {**{name: row[name] for name in columns}, "failure": (row["failure"] or {}).get("code")}
+            for row in page["data"]
+        ]
     )
 
 
 def print_generation(generation: Mapping[str, Any], *, json_output: bool) -> None:
-    """One generation, fact by fact."""
+    """Prints one generation, fact by fact."""
     if json_output:
         print_json(generation)
     else:

@@ -26,7 +26,7 @@ def keys_command() -> None:
 @click.argument("name")
 @click.option("--scope", "scopes", multiple=True, type=click.Choice([scope.value for scope in Scope]), default=["read"])
 @click.option(
-    "--days", type=click.FloatRange(min=0, min_open=True), help="How long it lasts; else until it is revoked."
+    "--days", type=click.FloatRange(min=0, min_open=True), help="Days until it expires; by default it never does."
 )
 @click.option("--json", "json_output", is_flag=True, help="One JSON object.")
 @handle_errors
@@ -52,19 +52,19 @@ def _show(key: ApiKey, text: str, *, json_output: bool) -> None:
 @keys_command.command("rotate")
 @click.argument("key_id")
 @click.option(
-    "--hours", type=click.FloatRange(min=0), default=24, show_default=True, help="How long the old one lasts on."
+    "--hours", type=click.FloatRange(min=0), default=24, show_default=True, help="How long the old key stays valid."
 )
 @click.option("--json", "json_output", is_flag=True, help="One JSON object.")
 @handle_errors
 def rotate(key_id: str, hours: float, json_output: bool) -> None:
-    """Make a key that takes the place of another; its text is shown once, and the other ends soon."""
+    """Replace a key with a new one; its text is shown once, and the old key soon expires."""
 
     async def run() -> None:
         async with assembled(settings_from_environment()) as context:
             try:
                 made = await rotate_key(context, key_id, hours * 3600)
             except Missing as error:
-                raise OSError(f"there is no key {key_id} that lasts so long and is not revoked") from error
+                raise OSError(f"no active key {key_id} that is valid long enough") from error
             _show(*made, json_output=json_output)
 
     anyio.run(run)
@@ -74,11 +74,11 @@ def rotate(key_id: str, hours: float, json_output: bool) -> None:
 @click.option("--json", "json_output", is_flag=True, help="A JSON list.")
 @handle_errors
 def list_all(json_output: bool) -> None:
-    """Every key, oldest first."""
+    """List all keys, oldest first."""
 
     async def run() -> None:
         async with assembled(settings_from_environment()) as context, context.store.reading() as tx:
-            found = await keys.listed(tx)
+            stored = await keys.listed(tx)
         rows = [
             {
                 "id": key.id,
@@ -88,7 +88,7 @@ def list_all(json_output: bool) -> None:
                 "expires_at": rfc3339(key.expires_at),
                 "revoked_at": rfc3339(key.revoked_at),
             }
-            for key in found
+            for key in stored
         ]
         if json_output:
             print_json(rows)
@@ -102,13 +102,13 @@ def list_all(json_output: bool) -> None:
 @click.argument("key_id")
 @handle_errors
 def revoke(key_id: str) -> None:
-    """From now on nobody may use the key."""
+    """Revoke a key: from now on nobody may use it."""
 
     async def run() -> None:
         async with assembled(settings_from_environment()) as context:
             try:
                 await revoke_key(context, key_id)
             except Missing as error:
-                raise OSError(f"there is no key {key_id} that is not revoked already") from error
+                raise OSError(f"key {key_id} does not exist or is already revoked") from error
 
     anyio.run(run)

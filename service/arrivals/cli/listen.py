@@ -1,4 +1,4 @@
-"""`arrivals listen`: live events for a program on this machine, as a subscriber would get them."""
+"""`arrivals listen`: forwards live events to a program on this machine, as a subscriber would get them."""
 
 from dataclasses import dataclass, field
 import secrets
@@ -11,7 +11,7 @@ import click
 import httpx
 import msgspec
 
-from arrivals.cli.connection import connection_options, given, service_at
+from arrivals.cli.connection import connection_options, service_at, specified
 from arrivals.cli.errors import handle_errors
 from arrivals.cli.output import print_json
 from arrivals.client import Client, Heard, ServiceError, Stream, Unreachable, path
@@ -24,14 +24,14 @@ COUNTED = 200
 
 @dataclass(slots=True)
 class Local:
-    """The local program. `failures`: events that it did not take."""
+    """The local program. `failures`: events that it did not accept."""
 
     url: str
     secret: str = field(repr=False)
     failures: int = 0
 
     def forward(self, client: httpx.Client, heard: Heard) -> tuple[int | None, str | None, int]:
-        """(HTTP status, what went wrong, tries)."""
+        """Sends an event. Returns (HTTP status, error, tries)."""
         body = msgspec.json.encode(heard.event)
         tries = 0
         for pause_s in (*AGAIN_S, None):
@@ -51,13 +51,13 @@ class Local:
 
 
 @click.command("listen")
-@click.option("--forward-to", "local", required=True, help="Such as http://localhost:3000/hook.")
-@click.option("--secret", help="Signs what is forwarded; by default a new one, which is printed.")
-@click.option("--after", help="A cursor to go on from; 0 is the beginning. By default from now on.")
+@click.option("--forward-to", "local", required=True, help="The program's URL, for example http://localhost:3000/hook.")
+@click.option("--secret", help="The secret that signs the events; by default a new one, which is printed.")
+@click.option("--after", help="A cursor to continue from; 0 is the beginning. By default from now on.")
 @click.option(
-    "--no-follow", is_flag=True, help="Only what there is, by default all of it; exit code 1 if not all was taken."
+    "--no-follow", is_flag=True, help="Only existing events, by default all; exit code 1 if not all were accepted."
 )
-@click.option("--type", help="Such as generation.completed, or generation.* for all.")
+@click.option("--type", help="For example generation.completed, or generation.* for all.")
 @click.option("--generation")
 @click.option("--provider")
 @click.option("--model")
@@ -87,9 +87,9 @@ def listen_command(
         raise click.UsageError("--forward-to must be a URL such as http://localhost:3000/hook")
     program = Local(url=local, secret=secret)
     with service_at(url, key) as service:
-        told = _Told(service, filters)
-        stream = service.events(after, follow=not no_follow, on_lost=told.lost, on_back=told.back, **filters)
-        told.stream = stream
+        report = _ConnectionReport(service, filters)
+        stream = service.events(after, follow=not no_follow, on_lost=report.lost, on_back=report.back, **filters)
+        report.stream = stream
         _say(f"forwarding to {local}, signed with {secret}")
         done = stream.cursor  # what was cut off in the middle of its tries comes again
         try:
@@ -101,7 +101,7 @@ def listen_command(
             pass
         finally:
             if done is not None:
-                _say(f"go on with --after {done}")
+                _say(f"continue with --after {done}")
     sys.exit(1 if no_follow and program.failures else 0)
 
 
@@ -114,7 +114,7 @@ def _is_url(text: str) -> bool:
 
 
 @dataclass(slots=True)
-class _Told:
+class _ConnectionReport:
     """Says when the connection breaks, and how much there is to catch up when it is back."""
 
     service: Client
@@ -122,41 +122,41 @@ class _Told:
     stream: Stream | None = None
 
     def lost(self, error: Exception) -> None:
-        """It broke."""
+        """Reports that the connection broke."""
         _say(f"disconnected ({error}); trying again")
 
     def back(self) -> None:
-        """It is back."""
+        """Reports that the connection is back."""
         cursor = self.stream.cursor if self.stream else None
         try:
-            page = self.service.get(path("events"), {**given(**self.filters), "after": cursor, "limit": COUNTED})
+            page = self.service.get(path("events"), {**specified(**self.filters), "after": cursor, "limit": COUNTED})
         except (ServiceError, Unreachable):
             return  # it is gone again; the stream will tell
         waiting = len(page["data"])
         count = f"{waiting}{' or more' if waiting == COUNTED else ''}"
-        _say(f"connected again; catching up {count} event{'' if waiting == 1 else 's'} after {cursor}")
+        _say(f"reconnected; catching up on {count} event{'' if waiting == 1 else 's'} after {cursor}")
 
 
 def _print(heard: Heard, status: int | None, error: str | None, tries: int, *, json_output: bool) -> None:
     event = heard.event
-    about = event["data"].get("generation")
+    generation = event["data"].get("generation")
     if json_output:
         print_json(
             {
                 "cursor": heard.cursor,
                 "id": event["id"],
                 "type": event["type"],
-                "generation": about and about["id"],
+                "generation": generation and generation["id"],
                 "http_status": status,
                 "error": error,
                 "tries": tries,
             }
         )
     else:
-        what = f"{event['type']} {about['id']}" if about else event["type"]
+        subject = f"{event['type']} {generation['id']}" if generation else event["type"]
         answer = click.style(str(status), fg="green") if error is None else click.style(error, fg="red")
-        more = f" (try {tries})" if tries > 1 and error is None else f" given up after {tries} tries" if error else ""
-        click.echo(f"{event['timestamp']}  {heard.cursor}  {what}  → {answer}{more}")
+        remark = f" (try {tries})" if tries > 1 and error is None else f" given up after {tries} tries" if error else ""
+        click.echo(f"{event['timestamp']}  {heard.cursor}  {subject}  → {answer}{remark}")
 
 
 def _say(text: str) -> None:

@@ -12,31 +12,31 @@ from arrivals import __version__
 COMMANDS = {
     "bench": ("arrivals.lab.commands.bench", "Measure the service on this machine."),
     "demo": ("arrivals.lab.commands.demo", "Run the main job from end to end, on this machine alone."),
-    "doctor": ("arrivals.cli.doctor.command", "Find the usual mistakes, and say what to do about each."),
+    "doctor": ("arrivals.cli.doctor.command", "Find common mistakes, and say what to do about each."),
     "events": ("arrivals.cli.events", "List events, and send one again."),
     "keys": ("arrivals.cli.keys", "Make, list, rotate and revoke API keys."),
-    "list": ("arrivals.cli.generations", "Generations, newest first."),
+    "list": ("arrivals.cli.generations", "List generations, newest first."),
     "listen": ("arrivals.cli.listen", "Forward events to a program on this machine."),
     "migrate": ("arrivals.cli.database", "Bring the database up to date, and say what was applied."),
-    "providers": ("arrivals.cli.providers", "Every provider, and how it has behaved in the last seven days."),
-    "prune": ("arrivals.cli.database", "Forget what is older than the settings keep."),
+    "providers": ("arrivals.cli.providers", "List providers and their behavior in the last seven days."),
+    "prune": ("arrivals.cli.database", "Delete what is older than the settings keep."),
     "rehearse": ("arrivals.lab.commands.rehearse", "Run stand-ins for the providers, with faults on demand."),
-    "replays": ("arrivals.cli.replays", "Do again what was done; never a second closing word."),
+    "replays": ("arrivals.cli.replays", "Read webhooks or send events again; no generation is closed twice."),
     "serve": ("arrivals.cli.serve", "Run the service."),
-    "show": ("arrivals.cli.generations", "One generation and everything that happened to it, in order."),
+    "show": ("arrivals.cli.generations", "Show one generation and everything that happened to it, in order."),
     "submit": ("arrivals.cli.submit", "Order one generation of MODEL from PROVIDER."),
-    "subscribers": ("arrivals.cli.subscribers", "Register who wants events, and look after them."),
+    "subscribers": ("arrivals.cli.subscribers", "Register and manage subscribers to events."),
     "torture": ("arrivals.lab.commands.torture", "Kill the service, its database, its disk and its clock."),
-    "watch": ("arrivals.cli.watch", "Watch the newest generations; given ids, only those, until each has ended."),
-    "webhooks": ("arrivals.cli.webhooks", "Stored webhooks: look at them, replay them, make fixtures of them."),
+    "watch": ("arrivals.cli.watch", "Watch the newest generations; with ids only those, until each has ended."),
+    "webhooks": ("arrivals.cli.webhooks", "Show, replay and export stored webhooks."),
 }
 
 
 class LazyGroup(click.Group):
-    """Imports a command's module only when that command is called."""
+    """A group that imports a command's module only when that command is called."""
 
     def list_commands(self, _context: click.Context) -> list[str]:
-        """By name."""
+        """The names of the commands, sorted."""
         return sorted(COMMANDS)
 
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
@@ -48,7 +48,7 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
-        """As click does, from the table."""
+        """Writes the list of commands, as click does, from the table."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
 

@@ -1,4 +1,4 @@
-"""What the command line prints: tables for people, JSON for programs."""
+"""The output of the command line: tables for people, JSON for programs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -20,12 +20,12 @@ COLORS = {
 
 
 def print_json(value: Any) -> None:
-    """One JSON value on a line of its own."""
+    """Prints a JSON value on a line of its own."""
     click.echo(msgspec.json.encode(value).decode())
 
 
 def show_table(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Rows of the same keys."""
+    """Prints rows of the same keys."""
     if not rows:
         click.echo("nothing")
         return
@@ -34,18 +34,18 @@ def show_table(rows: Sequence[Mapping[str, Any]]) -> None:
     Console(width=None if console.is_terminal else NO_WIDTH).print(table_of(rows))
 
 
-def show_facts(thing: Mapping[str, Any]) -> None:
-    """One thing, fact by fact; what is absent is left out."""
-    show_table([{"fact": name, "value": brief(value)} for name, value in thing.items() if _told(value)])
+def show_facts(facts: Mapping[str, Any]) -> None:
+    """Prints the facts of one object; absent ones are left out."""
+    show_table([{"fact": name, "value": brief(value)} for name, value in facts.items() if _is_present(value)])
 
 
 def show_columns(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """Rows of many keys: these of them."""
+    """Prints these columns of the rows."""
     show_table([{name: row.get(name) for name in columns} for row in rows])
 
 
 def table_of(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Rows of the same keys, as rich shows them."""
+    """The rich table of rows with the same keys."""
     table = Table(box=None, header_style="bold")
     for name in rows[0] if rows else ():
         table.add_column(name, no_wrap=name.endswith("id"), overflow="fold")
@@ -55,20 +55,20 @@ def table_of(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def brief(value: Any) -> str:
-    """A JSON value in one line."""
+    """The text of a JSON value in one line."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{name}={brief(item)}" for name, item in value.items() if _told(item))
+        return ", ".join(f"{name}={brief(item)}" for name, item in value.items() if _is_present(item))
     if isinstance(value, list | tuple):
         return "; ".join(brief(item) for item in value)
     return str(value)
 
 
-def _told(value: Any) -> bool:
+def _is_present(value: Any) -> bool:
     return value not in (None, [], {})
 
 
 def cell(value: Any) -> Text:
-    """Plain text: what a provider wrote in square brackets is not for rich to interpret."""
+    """The plain text of a cell: rich must not interpret square brackets that a provider wrote."""
     if value is None:
         return Text("-")
     if isinstance(value, list | tuple):

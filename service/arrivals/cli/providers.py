@@ -1,4 +1,4 @@
-"""`arrivals providers`: what each can do, and how it has behaved."""
+"""`arrivals providers`: their capabilities and their behavior."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,20 +14,20 @@ MODELS = 2  # of a route, in a table
 
 
 @click.command("providers")
-@click.option("--routes", is_flag=True, help="What each route can do, instead of how each provider has behaved.")
+@click.option("--routes", is_flag=True, help="Show what each route can do instead.")
 @click.option("--json", "json_output", is_flag=True, help="Everything as one JSON object.")
 @connection_options
 @handle_errors
 def providers_command(routes: bool, json_output: bool, url: str | None, key: str | None) -> None:
-    """Every provider, and how it has behaved in the last seven days."""
+    """List providers and their behavior in the last seven days."""
     with service_at(url, key) as service:
-        told = service.get(path("providers"))
+        page = service.get(path("providers"))
     if json_output:
-        print_json(told)
+        print_json(page)
     elif routes:
-        show_table([_route(provider, route) for provider in told["data"] for route in provider["routes"]])
+        show_table([_route(provider, route) for provider in page["data"] for route in provider["routes"]])
     else:
-        show_table([_behavior(provider) for provider in told["data"]])
+        show_table([_behavior(provider) for provider in page["data"]])
 
 
 def _behavior(provider: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,8 +74,8 @@ def _share(part: int, whole: int) -> str | None:
     return f"{part / whole:.0%} of {whole}" if whole else None
 
 
-def _seconds(found: float | None) -> str | None:
-    return None if found is None else f"{found:g} s"
+def _seconds(value: float | None) -> str | None:
+    return None if value is None else f"{value:g} s"
 
 
 def _yes(fact: bool) -> str | None:

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from arrivals.cli.connection import connection_options, given, service_at
+from arrivals.cli.connection import connection_options, service_at, specified
 from arrivals.cli.errors import handle_errors
 from arrivals.cli.output import brief, print_json, show_columns, show_facts
 from arrivals.client import Client, path
@@ -20,7 +20,7 @@ LOOK_EVERY_S = 0.2
 
 @click.group("replays")
 def replays_command() -> None:
-    """Do again what was done; never a second closing word."""
+    """Read webhooks or send events again; no generation is closed twice."""
 
 
 @replays_command.command("start")
@@ -28,15 +28,15 @@ def replays_command() -> None:
 @click.option("--provider")
 @click.option("--model")
 @click.option("--generation")
-@click.option("--finding", help="Only webhooks that turned out to be this.")
+@click.option("--finding", help="Only webhooks with this finding.")
 @click.option("--type", help="Only events of this type.")
-@click.option("--subscriber", help="Events to this one only.")
-@click.option("--since", help="A moment, such as 2026-11-20T12:00:00Z.")
-@click.option("--until", help="A moment.")
+@click.option("--subscriber", help="Only events to this subscriber.")
+@click.option("--since", help="A time, for example 2026-11-20T12:00:00Z.")
+@click.option("--until", help="A time.")
 @click.option("--missed", is_flag=True, help="Only events that did not reach their subscriber.")
-@click.option("--dry-run", is_flag=True, help="Only tell what would change.")
-@click.option("--rate", "rate_per_s", type=float, help="How many a second at most.")
-@click.option("--no-wait", is_flag=True, help="Do not wait for its end; it goes on in the service.")
+@click.option("--dry-run", is_flag=True, help="Only report what would change.")
+@click.option("--rate", "rate_per_s", type=float, help="The most per second.")
+@click.option("--no-wait", is_flag=True, help="Do not wait for the end; the replay continues in the service.")
 @click.option("--json", "json_output", is_flag=True, help="The replay as one JSON object.")
 @connection_options
 @handle_errors
@@ -52,34 +52,34 @@ def start(
     **filters: str | None,
 ) -> None:
     """Start a replay of this KIND, and wait for its end."""
-    asked = {
+    order = {
         "kind": kind,
-        "filters": given(missed=missed or None, **filters),
+        "filters": specified(missed=missed or None, **filters),
         "dry_run": dry_run,
-        **given(rate_per_s=rate_per_s),
+        **specified(rate_per_s=rate_per_s),
     }
     with service_at(url, key) as service:
-        found = service.post(path("replays"), asked)
+        replay = service.post(path("replays"), order)
         if not no_wait:
-            found = _until_it_ends(service, found)
-    print_replay(found, json_output=json_output)
-    if found["status"] in ("failed", "canceled"):
+            replay = _until_it_ends(service, replay)
+    print_replay(replay, json_output=json_output)
+    if replay["status"] in ("failed", "canceled"):
         sys.exit(1)
 
 
-def _until_it_ends(service: Client, found: dict[str, Any]) -> dict[str, Any]:
-    """The replay when it has ended; a bar shows how far it is. Ctrl-C leaves it running."""
+def _until_it_ends(service: Client, replay: dict[str, Any]) -> dict[str, Any]:
+    """The replay when it has ended; a bar shows its progress. Ctrl-C leaves it running."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(f"replaying {found['kind']}", total=found["total"])
+        task = progress.add_task(f"replaying {replay['kind']}", total=replay["total"])
         try:
-            while found["status"] == "running":
-                progress.update(task, completed=found["done"], total=found["total"])
+            while replay["status"] == "running":
+                progress.update(task, completed=replay["done"], total=replay["total"])
                 time.sleep(LOOK_EVERY_S)
-                found = service.get(path("replays", found["id"]))
+                replay = service.get(path("replays", replay["id"]))
         except KeyboardInterrupt:
-            click.echo(f"it goes on; look with: arrivals replays show {found['id']}", err=True)
-    return found
+            click.echo(f"the replay continues; see: arrivals replays show {replay['id']}", err=True)
+    return replay
 
 
 @replays_command.command("list")
@@ -88,7 +88,7 @@ def _until_it_ends(service: Client, found: dict[str, Any]) -> dict[str, Any]:
 @connection_options
 @handle_errors
 def list_page(limit: int, json_output: bool, url: str | None, key: str | None) -> None:
-    """Replays, newest first."""
+    """List replays, newest first."""
     with service_at(url, key) as service:
         page = service.get(path("replays"), {"limit": limit})
     if json_output:
@@ -104,7 +104,7 @@ def list_page(limit: int, json_output: bool, url: str | None, key: str | None) -
 @connection_options
 @handle_errors
 def show(replay_id: str, json_output: bool, url: str | None, key: str | None) -> None:
-    """How far one is, and what it found."""
+    """Show the progress and the findings of a replay."""
     with service_at(url, key) as service:
         print_replay(service.get(path("replays", replay_id)), json_output=json_output)
 
@@ -115,13 +115,13 @@ def show(replay_id: str, json_output: bool, url: str | None, key: str | None) ->
 @connection_options
 @handle_errors
 def cancel(replay_id: str, json_output: bool, url: str | None, key: str | None) -> None:
-    """End one where it is; what it has done stays done."""
+    """Cancel a replay; what it has done stays done."""
     with service_at(url, key) as service:
         print_replay(service.post(path("replays", replay_id, "cancel")), json_output=json_output)
 
 
 def print_replay(replay: Mapping[str, Any], *, json_output: bool) -> None:
-    """A replay, fact by fact."""
+    """Prints a replay, fact by fact."""
     if json_output:
         print_json(replay)
     else:

@@ -1,7 +1,7 @@
-"""A stored webhook as a conversation piece of `fixtures/`: raw HTTP without secrets, and what it is read as.
+"""Exports a stored webhook as a piece of `fixtures/`: raw HTTP without secrets, and what this version reads in it.
 
-What vouched for it is replaced so that the piece still shows the same: the secret that was sent becomes SECRET, a
-signature is made anew with it, and what was refused stays unproven.
+Its proof is replaced so that the piece still shows the same: the secret that was sent becomes SECRET, a signature is
+made again with it, and a webhook that was refused stays unproven.
 """
 
 import base64
@@ -31,7 +31,7 @@ SENT_SECRET = "x-webhook-secret"  # noqa: S105 - a header's name
 _CALLBACK = re.compile(rb"(/callbacks/\w+/)(?:\*{8}|[\w.~-]+)")
 _SIGNATURE = re.compile(r"(sha256=)?[0-9a-f]{64}")
 _SECRETIVE = re.compile(r"secret|token|key|auth|cookie|password|session")
-# Of whoever passed the call on, not of the provider.
+# Headers of whoever passed the call on, not of the provider.
 _PASSED_ON = re.compile(
     r"x-(forwarded|real-ip|envoy|amzn|amz-cf|cloud-trace|b3-|request-(id|start)|client-ip|cluster|vercel|datadog"
     r"|original|ot-|scheme|render|railway|sendfile|cache|served|timer|proxy|appengine|goog|google|azure)"
@@ -49,7 +49,7 @@ class Exported:
 
 
 def exported(stored: Mapping[str, Any], model: str, now: datetime) -> Exported:
-    """The piece of a webhook as `GET /v1/webhooks/{id}` shows it. Raises OSError for one that nobody reads."""
+    """The piece of a webhook as `GET /v1/webhooks/{id}` shows it. Raises OSError for one that no route reads."""
     provider = PROVIDERS.get(stored["provider"])
     route = route_of(provider, model) if provider else None
     read = route.adapter.read_webhook if route else None
@@ -57,24 +57,24 @@ def exported(stored: Mapping[str, Any], model: str, now: datetime) -> Exported:
         raise OSError(f"this version reads no webhooks of {stored['provider']} for {model}")
     body = base64.b64decode(stored["body"]) if stored["body_base64"] else stored["body"].encode()
     # The service has hidden what it knows; a token that is escaped stands in no plain URL.
-    webhook = _proven_anew(stored, Mask(()).octets(_CALLBACK.sub(rb"\g<1>" + TOKEN.encode(), body)))
+    webhook = _signed_again(stored, Mask(()).octets(_CALLBACK.sub(rb"\g<1>" + TOKEN.encode(), body)))
     secrets = [SECRET] if SENT_SECRET in webhook.headers or stored["verified_by"] == "signature" else []
     target = Target(model=model, route=route.name, base_url=provider.BASE_URL)
-    told = {
+    expectation = {
         "source": f"a webhook received {stored['received_at']}, exported {now:%Y-%m-%d}",
         "reads": "webhook",
         "model": model,
         "secrets": secrets,
-        **_heard(lambda: read(webhook, target), lambda: provider.verify(webhook, secrets)),
+        **_outcome(lambda: read(webhook, target), lambda: provider.verify(webhook, secrets)),
     }
     return Exported(
         name=f"{route.name.replace('/', '-')}-webhook-{stored['id']}",
-        http=_raw(stored["provider"], webhook),
-        expect=msgspec.json.format(msgspec.json.encode(told)) + b"\n",
+        http=_raw_http(stored["provider"], webhook),
+        expect=msgspec.json.format(msgspec.json.encode(expectation)) + b"\n",
     )
 
 
-def _proven_anew(stored: Mapping[str, Any], body: bytes) -> InboundWebhook:
+def _signed_again(stored: Mapping[str, Any], body: bytes) -> InboundWebhook:
     believed = stored["verified_by"] is not None
     headers: dict[str, str] = {}
     for name, value in stored["headers"].items():
@@ -82,25 +82,25 @@ def _proven_anew(stored: Mapping[str, Any], body: bytes) -> InboundWebhook:
             headers[name] = SECRET if believed else FORGED
         elif value == HIDDEN or _SECRETIVE.search(name) or _PASSED_ON.match(name) or not _KEPT.fullmatch(name):
             continue
-        elif stored["verified_by"] == "signature" and (found := _SIGNATURE.fullmatch(value.strip().lower())):
+        elif stored["verified_by"] == "signature" and (signature := _SIGNATURE.fullmatch(value.strip().lower())):
             made = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
-            headers[name] = (found[1] or "") + made
+            headers[name] = (signature[1] or "") + made
         else:
             headers[name] = value
     return InboundWebhook(headers=headers, body=body)
 
 
-def _raw(provider: str, webhook: InboundWebhook) -> bytes:
+def _raw_http(provider: str, webhook: InboundWebhook) -> bytes:
     head = [f"POST /callbacks/{provider}/{TOKEN} HTTP/1.1", "Host: arrivals.example"]
     head += [f"{name.title()}: {value}" for name, value in webhook.headers.items()]
     return "\n".join([*head, "", ""]).encode("latin-1", "replace") + webhook.body
 
 
-def _heard(read: Callable[[], Reading], verify: Callable[[], VerifiedBy | None]) -> dict[str, Any]:
-    """What it is read as, in the words of an expectation."""
+def _outcome(read: Callable[[], Reading], verify: Callable[[], VerifiedBy | None]) -> dict[str, Any]:
+    """What this version reads in it, in the words of an expectation."""
     try:
         verified_by = verify()
-        return {"expect": {**_in_words(read()), "verified_by": verified_by}}
+        return {"expect": {**_fields(read()), "verified_by": verified_by}}
     except Unverified:
         return {"unverified": True}
     except Unreadable:
@@ -109,7 +109,7 @@ def _heard(read: Callable[[], Reading], verify: Callable[[], VerifiedBy | None])
         return {"refused": _facts(refused.failure)}
 
 
-def _in_words(reading: Reading) -> dict[str, Any]:
+def _fields(reading: Reading) -> dict[str, Any]:
     return {
         "external_id": reading.external_id,
         "status": reading.status,

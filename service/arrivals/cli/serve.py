@@ -43,8 +43,8 @@ class Server(uvicorn.Server):
 
 
 @click.command("serve")
-@click.option("--web-only", is_flag=True, help="Only the HTTP interface; another process works.")
-@click.option("--workers-only", is_flag=True, help="Only the workers; another process answers HTTP.")
+@click.option("--web-only", is_flag=True, help="Run only the HTTP interface; another process runs the workers.")
+@click.option("--workers-only", is_flag=True, help="Run only the workers; another process serves HTTP.")
 @handle_errors
 def serve_command(*, web_only: bool, workers_only: bool) -> None:
     """Run the service."""
@@ -95,7 +95,7 @@ async def _run(
             log_config=None,
             access_log=False,
             server_header=False,
-            # Who calls is whom a trusted proxy names; uvicorn reads the header, from its end to the first who is none.
+            # A trusted proxy names the caller; uvicorn reads the header from its end to the first that is no proxy.
             proxy_headers=bool(settings.trusted_proxies),
             forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
             lifespan="off",
@@ -112,7 +112,7 @@ async def _run(
         gc.set_threshold(COLLECT_AFTER)
         sys.setswitchinterval(SWITCH_S)
         async with anyio.create_task_group() as group:
-            group.start_soon(_stop_when_told, stop, server, claim_no_more, context)
+            group.start_soon(_stop_when_requested, stop, server, claim_no_more, context)
             host, port = listening.getsockname()[:2]
             log.info(
                 "serving", url=f"http://{host}:{port}", public_url=settings.public_url, database=context.store.name
@@ -122,9 +122,9 @@ async def _run(
 
 
 def _front_door(handler: CallbackHandler) -> Any:
-    """The bounds of each connection; where there is no httptools, uvicorn's own.
+    """The connection class with its bounds; where there is no httptools, uvicorn's own.
 
-    Webhooks go the fast way where this uvicorn was tested with it.
+    Webhooks take the fast way where this uvicorn was tested with it.
     """
     if sys.platform == "win32":
         return "auto"
@@ -132,12 +132,12 @@ def _front_door(handler: CallbackHandler) -> Any:
 
     tested = is_tested()
     if not tested:
-        log.warning("untested_uvicorn", version=uvicorn.__version__, tested=TESTED, hint="webhooks go the plain way")
+        log.warning("untested_uvicorn", version=uvicorn.__version__, tested=TESTED, hint="webhooks take the plain way")
     return front_door(handler if tested else None)
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Bound here, so that a port in use is one clear line. TCP by name, or asyncio leaves Nagle's delay on."""
+    """The socket, bound here so that a port in use is one clear line. TCP by name, or Nagle's delay stays on."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -152,7 +152,7 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-async def _stop_when_told(
+async def _stop_when_requested(
     stop: anyio.Event, server: Server, claim_no_more: Callable[[], None], context: Context
 ) -> None:
     await stop.wait()

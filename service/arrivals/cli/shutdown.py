@@ -1,4 +1,4 @@
-"""How the service is told to end, and what happens when it does not.
+"""The end of the service by signals, and what happens when it does not end.
 
 The first signal lets everything finish, for as long as the grace. The second says what ending at once would cost, the
 third does it. The grace is absolute: a thread that waits for nothing of the service's ends the process after it.
@@ -39,16 +39,16 @@ def _grace_ended(seconds: float) -> None:
 async def heed_signals(context: Context, grace_s: float, watch_for: Watch, stop: Callable[[], None]) -> None:
     """Calls `stop` at the first signal; goes on to listen, until it is cancelled."""
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        times = 0
+        count = 0
         async for number in signals:
-            times += 1
+            count += 1
             name = signal.Signals(number).name
-            if times == 1:
+            if count == 1:
                 log.info("stopping", signal=name, grace_s=grace_s)
                 watch_for(grace_s)
                 stop()
-            elif times < AT_ONCE:
-                log.warning("already_stopping", signal=name, hint="once more ends at once", **_costs(context))
+            elif count < AT_ONCE:
+                log.warning("already_stopping", signal=name, hint="one more signal ends it at once", **_costs(context))
             else:
                 log.error("terminated", signal=name, **_costs(context))
                 _end_at_once()

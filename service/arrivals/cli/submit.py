@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from arrivals.cli.connection import connection_options, given, service_at
+from arrivals.cli.connection import connection_options, service_at, specified
 from arrivals.cli.errors import handle_errors
 from arrivals.cli.generations import print_generation
 from arrivals.core.wire import from_json
@@ -13,13 +13,13 @@ from arrivals.core.wire import from_json
 @click.command("submit")
 @click.argument("provider")
 @click.argument("model")
-@click.option("--prompt", help="Put into the input as `prompt`.")
-@click.option("--input", "more", default="{}", help="The model's fields as JSON.")
-@click.option("--account", help="Which of the provider's accounts; by default `default`.")
-@click.option("--metadata", help="Yours, as JSON: kept, shown, and matched by filters.")
-@click.option("--idempotency-key", help="The same key is the same order, however often it is sent.")
-@click.option("--callback-url", help="Where to send this generation's events.")
-@click.option("--wait", "wait_s", type=click.IntRange(0, 300), default=0, help="Seconds to wait for its end.")
+@click.option("--prompt", help="The prompt; it becomes `prompt` in the input.")
+@click.option("--input", "more", default="{}", help="The model's input as a JSON object.")
+@click.option("--account", help="The provider's account; by default `default`.")
+@click.option("--metadata", help="A JSON object of your own: stored, shown, and matched by filters.")
+@click.option("--idempotency-key", help="Orders with the same key are one order, however often it is sent.")
+@click.option("--callback-url", help="A URL to send this generation's events to.")
+@click.option("--wait", "wait_s", type=click.IntRange(0, 300), default=0, help="Seconds to wait for the end.")
 @click.option("--json", "json_output", is_flag=True, help="One JSON object.")
 @connection_options
 @handle_errors
@@ -40,7 +40,7 @@ def submit_command(
     if prompt is not None:
         order_input["prompt"] = prompt
     with service_at(url, key) as service:
-        options: dict[str, Any] = given(**more_options)
+        options: dict[str, Any] = specified(**more_options)
         if metadata is not None:
             options["metadata"] = json_object("--metadata", metadata)
         generation = service.submit(provider, model, order_input, wait_s=wait_s, **options)
@@ -48,9 +48,9 @@ def submit_command(
 
 
 def json_object(option: str, text: str) -> dict[str, Any]:
-    """What an option gives as a JSON object."""
+    """The JSON object in an option. Raises UsageError."""
     try:
-        found: dict[str, Any] = from_json(text, dict[str, Any])
+        value: dict[str, Any] = from_json(text, dict[str, Any])
     except ValueError as error:
         raise click.UsageError(f"{option} must be a JSON object: {error}") from error
-    return found
+    return value

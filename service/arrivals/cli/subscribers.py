@@ -1,11 +1,11 @@
-"""`arrivals subscribers`: who is told, what became of it, and what to do about one that fails."""
+"""`arrivals subscribers`: who receives events, their deliveries, and what to do when one fails."""
 
 from collections.abc import Callable
 from typing import Any
 
 import click
 
-from arrivals.cli.connection import connection_options, given, service_at
+from arrivals.cli.connection import connection_options, service_at, specified
 from arrivals.cli.errors import handle_errors
 from arrivals.cli.output import print_json, show_columns, show_facts, show_table
 from arrivals.cli.replays import print_replay
@@ -18,47 +18,47 @@ DELIVERY = ("created_at", "id", "event_type", "event_id", "status", "attempt_cou
 
 @click.group("subscribers")
 def subscribers_command() -> None:
-    """Register who wants events, and look after them."""
+    """Register and manage subscribers to events."""
 
 
-def _facts(command: Callable[..., Any]) -> Callable[..., Any]:
+def _wish_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say what a subscriber wants."""
     for option in reversed((
-        click.option("--type", "event_types", multiple=True, help="Such as generation.completed; may be repeated."),
+        click.option("--type", "event_types", multiple=True, help="For example generation.completed; may be repeated."),
         click.option("--provider", help="Only events about this provider's generations."),
         click.option("--model", help="Only events about this model's generations."),
         click.option("--metadata", help="Only events about generations whose metadata holds this JSON object."),
         click.option("--description"),
-        click.option("--max-in-flight", type=click.IntRange(1, 1000), help="Deliveries at once."),
-        click.option("--rate", "rate_per_s", type=float, help="Deliveries a second at most."),
-        click.option("--signatures", multiple=True, type=click.Choice(["v1", "v1a"]), help="v1a: Ed25519 beside v1."),
+        click.option("--max-in-flight", type=click.IntRange(1, 1000), help="The most deliveries at once."),
+        click.option("--rate", "rate_per_s", type=float, help="The most deliveries per second."),
+        click.option("--signatures", multiple=True, type=click.Choice(["v1", "v1a"]), help="v1a adds Ed25519 to v1."),
     )):  # fmt: skip
         command = option(command)
     return command
 
 
-def _one(command: Callable[..., Any]) -> Callable[..., Any]:
-    """A command about one subscriber."""
-    return click.argument("subscriber_id")(_talking(command))
+def _subscriber_command(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The argument and options of a command about one subscriber."""
+    return click.argument("subscriber_id")(_service_command(command))
 
 
-def _talking(command: Callable[..., Any]) -> Callable[..., Any]:
+def _service_command(command: Callable[..., Any]) -> Callable[..., Any]:
     command = connection_options(handle_errors(command))
     return click.option("--json", "json_output", is_flag=True, help="The service's answer as JSON.")(command)
 
 
-def _wanted(provider: str | None, model: str | None, metadata: str | None, **facts: Any) -> dict[str, Any]:
-    only = given(
+def _wishes(provider: str | None, model: str | None, metadata: str | None, **facts: Any) -> dict[str, Any]:
+    only = specified(
         provider=provider, model=model, metadata=None if metadata is None else json_object("--metadata", metadata)
     )
-    return given(filter=only or None, **facts)
+    return specified(filter=only or None, **facts)
 
 
 @subscribers_command.command("list")
 @click.option("--limit", type=click.IntRange(1, PAGE), default=50, show_default=True)
-@_talking
+@_service_command
 def list_page(limit: int, json_output: bool, url: str | None, key: str | None) -> None:
-    """Subscribers, newest first."""
+    """List subscribers, newest first."""
     with service_at(url, key) as service:
         page = service.get(path("subscribers"), {"limit": limit})
     if json_output:
@@ -76,29 +76,29 @@ def _state(subscriber: dict[str, Any]) -> str:
 
 @subscribers_command.command("add")
 @click.argument("callback")
-@_facts
-@_talking
+@_wish_options
+@_service_command
 def add(callback: str, json_output: bool, url: str | None, key: str | None, **facts: Any) -> None:
-    """Register the URL CALLBACK; its signing secret is shown this once."""
+    """Register the URL CALLBACK; its signing secret is shown only this once."""
     with service_at(url, key) as service:
-        made = service.post(path("subscribers"), {"url": callback, **_wanted(**facts)})
+        made = service.post(path("subscribers"), {"url": callback, **_wishes(**facts)})
     _print(made, json_output=json_output)
 
 
 @subscribers_command.command("show")
-@_one
+@_subscriber_command
 def show(subscriber_id: str, json_output: bool, url: str | None, key: str | None) -> None:
-    """One subscriber."""
+    """Show one subscriber."""
     with service_at(url, key) as service:
         _print(service.get(path("subscribers", subscriber_id)), json_output=json_output)
 
 
 @subscribers_command.command("update")
-@click.option("--to", "callback", help="Another URL.")
-@click.option("--all-types", is_flag=True, help="Every type of event again.")
-@click.option("--no-filter", is_flag=True, help="Events about every generation again.")
-@_facts
-@_one
+@click.option("--to", "callback", help="The new URL.")
+@click.option("--all-types", is_flag=True, help="Send every type of event again.")
+@click.option("--no-filter", is_flag=True, help="Send events about every generation again.")
+@_wish_options
+@_subscriber_command
 def update(
     subscriber_id: str,
     callback: str | None,
@@ -109,72 +109,72 @@ def update(
     key: str | None,
     **facts: Any,
 ) -> None:
-    """Change what is given; the rest stays. A filter is replaced as a whole."""
-    changed = _wanted(url=callback, **facts)
+    """Change the options that are set; the rest stays. A filter is replaced as a whole."""
+    changed = _wishes(url=callback, **facts)
     if (all_types and "event_types" in changed) or (no_filter and "filter" in changed):
-        raise click.UsageError("--all-types and --no-filter take back what --type and the filters would set")
+        raise click.UsageError("--all-types and --no-filter contradict --type and the filter options")
     changed |= {"event_types": None} if all_types else {}
     changed |= {"filter": None} if no_filter else {}
     if not changed:
-        raise click.UsageError("say what to change; see --help")
+        raise click.UsageError("nothing to change; see --help")
     with service_at(url, key) as service:
         _patch(service, subscriber_id, changed, json_output=json_output)
 
 
 @subscribers_command.command("pause")
-@_one
+@_subscriber_command
 def pause(subscriber_id: str, json_output: bool, url: str | None, key: str | None) -> None:
-    """Hold its deliveries back; they wait."""
+    """Pause a subscriber; its deliveries wait."""
     with service_at(url, key) as service:
         _patch(service, subscriber_id, {"paused": True}, json_output=json_output)
 
 
 @subscribers_command.command("resume")
-@_one
+@_subscriber_command
 def resume(subscriber_id: str, json_output: bool, url: str | None, key: str | None) -> None:
-    """Deliver to it again, whether it was paused or disabled."""
+    """Deliver to a paused or disabled subscriber again."""
     with service_at(url, key) as service:
         _patch(service, subscriber_id, {"paused": False, "disabled": False}, json_output=json_output)
 
 
 @subscribers_command.command("rotate")
-@_one
+@_subscriber_command
 def rotate(subscriber_id: str, json_output: bool, url: str | None, key: str | None) -> None:
-    """Give it a new secret, shown this once; the old one signs too for a day."""
+    """Give it a new secret, shown only this once; for a day the old one signs too."""
     with service_at(url, key) as service:
         _print(service.post(path("subscribers", subscriber_id, "rotate-secret")), json_output=json_output)
 
 
 @subscribers_command.command("ping")
-@_one
+@_subscriber_command
 def ping(subscriber_id: str, json_output: bool, url: str | None, key: str | None) -> None:
-    """Send it a `ping`, and say which delivery to look at."""
+    """Send it a `ping`, and show the delivery."""
     with service_at(url, key) as service:
-        told = service.post(path("subscribers", subscriber_id, "ping"))
+        reply = service.post(path("subscribers", subscriber_id, "ping"))
     if json_output:
-        print_json(told)
+        print_json(reply)
     else:
-        show_columns([told["delivery"]], ("id", "event_id", "url", "status"))
+        show_columns([reply["delivery"]], ("id", "event_id", "url", "status"))
 
 
 @subscribers_command.command("recover")
-@click.option("--since", required=True, help="A moment, such as 2026-11-20T12:00:00Z.")
-@_one
+@click.option("--since", required=True, help="A time, for example 2026-11-20T12:00:00Z.")
+@_subscriber_command
 def recover(subscriber_id: str, since: str, json_output: bool, url: str | None, key: str | None) -> None:
-    """Send it everything again that it missed; `replays show` tells how far that is."""
+    """Send it everything again that it missed; `replays show` reports the progress."""
     with service_at(url, key) as service:
-        told = service.post(path("subscribers", subscriber_id, "recover"), {"since": since})
-    print_replay(told, json_output=json_output)
+        replay = service.post(path("subscribers", subscriber_id, "recover"), {"since": since})
+    print_replay(replay, json_output=json_output)
 
 
 @subscribers_command.command("deliveries")
 @click.option("--status", type=click.Choice(["waiting", "delivered", "given_up"]))
 @click.option("--limit", type=click.IntRange(1, PAGE), default=20, show_default=True)
-@_one
+@_subscriber_command
 def deliveries(
     subscriber_id: str, status: str | None, limit: int, json_output: bool, url: str | None, key: str | None
 ) -> None:
-    """What was sent to it, newest first."""
+    """List its deliveries, newest first."""
     with service_at(url, key) as service:
         page = service.get(path("subscribers", subscriber_id, "deliveries"), {"status": status, "limit": limit})
     if json_output:
@@ -184,9 +184,9 @@ def deliveries(
 
 
 @subscribers_command.command("delete")
-@_one
+@_subscriber_command
 def delete(subscriber_id: str, json_output: bool, url: str | None, key: str | None) -> None:
-    """Forget it; what was not delivered is given up."""
+    """Delete it; what was not delivered is given up."""
     with service_at(url, key) as service:
         service.delete(path("subscribers", subscriber_id))
     if json_output:

@@ -1,4 +1,4 @@
-"""`arrivals watch`: generations as they go, fed by the event stream."""
+"""`arrivals watch`: live generations, from the event stream."""
 
 from collections.abc import Iterator, Mapping
 import sys
@@ -36,9 +36,9 @@ def watch_command(
     url: str | None,
     key: str | None,
 ) -> None:
-    """Watch the newest generations; given ids, only those, until each has ended."""
+    """Watch the newest generations; with ids only those, until each has ended."""
     if generation_ids and (provider or model):
-        raise click.UsageError("ids name what to watch; leave --provider and --model out")
+        raise click.UsageError("--provider and --model cannot be combined with ids")
     console = Console()
     filters = {"provider": provider, "model": model}
     try:
@@ -63,21 +63,21 @@ def watch_command(
 def _begin(
     service: Client, generation_ids: tuple[str, ...], filters: Mapping[str, str | None], rows: int
 ) -> dict[str, Generation]:
-    """By id, oldest first."""
+    """The first generations to show, by id, oldest first."""
     if generation_ids:
-        return {one: service.generation(one) for one in generation_ids}
+        return {generation: service.generation(generation) for generation in generation_ids}
     newest = service.get(path("generations"), {**filters, "limit": rows})["data"]
-    return {one["id"]: one for one in reversed(newest)}
+    return {generation["id"]: generation for generation in reversed(newest)}
 
 
 def _until_ended(stream: Iterator[Heard], shown: Mapping[str, Generation], wanted: set[str]) -> Iterator[Heard]:
     """Events until the last of the wanted generations has ended."""
-    open_ones = {one for one in wanted if shown[one]["status"] not in ENDED}
-    while open_ones:
+    open_ids = {generation_id for generation_id in wanted if shown[generation_id]["status"] not in ENDED}
+    while open_ids:
         heard = next(stream)
-        about = _about(heard.event)
-        if about is not None and about["status"] in ENDED:
-            open_ones.discard(about["id"])
+        generation = _about(heard.event)
+        if generation is not None and generation["status"] in ENDED:
+            open_ids.discard(generation["id"])
         yield heard
 
 
@@ -98,7 +98,7 @@ def _as_lines(heard: Iterator[Heard], wanted: set[str]) -> None:
 
 
 def _as_rows(console: Console, heard: Iterator[Heard], wanted: set[str]) -> None:
-    """Where nothing can be drawn twice: a line per event."""
+    """Prints a line per event, where nothing can be drawn twice."""
     for _, event in heard:
         if _concerns(event, wanted):
             console.print(*(cell(value) for value in summary(event).values() if value), soft_wrap=True)
@@ -109,27 +109,31 @@ def _as_table(
 ) -> None:
     with Live(_table(shown), console=console, auto_refresh=False) as live:
         for _, event in heard:
-            about = _about(event)
-            if about is None or not _concerns(event, wanted):
+            generation = _about(event)
+            if generation is None or not _concerns(event, wanted):
                 continue
-            shown[about["id"]] = about
+            shown[generation["id"]] = generation
             for oldest in [*shown][:-rows] if not wanted else ():
                 del shown[oldest]
             live.update(_table(shown), refresh=True)
 
 
 def _table(shown: Mapping[str, Generation]) -> Table:
-    return table_of([_row(one) for one in shown.values()])
+    return table_of([_row(generation) for generation in shown.values()])
 
 
-def _row(one: Generation) -> dict[str, Any]:
-    took = read_rfc3339(one["closed_at"]) - read_rfc3339(one["created_at"]) if one["closed_at"] else None
+def _row(generation: Generation) -> dict[str, Any]:
+    took = (
+        read_rfc3339(generation["closed_at"]) - read_rfc3339(generation["created_at"])
+        if generation["closed_at"]
+        else None
+    )
     return {
-        "id": one["id"],
-        "provider": one["provider"],
-        "model": one["model"],
-        "status": one["status"],
-        "learned from": one["learned_from"],
+        "id": generation["id"],
+        "provider": generation["provider"],
+        "model": generation["model"],
+        "status": generation["status"],
+        "learned from": generation["learned_from"],
         "took": None if took is None else f"{took / SECOND:.1f} s",
-        "failure": one["failure"] and one["failure"]["code"],
+        "failure": generation["failure"] and generation["failure"]["code"],
     }

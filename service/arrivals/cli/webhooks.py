@@ -1,4 +1,4 @@
-"""`arrivals webhooks`: what providers sent, and reading it again."""
+"""`arrivals webhooks`: look at what providers sent, and read it again."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,16 +17,16 @@ SHOWN = ("received_at", "id", "provider", "generation_id", "verified_by", "findi
 
 @click.group("webhooks")
 def webhooks_command() -> None:
-    """Stored webhooks: look at them, replay them, make fixtures of them."""
+    """Show, replay and export stored webhooks."""
 
 
 @webhooks_command.command("list")
 @click.option("--provider")
 @click.option("--generation")
-@click.option("--finding", help="Such as advanced, repeated, conflicting.")
-@click.option("--verified/--unverified", default=None, help="Only those that were, or were not, proven.")
-@click.option("--since", help="A moment, such as 2026-11-20T12:00:00Z.")
-@click.option("--until", help="A moment.")
+@click.option("--finding", help="For example advanced, repeated or conflicting.")
+@click.option("--verified/--unverified", default=None, help="Only verified, or only unverified, webhooks.")
+@click.option("--since", help="A time, for example 2026-11-20T12:00:00Z.")
+@click.option("--until", help="A time.")
 @click.option("--after", help="A cursor: the `next` of an earlier page.")
 @click.option("--limit", type=click.IntRange(1, PAGE), default=20, show_default=True)
 @click.option("--json", "json_output", is_flag=True, help="The page as one JSON object.")
@@ -35,7 +35,7 @@ def webhooks_command() -> None:
 def list_page(
     verified: bool | None, limit: int, json_output: bool, url: str | None, key: str | None, **filters: str | None
 ) -> None:
-    """Stored webhooks, newest first."""
+    """List stored webhooks, newest first."""
     with service_at(url, key) as service:
         page = service.get(path("webhooks"), {**filters, "verified": verified, "limit": limit})
     if json_output:
@@ -43,7 +43,7 @@ def list_page(
         return
     show_columns([row | {"trouble": row["refused_reason"] or row["unreadable_reason"]} for row in page["data"]], SHOWN)
     if page["next"]:
-        click.echo(f"go on with --after {page['next']}", err=True)
+        click.echo(f"next page: --after {page['next']}", err=True)
 
 
 @webhooks_command.command("show")
@@ -52,7 +52,7 @@ def list_page(
 @connection_options
 @handle_errors
 def show(webhook_id: str, json_output: bool, url: str | None, key: str | None) -> None:
-    """One webhook with its headers and its body."""
+    """Show one webhook with its headers and its body."""
     with service_at(url, key) as service:
         stored = service.get(path("webhooks", webhook_id))
     if json_output:
@@ -68,18 +68,18 @@ def show(webhook_id: str, json_output: bool, url: str | None, key: str | None) -
 
 @webhooks_command.command("replay")
 @click.argument("webhook_id")
-@click.option("--dry-run", is_flag=True, help="Only tell what would change.")
+@click.option("--dry-run", is_flag=True, help="Only report what would change.")
 @click.option("--json", "json_output", is_flag=True, help="One JSON object.")
 @connection_options
 @handle_errors
 def replay(webhook_id: str, dry_run: bool, json_output: bool, url: str | None, key: str | None) -> None:
     """Read one webhook again, now; `replays start webhooks` does it for many."""
     with service_at(url, key) as service:
-        told = service.post(path("webhooks", webhook_id, "replay"), {"dry_run": dry_run})
+        outcome = service.post(path("webhooks", webhook_id, "replay"), {"dry_run": dry_run})
     if json_output:
-        print_json(told)
+        print_json(outcome)
     else:
-        show_facts(told)
+        show_facts(outcome)
 
 
 @webhooks_command.command("export")
@@ -106,11 +106,11 @@ def export(webhook_id: str, folder: Path, json_output: bool, url: str | None, ke
         try:
             with place.open("xb") as file:
                 file.write(content)
-        except FileExistsError as error:  # what somebody has mended by hand is not overwritten
-            raise OSError(f"{place} is there already; remove it, or give another folder by --to") from error
+        except FileExistsError as error:  # what somebody has edited is not overwritten
+            raise OSError(f"{place} already exists; remove it, or choose another folder with --to") from error
     if json_output:
         print_json({name: str(place) for name, place in paths.items()})
         return
     for place in paths.values():
         click.echo(str(place))
-    click.echo("look through it: ids, addresses and prompts are as they came", err=True)
+    click.echo("review the files: ids, addresses and prompts are as they came", err=True)

@@ -1,4 +1,4 @@
-"""`arrivals doctor`: finds the usual mistakes, and says what to do about each."""
+"""`arrivals doctor`: finds common mistakes, and says what to do about each."""
 
 from collections.abc import Iterator
 import os
@@ -18,22 +18,27 @@ from arrivals.logs import configure
 @click.option("--json", "json_output", is_flag=True, help="One JSON object.")
 @connection_options
 def doctor_command(json_output: bool, url: str | None, key: str | None) -> None:
-    """Find the usual mistakes, and say what to do about each.
+    """Find common mistakes, and say what to do about each.
 
     Checks settings, database, service, public URL, clock, keys and subscribers. Exit code 1: something is wrong.
 
-    Nothing is changed, and nothing is asked that costs money.
+    Nothing is changed, and no request costs money.
     """
     configure("console", "error")
-    found = list(_checks(url, key))
-    well = all(check.ok for check in found)
+    checks = list(_checks(url, key))
+    well = all(check.ok for check in checks)
     if json_output:
-        print_json({"ok": well, "checks": found})
+        print_json({"ok": well, "checks": checks})
     else:
         show_table(
             [
-                {"check": one.name, "": "ok" if one.ok else "wrong", "found": one.found, "what to do": one.advice}
-                for one in found
+                {
+                    "check": check.name,
+                    "": "ok" if check.ok else "wrong",
+                    "found": check.result,
+                    "what to do": check.advice,
+                }
+                for check in checks
             ]
         )
     sys.exit(0 if well else 1)

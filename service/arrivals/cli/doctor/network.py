@@ -1,6 +1,6 @@
-"""What `arrivals doctor` checks in the network: the public URL, the providers' clocks, and whether they take the keys.
+"""The checks of `arrivals doctor` in the network: the public URL, and the providers' clocks and keys.
 
-A key goes only where the provider's own module sends it, no redirect is followed, and only questions are asked.
+A key goes only where the provider's own module sends it, no redirect is followed, and only reading requests are sent.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from arrivals.cli.doctor.local import Check, words
+from arrivals.cli.doctor.local import Check, describe
 from arrivals.config.settings import Settings
 from arrivals.core.failure import FailureCode
 from arrivals.core.http import HttpCall, HttpReply
@@ -28,21 +28,21 @@ ANSWERS = "public URL answers"
 
 
 def public_url(settings: Settings) -> Iterator[Check]:
-    """Providers can reach us: it is set, public, by https, and answers without a redirect."""
+    """The checks that providers can reach the service: a public https URL that answers without a redirect."""
     url = settings.public_url
     if url is None:
         calling = sorted(
             {name for name, _ in settings.accounts if any(route.trust for route in PROVIDERS[name].ROUTES)}
         )
         if calling:
-            found = f"not set: {', '.join(calling)} could send webhooks, and everything is learned by polls"
-            yield Check(name="public URL", ok=False, found=found, advice="set ARRIVALS_PUBLIC_URL")
+            result = f"not set: {', '.join(calling)} could send webhooks, but every result is learned by polling"
+            yield Check(name="public URL", ok=False, result=result, advice="set ARRIVALS_PUBLIC_URL")
         else:
-            yield Check(name="public URL", ok=True, found="not set; no configured provider sends webhooks")
+            yield Check(name="public URL", ok=True, result="not set; no configured provider sends webhooks")
         return
     objection = _not_public(url)
     advice = "set ARRIVALS_PUBLIC_URL to an https:// address that the internet can reach"
-    yield Check(name="public URL", ok=not objection, found=objection or url, advice=advice if objection else None)
+    yield Check(name="public URL", ok=not objection, result=objection or url, advice=advice if objection else None)
     yield _answering(url)
 
 
@@ -52,10 +52,10 @@ def _not_public(url: str) -> str | None:
         return f"{url} is not https"
     host = parts.hostname or ""
     try:
-        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, parts.port or 443, type=socket.SOCK_STREAM)}
+        addresses = {str(entry[4][0]) for entry in socket.getaddrinfo(host, parts.port or 443, type=socket.SOCK_STREAM)}
     except (OSError, UnicodeError) as error:
         return f"{host} cannot be resolved ({error})"
-    private = sorted(address for address in found if not OutboundPolicy().permits(address, "https"))
+    private = sorted(address for address in addresses if not OutboundPolicy().permits(address, "https"))
     return f"{host} leads to {', '.join(private)}, which is not a public address" if private else None
 
 
@@ -63,25 +63,25 @@ def _answering(url: str) -> Check:
     try:
         reply = httpx.get(f"{url}/health/live", timeout=TIMEOUT_S, trust_env=False)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        found = f"{url} cannot be reached from here ({words(error)})"
-        return Check(name=ANSWERS, ok=False, found=found, advice="check DNS, the certificate and the proxy before it")
+        result = f"{url} cannot be reached from here ({describe(error)})"
+        return Check(name=ANSWERS, ok=False, result=result, advice="check DNS, the certificate and the proxy before it")
     if reply.is_redirect:
-        found = f"{url} answers with a redirect to {reply.headers.get('location')}; providers do not follow it"
-        return Check(name=ANSWERS, ok=False, found=found, advice="name the address behind it, or take it away")
+        result = f"{url} answers with a redirect to {reply.headers.get('location')}; providers do not follow it"
+        return Check(name=ANSWERS, ok=False, result=result, advice="name the address behind it, or remove the setting")
     if not reply.is_success or "live" not in reply.text:
-        found = f"{url}/health/live answers HTTP {reply.status_code}, and not as Arrivals does"
-        return Check(name=ANSWERS, ok=False, found=found, advice="lead it to where `arrivals serve` listens")
-    return Check(name=ANSWERS, ok=True, found=f"{url}/health/live answers, as seen from here")
+        result = f"{url}/health/live answers HTTP {reply.status_code}, but not as Arrivals does"
+        return Check(name=ANSWERS, ok=False, result=result, advice="point it to where `arrivals serve` listens")
+    return Check(name=ANSWERS, ok=True, result=f"{url}/health/live answers (checked from here)")
 
 
 def providers(settings: Settings) -> Iterator[Check]:
-    """Every configured provider: its clock against ours, and each account's key."""
+    """The checks of every configured provider: its clock against this machine's, and each account's key."""
     with httpx.Client(timeout=TIMEOUT_S, trust_env=False) as client:
-        hosts = {found.account.base_url: name for (name, _), found in sorted(settings.accounts.items())}
+        hosts = {configured.account.base_url: name for (name, _), configured in sorted(settings.accounts.items())}
         for base_url, name in hosts.items():
             yield _clock(client, name, base_url)
-        for (name, account), found in sorted(settings.accounts.items()):
-            yield _key(client, f"key of {name}/{account}", PROVIDERS[name], found.account)
+        for (name, account), configured in sorted(settings.accounts.items()):
+            yield _key(client, f"key of {name}/{account}", PROVIDERS[name], configured.account)
 
 
 def _clock(client: httpx.Client, provider: str, base_url: str) -> Check:
@@ -89,44 +89,50 @@ def _clock(client: httpx.Client, provider: str, base_url: str) -> Check:
     try:
         reply = client.head(base_url)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        found = f"{base_url} cannot be reached ({words(error)})"
-        return Check(name=name, ok=False, found=found, advice="check DNS, the firewall and the setting's address")
-    told = http_date(reply.headers.get("date"))
-    if told is None:
-        return Check(name=name, ok=True, found=f"{base_url} answers, and tells no time")
-    off_s = (since_1970(datetime.now(UTC)) - told) / SECOND
-    found = f"{abs(off_s):.0f} s {'ahead of' if off_s > 0 else 'behind'} {base_url}"
+        result = f"{base_url} cannot be reached ({describe(error)})"
+        return Check(
+            name=name, ok=False, result=result, advice="check DNS, the firewall and the address in the setting"
+        )
+    provider_time = http_date(reply.headers.get("date"))
+    if provider_time is None:
+        return Check(name=name, ok=True, result=f"{base_url} answers without a date")
+    off_s = (since_1970(datetime.now(UTC)) - provider_time) / SECOND
+    result = f"{abs(off_s):.0f} s {'ahead of' if off_s > 0 else 'behind'} {base_url}"
     if abs(off_s) > CLOCK_TOLERANCE_S:
-        return Check(name=name, ok=False, found=found, advice="set this machine's clock (NTP): signatures depend on it")
-    return Check(name=name, ok=True, found=found)
+        return Check(
+            name=name, ok=False, result=result, advice="set this machine's clock (NTP): signatures depend on it"
+        )
+    return Check(name=name, ok=True, result=result)
 
 
 def _key(client: httpx.Client, name: str, provider: Provider, account: Account) -> Check:
-    """Whether it is accepted, where asking about a generation that does not exist is a GET."""
-    asked = _free_question(provider, account)
-    if asked is None:
-        return Check(name=name, ok=True, found="not asked: the provider has no question that is free")
-    request, target, call = asked
+    """The check of a key, by asking about a generation that does not exist, where that is a GET."""
+    query = _free_request(provider, account)
+    if query is None:
+        return Check(name=name, ok=True, result="not checked: the provider has no request that is free")
+    request, target, call = query
     try:
         reply = client.request(call.method, call.url, headers=dict(call.headers))
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-        found = f"the provider cannot be reached ({words(error)})"
-        return Check(name=name, ok=False, found=found, advice="check DNS, the firewall and the setting's address")
+        result = f"the provider cannot be reached ({describe(error)})"
+        return Check(
+            name=name, ok=False, result=result, advice="check DNS, the firewall and the address in the setting"
+        )
     headers = {header.lower(): value for header, value in reply.headers.items()}
-    said = _said(request, HttpReply(http_status=reply.status_code, headers=headers, body=reply.content), target)
-    refused = said in (FailureCode.AUTHENTICATION, FailureCode.PERMISSION_DENIED)
+    code = _failure_code(request, HttpReply(http_status=reply.status_code, headers=headers, body=reply.content), target)
+    refused = code in (FailureCode.AUTHENTICATION, FailureCode.PERMISSION_DENIED)
     if refused or reply.status_code == UNAUTHORIZED:
-        found = f"the provider refuses it (HTTP {reply.status_code})"
-        return Check(name=name, ok=False, found=found, advice="set the right ARRIVALS_…_API_KEY")
-    if said is FailureCode.INSUFFICIENT_FUNDS:
-        return Check(name=name, ok=False, found="accepted, and the account's balance is used up", advice="top it up")
+        result = f"the provider refuses it (HTTP {reply.status_code})"
+        return Check(name=name, ok=False, result=result, advice="set the right ARRIVALS_…_API_KEY")
+    if code is FailureCode.INSUFFICIENT_FUNDS:
+        return Check(name=name, ok=False, result="accepted, but the account's balance is used up", advice="top it up")
     if reply.status_code >= FIRST_OF_THEIRS:
-        found = f"cannot be told: the provider answers HTTP {reply.status_code}"
-        return Check(name=name, ok=False, found=found, advice="try again later")
-    return Check(name=name, ok=True, found=f"accepted (HTTP {reply.status_code} for an unknown id)")
+        result = f"cannot be checked: the provider answers HTTP {reply.status_code}"
+        return Check(name=name, ok=False, result=result, advice="try again later")
+    return Check(name=name, ok=True, result=f"accepted (HTTP {reply.status_code} for an unknown id)")
 
 
-def _free_question(provider: Provider, account: Account) -> tuple[Request, Target, HttpCall] | None:
+def _free_request(provider: Provider, account: Account) -> tuple[Request, Target, HttpCall] | None:
     for route in provider.ROUTES:
         if route.adapter.poll is None:
             continue
@@ -137,7 +143,7 @@ def _free_question(provider: Provider, account: Account) -> tuple[Request, Targe
     return None
 
 
-def _said(request: Request, reply: HttpReply, target: Target) -> FailureCode | None:
+def _failure_code(request: Request, reply: HttpReply, target: Target) -> FailureCode | None:
     try:
         failure = request.parse(reply, target).failure
     except Refused as refused:

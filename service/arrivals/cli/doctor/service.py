@@ -1,4 +1,4 @@
-"""What `arrivals doctor` checks of the running service: that it answers with this key, and how its subscribers fare."""
+"""The checks of `arrivals doctor` on the running service: that it answers with this key, and its subscribers."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,11 +16,13 @@ UNAUTHORIZED, FORBIDDEN = 401, 403
 
 
 def service_and_subscribers(settings: Settings, url: str | None, key: str | None) -> Iterator[Check]:
-    """The service at its URL, then who subscribes to it."""
+    """The checks of the service at its URL, then of its subscribers."""
     try:
         client = resolve(settings, url, key)
     except BadSetting as error:
-        yield Check(name="service", ok=False, found=str(error), advice="start `arrivals serve` once, or set the key")
+        yield Check(
+            name="service", ok=False, result=str(error), advice="start `arrivals serve` once, or set ARRIVALS_API_KEY"
+        )
         return
     with client as service:
         check = _service(service)
@@ -34,27 +36,31 @@ def _service(service: Client) -> Check:
         service.get("/health/ready")
         service.get(path("generations"), {"limit": 1})
     except Unreachable as error:
-        found = f"nothing answers at {error.url} ({error.reason})"
-        return Check(name="service", ok=False, found=found, advice="start `arrivals serve`, or name it with --url")
+        result = f"nothing answers at {error.url} ({error.reason})"
+        return Check(
+            name="service", ok=False, result=result, advice="start `arrivals serve`, or set its address with --url"
+        )
     except ServiceError as error:
         if error.status == UNAUTHORIZED:
-            found = f"{service.url} answers, and does not know this API key"
-            return Check(name="service", ok=False, found=found, advice="set ARRIVALS_API_KEY to the service's own")
+            result = f"{service.url} answers, but does not accept this API key"
+            return Check(name="service", ok=False, result=result, advice="set ARRIVALS_API_KEY to the service's key")
         if error.status == FORBIDDEN:
             advice = "make one with `arrivals keys make NAME --scope read`"
-            return Check(name="service", ok=False, found=f"{service.url}: {error.detail}", advice=advice)
+            return Check(name="service", ok=False, result=f"{service.url}: {error.detail}", advice=advice)
         return Check(
-            name="service", ok=False, found=f"{service.url}: {error.detail}", advice="look at the service's log"
+            name="service", ok=False, result=f"{service.url}: {error.detail}", advice="look at the service's log"
         )
-    return Check(name="service", ok=True, found=f"{service.url} answers and takes this key")
+    return Check(name="service", ok=True, result=f"{service.url} answers and accepts this key")
 
 
 def _subscribers(service: Client, destinations: OutboundPolicy) -> Iterator[Check]:
-    every = list(_all(service))
-    wrong = [check for one in every if (check := _subscriber(service, one, destinations)) is not None]
+    subscribers = list(_all(service))
+    wrong = [
+        check for subscriber in subscribers if (check := _subscriber(service, subscriber, destinations)) is not None
+    ]
     yield from wrong
     if not wrong:
-        yield Check(name="subscribers", ok=True, found=f"{len(every)}, none disabled, failing or blocked")
+        yield Check(name="subscribers", ok=True, result=f"{len(subscribers)}, none disabled, failing or blocked")
 
 
 def _all(service: Client) -> Iterator[dict[str, Any]]:
@@ -67,22 +73,24 @@ def _all(service: Client) -> Iterator[dict[str, Any]]:
             return
 
 
-def _subscriber(service: Client, one: dict[str, Any], destinations: OutboundPolicy) -> Check | None:
-    """What is wrong with one; None if nothing is."""
-    name, again = f"subscriber {one['id']}", f"arrivals subscribers resume {one['id']}"
-    objection = destinations.objection(one["url"])
+def _subscriber(service: Client, subscriber: dict[str, Any], destinations: OutboundPolicy) -> Check | None:
+    """The failed check of one subscriber; None if nothing is wrong with it."""
+    name, again = f"subscriber {subscriber['id']}", f"arrivals subscribers resume {subscriber['id']}"
+    objection = destinations.objection(subscriber["url"])
     if objection:
         advice = "change its URL, or set ARRIVALS_ALLOW_DESTINATIONS"
-        return Check(name=name, ok=False, found=f"{one['url']} is blocked: {objection}", advice=advice)
-    if one["disabled_at"]:
-        found = f"{one['url']} is disabled: {one['disabled_reason']}"
-        return Check(name=name, ok=False, found=found, advice=f"mend it, then `{again}`, then `subscribers recover`")
-    recent = service.get(path("subscribers", one["id"], "deliveries"), {"limit": RECENT})["data"]
+        return Check(name=name, ok=False, result=f"{subscriber['url']} is blocked: {objection}", advice=advice)
+    if subscriber["disabled_at"]:
+        result = f"{subscriber['url']} is disabled: {subscriber['disabled_reason']}"
+        return Check(name=name, ok=False, result=result, advice=f"fix it, then `{again}`, then `subscribers recover`")
+    recent = service.get(path("subscribers", subscriber["id"], "deliveries"), {"limit": RECENT})["data"]
     tried = [delivery for delivery in recent if delivery["attempt_count"]]
     if not tried or tried[0]["status"] == "delivered":
         return None
     tries = service.get(path("deliveries", tried[0]["id"])).get("attempts") or [{}]
     last = tries[-1]
     said = last.get("error") or f"HTTP {last.get('http_status')}"
-    found = f"{one['url']} fails: {said} ({tried[0]['attempt_count']} attempts of {tried[0]['event_id']})"
-    return Check(name=name, ok=False, found=found, advice=f"mend it, then try `arrivals subscribers ping {one['id']}`")
+    result = f"{subscriber['url']} fails: {said} ({tried[0]['attempt_count']} attempts of {tried[0]['event_id']})"
+    return Check(
+        name=name, ok=False, result=result, advice=f"fix it, then try `arrivals subscribers ping {subscriber['id']}`"
+    )
