@@ -17,8 +17,7 @@ from arrivals.config.declarations import BY_NAME, PREFIX, PROVIDER_SETTINGS, Bad
 from arrivals.config.key_file import read_keys
 from arrivals.config.settings import Settings, read_settings
 from arrivals.core import sse
-from arrivals.core.http import InboundWebhook, joined
-from arrivals.core.standard_webhooks import BadSecret, make_private_key, make_secret, public_key, signed_headers
+from arrivals.core.http import InboundWebhook, join_headers
 from arrivals.core.wire import from_json, read_rfc3339
 from arrivals.flow.callback_url import CallbackUrls, UnknownToken
 from arrivals.flow.observation.receive import shown_headers
@@ -99,7 +98,7 @@ def _challenge(raw):
 
     body = callbacks._challenge(message_of(raw, "webhook").body)
     must(body is None or isinstance(body.challenge, str), f"a challenge {body!r}")
-    headers = joined([*message_of(raw, "webhook").headers.items()] * 2)
+    headers = join_headers([*message_of(raw, "webhook").headers.items()] * 2)
     msgspec.json.encode(shown_headers(InboundWebhook(headers=headers)))
 
 

@@ -21,17 +21,17 @@ def came(run, ended):
 
     def order(fault=""):
         made = ended(fault)
-        while not (found := run("webhooks", "list", "--generation", made["id"], "--json")["data"]):
+        while not (webhooks := run("webhooks", "list", "--generation", made["id"], "--json")["data"]):
             pass
-        return found[::-1]
+        return webhooks[::-1]
 
     return order
 
 
 def piece_of(folder, name):
     """What was exported, as the conformance tests read fixtures."""
-    told = json.loads((folder / f"{name}.expect.json").read_text())
-    return Piece(name=name, provider="eachlabs", raw=(folder / f"{name}.http").read_bytes(), meta=told)
+    meta = json.loads((folder / f"{name}.expect.json").read_text())
+    return Piece(name=name, provider="eachlabs", raw=(folder / f"{name}.http").read_bytes(), meta=meta)
 
 
 def conforms(piece):
@@ -68,8 +68,8 @@ def test_webhooks_are_gone_through_by_cursor_and_filtered(run, came):
 
 def test_webhook_that_is_replayed_changes_nothing(run, came):
     (stored,) = came()
-    told = run("webhooks", "replay", stored["id"], "--dry-run", "--json")
-    assert (stored["id"], "completed", True) == (told["webhook_id"], told["status"], told["dry_run"])
+    replay = run("webhooks", "replay", stored["id"], "--dry-run", "--json")
+    assert (stored["id"], "completed", True) == (replay["webhook_id"], replay["status"], replay["dry_run"])
     assert "repeated" in run("webhooks", "replay", stored["id"]).stdout
 
 
@@ -90,8 +90,8 @@ def test_exported_webhook_is_a_fixture_that_conforms(run, came, tmp_path, fault,
     assert "POST /callbacks/eachlabs/TOKEN HTTP/1.1" == head[0]
     kept = {line.split(":")[0].lower() for line in head[1:]}
     assert {"host", "content-type", "user-agent", "x-webhook-secret", "x-webhook-signature"} >= kept
-    known = {key for other in pieces("eachlabs") for key in other.meta}
-    assert known >= set(piece.meta)
+    fields = {key for other in pieces("eachlabs") for key in other.meta}
+    assert fields >= set(piece.meta)
 
 
 def test_forged_webhook_is_exported_as_one(run, came, tmp_path):

@@ -16,7 +16,7 @@ from arrivals.core.bounds import (
     metadata_objection,
 )
 from arrivals.core.failure import FailureCode, make_failure
-from arrivals.core.generation import Cost, Output, Status, in_words
+from arrivals.core.generation import Cost, Output, Status, text_output
 from arrivals.core.http import MAX_URL_CHARACTERS, split_url
 from arrivals.core.observation import Reading
 from tests.support.examples import FULL
@@ -44,9 +44,9 @@ def test_what_is_short_stays_as_it_is(reading):
 
 def test_an_output_whose_url_is_too_long_is_dropped_with_a_note():
     longest = "https://cdn.example/" + "x" * (MAX_URL_CHARACTERS - len("https://cdn.example/"))
-    given = Reading(status=Status.COMPLETED, outputs=(image(longest), image(longest + "x")), notes=("a word",))
+    reading = Reading(status=Status.COMPLETED, outputs=(image(longest), image(longest + "x")), notes=("a word",))
 
-    kept = bounded(given)
+    kept = bounded(reading)
 
     assert (image(longest),) == kept.outputs
     assert ("output 1 was dropped: its URL has 8193 characters", "a word") == kept.notes
@@ -59,11 +59,11 @@ def test_an_inline_output_may_be_long():
 
 
 def test_outputs_beyond_a_number_are_dropped_with_a_note():
-    given = tuple(image(f"https://cdn.example/{number}") for number in range(MAX_OUTPUTS + 2))
+    outputs = tuple(image(f"https://cdn.example/{number}") for number in range(MAX_OUTPUTS + 2))
 
-    kept = bounded(Reading(status=Status.COMPLETED, outputs=given))
+    kept = bounded(Reading(status=Status.COMPLETED, outputs=outputs))
 
-    assert given[:MAX_OUTPUTS] == kept.outputs
+    assert outputs[:MAX_OUTPUTS] == kept.outputs
     assert (f"2 outputs beyond the first {MAX_OUTPUTS} were dropped",) == kept.notes
 
 
@@ -81,12 +81,13 @@ def test_outputs_that_are_no_place_of_bytes_are_dropped_with_a_note():
 
 
 @pytest.mark.parametrize(
-    ("told", "known"), [("image/png", "image/png"), ("image/png\r\nx-evil: 1", None), (LONG, None), (None, None)]
+    ("content_type", "expected"),
+    [("image/png", "image/png"), ("image/png\r\nx-evil: 1", None), (LONG, None), (None, None)],
 )
-def test_a_media_type_that_is_none_is_not_known(told, known):
-    output = Output(kind="file", url="https://cdn.example/1", content_type=told)
+def test_a_media_type_that_is_none_is_not_known(content_type, expected):
+    output = Output(kind="file", url="https://cdn.example/1", content_type=content_type)
 
-    assert known == bounded(Reading(status=None, outputs=(output,))).outputs[0].content_type
+    assert expected == bounded(Reading(status=None, outputs=(output,))).outputs[0].content_type
 
 
 def test_an_id_that_is_too_long_is_not_known_and_said():
@@ -115,13 +116,13 @@ def test_words_and_notes_are_cut():
 
 def test_every_text_of_a_failure_is_cut():
     long = make_failure(FailureCode.UNKNOWN, LONG, origin="poll")
-    given = replace(long, suggestion=LONG, provider_code=LONG, param=LONG, trace_id=LONG, alternatives=(LONG,) * 1000)
+    failure = replace(long, suggestion=LONG, provider_code=LONG, param=LONG, trace_id=LONG, alternatives=(LONG,) * 1000)
 
-    kept = bounded_failure(given)
+    kept = bounded_failure(failure)
 
     assert (MAX_TEXT_CHARACTERS, MAX_TEXT_CHARACTERS) == (len(kept.message), len(kept.suggestion))
     assert [MAX_WORD_CHARACTERS] * 3 == [len(kept.provider_code), len(kept.param), len(kept.trace_id)]
-    assert [MAX_WORD_CHARACTERS] * MAX_ALTERNATIVES == [len(one) for one in kept.alternatives]
+    assert [MAX_WORD_CHARACTERS] * MAX_ALTERNATIVES == [len(alternative) for alternative in kept.alternatives]
     assert kept.message.endswith("…")
 
 
@@ -129,7 +130,7 @@ def test_metadata_is_bounded_in_keys_and_in_bytes():
     many = {f"{number}": None for number in range(MAX_METADATA_KEYS)}
     fitting = {"a": "☂" * ((MAX_METADATA_BYTES - len('{"a":""}')) // 3)}
 
-    assert [None, None, None] == [metadata_objection(one) for one in ({}, many, fitting)]
+    assert [None, None, None] == [metadata_objection(metadata) for metadata in ({}, many, fitting)]
     assert "has 65 keys; at most 64 are kept" == metadata_objection({**many, "more": None})
     assert "bytes of JSON; at most 16384 are kept" in metadata_objection({"a": fitting["a"] + "xxxx"})
 
@@ -141,17 +142,17 @@ def test_a_url_that_is_too_long_is_not_taken_apart():
 
 
 def test_data_uri_that_holds_nothing_is_dropped_and_said():
-    told = Reading(status=Status.COMPLETED, outputs=(Output(kind="image", url="data:image/png;base64,"),))
+    reading = Reading(status=Status.COMPLETED, outputs=(Output(kind="image", url="data:image/png;base64,"),))
 
-    kept = bounded(told)
+    kept = bounded(reading)
 
     assert ((), ("output 0 was dropped: it is empty",)) == (kept.outputs, kept.notes)
 
 
 def test_data_uri_that_is_none_is_an_output_in_words():
-    told = Reading(status=Status.COMPLETED, outputs=(Output(kind="image", url="data:image/png;base64,***"),))
+    reading = Reading(status=Status.COMPLETED, outputs=(Output(kind="image", url="data:image/png;base64,***"),))
 
-    kept = bounded(told)
+    kept = bounded(reading)
 
-    assert (in_words("data:image/png;base64,***"),) == kept.outputs
-    assert ("output 0 is no data URI: it is kept as it was told",) == kept.notes
+    assert (text_output("data:image/png;base64,***"),) == kept.outputs
+    assert ("output 0 is not a data URI: it is kept as text",) == kept.notes

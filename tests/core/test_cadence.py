@@ -10,8 +10,8 @@ from arrivals.core.cadence import (
     Cadence,
     DurationEstimate,
     after_miss_s,
+    first_estimate,
     first_poll_s,
-    first_usual,
     next_attempt_s,
     next_poll_s,
 )
@@ -124,25 +124,25 @@ def test_empty_schedule_is_one_try():
 
 
 def test_first_duration_is_the_usual_one_with_half_of_it_as_spread():
-    assert DurationEstimate(count=1, mean_s=40.0, deviation_s=20.0) == first_usual(40.0)
+    assert DurationEstimate(count=1, mean_s=40.0, deviation_s=20.0) == first_estimate(40.0)
 
 
 def test_further_durations_move_the_usual_one_an_eighth_of_the_way():
-    assert DurationEstimate(count=2, mean_s=50.0, deviation_s=35.0) == first_usual(40.0).and_then(120.0)
+    assert DurationEstimate(count=2, mean_s=50.0, deviation_s=35.0) == first_estimate(40.0).with_duration(120.0)
 
 
 def test_what_always_takes_the_same_is_known_exactly():
-    usual = first_usual(40.0)
+    usual = first_estimate(40.0)
     for _ in range(60):
-        usual = usual.and_then(40.0)
+        usual = usual.with_duration(40.0)
 
     assert (61, 40.0) == (usual.count, usual.mean_s)
     assert usual.deviation_s < 0.001
 
 
 def test_change_of_pace_is_learned():
-    usual = first_usual(10.0)
+    usual = first_estimate(10.0)
     for _ in range(60):
-        usual = usual.and_then(100.0)
+        usual = usual.with_duration(100.0)
 
     assert pytest.approx(100.0, abs=0.1) == usual.mean_s

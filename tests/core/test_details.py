@@ -1,6 +1,6 @@
 """Details: the parts of a provider's object that are kept, and those that are not."""
 
-from arrivals.core.details import MAX_BYTES, MAX_DEPTH, MAX_ITEMS, MAX_TEXT_CHARACTERS, details_of, merged
+from arrivals.core.details import MAX_BYTES, MAX_DEPTH, MAX_ITEMS, MAX_TEXT_CHARACTERS, details_of, merge_details
 from arrivals.core.wire import from_json, to_json
 
 
@@ -72,7 +72,7 @@ def test_numbers_that_no_json_holds_are_told_otherwise_or_left_out():
 
 
 def test_the_later_answer_stands_and_the_bound_holds():
-    assert {"a": 2, "b": 1} == merged({"a": 1, "b": 1}, {"a": 2})
-    assert {"a": 1} == merged({"a": 1}, None) == merged(None, {"a": 1})
+    assert {"a": 2, "b": 1} == merge_details({"a": 1, "b": 1}, {"a": 2})
+    assert {"a": 1} == merge_details({"a": 1}, None) == merge_details(None, {"a": 1})
     whole = {"a": "x" * (MAX_BYTES - 100)}
-    assert whole == merged({"b": "y" * 500}, whole)
+    assert whole == merge_details({"b": "y" * 500}, whole)

@@ -89,8 +89,8 @@ def test_what_was_ordered_together_shows_by_what():
 
 
 def test_failure_is_shown_with_all_its_facts():
-    told = replace(REASON, alternatives=("b",), details={"step": 3})
-    shown = public_failure(told)
+    failure = replace(REASON, alternatives=("b",), details={"step": 3})
+    shown = public_failure(failure)
 
     assert {
         "code": "content_policy",
@@ -109,7 +109,7 @@ def test_failure_is_shown_with_all_its_facts():
         "origin": "poll",
     } == shown
     assert public_failure(None) is None
-    assert shown == public(generation(Status.FAILED, failure=told))["failure"]
+    assert shown == public(generation(Status.FAILED, failure=failure))["failure"]
 
 
 def test_event_is_written_once_in_the_standard_shape():

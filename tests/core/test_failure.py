@@ -52,7 +52,7 @@ def test_failure_follows_from_its_code(code):
 
 
 def test_absent_facts_are_none():
-    facts = {one.name for one in structs.fields(Failure)} - {"code", "fault", "retryable"}
+    facts = {field.name for field in structs.fields(Failure)} - {"code", "fault", "retryable"}
 
     assert {None} == {getattr(make_failure(FailureCode.UNKNOWN), name) for name in facts}
 
@@ -91,10 +91,10 @@ def test_code_that_nobody_lists_says_more_than_none():
 
 
 def test_details_of_both_accounts_are_kept():
-    one = replace(make_failure(FailureCode.PROVIDER_ERROR), details={"step": 1, "region": "eu"})
-    other = replace(PRECISE, details={"step": 2, "score": 0.9})
+    first = replace(make_failure(FailureCode.PROVIDER_ERROR), details={"step": 1, "region": "eu"})
+    second = replace(PRECISE, details={"step": 2, "score": 0.9})
 
-    assert {"step": 1, "region": "eu", "score": 0.9} == one.filled_from(other).details
+    assert {"step": 1, "region": "eu", "score": 0.9} == first.filled_from(second).details
 
 
 def test_not_billed_is_a_fact_and_not_an_absence():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from arrivals.core.http import HttpCall, HttpReply, InboundWebhook, joined
+from arrivals.core.http import HttpCall, HttpReply, InboundWebhook, join_headers
 
 
 @pytest.mark.parametrize(
@@ -34,4 +34,4 @@ def test_call_is_no_stream_unless_it_says_so():
 
 def test_headers_that_come_twice_are_joined_whatever_their_case():
     """RFC 9110 section 5.3."""
-    assert {"a": "1, 3", "b": "2"} == joined([("A", "1"), ("B", "2"), ("a", "3")])
+    assert {"a": "1, 3", "b": "2"} == join_headers([("A", "1"), ("B", "2"), ("a", "3")])

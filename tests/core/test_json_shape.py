@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given
+from hypothesis import given as for_all
 from hypothesis import strategies as st
 import pytest
 
@@ -20,18 +20,20 @@ def counted(value):
     """(brackets and commas, depth) of a value, by walking it."""
     if not isinstance(value, list | dict):
         return 0, 0
-    inner = [counted(one) for one in (value.values() if isinstance(value, dict) else value)]
-    return 1 + max(0, len(value) - 1) + sum(one for one, _ in inner), 1 + max((depth for _, depth in inner), default=0)
+    inner = [counted(element) for element in (value.values() if isinstance(value, dict) else value)]
+    return 1 + max(0, len(value) - 1) + sum(element for element, _ in inner), 1 + max(
+        (depth for _, depth in inner), default=0
+    )
 
 
-@given(VALUES, st.booleans())
+@for_all(VALUES, st.booleans())
 def test_values_and_depth_are_what_a_walk_finds(value, ascii_only):
     text = json.dumps(value, ensure_ascii=ascii_only).encode()
 
-    found = shape_of(text)
+    shape = shape_of(text)
 
-    assert counted(value) == (found.values, found.depth)
-    assert len(text) == found.rest
+    assert counted(value) == (shape.values, shape.depth)
+    assert len(text) == shape.rest
 
 
 @pytest.mark.parametrize("escaped", ["", '\\"', "\\\\", '\\\\\\"', "\\/"])

@@ -5,7 +5,7 @@ import html
 import json
 from urllib.parse import quote, quote_plus
 
-from hypothesis import given
+from hypothesis import given as for_all
 from hypothesis import strategies as st
 import pytest
 
@@ -17,7 +17,7 @@ SECRETS = ["sk-0123/45+67=89", "a secret & more ☂", 'with"quote\\and<tag>', TO
 
 def every(form):
     """Each character by itself."""
-    return lambda secret: "".join(form(one) for one in secret)
+    return lambda secret: "".join(form(character) for character in secret)
 
 
 def in_base64(before="", *, urlsafe=False):
@@ -26,9 +26,9 @@ def in_base64(before="", *, urlsafe=False):
     return lambda secret: encode(f"{before}{secret}, and more".encode()).decode()
 
 
-def units(one):
+def units(character):
     """The two, or four, bytes that JSON writes of it."""
-    return "".join(f"\\u{unit:04x}" for unit in memoryview(one.encode("utf-16-le")).cast("H"))
+    return "".join(f"\\u{unit:04x}" for unit in memoryview(character.encode("utf-16-le")).cast("H"))
 
 
 FORMS = {
@@ -39,16 +39,18 @@ FORMS = {
     "JSON by numbers": every(units),
     "JSON by numbers in capitals": lambda secret: every(units)(secret).upper().replace("\\U", "\\u"),
     "percent": lambda secret: quote(secret, safe=""),
-    "percent, lower case": lambda secret: "".join(one.lower() if len(one) > 1 else one for one in map(_quoted, secret)),
-    "percent, every letter": every(lambda one: "".join(f"%{byte:02X}" for byte in one.encode())),
+    "percent, lower case": lambda secret: "".join(
+        character.lower() if len(character) > 1 else character for character in map(_quoted, secret)
+    ),
+    "percent, every letter": every(lambda character: "".join(f"%{byte:02X}" for byte in character.encode())),
     "percent twice": lambda secret: quote(quote(secret, safe=""), safe=""),
     "form": quote_plus,
     "HTML": lambda secret: html.escape(secret).replace("/", "&#x2F;"),
-    "HTML by numbers": every(lambda one: f"&#{ord(one)};"),
+    "HTML by numbers": every(lambda character: f"&#{ord(character)};"),
     "HTML in JSON": lambda secret: json.dumps(html.escape(secret))[1:-1],
     "JSON in a URL": lambda secret: quote(json.dumps(every(units)(secret)), safe=""),
     "URL in JSON in HTML": lambda secret: html.escape(json.dumps(quote(secret, safe="").replace("%", "\\u0025"))),
-    "program": every(lambda one: "".join(f"\\x{byte:02x}" for byte in one.encode())),
+    "program": every(lambda character: "".join(f"\\x{byte:02x}" for byte in character.encode())),
     "base64": in_base64(),
     "base64, second place": in_base64("1"),
     "base64, third place": in_base64("12"),
@@ -56,8 +58,8 @@ FORMS = {
 }
 
 
-def _quoted(one):
-    return quote(one, safe="")
+def _quoted(character):
+    return quote(character, safe="")
 
 
 @pytest.mark.parametrize("secret", SECRETS)
@@ -75,23 +77,23 @@ def test_secret_is_hidden_in_every_form(secret, form):
 
 
 def test_what_stands_around_is_left_as_it_was():
-    told = "a \\/ b %20 c &amp; d \\u0041 sk-0123\\/45+67=89 %zz"
+    text = "a \\/ b %20 c &amp; d \\u0041 sk-0123\\/45+67=89 %zz"
 
-    assert "a \\/ b %20 c &amp; d \\u0041 ******** %zz" == Mask(SECRETS).text(told)
+    assert "a \\/ b %20 c &amp; d \\u0041 ******** %zz" == Mask(SECRETS).text(text)
 
 
-@pytest.mark.parametrize("told", ["", "nothing of it", "sk-0123/45+67=8", "100 % \\ & of it", "gen_06bf.default", "…"])
-def test_what_holds_no_secret_is_itself(told):
+@pytest.mark.parametrize("text", ["", "nothing of it", "sk-0123/45+67=8", "100 % \\ & of it", "gen_06bf.default", "…"])
+def test_what_holds_no_secret_is_itself(text):
     """The beginning of one counts at the end alone, where something may have been cut off."""
-    told = f"{told}."
-    content = told.encode()
+    text = f"{text}."
+    content = text.encode()
 
-    assert told is Mask(SECRETS).text(told)
+    assert text is Mask(SECRETS).text(text)
     assert content is Mask(SECRETS).octets(content)
 
 
 @pytest.mark.parametrize(
-    ("told", "shown"),
+    ("text", "shown"),
     [
         ("told: sk-0123/45+6", "told: ********"),
         ("told: sk-0123/4…", "told: ********…"),
@@ -101,8 +103,8 @@ def test_what_holds_no_secret_is_itself(told):
         ("sk-0123/45+6 told", "sk-0123/45+6 told"),
     ],
 )
-def test_secret_that_is_cut_off_is_hidden_as_far_as_it_stands_there(told, shown):
-    assert shown == Mask(SECRETS).text(told)
+def test_secret_that_is_cut_off_is_hidden_as_far_as_it_stands_there(text, shown):
+    assert shown == Mask(SECRETS).text(text)
 
 
 def test_short_secret_hides_nothing():
@@ -170,7 +172,7 @@ def test_texts_that_hold_no_secret_are_known_soon(texts, touched):
     assert touched == Mask(SECRETS[:1]).touches(texts)
 
 
-@given(st.text(min_size=8), st.text(), st.text(), st.sampled_from([*FORMS]))
+@for_all(st.text(min_size=8), st.text(), st.text(), st.sampled_from([*FORMS]))
 def test_no_secret_and_no_text_make_it_raise(secret, before, after, name):
     try:
         written = FORMS[name](secret)
@@ -184,6 +186,6 @@ def test_no_secret_and_no_text_make_it_raise(secret, before, after, name):
     assert name != "plain" or secret not in shown or secret in HIDDEN * 3
 
 
-@given(st.binary(), st.binary())
+@for_all(st.binary(), st.binary())
 def test_no_bytes_make_it_raise(before, after):
     Mask(SECRETS).octets(before + b"sk-0123/45+67=89" + after)

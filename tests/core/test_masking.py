@@ -77,12 +77,12 @@ def inline(content, content_type):
 
 
 def test_words_that_came_inside_an_answer_keep_no_secret():
-    told = inline(f"so {SECRET} it is ☂".encode(), "text/plain;charset=utf-8")
+    output = inline(f"so {SECRET} it is ☂".encode(), "text/plain;charset=utf-8")
 
-    (masked,) = masked_reading(MASK, Reading(status=Status.COMPLETED, outputs=(told,))).outputs
+    (masked,) = masked_reading(MASK, Reading(status=Status.COMPLETED, outputs=(output,))).outputs
 
-    found = read_data_uri(masked.url)
-    assert ("text/plain;charset=utf-8", "so ******** it is ☂") == (found.content_type, found.content.decode())
+    decoded = read_data_uri(masked.url)
+    assert ("text/plain;charset=utf-8", "so ******** it is ☂") == (decoded.content_type, decoded.content.decode())
 
 
 @pytest.mark.parametrize(

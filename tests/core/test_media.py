@@ -2,7 +2,7 @@
 
 import base64
 
-from hypothesis import given
+from hypothesis import given as for_all
 from hypothesis import strategies as st
 import pytest
 
@@ -58,11 +58,11 @@ def test_space_around_a_media_type_is_no_part_of_it():
     assert "image/png" == media_type("image/png \t")
 
 
-@given(st.text() | st.text(alphabet='a/;=" \\\t!\r\n'))
+@for_all(st.text() | st.text(alphabet='a/;=" \\\t!\r\n'))
 def test_whatever_is_taken_may_stand_in_a_header(text):
-    found = media_type(text)
+    accepted = media_type(text)
 
-    assert found is None or (found.isascii() and found.replace("\t", " ").isprintable() and "/" in found)
+    assert accepted is None or (accepted.isascii() and accepted.replace("\t", " ").isprintable() and "/" in accepted)
 
 
 @pytest.mark.parametrize(
@@ -129,14 +129,14 @@ def test_malformed_data_uri_is_none(url):
     assert read_data_uri(url) is None
 
 
-@given(st.text(), st.text())
+@for_all(st.text(), st.text())
 def test_no_data_uri_makes_its_reader_raise(head, content):
     read_data_uri(f"data:{head};base64,{content}")
     read_data_uri(f"data:{head},{content}")
 
 
-@given(st.binary())
+@for_all(st.binary())
 def test_what_was_encoded_comes_back(content):
-    found = read_data_uri(f"data:image/png;base64,{base64.b64encode(content).decode()}")
+    decoded = read_data_uri(f"data:image/png;base64,{base64.b64encode(content).decode()}")
 
-    assert Inline(content_type="image/png", content=content) == found
+    assert Inline(content_type="image/png", content=content) == decoded

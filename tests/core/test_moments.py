@@ -2,7 +2,7 @@
 
 import string
 
-from hypothesis import given
+from hypothesis import given as for_all
 from hypothesis import strategies as st
 import pytest
 
@@ -36,7 +36,7 @@ ANYTHING = JSON | NUMERALS | DATES
 
 
 @pytest.mark.parametrize(
-    ("value", "found"),
+    ("value", "expected"),
     [
         (1, 1.0),
         (0.5, 0.5),
@@ -53,20 +53,20 @@ ANYTHING = JSON | NUMERALS | DATES
         ([1], None),
     ],
 )
-def test_number_is_finite(value, found):
-    assert found == number(value)
+def test_number_is_finite(value, expected):
+    assert expected == number(value)
 
 
 @pytest.mark.parametrize(
-    ("value", "found"), [(30, 30.0), ("2.5", 2.5), (-1, 0.0), (1e300, 86_400.0), ("soon", None), (None, None)]
+    ("value", "expected"), [(30, 30.0), ("2.5", 2.5), (-1, 0.0), (1e300, 86_400.0), ("soon", None), (None, None)]
 )
-def test_duration_is_between_none_and_a_day(value, found):
+def test_duration_is_between_none_and_a_day(value, expected):
     """A provider that asks for a year of silence does not get it, and no moment overflows."""
-    assert found == duration(value)
+    assert expected == duration(value)
 
 
 @pytest.mark.parametrize(
-    ("value", "found"),
+    ("value", "expected"),
     [
         (1769594992, 1_769_594_992_000_000),
         ("1769594991", 1_769_594_991_000_000),
@@ -79,9 +79,9 @@ def test_duration_is_between_none_and_a_day(value, found):
         (None, None),
     ],
 )
-def test_moment_is_one_that_can_be_written(value, found):
+def test_moment_is_one_that_can_be_written(value, expected):
     """Seconds since 1970; milliseconds, which would be a year that no calendar has, are no moment."""
-    assert found == moment(value)
+    assert expected == moment(value)
 
 
 @pytest.mark.parametrize(
@@ -113,16 +113,16 @@ def test_retry_after_is_seconds_or_a_date_measured_by_the_answers_own(headers, s
     assert seconds == retry_after_s(HttpReply(http_status=429, headers=headers))
 
 
-@given(ANYTHING)
+@for_all(ANYTHING)
 def test_whatever_somebody_writes_is_nothing_or_within_bounds(value):
-    told, wait_s, when = number(value), duration(value), moment(value)
+    parsed, wait_s, when = number(value), duration(value), moment(value)
 
-    assert told is None or abs(told) < float("inf")
+    assert parsed is None or abs(parsed) < float("inf")
     assert wait_s is None or 0 <= wait_s <= MAX_WAIT_S
     assert when is None or (0 <= when <= LAST and rfc3339(when))
 
 
-@given(NUMERALS | DATES | st.text(), DATES | st.text())
+@for_all(NUMERALS | DATES | st.text(), DATES | st.text())
 def test_whatever_an_answer_asks_us_to_wait_is_nothing_or_at_most_a_day(wanted, date):
     wait_s = retry_after_s(HttpReply(http_status=429, headers={"retry-after": wanted, "date": date}))
     when = http_date(date)

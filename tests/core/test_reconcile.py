@@ -18,44 +18,44 @@ CLOSING_EVENTS = {EventType.COMPLETED, EventType.FAILED, EventType.CANCELED}
 NO_REASON = make_failure(FailureCode.PROVIDER_ERROR, origin="webhook")
 
 
-def promised(known, heard):
+def promised(current, heard):
     """The table in four sentences."""
-    if known is heard:
+    if current is heard:
         return Finding.REPEATED
-    if known in CLOSED:  # nothing moves it; another end contradicts it
+    if current in CLOSED:  # nothing moves it; another end contradicts it
         return Finding.CONFLICTING if heard in CLOSED else Finding.STALE
-    if known is Status.EXPIRED:  # only a provider's own closing word may still come
+    if current is Status.EXPIRED:  # only a provider's own closing word may still come
         return Finding.ADVANCED if heard in CLOSED else Finding.STALE
     if heard in LADDER:  # open: upward only
-        return Finding.ADVANCED if LADDER.index(heard) > LADDER.index(known) else Finding.STALE
+        return Finding.ADVANCED if LADDER.index(heard) > LADDER.index(current) else Finding.STALE
     return Finding.ADVANCED
 
 
-@pytest.mark.parametrize("known", Status)
-def test_row_of_the_table_is_as_promised(known):
-    assert {heard: promised(known, heard) for heard in Status} == MEETINGS[known]
+@pytest.mark.parametrize("current", Status)
+def test_row_of_the_table_is_as_promised(current):
+    assert {heard: promised(current, heard) for heard in Status} == MEETINGS[current]
 
 
 def test_table_is_total():
-    assert [(known, set(Status)) for known in Status] == [(known, set(MEETINGS[known])) for known in Status]
+    assert [(current, set(Status)) for current in Status] == [(current, set(MEETINGS[current])) for current in Status]
 
 
-@pytest.mark.parametrize(("known", "heard"), [*product(Status, PROVIDERS_WORDS)], ids=str)
-def test_whole_believed_word_is_found_to_be_what_the_table_says(known, heard):
-    verdict = reconcile(generation(known), seen(heard))
+@pytest.mark.parametrize(("current", "heard"), [*product(Status, PROVIDERS_WORDS)], ids=str)
+def test_whole_believed_word_is_found_to_be_what_the_table_says(current, heard):
+    verdict = reconcile(generation(current), seen(heard))
 
-    assert MEETINGS[known][heard] is verdict.finding
+    assert MEETINGS[current][heard] is verdict.finding
     moved = verdict.finding is Finding.ADVANCED
-    assert (heard if moved else known) is verdict.generation.status
+    assert (heard if moved else current) is verdict.generation.status
     assert bool(verdict.announce) == (moved and heard in CLOSED | {Status.PROCESSING})
 
 
-@pytest.mark.parametrize("known", Status)
-def test_clock_expires_only_what_is_open(known):
-    verdict = reconcile(generation(known), clock())
+@pytest.mark.parametrize("current", Status)
+def test_clock_expires_only_what_is_open(current):
+    verdict = reconcile(generation(current), clock())
 
-    assert MEETINGS[known][Status.EXPIRED] is verdict.finding
-    assert (EventType.EXPIRED if known in LADDER else None) is verdict.announce
+    assert MEETINGS[current][Status.EXPIRED] is verdict.finding
+    assert (EventType.EXPIRED if current in LADDER else None) is verdict.announce
 
 
 # ---------------------------------------------------------------- closing
@@ -63,9 +63,9 @@ def test_clock_expires_only_what_is_open(known):
 
 def test_completion_closes_with_all_it_said():
     cost, output = Cost(amount="0.05"), Output(kind="video", url="https://cdn.test/a.mp4")
-    told = {"outputs": (output,), "cost": cost, "provider_status": "success", "queue_position": None}
+    fields = {"outputs": (output,), "cost": cost, "provider_status": "success", "queue_position": None}
 
-    verdict = reconcile(generation(Status.PROCESSING, progress=0.4, queue_position=3), seen(Status.COMPLETED, **told))
+    verdict = reconcile(generation(Status.PROCESSING, progress=0.4, queue_position=3), seen(Status.COMPLETED, **fields))
 
     expected = generation(
         Status.COMPLETED,
@@ -111,9 +111,9 @@ def test_cancellation_closes_without_a_failure():
 
 
 def test_webhook_that_overtakes_its_submit_answer_closes_and_teaches_the_id():
-    known = generation(Status.SUBMITTING, external_id=None)
+    current = generation(Status.SUBMITTING, external_id=None)
 
-    verdict = reconcile(known, seen(Status.COMPLETED, Origin.WEBHOOK, external_id="ext-9"))
+    verdict = reconcile(current, seen(Status.COMPLETED, Origin.WEBHOOK, external_id="ext-9"))
 
     assert (Status.COMPLETED, "ext-9") == (verdict.generation.status, verdict.generation.external_id)
 
@@ -162,21 +162,21 @@ def test_running_after_the_deadline_is_stale():
 
 
 def test_stale_word_turns_nothing_back():
-    known = generation(Status.PROCESSING, progress=0.5, provider_status="running")
+    current = generation(Status.PROCESSING, progress=0.5, provider_status="running")
 
-    verdict = reconcile(known, seen(Status.SUBMITTED, progress=0.0, queue_position=9, provider_status="queued"))
+    verdict = reconcile(current, seen(Status.SUBMITTED, progress=0.0, queue_position=9, provider_status="queued"))
 
-    assert Verdict(finding=Finding.STALE, generation=known) == verdict
+    assert Verdict(finding=Finding.STALE, generation=current) == verdict
 
 
 def test_stale_word_adds_what_nobody_has_told():
     """The submit answer comes after the webhook that it runs."""
-    known = generation(Status.PROCESSING, external_id=None)
+    current = generation(Status.PROCESSING, external_id=None)
     facts = {"external_id": "ext-1", "cost": Cost(amount="0.05"), "provider_details": {"queue": "fast"}}
 
-    verdict = reconcile(known, seen(Status.SUBMITTED, Origin.SUBMIT, **facts))
+    verdict = reconcile(current, seen(Status.SUBMITTED, Origin.SUBMIT, **facts))
 
-    assert Verdict(finding=Finding.ENRICHED, generation=replace(known, **facts)) == verdict
+    assert Verdict(finding=Finding.ENRICHED, generation=replace(current, **facts)) == verdict
 
 
 # ---------------------------------------------------------------- another external id
@@ -185,11 +185,11 @@ def test_stale_word_adds_what_nobody_has_told():
 @pytest.mark.parametrize("believed", [True, False])
 @pytest.mark.parametrize("status", [None, Status.PROCESSING, Status.COMPLETED])
 def test_webhook_about_another_piece_of_work_is_conflicting(believed, status):
-    known = generation()
+    current = generation()
 
-    verdict = reconcile(known, seen(status, Origin.WEBHOOK, believed=believed, external_id="ext-2"))
+    verdict = reconcile(current, seen(status, Origin.WEBHOOK, believed=believed, external_id="ext-2"))
 
-    assert Verdict(finding=Finding.CONFLICTING, generation=known) == verdict
+    assert Verdict(finding=Finding.CONFLICTING, generation=current) == verdict
 
 
 @pytest.mark.parametrize("named", ["EXT-1", " ext-1\n"])
@@ -209,9 +209,9 @@ def test_answer_to_a_question_of_ours_is_about_what_was_asked(origin):
 
 def test_submit_answer_is_the_authority_on_the_id():
     """A forged hint that came first cannot make us ask about somebody else's work for good."""
-    known = reconcile(generation(Status.SUBMITTING, external_id=None), hinted(Status.COMPLETED, external_id="forged"))
+    current = reconcile(generation(Status.SUBMITTING, external_id=None), hinted(Status.COMPLETED, external_id="forged"))
 
-    verdict = reconcile(known.generation, seen(Status.SUBMITTED, Origin.SUBMIT, external_id="ext-1"))
+    verdict = reconcile(current.generation, seen(Status.SUBMITTED, Origin.SUBMIT, external_id="ext-1"))
 
     assert (Finding.ADVANCED, "ext-1") == (verdict.finding, verdict.generation.external_id)
 
@@ -239,21 +239,23 @@ def test_unknown_word_of_a_hint_changes_nothing():
 
 @pytest.mark.parametrize("status", sorted(CLOSED))
 def test_unknown_word_after_the_end_is_stale(status):
-    known = generation(status)
+    current = generation(status)
 
-    assert Verdict(finding=Finding.STALE, generation=known) == reconcile(known, seen(None, provider_status="pondering"))
+    assert Verdict(finding=Finding.STALE, generation=current) == reconcile(
+        current, seen(None, provider_status="pondering")
+    )
 
 
 # ---------------------------------------------------------------- hints
 
 
-@pytest.mark.parametrize("known", [*LADDER, Status.EXPIRED])
+@pytest.mark.parametrize("current", [*LADDER, Status.EXPIRED])
 @pytest.mark.parametrize("status", sorted(CLOSED))
-def test_hint_never_closes(known, status):
+def test_hint_never_closes(current, status):
     """Nothing authenticates it: it makes us ask, and is remembered."""
-    verdict = reconcile(generation(known), hinted(status))
+    verdict = reconcile(generation(current), hinted(status))
 
-    assert (Finding.HELD, known, None) == (verdict.finding, verdict.generation.status, verdict.announce)
+    assert (Finding.HELD, current, None) == (verdict.finding, verdict.generation.status, verdict.announce)
     assert (status, False) == (verdict.generation.held.status, verdict.generation.held.believed)
 
 
@@ -276,31 +278,31 @@ def test_poll_confirms_an_id_that_a_hint_lent():
 def test_believed_webhook_puts_its_id_over_one_that_a_hint_lent():
     lent = generation(external_id="forged", external_id_hinted=True)
 
-    known = reconcile(lent, seen(Status.PROCESSING, Origin.WEBHOOK, external_id="ext-1")).generation
+    current = reconcile(lent, seen(Status.PROCESSING, Origin.WEBHOOK, external_id="ext-1")).generation
 
-    assert ("ext-1", False) == (known.external_id, known.external_id_hinted)
+    assert ("ext-1", False) == (current.external_id, current.external_id_hinted)
 
 
 def test_later_hint_lends_another_id():
     lent = generation(external_id="forged", external_id_hinted=True)
 
-    known = reconcile(lent, hinted(Status.PROCESSING, external_id="ext-1")).generation
+    current = reconcile(lent, hinted(Status.PROCESSING, external_id="ext-1")).generation
 
-    assert ("ext-1", True) == (known.external_id, known.external_id_hinted)
+    assert ("ext-1", True) == (current.external_id, current.external_id_hinted)
 
 
 def test_hint_that_is_no_news_changes_nothing():
-    known = generation(Status.PROCESSING)
+    current = generation(Status.PROCESSING)
 
-    assert Verdict(finding=Finding.REPEATED, generation=known) == reconcile(known, hinted(Status.PROCESSING))
-    assert Verdict(finding=Finding.STALE, generation=known) == reconcile(known, hinted(Status.SUBMITTED))
+    assert Verdict(finding=Finding.REPEATED, generation=current) == reconcile(current, hinted(Status.PROCESSING))
+    assert Verdict(finding=Finding.STALE, generation=current) == reconcile(current, hinted(Status.SUBMITTED))
 
 
 def test_poll_confirms_a_hint_and_keeps_the_reason_that_only_the_hint_had():
     """RunBlob tells the code of a failure only in its unsigned webhook; the poll says no more than that it failed."""
-    told = make_failure(FailureCode.CONTENT_POLICY, "CONTENT_POLICY_VIOLATION", origin="webhook", billed=False)
-    told = replace(told, provider_code="CONTENT_POLICY_VIOLATION")
-    hint = reconcile(generation(), hinted(Status.FAILED, failure=told)).generation
+    reason = make_failure(FailureCode.CONTENT_POLICY, "CONTENT_POLICY_VIOLATION", origin="webhook", billed=False)
+    reason = replace(reason, provider_code="CONTENT_POLICY_VIOLATION")
+    hint = reconcile(generation(), hinted(Status.FAILED, failure=reason)).generation
 
     verdict = reconcile(hint, seen(Status.FAILED, failure=NO_REASON, awaits_detail=True))
 
@@ -338,9 +340,9 @@ def test_poll_that_contradicts_a_hint_is_believed_alone():
 def test_hint_gives_a_held_failure_its_missing_reason():
     """The poll came first and had no code; the webhook's code comes second, and the next poll closes with it."""
     waiting = reconcile(generation(), seen(Status.FAILED, failure=NO_REASON, awaits_detail=True)).generation
-    told = replace(REASON, provider_code="CONTENT_POLICY_VIOLATION")
+    reason = replace(REASON, provider_code="CONTENT_POLICY_VIOLATION")
 
-    hint = reconcile(waiting, hinted(Status.FAILED, failure=told))
+    hint = reconcile(waiting, hinted(Status.FAILED, failure=reason))
     closed = reconcile(hint.generation, seen(Status.FAILED, failure=NO_REASON, awaits_detail=True)).generation
 
     assert (Finding.HELD, True) == (hint.finding, hint.generation.held.believed)
@@ -372,12 +374,13 @@ LACKING = {
 
 @pytest.mark.parametrize("lacking", LACKING)
 def test_closing_word_that_lacks_its_promise_is_held(lacking):
-    status, told = LACKING[lacking]
+    status, fields = LACKING[lacking]
 
-    verdict = reconcile(generation(), seen(status, Origin.WEBHOOK, verified_by=VerifiedBy.SECRET, **told))
+    verdict = reconcile(generation(), seen(status, Origin.WEBHOOK, verified_by=VerifiedBy.SECRET, **fields))
 
     assert (
-        Verdict(finding=Finding.HELD, generation=generation(held=held(status, failure=told.get("failure")))) == verdict
+        Verdict(finding=Finding.HELD, generation=generation(held=held(status, failure=fields.get("failure"))))
+        == verdict
     )
 
 
@@ -390,7 +393,7 @@ def test_further_lacking_words_do_not_lengthen_the_wait():
 
 
 @pytest.mark.parametrize(
-    ("known", "word", "status"),
+    ("waiting", "word", "status"),
     [
         (held(Status.COMPLETED), seen(Status.COMPLETED), Status.COMPLETED),
         (held(Status.FAILED, failure=NO_REASON), seen(Status.FAILED), Status.FAILED),
@@ -398,8 +401,8 @@ def test_further_lacking_words_do_not_lengthen_the_wait():
         (held(Status.COMPLETED), seen(Status.CANCELED), Status.CANCELED),
     ],
 )
-def test_whole_word_ends_the_wait(known, word, status):
-    verdict = reconcile(generation(held=known), word)
+def test_whole_word_ends_the_wait(waiting, word, status):
+    verdict = reconcile(generation(held=waiting), word)
 
     assert (Finding.ADVANCED, status, None) == (verdict.finding, verdict.generation.status, verdict.generation.held)
 
@@ -487,11 +490,11 @@ def test_clock_takes_testimony_that_was_held_after_the_deadline_and_calls_it_lat
 
 def test_repeated_failure_enriches_what_was_announced_and_announces_nothing():
     closed = generation(Status.FAILED, failure=NO_REASON, closed_at=AT)
-    told = replace(REASON, provider_code="CONTENT_POLICY_VIOLATION")
+    reason = replace(REASON, provider_code="CONTENT_POLICY_VIOLATION")
 
-    verdict = reconcile(closed, hinted(Status.FAILED, failure=told))
+    verdict = reconcile(closed, hinted(Status.FAILED, failure=reason))
 
-    expected = replace(closed, failure=NO_REASON.filled_from(told))
+    expected = replace(closed, failure=NO_REASON.filled_from(reason))
     assert Verdict(finding=Finding.ENRICHED, generation=expected) == verdict
     assert "CONTENT_POLICY_VIOLATION" == verdict.generation.failure.provider_code
 
@@ -509,10 +512,10 @@ def test_cost_that_comes_later_is_added_once():
 @pytest.mark.parametrize("status", sorted(CLOSED))
 def test_contradiction_changes_nothing(status):
     for other in CLOSED - {status}:
-        known = generation(status)
+        current = generation(status)
 
-        assert Verdict(finding=Finding.CONFLICTING, generation=known) == reconcile(
-            known, seen(other, cost=Cost(amount="1"), provider_status="other")
+        assert Verdict(finding=Finding.CONFLICTING, generation=current) == reconcile(
+            current, seen(other, cost=Cost(amount="1"), provider_status="other")
         )
 
 
@@ -528,11 +531,11 @@ def test_failure_does_not_explain_a_cancellation():
 
 
 def test_detail_is_never_forgotten_because_a_later_answer_leaves_it_out():
-    known = generation(Status.PROCESSING, provider_status="running", progress=0.4, cost=Cost(amount="1"))
+    current = generation(Status.PROCESSING, provider_status="running", progress=0.4, cost=Cost(amount="1"))
 
-    verdict = reconcile(replace(known, queue_position=2), seen(Status.PROCESSING))
+    verdict = reconcile(replace(current, queue_position=2), seen(Status.PROCESSING))
 
-    assert Verdict(finding=Finding.REPEATED, generation=known) == verdict
+    assert Verdict(finding=Finding.REPEATED, generation=current) == verdict
 
 
 def test_progress_that_starts_at_nothing_is_progress():
@@ -573,11 +576,13 @@ def test_no_sequence_of_observations_closes_twice(status, external_id):
     """
     reached = {(hashable(status, external_id), ())}
     for _ in range(LENGTH):
-        reached = {step(known, announced, word) for known, announced in reached for word in ALPHABET.values()}
+        reached = {step(current, announced, word) for current, announced in reached for word in ALPHABET.values()}
 
         assert [] == [announced for _, announced in reached if not is_promised(announced)]
         assert [] == [
-            (known, announced) for known, announced in reached if known.closed != bool(CLOSING_EVENTS & set(announced))
+            (current, announced)
+            for current, announced in reached
+            if current.closed != bool(CLOSING_EVENTS & set(announced))
         ]
 
 
@@ -585,7 +590,7 @@ def test_one_sequence_stands_for_all_that_led_to_the_same():
     """What the test above rests on, played out in full where that is short: every sequence of three."""
     together = {(hashable(Status.SUBMITTING, None), ())}
     for _ in range(3):
-        together = {step(known, announced, word) for known, announced in together for word in ALPHABET.values()}
+        together = {step(current, announced, word) for current, announced in together for word in ALPHABET.values()}
     apart = set()
     for words in product(ALPHABET.values(), repeat=3):
         state = (hashable(Status.SUBMITTING, None), ())
@@ -601,16 +606,16 @@ def hashable(status, external_id):
     return generation(status, external_id=external_id, metadata=())
 
 
-def step(known, announced, word):
+def step(current, announced, word):
     """The state after one more observation. What was announced of a closed generation must not move."""
-    verdict = reconcile(known, word)
-    if known.closed:
-        assert what_was_announced(known) == what_was_announced(verdict.generation)
+    verdict = reconcile(current, word)
+    if current.closed:
+        assert what_was_announced(current) == what_was_announced(verdict.generation)
     return verdict.generation, announced + ((verdict.announce,) if verdict.announce else ())
 
 
-def what_was_announced(one):
-    return one.status, one.outputs, one.closed_at, one.late, one.learned_from, one.verified_by
+def what_was_announced(closed):
+    return closed.status, closed.outputs, closed.closed_at, closed.late, closed.learned_from, closed.verified_by
 
 
 def is_promised(announced):
@@ -620,26 +625,26 @@ def is_promised(announced):
 
 def test_hint_after_the_end_adds_no_cost_and_no_id():
     """Only the reason of the same failure is taken from somebody whom nothing authenticates."""
-    known = generation(Status.COMPLETED, external_id=None, outputs=(OUTPUT,))
+    current = generation(Status.COMPLETED, external_id=None, outputs=(OUTPUT,))
 
-    verdict = reconcile(known, hinted(Status.COMPLETED, external_id="ext-9", cost=Cost(amount="9.99")))
+    verdict = reconcile(current, hinted(Status.COMPLETED, external_id="ext-9", cost=Cost(amount="9.99")))
 
-    assert (Finding.REPEATED, known) == (verdict.finding, verdict.generation)
+    assert (Finding.REPEATED, current) == (verdict.finding, verdict.generation)
 
 
 def test_failure_without_a_word_keeps_the_reason_of_the_hint():
-    known = generation(held=held(Status.FAILED, believed=False, failure=REASON))
+    current = generation(held=held(Status.FAILED, believed=False, failure=REASON))
 
-    verdict = reconcile(known, seen(Status.FAILED, failure=None))
+    verdict = reconcile(current, seen(Status.FAILED, failure=None))
 
     assert (Status.FAILED, REASON) == (verdict.generation.status, verdict.generation.failure)
 
 
 def test_clock_that_was_asked_too_early_is_stale():
     """The submission was answered, or its wait made longer, between the clock's question and its word."""
-    known = generation(Status.SUBMITTED)
+    current = generation(Status.SUBMITTED)
 
-    assert Verdict(finding=Finding.STALE, generation=known) == reconcile(known, clock(at=AT))
+    assert Verdict(finding=Finding.STALE, generation=current) == reconcile(current, clock(at=AT))
 
 
 # ---------------------------------------------------------------- nothing to ask by
@@ -656,24 +661,24 @@ def test_clock_that_was_asked_too_early_is_stale():
 )
 def test_clock_ends_what_cannot_be_asked_about_before_its_deadline(status, webhook_expected):
     """Its submission was never answered; or its stream broke off, had named nothing, and nobody will call."""
-    known = generation(status, external_id=None, webhook_expected=webhook_expected, held=held(believed=False))
+    current = generation(status, external_id=None, webhook_expected=webhook_expected, held=held(believed=False))
 
-    told = clock(AT, FailureCode.DEADLINE_PASSED if status is Status.SUBMITTING else FailureCode.RESULT_LOST)
+    expiry = clock(AT, FailureCode.DEADLINE_PASSED if status is Status.SUBMITTING else FailureCode.RESULT_LOST)
 
-    verdict = reconcile(known, told)
+    verdict = reconcile(current, expiry)
 
     expected = generation(
         Status.EXPIRED,
         external_id=None,
         webhook_expected=webhook_expected,
-        failure=told.reading.failure,
+        failure=expiry.reading.failure,
         learned_from=Origin.CLOCK,
     )
     assert Verdict(finding=Finding.ADVANCED, generation=expected, announce=EventType.EXPIRED) == verdict
 
 
 @pytest.mark.parametrize(
-    "known",
+    "current",
     [
         generation(Status.PENDING, external_id=None),
         generation(Status.SUBMITTING),
@@ -686,28 +691,28 @@ def test_clock_ends_what_cannot_be_asked_about_before_its_deadline(status, webho
         generation(Status.CANCELED, external_id=None),
         generation(Status.EXPIRED, external_id=None),
     ],
-    ids=lambda known: f"{known.status}-{known.external_id}-{known.webhook_expected}",
+    ids=lambda current: f"{current.status}-{current.external_id}-{current.webhook_expected}",
 )
 @pytest.mark.parametrize("code", [FailureCode.DEADLINE_PASSED, FailureCode.RESULT_LOST])
-def test_clock_leaves_alone_what_can_be_asked_about_or_will_be_told(known, code):
+def test_clock_leaves_alone_what_can_be_asked_about_or_will_be_told(current, code):
     """Or waits for its turn, or has ended already."""
-    assert Verdict(finding=Finding.STALE, generation=known) == reconcile(known, clock(AT, code))
+    assert Verdict(finding=Finding.STALE, generation=current) == reconcile(current, clock(AT, code))
 
 
 @pytest.mark.parametrize("status", [Status.SUBMITTED, Status.PROCESSING])
 def test_clock_that_asked_before_a_stream_was_accepted_ends_nothing(status):
-    known = generation(status, external_id=None)
+    current = generation(status, external_id=None)
 
-    assert Finding.STALE is reconcile(known, clock(AT, FailureCode.SUBMISSION_UNKNOWN)).finding
+    assert Finding.STALE is reconcile(current, clock(AT, FailureCode.SUBMISSION_UNKNOWN)).finding
 
 
 @pytest.mark.parametrize("status", [Status.SUBMITTED, Status.PROCESSING])
 def test_testimony_of_a_broken_stream_is_waited_for_and_then_taken(status):
     """It said how it ended and not all that this promises; that beats saying that nobody told us."""
-    known = generation(status, external_id=None, held=held(failure=REASON))
+    current = generation(status, external_id=None, held=held(failure=REASON))
 
-    assert Finding.STALE is reconcile(known, clock(at=HOLD_UNTIL - 1)).finding
-    assert EventType.FAILED is reconcile(known, clock(at=HOLD_UNTIL)).announce
+    assert Finding.STALE is reconcile(current, clock(at=HOLD_UNTIL - 1)).finding
+    assert EventType.FAILED is reconcile(current, clock(at=HOLD_UNTIL)).announce
 
 
 @pytest.mark.parametrize("status", [Status.SUBMITTED, Status.PROCESSING])
@@ -721,29 +726,29 @@ def test_word_after_a_stream_was_given_up_closes_late(status):
 
 def test_stream_tells_bit_by_bit_what_is_known_in_the_end():
     """Accepted, running, named, and done: each event adds to what the others told, and one closes."""
-    told = [
+    observations = [
         seen(Status.SUBMITTED, Origin.STREAM),
         seen(Status.PROCESSING, Origin.STREAM, provider_status="thinking_delta"),
         seen(Status.PROCESSING, Origin.STREAM, external_id="ext-1", progress=0.4),
         seen(None, Origin.STREAM, provider_status="pondering"),
         seen(Status.COMPLETED, Origin.STREAM, provider_status="ok", verified_by=VerifiedBy.SUBMIT),
     ]
-    known, announced = generation(Status.SUBMITTING, external_id=None), []
-    for observation in told:
-        verdict = reconcile(known, observation)
-        known, announced = verdict.generation, [*announced, verdict.announce]
+    current, announced = generation(Status.SUBMITTING, external_id=None), []
+    for observation in observations:
+        verdict = reconcile(current, observation)
+        current, announced = verdict.generation, [*announced, verdict.announce]
 
     assert [None, EventType.PROCESSING, None, None, EventType.COMPLETED] == announced
     assert ("ext-1", 1.0, "ok", Origin.STREAM, VerifiedBy.SUBMIT) == (
-        known.external_id,
-        known.progress,
-        known.provider_status,
-        known.learned_from,
-        known.verified_by,
+        current.external_id,
+        current.progress,
+        current.provider_status,
+        current.learned_from,
+        current.verified_by,
     )
 
 
 def test_clock_does_not_take_held_testimony_before_its_time():
-    known = generation(held=held(Status.FAILED, failure=REASON))
+    current = generation(held=held(Status.FAILED, failure=REASON))
 
-    assert Verdict(finding=Finding.STALE, generation=known) == reconcile(known, clock(at=HOLD_UNTIL - 1))
+    assert Verdict(finding=Finding.STALE, generation=current) == reconcile(current, clock(at=HOLD_UNTIL - 1))

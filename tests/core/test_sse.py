@@ -51,8 +51,8 @@ def heard(*chunks):
     """All events of a stream that came in these chunks, and what was left of it."""
     events, rest = [], b""
     for chunk in chunks:
-        found, rest = split(rest + chunk)
-        events += found
+        split_events, rest = sse.split(rest + chunk)
+        events += split_events
     return events, rest
 
 

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 import pytest
 
 from arrivals.core.failure import FailureCode, make_failure
-from arrivals.core.trouble import CONCERNS, PACE, Concern, concern_of, holds_back, is_miss, is_verdict
+from arrivals.core.trouble import CONCERNS, PACE, Concern, account_wait_s, concern_of, is_miss, is_verdict
 
 
 def refusal(code, message="words", **facts):
@@ -20,7 +20,7 @@ def test_what_concerns_one_task_is_no_miss_and_holds_nobody_back(code):
     failure = refusal(code, retry_after_s=30.0)
     task = CONCERNS[code][0] is Concern.TASK
 
-    assert task == (holds_back(failure) is None)
+    assert task == (account_wait_s(failure) is None)
     assert is_miss(failure) == (not task and code not in PACE)
 
 

@@ -1,6 +1,6 @@
 """Escapes are undone for looking, and every place is known in the original."""
 
-from hypothesis import given
+from hypothesis import given as for_all
 from hypothesis import strategies as st
 import pytest
 
@@ -57,7 +57,9 @@ def test_part_is_known_in_the_original_with_whole_escapes(content, word, written
     assert written == content[begin:end]
 
 
-@given(st.lists(st.sampled_from([b"a", b"/", rb"\/", b"%61", b"%", b"\\", b"&", b"&#97;", rb"\u0061", b"amp;", b"25"])))
+@for_all(
+    st.lists(st.sampled_from([b"a", b"/", rb"\/", b"%61", b"%", b"\\", b"&", b"&#97;", rb"\u0061", b"amp;", b"25"]))
+)
 def test_every_part_comes_from_somewhere_and_the_whole_from_the_whole(pieces):
     content = b"".join(pieces)
     plain = unescaped(content)

@@ -7,9 +7,9 @@ from arrivals.core.wire import canonical_json, from_json, micros, read_rfc3339, 
 NOON = 1_795_176_000_000_000
 
 
-@pytest.mark.parametrize(("seconds", "found"), [(0, 0), (1.5, 1_500_000), (0.0000015, 2), (-1, -1_000_000)])
-def test_durations_become_whole_microseconds(seconds, found):
-    assert found == micros(seconds)
+@pytest.mark.parametrize(("seconds", "expected"), [(0, 0), (1.5, 1_500_000), (0.0000015, 2), (-1, -1_000_000)])
+def test_durations_become_whole_microseconds(seconds, expected):
+    assert expected == micros(seconds)
 
 
 @pytest.mark.parametrize(

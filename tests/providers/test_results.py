@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from arrivals.core.generation import Output, in_words
+from arrivals.core.generation import Output, text_output
 from arrivals.core.wire import from_json
 from arrivals.providers._shared.results import inline, results, results_or_words, typed_outputs
 
@@ -83,7 +83,7 @@ def test_what_shows_a_part_is_no_output_by_itself(name):
 
 @pytest.mark.parametrize("words", ["Foxes are red.", "  A fox.  ", "https://a.test/1 is a fox", "a" * 100])
 def test_answer_in_words_is_an_output(words):
-    assert (in_words(words),) == results_or_words(words, OWN)
+    assert (text_output(words),) == results_or_words(words, OWN)
 
 
 def test_answer_that_names_no_place_is_an_output_as_it_was_written():

@@ -32,7 +32,7 @@ class Client:
 
     @property
     def url(self) -> str:
-        """Where the service is."""
+        """The URL of the service."""
         return self._http.url
 
     def __enter__(self) -> Self:

@@ -15,7 +15,7 @@ class Output(TypedDict):
 
 
 class Failure(TypedDict):
-    """Why it failed: the service's word and the provider's own. An absent fact is None."""
+    """The reason of a failure: the service's code and the provider's own words. An absent fact is None."""
 
     code: str
     fault: str
@@ -34,7 +34,7 @@ class Failure(TypedDict):
 
 
 class Cost(TypedDict):
-    """What the provider says it charges."""
+    """The price that the provider reports."""
 
     amount: str
     currency: str
@@ -69,7 +69,7 @@ class Generation(TypedDict):
 
 
 class EventData(TypedDict, total=False):
-    """What an event is about; a `ping` is about nothing."""
+    """The subject of an event; a `ping` has none."""
 
     generation: Generation
 

@@ -37,6 +37,13 @@ class Heard(NamedTuple):
     event: Event
 
 
+class Block(NamedTuple):
+    """The part of a stream between two blank lines."""
+
+    id: str | None
+    data: bytes | None
+
+
 class Stream:
     """An iterator of events that connects again when it must. `cursor`: behind the last event that was handed out.
 
@@ -151,7 +158,7 @@ class Stream:
 
 
 def _wait_s(misses: int) -> float:
-    """At once the first time; then longer and longer, and not all clients at the same moment."""
+    """The pause before the next try: none at first, then ever longer, and not the same for all clients."""
     if misses == 0:
         return 0.0
     return _DICE.uniform(0.5, 1.0) * backoff_s(misses - 1, first_s=FIRST_WAIT_S, max_s=LONGEST_WAIT_S)

@@ -8,7 +8,13 @@ from arrivals.client.models import Event
 from arrivals.core.standard_webhooks import TOLERANCE_S, BadSecret, Unverified, check
 from arrivals.core.wire import from_json
 
-__all__ = ["TOLERANCE_S", "BadSecret", "Unverified", "verify"]
+PUBLIC_PREFIX = "whpk_"
+TOLERANCE_S = 300.0
+LONGEST_TIMESTAMP = 12  # digits
+
+
+class Unverified(Exception):
+    """A delivery without a proof that the service sent it; the message says what is missing."""
 
 
 def verify(

@@ -8,7 +8,7 @@ from arrivals.core.wire import Micros
 
 
 class Scope(StrEnum):
-    """What a key may do. `admin` includes the others."""
+    """The permissions of a key. `admin` includes the others."""
 
     READ = "read"
     SUBMIT = "submit"

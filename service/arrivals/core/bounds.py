@@ -1,4 +1,4 @@
-"""How much of anything is kept and shown: what callers write beside their orders, and what providers say of them.
+"""The bounds of what is kept and shown: what callers write beside their orders, and what providers say.
 
 A generation is loaded, listed, announced and delivered as a whole, so everything in it is bounded where it comes in.
 """
@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from arrivals.core.failure import Failure
-from arrivals.core.generation import Cost, Output, in_words
+from arrivals.core.generation import Cost, Output, text_output
 from arrivals.core.media import is_inline, media_type, output_objection, read_data_uri
 from arrivals.core.observation import Reading
 from arrivals.core.wire import canonical_json
@@ -24,7 +24,7 @@ MAX_TEXT_CHARACTERS = 4000  # sentences for people
 
 
 def metadata_objection(metadata: Mapping[str, Any]) -> str | None:
-    """What is wrong with an order's metadata, or with what a filter compares it to; None if nothing is."""
+    """The objection to an order's metadata, or to what a filter compares it with; None if there is none."""
     if len(metadata) > MAX_METADATA_KEYS:
         return f"has {len(metadata)} keys; at most {MAX_METADATA_KEYS} are kept"
     size = len(canonical_json(metadata))
@@ -39,12 +39,12 @@ def bounded(reading: Reading) -> Reading:
     An id or a URL that is cut leads nowhere, so one that is too long is not known at all; a text is cut.
     """
     outputs, dropped = _outputs(reading.outputs)
-    outputs, kept_as_told = _legible(outputs)
+    outputs, unreadable = _with_text_outputs(outputs)
     external_id = reading.external_id
     if external_id is not None and len(external_id) > MAX_WORD_CHARACTERS:
         external_id = None
         dropped.append(f"an id of {len(reading.external_id or '')} characters was dropped")
-    notes = [*dropped, *kept_as_told, *reading.notes][:MAX_NOTES]
+    notes = [*dropped, *unreadable, *reading.notes][:MAX_NOTES]
     return replace(
         reading,
         provider_status=_word(reading.provider_status),
@@ -66,15 +66,15 @@ def bounded_failure(failure: Failure) -> Failure:
         provider_code=_word(failure.provider_code),
         param=_word(failure.param),
         trace_id=_word(failure.trace_id),
-        alternatives=tuple(_cut(one, MAX_WORD_CHARACTERS) for one in alternatives[:MAX_ALTERNATIVES])
+        alternatives=tuple(_cut(alternative, MAX_WORD_CHARACTERS) for alternative in alternatives[:MAX_ALTERNATIVES])
         if alternatives
         else alternatives,
     )
 
 
-def _outputs(given: tuple[Output, ...]) -> tuple[tuple[Output, ...], list[str]]:
-    """The outputs that can be kept, and what is to be said of the others."""
-    judged = [(output, output_objection(output.url)) for output in given]
+def _outputs(outputs: tuple[Output, ...]) -> tuple[tuple[Output, ...], list[str]]:
+    """The outputs that can be kept, and notes about the others."""
+    judged = [(output, output_objection(output.url)) for output in outputs]
     dropped = [f"output {number} was dropped: {objection}" for number, (_, objection) in enumerate(judged) if objection]
     fitting = [output for output, objection in judged if objection is None]
     if len(fitting) > MAX_OUTPUTS:
@@ -83,25 +83,25 @@ def _outputs(given: tuple[Output, ...]) -> tuple[tuple[Output, ...], list[str]]:
     return tuple(kept), dropped
 
 
-def _legible(given: tuple[Output, ...]) -> tuple[tuple[Output, ...], list[str]]:
-    """A data URI that is none is an output in words: what it says, as it says it. One that holds nothing is none."""
-    if not any(is_inline(output.url) for output in given):
-        return given, []
-    outputs, notes = [], []
-    for number, output in enumerate(given):
-        found = read_data_uri(output.url) if is_inline(output.url) else None
-        if found is not None and not found.content:
+def _with_text_outputs(outputs: tuple[Output, ...]) -> tuple[tuple[Output, ...], list[str]]:
+    """The outputs, with each malformed data URI as a text output of its own words; an empty one is dropped."""
+    if not any(is_inline(output.url) for output in outputs):
+        return outputs, []
+    legible, notes = [], []
+    for number, output in enumerate(outputs):
+        inline = read_data_uri(output.url) if is_inline(output.url) else None
+        if inline is not None and not inline.content:
             notes.append(f"output {number} was dropped: it is empty")
             continue
-        odd = found is None and is_inline(output.url)
-        if odd:
-            notes.append(f"output {number} is no data URI: it is kept as it was told")
-        outputs.append(in_words(output.url) if odd else output)
-    return tuple(outputs), notes
+        malformed = inline is None and is_inline(output.url)
+        if malformed:
+            notes.append(f"output {number} is not a data URI: it is kept as text")
+        legible.append(text_output(output.url) if malformed else output)
+    return tuple(legible), notes
 
 
 def _cost(cost: Cost | None) -> Cost | None:
-    """An amount that is cut is another amount."""
+    """The cost, or None where it is too long: an amount that is cut is another amount."""
     if cost is None or len(cost.amount) > MAX_WORD_CHARACTERS or len(cost.currency) > MAX_WORD_CHARACTERS:
         return None
     return cost
@@ -111,5 +111,5 @@ def _word(text: str | None) -> str | None:
     return None if text is None else _cut(text, MAX_WORD_CHARACTERS)
 
 
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

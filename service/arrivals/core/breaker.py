@@ -18,7 +18,7 @@ class Breaker:
     open_until: Micros = 0
 
     def missed(self, now: Micros) -> "Breaker":
-        """After one more failure."""
+        """The breaker after one more failure."""
         misses = self.misses + 1
         open_until = self.open_until if misses < MISSES_TO_OPEN else now + _open_for(misses)
         return Breaker(misses=misses, open_until=open_until)
@@ -30,7 +30,7 @@ class Breaker:
         return begun_at < self.open_until - _open_for(self.misses)
 
     def passing(self, now: Micros) -> int | None:
-        """How many calls it lets through: None is any number, 0 while open, 1 to find out whether it is over."""
+        """The number of calls it lets through: None is any number, 0 while open, 1 to find out whether it is over."""
         if self.misses < MISSES_TO_OPEN:
             return None
         return 0 if now < self.open_until <= now + micros(LONGEST_OPEN_S) else 1

@@ -1,4 +1,4 @@
-"""How many requests an account may send now: its budget, its ledger, and fair turns between those who share it."""
+"""The requests that an account may send now: its budget, its ledger, and fair turns between those who share it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ class Budget:
 
     @property
     def burst(self) -> int:
-        """How many may go at once when nothing was sent for a while."""
+        """The number that may go at once when nothing was sent for a while."""
         return max(1, self.requests_per_minute // BURST_SHARE)
 
     @property
@@ -47,7 +47,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """What one account has used: the generic cell rate algorithm's one number, whose turn it was, and recent misses.
+    """The use of one account: the generic cell rate algorithm's one number, whose turn it was, and recent misses.
 
     `spent_until` is the moment at which the budget is whole again; until `paused_until` the provider has asked us to
     wait.
@@ -66,21 +66,21 @@ class Ledger:
         return 0 if self._paused(now) else budget.rate_limit.affordable(self.spent_until, now)
 
     def spend(self, budget: Budget, now: Micros, requests: int, turn: str) -> "Ledger":
-        """With `requests` sent now by `turn` (submit, poll or hand)."""
+        """The ledger with `requests` sent now by `turn` (submit, poll or hand)."""
         if requests == 0:
             return self
         return replace(self, spent_until=budget.rate_limit.spend(self.spent_until, now, requests), last_turn=turn)
 
     def wait(self, budget: Budget, now: Micros) -> Micros:
-        """How long until one more request is affordable; 0 when it is."""
+        """The time until one more request is affordable; 0 when it is."""
         return max(budget.rate_limit.wait(self.spent_until, now), self._paused(now))
 
     def refunded(self, budget: Budget, now: Micros, requests: int) -> "Ledger":
-        """With so many requests that were set aside and not sent."""
+        """The ledger with so many requests given back that were set aside and not sent."""
         return replace(self, spent_until=budget.rate_limit.refund(self.spent_until, now, requests))
 
     def paused(self, now: Micros, wait_s: float) -> "Ledger":
-        """After the provider has asked the account to wait; the longest wait that it asked for counts."""
+        """The ledger after the provider has asked the account to wait; the longest wait that it asked for counts."""
         until = now + micros(min(wait_s, LONGEST_PAUSE_S))
         return replace(self, paused_until=max(until, now + self._paused(now)))
 
@@ -88,7 +88,7 @@ class Ledger:
         return debt(self.paused_until, now, micros(LONGEST_PAUSE_S))
 
     def missed(self, now: Micros, asked_at: Micros) -> "Ledger":
-        """After one more request without a usable answer: from the fifth in a row, ever longer silences."""
+        """The ledger after one more request without a usable answer: from the fifth in a row, ever longer silences."""
         if self._breaker().opened_after(asked_at, now):
             return self
         after = self._breaker().missed(now)
@@ -98,15 +98,15 @@ class Ledger:
         return Breaker(misses=self.misses, open_until=self.open_until)
 
     def answered(self) -> "Ledger":
-        """After an answer: the breaker is closed again."""
+        """The ledger after an answer: the breaker is closed again."""
         return replace(self, misses=0, open_until=0)
 
     def pollable(self, now: Micros) -> int | None:
-        """How many polls the breaker lets through: None is any number, 0 while open, 1 to try whether it is over."""
+        """The number of polls the breaker lets through: None is any number, 0 while open, 1 to try again."""
         return self._breaker().passing(now)
 
     def probed(self, now: Micros) -> "Ledger":
-        """One question went out to find out whether it is over; no second one until it had time to be answered."""
+        """The ledger after a single probing request; no second one until it had time to be answered."""
         return replace(self, open_until=now + micros(FIRST_OPEN_S))
 
 
@@ -126,7 +126,7 @@ def round_robin(places: int, wants: Sequence[int]) -> list[int]:
 
 
 def fair_share(affordable: int, mine: int, theirs: int, *, my_turn: bool) -> int:
-    """Of what is affordable, how much may I take of my `mine` waiting, so that neither of two kinds starves.
+    """The share of what is affordable for my `mine` waiting, so that neither of two kinds starves.
 
     Half each while both wait; what the other cannot use is mine; a single odd one goes to whose turn it is.
     """

@@ -1,4 +1,4 @@
-"""When to ask, when to try again, when to stop waiting. Durations are seconds; `random` is a number in [0, 1)."""
+"""The times to poll, to try again and to stop waiting. Durations are seconds; `random` is a number in [0, 1)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -31,14 +31,14 @@ class Cadence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DurationEstimate:
-    """How long a model usually takes: a smoothed mean and mean deviation in seconds, over `count` finished."""
+    """The usual duration of a model: a smoothed mean and mean deviation in seconds, over `count` generations."""
 
     count: int
     mean_s: float
     deviation_s: float
 
-    def and_then(self, duration_s: float) -> "DurationEstimate":
-        """With one more finished generation taken into account."""
+    def with_duration(self, duration_s: float) -> "DurationEstimate":
+        """The estimate with one more finished generation taken into account."""
         miss = abs(duration_s - self.mean_s)
         return DurationEstimate(
             count=self.count + 1,
@@ -47,20 +47,20 @@ class DurationEstimate:
         )
 
 
-def first_usual(duration_s: float) -> DurationEstimate:
-    """What one finished generation teaches."""
+def first_estimate(duration_s: float) -> DurationEstimate:
+    """The estimate after one finished generation."""
     return DurationEstimate(count=1, mean_s=duration_s, deviation_s=duration_s / 2)
 
 
 def soonest_poll_s(cadence: Cadence, *, first_s: float) -> float:
-    """From the submission to the first question that is worth asking; `first_s` as the provider documents it."""
+    """The time from the submission to the first useful poll; `first_s` as the provider documents it."""
     return first_s if cadence.poll_first_s is None else cadence.poll_first_s
 
 
 def first_poll_s(
     cadence: Cadence, *, documented: tuple[float, float], usual: DurationEstimate | None, webhook: bool
 ) -> float:
-    """From the submission to the first question. `documented`: (first poll, usual duration) of the provider's page.
+    """The time from the submission to the first poll. `documented`: (first poll, usual duration) by the provider.
 
     With a webhook expected we ask only when it is overdue; without one, from the documented start.
     """
@@ -73,18 +73,18 @@ def first_poll_s(
 
 
 def next_poll_s(cadence: Cadence, *, every_s: float, polls: int, random: float) -> float:
-    """From one question to the next: the documented interval, growing to the cap, spread by jitter."""
+    """The time from one poll to the next: the documented interval, growing to the cap, spread by jitter."""
     base = min(every_s, cadence.poll_first_s or every_s)
     return jittered(backoff_s(polls, first_s=base, factor=GROWTH, max_s=cadence.poll_max_s), random)
 
 
 def after_expiry_s(late_s: float, random: float) -> float:
-    """From one question to the next about what its provider may still finish, `late_s` after its deadline."""
+    """The time between polls of what its provider may still finish, `late_s` after its deadline."""
     return jittered(min(max(late_s / 2, LATE_FIRST_S), LATE_MAX_S), random)
 
 
 def after_miss_s(cadence: Cadence, *, every_s: float, misses: int, retry_after_s: float | None, random: float) -> float:
-    """From a question that was not answered to the next; what the provider asked for is the least we wait."""
+    """The time from an unanswered poll to the next, which is at least the wait that the provider asked for."""
     base = min(every_s, cadence.poll_first_s or every_s)
     wait_s = jittered(backoff_s(misses, first_s=base, max_s=cadence.poll_max_s * 5), random)
     return max(wait_s, retry_after_s or 0.0)
@@ -93,7 +93,7 @@ def after_miss_s(cadence: Cadence, *, every_s: float, misses: int, retry_after_s
 def next_attempt_s(
     schedule: Sequence[float], attempts: int, retry_after_s: float | None, random: float
 ) -> float | None:
-    """From a delivery's failed attempt (number `attempts`) to the next; None when the schedule is used up.
+    """The time from a delivery's failed attempt (number `attempts`) to the next; None when the schedule is used up.
 
     A subscriber's `Retry-After` is obeyed up to the longest wait of the schedule.
     """

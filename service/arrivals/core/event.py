@@ -1,4 +1,4 @@
-"""What we announce, and the one public shape of a generation."""
+"""Announcements, and the one public shape of a generation."""
 
 from enum import StrEnum
 from typing import Any

@@ -1,4 +1,4 @@
-"""Why a generation failed: our word, whose fault it is, and the provider's own words beside it."""
+"""The failure of a generation: our code, whose fault it is, and the provider's own words beside it."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -7,11 +7,11 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from arrivals.core.details import merged
+from arrivals.core.details import merge_details
 
 
 class Fault(StrEnum):
-    """Who can do something about it."""
+    """The party that can do something about a failure."""
 
     CALLER = "caller"  # change the order
     CONTENT = "content"  # moderation refused it
@@ -74,7 +74,7 @@ VAGUE = frozenset({FailureCode.PROVIDER_ERROR, FailureCode.UNKNOWN})
 
 
 class Failure(Struct, frozen=True, kw_only=True):
-    """One failure in full. An absent fact is None, never guessed; `origin` is the channel that told us.
+    """One failure in full. An absent fact is None, never guessed; `origin` is the channel that reported it.
 
     `details`: what else the provider said about it, as it said it.
     """
@@ -109,12 +109,12 @@ class Failure(Struct, frozen=True, kw_only=True):
             trace_id=self.trace_id or other.trace_id,
             suggestion=self.suggestion or other.suggestion,
             alternatives=self.alternatives or other.alternatives,
-            details=merged(other.details, self.details),
+            details=merge_details(other.details, self.details),
         )
 
 
 def _precision(failure: Failure) -> int:
-    """Nothing was said, or a code of the provider's that nobody lists, or a reason."""
+    """The precision of a failure: 0 for no reason, 1 for a code of the provider's that nobody lists, 2 for a reason."""
     if failure.code not in VAGUE:
         return 2
     return int(failure.code is FailureCode.UNKNOWN and failure.provider_code is not None)

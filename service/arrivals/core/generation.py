@@ -1,4 +1,4 @@
-"""A generation: one piece of work asked of a provider, and all that is known of it."""
+"""A generation: one piece of work ordered from a provider, and all that is known of it."""
 
 import base64
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from arrivals.core.wire import Micros
 
 
 class Status(StrEnum):
-    """Where a generation stands."""
+    """The stage of a generation."""
 
     PENDING = "pending"  # stored; waiting for its turn
     SUBMITTING = "submitting"  # the request may be on the wire
@@ -21,14 +21,14 @@ class Status(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELED = "canceled"
-    EXPIRED = "expired"  # the deadline passed and nobody told us; a provider's own word may still close it, once
+    EXPIRED = "expired"  # the deadline passed without a result; a provider's own word may still close it, once
 
 
 CLOSED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELED})
 
 
 class Origin(StrEnum):
-    """Which witness spoke."""
+    """The source of an observation."""
 
     SUBMIT = "submit"  # the answer to our submission
     WEBHOOK = "webhook"  # the provider called
@@ -38,7 +38,7 @@ class Origin(StrEnum):
 
 
 class VerifiedBy(StrEnum):
-    """Why the word that closed a generation was believed."""
+    """The proof of the word that closed a generation."""
 
     SIGNATURE = "signature"  # the webhook's body is signed
     SECRET = "secret"  # the webhook carries a secret only the provider was given  # noqa: S105 - the word, not a secret
@@ -57,14 +57,14 @@ class Output(Struct, frozen=True, kw_only=True):
     requires_auth: bool = False
 
 
-def in_words(words: str, content_type: str = "text/plain;charset=utf-8") -> Output:
-    """An output that is a text, which stands in its URL until it is kept."""
+def text_output(words: str, content_type: str = "text/plain;charset=utf-8") -> Output:
+    """An output that is a text, which is held in its URL until it is stored."""
     content = base64.b64encode(words.encode(errors="replace")).decode()
     return Output(kind="text", url=f"data:{content_type};base64,{content}", content_type=content_type)
 
 
 class Cost(Struct, frozen=True, kw_only=True):
-    """What the provider says it charges: a decimal string as the provider wrote it."""
+    """The price that the provider reports: a decimal string as the provider wrote it."""
 
     amount: str
     currency: str = "USD"
@@ -82,7 +82,7 @@ class Held(Struct, frozen=True, kw_only=True):
 
 
 class GenerationKey(Struct, frozen=True, kw_only=True):
-    """Whom a generation was asked of, and as what it is known there: all that reading a word about it needs.
+    """The provider of a generation, and its identity there: all that is needed to read a word about it.
 
     `bulk_id` is shared by what was ordered together.
     """
@@ -131,10 +131,10 @@ class Generation(GenerationKey, frozen=True, kw_only=True):
 
     @property
     def closed(self) -> bool:
-        """A provider's closing word was announced; nothing moves it any more."""
+        """True once a provider's closing word was announced; nothing moves it any more."""
         return self.status in CLOSED
 
     @property
     def ended(self) -> bool:
-        """It closed, or its deadline passed: nobody need wait for it any longer."""
+        """True once it closed or its deadline passed: nobody needs to wait for it any longer."""
         return self.closed or self.status is Status.EXPIRED

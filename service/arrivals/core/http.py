@@ -46,7 +46,7 @@ class HttpReply(Struct, frozen=True, kw_only=True):
 
     @property
     def ok(self) -> bool:
-        """2xx."""
+        """True for 2xx."""
         return is_good(self.http_status)
 
 
@@ -60,10 +60,10 @@ class InboundWebhook(Struct, frozen=True, kw_only=True):
         return f"InboundWebhook({len(self.body)} bytes)"
 
 
-def joined(told: Iterable[tuple[str, str]]) -> dict[str, str]:
+def join_headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Headers by lower-case name; a repeated one is joined, as RFC 9110 section 5.3 allows."""
     headers: dict[str, str] = {}
-    for name, value in told:
+    for name, value in pairs:
         key = name.lower()
         headers[key] = f"{headers[key]}, {value}" if key in headers else value
     return headers
@@ -74,15 +74,15 @@ MAX_REDIRECTS = 5  # that are followed, one after the other
 
 
 def redirect_of(http_status: int, headers: Mapping[str, str]) -> str | None:
-    """Where an answer sends whoever asked, as it says it; None for any other answer."""
+    """The destination of a redirect, as the answer writes it; None for any other answer."""
     return headers.get("location") if http_status in REDIRECTS else None
 
 
 def is_good(http_status: int) -> bool:
-    """2xx: RFC 9110 section 15.3."""
+    """True for 2xx: RFC 9110 section 15.3."""
     return http_status // 100 == 2  # noqa: PLR2004
 
 
 def is_server_error(http_status: int | None) -> bool:
-    """5xx, or beyond: RFC 9110 section 15.6."""
+    """True for 5xx, or beyond: RFC 9110 section 15.6."""
     return http_status is not None and http_status >= 500  # noqa: PLR2004

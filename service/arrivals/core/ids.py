@@ -1,4 +1,4 @@
-"""Prefixed, time-ordered identifiers, made from a given moment and given entropy."""
+"""Prefixed, time-ordered identifiers, made from a moment and entropy."""
 
 from functools import lru_cache
 

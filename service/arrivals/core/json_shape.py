@@ -12,7 +12,7 @@ _BRACKETS = re.compile(rb"[\[\]{}]")
 
 
 class TooMuch(ValueError):
-    """It would unfold into too much; the message says what."""
+    """JSON that would unfold into too much; the message says what."""
 
 
 class Shape(Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Hides secrets in what came back from whoever was given them, however they are written there.
+"""A mask that hides secrets in the answers of those who know them, however they are written there.
 
 A secret is found as it is, behind any escapes (`unescaped.py`), and in base64, wherever in it it begins; so is every
 callback URL's token, whoever's it is. The time grows with the length of what is looked at.
@@ -36,8 +36,8 @@ class Mask:
         """True where any of the texts may need masking. Most do not, and this is much faster than masking them."""
         content = "\n".join(texts).encode(errors="surrogatepass")
         return any(
-            any(head in one for head in self._heads) or any(pattern.search(one) for pattern in self._patterns)
-            for one in (content, *(layer.content for layer in _layers(content)))
+            any(head in text for head in self._heads) or any(pattern.search(text) for pattern in self._patterns)
+            for text in (content, *(layer.content for layer in _layers(content)))
         )
 
     def text(self, text: str) -> str:
@@ -47,21 +47,21 @@ class Mask:
         return text if masked == shown else masked + text[len(shown) :]
 
     def octets(self, content: bytes) -> bytes:
-        """The same for bytes."""
-        found = [*self._found(content)]
+        """The bytes without any secret."""
+        spans = [*self._spans(content)]
         above: list[Unescaped] = []
         for layer in _layers(content):
             above.insert(0, layer)
-            found += [reduce(_origin, above, span) for span in self._found(layer.content)]
-        if not found:
+            spans += [reduce(_origin, above, span) for span in self._spans(layer.content)]
+        if not spans:
             return content
         pieces, at = [], 0
-        for start, end in _merged(found):
+        for start, end in _merged_spans(spans):
             pieces += [content[at:start], HIDDEN.encode()]
             at = end
         return b"".join([*pieces, content[at:]])
 
-    def _found(self, content: bytes) -> Iterator[tuple[int, int]]:
+    def _spans(self, content: bytes) -> Iterator[tuple[int, int]]:
         for form in self._forms:
             start = content.find(form)
             while start >= 0:
@@ -78,7 +78,7 @@ class Mask:
 
 @lru_cache(maxsize=4096)  # of an account it is asked about with every word, of a generation a few times
 def _forms(secret: str) -> tuple[bytes, ...]:
-    """As it is, as a form has it, and its base64 at each of the three places where it may begin in a longer text."""
+    """The forms of a secret: as it is, in a form, and in base64 at each of the three places where it may begin."""
     content = secret.encode(errors="surrogatepass")
     plain = unescaped(content)  # one that itself holds what looks like an escape
     forms = {content, content.replace(b" ", b"+"), *((plain.content,) if plain else ())}
@@ -95,7 +95,7 @@ def _origin(span: tuple[int, int], layer: Unescaped) -> tuple[int, int]:
 
 
 def _layers(content: bytes) -> Iterator[Unescaped]:
-    """With its escapes undone, then with those that came to light, as often as somebody may have escaped it."""
+    """The content with its escapes undone, then with those that came to light, as often as it may have been escaped."""
     layer = unescaped(content) if len(content) <= MAX_UNESCAPED_BYTES else None
     for _ in range(MAX_LAYERS):
         if layer is None or layer.content == content:
@@ -105,10 +105,10 @@ def _layers(content: bytes) -> Iterator[Unescaped]:
         layer = unescaped(content)
 
 
-def _merged(found: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """In order, those that overlap or touch as one."""
+def _merged_spans(spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The spans in order, those that overlap or touch as one."""
     start, end = -1, -1
-    for begins, ends in sorted(found):
+    for begins, ends in sorted(spans):
         if begins > end:
             if end >= 0:
                 yield start, end

@@ -41,7 +41,7 @@ def masked_failure(mask: Mask, failure: Failure) -> Failure:
         provider_code=_masked(mask, failure.provider_code),
         param=_masked(mask, failure.param),
         trace_id=_masked(mask, failure.trace_id),
-        alternatives=tuple(mask.text(one) for one in alternatives) if alternatives else alternatives,
+        alternatives=tuple(mask.text(alternative) for alternative in alternatives) if alternatives else alternatives,
         details=masked_json(mask, failure.details),
     )
 
@@ -57,12 +57,12 @@ def masked_json(mask: Mask, value: Any) -> Any:
 
 def _texts(reading: Reading) -> list[str]:
     failure = reading.failure
-    said = [reading.provider_status, reading.external_id, *reading.notes, *(output.url for output in reading.outputs)]
+    texts = [reading.provider_status, reading.external_id, *reading.notes, *(output.url for output in reading.outputs)]
     if failure is not None:
-        said += [failure.message, failure.suggestion, failure.provider_code, failure.param, failure.trace_id]
-        said += [*(failure.alternatives or ()), *_texts_in(failure.details)]
-    said += _texts_in(reading.provider_details)
-    return [text for text in said if text is not None]
+        texts += [failure.message, failure.suggestion, failure.provider_code, failure.param, failure.trace_id]
+        texts += [*(failure.alternatives or ()), *_texts_in(failure.details)]
+    texts += _texts_in(reading.provider_details)
+    return [text for text in texts if text is not None]
 
 
 def _texts_in(value: Any) -> Iterator[str]:
@@ -83,13 +83,13 @@ def _masked(mask: Mask, text: str | None) -> str | None:
 
 
 def _masked_output(mask: Mask, output: Output) -> Output:
-    """Of what came inside the answer, only words can be told from bytes that happen to look like a secret."""
+    """The output without secrets. Of inline content only text: in other bytes a secret's letters may be chance."""
     if not is_inline(output.url):
         return replace(output, url=mask.text(output.url), content_type=_masked(mask, output.content_type))
-    found = read_data_uri(output.url)
-    if found is None or not found.content_type.startswith(IN_WORDS):
+    inline = read_data_uri(output.url)
+    if inline is None or not inline.content_type.startswith(IN_WORDS):
         return output
-    content = mask.octets(found.content)
-    if content == found.content:
+    content = mask.octets(inline.content)
+    if content == inline.content:
         return output
-    return replace(output, url=f"data:{found.content_type};base64,{base64.b64encode(content).decode()}")
+    return replace(output, url=f"data:{inline.content_type};base64,{base64.b64encode(content).decode()}")

@@ -1,4 +1,4 @@
-"""What bytes are: media types by their grammar, the schemes an output may have, and bytes that came as a data URI."""
+"""Media types: their grammar, the types of bytes, the schemes an output may have, and bytes that came as a data URI."""
 
 import base64
 import re
@@ -60,12 +60,12 @@ def media_of(content: bytes) -> str | None:
 
 
 def is_inline(url: str) -> bool:
-    """Whether the bytes stand in the URL itself."""
+    """True if the bytes stand in the URL itself."""
     return url[: len(INLINE)].lower() == INLINE
 
 
 def output_objection(url: str) -> str | None:
-    """Why a URL is no output's, which https, http and data are; None if nothing is wrong."""
+    """The objection to an output's URL, which may be https, http or data; None if there is none."""
     if is_inline(url):
         return None
     if len(url) > MAX_URL_CHARACTERS:
@@ -84,15 +84,15 @@ def read_data_uri(url: str) -> Inline | None:
     head = _DATA_URI.match(url)
     if head is None:
         return None
-    told, content = head[1], unquote_to_bytes(url[head.end() :])
-    encoded = _BASE64.search(told)
+    media, content = head[1], unquote_to_bytes(url[head.end() :])
+    encoded = _BASE64.search(media)
     if encoded is not None:
-        told = told[: encoded.start()]
+        media = media[: encoded.start()]
         decoded = read_base64(content)
         if decoded is None:
             return None
         content = decoded
-    return Inline(content_type=_type_of(told.strip()), content=content)
+    return Inline(content_type=_type_of(media.strip()), content=content)
 
 
 def read_base64(text: bytes) -> bytes | None:
@@ -108,8 +108,8 @@ def read_base64(text: bytes) -> bytes | None:
         return None
 
 
-def _type_of(told: str) -> str:
-    """`;charset=…` alone is a parameter of plain text."""
-    if not told:
+def _type_of(media: str) -> str:
+    """The type of a data URI; `;charset=…` alone is a parameter of plain text."""
+    if not media:
         return PLAIN
-    return media_type(f"text/plain{told}" if told.startswith(";") else told) or UNKNOWN
+    return media_type(f"text/plain{media}" if media.startswith(";") else media) or UNKNOWN

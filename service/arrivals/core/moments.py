@@ -21,33 +21,33 @@ def number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        found = float(value)
+        parsed = float(value)
     except (ValueError, OverflowError):
         return None
-    return found if math.isfinite(found) else None
+    return parsed if math.isfinite(parsed) else None
 
 
 def duration(value: Any) -> float | None:
     """Seconds to wait, from none to a day."""
-    found = number(value)
-    return min(max(found, 0.0), MAX_WAIT_S) if found is not None else None
+    seconds = number(value)
+    return min(max(seconds, 0.0), MAX_WAIT_S) if seconds is not None else None
 
 
 def moment(value: Any) -> Micros | None:
-    """A moment told in seconds since 1970; None for one that lies beyond what we can mean."""
-    found = number(value)
-    return int(found) * SECOND if found is not None and 0 < found <= LAST // SECOND else None
+    """A moment from seconds since 1970; None for one beyond what can be meant."""
+    seconds = number(value)
+    return int(seconds) * SECOND if seconds is not None and 0 < seconds <= LAST // SECOND else None
 
 
 def http_date(text: str | None) -> Micros | None:
-    """A moment as headers tell it, no earlier than 1970 and no later than the last that we can mean."""
+    """A moment as headers write it, no earlier than 1970 and no later than the last that can be meant."""
     if text is None or len(text) > MAX_DATE_CHARACTERS:
         return None
     try:
-        found = since_1970(parsedate_to_datetime(text))
+        parsed = since_1970(parsedate_to_datetime(text))
     except (ValueError, TypeError, LookupError, ArithmeticError):  # whichever of them its parts run into
         return None
-    return min(max(found, 0), LAST)
+    return min(max(parsed, 0), LAST)
 
 
 def rate_limit_wait_s(headers: Mapping[str, str], now: Micros) -> float | None:

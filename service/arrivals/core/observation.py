@@ -1,4 +1,4 @@
-"""What a provider was seen to say, with where, when and how far it is believed."""
+"""Observations: what a provider said, with where, when and how far it is believed."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -11,9 +11,9 @@ from arrivals.core.generation import Cost, Origin, Output, Status, VerifiedBy
 from arrivals.core.wire import Micros
 
 
-def same_id(one: str, other: str) -> bool:
-    """True where two spell one id: some gateways change its case on the way, or pad it."""
-    return one.strip().casefold() == other.strip().casefold()
+def same_id(first: str, second: str) -> bool:
+    """True if both spell the same id: some gateways change its case on the way, or pad it."""
+    return first.strip().casefold() == second.strip().casefold()
 
 
 class Reading(Struct, frozen=True, kw_only=True):
@@ -44,7 +44,7 @@ class Reading(Struct, frozen=True, kw_only=True):
 
     @property
     def whole(self) -> bool:
-        """It has what its status promises: a completion its outputs, a failure its reason."""
+        """True if it has what its status promises: a completion its outputs, a failure its reason."""
         return bool(self.outputs) if self.status is Status.COMPLETED else not self.awaits_detail
 
 
@@ -68,7 +68,7 @@ class Observation(Struct, frozen=True, kw_only=True):
 
 
 class Finding(StrEnum):
-    """What an observation turned out to be."""
+    """The result of an observation."""
 
     ADVANCED = "advanced"  # it moved the generation
     REPEATED = "repeated"  # known already

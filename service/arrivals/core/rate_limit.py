@@ -24,11 +24,11 @@ class RateLimit:
     max_debt: Micros
 
     def affordable(self, spent_until: Micros, now: Micros) -> int:
-        """How many may happen now."""
+        """The number of events that may happen now."""
         return max(0, self._left(spent_until, now) // self.interval)
 
     def wait(self, spent_until: Micros, now: Micros) -> Micros:
-        """How long until one more may happen; 0 if it may now."""
+        """The time until one more event may happen; 0 if it may now."""
         return max(0, self.interval - self._left(spent_until, now))
 
     def spend(self, spent_until: Micros, now: Micros, count: int) -> Micros:

@@ -30,11 +30,11 @@ class SigningKeys:
     previous_until: Micros | None = None
 
     def secrets(self, now: Micros) -> list[str]:
-        """Those that sign `v1` now."""
+        """The secrets that sign `v1` now."""
         return [self.secret, *self._previous(self.previous_secret, now)]
 
     def private_keys(self, now: Micros) -> list[str]:
-        """Those that sign `v1a` now; none if the subscriber did not ask for it."""
+        """The keys that sign `v1a` now; none if the subscriber did not ask for it."""
         return [self.private_key, *self._previous(self.previous_private_key, now)] if self.private_key else []
 
     def _previous(self, key: str | None, now: Micros) -> list[str]:
@@ -66,7 +66,7 @@ class Subscriber:
     paused_at: Micros | None = None
 
     def wants(self, event_type: EventType, provider: str, model: str, metadata: Mapping[str, Any]) -> bool:
-        """Whether an event about such a generation is for this subscriber; `generation.*` is every generation event."""
+        """True if an event about such a generation is for this subscriber; `generation.*` is every generation event."""
         if self.event_types is not None and event_type not in self.event_types:
             family = event_type.split(".")[0] + ".*"
             if family not in self.event_types:
@@ -78,7 +78,7 @@ class Subscriber:
         )
 
     def rotated(self, secret: str, private_key: str, now: Micros) -> "Subscriber":
-        """With new secrets; the old ones sign too, for a day. `private_key` is used only where there was one."""
+        """The subscriber with new secrets; for a day the old ones sign too. `private_key` only replaces one."""
         return replace(
             self,
             secret=secret,
@@ -91,7 +91,7 @@ class Subscriber:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """How a subscriber with something due stands: its limits, what it has used of them, and its recent misses."""
+    """The load of a subscriber with something due: its limits, what it has used of them, and its recent misses."""
 
     id: str
     max_in_flight: int
@@ -104,7 +104,7 @@ class Load:
     in_flight: int
 
     def capacity(self, now: Micros) -> int:
-        """How many deliveries it may be sent now; one that is failing gets a single one until it answers again."""
+        """The number of deliveries it may get now; a failing subscriber gets a single one until it answers again."""
         passing = Breaker(misses=self.misses, open_until=self.open_until).passing(now)
         at_once = self.max_in_flight if self.failing_since is None else 1 if passing is None else passing
         capacity = at_once - self.in_flight
@@ -123,7 +123,7 @@ def _rate_limit(rate_per_s: float) -> RateLimit:
 
 
 def hopeless_reason(http_status: int | None, failing_since: Micros | None, now: Micros) -> str | None:
-    """Why a subscriber is to be disabled after this attempt; None if it is served on."""
+    """The reason to disable a subscriber after this attempt; None if it is served on."""
     if http_status == GONE:
         return "it answered 410 Gone"
     if failing_since is not None and now - failing_since > HOPELESS_AFTER:

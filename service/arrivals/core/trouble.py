@@ -88,6 +88,6 @@ def is_verdict(failure: Failure) -> bool:
     return own and not server_error and concern_of(failure) is Concern.TASK
 
 
-def holds_back(failure: Failure) -> float | None:
-    """For how many seconds the account has been asked to wait; None where nobody asked it, or only one task."""
+def account_wait_s(failure: Failure) -> float | None:
+    """The seconds that the account has to wait; None where the provider named none, or only for one task."""
     return failure.retry_after_s if concern_of(failure) is not Concern.TASK else None

@@ -1,6 +1,6 @@
 """Bytes with every escape of JSON, URLs, forms, HTML and programs undone, and where each of them came from.
 
-Only for looking: what is found is told by its place in the original. Escapes of different kinds may stand side by side,
+Only for searching: a match is reported by its place in the original. Escapes of different kinds may stand side by side,
 and one of JSON or of a URL may have been escaped again.
 """
 
@@ -37,7 +37,7 @@ class Unescaped:
     origins: list[int]
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
-        """Where in the original this part came from, whole escapes at both ends."""
+        """The place in the original that this part came from, with whole escapes at both ends."""
         first = bisect_right(self.starts, start) - 1
         last = bisect_right(self.starts, end - 1) - 1
         begin = self.origins[first] + (0 if first % 2 else start - self.starts[first])
@@ -45,7 +45,7 @@ class Unescaped:
 
 
 def unescaped(content: bytes) -> Unescaped | None:
-    """None for what holds no escape."""
+    """The content with its escapes undone; None for what holds no escape."""
     if not _MAY_BE_ESCAPED.search(content):
         return None
     pieces: list[bytes] = []
@@ -60,16 +60,16 @@ def unescaped(content: bytes) -> Unescaped | None:
 
 
 def _meaning(escape: re.Match[bytes]) -> bytes:
-    kind, told = escape.lastgroup, escape[escape.lastgroup or 0]
+    kind, text = escape.lastgroup, escape[escape.lastgroup or 0]
     if kind in ("byte", "percent"):
-        return bytes([int(told, 16)])
+        return bytes([int(text, 16)])
     if kind == "plain":
-        return told
+        return text
     if kind == "named":
-        return NAMED[told.lower()]
+        return NAMED[text.lower()]
     if kind == "low":
-        return _encoded(0x10000 + ((int(escape["high"], 16) & 0x3FF) << 10) + (int(told, 16) & 0x3FF))
-    return _encoded(int(told, 10 if kind == "decimal" else 16))
+        return _encoded(0x10000 + ((int(escape["high"], 16) & 0x3FF) << 10) + (int(text, 16) & 0x3FF))
+    return _encoded(int(text, 10 if kind == "decimal" else 16))
 
 
 def _encoded(code_point: int) -> bytes:

@@ -1,4 +1,4 @@
-"""How moments and JSON look on the wire.
+"""Moments and JSON as they are on the wire.
 
 Inside, a moment is an integer of microseconds since 1970 UTC, and a duration is a float of seconds.
 """
@@ -30,9 +30,9 @@ def rfc3339(moment: Micros | None) -> str | None:
     return f"{_to_the_second(second)}.{fraction // 1000:03}Z"
 
 
-@lru_cache(maxsize=1024)  # what is told at one time speaks of the same few seconds
+@lru_cache(maxsize=1024)  # what is written at one time is about the same few seconds
 def _to_the_second(second: int) -> str:
-    """What lies beyond every calendar is the first or the last second of it: one bad row never breaks a list."""
+    """A second as text; beyond the calendar, its first or last one, so that one bad row never breaks a list."""
     try:
         return (_NAIVE_EPOCH + timedelta(seconds=second)).isoformat()
     except OverflowError:
@@ -40,7 +40,7 @@ def _to_the_second(second: int) -> str:
 
 
 def since_1970(when: datetime) -> Micros:
-    """A moment without an offset is taken as UTC."""
+    """The moment of a datetime; one without an offset is taken as UTC."""
     return (when.replace(tzinfo=when.tzinfo or UTC) - EPOCH) // timedelta(microseconds=1)
 
 

@@ -59,7 +59,7 @@ async def in_time(chunks: AsyncIterator[bytes], each_s: float, *, drips: bool) -
 
 
 async def read_beginning(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
-    """The beginning of an answer's body, as far as it comes: whoever answered has answered."""
+    """The beginning of an answer's body, as far as it comes in time; the answer itself is complete without it."""
     body = bytearray()
     with anyio.move_on_after(SHOWN_S):
         try:

@@ -1,4 +1,4 @@
-"""Where URLs that users name may lead. Nothing here connects to anything."""
+"""The policy of where users' URLs may lead. Nothing here connects to anything."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -15,20 +15,20 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class OutboundPolicy:
-    """Where URLs given by users may lead: public addresses by https, and whatever the operator allows."""
+    """The destinations of users' URLs: public addresses by https, and whatever the operator allows."""
 
     def __init__(self, allowed: Sequence[Network] = ()) -> None:
         self._allowed = tuple(allowed)
         self._remembered = lru_cache(maxsize=1024)(self._objection)  # a subscriber's URL is looked at in every delivery
 
     def objection(self, url: str) -> str | None:
-        """What is wrong with a URL as it is written, before any name is resolved; None if nothing is."""
+        """The objection to a URL as it is written, before any name is resolved; None if there is none."""
         if len(url) > MAX_URL_CHARACTERS:
             return f"the URL is longer than {MAX_URL_CHARACTERS} characters"
         return self._objection(url) if len(url) > MAX_REMEMBERED_CHARACTERS else self._remembered(url)
 
     def permits(self, address: str, scheme: str) -> bool:
-        """Whether a connection may go to this address."""
+        """True if a connection may go to this address."""
         ip = ipaddress.ip_address(address.partition("%")[0])
         if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
             ip = ip.ipv4_mapped

@@ -20,7 +20,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 import anyio
 import httpx
 
-from arrivals.core.http import HttpCall, HttpReply, is_good, joined
+from arrivals.core.http import HttpCall, HttpReply, is_good, join_headers
 from arrivals.outbound.bodies import (
     BEGINNING,
     FAILURES,
@@ -40,7 +40,7 @@ USER_AGENT = "Arrivals"
 
 
 class Reason(StrEnum):
-    """Why there is no reply, by name."""
+    """The reason why there is no reply."""
 
     BLOCKED = "blocked_destination"
     DNS = "dns"
@@ -146,7 +146,7 @@ class Transport:
             body = await read_beginning(response, answer_bytes)
         finally:
             response.close()
-        return HttpReply(http_status=response.status, headers=joined(response.headers.items()), body=body)
+        return HttpReply(http_status=response.status, headers=join_headers(response.headers.items()), body=body)
 
     @asynccontextmanager
     async def fetch(self, call: HttpCall, *, provider: bool, timeout_s: float = 30.0) -> AsyncIterator[Streamed]:
@@ -172,7 +172,7 @@ class Transport:
                 body = in_time(pieces(response.content), each_s, drips=drips)
                 if drips and response.content_type.endswith("json"):
                     body = until_whole(body)
-                yield Streamed(http_status=response.status, headers=joined(response.headers.items()), body=body)
+                yield Streamed(http_status=response.status, headers=join_headers(response.headers.items()), body=body)
             finally:
                 response.close()
         except FAILURES as error:
@@ -208,7 +208,7 @@ class Transport:
         except FAILURES as error:
             if not (isinstance(error, aiohttp.ClientPayloadError) and is_whole(body)):
                 raise _in_our_words(error) from error
-        return HttpReply(http_status=response.status, headers=joined(response.headers.items()), body=bytes(body))
+        return HttpReply(http_status=response.status, headers=join_headers(response.headers.items()), body=bytes(body))
 
 
 def _session(
@@ -240,7 +240,7 @@ async def _send(session: aiohttp.ClientSession, call: HttpCall, whole_s: float |
 
 @lru_cache(maxsize=64)
 def _within(whole_s: float | None, connect_s: float) -> aiohttp.ClientTimeout:
-    """So long for all of it, the answer's last byte included; None: only connecting is bounded."""
+    """The timeout of a whole call, up to the answer's last byte; None: only connecting is bounded."""
     return aiohttp.ClientTimeout(total=whole_s, connect=connect_s, sock_connect=connect_s)
 
 

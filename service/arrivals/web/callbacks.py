@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from arrivals.core.http import InboundWebhook, joined
+from arrivals.core.http import InboundWebhook, join_headers
 from arrivals.core.wire import from_json
 from arrivals.flow.callback_url import UnknownToken
 from arrivals.flow.context import Context
@@ -198,7 +198,7 @@ def _headers(told: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in told}
     if len(headers) == len(told):
         return headers
-    return joined((name.decode("latin-1"), value.decode("latin-1")) for name, value in told)
+    return join_headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in told)
 
 
 def _challenge(body: bytes) -> _Challenge | None:

@@ -13,13 +13,13 @@ LONGEST_REST_S = 5.0
 
 
 class Trouble:
-    """That of one worker."""
+    """The repeated failures of one worker."""
 
     def __init__(self, worker: str) -> None:
         self._worker = worker
         self._fresh = False  # something failed since it was last asked for a rest
         self._failures = 0  # in a row
-        self._told_at: dict[type[Exception], float] = {}
+        self._logged_at: dict[type[Exception], float] = {}
 
     def happened(self, error: Exception) -> None:
         """A claim failed, or what was claimed could not be written down."""
@@ -31,7 +31,7 @@ class Trouble:
             log.error("claim_failed", worker=self._worker, exc_info=error)
 
     def rest_s(self, usual_s: float) -> float:
-        """How long to rest before the next claim: twice as long after each failure, up to a bound; 0 after none."""
+        """The rest before the next claim, in seconds: twice as long after each failure, up to a bound; 0 after none."""
         if not self._fresh:
             if self._failures:
                 log.info("claims_recovered", worker=self._worker, failures=self._failures)
@@ -43,7 +43,7 @@ class Trouble:
 
     def _due(self, kind: type[Exception]) -> bool:
         now = anyio.current_time()
-        if kind in self._told_at and now < self._told_at[kind] + TELL_EVERY_S:
+        if kind in self._logged_at and now < self._logged_at[kind] + TELL_EVERY_S:
             return False
-        self._told_at[kind] = now
+        self._logged_at[kind] = now
         return True

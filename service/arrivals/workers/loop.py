@@ -43,7 +43,7 @@ class Worker(Generic[T]):
 
     @property
     def name(self) -> str:
-        """As logs, health checks and metrics call it."""
+        """The worker's name in logs, health checks and metrics."""
         return self.signal.value
 
     def heartbeat(self) -> Heartbeat:
@@ -97,7 +97,7 @@ class Worker(Generic[T]):
                     await store.wait(self.signal, version, _spread(self.interval_s))
 
     async def _claim(self, limit: int, trouble: Trouble) -> Sequence[T] | None:
-        """None if it failed."""
+        """The claimed items; None if the claim failed."""
         try:
             return await self.claim(limit)
         except Exception as error:  # noqa: BLE001 - told as trouble

@@ -7,11 +7,11 @@ from msgspec.structs import replace
 import structlog
 
 from arrivals.core.cadence import after_miss_s
-from arrivals.core.details import merged
+from arrivals.core.details import merge_details
 from arrivals.core.failure import Failure, FailureCode
 from arrivals.core.generation import Generation, Origin, Status, VerifiedBy
-from arrivals.core.observation import Finding, Reading
-from arrivals.core.trouble import holds_back, is_miss, is_verdict
+from arrivals.core.observation import Finding, Observation, Reading
+from arrivals.core.trouble import account_wait_s, is_miss, is_verdict
 from arrivals.core.wire import SECOND, micros
 from arrivals.flow.context import Context
 from arrivals.flow.exchange.ask import POLL_TIMEOUT_S, ask
@@ -80,7 +80,7 @@ async def poll(context: Context, claimed: Scheduled) -> Finding | None:
         failure = refused.failure
         kept = exchange.came_to(context, generation, Outcome.REFUSED, failure=failure)
         if not await _is_told_again(context, claimed, failure):
-            await _ask_later(context, claimed, kept, wait_s=holds_back(failure), is_miss=is_miss(failure))
+            await _ask_later(context, claimed, kept, wait_s=account_wait_s(failure), is_miss=is_miss(failure))
             return None
         await keep(context, kept)
         reading = Reading(status=Status.FAILED, failure=failure)
@@ -143,7 +143,7 @@ def _joined(first: Reading, second: Reading) -> Reading:
         provider_status=second.provider_status or first.provider_status,
         external_id=second.external_id or first.external_id,
         cost=second.cost or first.cost,
-        provider_details=merged(first.provider_details, second.provider_details),
+        provider_details=merge_details(first.provider_details, second.provider_details),
         notes=(*first.notes, *second.notes),
         outputs=tuple(
             replace(output, expires_at=output.expires_at or (kept_until if output.requires_auth else None))

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 import structlog
 
 from arrivals.core.bounds import bounded
-from arrivals.core.cadence import DurationEstimate, first_usual
+from arrivals.core.cadence import DurationEstimate, first_estimate
 from arrivals.core.event import Event, event_about
 from arrivals.core.generation import Generation, Origin, Status
 from arrivals.core.observation import Finding, Observation
@@ -191,7 +191,7 @@ def _learn(batch: Settled, pace: PollSchedule, verdict: Verdict) -> None:
     if verdict.finding is not Finding.ADVANCED or done.status is not Status.COMPLETED or done.submitted_at is None:
         return
     took_s = max(0.0, ((done.closed_at or done.submitted_at) - done.submitted_at) / SECOND)
-    usual = pace.usual.and_then(took_s) if pace.usual else first_usual(took_s)
+    usual = pace.usual.with_duration(took_s) if pace.usual else first_estimate(took_s)
     key = (done.provider, done.model)
     batch.usual[key] = batch.learned[key] = usual
 

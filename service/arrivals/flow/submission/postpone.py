@@ -10,7 +10,7 @@ from arrivals.core.bounds import bounded_failure
 from arrivals.core.cadence import after_miss_s
 from arrivals.core.failure import Failure
 from arrivals.core.masking import masked_failure
-from arrivals.core.trouble import holds_back
+from arrivals.core.trouble import account_wait_s
 from arrivals.core.wire import micros
 from arrivals.flow.context import Context
 from arrivals.flow.exchange.budget import pause
@@ -43,7 +43,7 @@ async def try_again(context: Context, group: Group, failure: Failure) -> None:
     )
     returned = await until_stored(context, partial(_return, context, group, wait_s, failure))
     key = (group[0].generation.provider, group[0].generation.account)
-    pause_s = holds_back(failure)
+    pause_s = account_wait_s(failure)
     if pause_s:
         await until_stored(context, partial(_pause, context, key, pause_s))
     if key in context.process.crowded:

@@ -14,7 +14,7 @@ import structlog
 
 from arrivals.core import sse
 from arrivals.core.acceptance import Acceptance, acceptance_of
-from arrivals.core.generation import CLOSED, Generation, Origin, Output, Status, VerifiedBy, in_words
+from arrivals.core.generation import CLOSED, Generation, Origin, Output, Status, VerifiedBy, text_output
 from arrivals.core.http import HttpCall, HttpReply
 from arrivals.core.observation import Reading
 from arrivals.core.wire import SECOND
@@ -75,7 +75,7 @@ class _Heard:
     def _told(self) -> tuple[Output, ...]:
         """The outputs of earlier events; where no work began, the answer in words."""
         words = "" if self.begun else "".join(self.words).strip()
-        return tuple(self.outputs.values()) or ((in_words(words),) if words else ())
+        return tuple(self.outputs.values()) or ((text_output(words),) if words else ())
 
 
 @dataclass(slots=True)

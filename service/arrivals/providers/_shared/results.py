@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from arrivals.core.generation import Output, in_words
+from arrivals.core.generation import Output, text_output
 from arrivals.core.media import is_inline, media_of, media_type, read_base64
 from arrivals.core.wire import to_json
 from arrivals.providers._shared.json_fields import OWN_KINDS, outputs
@@ -42,8 +42,8 @@ def results_or_words(value: Any, base_url: str) -> tuple[Output, ...]:
     if candidates or not _says_something(value, 0):
         return _without_previews(candidates)
     if isinstance(value, str):
-        return (in_words(value),)
-    return (in_words(to_json(value), "application/json"),)
+        return (text_output(value),)
+    return (text_output(to_json(value), "application/json"),)
 
 
 def _without_previews(candidates: list[tuple[bool, Output]]) -> tuple[Output, ...]:

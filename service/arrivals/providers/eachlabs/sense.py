@@ -10,7 +10,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from arrivals.core.failure import Failure, FailureCode, make_failure
-from arrivals.core.generation import Output, Status, in_words
+from arrivals.core.generation import Output, Status, text_output
 from arrivals.core.http import HttpCall, HttpReply
 from arrivals.core.observation import Reading
 from arrivals.core.wire import to_json
@@ -99,7 +99,7 @@ def _text_answer(body: Mapping[str, Any]) -> tuple[Output, ...]:
     words = text(part({"first": first}, "first", "message").get("content"))
     if words is None:
         return ()
-    return (in_words(words),)
+    return (text_output(words),)
 
 
 def read_event(event: bytes, target: Target) -> Reading | None:
