@@ -6,7 +6,7 @@ import pytest
 
 from arrivals.cli.output import show_table
 from arrivals.config.key_file import with_keys
-from arrivals.config.settings import Settings
+from arrivals.config.settings import read_settings
 from arrivals.lab.processes import free_port
 from tests.cli.conftest import asking_for
 
@@ -133,7 +133,7 @@ def test_no_keys_file_is_made_and_the_local_key_goes_to_no_other_address(arrival
     """Only `serve` makes keys; a key that nobody named belongs to the service of this environment."""
     without = arrivals("list", PORT=service["PORT"], DATABASE=tmp_path / "other.db")
     kept = tmp_path / "kept.db"
-    with_keys(Settings(database=str(kept)))
+    with_keys(read_settings({"ARRIVALS_DATABASE": str(kept)}))
     elsewhere = arrivals("list", "--url", "http://127.0.0.1:9", DATABASE=kept)
     said = "arrivals: no API key for this service; set ARRIVALS_API_KEY or pass --key\n"
     assert [(2, said)] * 2 == [(result.exit_code, result.stderr) for result in (without, elsewhere)]

@@ -15,7 +15,7 @@ from arrivals.store.engine.base import StoreError
 
 
 def settings_from_environment() -> Settings:
-    """The settings, or an end with exit code 2 that says what is wrong with them."""
+    """The settings; if one is wrong, the process says so and ends with exit code 2."""
     try:
         return read_settings(os.environ)
     except BadSetting as error:
@@ -24,7 +24,7 @@ def settings_from_environment() -> Settings:
 
 
 def handle_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Expected failures end in one line and exit code 1 (2 for a setting), not in a stack trace."""
+    """A command whose expected failures end in one line and exit code 1 (2 for a setting), not in a stack trace."""
 
     @wraps(command)
     def run(*args: Any, **options: Any) -> Any:

@@ -26,7 +26,10 @@ COMMANDS = {
     "show": ("arrivals.cli.generations", "Show one generation and everything that happened to it, in order."),
     "submit": ("arrivals.cli.submit", "Order one generation of MODEL from PROVIDER."),
     "subscribers": ("arrivals.cli.subscribers", "Register and manage subscribers to events."),
-    "torture": ("arrivals.lab.commands.torture", "Kill the service, its database, its disk and its clock."),
+    "torture": (
+        "arrivals.lab.commands.torture",
+        "Kill the service, its database, its disk and its clock while it works; exit code 1 if anything is lost.",
+    ),
     "watch": ("arrivals.cli.watch", "Watch the newest generations; with ids only those, until each has ended."),
     "webhooks": ("arrivals.cli.webhooks", "Show, replay and export stored webhooks."),
 }
