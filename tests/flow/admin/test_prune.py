@@ -154,7 +154,7 @@ async def test_nothing_open_is_forgotten(context, clock, subscribed, submitted, 
     assert Status.SUBMITTED is (await stored(context, going_on)).status
     async with context.store.reading() as tx:
         assert [unread.id] == [webhook.id for webhook in await observations.unread(tx, 10)]
-        assert [None] == [one.delivered_at for one in await deliveries.of_generation(tx, delivering)]
+        assert [None] == [delivery.delivered_at for delivery in await deliveries.of_generation(tx, delivering)]
     assert {"event", "delivery"} == await history(context, delivering)
     assert {"webhook", "observation"} == await history(context, going_on)
 

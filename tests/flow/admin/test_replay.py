@@ -37,7 +37,7 @@ LEASE_S = 60
 
 
 @pytest.fixture
-def told(context, submitted, calls_back):
+def received(context, submitted, calls_back):
     """A generation about which its provider called; the stored webhook."""
 
     async def call(body=WORD):
@@ -112,8 +112,8 @@ def mended(context, secret):
 # ---------------------------------------------------------------- stored webhooks again
 
 
-async def test_webhooks_again_announce_nothing_twice(context, told):
-    webhooks = [await told() for _ in range(3)]
+async def test_webhooks_again_announce_nothing_twice(context, received):
+    webhooks = [await received() for _ in range(3)]
     before = await announced(context)
 
     replay = await ended(context, await start(context, ReplayKind.WEBHOOKS, Filters()))
@@ -124,8 +124,8 @@ async def test_webhooks_again_announce_nothing_twice(context, told):
     assert replay.finished_at > replay.created_at
 
 
-async def test_a_replay_is_seen_in_what_was_heard(context, told):
-    webhook = await told()
+async def test_a_replay_is_seen_in_what_was_heard(context, received):
+    webhook = await received()
 
     await ended(context, await start(context, ReplayKind.WEBHOOKS, Filters()))
 
@@ -137,7 +137,7 @@ async def test_a_replay_is_seen_in_what_was_heard(context, told):
 
 
 async def test_what_nobody_understood_advances_when_its_reader_was_mended(
-    context, listener, subscribed, told, monkeypatch
+    context, listener, subscribed, received, monkeypatch
 ):
     def broken(_webhook, _target):
         raise KeyError("output")
@@ -147,7 +147,7 @@ async def test_what_nobody_understood_advances_when_its_reader_was_mended(
     await subscribed()
     with monkeypatch.context() as before:
         before.setattr(context_module.Context, "route", lambda _self, _generation: route)
-        webhook = await told()
+        webhook = await received()
     assert "its reader failed: KeyError" == (await webhook_of(context, webhook.id)).unreadable_reason
 
     replay = await ended(context, await start(context, ReplayKind.WEBHOOKS, Filters()))
@@ -161,9 +161,9 @@ async def test_what_nobody_understood_advances_when_its_reader_was_mended(
     assert "arrivals-redelivered" not in listener.requests[0].headers
 
 
-async def test_what_is_still_unreadable_is_counted_as_that(context, told):
-    await told(b"<html>")
-    await told()
+async def test_what_is_still_unreadable_is_counted_as_that(context, received):
+    await received(b"<html>")
+    await received()
 
     dry = await ended(context, await start(context, ReplayKind.WEBHOOKS, Filters(), dry_run=True))
     replay = await ended(context, await start(context, ReplayKind.WEBHOOKS, Filters()))
@@ -181,9 +181,9 @@ async def test_a_webhook_whose_generation_is_forgotten_is_stale(context, calls_b
     assert {"stale": 1} == replay.findings == dry.findings
 
 
-async def test_a_late_word_that_was_unreadable_follows_the_expiry(context, clock, told, calls_back, gives_up):
+async def test_a_late_word_that_was_unreadable_follows_the_expiry(context, clock, received, calls_back, gives_up):
     """An expiry was announced meanwhile; the closing word still comes, once."""
-    webhook = await told(b"<html>")
+    webhook = await received(b"<html>")
     await run_worker(replace(context, upstreams={}), "read")
     clock.advance(24 * 3600)
     await gives_up()
@@ -214,10 +214,10 @@ def unsettleable(context):
     return keep
 
 
-async def test_a_webhook_that_cannot_be_settled_stops_nobody(context, told, unsettleable):
+async def test_a_webhook_that_cannot_be_settled_stops_nobody(context, received, unsettleable):
     """As when it came: those before and after it are settled, and the replay goes on to its end."""
-    await unsettleable(await told())
-    await told()
+    await unsettleable(await received())
+    await received()
 
     replay = await ended(context, await start(context, ReplayKind.WEBHOOKS, Filters()))
 
@@ -226,11 +226,11 @@ async def test_a_webhook_that_cannot_be_settled_stops_nobody(context, told, unse
 
 
 async def test_beside_one_that_cannot_be_settled_each_is_counted_as_what_it_was(
-    context, told, calls_back, unsettleable
+    context, received, calls_back, unsettleable
 ):
     """What advanced is not told as repeated, and each is heard once."""
-    await unsettleable(await told())
-    mute = await told(b"<html>")
+    await unsettleable(await received())
+    mute = await received(b"<html>")
     word = await calls_back(mute.generation_id, WORD)
     await run_worker(replace(context, upstreams={}), "read")
     async with context.store.reading() as tx:
@@ -255,8 +255,8 @@ async def test_beside_one_that_cannot_be_settled_each_is_counted_as_what_it_was(
     ],
     ids=str,
 )
-async def test_only_what_the_filters_name_is_read_again(context, told, calls_back, wanted, count):
-    first, _ = await told(), await told()
+async def test_only_what_the_filters_name_is_read_again(context, received, calls_back, wanted, count):
+    first, _ = await received(), await received()
     await calls_back(first.generation_id, WORD)
     await run_worker(context, "read")
 
@@ -265,22 +265,22 @@ async def test_only_what_the_filters_name_is_read_again(context, told, calls_bac
     assert (count, count) == (replay.total, replay.done)
 
 
-async def test_what_came_before_or_after_the_time_asked_for_is_left_alone(context, clock, told):
-    await told()
+async def test_what_came_before_or_after_the_time_asked_for_is_left_alone(context, clock, received):
+    await received()
     since = clock()
-    second = await told()
+    second = await received()
     until = clock()
-    await told()
+    await received()
 
     replay = await ended(context, await start(context, ReplayKind.WEBHOOKS, Filters(since=since, until=until)))
 
     assert (1, second.id) == (replay.done, replay.cursor)
 
 
-async def test_what_comes_in_while_it_runs_is_not_its_concern(context, told):
-    await told()
+async def test_what_comes_in_while_it_runs_is_not_its_concern(context, received):
+    await received()
     replay = await start(context, ReplayKind.WEBHOOKS, Filters())
-    await told()
+    await received()
 
     assert 1 == (await ended(context, replay)).done
 
@@ -288,10 +288,10 @@ async def test_what_comes_in_while_it_runs_is_not_its_concern(context, told):
 # ---------------------------------------------------------------- what would be
 
 
-async def test_a_dry_run_writes_nothing_and_tells_the_same_counts(context, told, calls_back):
+async def test_a_dry_run_writes_nothing_and_tells_the_same_counts(context, received, calls_back):
     """Each in the light of those before it: the first of two equal words advances, the second repeats it."""
     blind = replace(context, upstreams={})
-    first, second = await told(b"<html>"), await told(b"<html>")
+    first, second = await received(b"<html>"), await received(b"<html>")
     for webhook in (first, first, second):
         await calls_back(webhook.generation_id, WORD)
     await run_worker(blind, "read")
@@ -383,8 +383,8 @@ async def test_events_are_sent_again_in_their_order(context, listener, subscribe
         pass
 
     assert {"redelivered": 4} == replay.findings
-    assert [(one, "true") for one in ids] == [
-        (asked.headers["webhook-id"], asked.headers["arrivals-redelivered"]) for asked in listener.requests
+    assert [(event_id, "true") for event_id in ids] == [
+        (request.headers["webhook-id"], request.headers["arrivals-redelivered"]) for request in listener.requests
     ]
 
 
@@ -422,9 +422,11 @@ async def test_one_subscriber_gets_exactly_what_it_missed(context, listener, sub
     while await run_worker(context, "deliver"):
         pass
     again = [
-        (seen.path, seen.headers["webhook-id"]) for seen in listener.requests if "arrivals-redelivered" in seen.headers
+        (request.path, request.headers["webhook-id"])
+        for request in listener.requests
+        if "arrivals-redelivered" in request.headers
     ]
-    assert [("/missing", one) for one in missed] == again
+    assert [("/missing", event_id) for event_id in missed] == again
 
 
 @pytest.mark.parametrize(
@@ -452,9 +454,9 @@ async def test_only_events_that_the_filters_name_are_sent_again(context, subscri
 
 
 @pytest.mark.parametrize(("rate", "batch", "pause_s"), [(2, 2, 1), (0.5, 1, 2)])
-async def test_a_rate_spaces_the_batches(context, clock, told, rate, batch, pause_s):
+async def test_a_rate_spaces_the_batches(context, clock, received, rate, batch, pause_s):
     for _ in range(3):
-        await told()
+        await received()
     replay = await start(context, ReplayKind.WEBHOOKS, Filters(), rate_per_s=rate)
     assert 1 == await run_worker(context, "replay")
 
@@ -466,13 +468,13 @@ async def test_a_rate_spaces_the_batches(context, clock, told, rate, batch, paus
     assert min(2 * batch, 3) == (await stands(context, replay)).done
 
 
-async def test_replays_run_beside_each_other(context, told, subscribed, arrived):
-    await told()
+async def test_replays_run_beside_each_other(context, received, subscribed, arrived):
+    await received()
     started = [await start(context, what, Filters()) for what in ReplayKind]
 
     assert 3 == await run_worker(context, "replay")
 
-    assert [ReplayStatus.FINISHED] * 3 == [(await stands(context, one)).status for one in started]
+    assert [ReplayStatus.FINISHED] * 3 == [(await stands(context, replay)).status for replay in started]
 
 
 async def cancel(context, replay):
@@ -511,8 +513,8 @@ async def test_canceled_in_the_middle_of_a_batch_it_stays_canceled(context, subs
     assert 0 == await run_worker(context, "deliver")
 
 
-async def test_one_that_is_worked_on_is_not_taken_by_another(context, clock, told):
-    await told()
+async def test_one_that_is_worked_on_is_not_taken_by_another(context, clock, received):
+    await received()
     await start(context, ReplayKind.WEBHOOKS, Filters())
 
     assert [1, 0] == [len(await replaying.claim(context, 4)) for _ in range(2)]
@@ -520,8 +522,8 @@ async def test_one_that_is_worked_on_is_not_taken_by_another(context, clock, tol
     assert 1 == len(await replaying.claim(context, 4))
 
 
-async def test_who_lost_its_lease_writes_nothing(context, clock, told):
-    await told()
+async def test_who_lost_its_lease_writes_nothing(context, clock, received):
+    await received()
     replay = await start(context, ReplayKind.WEBHOOKS, Filters())
     (slow,) = await replaying.claim(context, 1)
     clock.advance(LEASE_S)
@@ -586,9 +588,9 @@ class Away:
 
 
 @pytest.mark.parametrize("uses", range(9))
-async def test_a_replay_waits_for_a_database_that_is_away(context, clock, told, unsettleable, uses):
+async def test_a_replay_waits_for_a_database_that_is_away(context, clock, received, unsettleable, uses):
     """At whatever point it went away: nothing fails, and what was to be done is done when it is back."""
-    await unsettleable(await told())
+    await unsettleable(await received())
     replay = await start(context, ReplayKind.WEBHOOKS, Filters())
     (claimed,) = await replaying.claim(context, 1)
     try:
@@ -624,7 +626,7 @@ async def test_death_at_any_point_sends_nothing_twice(
         async with context.store.reading() as tx:
             now = await replays.by_id(tx, replay.id)
             sent = [
-                [one.redelivered for one in await deliveries.of_generation(tx, event.generation_id)]
+                [delivery.redelivered for delivery in await deliveries.of_generation(tx, event.generation_id)]
                 for _, event in (await events.behind(tx, 0, 10)).found
             ]
         assert (ReplayStatus.FINISHED, 3, 3) == (now.status, now.done, now.total)
@@ -651,15 +653,15 @@ async def lived(store, clock, transport, upstream, dies_at):
 
 def _is_death(error):
     return isinstance(error, Died) or (
-        isinstance(error, BaseExceptionGroup) and all(_is_death(one) for one in error.exceptions)
+        isinstance(error, BaseExceptionGroup) and all(_is_death(nested) for nested in error.exceptions)
     )
 
 
 # ---------------------------------------------------------------- one webhook at once
 
 
-async def test_one_webhook_is_replayed_at_once(context, told, calls_back):
-    webhook = await told(b"<html>")
+async def test_one_webhook_is_replayed_at_once(context, received, calls_back):
+    webhook = await received(b"<html>")
     again = await calls_back(webhook.generation_id, WORD)
     await run_worker(replace(context, upstreams={}), "read")
     before = await everything(context.store)

@@ -30,13 +30,13 @@ async def test_everything_that_happened_in_order(context, clock, listener, submi
     clock.advance(1)
     await run_worker(context, "deliver")
 
-    told = await timeline(context, generation_id)
+    page = await timeline(context, generation_id)
 
     assert ["observation", "webhook", "observation", "event", "delivery", "attempt"] == [
-        entry["type"] for entry in told["data"]
+        entry["type"] for entry in page["data"]
     ]
-    assert "completed" == told["generation"]["status"]
-    assert sorted(entry["at"] for entry in told["data"]) == [entry["at"] for entry in told["data"]]
+    assert "completed" == page["generation"]["status"]
+    assert sorted(entry["at"] for entry in page["data"]) == [entry["at"] for entry in page["data"]]
 
 
 async def test_it_is_told_page_by_page_without_gap_or_repeat(context, clock, listener, submitted, calls_back):

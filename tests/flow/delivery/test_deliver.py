@@ -71,14 +71,14 @@ async def test_a_delivery_verifies_with_the_public_package(context, listener, su
 
     await run_worker(context, "deliver")
 
-    (asked,) = listener.requests
-    monkeypatch.setattr("time.time", lambda: int(asked.headers["webhook-timestamp"]))
+    (request,) = listener.requests
+    monkeypatch.setattr("time.time", lambda: int(request.headers["webhook-timestamp"]))
     monkeypatch.setattr(Webhook, "_Webhook__verify_timestamp", lambda _self, text: _moment(text))
-    event = Webhook(SECRET).verify(asked.body, asked.headers)
+    event = Webhook(SECRET).verify(request.body, request.headers)
     assert (generation_id, "generation.completed") == (event["data"]["generation"]["id"], event["type"])
-    assert event["id"] == asked.headers["webhook-id"]
+    assert event["id"] == request.headers["webhook-id"]
     with pytest.raises(WebhookVerificationError):
-        Webhook(SECRET).verify(asked.body + b" ", asked.headers)
+        Webhook(SECRET).verify(request.body + b" ", request.headers)
 
 
 def _moment(text):
@@ -168,15 +168,15 @@ async def test_an_answer_that_repeats_our_secrets_is_kept_without_them(context, 
     async with context.store.transaction() as tx:
         await subscribers.update(tx, replace(await subscribers.by_id(tx, subscriber_id), **rotated))
     secrets = [SECRET, old, private_key]
-    told = "no " + " ".join(form(one) for one in secrets)
-    listener.answers.append((401, told.encode()))
+    answer = "no " + " ".join(form(secret) for secret in secrets)
+    listener.answers.append((401, answer.encode()))
     event, _ = await ping(context, subscriber_id)
     await run_worker(context, "deliver")
 
     (tried,) = await attempts(context, event.id)
 
     assert tried.answer.startswith(f"no {form('whsec_')}********")
-    assert not [one for one in secrets if one[6:] in tried.answer or form(one[6:]) in tried.answer]
+    assert not [secret for secret in secrets if secret[6:] in tried.answer or form(secret[6:]) in tried.answer]
 
 
 async def test_an_answer_that_repeats_a_signature_is_kept_without_it(context, listener, subscribed):
@@ -277,10 +277,10 @@ async def test_an_orders_own_callback_url_gets_its_events_signed_with_the_servic
 
     await run_worker(context, "deliver")
 
-    (asked,) = listener.requests
+    (request,) = listener.requests
     monkeypatch.setattr(Webhook, "_Webhook__verify_timestamp", lambda _self, text: _moment(text))
-    event = Webhook(context.policy.callback_secret).verify(asked.body, asked.headers)
-    assert ("/mine", generation_id) == (asked.path, event["data"]["generation"]["id"])
+    event = Webhook(context.policy.callback_secret).verify(request.body, request.headers)
+    assert ("/mine", generation_id) == (request.path, event["data"]["generation"]["id"])
 
 
 async def test_a_callback_url_that_is_gone_gives_up_only_its_own_delivery(context, listener, completed):
@@ -291,7 +291,7 @@ async def test_a_callback_url_that_is_gone_gives_up_only_its_own_delivery(contex
     while await run_worker(context, "deliver"):
         pass
 
-    ends = [(await deliveries_made(context, one))[0] for one in (first, second)]
+    ends = [(await deliveries_made(context, generation_id))[0] for generation_id in (first, second)]
     assert {(True, False), (False, True)} == {
         (end.given_up_at is not None, end.delivered_at is not None) for end in ends
     }
@@ -349,7 +349,7 @@ async def test_only_what_a_subscriber_wants_is_delivered(context, listener, subs
     while await run_worker(context, "deliver"):
         pass
 
-    assert ["/all", "/family", "/mine"] == sorted(asked.path for asked in listener.requests)
+    assert ["/all", "/family", "/mine"] == sorted(request.path for request in listener.requests)
 
 
 async def test_a_dead_subscriber_delays_nobody_else(context, clock, listener, subscribed, completed):
@@ -365,12 +365,12 @@ async def test_a_dead_subscriber_delays_nobody_else(context, clock, listener, su
 
     alive = [
         delivery.delivered_at is not None
-        for one in ids
-        for delivery in await deliveries_made(context, one)
+        for generation_id in ids
+        for delivery in await deliveries_made(context, generation_id)
         if delivery.url.endswith("/alive")
     ]
     assert [True] * 3 == alive
-    assert {(await stored(context, one)).status for one in ids} == {"completed"}
+    assert {(await stored(context, generation_id)).status for generation_id in ids} == {"completed"}
 
 
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_!!", "c2hvcnQ=", "whsec_c2hvcnQ="])
@@ -433,5 +433,5 @@ async def test_subscriber_that_is_gone_twice_at_once_is_disabled_once(context, l
     async with context.store.reading() as tx:
         subscriber = await subscribers.by_id(tx, subscriber_id)
     assert "it answered 410 Gone" == subscriber.disabled_reason
-    made = [one for generation_id in (first, second) for one in await attempts(context, generation_id)]
-    assert [410, 410] == [one.http_status for one in made]
+    made = [attempt for generation_id in (first, second) for attempt in await attempts(context, generation_id)]
+    assert [410, 410] == [attempt.http_status for attempt in made]

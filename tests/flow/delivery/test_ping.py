@@ -23,9 +23,9 @@ async def test_a_ping_is_delivered_to_one_that_asked_for_other_events(context, l
     event, delivery = await ping(context, subscriber_id)
     await run_worker(context, "deliver")
 
-    (asked,) = listener.requests
-    assert ("/events", event.id, event.body.encode()) == (asked.path, asked.headers["webhook-id"], asked.body)
-    assert "arrivals-redelivered" not in asked.headers
+    (request,) = listener.requests
+    assert ("/events", event.id, event.body.encode()) == (request.path, request.headers["webhook-id"], request.body)
+    assert "arrivals-redelivered" not in request.headers
     async with context.store.reading() as tx:
         assert (await deliveries.by_id(tx, delivery.id)).delivered_at is not None
 

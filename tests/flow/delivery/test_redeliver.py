@@ -60,9 +60,9 @@ async def test_an_event_is_sent_again_to_everybody_who_wants_it(context, listene
     due = await redeliver(context, event_id, None)
     await run_worker(context, "deliver")
 
-    assert ["/one", "/own", "/two"] == sorted(asked.path for asked in listener.requests)
+    assert ["/one", "/own", "/two"] == sorted(request.path for request in listener.requests)
     assert [("true", event_id)] * 3 == [
-        (asked.headers["arrivals-redelivered"], asked.headers["webhook-id"]) for asked in listener.requests
+        (request.headers["arrivals-redelivered"], request.headers["webhook-id"]) for request in listener.requests
     ]
     assert [True] * 3 == [delivery.redelivered for delivery in due]
 
@@ -77,7 +77,7 @@ async def test_an_event_is_sent_again_to_one_alone(context, listener, subscribed
     await redeliver(context, event_id, two)
     await run_worker(context, "deliver")
 
-    assert ["/two"] == [asked.path for asked in listener.requests]
+    assert ["/two"] == [request.path for request in listener.requests]
 
 
 async def test_nothing_is_sent_again_to_one_that_does_not_want_it(context, subscribed, arrived):
@@ -110,7 +110,7 @@ async def test_one_who_came_later_gets_it_too(context, listener, subscribed, arr
     await redeliver(context, event_id, None)
     await run_worker(context, "deliver")
 
-    assert ["/late"] == [asked.path for asked in listener.requests]
+    assert ["/late"] == [request.path for request in listener.requests]
 
 
 async def test_a_ping_is_not_sent_again(context, listener, subscribed):
@@ -239,4 +239,4 @@ async def test_a_later_event_waits_for_an_earlier_one_that_is_tried_again(
     assert 1 == await run_worker(context, "deliver")
     assert 1 == await run_worker(context, "deliver")
 
-    assert [first.event_id, second.event_id] == [asked.headers["webhook-id"] for asked in listener.requests]
+    assert [first.event_id, second.event_id] == [request.headers["webhook-id"] for request in listener.requests]

@@ -37,8 +37,8 @@ def delivered(context, listener, subscribed):
     async def send(**changed):
         subscriber_id = await subscribed()
         async with context.store.transaction() as tx:
-            known = await subscribers.by_id(tx, subscriber_id)
-            await subscribers.update(tx, replace(known, **changed))
+            subscriber = await subscribers.by_id(tx, subscriber_id)
+            await subscribers.update(tx, replace(subscriber, **changed))
         listener.answers.append(204)
         await ping(context, subscriber_id)
         await run_worker(context, "deliver")
@@ -47,44 +47,44 @@ def delivered(context, listener, subscribed):
     return send
 
 
-def verifies(asked, secret):
+def verifies(request, secret):
     try:
-        return Webhook(secret).verify(asked.body, asked.headers)["type"] == "ping"
+        return Webhook(secret).verify(request.body, request.headers)["type"] == "ping"
     except WebhookVerificationError:
         return False
 
 
-def signatures(asked):
+def signatures(request):
     """(version, signature) in order."""
-    return [tuple(one.split(",")) for one in asked.headers["webhook-signature"].split(" ")]
+    return [tuple(signature.split(",")) for signature in request.headers["webhook-signature"].split(" ")]
 
 
 async def test_after_a_rotation_both_secrets_verify(clock, delivered):
-    asked = await delivered(secret=NEW, previous_secret=OLD, previous_until=clock.at + DAY_S * 1_000_000)
+    request = await delivered(secret=NEW, previous_secret=OLD, previous_until=clock.at + DAY_S * 1_000_000)
 
-    assert (True, True) == (verifies(asked, NEW), verifies(asked, OLD))
-    assert ["v1", "v1"] == [version for version, _ in signatures(asked)]
+    assert (True, True) == (verifies(request, NEW), verifies(request, OLD))
+    assert ["v1", "v1"] == [version for version, _ in signatures(request)]
 
 
 async def test_after_its_day_the_old_secret_verifies_nothing(clock, delivered):
-    asked = await delivered(secret=NEW, previous_secret=OLD, previous_until=clock.at)
+    request = await delivered(secret=NEW, previous_secret=OLD, previous_until=clock.at)
 
-    assert (True, False) == (verifies(asked, NEW), verifies(asked, OLD))
-    assert ["v1"] == [version for version, _ in signatures(asked)]
+    assert (True, False) == (verifies(request, NEW), verifies(request, OLD))
+    assert ["v1"] == [version for version, _ in signatures(request)]
 
 
 async def test_without_a_rotation_there_is_one_signature(delivered):
-    asked = await delivered()
+    request = await delivered()
 
-    assert ["v1"] == [version for version, _ in signatures(asked)]
-    assert (True, False) == (verifies(asked, OLD), verifies(asked, NEW))
+    assert ["v1"] == [version for version, _ in signatures(request)]
+    assert (True, False) == (verifies(request, OLD), verifies(request, NEW))
 
 
 async def test_v1a_verifies_with_the_public_key_alone(delivered):
-    asked = await delivered(private_key=PRIVATE_KEY)
+    request = await delivered(private_key=PRIVATE_KEY)
 
-    (v1, _), (v1a, signature) = signatures(asked)
-    text = f"{asked.headers['webhook-id']}.{asked.headers['webhook-timestamp']}.".encode() + asked.body
+    (v1, _), (v1a, signature) = signatures(request)
+    text = f"{request.headers['webhook-id']}.{request.headers['webhook-timestamp']}.".encode() + request.body
     key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key(PRIVATE_KEY).removeprefix("whpk_")))
     assert ("v1", "v1a") == (v1, v1a)
     key.verify(base64.b64decode(signature), text)
@@ -94,10 +94,10 @@ async def test_v1a_verifies_with_the_public_key_alone(delivered):
 
 async def test_v1a_takes_nothing_from_those_who_know_the_secret(clock, delivered):
     rotated = {"secret": NEW, "previous_secret": OLD, "previous_until": clock.at + DAY_S * 1_000_000}
-    asked = await delivered(private_key=PRIVATE_KEY, **rotated)
+    request = await delivered(private_key=PRIVATE_KEY, **rotated)
 
-    assert ["v1", "v1", "v1a"] == [version for version, _ in signatures(asked)]
-    assert (True, True) == (verifies(asked, NEW), verifies(asked, OLD))
+    assert ["v1", "v1", "v1a"] == [version for version, _ in signatures(request)]
+    assert (True, True) == (verifies(request, NEW), verifies(request, OLD))
 
 
 def test_v1a_is_what_the_specifications_own_libraries_sign():
@@ -125,11 +125,11 @@ def test_v1_is_what_the_specifications_own_libraries_sign():
 
 
 async def test_a_delivery_verifies_with_svix(clock, delivered):
-    asked = await delivered(
+    request = await delivered(
         secret=NEW, previous_secret=OLD, previous_until=clock.at + DAY_S * 1_000_000, private_key=PRIVATE_KEY
     )
 
     for secret in (NEW, OLD):
-        svix.Webhook(secret).verify(asked.body, asked.headers)
+        svix.Webhook(secret).verify(request.body, request.headers)
     with pytest.raises(svix.WebhookVerificationError):
-        svix.Webhook(NEW).verify(asked.body + b" ", asked.headers)
+        svix.Webhook(NEW).verify(request.body + b" ", request.headers)
