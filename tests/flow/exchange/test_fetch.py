@@ -11,16 +11,16 @@ from arrivals.outbound.policy import OutboundPolicy
 from arrivals.outbound.transport import NotSent, Transport
 
 
-async def fetched(context, generation, url, asked=None):
-    async with fetch(context, generation, Output(kind="video", url=url), asked or {}) as reply:
+async def fetched(context, generation, url, headers=None):
+    async with fetch(context, generation, Output(kind="video", url=url), headers or {}) as reply:
         return reply.http_status, b"".join([chunk async for chunk in reply.body])
 
 
 @pytest.fixture
 async def generation(context, submitted, upstream):
-    found = await stored(context, await submitted())
+    generation = await stored(context, await submitted())
     upstream.requests.clear()
-    return found
+    return generation
 
 
 async def test_the_key_goes_to_the_providers_own_origin(context, upstream, generation):

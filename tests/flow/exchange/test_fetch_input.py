@@ -59,9 +59,9 @@ async def test_the_file_is_fetched_and_goes_along(upstream, listener, submitted_
     generation = await submitted_with(f"{listener.url}/photo.png")
 
     assert (Status.SUBMITTED, "lz-1") == (generation.status, generation.external_id)
-    (asked,) = upstream.requests
-    assert asked.headers["content-type"].startswith("multipart/form-data; boundary=")
-    assert b'name="input_reference"; filename="reference.png"\r\ncontent-type: image/png\r\n\r\n' + PNG in asked.body
+    (request,) = upstream.requests
+    assert request.headers["content-type"].startswith("multipart/form-data; boundary=")
+    assert b'name="input_reference"; filename="reference.png"\r\ncontent-type: image/png\r\n\r\n' + PNG in request.body
 
 
 async def test_a_file_of_no_known_type_goes_along_as_bytes(upstream, listener, submitted_with):
@@ -82,7 +82,8 @@ async def test_no_key_of_ours_goes_with_the_question(upstream, listener, submitt
 
     (first,), (second, _) = listener.requests, upstream.requests
     assert [("GET", "identity", False), ("GET", "identity", False)] == [
-        (asked.method, asked.headers["accept-encoding"], "authorization" in asked.headers) for asked in (first, second)
+        (request.method, request.headers["accept-encoding"], "authorization" in request.headers)
+        for request in (first, second)
     ]
 
 
@@ -93,7 +94,7 @@ async def test_redirects_are_followed(upstream, listener, submitted_with):
     generation = await submitted_with(f"{listener.url}/photo")
 
     assert Status.SUBMITTED == generation.status
-    assert ["/photo", "/moved", "/again"] == [asked.path for asked in listener.requests]
+    assert ["/photo", "/moved", "/again"] == [request.path for request in listener.requests]
 
 
 async def test_redirects_without_end_are_of_no_use(upstream, listener, submitted_with):

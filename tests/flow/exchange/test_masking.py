@@ -22,9 +22,9 @@ from tests.support.streams import SENSE, Stream
 FORMS = {
     "plain": str,
     "JSON": lambda text: text.replace("/", "\\/"),
-    "JSON by numbers": lambda text: "".join(f"\\u{ord(one):04x}" for one in text),
+    "JSON by numbers": lambda text: "".join(f"\\u{ord(character):04x}" for character in text),
     "percent": lambda text: quote(text, safe=""),
-    "percent, lower case": lambda text: "".join(f"%{ord(one):02x}" for one in text),
+    "percent, lower case": lambda text: "".join(f"%{ord(character):02x}" for character in text),
     "HTML": lambda text: html.escape(text).replace("/", "&#x2F;"),
     "base64": lambda text: base64.b64encode(f"- {text} -".encode()).decode(),
 }
@@ -44,32 +44,33 @@ def form(request):
 
 
 @pytest.fixture
-def given(context):
+def secrets_of(context):
     """Every secret that went into the calls about a generation."""
 
-    def found(generation_id, over=context):
+    def gather(generation_id, over=context):
         token = over.callback_urls.url("eachlabs", "default", generation_id).rpartition("/")[2]
         operators = over.upstreams["eachlabs", "default"].account.webhook_secrets
         return [token.partition("~")[2], KEY, *(operators or over.callback_urls.webhook_secrets(generation_id))]
 
-    return found
+    return gather
 
 
 @pytest.fixture
-def repeats(context, given, form):
+def repeats(context, secrets_of, form):
     """A sentence that repeats everything, as the provider writes it."""
 
     def say(generation_id, over=context):
         url = over.callback_urls.url("eachlabs", "default", generation_id)
-        return " ".join(["cannot call", form(url), *(f"or use {form(one)}" for one in given(generation_id, over)), "."])
+        uses = [f"or use {form(secret)}" for secret in secrets_of(generation_id, over)]
+        return " ".join(["cannot call", form(url), *uses, "."])
 
     return say
 
 
 async def kept_of(context, secrets, form):
     """Which of the secrets stand in any row but a provider's own bytes, in any form that a row may have of them."""
-    rows = {name: told for name, told in (await everything(context.store)).items() if name != "webhooks"}
-    rows["calls"] = [[one for one in row if not isinstance(one, bytes)] for row in rows["calls"]]
+    rows = {name: content for name, content in (await everything(context.store)).items() if name != "webhooks"}
+    rows["calls"] = [[value for value in row if not isinstance(value, bytes)] for row in rows["calls"]]
     text = repr(rows)
     core = FORMS["base64"]
     written = {secret: [secret, form(secret), json.dumps(form(secret))[1:-1]] for secret in secrets}
@@ -81,35 +82,35 @@ async def kept_of(context, secrets, form):
 async def masked(context, generation_id):
     """The words of its failure, and all that its timeline tells."""
     generation = await stored(context, generation_id)
-    told = json.dumps((await timeline(context, generation_id))["data"])
-    return generation.failure.message, told
+    entries = json.dumps((await timeline(context, generation_id))["data"])
+    return generation.failure.message, entries
 
 
-async def test_a_refused_submission(context, upstream, ordered, given, repeats, form):
+async def test_a_refused_submission(context, upstream, ordered, secrets_of, repeats, form):
     generation_id = await ordered()
     upstream.answers.append((401, {"error": repeats(generation_id), "error_code": form(KEY)}))
 
     await run_worker(context, "submit")
 
-    message, told = await masked(context, generation_id)
+    message, entries = await masked(context, generation_id)
     assert message.startswith("cannot call ")
-    assert ("********" in message, "********" in told) == (True, True)
-    assert [] == [secret for secret in given(generation_id) if secret in told or form(secret) in told]
+    assert ("********" in message, "********" in entries) == (True, True)
+    assert [] == [secret for secret in secrets_of(generation_id) if secret in entries or form(secret) in entries]
     assert "********" in (await stored(context, generation_id)).failure.provider_code
-    assert [] == await kept_of(context, given(generation_id), form)
+    assert [] == await kept_of(context, secrets_of(generation_id), form)
 
 
-async def test_a_submission_that_is_postponed(context, upstream, ordered, given, repeats, form):
+async def test_a_submission_that_is_postponed(context, upstream, ordered, secrets_of, repeats, form):
     generation_id = await ordered()
     upstream.answers.append((429, {"error": repeats(generation_id)}))
 
     await run_worker(context, "submit")
 
     assert "********" in (await stored(context, generation_id)).failure.message
-    assert [] == await kept_of(context, given(generation_id), form)
+    assert [] == await kept_of(context, secrets_of(generation_id), form)
 
 
-async def test_a_poll(context, clock, upstream, submitted, given, repeats, form):
+async def test_a_poll(context, clock, upstream, submitted, secrets_of, repeats, form):
     generation_id = await submitted()
     envelope = {"error": repeats(generation_id), "suggestion": repeats(generation_id), "alternatives": [form(KEY)]}
     upstream.answers.append((200, {"id": "el-1", "status": "error", "output": envelope}))
@@ -120,10 +121,10 @@ async def test_a_poll(context, clock, upstream, submitted, given, repeats, form)
     generation = await stored(context, generation_id)
     assert ("failed", "poll") == (generation.status, generation.learned_from)
     assert "********" in generation.failure.message
-    assert [] == await kept_of(context, given(generation_id), form)
+    assert [] == await kept_of(context, secrets_of(generation_id), form)
 
 
-async def test_a_word_that_nobody_knows(context, clock, upstream, submitted, given, repeats, form):
+async def test_a_word_that_nobody_knows(context, clock, upstream, submitted, secrets_of, repeats, form):
     generation_id = await submitted()
     upstream.answers.append((200, {"id": "el-1", "status": f"odd {form(KEY)} {repeats(generation_id)}"}))
     clock.advance(300)
@@ -131,10 +132,10 @@ async def test_a_word_that_nobody_knows(context, clock, upstream, submitted, giv
     await run_worker(context, "poll")
 
     assert "********" in (await stored(context, generation_id)).provider_status
-    assert [] == await kept_of(context, given(generation_id), form)
+    assert [] == await kept_of(context, secrets_of(generation_id), form)
 
 
-async def test_a_webhook(context, submitted, calls_back, given, repeats, form):
+async def test_a_webhook(context, submitted, calls_back, secrets_of, repeats, form):
     generation_id = await submitted()
     error = {"error": repeats(generation_id), "error_code": "CONTENT_FILTER"}
     body = json.dumps({"exec_id": "el-1", "status": "failed", "output": error, "callback": repeats(generation_id)})
@@ -143,11 +144,11 @@ async def test_a_webhook(context, submitted, calls_back, given, repeats, form):
     await run_worker(context, "read")
 
     assert "********" in (await stored(context, generation_id)).failure.message
-    assert [] == await kept_of(context, given(generation_id), form)
+    assert [] == await kept_of(context, secrets_of(generation_id), form)
     assert body.encode() == kept.webhook.body  # its own bytes stay, so that it can be verified and read again
 
 
-async def test_an_output(context, submitted, calls_back, given, repeats, form):
+async def test_an_output(context, submitted, calls_back, secrets_of, repeats, form):
     generation_id = await submitted()
     url = f"https://storage.example.com/1.jpg?for={quote(repeats(generation_id))}"
     body = json.dumps({"exec_id": "el-1", "status": "succeeded", "output": {"url": url}}).encode()
@@ -158,20 +159,20 @@ async def test_an_output(context, submitted, calls_back, given, repeats, form):
     (output,) = (await stored(context, generation_id)).outputs
     assert output.url.startswith("https://storage.example.com/1.jpg?for=cannot%20call")
     assert "********" in output.url
-    assert [] == await kept_of(context, given(generation_id), lambda text: quote(form(text)))
+    assert [] == await kept_of(context, secrets_of(generation_id), lambda text: quote(form(text)))
 
 
-async def test_a_stream(context, upstream, ordered, given, repeats, form):
+async def test_a_stream(context, upstream, ordered, secrets_of, repeats, form):
     generation_id = await ordered(**SENSE)
     upstream.answers.append(Stream({"type": "error", "message": repeats(generation_id)}))
 
     await run_worker(context, "submit")
 
     assert "********" in (await stored(context, generation_id)).failure.message
-    assert [] == await kept_of(context, given(generation_id), form)
+    assert [] == await kept_of(context, secrets_of(generation_id), form)
 
 
-async def test_an_answer_in_words(context, upstream, ordered, given, repeats, form):
+async def test_an_answer_in_words(context, upstream, ordered, secrets_of, repeats, form):
     generation_id = await ordered(**{**SENSE, "input": {"prompt": "why red?", "stream": False}})
     upstream.answers.append(
         (200, {"task_id": "t-1", "choices": [{"message": {"content": f"☂ {repeats(generation_id)}"}}]})
@@ -182,17 +183,18 @@ async def test_an_answer_in_words(context, upstream, ordered, given, repeats, fo
     async with context.store.reading() as tx:
         words = (await outputs.kept(tx, generation_id, 0)).content.decode()
     assert words.startswith("☂ cannot call ")
-    assert not [secret for secret in given(generation_id) if secret in words or form(secret) in words]
+    assert not [secret for secret in secrets_of(generation_id) if secret in words or form(secret) in words]
 
 
-async def test_a_cancellation_that_is_refused(context, upstream, submitted, given, repeats, form):
+async def test_a_cancellation_that_is_refused(context, upstream, submitted, secrets_of, repeats, form):
     generation_id = await submitted()
     upstream.answers.append((409, {"error": repeats(generation_id)}))
 
-    with pytest.raises(NotCancelable, match=r"eachlabs refused: cannot call .*\*{8}") as told:
+    with pytest.raises(NotCancelable, match=r"eachlabs refused: cannot call .*\*{8}") as refused:
         await cancel(context, generation_id)
 
-    assert not [one for one in given(generation_id) if one in str(told.value) or form(one) in str(told.value)]
+    message = str(refused.value)
+    assert not [secret for secret in secrets_of(generation_id) if secret in message or form(secret) in message]
 
 
 async def test_a_cancellation(context, upstream, ordered, form):
@@ -200,8 +202,8 @@ async def test_a_cancellation(context, upstream, ordered, form):
     upstream.answers.append((200, {"request_id": "el-1"}))
     await run_worker(context, "submit")
     secrets = [WEBHOOK_SECRET, "key-of-seacloud"]
-    told = " ".join(form(secret) for secret in secrets)
-    upstream.answers.append((200, {"status": told, "request_id": "el-1"}))
+    status = " ".join(form(secret) for secret in secrets)
+    upstream.answers.append((200, {"status": status, "request_id": "el-1"}))
 
     await cancel(context, generation_id)
 
@@ -233,11 +235,11 @@ def unsecured(store, transport, clock, upstream):
     """The operator set no webhook secret: what is made up for each generation is given out instead."""
     context = context_over(store, transport, clock, upstream.url)
     account = replace(context.upstreams["eachlabs", "default"].account, webhook_secrets=())
-    one = replace(context.upstreams["eachlabs", "default"], account=account)
-    return replace(context, upstreams={**context.upstreams, ("eachlabs", "default"): one})
+    without_secrets = replace(context.upstreams["eachlabs", "default"], account=account)
+    return replace(context, upstreams={**context.upstreams, ("eachlabs", "default"): without_secrets})
 
 
-async def test_a_secret_that_was_made_up(unsecured, upstream, ordered, given, repeats, form):
+async def test_a_secret_that_was_made_up(unsecured, upstream, ordered, secrets_of, repeats, form):
     generation_id = await ordered()
     upstream.answers.append((401, {"error": repeats(generation_id, unsecured)}))
 
@@ -245,22 +247,22 @@ async def test_a_secret_that_was_made_up(unsecured, upstream, ordered, given, re
 
     (secret,) = unsecured.callback_urls.webhook_secrets(generation_id)
     assert secret == upstream.requests[0].json["webhook_secret"]
-    assert [] == await kept_of(unsecured, given(generation_id, unsecured), form)
+    assert [] == await kept_of(unsecured, secrets_of(generation_id, unsecured), form)
 
 
 async def test_a_secret_that_was_made_up_for_a_sibling(unsecured, upstream, form):
     """All that are ordered together are given the secret and the URL of one."""
-    asked = OrderRequest(provider="eachlabs", model="workflows/wf-1/v1", input={})
-    ids = [one.id for one in await order_bulk(unsecured, asked, [{"prompt": "a"}, {"prompt": "b"}])]
+    request = OrderRequest(provider="eachlabs", model="workflows/wf-1/v1", input={})
+    ids = [generation.id for generation in await order_bulk(unsecured, request, [{"prompt": "a"}, {"prompt": "b"}])]
     (secret,) = unsecured.callback_urls.webhook_secrets(ids[0])
     token = unsecured.callback_urls.url("eachlabs", "default", ids[0]).rpartition("/")[2]
-    told = f"no {FORMS['plain'](secret)} for {token} or {form(secret) if form is not FORMS['base64'] else ''} ."
-    upstream.answers.append((400, {"error": told}))
+    message = f"no {FORMS['plain'](secret)} for {token} or {form(secret) if form is not FORMS['base64'] else ''} ."
+    upstream.answers.append((400, {"error": message}))
 
     await run_worker(unsecured, "submit")
 
     assert secret == upstream.requests[0].json["webhook_secret"]
-    assert {"failed"} == {(await stored(unsecured, one)).status for one in ids}
+    assert {"failed"} == {(await stored(unsecured, generation_id)).status for generation_id in ids}
     secrets = [secret, token.partition("~")[2]]
     assert [] == await kept_of(unsecured, secrets, str if form is FORMS["base64"] else form)
 
@@ -269,8 +271,8 @@ async def test_what_is_read_of_an_answer_is_not_changed_by_what_it_repeats(conte
     """A field that nobody reads may repeat the URL, and an id of ours is no secret."""
     generation_id = await submitted()
     url = context.callback_urls.url("eachlabs", "default", generation_id)
-    said = {"id": "el-1", "status": "processing", "webhook_url": url, "logs": f"for {generation_id}"}
-    upstream.answers.append((200, said))
+    answer = {"id": "el-1", "status": "processing", "webhook_url": url, "logs": f"for {generation_id}"}
+    upstream.answers.append((200, answer))
     clock.advance(300)
 
     await run_worker(context, "poll")
@@ -279,18 +281,20 @@ async def test_what_is_read_of_an_answer_is_not_changed_by_what_it_repeats(conte
     assert ("processing", "processing") == (generation.status, generation.provider_status)
 
 
-async def test_what_older_releases_kept_is_hidden_when_it_is_shown(context, store, submitted, repeats, form, given):
+async def test_what_older_releases_kept_is_hidden_when_it_is_shown(
+    context, store, submitted, repeats, form, secrets_of
+):
     generation_id = await submitted()
     reading = json.dumps({"notes": [repeats(generation_id)]})
     async with store.transaction() as tx:
         (row,) = await tx.fetch(_KEPT["observations"], generation_id=generation_id)
         await tx.fetch(_KEPT["rewrite"], id=row["id"], reading=reading)
 
-    told = (await timeline(context, generation_id))["data"]
+    entries = (await timeline(context, generation_id))["data"]
 
-    (note,) = next(one for one in told if one["type"] == "observation")["details"]["notes"]
+    (note,) = next(entry for entry in entries if entry["type"] == "observation")["details"]["notes"]
     assert note.startswith("cannot call ")
-    assert not [secret for secret in given(generation_id) if form(secret) in note]
+    assert not [secret for secret in secrets_of(generation_id) if form(secret) in note]
     assert ACCEPTED["predictionID"] == (await stored(context, generation_id)).external_id
 
 

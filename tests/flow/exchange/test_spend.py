@@ -26,25 +26,26 @@ WAITS = {"id": "el-1", "status": "processing"}
 def allowing(context, requests_per_minute):
     """The same tools over accounts that may send fewer."""
     budget = Budget(max_in_flight=100, requests_per_minute=requests_per_minute)
-    return replace(context, upstreams={key: replace(one, budget=budget) for key, one in context.upstreams.items()})
+    upstreams = {key: replace(upstream, budget=budget) for key, upstream in context.upstreams.items()}
+    return replace(context, upstreams=upstreams)
 
 
 async def test_questions_by_hand_are_no_more_in_a_minute_than_the_account_may_send(context, clock, upstream, submitted):
     generation_id = await submitted()
     few = allowing(context, 60)
     clock.advance(60)
-    asked = refused = 0
+    polled = refused = 0
     for _ in range(300):
         upstream.answers[:] = [(200, WAITS)]
         try:
             await poll(few, await claim_one(few, generation_id))
-            asked += 1
+            polled += 1
         except (OverBudget, AskedLately):
             refused += 1
         clock.advance(0.19)
 
-    assert (True, 300) == (asked <= 60, asked + refused)
-    assert asked >= 20
+    assert (True, 300) == (polled <= 60, polled + refused)
+    assert polled >= 20
 
 
 async def test_who_asks_again_at_once_is_told_so_and_nobody_is_asked(context, clock, upstream, submitted):
