@@ -86,14 +86,15 @@ async def test_what_has_ended_is_asked_for_its_result(context, upstream, queued,
     generation = await asked_about(generation_id, (200, {"status": "COMPLETED", "request_id": "sc-1"}), (200, result))
 
     assert ["/v1/queue/nano_banana_2/requests/sc-1/status", "/v1/queue/nano_banana_2/requests/sc-1/response"] == [
-        asked.path for asked in upstream.requests
+        request.path for request in upstream.requests
     ]
-    assert {"Bearer key-of-seacloud"} == {asked.headers["authorization"] for asked in upstream.requests}
+    assert {"Bearer key-of-seacloud"} == {request.headers["authorization"] for request in upstream.requests}
     assert (Status.COMPLETED, "poll", "COMPLETED") == (
         generation.status, generation.learned_from, generation.provider_status,
     )  # fmt: skip
     assert (Output(kind="image", url=IMAGE, content_type="image/png"),) == generation.outputs
-    assert 2 == len([one for one in (await timeline(context, generation_id))["data"] if one["type"] == "observation"])
+    entries = (await timeline(context, generation_id))["data"]
+    assert 2 == len([entry for entry in entries if entry["type"] == "observation"])
 
 
 @pytest.mark.parametrize("word", ["IN_QUEUE", "IN_PROGRESS"])
@@ -105,9 +106,9 @@ async def test_what_goes_on_is_not_asked_for_its_result(upstream, queued, asked_
 
 
 async def test_what_has_failed_is_not_asked_for_its_result(upstream, queued, asked_about):
-    told = {"status": "COMPLETED", "request_id": "sc-1", "error": "blocked", "error_type": "CONTENT_BLOCKED"}
+    payload = {"status": "COMPLETED", "request_id": "sc-1", "error": "blocked", "error_type": "CONTENT_BLOCKED"}
 
-    generation = await asked_about(await queued(), (200, told))
+    generation = await asked_about(await queued(), (200, payload))
 
     assert (Status.FAILED, "content_policy") == (generation.status, generation.failure.code)
     assert 1 == len(upstream.requests)
@@ -184,7 +185,7 @@ async def test_a_file_is_left_where_it_is(upstream, filmed, asked_about):
     """Its address is the output, which only the account's key opens; the provider keeps it for a day."""
     generation = await asked_about(await filmed(), finished(), Film())
 
-    assert ["/v1/videos/lz-1", "/v1/videos/lz-1/content"] == [asked.path for asked in upstream.requests]
+    assert ["/v1/videos/lz-1", "/v1/videos/lz-1/content"] == [request.path for request in upstream.requests]
     assert (
         Output(
             kind="video",
@@ -198,7 +199,7 @@ async def test_a_file_is_left_where_it_is(upstream, filmed, asked_about):
 
 
 @pytest.mark.parametrize(
-    ("told", "expires_at"),
+    ("fields", "expires_at"),
     [
         ({"url": VIDEO}, None),
         ({"url": VIDEO, "expires_at": BORN + 60}, BORN + 60),
@@ -207,13 +208,13 @@ async def test_a_file_is_left_where_it_is(upstream, filmed, asked_about):
     ],
     ids=["elsewhere", "told", "its own", "its own, told"],
 )
-async def test_content_that_says_where_the_file_is_is_followed(upstream, filmed, asked_about, told, expires_at):
+async def test_content_that_says_where_the_file_is_is_followed(upstream, filmed, asked_about, fields, expires_at):
     """What lies elsewhere is not known to be deleted with the task."""
-    answer = (200, {"id": "lz-1", "status": "completed", **told})
+    answer = (200, {"id": "lz-1", "status": "completed", **fields})
 
     (output,) = (await asked_about(await filmed(), finished(), answer)).outputs
 
-    url = told["url"]
+    url = fields["url"]
     assert (url if url == VIDEO else f"{upstream.url}{url}", url != VIDEO) == (output.url, output.requires_auth)
     assert (expires_at and expires_at * SECOND) == output.expires_at
 
@@ -290,14 +291,14 @@ async def test_a_question_by_hand_that_cannot_be_asked_says_so_and_leaves_nothin
 
 
 async def test_a_question_that_cannot_be_asked_is_not_sent(context, upstream, unaskable):
-    asked = len(upstream.requests)
+    count = len(upstream.requests)
     async with context.store.reading() as tx:
-        known = await generations.by_id(tx, unaskable)
+        scheduled = await generations.by_id(tx, unaskable)
 
     with pytest.raises(NotPollable):
-        await poll(context, known)
+        await poll(context, scheduled)
 
-    assert asked == len(upstream.requests)
+    assert count == len(upstream.requests)
 
 
 async def test_what_cannot_be_asked_about_ends_at_its_deadline(context, clock, unaskable):
@@ -305,7 +306,8 @@ async def test_what_cannot_be_asked_about_ends_at_its_deadline(context, clock, u
 
     await run_worker(context, "expire")
 
-    assert (Status.EXPIRED, "deadline_passed") == ((one := await stored(context, unaskable)).status, one.failure.code)
+    generation = await stored(context, unaskable)
+    assert (Status.EXPIRED, "deadline_passed") == (generation.status, generation.failure.code)
 
 
 async def test_a_second_question_counts_too(context, clock, queued, asked_about):
@@ -330,20 +332,20 @@ async def test_no_minute_sees_more_requests_than_the_account_may_send(context, c
         await ordered(**SORA, deadline_s=10_000)
     sent = []
 
-    def told(path):
+    def answer(path):
         sent.append(clock.at)
         if path.endswith("/content"):
             return 404, {"error": {"code": "not_found", "message": "no such file"}}
         named = path.rpartition("/")[2]
         return (200, {"id": f"lz-{len(sent)}", "status": "queued"}) if named == "videos" else finished(id=named)
 
-    upstream.answer_by_path = told
+    upstream.answer_by_path = answer
     for _ in range(400):
         clock.advance(0.7)
         await run_worker(few, "submit")
         await run_worker(few, "poll")
 
-    most = max(sum(begin <= one < begin + 60 * SECOND for one in sent) for begin in sent)
+    most = max(sum(begin <= moment < begin + 60 * SECOND for moment in sent) for begin in sent)
     assert 50 <= most <= 60
 
 

@@ -41,7 +41,7 @@ async def test_a_provider_that_keeps_failing_is_asked_less_and_then_again(contex
     upstream.answers += [(200, POLLED)] * 7
     while await run_worker(context, "poll"):
         pass
-    assert ["completed"] * 8 == [(await stored(context, one)).status for one in ids]
+    assert ["completed"] * 8 == [(await stored(context, generation_id)).status for generation_id in ids]
 
 
 async def test_polls_of_a_removed_account_wait_until_it_is_back(context, upstream, clock, submitted):

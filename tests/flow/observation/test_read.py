@@ -24,8 +24,8 @@ async def test_a_batch_is_settled_in_the_order_of_arrival(context, submitted, ca
     await run_worker(context, "read")
 
     async with context.store.reading() as tx:
-        found = [webhook.finding for webhook in await observations.webhooks_of(tx, generation_id)]
-    assert [Finding.ADVANCED, Finding.REPEATED, Finding.REPEATED] == found
+        findings = [webhook.finding for webhook in await observations.webhooks_of(tx, generation_id)]
+    assert [Finding.ADVANCED, Finding.REPEATED, Finding.REPEATED] == findings
 
 
 async def test_a_webhook_read_by_two_processes_counts_once(context, submitted, calls_back):

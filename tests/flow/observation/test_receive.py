@@ -35,8 +35,8 @@ async def test_an_unverified_webhook_is_kept_apart_and_the_quarantine_is_bounded
             await receive(few, "eachlabs", token, InboundWebhook(body=b"%d" % number))
 
     async with context.store.reading() as tx:
-        found = (await webhook_lists.listed(tx, WebhookQuery(verification="no"))).items
-        kept = [await observations.webhook_by_id(tx, one.id) for one in found]
+        rows = (await webhook_lists.listed(tx, WebhookQuery(verification="no"))).items
+        kept = [await observations.webhook_by_id(tx, row.id) for row in rows]
     assert [b"3", b"2"] == [stored.webhook.body for stored in kept]
     assert all(stored.quarantined_at and stored.refused_reason for stored in kept)
 

@@ -52,7 +52,7 @@ async def kept(context):
     """(repeats, bytes) of what is kept, in the order of its arrival."""
     async with context.store.reading() as tx:
         page = await webhook_lists.listed(tx, WebhookQuery(limit=500))
-    return [(one.repeats, one.size) for one in reversed(page.items)]
+    return [(webhook.repeats, webhook.size) for webhook in reversed(page.items)]
 
 
 async def test_the_same_again_is_counted_and_not_kept(context, submitted, calls_back):
@@ -63,15 +63,15 @@ async def test_the_same_again_is_counted_and_not_kept(context, submitted, calls_
     became = [await calls_back(generation_id, body) for _ in range(FEW + 21)]
 
     assert [(0, len(body))] * FEW + [(20, len(body))] == await kept(context)
-    assert 1 == len({one.id for one in became[FEW:]})
+    assert 1 == len({webhook.id for webhook in became[FEW:]})
 
 
 async def test_the_same_in_one_batch_is_counted_too(context, submitted, calls_back):
     generation_id = await submitted()
-    one = await calls_back(generation_id, b"{}")
+    webhook = await calls_back(generation_id, b"{}")
     for _ in range(FEW):
         context.process.frequency.count(generation_id)
-    several = [replace_id(one, f"whk_zz{number}") for number in range(5)]
+    several = [replace_id(webhook, f"whk_zz{number}") for number in range(5)]
 
     async with context.store.transaction() as tx:
         sifted = await repeats.sift(context, tx, several)
@@ -80,9 +80,9 @@ async def test_the_same_in_one_batch_is_counted_too(context, submitted, calls_ba
     assert ["whk_zz0"] * 5 == [became.id for became in sifted.became]
 
 
-def replace_id(one, webhook_id):
+def replace_id(webhook, webhook_id):
     """The same webhook under another id."""
-    return replace(one, id=webhook_id)
+    return replace(webhook, id=webhook_id)
 
 
 async def test_the_same_in_another_moment_or_vouched_for_otherwise_is_not_the_same(context, submitted, calls_back):
@@ -110,8 +110,8 @@ async def test_hints_of_one_day_are_bounded_in_number_and_then_counted(context, 
     for number in range(FEW + MAX_HINTS + 30):
         await hints(generation_id, b"%d" % number)
 
-    found = await kept(context)
-    assert ([0] * (FEW + MAX_HINTS - 1) + [30]) == [repeated for repeated, _ in found]
+    rows = await kept(context)
+    assert ([0] * (FEW + MAX_HINTS - 1) + [30]) == [repeated for repeated, _ in rows]
 
     clock.advance(24 * 3600)
     await hints(generation_id, b"tomorrow")
@@ -123,10 +123,10 @@ async def test_hints_of_one_day_are_bounded_in_bytes(context, hinted, hints):
     for number in range(FEW + 20):
         await hints(generation_id, b"%02d" % number + b"x" * 1_000_000)
 
-    found = await kept(context)
-    assert FEW + 4 == len(found)
-    assert sum(size for _, size in found[FEW:]) <= MAX_HINT_BYTES
-    assert 16 == found[-1][0]
+    rows = await kept(context)
+    assert FEW + 4 == len(rows)
+    assert sum(size for _, size in rows[FEW:]) <= MAX_HINT_BYTES
+    assert 16 == rows[-1][0]
 
 
 async def test_hints_are_kept_where_nobody_can_be_asked(context, monkeypatch, hinted, hints):
@@ -143,7 +143,7 @@ async def test_hints_about_what_is_gone_are_bounded_too(context, hints):
     for number in range(FEW + MAX_HINTS + 5):
         await hints("gen_gone", b"%d" % number)
 
-    assert (FEW + MAX_HINTS, 5) == (len(found := await kept(context)), found[-1][0])
+    assert (FEW + MAX_HINTS, 5) == (len(rows := await kept(context)), rows[-1][0])
 
 
 async def test_a_route_that_is_gone_is_asked_by_nobody(context, hinted):
@@ -178,15 +178,15 @@ async def test_a_hint_that_is_only_counted_makes_us_ask(context, clock, upstream
 async def test_hints_in_masses_make_us_ask_once_in_two_seconds(context, clock, upstream, hinted, hints):
     """Those that are kept, and those that are only counted."""
     generation_id = await hinted()
-    asked = 0
+    polls = 0
     for number in range(300):
         await hints(generation_id, b"%d" % number)
         await run_worker(context, "read")
         upstream.answers[:] = [(200, WORKING)]
-        asked += await run_worker(context, "poll")
+        polls += await run_worker(context, "poll")
         clock.advance(0.1)
 
-    assert 14 <= asked <= 16
+    assert 14 <= polls <= 16
 
 
 async def test_a_hint_while_we_ask_makes_us_ask_again_soon(context, clock, upstream, hinted, hints):
@@ -243,11 +243,11 @@ def test_only_so_many_generations_are_remembered():
 
 async def test_those_that_come_rarely_are_kept_beside_those_that_come_often(context, submitted, calls_back):
     often, rarely = await submitted(), await submitted()
-    one = await calls_back(often, b"{}")
+    webhook = await calls_back(often, b"{}")
     for _ in range(FEW):
         context.process.frequency.count(often)
-    first = replace_id(one, "whk_zz1")
-    several = [first, replace(first, id="whk_zz2", generation_id=rarely), replace_id(one, "whk_zz3")]
+    first = replace_id(webhook, "whk_zz1")
+    several = [first, replace(first, id="whk_zz2", generation_id=rarely), replace_id(webhook, "whk_zz3")]
 
     async with context.store.transaction() as tx:
         sifted = await repeats.sift(context, tx, several)

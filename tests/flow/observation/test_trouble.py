@@ -48,7 +48,7 @@ def painted(context, upstream, ordered):
 
 
 @pytest.fixture
-def asked(context, clock, upstream):
+def polled(context, clock, upstream):
     """The poll worker takes its turn some time later, and is answered so."""
 
     async def ask(*answers, after_s=300):
@@ -82,30 +82,30 @@ async def calls(context, generation_id, what="poll"):
 
 
 @pytest.mark.parametrize("answer", OF_ONE.values(), ids=OF_ONE)
-async def test_trouble_of_one_is_no_miss_of_the_account(context, painted, asked, answer):
+async def test_trouble_of_one_is_no_miss_of_the_account(context, painted, polled, answer):
     await painted()
 
-    assert 1 == await asked(answer)
+    assert 1 == await polled(answer)
 
     assert 0 == await misses(context)
 
 
 @pytest.mark.parametrize("answer", OF_ALL.values(), ids=OF_ALL)
-async def test_trouble_of_all_is_a_miss_of_the_account(context, painted, asked, answer):
+async def test_trouble_of_all_is_a_miss_of_the_account(context, painted, polled, answer):
     await painted()
 
-    assert 1 == await asked(answer)
+    assert 1 == await polled(answer)
 
     assert 1 == await misses(context)
 
 
-async def test_misses_of_one_moment_open_the_breaker_for_the_shortest_time(context, painted, asked):
+async def test_misses_of_one_moment_open_the_breaker_for_the_shortest_time(context, painted, polled):
     """A process that stood still has missed as many as were in flight, and their provider is well."""
     for number in range(10):
         await painted(f"rb-{number}")
-    assert 10 == await asked(*[(502, b"<html>")] * 10)
+    assert 10 == await polled(*[(502, b"<html>")] * 10)
 
-    assert 1 == await asked(WAITS, after_s=5.1)
+    assert 1 == await polled(WAITS, after_s=5.1)
 
     assert 0 == await misses(context)
 
@@ -114,24 +114,24 @@ async def test_misses_of_one_moment_open_the_breaker_for_the_shortest_time(conte
 async def test_who_is_in_trouble_costs_its_neighbors_no_question(context, clock, upstream, painted, seed):
     """A healthy generation is asked about as often as if it were alone, whatever a dozen others are told."""
     dice = random.Random(seed)
-    told = {f"ill-{number}": dice.choice([*OF_ONE.values()]) for number in range(12)} | {"well": WAITS}
-    for name in dice.sample([*told], len(told)):
+    answers = {f"ill-{number}": dice.choice([*OF_ONE.values()]) for number in range(12)} | {"well": WAITS}
+    for name in dice.sample([*answers], len(answers)):
         await painted(name, deadline_s=10_000)
     upstream.requests.clear()
-    upstream.answer_by_path = lambda path: told[path.rpartition("/")[2]]
+    upstream.answer_by_path = lambda path: answers[path.rpartition("/")[2]]
 
     for _ in range(10):
         clock.advance(90)
         await run_worker(context, "poll")
 
-    assert 10 == sum(one.path.endswith("/well") for one in upstream.requests)
+    assert 10 == sum(request.path.endswith("/well") for request in upstream.requests)
     assert 0 == await misses(context)
 
 
-async def test_hint_gets_its_question_though_the_breaker_is_open(context, clock, upstream, painted, asked, hinted):
+async def test_hint_gets_its_question_though_the_breaker_is_open(context, clock, upstream, painted, polled, hinted):
     ids = [await painted(f"rb-{number}") for number in range(6)]
-    assert 6 == await asked(*[(502, b"<html>")] * 6)
-    assert 1 == await asked((502, b"<html>"), after_s=6)
+    assert 6 == await polled(*[(502, b"<html>")] * 6)
+    assert 1 == await polled((502, b"<html>"), after_s=6)
     assert 6 == await misses(context)  # five to open the breaker, and the question whether it is over
     clock.advance(2)
     assert 0 == await run_worker(context, "poll")
@@ -139,16 +139,16 @@ async def test_hint_gets_its_question_though_the_breaker_is_open(context, clock,
     await hinted(ids[2], b'{"task_uuid": "rb-2", "status": "completed"}')
     done = {"task_uuid": "rb-2", "status": "completed", "result_image_url": "https://cdn.example/1.png"}
 
-    assert 1 == await asked((200, done), after_s=3)
+    assert 1 == await polled((200, done), after_s=3)
     assert "completed" == (await stored(context, ids[2])).status
 
 
-async def test_verdict_that_is_told_twice_is_believed(context, painted, asked):
+async def test_verdict_that_is_told_twice_is_believed(context, painted, polled):
     generation_id = await painted()
 
-    await asked((422, {"detail": "MODERATION_FAILED"}))
+    await polled((422, {"detail": "MODERATION_FAILED"}))
     assert "submitted" == (await stored(context, generation_id)).status
-    await asked((422, {"detail": "MODERATION_FAILED"}))
+    await polled((422, {"detail": "MODERATION_FAILED"}))
 
     failure = (await stored(context, generation_id)).failure
     assert ("content_policy", "MODERATION_FAILED", 422, "poll") == (
@@ -156,13 +156,13 @@ async def test_verdict_that_is_told_twice_is_believed(context, painted, asked):
     )  # fmt: skip
 
 
-async def test_verdicts_that_differ_are_not_believed(context, painted, asked):
+async def test_verdicts_that_differ_are_not_believed(context, painted, polled):
     generation_id = await painted()
 
-    await asked((422, {"detail": "MODERATION_FAILED"}))
-    await asked((400, {"detail": "INVALID_IMAGE"}))
-    await asked(WAITS)
-    await asked((400, {"detail": "INVALID_IMAGE"}))
+    await polled((422, {"detail": "MODERATION_FAILED"}))
+    await polled((400, {"detail": "INVALID_IMAGE"}))
+    await polled(WAITS)
+    await polled((400, {"detail": "INVALID_IMAGE"}))
 
     assert "processing" == (await stored(context, generation_id)).status
 
@@ -170,22 +170,22 @@ async def test_verdicts_that_differ_are_not_believed(context, painted, asked):
 @pytest.mark.parametrize(
     "answer", [(422, {"detail": "oops"}), (500, {"detail": "TASK_FAILED"}), (429, {"detail": "slow"})]
 )
-async def test_what_says_nothing_of_the_work_is_never_believed(context, painted, asked, answer):
+async def test_what_says_nothing_of_the_work_is_never_believed(context, painted, polled, answer):
     generation_id = await painted(deadline_s=100_000)
 
     for _ in range(4):
-        await asked(answer, after_s=400)
+        await polled(answer, after_s=400)
 
     assert "submitted" == (await stored(context, generation_id)).status
 
 
-async def test_every_answer_but_that_it_goes_on_leaves_a_line(context, upstream, painted, asked):
+async def test_every_answer_but_that_it_goes_on_leaves_a_line(context, upstream, painted, polled):
     generation_id = await painted()
 
-    await asked(WAITS)
-    await asked((422, {"detail": "MODERATION_FAILED", "score": 0.9}))
-    await asked((200, b"<html>busy</html>"))
-    await asked((200, b"<html>busy</html>"))
+    await polled(WAITS)
+    await polled((422, {"detail": "MODERATION_FAILED", "score": 0.9}))
+    await polled((200, b"<html>busy</html>"))
+    await polled((200, b"<html>busy</html>"))
 
     refused, unreadable = await calls(context, generation_id)
     url = f"GET {upstream.url}/v1/gemini/generations/rb-1"
@@ -201,22 +201,22 @@ async def test_every_answer_but_that_it_goes_on_leaves_a_line(context, upstream,
     assert 1 == (await stored(context, generation_id)).polls
 
 
-async def test_the_last_of_many_answers_are_kept(context, painted, asked):
+async def test_the_last_of_many_answers_are_kept(context, painted, polled):
     generation_id = await painted(deadline_s=500_000)
 
     for number in range(60):
-        await asked((200, f"<html>{number}".encode()), after_s=2000)
+        await polled((200, f"<html>{number}".encode()), after_s=2000)
 
     kept = await calls(context, generation_id)
-    assert [f"<html>{number}" for number in range(10, 60)] == [one["body"] for one in kept]
+    assert [f"<html>{number}" for number in range(10, 60)] == [call["body"] for call in kept]
 
 
-async def test_only_the_beginning_of_an_answer_is_kept_and_no_file_is_shown(context, painted, asked):
+async def test_only_the_beginning_of_an_answer_is_kept_and_no_file_is_shown(context, painted, polled):
     generation_id = await painted()
 
-    await asked((200, b"<" + b"x" * 100_000))
-    await asked((200, b"\x00\x01" * 100))
-    await asked((200, "é".encode() * 3000))
+    await polled((200, b"<" + b"x" * 100_000))
+    await polled((200, b"\x00\x01" * 100))
+    await polled((200, "é".encode() * 3000))
 
     large, file, cut = await calls(context, generation_id)
     assert (100_001, 2001, True) == (large["bytes"], len(large["body"]), large["body"].endswith("…"))
@@ -224,9 +224,9 @@ async def test_only_the_beginning_of_an_answer_is_kept_and_no_file_is_shown(cont
     assert "é" * 2000 + "…" == cut["body"]
 
 
-async def test_expiry_carries_the_last_refusal(context, clock, painted, asked, gives_up):
+async def test_expiry_carries_the_last_refusal(context, clock, painted, polled, gives_up):
     generation_id = await painted(deadline_s=1000)
-    await asked((422, {"detail": "oops", "request": "r-7"}))
+    await polled((422, {"detail": "oops", "request": "r-7"}))
     clock.advance(1000)
 
     await gives_up()
@@ -249,45 +249,45 @@ async def test_submission_that_was_not_accepted_leaves_a_line(context, upstream,
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-async def test_redirect_within_the_origin_is_followed(context, upstream, painted, asked, status):
+async def test_redirect_within_the_origin_is_followed(context, upstream, painted, polled, status):
     generation_id = await painted()
     done = {"task_uuid": "rb-1", "status": "completed", "result_image_url": "https://cdn.example/1.png"}
 
-    await asked((status, b"", {"location": "/v1/gemini/generations/rb-1/"}), (200, done))
+    await polled((status, b"", {"location": "/v1/gemini/generations/rb-1/"}), (200, done))
 
     assert "completed" == (await stored(context, generation_id)).status
-    assert {"Bearer key-of-runblob"} == {one.headers["authorization"] for one in upstream.requests}
+    assert {"Bearer key-of-runblob"} == {request.headers["authorization"] for request in upstream.requests}
 
 
-async def test_redirect_to_another_origin_is_not_followed_and_says_what_to_set(context, listener, painted, asked):
+async def test_redirect_to_another_origin_is_not_followed_and_says_what_to_set(context, listener, painted, polled):
     generation_id = await painted()
 
-    await asked((307, b"", {"location": f"{listener.url}/v1/gemini/generations/rb-1"}))
+    await polled((307, b"", {"location": f"{listener.url}/v1/gemini/generations/rb-1"}))
 
     (call,) = await calls(context, generation_id)
     assert f"a redirect to {listener.url}; set ARRIVALS_RUNBLOB_BASE_URL" in call["reason"]
     assert [] == listener.requests
 
 
-async def test_endless_redirects_are_left(context, upstream, painted, asked):
+async def test_endless_redirects_are_left(context, upstream, painted, polled):
     generation_id = await painted()
 
-    await asked(*[(307, b"", {"location": "/again"})] * 9)
+    await polled(*[(307, b"", {"location": "/again"})] * 9)
 
     assert "more than 5 redirects" == (await calls(context, generation_id))[0]["reason"]
     upstream.answers.clear()
 
 
-async def test_answer_under_another_id_is_about_what_was_asked(context, painted, asked):
+async def test_answer_under_another_id_is_about_what_was_asked(context, painted, polled):
     generation_id = await painted()
 
-    await asked((200, {"task_uuid": "upstream-9", "status": "processing"}))
+    await polled((200, {"task_uuid": "upstream-9", "status": "processing"}))
 
     generation = await stored(context, generation_id)
     assert ("processing", "rb-1") == (generation.status, generation.external_id)
 
 
-async def test_refusal_about_an_id_that_a_hint_lent_says_nothing(context, clock, upstream, ordered, asked, hinted):
+async def test_refusal_about_an_id_that_a_hint_lent_says_nothing(context, clock, upstream, ordered, polled, hinted):
     """A stranger who knows the callback URL may name anything."""
     generation_id = await ordered(**RUNBLOB)
     upstream.answers.append(504)
@@ -295,25 +295,25 @@ async def test_refusal_about_an_id_that_a_hint_lent_says_nothing(context, clock,
     await hinted(generation_id, b'{"task_uuid": "forged", "status": "completed"}')
 
     for _ in range(3):
-        await asked((404, {"detail": "Task not found"}))
+        await polled((404, {"detail": "Task not found"}))
 
     assert "submitting" == (await stored(context, generation_id)).status
 
 
 @pytest.mark.parametrize("location", ["http://[::1", "//["])
-async def test_redirect_to_no_url_is_unreadable(context, painted, asked, location):
+async def test_redirect_to_no_url_is_unreadable(context, painted, polled, location):
     generation_id = await painted()
 
-    await asked((302, b"", {"location": location}))
+    await polled((302, b"", {"location": location}))
 
     assert "a redirect to what is no URL" == (await calls(context, generation_id))[0]["reason"]
 
 
-async def test_word_that_nobody_knows_is_counted_from_its_third_time_on(context, painted, asked):
+async def test_word_that_nobody_knows_is_counted_from_its_third_time_on(context, painted, polled):
     await painted()
 
     for word in ("warming_up", "warming_up", "other", "warming_up", "warming_up"):
-        await asked((200, {"task_uuid": "rb-1", "status": word}))
+        await polled((200, {"task_uuid": "rb-1", "status": word}))
 
     async with context.store.reading() as tx:
         assert {("runblob",): 2} == dict((await metrics.snapshot(tx, context.now())).unknown_statuses)

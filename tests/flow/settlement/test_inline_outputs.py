@@ -75,8 +75,10 @@ async def test_the_event_tells_our_url_and_no_row_holds_the_bytes(context, paint
         (event,) = await events.events_of(tx, generation.id)
         (row,) = await observations.observations_of(tx, generation.id)
         (stored_row,) = await tx.fetch(generations.SQL["generation_by_id"], id=generation.id)
-    (told,) = json.loads(event.body)["data"]["generation"]["outputs"]
-    assert (generation.outputs[0].url, "image/png", True) == (told["url"], told["content_type"], told["requires_auth"])
+    (output,) = json.loads(event.body)["data"]["generation"]["outputs"]
+    assert (generation.outputs[0].url, "image/png", True) == (
+        output["url"], output["content_type"], output["requires_auth"],
+    )  # fmt: skip
     assert INLINE[:20] not in event.body + str(row) + str(stored_row)
     assert 1 == from_json(row["reading"])["outputs"]
 
@@ -92,7 +94,7 @@ async def test_several_outputs_are_kept_by_their_number(context, painted):
     assert [f"{ours}0", elsewhere, f"{ours}2"] == [output.url for output in generation.outputs]
     assert [True, False, True] == [output.requires_auth for output in generation.outputs]
     assert ["image/png", None, "image/jpeg"] == [
-        found and found.content_type for found in [await kept(context, generation, number) for number in range(3)]
+        output and output.content_type for output in [await kept(context, generation, number) for number in range(3)]
     ]
 
 
@@ -106,9 +108,9 @@ async def test_what_nobody_recognizes_is_kept_as_a_file(context, painted):
 
 
 async def test_an_answer_in_words_is_kept_as_text(context, painted):
-    told = {"task_id": "t-1", "choices": [{"message": {"content": "Füchse sind rot."}}]}
+    answer = {"task_id": "t-1", "choices": [{"message": {"content": "Füchse sind rot."}}]}
 
-    generation = await painted(told, **{**SENSE, "input": {"prompt": "why red?", "stream": False}})
+    generation = await painted(answer, **{**SENSE, "input": {"prompt": "why red?", "stream": False}})
 
     assert ("text", "text/plain;charset=utf-8") == (generation.outputs[0].kind, generation.outputs[0].content_type)
     assert "Füchse sind rot." == (await kept(context, generation)).content.decode()
@@ -130,7 +132,7 @@ async def test_nothing_is_kept_where_nothing_could_be_settled(context, painted, 
     """The bytes stand in the transaction of the word that told them."""
     generation = await painted({"data": [{"url": "https://storage.example.com/1.png"}]})
 
-    async def broken(tx, found):
+    async def broken(tx, rows):
         raise OSError("no space left")
 
     monkeypatch.setattr(observations, "insert", broken)
@@ -165,9 +167,11 @@ async def test_a_closed_generation_keeps_the_bytes_it_was_closed_with(context, p
     other = base64.b64encode(b"PLANTED").decode()
     word = heard(context, generation, f"data:image/png;base64,{other}")
 
-    for origin, told in ((Origin.POLL, {}), (Origin.WEBHOOK, {"external_id": "other"}), (Origin.WEBHOOK, {})):
-        said = structs.replace(word, origin=origin, believed=False, reading=structs.replace(word.reading, **told))
-        await settle(context, [said])
+    for origin, changes in ((Origin.POLL, {}), (Origin.WEBHOOK, {"external_id": "other"}), (Origin.WEBHOOK, {})):
+        observation = structs.replace(
+            word, origin=origin, believed=False, reading=structs.replace(word.reading, **changes)
+        )
+        await settle(context, [observation])
 
     assert PNG == (await kept(context, generation)).content
 
@@ -207,12 +211,12 @@ async def test_a_malformed_data_uri_is_kept_as_it_was_told(context, submitted):
 
     generation = await stored(context, generation.id)
     ours = f"{PUBLIC_URL}/v1/generations/{generation.id}/outputs/"
-    assert [("text", f"{ours}0"), ("image", f"{ours}1")] == [(one.kind, one.url) for one in generation.outputs]
+    assert [("text", f"{ours}0"), ("image", f"{ours}1")] == [(output.kind, output.url) for output in generation.outputs]
     assert b"data:image/png;base64,Zm9*" == (await kept(context, generation)).content
     assert b"fox" == (await kept(context, generation, 1)).content
     async with context.store.reading() as tx:
-        told = (await observations.observations_of(tx, generation.id))[-1]
-    assert ["output 0 is not a data URI: it is kept as text"] == from_json(told["reading"])["notes"]
+        row = (await observations.observations_of(tx, generation.id))[-1]
+    assert ["output 0 is no data URI: it is kept as it was told"] == from_json(row["reading"])["notes"]
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "file:///etc/passwd"])
@@ -235,7 +239,7 @@ async def test_an_output_whose_url_is_too_long_is_dropped_and_said(context, orde
         context, [heard(context, generation, "https://cdn.example/1", "https://cdn.example/".ljust(9000, "x"))]
     )
 
-    assert ["https://cdn.example/1"] == [one.url for one in (await stored(context, generation.id)).outputs]
+    assert ["https://cdn.example/1"] == [output.url for output in (await stored(context, generation.id)).outputs]
     async with context.store.reading() as tx:
-        (told,) = await observations.observations_of(tx, generation.id)
-    assert ["output 1 was dropped: its URL has 9000 characters"] == from_json(told["reading"])["notes"]
+        (row,) = await observations.observations_of(tx, generation.id)
+    assert ["output 1 was dropped: its URL has 9000 characters"] == from_json(row["reading"])["notes"]

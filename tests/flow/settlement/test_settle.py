@@ -59,7 +59,7 @@ async def test_one_bad_row_stops_nobody(context, submitted):
     with pytest.raises(UnicodeEncodeError):
         await settle(context, batch)
 
-    statuses = [(await stored(context, one)).status for one in (before, bad, after)]
+    statuses = [(await stored(context, generation_id)).status for generation_id in (before, bad, after)]
     assert [Status.PROCESSING, Status.SUBMITTED, Status.PROCESSING] == statuses
 
 
@@ -89,7 +89,9 @@ async def test_a_batch_that_fails_as_a_whole_is_settled_one_by_one(context, subm
 
     monkeypatch.setattr(generations, "save", one_at_a_time)
 
-    findings = await settle(context, [heard(context, one, Status.PROCESSING) for one in (first, second)])
+    findings = await settle(
+        context, [heard(context, generation_id, Status.PROCESSING) for generation_id in (first, second)]
+    )
 
     assert [Finding.ADVANCED, Finding.ADVANCED] == findings
 
@@ -113,10 +115,10 @@ async def test_a_lost_race_is_decided_again(context, submitted, monkeypatch):
 
 async def test_polls_are_woken_only_for_one_that_is_due(context, submitted):
     """Looking for what is due costs a transaction, which nearly no webhook is a reason for."""
-    told, hinted = await submitted(), await submitted()
+    polled, hinted = await submitted(), await submitted()
     heard_before = context.store.version("poll")
 
-    await settle(context, [heard(context, told, Status.PROCESSING)])
+    await settle(context, [heard(context, polled, Status.PROCESSING)])
     assert heard_before == context.store.version("poll")
 
     hint = structs.replace(heard(context, hinted, Status.COMPLETED), origin=Origin.WEBHOOK, believed=False)
@@ -213,6 +215,6 @@ async def test_orders_of_one_callback_origin_share_its_subscriber_within_a_batch
     await settle(context, [heard(context, generation_id, Status.FAILED) for generation_id in ids])
 
     async with context.store.reading() as tx:
-        due = [one for generation_id in ids for one in await deliveries.of_generation(tx, generation_id)]
-    assert [f"{listener.url}/a", f"{listener.url}/b"] == [one.url for one in due]
-    assert 1 == len({one.subscriber_id for one in due})
+        due = [delivery for generation_id in ids for delivery in await deliveries.of_generation(tx, generation_id)]
+    assert [f"{listener.url}/a", f"{listener.url}/b"] == [delivery.url for delivery in due]
+    assert 1 == len({delivery.subscriber_id for delivery in due})

@@ -44,21 +44,23 @@ def ends(context, generation_id):
 
 
 async def test_an_end_wakes_who_waits_for_it_and_nobody_else(context, ordered):
-    one, other = await ordered(), await ordered()
+    awaited, other = await ordered(), await ordered()
     with (
-        context.process.waiters.waiting_for(context.store, one) as first,
-        context.process.waiters.waiting_for(context.store, one) as second,
+        context.process.waiters.waiting_for(context.store, awaited) as first,
+        context.process.waiters.waiting_for(context.store, awaited) as second,
         context.process.waiters.waiting_for(context.store, other) as third,
     ):
-        await ends(context, one)
+        await ends(context, awaited)
         assert (True, True, False) == (first.is_set(), second.is_set(), third.is_set())
 
 
 async def test_what_moves_without_an_end_wakes_nobody(context, submitted):
-    one = await submitted()
-    with context.process.waiters.waiting_for(context.store, one) as ended:
+    generation_id = await submitted()
+    with context.process.waiters.waiting_for(context.store, generation_id) as ended:
         reading = Reading(status=Status.PROCESSING, external_id="el-1")
-        await settle(context, [Observation(generation_id=one, origin=Origin.POLL, at=context.now(), reading=reading)])
+        await settle(
+            context, [Observation(generation_id=generation_id, origin=Origin.POLL, at=context.now(), reading=reading)]
+        )
         assert not ended.is_set()
 
 
@@ -83,7 +85,7 @@ async def test_an_end_in_another_process_is_found_by_one_look_for_all(
 
 
 async def test_a_look_that_fails_is_done_again(context, ordered, at_once, monkeypatch):
-    one = await ordered()
+    generation_id = await ordered()
     ended, tries = generations.ended, []
 
     async def look(tx, ids):
@@ -93,9 +95,9 @@ async def test_a_look_that_fails_is_done_again(context, ordered, at_once, monkey
         return await ended(tx, ids)
 
     monkeypatch.setattr(generations, "ended", look)
-    await ends(context, one)
-    with context.process.waiters.waiting_for(context.store, one) as known, anyio.fail_after(5):
-        await known.wait()
+    await ends(context, generation_id)
+    with context.process.waiters.waiting_for(context.store, generation_id) as end, anyio.fail_after(5):
+        await end.wait()
     assert len(tries) >= 2
 
 
