@@ -15,12 +15,12 @@ class Ledger:
 
     def __init__(self):
         self.batches = []
-        self.authenticator = anyio.Event()
-        self.authenticator.set()
+        self.gate = anyio.Event()
+        self.gate.set()
 
     async def write(self, items):
         """Twice each item; what is negative is refused, alone if it must be."""
-        await self.authenticator.wait()
+        await self.gate.wait()
         self.batches.append(list(items))
         if any(item < 0 for item in items):
             raise ValueError("negative")
@@ -34,18 +34,18 @@ def ledger():
 
 async def results(batch, items):
     """What comes back for each, in order; an exception where one was raised."""
-    found = {}
+    outcomes = {}
 
     async def add(index, item):
         try:
-            found[index] = await batch.add(item)
+            outcomes[index] = await batch.add(item)
         except Exception as error:  # noqa: BLE001 - it is what the test asks about
-            found[index] = error
+            outcomes[index] = error
 
     async with anyio.create_task_group() as group:
         for index, item in enumerate(items):
             group.start_soon(add, index, item)
-    return [found[index] for index in range(len(items))]
+    return [outcomes[index] for index in range(len(items))]
 
 
 async def test_who_comes_first_waits_for_nobody(ledger):
@@ -55,28 +55,28 @@ async def test_who_comes_first_waits_for_nobody(ledger):
 
 async def test_who_comes_while_one_is_written_goes_into_the_next(ledger):
     batch = Batch(ledger.write)
-    ledger.authenticator = anyio.Event()
+    ledger.gate = anyio.Event()
     async with anyio.create_task_group() as group:
         group.start_soon(batch.add, 1)
         await turns()
         for item in (2, 3, 4):
             group.start_soon(batch.add, item)
         await turns()
-        ledger.authenticator.set()
+        ledger.gate.set()
     assert [[1], [2, 3, 4]] == ledger.batches
 
 
 @pytest.mark.parametrize(("equalise", "sizes"), [(True, [1, 32, 31]), (False, [1, 63])])
 async def test_large_batches_are_made_equal(ledger, equalise, sizes):
     batch = Batch(ledger.write, equalise=equalise)
-    ledger.authenticator = anyio.Event()
+    ledger.gate = anyio.Event()
     async with anyio.create_task_group() as group:
         group.start_soon(batch.add, 1)
         await turns()
         for item in range(2, 65):
             group.start_soon(batch.add, item)
         await turns()
-        ledger.authenticator.set()
+        ledger.gate.set()
     assert sizes == [len(written) for written in ledger.batches]
     assert list(range(1, 65)) == [item for written in ledger.batches for item in written]
 
@@ -106,25 +106,25 @@ async def test_batch_that_fails_is_done_again_one_by_one(ledger):
 
 
 async def test_database_that_is_away_is_not_asked_once_for_each():
-    asked = []
+    batches = []
 
     async def away(items):
-        asked.append(items)
+        batches.append(items)
         raise Unavailable("away")
 
-    found = await results(Batch(away), [1, 2, 3])
-    assert [Unavailable] * 3 == [type(one) for one in found]
-    assert 1 == len(asked)
+    outcomes = await results(Batch(away), [1, 2, 3])
+    assert [Unavailable] * 3 == [type(outcome) for outcome in outcomes]
+    assert 1 == len(batches)
 
 
 async def test_who_waits_no_more_holds_up_nobody(ledger):
     batch = Batch(ledger.write)
-    ledger.authenticator = anyio.Event()
+    ledger.gate = anyio.Event()
     async with anyio.create_task_group() as group:
         group.start_soon(batch.add, 1)
         await turns()
         group.cancel_scope.cancel()
-    ledger.authenticator.set()
+    ledger.gate.set()
     assert 4 == await batch.add(2)
 
 
@@ -147,16 +147,16 @@ async def test_who_cannot_wait_is_told(ledger):
     def breaks(_result):
         raise ZeroDivisionError
 
-    told, failures = [], []
+    outcomes, failures = [], []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context["exception"]))
     batch = Batch(ledger.write)
-    batch.put(0, told.append)
+    batch.put(0, outcomes.append)
     batch.put(1, breaks)
 
     assert 4 == await batch.add(2)
-    batch.put(3, told.append)
+    batch.put(3, outcomes.append)
     await turns()
 
-    assert [KeyError, int] == [type(one) for one in told]
-    assert [ZeroDivisionError] == [type(one) for one in failures]
+    assert [KeyError, int] == [type(outcome) for outcome in outcomes]
+    assert [ZeroDivisionError] == [type(failure) for failure in failures]
     assert [[0, 1, 2], [3]] == ledger.batches

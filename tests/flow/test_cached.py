@@ -13,18 +13,18 @@ class Finder:
     """Finds 1, then 2, and so on, when it is let."""
 
     def __init__(self):
-        self.found = 0
-        self.authenticator = anyio.Event()
-        self.authenticator.set()
+        self.count = 0
+        self.gate = anyio.Event()
+        self.gate.set()
         self.fails = False
 
     async def __call__(self):
         """The next answer."""
-        await self.authenticator.wait()
+        await self.gate.wait()
         if self.fails:
             raise KeyError
-        self.found += 1
-        return self.found
+        self.count += 1
+        return self.count
 
 
 @pytest.fixture
@@ -36,12 +36,12 @@ async def test_within_a_minute_the_same_answer_is_given(finder):
     kept = Cached()
     assert (START, 1) == await kept.get(finder, START)
     assert (START, 1) == await kept.get(finder, START + 59 * SECOND)
-    assert 1 == finder.found
+    assert 1 == finder.count
 
 
 async def test_all_who_ask_at_once_get_one_answer(finder):
     kept, answers = Cached(), []
-    finder.authenticator = anyio.Event()
+    finder.gate = anyio.Event()
 
     async def ask():
         answers.append(await kept.get(finder, START))
@@ -50,21 +50,21 @@ async def test_all_who_ask_at_once_get_one_answer(finder):
         for _ in range(5):
             group.start_soon(ask)
         await anyio.lowlevel.checkpoint()
-        finder.authenticator.set()
+        finder.gate.set()
     assert [(START, 1)] * 5 == answers
 
 
 async def test_an_old_answer_is_given_while_the_next_is_found(finder):
     kept = Cached()
     await kept.get(finder, START)
-    finder.authenticator = anyio.Event()
+    finder.gate = anyio.Event()
 
     assert (START, 1) == await kept.get(finder, START + 61 * SECOND)
     assert (START, 1) == await kept.get(finder, START + 62 * SECOND)
 
-    finder.authenticator.set()
+    finder.gate.set()
     with anyio.fail_after(5):
-        while finder.found < 2:
+        while finder.count < 2:
             await anyio.lowlevel.checkpoint()
         await anyio.lowlevel.checkpoint()
     assert (START + 61 * SECOND, 2) == await kept.get(finder, START + 63 * SECOND)
@@ -88,20 +88,20 @@ async def test_what_goes_wrong_is_told_to_who_waits_and_tried_again(finder):
 
 async def test_who_stops_waiting_takes_no_answer_from_others(finder):
     kept = Cached()
-    finder.authenticator = anyio.Event()
+    finder.gate = anyio.Event()
     with anyio.move_on_after(0):
         await kept.get(finder, START)
-    finder.authenticator.set()
+    finder.gate.set()
     assert (START, 1) == await kept.get(finder, START)
 
 
 async def test_a_search_that_is_ended_is_no_error(finder):
     kept = Cached()
-    finder.authenticator = anyio.Event()
+    finder.gate = anyio.Event()
     with anyio.move_on_after(0):
         await kept.get(finder, START)
     kept._finding.cancel()
     await anyio.lowlevel.checkpoint()
     await anyio.lowlevel.checkpoint()
-    finder.authenticator.set()
+    finder.gate.set()
     assert (START, 1) == await kept.get(finder, START)

@@ -135,9 +135,9 @@ async def test_who_ended_and_only_lacks_its_output_holds_no_place(context, upstr
 async def test_a_route_of_another_version_is_asked_when_that_version_says(context, upstream, clock, submitted, ordered):
     first = await submitted()
     async with context.store.transaction() as tx:
-        known = await generations.by_id(tx, first)
-        other = structs.replace(known.generation, id="gen_other", route="a-route-that-was-renamed")
-        await generations.insert(tx, structs.replace(known, generation=other), "{}")
+        scheduled = await generations.by_id(tx, first)
+        other = structs.replace(scheduled.generation, id="gen_other", route="a-route-that-was-renamed")
+        await generations.insert(tx, structs.replace(scheduled, generation=other), "{}")
     late = await poll_at(context, "gen_other")
     await ordered()
 

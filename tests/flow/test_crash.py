@@ -97,7 +97,7 @@ class World:
     @property
     def submissions(self):
         """How often the provider was paid."""
-        return sum(asked.method == "POST" for asked in self.upstream.requests)
+        return sum(request.method == "POST" for request in self.upstream.requests)
 
     async def live(self, context):
         """One turn of everything; the client orders with the same key until it was answered."""
@@ -179,7 +179,7 @@ async def agreed(store, clock, transport, world):
     assert [world.generation_id] * paid == [event.generation_id for event in emitted if event.type in CLOSING]
     assert paid <= 1
     assert all(delivery.delivered_at is not None for delivery in delivered)
-    assert {event.id for event in emitted} == {asked.headers["webhook-id"] for asked in world.listener.requests}
+    assert {event.id for event in emitted} == {request.headers["webhook-id"] for request in world.listener.requests}
 
 
 async def test_an_order_that_was_not_answered_may_be_nowhere(store, clock, transport, upstream, listener):

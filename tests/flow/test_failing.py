@@ -84,7 +84,7 @@ async def test_a_delivery_that_breaks_each_time_is_tried_by_the_schedule_and_giv
         (ended,) = await deliveries.of_generation(tx, generation_id)
         attempts = await deliveries.attempts_of(tx, generation_id)
     assert (True, None) == (ended.given_up_at is not None, ended.attempt_at)
-    assert ["internal: RuntimeError"] * len(RETRY_SCHEDULE_S) == [one.error for one in attempts]
+    assert ["internal: RuntimeError"] * len(RETRY_SCHEDULE_S) == [attempt.error for attempt in attempts]
 
 
 async def test_a_poll_that_breaks_each_time_is_asked_ever_more_rarely(context, clock, submitted, monkeypatch):
@@ -95,10 +95,10 @@ async def test_a_poll_that_breaks_each_time_is_asked_ever_more_rarely(context, c
     for _ in range(4):
         clock.advance(3600)
         assert 1 == await run_worker(context, "poll")
-        known = await as_it_is(context, generation_id)
-        waits.append(known.schedule.poll_at - clock())
+        current = await as_it_is(context, generation_id)
+        waits.append(current.schedule.poll_at - clock())
 
-    assert 4 == known.poll_misses
+    assert 4 == current.poll_misses
     assert waits == sorted(waits)
     assert waits[-1] > 2 * waits[0]
 
@@ -107,9 +107,9 @@ async def test_a_poll_that_breaks_each_time_is_asked_ever_more_rarely(context, c
 async def test_a_generation_that_this_version_does_not_know_waits_and_expires(context, clock, changed):
     """As after a step back to the release before: it is asked about in vain, and ends by its deadline."""
     await overdue(context, clock, "1", poll_at=clock(), **changed)
-    known = await as_it_is(context, "gen_1")
+    current = await as_it_is(context, "gen_1")
 
-    await poll.fail(context, known, RuntimeError())
+    await poll.fail(context, current, RuntimeError())
     assert 1 == (await as_it_is(context, "gen_1")).poll_misses
     assert 0 == await run_worker(context, "expire")
     clock.advance(GRACE / SECOND)
@@ -204,8 +204,8 @@ async def test_one_that_cannot_be_expired_is_left_for_a_while_and_stops_no_other
 
     assert 1 == await run_worker(context, "expire")
 
-    found = [await as_it_is(context, f"gen_{n}") for n in (1, 2, 3)]
-    assert [Status.EXPIRED, Status.SUBMITTED, Status.EXPIRED] == [one.generation.status for one in found]
+    rows = [await as_it_is(context, f"gen_{n}") for n in (1, 2, 3)]
+    assert [Status.EXPIRED, Status.SUBMITTED, Status.EXPIRED] == [row.generation.status for row in rows]
     clock.advance(expire.AGAIN_S - 1)
     assert 0 == await run_worker(context, "expire")
     monkeypatch.undo()

@@ -29,10 +29,10 @@ def down(store, transport, clock):
 async def subscriber(context, clock, listener):
     """Who wants everything, at the listener; its id."""
     url = listener.url + "/events"
-    one = Subscriber(id=context.make_id("sub"), url=url, secret=make_secret(bytes(32)), created_at=clock())
+    subscriber = Subscriber(id=context.make_id("sub"), url=url, secret=make_secret(bytes(32)), created_at=clock())
     async with context.store.transaction() as tx:
-        await subscribers.insert(tx, one)
-    return one.id
+        await subscribers.insert(tx, subscriber)
+    return subscriber.id
 
 
 async def through(clock, seconds, *work, step_s=1800):
@@ -52,11 +52,11 @@ async def test_orders_wait_for_a_provider_that_is_down_for_a_day(context, down, 
     await through(clock, DAY_S - HOUR_S, lambda: run_worker(down, "submit"))
     tries = await through(clock, HOUR_S, lambda: run_worker(down, "submit"), step_s=60)
 
-    assert [Status.PENDING] * 5 == [(await stored(context, one)).status for one in ids]
+    assert [Status.PENDING] * 5 == [(await stored(context, generation_id)).status for generation_id in ids]
     assert 0 < tries <= 5 * HOUR_S / 250
     upstream.answers += [(200, {**ACCEPTED, "predictionID": f"el-{n}"}) for n in range(5)]
     await through(clock, HOUR_S, lambda: run_worker(context, "submit"))
-    assert [Status.SUBMITTED] * 5 == [(await stored(context, one)).status for one in ids]
+    assert [Status.SUBMITTED] * 5 == [(await stored(context, generation_id)).status for generation_id in ids]
 
 
 async def test_what_is_under_way_at_a_provider_that_goes_down_for_a_day_ends_when_it_is_back(
@@ -104,9 +104,9 @@ async def test_a_subscriber_down_for_a_week_is_tried_by_the_schedule_then_disabl
         await through(clock, DAY_S, lambda: run_worker(context, "deliver"))
 
     async with context.store.reading() as tx:
-        known = await subscribers.by_id(tx, subscriber)
+        disabled = await subscribers.by_id(tx, subscriber)
         made = [len(await deliveries.attempts_of(tx, generation_id)) for generation_id in ids]
-    assert "every attempt of the last five days failed" == known.disabled_reason
+    assert "every attempt of the last five days failed" == disabled.disabled_reason
     assert max(made) <= len(RETRY_SCHEDULE_S)
     assert len(listener.requests) == sum(made) > 0
 
@@ -126,11 +126,11 @@ async def test_a_clock_that_steps_back_an_hour_delays_what_waited_and_loses_and_
     await run_worker(context, "read")
 
     await run_worker(context, "deliver")
-    told = [asked.json["data"]["generation"]["id"] for asked in listener.requests]
+    delivered = [request.json["data"]["generation"]["id"] for request in listener.requests]
     await through(clock, 2 * HOUR_S, lambda: run_worker(context, "deliver"))
 
-    assert [after] == told
-    assert [after, before] == [asked.json["data"]["generation"]["id"] for asked in listener.requests]
+    assert [after] == delivered
+    assert [after, before] == [request.json["data"]["generation"]["id"] for request in listener.requests]
 
 
 async def test_a_clock_that_steps_forward_an_hour_expires_early_and_the_late_word_still_closes(

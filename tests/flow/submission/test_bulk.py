@@ -21,7 +21,7 @@ INPUTS = [{"prompt": "a red fox"}, {"prompt": "a blue fox"}, {"prompt": "an arct
 OUTPUT = "https://storage.example.com/bulk/1.png"
 
 
-def asked(**changed):
+def bulk_request(**changed):
     return OrderRequest(**{"provider": "eachlabs", "model": MODEL, "input": {}, **changed})
 
 
@@ -31,9 +31,9 @@ def queued(*names):
     return 202, {"bulk_id": "bulk-1", "executions": executions}
 
 
-def done(name, given, **changed):
+def done(name, inputs, **changed):
     """The webhook about one execution."""
-    body = {"execution_id": name, "status": "completed", "inputs": given, "bulk_id": "bulk-1", "output": OUTPUT}
+    body = {"execution_id": name, "status": "completed", "inputs": inputs, "bulk_id": "bulk-1", "output": OUTPUT}
     return json.dumps({**body, **changed}).encode()
 
 
@@ -42,7 +42,7 @@ def ordered_bulk(context):
     """Orders several; their ids."""
 
     async def place(inputs=INPUTS, **changed):
-        return [one.id for one in await order_bulk(context, asked(**changed), inputs)]
+        return [generation.id for generation in await order_bulk(context, bulk_request(**changed), inputs)]
 
     return place
 
@@ -61,26 +61,26 @@ def submitted_bulk(context, upstream, ordered_bulk):
 
 
 async def standing(context, ids):
-    found = [await stored(context, one) for one in ids]
-    return [(one.status, one.external_id) for one in found]
+    generations = [await stored(context, generation_id) for generation_id in ids]
+    return [(generation.status, generation.external_id) for generation in generations]
 
 
 # ---------------------------------------------------------------- ordering
 
 
 async def test_what_is_ordered_together_has_one_bulk_id_and_an_input_each(context, upstream):
-    made = await order_bulk(context, asked(metadata={"order": "42"}), INPUTS)
+    made = await order_bulk(context, bulk_request(metadata={"order": "42"}), INPUTS)
 
-    assert (3, 1) == (len({one.id for one in made}), len({one.bulk_id for one in made}))
+    assert (3, 1) == (len({generation.id for generation in made}), len({generation.bulk_id for generation in made}))
     assert made[0].bulk_id.startswith("blk_")
-    assert sorted(one.id for one in made) == [one.id for one in made]
-    assert [{"order": "42"}] * 3 == [one.metadata for one in made]
+    assert sorted(generation.id for generation in made) == [generation.id for generation in made]
+    assert [{"order": "42"}] * 3 == [generation.metadata for generation in made]
     assert [] == upstream.requests
 
 
 async def test_the_same_key_is_the_same_bulk_order(context):
-    first = await order_bulk(context, asked(idempotency_key="k"), INPUTS)
-    second = await order_bulk(context, asked(idempotency_key="k"), INPUTS)
+    first = await order_bulk(context, bulk_request(idempotency_key="k"), INPUTS)
+    second = await order_bulk(context, bulk_request(idempotency_key="k"), INPUTS)
 
     assert first == second
     assert 1 == await run_worker(context, "submit")
@@ -88,23 +88,25 @@ async def test_the_same_key_is_the_same_bulk_order(context):
 
 @pytest.mark.parametrize("inputs", [INPUTS[:2], INPUTS[::-1]], ids=["fewer", "another order"])
 async def test_a_key_cannot_be_used_for_another_bulk_order(context, inputs):
-    await order_bulk(context, asked(idempotency_key="k"), INPUTS)
+    await order_bulk(context, bulk_request(idempotency_key="k"), INPUTS)
 
     with pytest.raises(KeyReused):
-        await order_bulk(context, asked(idempotency_key="k"), inputs)
+        await order_bulk(context, bulk_request(idempotency_key="k"), inputs)
 
 
 async def test_two_requests_with_one_key_at_one_moment_make_one_bulk_order(context):
-    found = set()
+    orders = set()
 
     async def send():
-        found.add(tuple(one.id for one in await order_bulk(context, asked(idempotency_key="k"), INPUTS)))
+        orders.add(
+            tuple(generation.id for generation in await order_bulk(context, bulk_request(idempotency_key="k"), INPUTS))
+        )
 
     async with anyio.create_task_group() as group:
         for _ in range(4):
             group.start_soon(send)
 
-    assert 1 == len(found)
+    assert 1 == len(orders)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +123,7 @@ async def test_two_requests_with_one_key_at_one_moment_make_one_bulk_order(conte
 )
 async def test_what_cannot_be_ordered_together_is_refused_by_field(context, changed, inputs, field):
     with pytest.raises(InvalidOrder) as refused:
-        await order_bulk(context, asked(**changed), inputs)
+        await order_bulk(context, bulk_request(**changed), inputs)
 
     assert field == refused.value.field
     assert 0 == await run_worker(context, "submit")
@@ -141,8 +143,8 @@ async def test_a_bulk_order_is_one_call_and_its_answer_tells_of_each_in_order(co
 
 
 async def test_one_that_is_refused_fails_alone(context, submitted_bulk):
-    one = {"status": "failed", "message": "prompt is missing", "field": "inputs.prompt"}
-    ids = await submitted_bulk(queued("ex-1", one, "ex-3"))
+    refusal = {"status": "failed", "message": "prompt is missing", "field": "inputs.prompt"}
+    ids = await submitted_bulk(queued("ex-1", refusal, "ex-3"))
 
     refused = await stored(context, ids[1])
     assert [("submitted", "ex-1"), ("failed", None), ("submitted", "ex-3")] == await standing(context, ids)
@@ -168,7 +170,7 @@ async def test_a_refusal_of_the_whole_refuses_each(context, submitted_bulk):
     ids = await submitted_bulk((402, {"error": "insufficient balance"}))
 
     assert [("failed", None)] * 3 == await standing(context, ids)
-    assert {"insufficient_funds"} == {(await stored(context, one)).failure.code for one in ids}
+    assert {"insufficient_funds"} == {(await stored(context, generation_id)).failure.code for generation_id in ids}
 
 
 async def test_a_rate_limit_of_the_whole_sends_all_back_together(context, upstream, clock, submitted_bulk):
@@ -208,12 +210,12 @@ async def test_an_answer_that_does_not_tell_of_each_is_an_unknown_outcome(contex
 
 async def test_where_nobody_calls_back_each_is_said_to_be_unknown(context, upstream):
     alone = replace(context, callback_urls=replace(context.callback_urls, public_url=None))
-    ids = [one.id for one in await order_bulk(alone, asked(), INPUTS)]
+    ids = [generation.id for generation in await order_bulk(alone, bulk_request(), INPUTS)]
     upstream.answers.append(queued("ex-1", "ex-2"))
 
     await run_worker(alone, "submit")
 
-    assert ["submission_unknown"] * 3 == [(await stored(context, one)).failure.code for one in ids]
+    assert ["submission_unknown"] * 3 == [(await stored(context, generation_id)).failure.code for generation_id in ids]
     assert "webhook_url" not in upstream.requests[0].json
 
 
@@ -254,7 +256,7 @@ async def test_a_process_that_dies_while_submitting_leaves_all_of_them_unknown(c
 
     (group,) = await submit.claim(context, 10)
 
-    assert ids == [known.generation.id for known in group]
+    assert ids == [claimed.generation.id for claimed in group]
     assert [("submitting", None)] * 3 == await standing(context, ids)
     clock.advance(3600)
     assert 0 == await run_worker(context, "submit")
@@ -266,7 +268,8 @@ async def test_public_workflows_cannot_be_ordered_together(context, upstream, or
     await run_worker(context, "submit")
 
     assert {("failed", "preflight")} == {
-        (found.status, found.failure.origin) for found in [await stored(context, one) for one in ids]
+        (generation.status, generation.failure.origin)
+        for generation in [await stored(context, generation_id) for generation_id in ids]
     }
     assert [] == upstream.requests
 
@@ -274,7 +277,7 @@ async def test_public_workflows_cannot_be_ordered_together(context, upstream, or
 # ---------------------------------------------------------------- webhooks
 
 
-async def found(context, webhook):
+async def webhook_of(context, webhook):
     async with context.store.reading() as tx:
         return await observations.webhook_by_id(tx, webhook.id)
 
@@ -283,8 +286,8 @@ async def test_a_webhook_reaches_the_one_whose_name_it_tells(context, submitted_
     """All of them were given one address."""
     ids = await submitted_bulk(queued("ex-1", "ex-2", "ex-3"))
 
-    for name, given in (("ex-3", INPUTS[2]), ("ex-2", None)):
-        await calls_back(ids[0], done(name, given))
+    for name, inputs in (("ex-3", INPUTS[2]), ("ex-2", None)):
+        await calls_back(ids[0], done(name, inputs))
     await run_worker(context, "read")
 
     assert ["submitted", "completed", "completed"] == [status for status, _ in await standing(context, ids)]
@@ -369,7 +372,7 @@ async def test_a_webhook_of_nobody_is_flagged_and_kept(context, submitted_bulk, 
 
     await run_worker(context, "read")
 
-    webhook = await found(context, kept)
+    webhook = await webhook_of(context, kept)
     assert body == webhook.webhook.body
     assert re.search(says, webhook.unreadable_reason)
     assert ["submitted"] * 3 == [status for status, _ in await standing(context, ids)]

@@ -115,7 +115,7 @@ async def test_canceling_is_announced(context, ordered):
     await cancel(context, generation_id)
 
     async with context.store.reading() as tx:
-        assert ["generation.canceled"] == [one.type for one in await events.events_of(tx, generation_id)]
+        assert ["generation.canceled"] == [event.type for event in await events.events_of(tx, generation_id)]
     assert context.store.version("settled") > heard
 
 

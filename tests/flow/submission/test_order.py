@@ -17,11 +17,11 @@ async def test_an_order_is_stored_before_it_is_answered(context):
 
     async with context.store.reading() as tx:
         stored = (await generations.by_id(tx, generation.id)).generation
-        asked = await generations.order_input(tx, generation.id)
+        stored_input = await generations.order_input(tx, generation.id)
 
     assert stored == generation
     assert Status.PENDING == stored.status
-    assert {"prompt": "a red fox"} == asked
+    assert {"prompt": "a red fox"} == stored_input
 
 
 async def test_the_same_key_is_the_same_order(context):
@@ -61,7 +61,8 @@ async def test_what_cannot_be_ordered_is_refused_by_field(context, changed, fiel
 
 
 async def test_a_provider_without_an_account_is_told_how_to_get_one(context):
-    alone = replace(context, upstreams={key: one for key, one in context.upstreams.items() if key[0] != "runblob"})
+    upstreams = {key: upstream for key, upstream in context.upstreams.items() if key[0] != "runblob"}
+    alone = replace(context, upstreams=upstreams)
 
     with pytest.raises(InvalidOrder, match="set ARRIVALS_RUNBLOB_API_KEY"):
         await order(alone, OrderRequest(**{**ORDER, "provider": "runblob", "model": "gemini"}))
@@ -77,11 +78,11 @@ async def test_without_a_public_url_no_webhook_is_expected(context):
 
 
 async def test_the_order_of_its_fields_does_not_make_another_order(context):
-    one = {"prompt": "a red fox", "seed": 1}
-    other = {"seed": 1, "prompt": "a red fox"}
+    prompt_first = {"prompt": "a red fox", "seed": 1}
+    seed_first = {"seed": 1, "prompt": "a red fox"}
 
-    first = await order(context, OrderRequest(**{**ORDER, "input": one}, idempotency_key="k"))
-    second = await order(context, OrderRequest(**{**ORDER, "input": other}, idempotency_key="k"))
+    first = await order(context, OrderRequest(**{**ORDER, "input": prompt_first}, idempotency_key="k"))
+    second = await order(context, OrderRequest(**{**ORDER, "input": seed_first}, idempotency_key="k"))
 
     assert first.id == second.id
 
@@ -96,17 +97,17 @@ async def test_a_repeated_key_is_answered_also_when_the_account_is_gone(context)
 
 async def test_two_requests_with_one_key_at_one_moment_make_one_order(context):
     """Both have found the key free."""
-    found = []
+    ids = []
 
     async def send():
-        found.append((await order(context, OrderRequest(**ORDER, idempotency_key="k"))).id)
+        ids.append((await order(context, OrderRequest(**ORDER, idempotency_key="k"))).id)
 
     async with anyio.create_task_group() as group:
         for _ in range(5):
             group.start_soon(send)
 
-    assert 5 == len(found)
-    assert 1 == len(set(found))
+    assert 5 == len(ids)
+    assert 1 == len(set(ids))
 
 
 async def test_an_order_that_its_provider_would_refuse_is_not_stored(context):
@@ -125,10 +126,10 @@ async def test_an_order_that_its_provider_would_refuse_is_not_stored(context):
 
 async def test_one_that_would_be_refused_keeps_the_whole_bulk_order_out(context, monkeypatch):
     monkeypatch.setattr(eachlabs, "ROUTES", (replace(eachlabs.WORKFLOWS, limits=(required("prompt"),)),))
-    asked = OrderRequest(provider="eachlabs", model="workflows/wf-1/v1", input={})
+    request = OrderRequest(provider="eachlabs", model="workflows/wf-1/v1", input={})
 
     with pytest.raises(RefusedByPreflight) as refused:
-        await order_bulk(context, asked, [{"prompt": "a fox"}, {}])
+        await order_bulk(context, request, [{"prompt": "a fox"}, {}])
 
     assert "inputs.1.prompt" == refused.value.where
     async with context.store.reading() as tx:

@@ -222,7 +222,9 @@ async def test_no_more_are_in_flight_than_the_account_may_have(store, transport,
     assert 2 == await run_worker(narrow, "submit")
     assert 0 == await run_worker(narrow, "submit")
 
-    assert ["submitted", "submitted", "pending"] == [(await stored(context, one)).status for one in ids]
+    assert ["submitted", "submitted", "pending"] == [
+        (await stored(context, generation_id)).status for generation_id in ids
+    ]
 
 
 async def test_no_more_are_sent_in_a_minute_than_the_account_may_send(context, upstream, clock, ordered):
@@ -345,7 +347,7 @@ async def test_wait_that_one_order_is_asked_for_holds_back_the_account(context, 
     clock.advance(20)
     upstream.answers += [(200, ACCEPTED), (200, {**ACCEPTED, "predictionID": "el-2"})]
     assert 2 == await run_worker(context, "submit")
-    assert {Status.SUBMITTED} == {(await stored(context, one)).status for one in (first, second)}
+    assert {Status.SUBMITTED} == {(await stored(context, generation_id)).status for generation_id in (first, second)}
 
 
 async def test_redirected_order_fails_and_says_what_to_set(context, upstream, ordered):
@@ -362,8 +364,8 @@ async def test_redirected_order_fails_and_says_what_to_set(context, upstream, or
 
 async def test_order_that_expires_while_it_is_postponed_tells_what_the_provider_said(context, clock, upstream, ordered):
     generation_id = await ordered(deadline_s=10.0)
-    told = {"error": "too many requests", "request_id": "req-7", "error_code": "RATE_LIMITED", "limit": 60}
-    upstream.answers.append((429, told, {"retry-after": "30"}))
+    refusal = {"error": "too many requests", "request_id": "req-7", "error_code": "RATE_LIMITED", "limit": 60}
+    upstream.answers.append((429, refusal, {"retry-after": "30"}))
     await run_worker(context, "submit")
     clock.advance(11)
 
@@ -398,7 +400,9 @@ async def test_polls_and_submissions_take_turns_on_the_smallest_budget(context, 
         polled += await run_worker(tight, "poll")
 
     assert polled > 10
-    assert ["submitted", "pending", "pending"] == [(await stored(context, one)).status for one in ids]
+    assert ["submitted", "pending", "pending"] == [
+        (await stored(context, generation_id)).status for generation_id in ids
+    ]
 
 
 def _always(accepted):
@@ -415,16 +419,16 @@ async def test_an_order_of_a_route_that_is_gone_keeps_nobody_waiting(context, up
     generation_id = await ordered()
     gone = await order(context, OrderRequest(**ORDER))
     async with context.store.transaction() as tx:
-        known = structs.replace(
+        scheduled = structs.replace(
             await generations.by_id(tx, gone.id), generation=structs.replace(gone, id="gen_0", route="gone")
         )
-        await generations.insert(tx, known, "{}")
+        await generations.insert(tx, scheduled, "{}")
     upstream.answers += [(200, {**ACCEPTED, "predictionID": f"el-{n}"}) for n in range(2)]
 
     assert 3 == await run_worker(context, "submit")
 
     assert ["submitted", "submitted", "submitting"] == [
-        (await stored(context, one)).status for one in (generation_id, gone.id, "gen_0")
+        (await stored(context, ordered_id)).status for ordered_id in (generation_id, gone.id, "gen_0")
     ]
 
 

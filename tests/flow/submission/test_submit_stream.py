@@ -60,16 +60,18 @@ def routed(monkeypatch):
 
     def change(**changed):
         documented = Context.route
-        monkeypatch.setattr(Context, "route", lambda context, known: replace(documented(context, known), **changed))
+        monkeypatch.setattr(
+            Context, "route", lambda context, generation: replace(documented(context, generation), **changed)
+        )
 
     return change
 
 
 async def observed(context, generation):
     """(origin, status, progress) of everything that was settled."""
-    told = (await timeline(context, generation.id))["data"]
-    facts = [entry["details"] for entry in told if entry["type"] == "observation"]
-    return [(one["origin"], one["status"], one["progress"]) for one in facts]
+    entries = (await timeline(context, generation.id))["data"]
+    observations = [entry["details"] for entry in entries if entry["type"] == "observation"]
+    return [(observation["origin"], observation["status"], observation["progress"]) for observation in observations]
 
 
 async def announced(context, generation):
@@ -89,15 +91,17 @@ async def test_a_stream_is_followed_to_its_closing_word(context, upstream, strea
         generation.external_id, [output.url for output in generation.outputs], generation.progress,
     )  # fmt: skip
     assert ["generation.processing", "generation.completed"] == await announced(context, generation)
-    assert [ORDERED] == [asked.path for asked in upstream.requests]
+    assert [ORDERED] == [request.path for request in upstream.requests]
 
 
 async def test_a_streamed_order_asks_for_a_stream_with_the_accounts_key(upstream, streamed):
     await streamed(Stream(COMPLETE))
 
-    (asked,) = upstream.requests
-    assert ("text/event-stream", "Bearer key-of-eachlabs") == (asked.headers["accept"], asked.headers["authorization"])
-    assert (True, [{"role": "user", "content": "a red fox"}]) == (asked.json["stream"], asked.json["messages"])
+    (request,) = upstream.requests
+    assert ("text/event-stream", "Bearer key-of-eachlabs") == (
+        request.headers["accept"], request.headers["authorization"],
+    )  # fmt: skip
+    assert (True, [{"role": "user", "content": "a red fox"}]) == (request.json["stream"], request.json["messages"])
 
 
 async def test_an_order_may_ask_for_one_answer_instead_of_a_stream(upstream, streamed):
@@ -106,8 +110,8 @@ async def test_an_order_may_ask_for_one_answer_instead_of_a_stream(upstream, str
         (200, {"task_id": "t-1", "generations": [IMAGE]}), input={"prompt": "x", "stream": False}
     )
 
-    (asked,) = upstream.requests
-    assert (False, generation.id) == (asked.json["stream"], asked.headers["x-idempotency-key"])
+    (request,) = upstream.requests
+    assert (False, generation.id) == (request.json["stream"], request.headers["x-idempotency-key"])
     assert (Status.COMPLETED, "submit", "t-1") == (generation.status, generation.learned_from, generation.external_id)
 
 
@@ -345,25 +349,25 @@ async def test_a_stream_is_left_at_the_deadline_however_much_it_talks(context, u
 
 async def test_while_a_stream_goes_on_nobody_asks_until_its_end_is_overdue(context, clock, streamed, upstream):
     """Only its end knows what its executions amount to; if nobody hears it, we ask before the deadline."""
-    asked = []
+    polls = []
 
-    async def asked_meanwhile():
+    async def poll_meanwhile():
         if (await stored(context, generation_ids[0])).external_id is None:
             return False
         for _ in range(3):
             clock.advance(300)
-            asked.append(await run_worker(context, "poll"))
+            polls.append(await run_worker(context, "poll"))
         return True
 
     generation_ids = []
-    slow = Stream(STARTED, HEARD, COMPLETE, heard=asked_meanwhile)
+    slow = Stream(STARTED, HEARD, COMPLETE, heard=poll_meanwhile)
     upstream.answers.append(slow)
     generation_ids.append((await order(context, OrderRequest(**SENSE, deadline_s=900.0))).id)
 
     upstream.answers.append((200, {"execution_id": "ex-1", "status": "running"}))
     await run_worker(context, "submit")
 
-    assert [0, 0, 1] == asked
+    assert [0, 0, 1] == polls
     assert Status.COMPLETED == (await stored(context, generation_ids[0])).status
 
 
@@ -463,7 +467,7 @@ async def test_events_are_heard_however_they_are_cut_into_pieces(streamed):
 
 
 @pytest.mark.parametrize(
-    ("http_status", "told", "code"),
+    ("http_status", "payload", "code"),
     [
         (422, {"detail": [{"loc": ["body", "messages"], "msg": "field required"}]}, "invalid_request"),
         (401, {"detail": "Invalid API key"}, "authentication"),
@@ -475,8 +479,8 @@ async def test_events_are_heard_however_they_are_cut_into_pieces(streamed):
         ),
     ],
 )
-async def test_an_error_instead_of_a_stream_is_a_refusal(streamed, http_status, told, code):
-    generation = await streamed((http_status, told))
+async def test_an_error_instead_of_a_stream_is_a_refusal(streamed, http_status, payload, code):
+    generation = await streamed((http_status, payload))
 
     assert (Status.FAILED, code, "submit") == (generation.status, generation.failure.code, generation.learned_from)
 
