@@ -56,13 +56,13 @@ def in_parts(pytest, parts):
     with ExitStack() as kept:
         running = []
         for part in others:
-            told = kept.enter_context(tempfile.TemporaryFile())
-            running.append((subprocess.Popen([*pytest, *part], stdout=told, stderr=subprocess.STDOUT), told))
+            output = kept.enter_context(tempfile.TemporaryFile())
+            running.append((subprocess.Popen([*pytest, *part], stdout=output, stderr=subprocess.STDOUT), output))
         codes = [ended(subprocess.Popen([*pytest, *first]), ends)]
-        for process, told in running:
+        for process, output in running:
             codes.append(ended(process, ends))
-            told.seek(0)
-            print(told.read().decode(errors="replace"), flush=True)
+            output.seek(0)
+            print(output.read().decode(errors="replace"), flush=True)
     return int(any(codes))
 
 

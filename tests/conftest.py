@@ -74,9 +74,9 @@ async def sqlite(tmp_path, clock):
 @pytest.fixture(scope="session")
 def postgres_url():
     """A server of its own for this run, stopped and deleted at its end; `TEST_POSTGRES_URL` names another."""
-    given = os.environ.get("TEST_POSTGRES_URL")
-    if given:
-        yield given
+    url = os.environ.get("TEST_POSTGRES_URL")
+    if url:
+        yield url
         return
     with server() as started:
         yield started.url
@@ -110,26 +110,26 @@ def store(request):
 @pytest.fixture
 async def upstream():
     """A provider that says what a test tells it to."""
-    one = Upstream()
-    async with served(lambda _: one.app) as port:
-        one.url = f"http://127.0.0.1:{port}"
-        yield one
+    provider = Upstream()
+    async with served(lambda _: provider.app) as port:
+        provider.url = f"http://127.0.0.1:{port}"
+        yield provider
 
 
 @pytest.fixture
 async def listener():
     """A subscriber that answers what a test tells it to."""
-    one = Upstream()
-    async with served(lambda _: one.app) as port:
-        one.url = f"http://127.0.0.1:{port}"
-        yield one
+    subscriber = Upstream()
+    async with served(lambda _: subscriber.app) as port:
+        subscriber.url = f"http://127.0.0.1:{port}"
+        yield subscriber
 
 
 @pytest.fixture
 async def transport():
-    one = Transport(OutboundPolicy(LOOPBACK))
-    yield one
-    await one.close()
+    transport = Transport(OutboundPolicy(LOOPBACK))
+    yield transport
+    await transport.close()
 
 
 def context_over(store, transport, clock, base_url, **changed):

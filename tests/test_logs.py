@@ -36,10 +36,10 @@ def test_a_logged_error_shows_no_local_variables(log_format, capsys):
     except RuntimeError:
         structlog.get_logger().exception("went_wrong", generation_id="gen_1")
 
-    told = capsys.readouterr().err
-    assert "went_wrong" in told
-    assert "RuntimeError" in told
-    assert "arr_the-key-of-a-caller" not in told
+    output = capsys.readouterr().err
+    assert "went_wrong" in output
+    assert "RuntimeError" in output
+    assert "arr_the-key-of-a-caller" not in output
 
 
 @pytest.mark.usefixtures("_restored")
@@ -50,8 +50,8 @@ def test_a_line_is_one_json_object(capsys):
     structlog.get_logger().debug("not_shown")
 
     (line,) = capsys.readouterr().err.splitlines()
-    told = json.loads(line)
-    assert ("event_announced", "gen_1", "info") == (told["event"], told["generation_id"], told["level"])
+    entry = json.loads(line)
+    assert ("event_announced", "gen_1", "info") == (entry["event"], entry["generation_id"], entry["level"])
 
 
 SECRET = 'quite"secret\\text'
@@ -71,14 +71,14 @@ def test_no_secret_stands_in_a_line_whoever_logs_it(log_format, capsys):
     for text in OURS:
         structlog.get_logger().debug("said", text=text, nested={"in": [text]})
 
-    told = capsys.readouterr().err
-    assert SECRET not in told
-    assert "secret" not in told.replace("whsec", "")
+    output = capsys.readouterr().err
+    assert SECRET not in output
+    assert "secret" not in output.replace("whsec", "")
     parts = ("AbCd+/=AbCd", "AbCd1234AbCd", "Ab-_1Ab-_1", "aB3-_aB3-_", "default~abcdefgh", "abcdefgh.ijkl", "pass%20")
     for secret in parts:
-        assert secret not in told, secret
-    assert told.count(HIDDEN) >= 3 + 2 * len(OURS)
-    assert "whsec_" in told
+        assert secret not in output, secret
+    assert output.count(HIDDEN) >= 3 + 2 * len(OURS)
+    assert "whsec_" in output
 
 
 @pytest.mark.parametrize("log_format", ["console", "json"])
@@ -100,11 +100,11 @@ def test_a_crash_says_where_and_not_what_was_sent(log_format, capsys):
     except NoAnswer:
         structlog.get_logger().exception("went_wrong")
 
-    told = capsys.readouterr().err
-    assert "prompt" not in told
-    assert "their key" not in told
+    output = capsys.readouterr().err
+    assert "prompt" not in output
+    assert "their key" not in output
     for word in ("ValueError", "ExceptionGroup", "KeyError", "No space left", "timeout: nobody there", "test_logs.py"):
-        assert word in told, word
+        assert word in output, word
 
 
 @pytest.mark.usefixtures("_restored")
@@ -133,6 +133,6 @@ def test_libraries_are_heard_in_our_form_without_what_they_fill_in(capsys):
 def test_what_ends_a_process_is_told_alike(capsys):
     tell_crash(RuntimeError, RuntimeError("a prompt"), None)
 
-    told = capsys.readouterr().err
-    assert "RuntimeError" in told
-    assert "prompt" not in told
+    output = capsys.readouterr().err
+    assert "RuntimeError" in output
+    assert "prompt" not in output

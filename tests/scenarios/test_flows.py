@@ -38,21 +38,21 @@ class Play:
     async def setup(self):
         """A subscriber, if the story has one, and the order."""
         if "subscriber" in json.dumps(self.story["steps"]):
-            one = Subscriber(
+            subscriber = Subscriber(
                 id="sub_story",
                 url=f"{self.listener.url}/events",
                 secret=make_secret(bytes(32)),
                 created_at=self.clock(),
             )
             async with self.context.store.transaction() as tx:
-                await subscribers.insert(tx, one)
-        asked = OrderRequest(
+                await subscribers.insert(tx, subscriber)
+        request = OrderRequest(
             provider=self.story["provider"],
             model=self.story["model"],
             input=self._placed(self.story.get("input", {"prompt": "a red fox"})),
             deadline_s=self.story.get("deadline_s"),
         )
-        self.generation_id = (await order(self.context, asked)).id
+        self.generation_id = (await order(self.context, request)).id
 
     def _placed(self, value):
         """It with the address of a real server of ours in the place of FILES."""
@@ -74,8 +74,8 @@ class Play:
 
     async def poll(self, answer):
         """The poll worker takes one turn; the provider answers so, one question after another."""
-        for one in answer if isinstance(answer, list) else [answer]:
-            self._will_answer(one)
+        for reply in answer if isinstance(answer, list) else [answer]:
+            self._will_answer(reply)
         assert await run_worker(self.context, "poll") == 1
         assert self.upstream.answers == []
 
@@ -83,14 +83,14 @@ class Play:
         """Nobody may be asked now."""
         assert await run_worker(self.context, "poll") == 0
 
-    async def webhook(self, told):
+    async def webhook(self, call):
         """The provider calls; the answer it must get is `answered`. Then it is read, unless the process died before."""
-        headers = {name.lower(): value for name, value in told.get("headers", {}).items()}
-        if told.get("secret"):
-            headers["x-webhook-secret"] = WEBHOOK_SECRET if told["secret"] is True else told["secret"]
-        body = told["body"] if isinstance(told["body"], str) else json.dumps(told["body"])
+        headers = {name.lower(): value for name, value in call.get("headers", {}).items()}
+        if call.get("secret"):
+            headers["x-webhook-secret"] = WEBHOOK_SECRET if call["secret"] is True else call["secret"]
+        body = call["body"] if isinstance(call["body"], str) else json.dumps(call["body"])
         url = self.context.callback_urls.url(self.story["provider"], "default", self.generation_id)
-        token = url.rpartition("/")[2] + told.get("token_ends", "")
+        token = url.rpartition("/")[2] + call.get("token_ends", "")
         try:
             await receive(
                 self.context, self.story["provider"], token, InboundWebhook(headers=headers, body=body.encode())
@@ -100,8 +100,8 @@ class Play:
             answered = 401
         except UnknownToken:
             answered = 404
-        assert told.get("answered", 200) == answered
-        if told.get("read", True):
+        assert call.get("answered", 200) == answered
+        if call.get("read", True):
             await run_worker(self.context, "read")
 
     async def read(self, _):
@@ -148,8 +148,8 @@ class Play:
             pass  # nobody is asked
         elif "stream" in answer:
             ends = answer.get("ends", "politely")
-            told = [*answer["stream"], *([HEARD] if ends == CUT else [])]
-            self.upstream.answers.append(Stream(*told, ends=ends, heard=self.heard))
+            words = [*answer["stream"], *([HEARD] if ends == CUT else [])]
+            self.upstream.answers.append(Stream(*words, ends=ends, heard=self.heard))
         else:
             body = answer.get("body", {})
             content = body.encode() if isinstance(body, str) else body
@@ -164,13 +164,13 @@ async def test_story(path, context, clock, upstream, listener, transport):
     await play.setup()
     async with AsyncExitStack() as databases:
         for step in story["steps"]:
-            ((name, told),) = step.items()
+            ((name, argument),) = step.items()
             if name == "crash":
                 # The process dies: only what was committed is there for the next one.
                 again = await databases.enter_async_context(reopened(play.context.store, clock))
                 play.context = context_over(again, transport, clock, upstream.url)
             else:
-                await getattr(play, name)(told)
+                await getattr(play, name)(argument)
         await _compare(play, story)
 
 
@@ -186,8 +186,8 @@ async def _compare(play, story):
         "late": generation.late,
         "failure": generation.failure.code if generation.failure else None,
         "provider_code": generation.failure.provider_code if generation.failure else None,
-        "submissions": sum(asked.method == "POST" for asked in play.upstream.requests),
-        "questions": sum(asked.method == "GET" for asked in play.upstream.requests),
+        "submissions": sum(request.method == "POST" for request in play.upstream.requests),
+        "questions": sum(request.method == "GET" for request in play.upstream.requests),
         "message": generation.failure.message if generation.failure else None,
         "outputs": [
             output.url.replace(generation.id, "ID").replace(play.upstream.url, "PROVIDER")
