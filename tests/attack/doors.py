@@ -18,6 +18,7 @@ from arrivals.config.key_file import read_keys
 from arrivals.config.settings import Settings, read_settings
 from arrivals.core import sse
 from arrivals.core.http import InboundWebhook, join_headers
+from arrivals.core.standard_webhooks import BadSecret, make_private_key, make_secret, public_key, signed_headers
 from arrivals.core.wire import from_json, read_rfc3339
 from arrivals.flow.callback_url import CallbackUrls, UnknownToken
 from arrivals.flow.observation.receive import shown_headers

@@ -157,7 +157,7 @@ BLOCKS = [(None, None), ("1", b"a\nb"), ("2", None), ("3", b" c")]
 def test_blocks_are_read_whole_however_they_come(size):
     """By https://html.spec.whatwg.org/multipage/server-sent-events.html, in pieces of any size."""
     chunks = [WRITTEN[start : start + size] for start in range(0, len(WRITTEN), size)]
-    assert BLOCKS == list(blocks_of(chunks))
+    assert BLOCKS == [(event.id, event.data) for event in events_of(chunks)]
 
 
 def test_pauses_grow_to_a_bound_and_differ():

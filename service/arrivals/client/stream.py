@@ -37,13 +37,6 @@ class Heard(NamedTuple):
     event: Event
 
 
-class Block(NamedTuple):
-    """The part of a stream between two blank lines."""
-
-    id: str | None
-    data: bytes | None
-
-
 class Stream:
     """An iterator of events that connects again when it must. `cursor`: behind the last event that was handed out.
 

@@ -1,4 +1,4 @@
-"""Server-sent events as bytes: their ends and their data. Bounded, because a sender may never end one.
+"""Server-sent events as bytes: where one ends, and what it says. Bounded, because anybody may never end one.
 
 Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
 """
@@ -13,8 +13,39 @@ DONE = b"[DONE]"  # how OpenAI's streams end: https://platform.openai.com/docs/a
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-def split(buffer: bytes) -> tuple[list[bytes], bytes]:
-    """(the data of every event that has ended, what is left). Only `data` lines count; an event without any is dropped.
+class TooLong(Exception):
+    """An event does not end within its bound."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSentEvent:
+    """What stands between two blank lines: the lines of `data`, joined, and the last `id`; None where there is none."""
+
+    data: bytes | None = None
+    id: str | None = None
+
+
+class Parser:
+    """Bytes in, whole events out. `max_bytes` bounds what one event may take while it has not ended."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._buffer = bytearray()
+
+    def feed(self, chunk: bytes) -> Iterator[ServerSentEvent]:
+        """The events that end within this chunk. Raises TooLong, after the events before the one that is too long."""
+        seen = max(0, len(self._buffer) - 3)
+        self._buffer += chunk
+        if _MAY_END.search(self._buffer, seen):
+            events, rest = split(bytes(self._buffer))
+            self._buffer = bytearray(rest)
+            yield from events
+        if len(self._buffer) > self._max_bytes:
+            raise TooLong(f"an event is larger than {self._max_bytes} bytes")
+
+
+def split(buffer: bytes) -> tuple[list[ServerSentEvent], bytes]:
+    """(every event that has ended, what is left). A comment alone is an event without anything.
 
     A carriage return at the very end may be the first half of a line's end, so it is left.
     """

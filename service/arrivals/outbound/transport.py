@@ -31,7 +31,8 @@ from arrivals.outbound.bodies import (
     read_beginning,
     until_whole,
 )
-from arrivals.outbound.policy import MAX_REMEMBERED_CHARACTERS, OutboundPolicy
+from arrivals.outbound.policy import OutboundPolicy
+from arrivals.outbound.url import read_url
 
 CONNECT_TIMEOUT_S = 10.0
 HEAD_MAX_BYTES = 64 * 1024  # of one line of an answer's head: a policy or a trace may be longer than most allow

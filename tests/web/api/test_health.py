@@ -56,7 +56,7 @@ async def test_a_worker_that_does_not_claim_is_named(client, context):
 
 async def test_a_full_house_is_no_alarm(client, context):
     """A worker's items are bounded, and nothing can be claimed until one of them ends."""
-    context.heartbeats["submit"] = heartbeat("submit", 2 * LATE_S, busy=4)
+    context.process.heartbeats["submit"] = heartbeat("submit", 2 * LATE_S, busy=4)
     assert 200 == (await ready(client)).status_code
 
 

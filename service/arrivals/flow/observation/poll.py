@@ -10,7 +10,7 @@ from arrivals.core.cadence import after_miss_s
 from arrivals.core.details import merge_details
 from arrivals.core.failure import Failure, FailureCode
 from arrivals.core.generation import Generation, Origin, Status, VerifiedBy
-from arrivals.core.observation import Finding, Observation, Reading
+from arrivals.core.observation import Finding, Reading
 from arrivals.core.trouble import account_wait_s, is_miss, is_verdict
 from arrivals.core.wire import SECOND, micros
 from arrivals.flow.context import Context
