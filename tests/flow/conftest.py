@@ -1,4 +1,4 @@
-"""An each::labs generation on its way, and its provider's words."""
+"""Fixtures: an each::labs generation on its way, and what its provider answers."""
 
 import pytest
 
@@ -18,7 +18,7 @@ ORDER = {"provider": "eachlabs", "model": "flux-1-1-pro", "input": {"prompt": "a
 
 @pytest.fixture
 def ordered(context):
-    """Orders something; its id."""
+    """Orders a generation; returns its id."""
 
     async def place(**changed):
         return (await order(context, OrderRequest(**{**ORDER, **changed}))).id
@@ -28,7 +28,7 @@ def ordered(context):
 
 @pytest.fixture
 def submitted(context, upstream, ordered):
-    """Orders and submits something; its id."""
+    """Orders and submits a generation; returns its id."""
 
     async def place(**changed):
         generation_id = await ordered(**changed)
@@ -41,7 +41,7 @@ def submitted(context, upstream, ordered):
 
 @pytest.fixture
 def gives_up(context, clock):
-    """The clock comes twice: to have the question asked once more, and when the grace for it has passed."""
+    """Runs the expire worker twice: to have one last poll made, and again when the grace for that poll has passed."""
 
     async def twice(context=context):
         await run_worker(context, "expire")
@@ -53,7 +53,7 @@ def gives_up(context, clock):
 
 @pytest.fixture
 def calls_back(context):
-    """The provider calls about a generation, authenticated."""
+    """Sends an authenticated webhook about a generation."""
 
     async def call(generation_id, body, **changed):
         token = context.callback_urls.url("eachlabs", "default", generation_id).rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""What many do at the same time is done together, and nobody is hurt by a neighbor."""
+"""Work that many callers hand in at the same time is done in one batch, and no caller is hurt by a neighbor."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from tests.support.eventually import turns
 
 
 class Ledger:
-    """Writes batches, one at a time, as soon as it is let."""
+    """Writes batches, one at a time, as soon as its gate is open."""
 
     def __init__(self):
         self.batches = []
@@ -19,7 +19,7 @@ class Ledger:
         self.gate.set()
 
     async def write(self, items):
-        """Twice each item; what is negative is refused, alone if it must be."""
+        """Doubles each item; a negative item is refused, alone if it must be."""
         await self.gate.wait()
         self.batches.append(list(items))
         if any(item < 0 for item in items):
@@ -33,7 +33,7 @@ def ledger():
 
 
 async def results(batch, items):
-    """What comes back for each, in order; an exception where one was raised."""
+    """The outcome of each item, in order; the exception where one was raised."""
     outcomes = {}
 
     async def add(index, item):
@@ -142,7 +142,7 @@ async def test_end_of_the_process_is_told_to_everybody():
 
 
 async def test_who_cannot_wait_is_told(ledger):
-    """What goes wrong in the telling is told to the loop, and hurts nobody else of the batch."""
+    """A callback that fails is reported to the event loop, and hurts no other item of the batch."""
 
     def breaks(_result):
         raise ZeroDivisionError

@@ -52,7 +52,7 @@ async def test_from_the_fifth_miss_on_the_silences_grow_to_five_minutes(
 
 
 async def test_misses_of_one_moment_open_it_for_the_shortest_time(context, clock, listener, subscribed, completed):
-    """A process that stood still has missed as many as were in flight, and its subscriber is well."""
+    """A process that stood still misses as many as were in flight, though its subscriber is healthy."""
     await subscribed()
     for _ in range(10):
         await completed()

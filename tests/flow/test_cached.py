@@ -1,4 +1,4 @@
-"""What takes long is found by one for all who ask, at most once in a while."""
+"""A slow answer is found by one caller for all, at most once in a while."""
 
 import anyio
 import pytest
@@ -10,7 +10,7 @@ START = 1_790_000_000 * SECOND
 
 
 class Finder:
-    """Finds 1, then 2, and so on, when it is let."""
+    """Finds 1, then 2, and so on, when its gate is open."""
 
     def __init__(self):
         self.count = 0
@@ -19,7 +19,7 @@ class Finder:
         self.fails = False
 
     async def __call__(self):
-        """The next answer."""
+        """Returns the next answer."""
         await self.gate.wait()
         if self.fails:
             raise KeyError

@@ -1,4 +1,4 @@
-"""An account whose places are all taken is asked sooner, and a place that is freed is taken at once."""
+"""An account whose places in flight are all taken is polled sooner, and a place that is freed is taken at once."""
 
 from dataclasses import replace
 
@@ -21,14 +21,14 @@ STILL = {"id": "el-1", "status": "processing"}
 
 @pytest.fixture
 def context(context):
-    """With one place for each::labs."""
+    """The context with one place in flight at each::labs."""
     places = Budget(max_in_flight=1, requests_per_minute=6000)
     return replace(context, upstreams={ACCOUNT: replace(context.upstreams[ACCOUNT], budget=places)})
 
 
 @pytest.fixture
 def crowded(context, upstream, submitted, ordered):
-    """One generation has the place, another waits for it; the id of the first."""
+    """Orders two generations, of which one has the place and the other waits for it; returns the first one's id."""
 
     async def take():
         first = await submitted()
@@ -45,7 +45,7 @@ async def poll_at(context, generation_id):
 
 
 async def test_who_has_a_place_that_others_wait_for_is_asked_as_soon_as_is_worth_it(context, clock, submitted, ordered):
-    """Its webhook would be missed much later only; until then it would keep the place."""
+    """Otherwise its webhook would be missed only much later, and until then it would keep the place."""
     first = await submitted()
     late = await poll_at(context, first)
     await ordered()
@@ -121,7 +121,7 @@ async def test_a_refusal_for_now_that_frees_a_place_wakes_the_submissions(contex
 
 
 async def test_who_ended_and_only_lacks_its_output_holds_no_place(context, upstream, clock, crowded):
-    """Its provider works on it no more; what we wait for is a detail."""
+    """Its provider no longer works on it; only a detail is awaited."""
     first = await crowded()
     clock.at = await poll_at(context, first)
     upstream.answers.append((200, {"id": "el-1", "status": "success", "output": None}))

@@ -20,7 +20,7 @@ CLOSING = {"generation.completed", "generation.failed", "generation.canceled"}
 
 
 class Died(BaseException):
-    """The process ends here: no handler of the service may catch it."""
+    """The end of the process: no handler of the service may catch it."""
 
 
 class Mortal:
@@ -34,7 +34,7 @@ class Mortal:
         return getattr(self._inner, name)
 
     def point(self):
-        """One place where it may end."""
+        """Passes one point where the process may end."""
         self._left -= 1
         if self._left <= 0:
             self.alive = False
@@ -42,7 +42,7 @@ class Mortal:
 
     @asynccontextmanager
     async def transaction(self):
-        """As the real one, with points."""
+        """Opens the real one, with points."""
         async with self._inner.transaction() as tx:
             yield MortalTx(tx, self)
             self.point()
@@ -50,19 +50,19 @@ class Mortal:
 
     @asynccontextmanager
     async def reading(self):
-        """As the real one, with points."""
+        """Opens the real one, with points."""
         async with self._inner.reading() as tx:
             yield MortalTx(tx, self)
 
     @asynccontextmanager
     async def read_inline(self):
-        """As the real one, with points."""
+        """Opens the real one, with points."""
         async with self._inner.read_inline() as tx:
             yield MortalTx(tx, self)
 
 
 class MortalTx:
-    """Its transaction."""
+    """A transaction of a mortal database."""
 
     def __init__(self, tx, database):
         self._tx, self._database = tx, database
@@ -71,18 +71,18 @@ class MortalTx:
         return getattr(self._tx, name)
 
     async def fetch(self, query, **values):
-        """As the real one, with a point before."""
+        """Does the same as the real one, after a point."""
         self._database.point()
         return await self._tx.fetch(query, **values)
 
     async def run_many(self, query, rows):
-        """As the real one, with a point before."""
+        """Does the same as the real one, after a point."""
         self._database.point()
         return await self._tx.run_many(query, rows)
 
 
 class World:
-    """Outside the process: a provider that works once per submission, and calls until it is answered 200."""
+    """The world outside the process: a provider that works once per submission, and calls until it is answered 200."""
 
     def __init__(self, upstream, listener):
         self.upstream, self.listener = upstream, listener
@@ -90,17 +90,17 @@ class World:
         self.acknowledged = False
 
     def ready(self):
-        """Whoever asks gets these answers."""
+        """Sets the answers of the provider and the subscriber."""
         self.upstream.answers[:] = [_by_method] * 20
         self.listener.answers[:] = [204] * 20
 
     @property
     def submissions(self):
-        """How often the provider was paid."""
+        """The number of submissions that the provider was paid for."""
         return sum(request.method == "POST" for request in self.upstream.requests)
 
     async def live(self, context):
-        """One turn of everything; the client orders with the same key until it was answered."""
+        """Gives every worker a turn; the client orders with the same key until it is answered."""
         if self.generation_id is None:
             self.generation_id = (await order(context, OrderRequest(**ORDER, idempotency_key="the-order"))).id
         await run_worker(context, "submit")
@@ -115,7 +115,7 @@ class World:
 
 class _ByMethod:
     async def __call__(self, scope, receive, send):
-        """The provider's answer to whatever it is asked."""
+        """Answers as the provider, by the request's method."""
         await JSONResponse(ACCEPTED if scope["method"] == "POST" else POLLED)(scope, receive, send)
 
 
@@ -123,7 +123,7 @@ _by_method = _ByMethod()
 
 
 async def lived(store, clock, transport, world, dies_at):
-    """One process on the database, until it dies or everything is done; whether it died."""
+    """Runs one process on the database until it dies or everything is done; returns whether it died."""
     async with reopened(store, clock) as inner:
         mortal = Mortal(inner, dies_at)
         context = context_over(mortal, transport, clock, world.upstream.url)
@@ -140,7 +140,7 @@ async def lived(store, clock, transport, world, dies_at):
 
 @pytest.mark.timeout(240)  # it plays the whole story once for every point
 async def test_death_at_any_point_loses_and_doubles_nothing(store, clock, transport, upstream, listener):
-    """Each point in turn: afterwards one closing event, one delivery that arrived, one submission."""
+    """After a death at any point there is one closing event, one delivery that arrived and one submission."""
     dies_at, died = 0, True
     while died:
         dies_at += 1
@@ -183,7 +183,7 @@ async def agreed(store, clock, transport, world):
 
 
 async def test_an_order_that_was_not_answered_may_be_nowhere(store, clock, transport, upstream, listener):
-    """Only what was answered 202 is promised."""
+    """Only an order that was answered 202 is promised."""
     context = context_over(Mortal(store, 1), transport, clock, upstream.url)
     with pytest.raises(Died):
         await order(context, OrderRequest(**ORDER))

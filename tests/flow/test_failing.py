@@ -40,7 +40,7 @@ def broken(*_args, **_kwargs):
 
 
 def breaking_for(function, named, error=RuntimeError):
-    """The function, which breaks where the words of what it is given hold this name."""
+    """Wraps the function so that it breaks where the text of its arguments holds this name."""
 
     def call(*args, **kwargs):
         if named in str(args):
@@ -105,7 +105,7 @@ async def test_a_poll_that_breaks_each_time_is_asked_ever_more_rarely(context, c
 
 @pytest.mark.parametrize("changed", [{"route": "of-a-newer-version"}, {"provider": "of-a-newer-version"}])
 async def test_a_generation_that_this_version_does_not_know_waits_and_expires(context, clock, changed):
-    """As after a step back to the release before: it is asked about in vain, and ends by its deadline."""
+    """After a step back to the release before, it is polled in vain and ends by its deadline."""
     await overdue(context, clock, "1", poll_at=clock(), **changed)
     current = await as_it_is(context, "gen_1")
 
@@ -120,7 +120,7 @@ async def test_a_generation_that_this_version_does_not_know_waits_and_expires(co
 
 
 async def kept(context, clock, *names, about="gen_none"):
-    """Webhooks that nobody has read."""
+    """Keeps webhooks that nobody has read."""
     async with context.store.transaction() as tx:
         made = [
             StoredWebhook(
@@ -214,7 +214,7 @@ async def test_one_that_cannot_be_expired_is_left_for_a_while_and_stops_no_other
 
 
 async def test_a_spoiled_row_stops_no_claim(context, clock):
-    """Nor does a word of a newer version in it."""
+    """Nor does a row with a word of a newer version."""
     await overdue(context, clock, "1", "2", poll_at=clock())
     await spoil(context, "gen_1")
 
@@ -297,7 +297,7 @@ async def test_pruning_waits_for_a_database_that_is_away(context, monkeypatch):
 
 
 class Lost:
-    """A database whose first transaction ends without an answer to its commit, which was made, or was not."""
+    """A database whose first transaction ends without an answer to its commit, whether or not that was made."""
 
     def __init__(self, inner, *, made):
         self._inner, self._made, self._first = inner, made, True
@@ -307,7 +307,7 @@ class Lost:
 
     @asynccontextmanager
     async def transaction(self):
-        """As the database's own, but for the first."""
+        """Opens the database's own transaction, except for the first."""
         first, self._first = self._first, False
         async with self._inner.transaction() as tx:
             yield tx

@@ -21,13 +21,13 @@ COMPLETED = json.dumps(SUCCEEDED).encode()
 
 @pytest.fixture
 def down(store, transport, clock):
-    """The service while nobody listens where its providers should be."""
+    """The context of a service while nobody listens where its providers should be."""
     return context_over(store, transport, clock, NOWHERE)
 
 
 @pytest.fixture
 async def subscriber(context, clock, listener):
-    """Who wants everything, at the listener; its id."""
+    """A subscriber to every event, at the listener; its id."""
     url = listener.url + "/events"
     subscriber = Subscriber(id=context.make_id("sub"), url=url, secret=make_secret(bytes(32)), created_at=clock())
     async with context.store.transaction() as tx:
@@ -36,7 +36,7 @@ async def subscriber(context, clock, listener):
 
 
 async def through(clock, seconds, *work, step_s=1800):
-    """So much time in steps, with one turn of the work in each; how much was done."""
+    """Lets so much time pass in steps, with one turn of the work in each; returns how much was done."""
     done = 0
     for _ in range(round(seconds / step_s)):
         clock.advance(step_s)
@@ -46,7 +46,7 @@ async def through(clock, seconds, *work, step_s=1800):
 
 
 async def test_orders_wait_for_a_provider_that_is_down_for_a_day(context, down, clock, upstream, ordered):
-    """It is asked ever more rarely, nothing is refused, and all of it goes out when the provider is back."""
+    """The provider is tried ever more rarely, no order is refused, and all of them go out when it is back."""
     ids = [await ordered(deadline_s=3.0 * DAY_S) for _ in range(5)]
 
     await through(clock, DAY_S - HOUR_S, lambda: run_worker(down, "submit"))
@@ -114,7 +114,7 @@ async def test_a_subscriber_down_for_a_week_is_tried_by_the_schedule_then_disabl
 async def test_a_clock_that_steps_back_an_hour_delays_what_waited_and_loses_and_doubles_nothing(
     context, clock, listener, subscriber, submitted, calls_back
 ):
-    """What was due by the old clock is due again when it gets there; what is new does not wait."""
+    """A delivery that was due by the old clock is due again when the clock gets there; a new one does not wait."""
     before = await submitted()
     await calls_back(before, COMPLETED)
     await run_worker(context, "read")

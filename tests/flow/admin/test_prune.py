@@ -41,7 +41,7 @@ def subscribed(context, clock, listener):
 
 @pytest.fixture
 def completed(context, submitted, calls_back):
-    """Brings a generation to its end; its id."""
+    """Brings a generation to its end; returns its id."""
 
     async def bring(**changed):
         generation_id = await submitted(**changed)
@@ -62,7 +62,7 @@ async def measured(context):
 
 
 async def history(context, generation_id):
-    """What kinds of things are known to have happened to it."""
+    """The types of the entries in the generation's timeline."""
     return {entry["type"] for entry in (await timeline(context, generation_id))["data"]}
 
 
@@ -92,7 +92,7 @@ async def test_nothing_is_forgotten_that_is_kept_for_ever(context, clock, comple
 
 
 async def test_by_default_generations_stay_and_their_history_goes(context, clock, completed):
-    """A month for what was received, three for what was announced."""
+    """Received webhooks stay for a month, announced events for three."""
     generation_id = await completed(idempotency_key="one")
     clock.advance(30 * DAY_S - 60)
     assert NOTHING == await prune(keeping(context, Retention()), clock())
@@ -104,8 +104,8 @@ async def test_by_default_generations_stay_and_their_history_goes(context, clock
 
 
 @pytest.fixture
-def asked_about(context, clock, upstream, submitted):
-    """A generation whose poll was refused, which leaves a call; its id."""
+def poll_refused(context, clock, upstream, submitted):
+    """Submits a generation whose poll is refused, which leaves a call; returns its id."""
 
     async def ask():
         generation_id = await submitted()
@@ -117,8 +117,8 @@ def asked_about(context, clock, upstream, submitted):
     return ask
 
 
-async def test_calls_go_after_a_month_once_their_generation_has_closed(context, clock, asked_about, calls_back):
-    generation_id = await asked_about()
+async def test_calls_go_after_a_month_once_their_generation_has_closed(context, clock, poll_refused, calls_back):
+    generation_id = await poll_refused()
     clock.advance(31 * DAY_S)
     assert NOTHING == await prune(keeping(context, Retention()), clock())
     await calls_back(generation_id, json.dumps(SUCCEEDED).encode())
@@ -128,8 +128,8 @@ async def test_calls_go_after_a_month_once_their_generation_has_closed(context, 
     assert "poll" not in await history(context, generation_id)
 
 
-async def test_calls_go_with_their_generation(context, clock, asked_about, calls_back):
-    generation_id = await asked_about()
+async def test_calls_go_with_their_generation(context, clock, poll_refused, calls_back):
+    generation_id = await poll_refused()
     await calls_back(generation_id, json.dumps(SUCCEEDED).encode())
     await run_worker(context, "read")
     clock.advance(DAY_S)
@@ -140,7 +140,7 @@ async def test_calls_go_with_their_generation(context, clock, asked_about, calls
 
 
 async def test_nothing_open_is_forgotten(context, clock, subscribed, submitted, completed, calls_back):
-    """An order under way, its key and its history; an event that waits to be delivered; an unread webhook."""
+    """Open are an order under way with its key and history, an event that awaits delivery, and an unread webhook."""
     await subscribed()
     delivering = await completed()
     going_on = await submitted(idempotency_key="one")
@@ -165,7 +165,7 @@ async def test_a_clock_before_the_retention_forgets_nothing(context, clock, comp
 
 
 async def test_many_go_in_small_transactions(context, clock, completed, monkeypatch):
-    """As many as there are, however few at once."""
+    """All of them go, however few at once."""
     monkeypatch.setattr(room, "BATCH", 2)
     monkeypatch.setattr(room, "TOGETHER", 2)
     for _ in range(5):

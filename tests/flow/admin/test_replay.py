@@ -1,4 +1,4 @@
-"""Replays: durable, paced, cancelable; they add what was missing and change nothing that was announced."""
+"""Replays are durable, paced and cancelable; they add what was missing and change nothing that was announced."""
 
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -38,7 +38,7 @@ LEASE_S = 60
 
 @pytest.fixture
 def received(context, submitted, calls_back):
-    """A generation about which its provider called; the stored webhook."""
+    """Submits a generation about which its provider sends a webhook; returns the stored webhook."""
 
     async def call(body=WORD):
         webhook = await calls_back(await submitted(), body)
@@ -50,7 +50,7 @@ def received(context, submitted, calls_back):
 
 @pytest.fixture
 def refused(context, submitted):
-    """A generation about which somebody called whom nobody vouches for; its id."""
+    """Submits a generation about which an unverified webhook comes; returns the generation's id."""
 
     async def call(secret):
         generation_id = await submitted()
@@ -64,7 +64,7 @@ def refused(context, submitted):
 
 @pytest.fixture
 def arrived(context, listener, completed):
-    """That many events which everybody has who wants them; their ids in order."""
+    """Makes that many events and delivers them to everybody who wants them; returns their ids in order."""
 
     async def bring(count):
         for _ in range(count):
@@ -85,7 +85,7 @@ async def stands(context, replay):
 
 
 async def ended(context, replay):
-    """The replay after as many turns as it takes."""
+    """Runs the replay to its end and returns it."""
     while await run_worker(context, "replay"):
         pass
     return await stands(context, replay)
@@ -102,7 +102,7 @@ async def webhook_of(context, webhook_id):
 
 
 def mended(context, secret):
-    """Tools whose account knows another secret too."""
+    """A context whose account accepts another secret too."""
     key = ("eachlabs", "default")
     upstream = context.upstreams[key]
     account = replace(upstream.account, webhook_secrets=(*upstream.account.webhook_secrets, secret))
@@ -199,7 +199,7 @@ async def test_a_late_word_that_was_unreadable_follows_the_expiry(context, clock
 
 @pytest.fixture
 def unsettleable(context):
-    """Another stored webhook like this one, about a generation whose row is spoiled."""
+    """Stores another webhook like this one, about a generation whose row is spoiled."""
 
     async def keep(like):
         async with context.store.transaction() as tx:
@@ -215,7 +215,7 @@ def unsettleable(context):
 
 
 async def test_a_webhook_that_cannot_be_settled_stops_nobody(context, received, unsettleable):
-    """As when it came: those before and after it are settled, and the replay goes on to its end."""
+    """As on arrival, those before and after it are settled, and the replay goes on to its end."""
     await unsettleable(await received())
     await received()
 
@@ -228,7 +228,7 @@ async def test_a_webhook_that_cannot_be_settled_stops_nobody(context, received, 
 async def test_beside_one_that_cannot_be_settled_each_is_counted_as_what_it_was(
     context, received, calls_back, unsettleable
 ):
-    """What advanced is not told as repeated, and each is heard once."""
+    """A webhook that advances its generation is not counted as repeated, and each is heard once."""
     await unsettleable(await received())
     mute = await received(b"<html>")
     word = await calls_back(mute.generation_id, WORD)
@@ -289,7 +289,7 @@ async def test_what_comes_in_while_it_runs_is_not_its_concern(context, received)
 
 
 async def test_a_dry_run_writes_nothing_and_tells_the_same_counts(context, received, calls_back):
-    """Each in the light of those before it: the first of two equal words advances, the second repeats it."""
+    """Each webhook counts in the light of those before it: of two equal ones the first advances, the second repeats."""
     blind = replace(context, upstreams={})
     first, second = await received(b"<html>"), await received(b"<html>")
     for webhook in (first, first, second):
@@ -399,7 +399,7 @@ async def test_events_that_nobody_wants_are_counted_as_that(context, subscribed,
 
 
 async def test_one_subscriber_gets_exactly_what_it_missed(context, listener, subscribed, completed):
-    """Neither what it has nor what is still under way to it."""
+    """It gets neither the events that it has nor those still under way to it."""
     missing = await subscribed("/missing", max_in_flight=1)
     await subscribed("/other", max_in_flight=1)
     once = with_policy(context, cadence=replace(context.policy.cadence, retry_schedule_s=(0,)))
@@ -567,15 +567,15 @@ class Away:
         return getattr(self._inner, name)
 
     def reading(self):
-        """As long as it can be used."""
+        """Opens a reading transaction as long as the database can be used."""
         return self._used(self._inner.reading)
 
     def read_inline(self):
-        """Likewise."""
+        """Likewise opens the database's own."""
         return self._used(self._inner.read_inline)
 
     def transaction(self):
-        """Likewise."""
+        """Likewise opens the database's own."""
         return self._used(self._inner.transaction)
 
     @asynccontextmanager
@@ -589,7 +589,7 @@ class Away:
 
 @pytest.mark.parametrize("uses", range(9))
 async def test_a_replay_waits_for_a_database_that_is_away(context, clock, received, unsettleable, uses):
-    """At whatever point it went away: nothing fails, and what was to be done is done when it is back."""
+    """At whatever point the database goes away, nothing fails, and the work is done when it is back."""
     await unsettleable(await received())
     replay = await start(context, ReplayKind.WEBHOOKS, Filters())
     (claimed,) = await replaying.claim(context, 1)
@@ -610,7 +610,7 @@ async def test_a_replay_waits_for_a_database_that_is_away(context, clock, receiv
 async def test_death_at_any_point_sends_nothing_twice(
     context, clock, transport, upstream, listener, subscribed, arrived, what
 ):
-    """Each point in turn: the next process goes on where the last one stood, and counts each once."""
+    """After a death at any point the next process goes on where the last one stood, and counts each item once."""
     dies_at, died = 0, True
     while died:
         dies_at += 1
@@ -636,7 +636,7 @@ async def test_death_at_any_point_sends_nothing_twice(
 
 
 async def lived(store, clock, transport, upstream, dies_at):
-    """One process on the database, until it dies or the replay has ended; whether it died."""
+    """Runs one process on the database until it dies or the replay has ended; returns whether it died."""
     async with reopened(store, clock) as inner:
         mortal = Mortal(inner, dies_at)
         context = context_over(mortal, transport, clock, upstream.url)

@@ -1,4 +1,4 @@
-"""Deliveries: signed, retried, isolated, in order, and recorded."""
+"""Deliveries are signed, retried, isolated, in order, and recorded."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ BEYOND_CLOCKS = "Fri, 31 Dec 9999 23:59:59 +99999999999999"
 
 @pytest.fixture
 def subscribed(context, clock, listener):
-    """Registers a subscriber; its id."""
+    """Registers a subscriber; returns its id."""
 
     async def register(path="/events", **changed):
         subscriber = Subscriber(
@@ -43,7 +43,7 @@ def subscribed(context, clock, listener):
 
 @pytest.fixture
 def completed(context, submitted, calls_back):
-    """Brings a generation to its end; its id."""
+    """Brings a generation to its end; returns its id."""
 
     async def bring(**changed):
         generation_id = await submitted(**changed)
@@ -141,7 +141,7 @@ async def test_a_wanted_wait_is_obeyed(context, clock, listener, subscribed, com
 
 
 async def test_a_wanted_wait_that_no_clock_can_tell_is_none(context, clock, listener, subscribed, completed):
-    """The attempt is recorded and comes again by the schedule; it was made again every lease, for ever."""
+    """The attempt is recorded and retried by the schedule; once it was made again with every lease, for ever."""
     await subscribed()
     generation_id = await completed()
     listener.answers += [(503, b"", {"retry-after": BEYOND_CLOCKS}), 204]
@@ -161,7 +161,7 @@ REPEATS = {
 
 @pytest.mark.parametrize("form", REPEATS.values(), ids=REPEATS.keys())
 async def test_an_answer_that_repeats_our_secrets_is_kept_without_them(context, clock, listener, subscribed, form):
-    """Both secrets after a rotation, and the private key."""
+    """Hidden are both secrets after a rotation, and the private key."""
     old, private_key = make_secret(b"fedcba9876543210fedcba9876543210"), make_private_key(bytes(range(32)))
     subscriber_id = await subscribed()
     rotated = {"previous_secret": old, "previous_until": clock.at + 3_600_000_000, "private_key": private_key}
@@ -205,7 +205,7 @@ async def test_an_answer_that_ends_within_a_secret_keeps_nothing_of_it(context, 
 
 
 async def test_what_went_wrong_is_told_without_what_came(context, completed):
-    """Libraries quote it in their own words."""
+    """Libraries quote what came in their own words."""
     signature = b"HTTP/1.1 20x the-secret-of-somebody\r\n\r\n"
     async with listening(Peer(signature)) as url:
         generation_id = await completed(callback_url=f"{url}/mine")
@@ -219,7 +219,7 @@ class _Repeating:
     """An answer that repeats the signature."""
 
     async def __call__(self, scope, receive, send):
-        """As an ASGI application."""
+        """Answers as an ASGI application."""
         signature = dict(scope["headers"])[b"webhook-signature"]
         await send({"type": "http.response.start", "status": 401, "headers": []})
         await send({"type": "http.response.body", "body": b"not " + signature})

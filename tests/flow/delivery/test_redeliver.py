@@ -21,7 +21,7 @@ subscribed, completed = test_deliver.subscribed, test_deliver.completed
 
 @pytest.fixture
 def once(context):
-    """Tools that try a delivery once."""
+    """A context that tries a delivery once."""
     return with_policy(context, cadence=replace(context.policy.cadence, retry_schedule_s=(0,)))
 
 
@@ -37,7 +37,7 @@ async def delivery_of(context, generation_id):
 
 @pytest.fixture
 def arrived(context, listener, completed):
-    """A generation whose event everybody has who wants it; the event's id."""
+    """Completes a generation and delivers its event to everybody who wants it; returns the event's id."""
 
     async def bring(**changed):
         event_id = await event_of(context, await completed(**changed))
@@ -68,7 +68,7 @@ async def test_an_event_is_sent_again_to_everybody_who_wants_it(context, listene
 
 
 async def test_an_event_is_sent_again_to_one_alone(context, listener, subscribed, arrived):
-    """Nor to the order's own callback URL."""
+    """It is not sent to the order's own callback URL either."""
     await subscribed("/one")
     two = await subscribed("/two")
     event_id = await arrived(callback_url=f"{listener.url}/own")

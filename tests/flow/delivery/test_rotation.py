@@ -1,4 +1,4 @@
-"""Who knows any of a subscriber's keys can verify a delivery: after a rotation, with Ed25519, with others' programs."""
+"""Any of a subscriber's keys verifies a delivery: after a rotation, with Ed25519, with others' programs."""
 
 import base64
 from dataclasses import replace
@@ -25,14 +25,14 @@ DAY_S = 24 * 3600
 
 @pytest.fixture
 def clock(clock):
-    """As late as it is: others' verifiers look at their own clock."""
+    """A clock at the real time, because others' verifiers look at their own clock."""
     clock.at = round(time.time() * 1_000_000)
     return clock
 
 
 @pytest.fixture
 def delivered(context, listener, subscribed):
-    """What a subscriber that was changed like this is sent."""
+    """Delivers a ping to a subscriber with these changes; returns the request that it gets."""
 
     async def send(**changed):
         subscriber_id = await subscribed()
@@ -55,7 +55,7 @@ def verifies(request, secret):
 
 
 def signatures(request):
-    """(version, signature) in order."""
+    """The (version, signature) pairs in order."""
     return [tuple(signature.split(",")) for signature in request.headers["webhook-signature"].split(" ")]
 
 

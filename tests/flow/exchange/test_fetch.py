@@ -1,4 +1,4 @@
-"""Outputs: the key goes to the provider's own origin and nowhere else, also across redirects."""
+"""Fetching an output sends the key to the provider's own origin and nowhere else, also across redirects."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Inputs that a submission carries as a file: fetched without any key, for as long as there is hope."""
+"""Inputs that a submission carries as a file are fetched without any key, for as long as there is hope."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ ACCEPTED = (200, {"id": "lz-1", "status": "queued", "created_at": 1_790_000_000}
 
 @pytest.fixture
 def referring(context, ordered):
-    """Orders a film that begins with the photo at this URL; its id."""
+    """Orders a film that begins with the photo at this URL; returns its id."""
 
     async def place(url, **changed):
         order_input = {"prompt": "it runs", "input_reference": url}
@@ -35,7 +35,7 @@ def referring(context, ordered):
 
 @pytest.fixture
 def submitted_with(context, referring):
-    """Orders it and gives the submit worker its turn; the generation afterwards."""
+    """Orders a film and gives the submit worker its turn; returns the generation afterwards."""
 
     async def submit(url, *, over=context):
         generation_id = await referring(url)
@@ -74,7 +74,7 @@ async def test_a_file_of_no_known_type_goes_along_as_bytes(upstream, listener, s
 
 
 async def test_no_key_of_ours_goes_with_the_question(upstream, listener, submitted_with):
-    """Neither elsewhere nor to the provider's own origin: the caller chose the URL."""
+    """The key goes neither elsewhere nor to the provider's own origin, because the caller chose the URL."""
     listener.answers.append((302, b"", {"location": f"{upstream.url}/photo.png"}))
     upstream.answers += [PHOTO, ACCEPTED]
 
@@ -153,7 +153,7 @@ async def test_after_two_minutes_there_is_no_hope(context, clock, upstream, list
 
 @pytest.mark.parametrize("redirected", [False, True])
 async def test_a_destination_that_is_not_public_is_of_no_use(context, upstream, listener, submitted_with, redirected):
-    """It is not tried again: what is blocked stays blocked."""
+    """A blocked address stays blocked, so it is not tried again."""
     listener.answers.append((302, b"", {"location": "http://169.254.169.254/latest/meta-data"}))
     open_to = context.transport if redirected else Transport(OutboundPolicy())
 
@@ -207,10 +207,10 @@ async def test_a_file_that_the_order_holds_itself_is_not_fetched(upstream, liste
 
 
 class _Dripping:
-    """A byte after another, for as long as anybody listens."""
+    """A body that comes byte by byte, for as long as anybody listens."""
 
     async def __call__(self, scope, receive, send):
-        """As an ASGI application."""
+        """Answers as an ASGI application."""
         await send({"type": "http.response.start", "status": 200, "headers": []})
         left = anyio.Event()
 
@@ -260,7 +260,7 @@ async def test_an_order_that_ended_while_its_input_was_fetched_is_not_sent(
 
 
 async def test_the_answer_is_waited_for_from_when_the_input_was_there(context, clock, upstream, listener, referring):
-    """It does not count what the input took."""
+    """The time that the input took does not count."""
     generation_id = await referring(f"{listener.url}/photo.png")
 
     class Slow:

@@ -39,13 +39,13 @@ UPDATE observations SET reading = :reading WHERE id = :id;
 
 @pytest.fixture(params=FORMS.values(), ids=FORMS.keys())
 def form(request):
-    """How the provider writes what it repeats."""
+    """The encoding in which the provider repeats a secret."""
     return request.param
 
 
 @pytest.fixture
 def secrets_of(context):
-    """Every secret that went into the calls about a generation."""
+    """Returns every secret that went into the calls about a generation."""
 
     def gather(generation_id, over=context):
         token = over.callback_urls.url("eachlabs", "default", generation_id).rpartition("/")[2]
@@ -57,7 +57,7 @@ def secrets_of(context):
 
 @pytest.fixture
 def repeats(context, secrets_of, form):
-    """A sentence that repeats everything, as the provider writes it."""
+    """Returns a sentence that repeats every secret, as the provider writes it."""
 
     def say(generation_id, over=context):
         url = over.callback_urls.url("eachlabs", "default", generation_id)
@@ -68,7 +68,7 @@ def repeats(context, secrets_of, form):
 
 
 async def kept_of(context, secrets, form):
-    """Which of the secrets stand in any row but a provider's own bytes, in any form that a row may have of them."""
+    """The secrets that stand in any row but a provider's own bytes, in any form that a row may have of them."""
     rows = {name: content for name, content in (await everything(context.store)).items() if name != "webhooks"}
     rows["calls"] = [[value for value in row if not isinstance(value, bytes)] for row in rows["calls"]]
     text = repr(rows)
@@ -80,7 +80,7 @@ async def kept_of(context, secrets, form):
 
 
 async def masked(context, generation_id):
-    """The words of its failure, and all that its timeline tells."""
+    """The message of the generation's failure, and the JSON of its timeline."""
     generation = await stored(context, generation_id)
     entries = json.dumps((await timeline(context, generation_id))["data"])
     return generation.failure.message, entries
@@ -232,7 +232,7 @@ async def test_a_second_question(context, clock, upstream, ordered, form):
 
 @pytest.fixture
 def unsecured(store, transport, clock, upstream):
-    """The operator set no webhook secret: what is made up for each generation is given out instead."""
+    """A context without a webhook secret of the operator: one that is made up for each generation is used instead."""
     context = context_over(store, transport, clock, upstream.url)
     account = replace(context.upstreams["eachlabs", "default"].account, webhook_secrets=())
     without_secrets = replace(context.upstreams["eachlabs", "default"], account=account)
@@ -251,7 +251,7 @@ async def test_a_secret_that_was_made_up(unsecured, upstream, ordered, secrets_o
 
 
 async def test_a_secret_that_was_made_up_for_a_sibling(unsecured, upstream, form):
-    """All that are ordered together are given the secret and the URL of one."""
+    """All generations of a bulk order share the secret and the URL of one of them."""
     request = OrderRequest(provider="eachlabs", model="workflows/wf-1/v1", input={})
     ids = [generation.id for generation in await order_bulk(unsecured, request, [{"prompt": "a"}, {"prompt": "b"}])]
     (secret,) = unsecured.callback_urls.webhook_secrets(ids[0])
@@ -299,7 +299,7 @@ async def test_what_older_releases_kept_is_hidden_when_it_is_shown(
 
 
 async def test_a_webhook_of_an_account_that_is_gone_shows_no_token(context):
-    """The key cannot be known any more; what the service made is."""
+    """The account's key is not available any more; what the service made is."""
     alone = replace(context, upstreams={})
     url = alone.callback_urls.url("eachlabs", "gone", "gen_1")
 

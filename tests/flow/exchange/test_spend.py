@@ -1,4 +1,4 @@
-"""Calls that no worker makes count like any other: by hand, to cancel, for outputs, and second questions."""
+"""Calls that no worker makes count like any other: by hand, to cancel, for outputs, and second requests of a poll."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ WAITS = {"id": "el-1", "status": "processing"}
 
 
 def allowing(context, requests_per_minute):
-    """The same tools over accounts that may send fewer."""
+    """The same context over accounts that may send fewer requests."""
     budget = Budget(max_in_flight=100, requests_per_minute=requests_per_minute)
     upstreams = {key: replace(upstream, budget=budget) for key, upstream in context.upstreams.items()}
     return replace(context, upstreams=upstreams)
@@ -83,7 +83,7 @@ async def test_a_request_by_hand_is_told_how_long_to_wait(context):
 
 
 async def test_hands_and_queues_take_turns(context, clock, upstream, submitted):
-    """Whoever asks by hand without end leaves every second request to what waits."""
+    """Polls by hand without end leave every second request to the queue."""
     generation_id = await submitted()
     few = allowing(context, 4)
     about = (await claim_one(context, generation_id)).generation

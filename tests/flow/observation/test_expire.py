@@ -1,4 +1,4 @@
-"""Deadlines: nobody is given up who could be asked, and what its provider finished late is still learned."""
+"""At its deadline no generation is given up that can still be polled, and a result that comes late is still learned."""
 
 from dataclasses import replace
 
@@ -43,7 +43,7 @@ async def test_what_its_provider_finished_while_we_were_away_is_asked_for_before
 
 
 async def test_a_deadline_gives_one_more_question_and_no_second_grace(context, upstream, clock, submitted):
-    """An answer from beyond the deadline that knows no end is the last one that was waited for."""
+    """An answer after the deadline that reports no end is the last one that is waited for."""
     generation_id = await submitted()
     clock.advance(HOUR_S)
     await run_worker(context, "expire")
@@ -73,7 +73,7 @@ async def test_a_provider_that_does_not_answer_is_waited_for_as_long_as_the_grac
 async def test_what_expired_is_asked_about_while_its_provider_keeps_results(
     context, upstream, clock, submitted, gives_up, meanwhile
 ):
-    """Ever more rarely, whatever it answers in between; its late word closes it."""
+    """It is polled ever more rarely, whatever the provider answers in between; its late result closes it."""
     generation_id = await submitted()
     clock.advance(HOUR_S)
     await gives_up()
@@ -112,7 +112,7 @@ async def test_a_submission_that_is_answered_after_its_deadline_is_asked_about(c
 
 @pytest.mark.parametrize("answer", [(200, STILL), (401, {"error": "no"})])
 async def test_an_expired_generation_is_not_asked_about_for_ever(context, upstream, clock, submitted, gives_up, answer):
-    """Neither after a question by hand nor by itself, once its provider has deleted what came of it."""
+    """It is polled neither after a poll by hand nor by itself once its provider has deleted the result."""
     generation_id = await submitted()
     clock.advance(HOUR_S)
     await gives_up()
@@ -200,7 +200,7 @@ async def test_an_order_that_nothing_kept_waiting_says_no_more_than_that(context
 async def test_a_detail_that_was_awaited_while_we_were_away_is_asked_for_once_more(
     context, upstream, clock, submitted, calls_back
 ):
-    """The webhook knows no code of the failure; the process died before the poll was answered that does."""
+    """The webhook tells no code of the failure; the process died before the answer to the poll that does."""
     generation_id = await submitted()
     await calls_back(generation_id, b'{"exec_id": "el-1", "status": "failed", "output": [{"error": "x"}]}')
     await run_worker(context, "read")

@@ -1,4 +1,4 @@
-"""Where a poll says completed and tells no output, a second question asks for it; where nobody can be asked, we say."""
+"""A poll that reports completion without an output is followed by a request for it; where none is possible, we say."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ DAY = 24 * 3600
 
 @pytest.fixture
 def queued(context, upstream, ordered):
-    """A generation of SeaCloud's queue, submitted."""
+    """Submits a generation of SeaCloud's queue."""
 
     async def place():
         generation_id = await ordered(**QUEUE)
@@ -39,7 +39,7 @@ def queued(context, upstream, ordered):
 
 @pytest.fixture
 def filmed(context, upstream, ordered):
-    """A generation of LaoZhang's Sora, submitted."""
+    """Submits a generation of LaoZhang's Sora."""
 
     async def place():
         generation_id = await ordered(**SORA)
@@ -52,8 +52,8 @@ def filmed(context, upstream, ordered):
 
 
 @pytest.fixture
-def asked_about(context, clock, upstream):
-    """The poll worker takes its turn some seconds later, and is answered so; the generation afterwards."""
+def polled(context, clock, upstream):
+    """Runs the poll worker some seconds later, with these answers; returns the generation afterwards."""
 
     async def ask(generation_id, *answers, after_s=30):
         clock.advance(after_s)
@@ -69,21 +69,21 @@ def finished(**changed):
 
 
 class Film:
-    """The file itself: it begins, and does not end while anybody listens."""
+    """A film's own bytes, which begin and do not end while anybody listens."""
 
     async def __call__(self, scope, receive, send):
-        """As an ASGI application."""
+        """Answers as an ASGI application."""
         headers = [(b"content-type", b"video/mp4"), (b"content-length", b"123456789")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"\x00" * 1000, "more_body": True})
         await silent(receive)
 
 
-async def test_what_has_ended_is_asked_for_its_result(context, upstream, queued, asked_about):
+async def test_what_has_ended_is_asked_for_its_result(context, upstream, queued, polled):
     generation_id = await queued()
     result = {"request_id": "sc-1", "outputs": [{"type": "image", "url": IMAGE, "content_type": "image/png"}]}
 
-    generation = await asked_about(generation_id, (200, {"status": "COMPLETED", "request_id": "sc-1"}), (200, result))
+    generation = await polled(generation_id, (200, {"status": "COMPLETED", "request_id": "sc-1"}), (200, result))
 
     assert ["/v1/queue/nano_banana_2/requests/sc-1/status", "/v1/queue/nano_banana_2/requests/sc-1/response"] == [
         request.path for request in upstream.requests
@@ -98,40 +98,38 @@ async def test_what_has_ended_is_asked_for_its_result(context, upstream, queued,
 
 
 @pytest.mark.parametrize("word", ["IN_QUEUE", "IN_PROGRESS"])
-async def test_what_goes_on_is_not_asked_for_its_result(upstream, queued, asked_about, word):
-    generation = await asked_about(await queued(), (200, {"status": word, "request_id": "sc-1"}))
+async def test_what_goes_on_is_not_asked_for_its_result(upstream, queued, polled, word):
+    generation = await polled(await queued(), (200, {"status": word, "request_id": "sc-1"}))
 
     assert not generation.closed
     assert 1 == len(upstream.requests)
 
 
-async def test_what_has_failed_is_not_asked_for_its_result(upstream, queued, asked_about):
+async def test_what_has_failed_is_not_asked_for_its_result(upstream, queued, polled):
     payload = {"status": "COMPLETED", "request_id": "sc-1", "error": "blocked", "error_type": "CONTENT_BLOCKED"}
 
-    generation = await asked_about(await queued(), (200, payload))
+    generation = await polled(await queued(), (200, payload))
 
     assert (Status.FAILED, "content_policy") == (generation.status, generation.failure.code)
     assert 1 == len(upstream.requests)
 
 
-async def test_a_result_that_is_not_there_yet_is_asked_for_again(queued, asked_about):
-    """202 with a status, though the poll said that it has ended."""
+async def test_a_result_that_is_not_there_yet_is_asked_for_again(queued, polled):
+    """The result is answered 202 with a status, though the poll said that it has ended."""
     generation_id = await queued()
     ended = (200, {"status": "COMPLETED", "request_id": "sc-1"})
-    generation = await asked_about(generation_id, ended, (202, {"status": "IN_PROGRESS", "request_id": "sc-1"}))
+    generation = await polled(generation_id, ended, (202, {"status": "IN_PROGRESS", "request_id": "sc-1"}))
     assert (Status.PROCESSING, None) == (generation.status, generation.held)
 
-    generation = await asked_about(generation_id, ended, (200, {"request_id": "sc-1", "outputs": [{"url": IMAGE}]}))
+    generation = await polled(generation_id, ended, (200, {"request_id": "sc-1", "outputs": [{"url": IMAGE}]}))
 
     assert (Status.COMPLETED, [IMAGE]) == (generation.status, [output.url for output in generation.outputs])
 
 
-async def test_a_result_that_stays_empty_is_a_failure_after_a_bounded_wait(
-    context, clock, queued, asked_about, gives_up
-):
+async def test_a_result_that_stays_empty_is_a_failure_after_a_bounded_wait(context, clock, queued, polled, gives_up):
     generation_id = await queued()
     answers = [(200, {"status": "COMPLETED"}), (200, {"request_id": "sc-1", "outputs": []})]
-    generation = await asked_about(generation_id, *answers)
+    generation = await polled(generation_id, *answers)
     assert Status.COMPLETED == generation.held.status
     clock.advance(200)
 
@@ -142,20 +140,20 @@ async def test_a_result_that_stays_empty_is_a_failure_after_a_bounded_wait(
 
 
 class _CutShort:
-    """JSON that breaks off."""
+    """An answer whose JSON breaks off."""
 
     async def __call__(self, scope, receive, send):
-        """As an ASGI application."""
+        """Answers as an ASGI application."""
         headers = [(b"content-type", b"application/json"), (b"content-length", b"100")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
 
 
 @pytest.mark.parametrize("answer", [_CutShort(), (503, {"error": "down"})], ids=["cut", "down"])
-async def test_a_result_that_cannot_be_had_is_asked_for_later(context, queued, asked_about, answer):
-    """It counts as a miss: nothing moves."""
+async def test_a_result_that_cannot_be_had_is_asked_for_later(context, queued, polled, answer):
+    """The poll counts as a miss, and nothing moves."""
     generation_id = await queued()
 
-    generation = await asked_about(generation_id, (200, {"status": "COMPLETED"}), answer)
+    generation = await polled(generation_id, (200, {"status": "COMPLETED"}), answer)
 
     assert (Status.SUBMITTED, None) == (generation.status, generation.held)
     async with context.store.reading() as tx:
@@ -167,23 +165,23 @@ async def test_a_result_that_cannot_be_had_is_asked_for_later(context, queued, a
     [(200, b"\x00" * 100, {}), (200, b"<html>", {}), (404, {"error": {"code": "NOT_FOUND"}})],
     ids=["a file", "nonsense", "lost"],
 )
-async def test_a_result_that_is_of_no_use_is_waited_for(context, queued, asked_about, answer):
-    """It has ended, so much is certain: it is asked about again, for a bounded time."""
+async def test_a_result_that_is_of_no_use_is_waited_for(context, queued, polled, answer):
+    """The generation has certainly ended, so it is polled again, for a bounded time."""
     generation_id = await queued()
     ended = (200, {"status": "COMPLETED", "request_id": "sc-1"})
-    generation = await asked_about(generation_id, ended, answer)
+    generation = await polled(generation_id, ended, answer)
     assert (Status.SUBMITTED, Status.COMPLETED) == (generation.status, generation.held.status)
     async with context.store.reading() as tx:
         assert 0 == (await accounts.ledger_seen(tx, ("seacloud", "default"))).misses
 
-    generation = await asked_about(generation_id, ended, (200, {"request_id": "sc-1", "outputs": [{"url": IMAGE}]}))
+    generation = await polled(generation_id, ended, (200, {"request_id": "sc-1", "outputs": [{"url": IMAGE}]}))
 
     assert (Status.COMPLETED, [IMAGE]) == (generation.status, [output.url for output in generation.outputs])
 
 
-async def test_a_file_is_left_where_it_is(upstream, filmed, asked_about):
-    """Its address is the output, which only the account's key opens; the provider keeps it for a day."""
-    generation = await asked_about(await filmed(), finished(), Film())
+async def test_a_file_is_left_where_it_is(upstream, filmed, polled):
+    """The file's address is the output, which only the account's key opens; the provider keeps it for a day."""
+    generation = await polled(await filmed(), finished(), Film())
 
     assert ["/v1/videos/lz-1", "/v1/videos/lz-1/content"] == [request.path for request in upstream.requests]
     assert (
@@ -208,56 +206,56 @@ async def test_a_file_is_left_where_it_is(upstream, filmed, asked_about):
     ],
     ids=["elsewhere", "told", "its own", "its own, told"],
 )
-async def test_content_that_says_where_the_file_is_is_followed(upstream, filmed, asked_about, fields, expires_at):
-    """What lies elsewhere is not known to be deleted with the task."""
+async def test_content_that_says_where_the_file_is_is_followed(upstream, filmed, polled, fields, expires_at):
+    """A file elsewhere is not known to be deleted with the task."""
     answer = (200, {"id": "lz-1", "status": "completed", **fields})
 
-    (output,) = (await asked_about(await filmed(), finished(), answer)).outputs
+    (output,) = (await polled(await filmed(), finished(), answer)).outputs
 
     url = fields["url"]
     assert (url if url == VIDEO else f"{upstream.url}{url}", url != VIDEO) == (output.url, output.requires_auth)
     assert (expires_at and expires_at * SECOND) == output.expires_at
 
 
-async def test_a_poll_that_tells_the_output_needs_no_second_question(upstream, filmed, asked_about):
-    generation = await asked_about(await filmed(), finished(video_url=VIDEO))
+async def test_a_poll_that_tells_the_output_needs_no_second_question(upstream, filmed, polled):
+    generation = await polled(await filmed(), finished(video_url=VIDEO))
 
     assert [VIDEO] == [output.url for output in generation.outputs]
     assert 1 == len(upstream.requests)
 
 
-async def test_a_file_that_is_not_found_is_missing_after_a_bounded_wait(filmed, asked_about):
+async def test_a_file_that_is_not_found_is_missing_after_a_bounded_wait(filmed, polled):
     generation_id = await filmed()
     missing = (404, {"error": {"message": "Task not found or expired", "code": None}})
-    generation = await asked_about(generation_id, finished(), missing)
+    generation = await polled(generation_id, finished(), missing)
     assert (Status.SUBMITTED, Status.COMPLETED) == (generation.status, generation.held.status)
 
-    generation = await asked_about(generation_id, finished(), missing, after_s=130)
+    generation = await polled(generation_id, finished(), missing, after_s=130)
 
     assert (Status.FAILED, "output_missing") == (generation.status, generation.failure.code)
 
 
-async def test_a_task_that_is_not_found_is_lag_and_then_loss(filmed, asked_about):
+async def test_a_task_that_is_not_found_is_lag_and_then_loss(filmed, polled):
     generation_id = await filmed()
     missing = (404, {"error": {"message": "Task not found or expired", "code": None}})
-    assert Status.SUBMITTED == (await asked_about(generation_id, missing)).status
+    assert Status.SUBMITTED == (await polled(generation_id, missing)).status
 
-    generation = await asked_about(generation_id, missing, after_s=60)
+    generation = await polled(generation_id, missing, after_s=60)
 
     assert (Status.FAILED, "result_lost") == (generation.status, generation.failure.code)
 
 
-async def test_a_task_that_is_not_found_once_is_not_lost_however_late_it_seems(filmed, asked_about):
+async def test_a_task_that_is_not_found_once_is_not_lost_however_late_it_seems(filmed, polled):
     """The clock may have stepped since the submission; a result that is paid for is not given up for one answer."""
     missing = (404, {"error": {"message": "Task not found or expired", "code": None}})
 
-    generation = await asked_about(await filmed(), missing, after_s=60)
+    generation = await polled(await filmed(), missing, after_s=60)
 
     assert Status.SUBMITTED == generation.status
 
 
-async def test_content_that_is_still_made_is_asked_for_again(filmed, asked_about):
-    generation = await asked_about(await filmed(), finished(), (200, {"id": "lz-1", "status": "in_progress"}))
+async def test_content_that_is_still_made_is_asked_for_again(filmed, polled):
+    generation = await polled(await filmed(), finished(), (200, {"id": "lz-1", "status": "in_progress"}))
 
     assert (Status.PROCESSING, None) == (generation.status, generation.held)
 
@@ -266,34 +264,34 @@ async def test_content_that_is_still_made_is_asked_for_again(filmed, asked_about
 
 
 @pytest.fixture
-async def unaskable(context, upstream, ordered):
-    """A picture that takes two steps, on a route that documents only the first."""
+async def unpollable(context, upstream, ordered):
+    """A picture that takes two requests, on a route that documents only the first; its id."""
     generation_id = await ordered(**PICTURE)
     upstream.answers.append((200, {"output": [{"taskId": "t-1"}]}))
     assert await run_worker(context, "submit") == 1
     return generation_id
 
 
-async def test_what_cannot_be_asked_about_is_not_asked_about(context, clock, unaskable):
-    generation = await stored(context, unaskable)
+async def test_what_cannot_be_asked_about_is_not_asked_about(context, clock, unpollable):
+    generation = await stored(context, unpollable)
     assert (Status.SUBMITTED, "t-1") == (generation.status, generation.external_id)
     clock.advance(120)
 
     assert 0 == await run_worker(context, "poll")
 
 
-async def test_a_question_by_hand_that_cannot_be_asked_says_so_and_leaves_nothing_to_do(context, clock, unaskable):
+async def test_a_question_by_hand_that_cannot_be_asked_says_so_and_leaves_nothing_to_do(context, clock, unpollable):
     with pytest.raises(NotPollable, match="aihubmix documents no way to ask about it"):
-        await claim_one(context, unaskable)
+        await claim_one(context, unpollable)
     clock.advance(120)
 
     assert 0 == await run_worker(context, "poll")
 
 
-async def test_a_question_that_cannot_be_asked_is_not_sent(context, upstream, unaskable):
+async def test_a_question_that_cannot_be_asked_is_not_sent(context, upstream, unpollable):
     count = len(upstream.requests)
     async with context.store.reading() as tx:
-        scheduled = await generations.by_id(tx, unaskable)
+        scheduled = await generations.by_id(tx, unpollable)
 
     with pytest.raises(NotPollable):
         await poll(context, scheduled)
@@ -301,21 +299,21 @@ async def test_a_question_that_cannot_be_asked_is_not_sent(context, upstream, un
     assert count == len(upstream.requests)
 
 
-async def test_what_cannot_be_asked_about_ends_at_its_deadline(context, clock, unaskable):
+async def test_what_cannot_be_asked_about_ends_at_its_deadline(context, clock, unpollable):
     clock.advance(3600)
 
     await run_worker(context, "expire")
 
-    generation = await stored(context, unaskable)
+    generation = await stored(context, unpollable)
     assert (Status.EXPIRED, "deadline_passed") == (generation.status, generation.failure.code)
 
 
-async def test_a_second_question_counts_too(context, clock, queued, asked_about):
+async def test_a_second_question_counts_too(context, clock, queued, polled):
     generation_id = await queued()
     key = ("seacloud", "default")
     result = {"request_id": "sc-1", "outputs": [{"type": "image", "url": IMAGE, "content_type": "image/png"}]}
 
-    await asked_about(generation_id, (200, {"status": "COMPLETED", "request_id": "sc-1"}), (200, result))
+    await polled(generation_id, (200, {"status": "COMPLETED", "request_id": "sc-1"}), (200, result))
 
     async with context.store.reading() as tx:
         owed = (await accounts.ledger_seen(tx, key)).spent_until - clock.at
@@ -324,7 +322,7 @@ async def test_a_second_question_counts_too(context, clock, queued, asked_about)
 
 
 async def test_no_minute_sees_more_requests_than_the_account_may_send(context, clock, upstream, ordered):
-    """Neither by second questions: what they may come to is set aside with the first, and given back."""
+    """Second requests are set aside with the first, and given back where they are not made."""
     key = ("laozhang", "default")
     budget = Budget(max_in_flight=100, requests_per_minute=60)
     few = replace(context, upstreams={**context.upstreams, key: replace(context.upstreams[key], budget=budget)})
@@ -349,12 +347,12 @@ async def test_no_minute_sees_more_requests_than_the_account_may_send(context, c
     assert 50 <= most <= 60
 
 
-async def test_file_behind_a_redirect_to_anywhere_is_there(upstream, listener, filmed, asked_about):
-    """The address that was asked is the output, because where it leads to now may not last."""
+async def test_file_behind_a_redirect_to_anywhere_is_there(upstream, listener, filmed, polled):
+    """The requested address is the output, because the redirect's target may not last."""
     listener.answers.append((200, b"\x00\x00\x00\x18ftypmp42" + bytes(100), {"content-type": "binary/octet-stream"}))
     generation_id = await filmed()
 
-    generation = await asked_about(generation_id, finished(), (302, b"", {"location": f"{listener.url}/a.mp4"}))
+    generation = await polled(generation_id, finished(), (302, b"", {"location": f"{listener.url}/a.mp4"}))
 
     assert [f"{upstream.url}/v1/videos/lz-1/content"] == [output.url for output in generation.outputs]
     assert "authorization" not in listener.requests[0].headers
@@ -363,35 +361,35 @@ async def test_file_behind_a_redirect_to_anywhere_is_there(upstream, listener, f
 @pytest.mark.parametrize(
     "answer", [(200, b"", {}), (204, b"", {}), (200, b"<html>soon", {"content-type": "video/mp4"})]
 )
-async def test_nothing_is_no_file(filmed, asked_about, answer):
-    generation = await asked_about(await filmed(), finished(), answer)
+async def test_nothing_is_no_file(filmed, polled, answer):
+    generation = await polled(await filmed(), finished(), answer)
 
     assert (Status.SUBMITTED, Status.COMPLETED) == (generation.status, generation.held.status)
 
 
-async def test_file_behind_a_redirect_to_nothing_is_waited_for(listener, filmed, asked_about):
+async def test_file_behind_a_redirect_to_nothing_is_waited_for(listener, filmed, polled):
     listener.answers.append((403, b"expired", {}))
 
-    generation = await asked_about(await filmed(), finished(), (302, b"", {"location": f"{listener.url}/a.mp4"}))
+    generation = await polled(await filmed(), finished(), (302, b"", {"location": f"{listener.url}/a.mp4"}))
 
     assert (Status.SUBMITTED, Status.COMPLETED) == (generation.status, generation.held.status)
 
 
-async def test_file_where_we_may_not_call_is_waited_for(filmed, asked_about):
-    generation = await asked_about(await filmed(), finished(), (302, b"", {"location": "http://169.254.169.254/a.mp4"}))
+async def test_file_where_we_may_not_call_is_waited_for(filmed, polled):
+    generation = await polled(await filmed(), finished(), (302, b"", {"location": "http://169.254.169.254/a.mp4"}))
 
     assert (Status.SUBMITTED, Status.COMPLETED) == (generation.status, generation.held.status)
 
 
-async def test_file_that_cannot_be_reached_just_now_is_a_question_without_an_answer(filmed, asked_about):
-    generation = await asked_about(await filmed(), finished(), (302, b"", {"location": "http://127.0.0.1:1/a.mp4"}))
+async def test_file_that_cannot_be_reached_just_now_is_a_question_without_an_answer(filmed, polled):
+    generation = await polled(await filmed(), finished(), (302, b"", {"location": "http://127.0.0.1:1/a.mp4"}))
 
     assert (Status.SUBMITTED, None) == (generation.status, generation.held)
 
 
-async def test_file_behind_redirects_without_end_is_waited_for(listener, filmed, asked_about):
+async def test_file_behind_redirects_without_end_is_waited_for(listener, filmed, polled):
     listener.answers += [(302, b"", {"location": "/again"})] * 9
 
-    generation = await asked_about(await filmed(), finished(), (302, b"", {"location": f"{listener.url}/a.mp4"}))
+    generation = await polled(await filmed(), finished(), (302, b"", {"location": f"{listener.url}/a.mp4"}))
 
     assert (Status.SUBMITTED, Status.COMPLETED) == (generation.status, generation.held.status)

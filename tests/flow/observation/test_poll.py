@@ -18,7 +18,7 @@ async def test_one_generation_is_asked_about_now_whatever_its_schedule(context, 
 
 
 async def test_a_provider_that_keeps_failing_is_asked_less_and_then_again(context, upstream, clock, submitted):
-    """Five misses in a row open the account's breaker; one question then tries whether it is over."""
+    """Five misses in a row open the account's breaker; one poll then tries whether the trouble is over."""
     ids = [await submitted() for _ in range(8)]
     clock.advance(200)
     upstream.answers += [(503, {"error": "down"})] * 8
@@ -80,7 +80,7 @@ async def test_what_finished_teaches_when_to_ask(context, upstream, clock, submi
 
 
 async def test_who_opened_the_breaker_does_not_keep_it_open_for_others(context, upstream, clock, submitted):
-    """One generation's trouble silences its account; the question that tries again goes to another."""
+    """One generation's trouble silences its account; the poll that tries again is about another."""
     ill = await submitted()
     clock.advance(300)
     for _ in range(5):

@@ -1,4 +1,4 @@
-"""Webhooks in masses: what says the same is counted, hints are bounded, and neither makes us ask without end."""
+"""Webhooks in masses: repeats are counted, hints are bounded, and neither makes us poll without end."""
 
 import json
 
@@ -26,7 +26,7 @@ SECRET = {"x-webhook-secret": WEBHOOK_SECRET}
 
 @pytest.fixture
 def hinted(context, upstream, ordered):
-    """A generation whose provider's webhooks nothing authenticates, submitted; its id."""
+    """Submits a generation whose provider's webhooks nothing authenticates; returns its id."""
 
     async def place(answer=QUEUED):
         generation_id = await ordered(provider="runblob", model="gemini")
@@ -39,7 +39,7 @@ def hinted(context, upstream, ordered):
 
 @pytest.fixture
 def hints(context):
-    """Somebody calls about a generation of RunBlob's."""
+    """Sends an unauthenticated webhook about a generation of RunBlob."""
 
     async def call(generation_id, body):
         token = context.callback_urls.url("runblob", "default", generation_id).rpartition("/")[2]
@@ -49,7 +49,7 @@ def hints(context):
 
 
 async def kept(context):
-    """(repeats, bytes) of what is kept, in the order of its arrival."""
+    """The (repeats, bytes) of the webhooks that are kept, in the order of their arrival."""
     async with context.store.reading() as tx:
         page = await webhook_lists.listed(tx, WebhookQuery(limit=500))
     return [(webhook.repeats, webhook.size) for webhook in reversed(page.items)]
@@ -86,7 +86,7 @@ def replace_id(webhook, webhook_id):
 
 
 async def test_the_same_in_another_moment_or_vouched_for_otherwise_is_not_the_same(context, submitted, calls_back):
-    """A repeat is signed anew; what another kind of proof came with is a webhook of its own."""
+    """A repeat is signed anew; a webhook with another kind of proof is one of its own."""
     generation_id = await submitted()
     token = context.callback_urls.url("eachlabs", "default", generation_id).rpartition("/")[2]
     for _ in range(FEW):
@@ -130,7 +130,7 @@ async def test_hints_of_one_day_are_bounded_in_bytes(context, hinted, hints):
 
 
 async def test_hints_are_kept_where_nobody_can_be_asked(context, monkeypatch, hinted, hints):
-    """What nobody vouches for is all there will ever be."""
+    """Webhooks that nobody vouches for are all there will ever be."""
     monkeypatch.setattr(repeats, "_can_be_asked", lambda _context, _about: False)
     generation_id = await hinted()
     for number in range(FEW + MAX_HINTS + 5):
@@ -154,7 +154,7 @@ async def test_a_route_that_is_gone_is_asked_by_nobody(context, hinted):
 
 
 def replace_route(generation):
-    """It as an older version ordered it."""
+    """The generation as an older version ordered it."""
     return replace(generation, route="gone")
 
 
@@ -176,7 +176,7 @@ async def test_a_hint_that_is_only_counted_makes_us_ask(context, clock, upstream
 
 
 async def test_hints_in_masses_make_us_ask_once_in_two_seconds(context, clock, upstream, hinted, hints):
-    """Those that are kept, and those that are only counted."""
+    """The bound holds for the hints that are kept and for those that are only counted."""
     generation_id = await hinted()
     polls = 0
     for number in range(300):
@@ -190,7 +190,7 @@ async def test_hints_in_masses_make_us_ask_once_in_two_seconds(context, clock, u
 
 
 async def test_a_hint_while_we_ask_makes_us_ask_again_soon(context, clock, upstream, hinted, hints):
-    """It may know what the answer that is on its way does not."""
+    """The hint may know what the answer that is on its way does not."""
     generation_id = await hinted()
     await hints(generation_id, b"first")
     await run_worker(context, "read")

@@ -1,4 +1,4 @@
-"""One generation's trouble is its own: what its polls are told is kept, and costs no other a question."""
+"""One generation's trouble is its own: the answers to its polls are kept, and cost no other generation a poll."""
 
 import json
 import random
@@ -36,7 +36,7 @@ OF_ALL = {"page": (502, b"<html>"), "nothing": (500, b""), "key": (401, {"detail
 
 @pytest.fixture
 def painted(context, upstream, ordered):
-    """A generation of RunBlob, whose polls and unsigned webhooks speak of it by this id."""
+    """Submits a generation of RunBlob, whose polls and unsigned webhooks name it by this id; returns its own id."""
 
     async def place(task="rb-1", **changed):
         generation_id = await ordered(**{**RUNBLOB, **changed})
@@ -49,7 +49,7 @@ def painted(context, upstream, ordered):
 
 @pytest.fixture
 def polled(context, clock, upstream):
-    """The poll worker takes its turn some time later, and is answered so."""
+    """Runs the poll worker some time later, with these answers; returns how many it polled."""
 
     async def ask(*answers, after_s=300):
         clock.advance(after_s)
@@ -61,7 +61,7 @@ def polled(context, clock, upstream):
 
 @pytest.fixture
 def hinted(context):
-    """An unsigned webhook comes, and is read."""
+    """Sends an unsigned webhook, which is read."""
 
     async def hint(generation_id, body):
         token = context.callback_urls.url("runblob", "default", generation_id).rpartition("/")[2]
@@ -100,7 +100,7 @@ async def test_trouble_of_all_is_a_miss_of_the_account(context, painted, polled,
 
 
 async def test_misses_of_one_moment_open_the_breaker_for_the_shortest_time(context, painted, polled):
-    """A process that stood still has missed as many as were in flight, and their provider is well."""
+    """A process that stood still misses as many as were in flight, though their provider is healthy."""
     for number in range(10):
         await painted(f"rb-{number}")
     assert 10 == await polled(*[(502, b"<html>")] * 10)
@@ -112,7 +112,7 @@ async def test_misses_of_one_moment_open_the_breaker_for_the_shortest_time(conte
 
 @pytest.mark.parametrize("seed", range(8))
 async def test_who_is_in_trouble_costs_its_neighbors_no_question(context, clock, upstream, painted, seed):
-    """A healthy generation is asked about as often as if it were alone, whatever a dozen others are told."""
+    """A healthy generation is polled as often as if it were alone, whatever a dozen others are answered."""
     dice = random.Random(seed)
     answers = {f"ill-{number}": dice.choice([*OF_ONE.values()]) for number in range(12)} | {"well": WAITS}
     for name in dice.sample([*answers], len(answers)):
@@ -333,7 +333,7 @@ def test_words_are_remembered_within_bounds(monkeypatch):
 
 
 async def test_window_that_a_page_documents_holds_back_the_account(context, clock, upstream, ordered):
-    """each::sense tells when its window ends, in every answer."""
+    """Every answer of each::sense tells when its window ends."""
     reset = str(context.now() // 1_000_000 + 30)
     headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": reset}
     upstream.answers.append((200, {"task_id": "t-1", "generations": ["https://cdn.example/1.png"]}, headers))
@@ -361,7 +361,7 @@ async def test_window_that_is_not_used_up_holds_nobody_back(context, upstream, o
 
 @pytest.fixture
 async def closed(context, submitted, calls_back):
-    """A generation that its webhook closed, which tells no cost."""
+    """A generation closed by a webhook that tells no cost."""
     generation_id = await submitted()
     await calls_back(generation_id, json.dumps(SUCCEEDED).encode())
     await run_worker(context, "read")

@@ -1,4 +1,4 @@
-"""Outputs that came inside an answer: their bytes are kept, and everybody is told a URL of ours."""
+"""Outputs that came inside an answer: their bytes are kept, and everybody gets a URL of ours."""
 
 import base64
 from dataclasses import replace
@@ -25,7 +25,7 @@ PICTURE = {"provider": "aihubmix", "model": "gpt-image-1", "input": {"prompt": "
 
 @pytest.fixture
 def painted(context, upstream, ordered):
-    """Orders a picture, which is in the answer; the generation afterwards."""
+    """Orders a picture, which is in the answer; returns the generation afterwards."""
 
     async def submit(answer=PAINTED, *, over=context, **changed):
         generation_id = await ordered(**{**PICTURE, **changed})
@@ -117,7 +117,7 @@ async def test_an_answer_in_words_is_kept_as_text(context, painted):
 
 
 async def test_what_is_said_again_does_not_exchange_what_was_announced(context, painted):
-    """The bytes that the event tells of stay."""
+    """The bytes that the event refers to stay."""
     generation = await painted()
     other = base64.b64encode(b"something else").decode()
 
@@ -129,7 +129,7 @@ async def test_what_is_said_again_does_not_exchange_what_was_announced(context, 
 
 
 async def test_nothing_is_kept_where_nothing_could_be_settled(context, painted, monkeypatch):
-    """The bytes stand in the transaction of the word that told them."""
+    """The bytes are kept in the transaction of the observation that brought them."""
     generation = await painted({"data": [{"url": "https://storage.example.com/1.png"}]})
 
     async def broken(tx, rows):
@@ -204,7 +204,7 @@ async def test_a_media_type_that_no_header_can_hold_is_not_kept(context, submitt
 
 
 async def test_a_malformed_data_uri_is_kept_as_it_was_told(context, submitted):
-    """The others keep their bytes; it made what told it fail for ever."""
+    """The other outputs keep their bytes; once such a URI made its observation fail for ever."""
     generation = await stored(context, await submitted())
 
     await settle(context, [heard(context, generation, "data:image/png;base64,Zm9*", "data:image/png;base64,Zm94")])
@@ -221,7 +221,7 @@ async def test_a_malformed_data_uri_is_kept_as_it_was_told(context, submitted):
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "file:///etc/passwd"])
 async def test_a_completion_without_any_place_of_bytes_lacks_its_output(context, submitted, url):
-    """It waits for a better word; nobody is ever told to open such a thing."""
+    """It waits for a better observation; no caller is ever told to open such a URL."""
     generation = await stored(context, await submitted())
     said = heard(context, generation, url)
 

@@ -64,7 +64,7 @@ async def test_one_bad_row_stops_nobody(context, submitted):
 
 
 async def test_a_webhook_that_cannot_be_settled_is_set_aside(context, submitted, calls_back):
-    """It is flagged and not read again; its bytes stay."""
+    """The webhook is flagged and not read again; its bytes stay."""
     generation_id = await submitted()
     kept = await calls_back(generation_id, b"{}")
     unstorable = heard(context, generation_id, Status.PROCESSING, provider_status="\ud800")
@@ -114,7 +114,7 @@ async def test_a_lost_race_is_decided_again(context, submitted, monkeypatch):
 
 
 async def test_polls_are_woken_only_for_one_that_is_due(context, submitted):
-    """Looking for what is due costs a transaction, which nearly no webhook is a reason for."""
+    """Looking for due polls costs a transaction, which hardly any webhook is a reason for."""
     polled, hinted = await submitted(), await submitted()
     heard_before = context.store.version("poll")
 
@@ -149,7 +149,7 @@ async def test_a_generation_of_a_removed_account_still_expires(context, clock, s
 
 
 async def test_a_database_that_is_away_costs_no_webhook(context, submitted, calls_back, monkeypatch):
-    """The row is innocent: it stays unread until the database can be used again."""
+    """The webhook is not at fault: it stays unread until the database can be used again."""
     generation_id = await submitted()
     await calls_back(generation_id, b'{"exec_id": "el-1", "status": "failed", "output": [{"error": "x"}]}')
     save = generations.save
@@ -168,7 +168,7 @@ async def test_a_database_that_is_away_costs_no_webhook(context, submitted, call
 
 
 async def test_an_answer_that_comes_after_the_clock_was_asked_is_not_lost(context, clock, upstream, ordered):
-    """Accepted work goes on being asked about, whoever was first."""
+    """Accepted work goes on being polled, whichever came first."""
     generation_id = await ordered(provider="aihubmix", model="wan2.6-t2v")
     (claimed,) = await submit.claim(context, 10)
     clock.advance(100)

@@ -1,4 +1,4 @@
-"""An end wakes who waits for it and nobody else; what ends elsewhere is found by one look for all."""
+"""An end wakes its waiters and nobody else; ends in other processes are found by one look for all."""
 
 import anyio
 import pytest
@@ -16,14 +16,14 @@ from tests.support.databases import reopened
 
 @pytest.fixture
 def at_once(monkeypatch):
-    """Nobody rests."""
+    """Lets looks follow one another without a pause."""
     monkeypatch.setattr(waiters, "EVERY_S", 0.001)
     monkeypatch.setattr(waiters, "PAUSE_S", 0.001)
 
 
 @pytest.fixture
 def looks(monkeypatch):
-    """What was looked for, look by look."""
+    """The ids that were looked for, look by look."""
     seen = []
     ended = generations.ended
 
@@ -36,7 +36,7 @@ def looks(monkeypatch):
 
 
 def ends(context, generation_id):
-    """Its provider refuses it."""
+    """Ends the generation, whose provider refuses it."""
     reading = Reading(status=Status.CANCELED)
     return settle(
         context, [Observation(generation_id=generation_id, origin=Origin.SUBMIT, at=context.now(), reading=reading)]

@@ -1,4 +1,4 @@
-"""Bulk orders: one call for all, an answer for each, and webhooks that find whom they are about."""
+"""Bulk orders: one call for all, an answer for each, and webhooks that find the generation they are about."""
 
 from dataclasses import replace
 import json
@@ -39,7 +39,7 @@ def done(name, inputs, **changed):
 
 @pytest.fixture
 def ordered_bulk(context):
-    """Orders several; their ids."""
+    """Orders several generations; returns their ids."""
 
     async def place(inputs=INPUTS, **changed):
         return [generation.id for generation in await order_bulk(context, bulk_request(**changed), inputs)]
@@ -49,7 +49,7 @@ def ordered_bulk(context):
 
 @pytest.fixture
 def submitted_bulk(context, upstream, ordered_bulk):
-    """Orders several and submits them; their ids."""
+    """Orders several generations and submits them; returns their ids."""
 
     async def place(answer, inputs=INPUTS, *, over=context):
         ids = await ordered_bulk(inputs)
@@ -201,7 +201,7 @@ async def test_what_was_surely_not_sent_goes_back_whole(store, transport, clock,
     ids=["fewer", "more", "none", "cut", "gateway"],
 )
 async def test_an_answer_that_does_not_tell_of_each_is_an_unknown_outcome(context, submitted_bulk, answer):
-    """It is not sent again: each waits for its webhook."""
+    """The call is not sent again: each generation waits for its webhook."""
     ids = await submitted_bulk(answer)
 
     assert [("submitting", None)] * 3 == await standing(context, ids)
@@ -283,7 +283,7 @@ async def webhook_of(context, webhook):
 
 
 async def test_a_webhook_reaches_the_one_whose_name_it_tells(context, submitted_bulk, calls_back):
-    """All of them were given one address."""
+    """All of them share one callback URL."""
     ids = await submitted_bulk(queued("ex-1", "ex-2", "ex-3"))
 
     for name, inputs in (("ex-3", INPUTS[2]), ("ex-2", None)):
@@ -366,7 +366,7 @@ async def test_orders_that_are_alike_get_a_result_each_whichever_is_done_first(
     ids=["unknown", "named already", "no JSON"],
 )
 async def test_a_webhook_of_nobody_is_flagged_and_kept(context, submitted_bulk, calls_back, body, says):
-    """What we know by other names is not taken for it, though it was asked for alike."""
+    """Generations with other names are not taken for it, though their orders are alike."""
     ids = await submitted_bulk(queued("ex-1", "ex-2", "ex-3"))
     kept = await calls_back(ids[0], body)
 
@@ -381,7 +381,7 @@ async def test_a_webhook_of_nobody_is_flagged_and_kept(context, submitted_bulk, 
 async def test_a_webhook_of_a_bulk_order_on_a_route_that_lost_its_bulk_is_about_whom_it_was_sent_to(
     context, submitted_bulk, calls_back, monkeypatch
 ):
-    """A later version of ours may speak of it one at a time."""
+    """A later version of ours may send such orders one at a time."""
     ids = await submitted_bulk(queued("ex-1", "ex-2", "ex-3"))
     single = replace(eachlabs.WORKFLOWS, adapter=replace(eachlabs.WORKFLOWS.adapter, bulk=None))
     monkeypatch.setattr(eachlabs, "ROUTES", (single,))

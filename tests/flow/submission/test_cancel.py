@@ -34,7 +34,7 @@ async def test_the_provider_is_asked_to_cancel(context, upstream, submitted):
 
 
 class Held:
-    """A database whose transactions stop before they take the row that orders all events, until they may go on."""
+    """A database whose transactions stop, until they may go on, before they take the row that orders all events."""
 
     def __init__(self, inner):
         self._inner = inner
@@ -45,13 +45,13 @@ class Held:
 
     @asynccontextmanager
     async def transaction(self):
-        """As the database's own, but held."""
+        """Opens the database's own transaction, held."""
         async with self._inner.transaction() as tx:
             yield HeldTx(tx, self)
 
 
 class HeldTx:
-    """One of them."""
+    """A transaction of a held database."""
 
     def __init__(self, inner, held):
         self._inner, self._held = inner, held
@@ -60,7 +60,7 @@ class HeldTx:
         return getattr(self._inner, name)
 
     async def fetch(self, query, **values):
-        """Where a settler would wait for another one's row."""
+        """Waits where settling would wait for the row of another transaction."""
         if query is events.SQL["take_positions"]:
             self._held.waits.set()
             await self._held.goes_on.wait()
@@ -68,7 +68,7 @@ class HeldTx:
 
 
 async def test_nobody_submits_what_is_being_canceled_however_long_that_takes(context, clock, upstream, ordered):
-    """Settling may wait for another transaction; who is told that it is canceled pays for nothing."""
+    """Settling may wait for another transaction; a caller who is told that it is canceled pays for nothing."""
     generation_id = await ordered()
     held = Held(context.store)
     submitted = []
@@ -93,7 +93,7 @@ async def test_nobody_submits_what_is_being_canceled_however_long_that_takes(con
 
 
 async def test_who_dies_while_it_cancels_takes_no_order_along(context, upstream, ordered):
-    """Nobody was told that it is canceled: it is submitted as if nobody had asked."""
+    """No caller was told that it is canceled, so it is submitted as if nobody had canceled it."""
     generation_id = await ordered()
     held = Held(context.store)
     async with anyio.create_task_group() as group:

@@ -96,7 +96,7 @@ async def test_a_repeated_key_is_answered_also_when_the_account_is_gone(context)
 
 
 async def test_two_requests_with_one_key_at_one_moment_make_one_order(context):
-    """Both have found the key free."""
+    """Each of them has found the key free."""
     ids = []
 
     async def send():

@@ -1,4 +1,4 @@
-"""Submission: what is known, what is surely not sent, what nobody knows."""
+"""Submissions whose outcome is known, those that were surely not sent, and those of which nobody knows."""
 
 from dataclasses import replace
 import json
@@ -29,7 +29,7 @@ async def test_the_step_to_submitting_is_committed_before_the_call(context, orde
 
 
 async def test_a_process_that_dies_while_submitting_where_nobody_calls_back_is_not_waited_for(context, clock, ordered):
-    """The answer is overdue, no webhook can come: it is said to be unknown long before its deadline."""
+    """With the answer overdue and no webhook to come, the outcome is called unknown long before the deadline."""
     generation_id = await ordered(provider="aihubmix", model="wan2.6-t2v")
     await claim(context, 10)
     clock.advance(60)
@@ -50,7 +50,7 @@ async def test_a_process_that_dies_while_submitting_where_nobody_calls_back_is_n
 async def test_an_answer_is_waited_for_as_long_as_its_route_may_take(
     context, clock, ordered, provider, model, answer_s
 ):
-    """The process died while it submitted: its outcome is said to be unknown when no answer can come any more."""
+    """The process died while it submitted: the outcome is called unknown when no answer can come any more."""
     generation_id = await ordered(provider=provider, model=model)
     await claim(context, 10)
     clock.advance(answer_s + 25)
@@ -75,7 +75,7 @@ async def test_a_long_answer_is_not_waited_for_beyond_the_deadline(context, cloc
 
 
 async def test_a_wanted_wait_that_no_clock_can_tell_leaves_the_order_in_the_queue(context, clock, upstream, ordered):
-    """It was taken for an answer that nobody understood, and the order lost as `submission_unknown`."""
+    """Once it was taken for an answer that nobody understood, and the order was lost as `submission_unknown`."""
     generation_id = await ordered()
     wait = {"retry-after": "Fri, 31 Dec 9999 23:59:59 +99999999999999"}
     upstream.answers += [(429, {"error": "too many requests"}, wait), (200, ACCEPTED)]
@@ -198,7 +198,7 @@ async def test_a_webhook_that_arrives_while_the_submission_is_under_way_closes(c
 
 
 async def test_a_refusal_after_a_witness_spoke_changes_nothing(context, upstream, ordered, calls_back):
-    """429 after the webhook already came: it does not go back into the queue."""
+    """An order that is answered 429 after its webhook came does not go back into the queue."""
     generation_id = await ordered()
 
     class Early:
@@ -389,7 +389,7 @@ async def test_a_key_that_the_provider_repeats_is_masked(context, upstream, orde
 
 @pytest.mark.parametrize("per_minute", [1, 6, 7, 60])
 async def test_polls_and_submissions_take_turns_on_the_smallest_budget(context, upstream, clock, ordered, per_minute):
-    """Also while orders wait for a place in flight, and while the breaker is open."""
+    """They also do so while orders wait for a place in flight, and while the breaker is open."""
     tight = budgeted(context, Budget(max_in_flight=1, requests_per_minute=per_minute))
     ids = [await ordered(deadline_s=86400.0) for _ in range(3)]
     upstream.answers += [_always(ACCEPTED)] * 100
@@ -415,7 +415,7 @@ def _always(accepted):
 
 
 async def test_an_order_of_a_route_that_is_gone_keeps_nobody_waiting(context, upstream, ordered):
-    """Our version does not have it any more; the others are sent."""
+    """Our version does not have the route any more; the other orders are sent."""
     generation_id = await ordered()
     gone = await order(context, OrderRequest(**ORDER))
     async with context.store.transaction() as tx:
@@ -433,7 +433,7 @@ async def test_an_order_of_a_route_that_is_gone_keeps_nobody_waiting(context, up
 
 
 class _FillsTheDisk:
-    """The provider refuses, in words that need more room than there is left just then."""
+    """A provider whose refusal needs more room than the disk has left just then."""
 
     words = "☂" * 4000
 
@@ -441,11 +441,11 @@ class _FillsTheDisk:
         self._connection = connection
 
     def leave(self, pages):
-        """So many pages, at least those that are in use."""
+        """Leaves room for so many pages, at least those that are in use."""
         self._connection.execute(f"PRAGMA max_page_count={pages}")
 
     async def __call__(self, scope, receive, send):
-        """The answer."""
+        """Answers as an ASGI application."""
         self.leave(1)
         await JSONResponse({"error": self.words}, 400)(scope, receive, send)
 

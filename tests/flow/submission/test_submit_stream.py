@@ -37,7 +37,7 @@ UNNAMED = {"type": "session_note", "content": "a word nobody documented"}
 
 @pytest.fixture
 def streamed(context, upstream, ordered):
-    """Orders something of each::sense, which answers so; the generation afterwards."""
+    """Orders a generation of each::sense, which answers so; returns the generation afterwards."""
 
     async def submit(answer, *, over=context, **changed):
         generation_id = await ordered(**{**SENSE, **changed})
@@ -56,7 +56,7 @@ def streamed(context, upstream, ordered):
 
 @pytest.fixture
 def routed(monkeypatch):
-    """Changes what every route documents."""
+    """Changes what every route documents, with these values."""
 
     def change(**changed):
         documented = Context.route
@@ -68,7 +68,7 @@ def routed(monkeypatch):
 
 
 async def observed(context, generation):
-    """(origin, status, progress) of everything that was settled."""
+    """The (origin, status, progress) of every observation that was settled."""
     entries = (await timeline(context, generation.id))["data"]
     observations = [entry["details"] for entry in entries if entry["type"] == "observation"]
     return [(observation["origin"], observation["status"], observation["progress"]) for observation in observations]
@@ -105,7 +105,7 @@ async def test_a_streamed_order_asks_for_a_stream_with_the_accounts_key(upstream
 
 
 async def test_an_order_may_ask_for_one_answer_instead_of_a_stream(upstream, streamed):
-    """It is sent under the generation's id, so that the provider does the same order once."""
+    """The request is sent under the generation's id, so that the provider does the same order once."""
     generation = await streamed(
         (200, {"task_id": "t-1", "generations": [IMAGE]}), input={"prompt": "x", "stream": False}
     )
@@ -150,7 +150,7 @@ async def test_what_says_nothing_of_the_work_is_not_settled(context, streamed):
 
 
 async def test_answer_in_words_is_the_output_where_nothing_is_generated(context, streamed):
-    """As when it is not streamed."""
+    """The result is the same as when it is not streamed."""
     said = [{"type": "text_response", "content": f"{word} "} for word in ("Foxes", "are", "red.")]
 
     generation = await streamed(Stream(THINKING, *said, {"type": "complete", "status": "ok"}))
@@ -207,7 +207,7 @@ async def test_outputs_that_the_end_tells_are_the_ones(streamed):
 
 
 async def test_a_stream_that_completes_without_any_output_is_not_announced_at_once(context, streamed):
-    """A completion lacks what it promises: the execution is asked about."""
+    """The completion lacks the output it promises, so the execution is polled."""
     generation = await streamed(Stream(STARTED, {"type": "complete", "status": "ok"}))
 
     assert (Status.PROCESSING, Status.COMPLETED) == (generation.status, generation.held.status)
@@ -255,7 +255,7 @@ async def test_busy_after_the_work_began_is_a_failure(streamed):
 
 
 async def test_a_question_that_nobody_will_answer_is_a_failure_that_asks_it(context, streamed):
-    """What comes behind it is not heard."""
+    """Events after the question are not read."""
     asks = {"type": "clarification_needed", "question": "Which fox?", "options": ["red", "arctic"]}
 
     generation = await streamed(Stream(THINKING, asks, {"type": "complete", "status": "clarification_needed"}, DONE))
@@ -285,7 +285,7 @@ async def test_a_stream_that_breaks_off_is_asked_about_at_once(context, upstream
 
 
 async def test_what_arrived_before_the_stream_broke_off_is_heard(streamed):
-    """Also what came faster than it was settled: its last words are not dropped with the connection."""
+    """Events that came faster than they were settled are not dropped with the connection."""
     generation = await streamed(Stream(THINKING, STARTED, COMPLETE, ends="cut"))
 
     assert (Status.COMPLETED, "ex-1") == (generation.status, generation.external_id)
@@ -293,7 +293,7 @@ async def test_what_arrived_before_the_stream_broke_off_is_heard(streamed):
 
 @pytest.mark.parametrize("ends", ["cut", "politely", "never"])
 async def test_a_stream_that_breaks_off_without_a_name_is_lost(context, upstream, streamed, routed, ends):
-    """Nobody can be asked, and it is never sent again."""
+    """The generation cannot be polled, and it is never sent again."""
     routed(stream_idle_s=0.05)
 
     generation = await streamed(Stream(THINKING, HEARD, ends=ends))
@@ -308,7 +308,7 @@ async def test_a_stream_that_breaks_off_without_a_name_is_lost(context, upstream
 
 @pytest.mark.parametrize("ends", ["cut", "politely"])
 async def test_what_a_stream_told_before_it_broke_off_is_the_result_where_nobody_can_be_asked(context, streamed, ends):
-    """More may have been to come, which the observation says."""
+    """The observation says that more may have been to come."""
     generation = await streamed(Stream(MADE, HEARD, ends=ends))
 
     assert (Status.COMPLETED, "stream", [IMAGE]) == (
@@ -337,7 +337,7 @@ async def test_outputs_are_shown_while_the_stream_goes_on(context, ordered, upst
 
 
 async def test_a_stream_is_left_at_the_deadline_however_much_it_talks(context, upstream, clock, streamed):
-    """What it named is asked about."""
+    """The execution that it named is polled."""
     generation = await streamed(Stream(STARTED, ends="never"), deadline_s=0.2)
     assert (Status.PROCESSING, "ex-1") == (generation.status, generation.external_id)
     upstream.answers.append((200, EXECUTION))
@@ -348,7 +348,7 @@ async def test_a_stream_is_left_at_the_deadline_however_much_it_talks(context, u
 
 
 async def test_while_a_stream_goes_on_nobody_asks_until_its_end_is_overdue(context, clock, streamed, upstream):
-    """Only its end knows what its executions amount to; if nobody hears it, we ask before the deadline."""
+    """Only the stream's end tells what its executions amount to; if it is not heard, we poll before the deadline."""
     polls = []
 
     async def poll_meanwhile():
@@ -436,7 +436,7 @@ async def test_a_closing_word_ends_it_though_the_stream_goes_on(streamed):
     ids=["alone", "in the same piece"],
 )
 async def test_an_event_that_never_ends_is_cut(context, upstream, streamed, monkeypatch, story):
-    """What was told before it is heard."""
+    """Events before it are read."""
     monkeypatch.setattr(submit_stream, "EVENT_MAX_BYTES", 1000)
     generation = await streamed(Stream(*story, ends="never"))
     upstream.answers.append((200, EXECUTION))
@@ -447,7 +447,7 @@ async def test_an_event_that_never_ends_is_cut(context, upstream, streamed, monk
 
 
 async def test_a_stream_that_never_ends_is_cut(context, upstream, streamed, monkeypatch):
-    """Each of its events ends, and all of them together would fill the memory."""
+    """Each of its events ends, but all of them together would fill the memory."""
     monkeypatch.setattr(submit_stream, "REPLY_MAX_BYTES", 5000)
     generation = await streamed(Stream(*[STARTED] * 1000, ends="never"))
     upstream.answers.append((200, EXECUTION))
@@ -530,7 +530,7 @@ async def test_a_key_that_the_provider_repeats_is_masked(streamed, answer):
 
 
 async def test_what_was_closed_meanwhile_is_not_asked_about(context, clock, ordered, upstream):
-    """Somebody polled by hand while the stream went on; then it broke off."""
+    """The generation was polled by hand while the stream went on; then the stream broke off."""
     generation_id = await ordered(**SENSE)
 
     async def polled():
