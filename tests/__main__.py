@@ -1,4 +1,4 @@
-"""`python -m tests`: every gate, in order; `fast`: what one runs between edits; else pytest with these arguments."""
+"""`python -m tests`: every gate, in order; `fast`: the gates to run between edits; else pytest with these arguments."""
 
 from contextlib import ExitStack
 from functools import partial
@@ -50,7 +50,7 @@ LONGEST_S = 30 * 60  # of any part, on a machine that has much else to do; then 
 
 
 def in_parts(pytest, parts):
-    """All parts at once; the first prints as it goes, the others when they are done. Whether any failed."""
+    """Runs all parts at once; the first prints as it goes, the others when they are done. Returns 1 if any failed."""
     first, *others = parts
     ends = time.monotonic() + LONGEST_S
     with ExitStack() as kept:
@@ -67,7 +67,7 @@ def in_parts(pytest, parts):
 
 
 def ended(process, ends):
-    """Its exit code; one that runs on is aborted, upon which pytest dumps the stacks of all threads."""
+    """The exit code of the process; one that runs on is aborted, upon which pytest dumps the stacks of all threads."""
     try:
         return process.wait(max(0, ends - time.monotonic()))
     except subprocess.TimeoutExpired:
@@ -79,7 +79,7 @@ def ended(process, ends):
 
 
 def main(arguments):
-    """Run the gates; the first that fails ends it."""
+    """Run the gates; the first that fails ends the run."""
     os.chdir(ROOT)
     if arguments == ["fast"]:
         return run(QUICK, partial(in_parts, [PYTHON, "-m", "pytest"], FAST))
@@ -89,7 +89,7 @@ def main(arguments):
 
 
 def run(gates, tests):
-    """Each gate, as long as they pass; `tests` are all tests."""
+    """Run each gate, as long as they pass; `tests` runs all tests."""
     for name, command in gates:
         began = time.monotonic()
         print(f"== {name}", flush=True)

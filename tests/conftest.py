@@ -44,18 +44,18 @@ def _quiet():
 
 
 class Clock:
-    """Stands still until it is told to go on; every reading is a microsecond later, so that order shows."""
+    """A clock that stands still until it is advanced; every reading is a microsecond later, so that order shows."""
 
     def __init__(self):
         self.at = START
 
     def __call__(self):
-        """Microseconds since 1970."""
+        """Returns the microseconds since 1970."""
         self.at += 1
         return self.at
 
     def advance(self, seconds):
-        """Go on."""
+        """Moves the clock by so many seconds."""
         self.at += round(seconds * 1_000_000)
 
 
@@ -73,7 +73,7 @@ async def sqlite(tmp_path, clock):
 
 @pytest.fixture(scope="session")
 def postgres_url():
-    """A server of its own for this run, stopped and deleted at its end; `TEST_POSTGRES_URL` names another."""
+    """The URL of a server for this run, which is stopped and deleted at its end; `TEST_POSTGRES_URL` names another."""
     url = os.environ.get("TEST_POSTGRES_URL")
     if url:
         yield url
@@ -84,7 +84,7 @@ def postgres_url():
 
 @pytest.fixture(scope="session")
 async def postgres_opened(postgres_url):
-    """One pool for all tests, on one database."""
+    """A pool for all tests, on one database."""
     with fresh_database(postgres_url) as url:
         # Bells that come from a server wake a task now and then, and tests wait until nobody has anything to do.
         database = await PostgresDatabase.open(url, time.time_ns, connections=8, carries_bells=False)
@@ -103,13 +103,13 @@ async def postgres(postgres_opened, clock):
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def store(request):
-    """Each database in turn: what holds on one holds on the other."""
+    """Each database in turn: a promise that holds on one holds on the other."""
     return request.getfixturevalue(request.param)
 
 
 @pytest.fixture
 async def upstream():
-    """A provider that says what a test tells it to."""
+    """A provider that answers as a test tells it to."""
     provider = Upstream()
     async with served(lambda _: provider.app) as port:
         provider.url = f"http://127.0.0.1:{port}"
@@ -118,7 +118,7 @@ async def upstream():
 
 @pytest.fixture
 async def listener():
-    """A subscriber that answers what a test tells it to."""
+    """A subscriber that answers as a test tells it to."""
     subscriber = Upstream()
     async with served(lambda _: subscriber.app) as port:
         subscriber.url = f"http://127.0.0.1:{port}"
@@ -133,7 +133,7 @@ async def transport():
 
 
 def context_over(store, transport, clock, base_url, **changed):
-    """Tools as assembly makes them, every provider's hosts at `base_url` with the key `key-of-<provider>`."""
+    """A context as assembly makes it, every provider's hosts at `base_url` with the key `key-of-<provider>`."""
     upstreams = {
         (name, "default"): ToolsUpstream(
             provider=provider,
@@ -167,6 +167,6 @@ def context(store, transport, clock, upstream):
 
 
 async def run_worker(context, name):
-    """One batch of one worker; how many items it had."""
+    """Runs one batch of one worker; returns how many items it had."""
     worker = next(worker for worker in roster(context) if worker.name == name)
     return await worker.run_once()

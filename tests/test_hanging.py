@@ -1,4 +1,4 @@
-"""A run of tests that hangs ends by itself, and says where it stood."""
+"""A test run that hangs ends by itself, and says where it stood."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What is logged says what happened, and holds no secret of anybody."""
+"""The log says what happened, and holds no secret of anybody."""
 
 import json
 import logging
@@ -84,7 +84,7 @@ def test_no_secret_stands_in_a_line_whoever_logs_it(log_format, capsys):
 @pytest.mark.parametrize("log_format", ["console", "json"])
 @pytest.mark.usefixtures("_restored")
 def test_a_crash_says_where_and_not_what_was_sent(log_format, capsys):
-    """A decoder, a database and Python itself put what they choke on into their words."""
+    """A decoder, a database and Python itself quote the input they fail on."""
     configure(log_format)
 
     try:

@@ -1,4 +1,4 @@
-"""Plays every story in `fixtures/flows/` through the whole service: a real SQLite file, real HTTP, a told clock."""
+"""Plays every story in `fixtures/flows/` through the whole service: real SQLite, real HTTP, a clock set by hand."""
 
 from contextlib import AsyncExitStack
 import json
@@ -28,7 +28,7 @@ UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 class Play:
-    """One story on its way: the steps are its methods, named as in the file."""
+    """A story while it is played: the steps are its methods, named as in the file."""
 
     def __init__(self, context, clock, upstream, listener, story, path):
         self.context, self.clock, self.upstream, self.listener = context, clock, upstream, listener
@@ -36,7 +36,7 @@ class Play:
         self.generation_id = None
 
     async def setup(self):
-        """A subscriber, if the story has one, and the order."""
+        """Registers a subscriber, if the story has one, and places the order."""
         if "subscriber" in json.dumps(self.story["steps"]):
             subscriber = Subscriber(
                 id="sub_story",
@@ -55,36 +55,36 @@ class Play:
         self.generation_id = (await order(self.context, request)).id
 
     def _placed(self, value):
-        """It with the address of a real server of ours in the place of FILES."""
+        """The value with the address of a real server of ours in the place of FILES."""
         return json.loads(json.dumps(value).replace("FILES", self.listener.url))
 
     async def files(self, answers):
-        """The host of the caller's files will answer so."""
+        """Sets the answers of the host of the caller's files."""
         self.listener.answers += [(answer.get("http_status", 200), answer["body"].encode()) for answer in answers]
 
     async def submit(self, answer):
-        """The submit worker takes one turn; the provider answers so, with a stream where there is one."""
+        """Gives the submit worker one turn; the provider answers so, with a stream where there is one."""
         self._will_answer(answer)
         assert await run_worker(self.context, "submit") == 1
         assert self.upstream.answers == []
 
     async def no_submit(self, _):
-        """Nothing may be submitted now."""
+        """Checks that nothing may be submitted now."""
         assert await run_worker(self.context, "submit") == 0
 
     async def poll(self, answer):
-        """The poll worker takes one turn; the provider answers so, one question after another."""
+        """Gives the poll worker one turn; the provider answers so, one request after another."""
         for reply in answer if isinstance(answer, list) else [answer]:
             self._will_answer(reply)
         assert await run_worker(self.context, "poll") == 1
         assert self.upstream.answers == []
 
     async def no_poll(self, _):
-        """Nobody may be asked now."""
+        """Checks that nothing may be polled now."""
         assert await run_worker(self.context, "poll") == 0
 
     async def webhook(self, call):
-        """The provider calls; the answer it must get is `answered`. Then it is read, unless the process died before."""
+        """Sends a webhook, which must be answered `answered`. Then it is read, unless the process died before."""
         headers = {name.lower(): value for name, value in call.get("headers", {}).items()}
         if call.get("secret"):
             headers["x-webhook-secret"] = WEBHOOK_SECRET if call["secret"] is True else call["secret"]
@@ -105,40 +105,40 @@ class Play:
             await run_worker(self.context, "read")
 
     async def read(self, _):
-        """What is stored and unread is read."""
+        """Reads the webhooks that are stored and unread."""
         assert await run_worker(self.context, "read") == 1
 
     async def advance(self, text):
-        """Time passes."""
+        """Lets time pass."""
         self.clock.advance(sum(float(number) * UNITS[unit] for number, unit in SECONDS.findall(text)))
 
     async def expire(self, _):
-        """The clock speaks, behind the grace in which whoever can be asked is asked once more."""
+        """Expires the generation, after the grace in which it is polled once more where it can be."""
         if not await run_worker(self.context, "expire"):
             self.clock.advance(GRACE / SECOND)
             assert await run_worker(self.context, "expire") == 1
 
     async def no_expire(self, _):
-        """The clock has nothing to say yet."""
+        """Checks that nothing expires yet."""
         assert await run_worker(self.context, "expire") == 0
 
     async def subscriber(self, answers):
-        """The subscriber answers so, one delivery after another."""
+        """Delivers events; the subscriber answers so, one delivery after another."""
         self.listener.answers += answers
         for _ in answers:
             assert await run_worker(self.context, "deliver") == 1
         assert self.listener.answers == []
 
     async def no_delivery(self, _):
-        """Nothing may be delivered now."""
+        """Checks that nothing may be delivered now."""
         assert await run_worker(self.context, "deliver") == 0
 
     async def status(self, expected):
-        """Where the generation stands now."""
+        """Compares the generation's status."""
         assert expected == (await stored(self.context, self.generation_id)).status
 
     async def heard(self):
-        """Whether the stream's words so far are settled."""
+        """Returns whether the stream's events so far are settled."""
         return (await stored(self.context, self.generation_id)).status not in ("submitting", "submitted")
 
     def _will_answer(self, answer):
@@ -158,7 +158,7 @@ class Play:
 
 @pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
 async def test_story(path, context, clock, upstream, listener, transport):
-    """What a story says happens, happens."""
+    """Each story ends as it says."""
     story = json.loads(path.read_text())
     play = Play(context, clock, upstream, listener, story, path)
     await play.setup()
