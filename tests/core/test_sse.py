@@ -51,7 +51,7 @@ def heard(*chunks):
     """All events of a stream that came in these chunks, and what was left of it."""
     events, rest = [], b""
     for chunk in chunks:
-        split_events, rest = sse.split(rest + chunk)
+        split_events, rest = split(rest + chunk)
         events += split_events
     return events, rest
 

@@ -19,9 +19,11 @@ def read_url(text: str) -> URL:
 def _read(text: str) -> URL:
     try:
         url = URL(str(httpx.URL(text)), encoded=True)
-        _ = url.port, url.raw_host  # read when they are used, and only then found wrong
-    except (ValueError, TypeError) as error:
+        _, host = url.port, url.raw_host or ""  # read when they are used, and only then found wrong
+    except ValueError as error:
         raise httpx.InvalidURL(str(error)) from error
+    if "%" in host and ":" not in host:  # what no host may hold was escaped
+        raise httpx.InvalidURL(f"invalid host {host!r}")
     return url
 
 

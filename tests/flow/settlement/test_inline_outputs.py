@@ -216,7 +216,7 @@ async def test_a_malformed_data_uri_is_kept_as_it_was_told(context, submitted):
     assert b"fox" == (await kept(context, generation, 1)).content
     async with context.store.reading() as tx:
         row = (await observations.observations_of(tx, generation.id))[-1]
-    assert ["output 0 is no data URI: it is kept as it was told"] == from_json(row["reading"])["notes"]
+    assert ["output 0 is not a data URI: it is kept as text"] == from_json(row["reading"])["notes"]
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "file:///etc/passwd"])
