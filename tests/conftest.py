@@ -7,9 +7,9 @@ import time
 
 import pytest
 
+from arrivals.assembly import make_batches
 from arrivals.core.budget import Budget
 from arrivals.core.standard_webhooks import make_secret
-from arrivals.flow.batches import make_batches
 from arrivals.flow.callback_url import CallbackUrls
 from arrivals.flow.context import Context, Policy
 from arrivals.flow.context import Upstream as ToolsUpstream

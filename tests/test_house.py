@@ -188,3 +188,43 @@ def test_no_test_is_skipped():
     skips = re.compile(r"\b(?:pytest\.|mark\.)(?:skip|skipif|importorskip|xfail)\b")
 
     assert not [name(path) for path in (ROOT / "tests").rglob("*.py") if skips.search(path.read_text())]
+
+
+# Words that stood for everything; prose may use them.
+RETIRED = frozenset({"asked", "found", "given", "known", "one", "told"})
+# The private dialect of earlier days; the glossary in service/README.md has the field's words.
+DIALECT = frozenset({"bell", "desk", "dice", "doorstep", "glance", "halved", "messenger"})
+
+
+def identifiers(tree):
+    """Every name that the code gives to something, with its line."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name) | ast.arg(arg=name) | ast.Attribute(attr=name) | ast.keyword(arg=str(name)):
+                yield name, node.lineno
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name, node.lineno
+            case ast.alias(asname=str(name)) | ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
+                yield name, node.lineno
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))], ids=name)
+def test_retired_words_name_nothing(path):
+    """Words that stand for everything say nothing; the glossary in service/README.md has the words that we use."""
+    words = {(word, line) for word, line in identifiers(ast.parse(path.read_text()))}
+
+    assert [] == sorted((line, word) for word, line in words if word.strip("_").lower() in RETIRED | DIALECT)
+
+
+FLOW_ALONE = [path for path in SOURCES if not {"flow", "engine", "lab"} & set(path.parts)]
+
+
+@pytest.mark.parametrize("path", FLOW_ALONE, ids=name)
+def test_only_the_flow_opens_writing_transactions(path):
+    assert ".transaction()" not in path.read_text()
+
+
+def test_the_wheel_holds_the_package_and_its_marker():
+    """Typed, and under its own name beside whatever folders an application has."""
+    assert (ROOT / "service/arrivals/py.typed").is_file()
+    assert 'packages = ["service/arrivals"]' in (ROOT / "pyproject.toml").read_text()

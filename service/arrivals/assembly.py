@@ -1,17 +1,31 @@
 """Puts the parts together; the only one who knows everybody. Tests are built on it too: they test what is wired."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 import os
 import time
+from typing import TypeVar
 
 import anyio
 import structlog
 
 from arrivals.config.settings import Settings
-from arrivals.flow.batches import make_batches
+from arrivals.flow.admin.measure import count_all
+from arrivals.flow.admin.readiness import write_nothing
+from arrivals.flow.batch import Batch
+from arrivals.flow.batches import Batches
 from arrivals.flow.callback_url import CallbackUrls
 from arrivals.flow.context import Context, Limits, Policy, Upstream
+from arrivals.flow.delivery.deliver import read_contexts
+from arrivals.flow.delivery.event_pages import read_pages
+from arrivals.flow.delivery.record import record_all
+from arrivals.flow.exchange.record import keep_all
+from arrivals.flow.exchange.spend import refund_all
+from arrivals.flow.observation.poll import answered_all
+from arrivals.flow.observation.receive import keep_all as keep_webhooks
+from arrivals.flow.observation.receive import quarantine_all
+from arrivals.flow.settlement.settle import settle_each
 from arrivals.flow.submission.submit import LONGEST_ANSWER_S
 from arrivals.outbound.policy import OutboundPolicy
 from arrivals.outbound.transport import Transport
@@ -22,6 +36,9 @@ from arrivals.store.engine.signals import Signal
 from arrivals.workers.roster import roster
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 GRACE_S = LONGEST_ANSWER_S  # for what has begun, when asked to stop: a submission that is cut off is paid for and lost
 CLOSING_S = 10.0  # the last part of it, for what was cut off to let go of the network and the database
@@ -70,6 +87,29 @@ async def assembled(settings: Settings) -> AsyncIterator[Context]:
         with anyio.CancelScope(shield=True):
             await transport.close()
             await database.close()
+
+
+def make_batches(context: Context) -> Batches:
+    """The batches of this context."""
+
+    def batch(
+        write: Callable[[Context, Sequence[T]], Awaitable[Sequence[R | Exception]]], *, equalise: bool = False
+    ) -> Batch[T, R]:
+        return Batch(partial(write, context), equalise=equalise)
+
+    return Batches(
+        webhooks=batch(keep_webhooks, equalise=True),
+        quarantined=batch(quarantine_all, equalise=True),
+        observations=batch(settle_each),
+        calls=batch(keep_all),
+        answers=batch(answered_all),
+        refunds=batch(refund_all),
+        delivery_contexts=batch(read_contexts),
+        attempts=batch(record_all),
+        event_pages=batch(read_pages),
+        metrics=batch(count_all),
+        readiness=batch(write_nothing),
+    )
 
 
 class CutOff(Exception):

@@ -16,10 +16,10 @@ SEEDS = TARGET.seeds
 
 def mutate(raw, largest, number):
     """Half of the mutations know JSON and HTTP; the other half are libFuzzer's own."""
-    dice = random.Random(number)
-    if dice.random() < 0.5:
+    rng = random.Random(number)
+    if rng.random() < 0.5:
         return atheris.Mutate(raw, largest)
-    return worse(raw, dice.choice(SEEDS), dice)[:largest]
+    return worse(raw, rng.choice(SEEDS), rng)[:largest]
 
 
 atheris.Setup([sys.argv[0], *sys.argv[2:]], TARGET.eat, custom_mutator=mutate)

@@ -28,59 +28,59 @@ MARK = "\ue000"  # stands where raw bytes come in
 LARGEST = 100_000
 
 
-def worse(seed: bytes, other: bytes, dice: random.Random) -> bytes:
+def worse(seed: bytes, other: bytes, rng: random.Random) -> bytes:
     """A copy of the seed with one to four things wrong; `other` is another seed to take parts of."""
     copy = seed
-    for _ in range(dice.randint(1, 4)):
-        copy = dice.choice((_torn, _torn, _head, _value, _value, _value, _value, _crossed))(copy, other, dice)
+    for _ in range(rng.randint(1, 4)):
+        copy = rng.choice((_torn, _torn, _head, _value, _value, _value, _value, _crossed))(copy, other, rng)
     return copy[:LARGEST]
 
 
-def _torn(seed, _other, dice):
+def _torn(seed, _other, rng):
     """Bytes left out, doubled, flipped or put in."""
-    at, to = sorted((dice.randint(0, len(seed)), dice.randint(0, len(seed))))
+    at, to = sorted((rng.randint(0, len(seed)), rng.randint(0, len(seed))))
     to = min(to, at + 40)
-    return dice.choice((
+    return rng.choice((
         lambda: seed[:at] + seed[to:],
-        lambda: seed[:to] + seed[at:to] * dice.randint(1, 20) + seed[to:],
-        lambda: seed[:at] + dice.choice(SPLICED) * dice.randint(1, 3) + seed[at:],
-        lambda: seed[:at] + bytes([dice.randrange(256)]) + seed[at + 1 :],
+        lambda: seed[:to] + seed[at:to] * rng.randint(1, 20) + seed[to:],
+        lambda: seed[:at] + rng.choice(SPLICED) * rng.randint(1, 3) + seed[at:],
+        lambda: seed[:at] + bytes([rng.randrange(256)]) + seed[at + 1 :],
         lambda: seed[:at],
     ))()  # fmt: skip
 
 
-def _crossed(seed, other, dice):
+def _crossed(seed, other, rng):
     """The beginning of one and the end of another."""
-    return seed[: dice.randint(0, len(seed))] + other[dice.randint(0, len(other)) :]
+    return seed[: rng.randint(0, len(seed))] + other[rng.randint(0, len(other)) :]
 
 
-def _head(seed, other, dice):
+def _head(seed, other, rng):
     """Another status, one more header, one fewer."""
     gap = next((gap for gap in (b"\r\n\r\n", b"\n\n") if gap in seed), None)
     if gap is None:
-        return _torn(seed, other, dice)
+        return _torn(seed, other, rng)
     head, _, body = seed.partition(gap)
     lines = head.decode("latin-1").splitlines()
-    kind = dice.randrange(3)
+    kind = rng.randrange(3)
     if kind == 0 and lines and lines[0].startswith("HTTP/"):
-        lines[0] = f"HTTP/1.1 {dice.choice(STATUSES)} Words"
+        lines[0] = f"HTTP/1.1 {rng.choice(STATUSES)} Words"
     elif kind == 1:
-        lines.append(dice.choice(HEADERS))
+        lines.append(rng.choice(HEADERS))
     elif len(lines) > 1:
-        del lines[dice.randrange(1, len(lines))]
+        del lines[rng.randrange(1, len(lines))]
     return "\n".join(lines).encode("latin-1", "replace") + b"\n\n" + body
 
 
-def _value(seed, other, dice):
+def _value(seed, other, rng):
     """One value of the JSON in it replaced, left out, doubled under the same key, wrapped, or taken from another."""
     start, end = _json_in(seed)
     if start is None:
-        return _torn(seed, other, dice)
+        return _torn(seed, other, rng)
     value = json.loads(seed[start:end].decode("utf-8", "replace"))
     places = [*_places(value)]
-    path = dice.choice(places) if places else ()
-    kind = dice.randrange(6)
-    raw = dice.choice(STRANGERS)
+    path = rng.choice(places) if places else ()
+    kind = rng.randrange(6)
+    raw = rng.choice(STRANGERS)
     if kind == 0 and path:
         _replace(value, path, None, drop=True)
         return seed[:start] + json.dumps(value).encode() + seed[end:]

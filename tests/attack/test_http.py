@@ -170,11 +170,11 @@ SEEDS = (
 
 
 def test_worse_copies_of_requests_are_answered_below_500(service):
-    dice = st.randoms(use_true_random=False, note_method_calls=False)
+    rng = st.randoms(use_true_random=False, note_method_calls=False)
     before = service.memory()
 
     @settings(derandomize=True, database=None, deadline=None, max_examples=120, suppress_health_check=[*HealthCheck])
-    @for_all(st.builds(worse, st.sampled_from(SEEDS), st.sampled_from(SEEDS), dice))
+    @for_all(st.builds(worse, st.sampled_from(SEEDS), st.sampled_from(SEEDS), rng))
     def answered(raw):
         # A mutation may ask to be made to wait.
         statuses, said = answers(service, re.sub(rb"wait=\d+", b"wait=0", raw), impatience_s=0.1)

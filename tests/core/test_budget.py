@@ -39,11 +39,11 @@ def most_in_a_minute(sent):
 def test_no_minute_ever_sees_more_than_the_budget(rate, gaps):
     """Three minutes of taking everything that is affordable, at moments of three kinds."""
     allowed, ledger, now, sent = budget(rate), FRESH, START, []
-    dice = random.Random(rate)
+    rng = random.Random(rate)
     step = {
         "steady": lambda: max(allowed.interval, MINUTE // 2000),
         "bursts": lambda: MINUTE // 7 + 1,
-        "random": lambda: dice.randrange(1, MINUTE // 300),
+        "random": lambda: rng.randrange(1, MINUTE // 300),
     }[gaps]
     while now < START + 3 * MINUTE:
         taken = ledger.affordable(allowed, now)

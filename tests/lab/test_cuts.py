@@ -19,7 +19,7 @@ EVENTS, CUTS, WRITERS = 5000, 200, 8
 
 
 @pytest.fixture
-def dice():
+def rng():
     """Dice that fall the same every time."""
     return random.Random(4)
 
@@ -40,11 +40,11 @@ async def consuming(context):
         yield client
 
 
-async def write(store, names, most, dice):
+async def write(store, names, most, rng):
     """Announces these events, some in each transaction."""
     left = list(names)
     while left:
-        batch = [left.pop(0) for _ in range(min(len(left), dice.randint(1, most)))]
+        batch = [left.pop(0) for _ in range(min(len(left), rng.randint(1, most)))]
         async with store.transaction() as tx:
             await events.append(tx, [event(name, body=f'{{"id":"{name}"}}') for name in batch])
         store.notify("settled")
@@ -84,15 +84,15 @@ class Reader:
 
 
 @pytest.mark.timeout(60)
-async def test_a_stream_cut_at_random_misses_none_and_repeats_none(context, dice):
+async def test_a_stream_cut_at_random_misses_none_and_repeats_none(context, rng):
     names = [f"{number:04}" for number in range(EVENTS)]
     reader = Reader()
 
     async with consuming(context) as client, anyio.create_task_group() as group:
-        group.start_soon(write, context.store, names, 30, dice)
+        group.start_soon(write, context.store, names, 30, rng)
         while reader.connections < CUTS:
             # Less than a two-hundredth each time, so that there is always more to come; some end within an event.
-            await reader.read(client, dice.randint(1, 2400))
+            await reader.read(client, rng.randint(1, 2400))
         await reader.read(client)
 
     assert CUTS + 1 == reader.connections
@@ -100,7 +100,7 @@ async def test_a_stream_cut_at_random_misses_none_and_repeats_none(context, dice
 
 
 @pytest.mark.timeout(60)
-async def test_a_list_read_while_eight_write_misses_none_and_repeats_none(store, clock, transport, upstream, dice):
+async def test_a_list_read_while_eight_write_misses_none_and_repeats_none(store, clock, transport, upstream, rng):
     """Two processes on one database, four writers in each; the reader is cut off in the middle of 200 answers."""
     async with reopened(store, clock) as beside:
         names = [[f"{writer}-{number:03}" for number in range(EVENTS // WRITERS)] for writer in range(WRITERS)]
@@ -111,13 +111,13 @@ async def test_a_list_read_while_eight_write_misses_none_and_repeats_none(store,
             anyio.create_task_group() as group,
         ):
             for writer in range(WRITERS):
-                group.start_soon(write, (store, beside)[writer % 2], names[writer], 20, dice)
+                group.start_soon(write, (store, beside)[writer % 2], names[writer], 20, rng)
             while len(seen) < EVENTS:
-                query = f"/v1/events?after={after}&limit={dice.randint(1, 60)}&wait=10"
+                query = f"/v1/events?after={after}&limit={rng.randint(1, 60)}&wait=10"
                 async with client.stream("GET", query) as answer:
-                    if cuts < CUTS and dice.random() < 0.7:
+                    if cuts < CUTS and rng.random() < 0.7:
                         cuts += 1
-                        await anext(answer.aiter_raw(dice.randint(1, 20)))
+                        await anext(answer.aiter_raw(rng.randint(1, 20)))
                         continue
                     page = httpx.Response(200, content=await answer.aread()).json()
                 seen += [entry["id"] for entry in page["data"]]

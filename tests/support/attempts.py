@@ -1,6 +1,7 @@
 """Attempts that ended, as the delivering flow records them within a transaction."""
 
-from arrivals.flow.delivery.record import Ended, record_ended
+from arrivals.flow.delivery.ended import Ended
+from arrivals.flow.delivery.record import record_ended
 
 
 async def record_attempts(tx, made):

@@ -266,8 +266,8 @@ async def test_full_house_claims_nothing_until_a_place_is_free(store):
     work = Work(["slow 1", "slow 2"], ["a"])
     async with running(work.worker(capacity=2), store):
         await until(lambda: len(work.begun) == 2)
-        for bell in ("read", "place_free"):
-            store.notify(bell)
+        for signal in ("read", "place_free"):
+            store.notify(signal)
             await turns()
         assert [2] == work.limits
         work.release.set()

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from arrivals.core.budget import Budget
 from arrivals.core.cadence import Cadence
 from arrivals.core.generation import GenerationKey
 from arrivals.core.ids import ENTROPY_BYTES, make_id
 from arrivals.core.wire import Micros
+from arrivals.flow.batches import Batches
 from arrivals.flow.callback_url import CallbackUrls
 from arrivals.flow.process import Process
 from arrivals.outbound.transport import Transport
@@ -18,9 +18,6 @@ from arrivals.store.accounts import AccountKey
 from arrivals.store.engine.base import Database
 from arrivals.store.engine.signals import Signal
 from arrivals.store.prune import Retention
-
-if TYPE_CHECKING:  # it names what writes, which works with a context
-    from arrivals.flow.batches import Batches
 
 
 class NotConfigured(Exception):
@@ -75,9 +72,9 @@ class Context:
     policy: Policy
     now: Callable[[], Micros]
     entropy: Callable[[int], bytes]
-    make_batches: Callable[["Context"], "Batches"] = field(repr=False)
+    make_batches: Callable[["Context"], Batches] = field(repr=False)
     process: Process = field(default_factory=Process, init=False, repr=False, compare=False)
-    batches: "Batches" = field(init=False, repr=False, compare=False)
+    batches: Batches = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "batches", self.make_batches(self))

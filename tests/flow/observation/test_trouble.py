@@ -113,9 +113,9 @@ async def test_misses_of_one_moment_open_the_breaker_for_the_shortest_time(conte
 @pytest.mark.parametrize("seed", range(8))
 async def test_who_is_in_trouble_costs_its_neighbors_no_question(context, clock, upstream, painted, seed):
     """A healthy generation is polled as often as if it were alone, whatever a dozen others are answered."""
-    dice = random.Random(seed)
-    answers = {f"ill-{number}": dice.choice([*OF_ONE.values()]) for number in range(12)} | {"well": WAITS}
-    for name in dice.sample([*answers], len(answers)):
+    rng = random.Random(seed)
+    answers = {f"ill-{number}": rng.choice([*OF_ONE.values()]) for number in range(12)} | {"well": WAITS}
+    for name in rng.sample([*answers], len(answers)):
         await painted(name, deadline_s=10_000)
     upstream.requests.clear()
     upstream.answer_by_path = lambda path: answers[path.rpartition("/")[2]]

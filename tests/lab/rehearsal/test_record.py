@@ -89,12 +89,12 @@ async def test_a_wrong_key_is_written_down(rehearsal):
 
 def dealt(seed, ref):
     """The first two throws of the dice under this ref."""
-    dice = (
+    rng = (
         RehearsalState(origin="", cdn_origin="", seed=seed, tempo=TEMPO, now=lambda: 0.0)
         .order("vtrix", "flat", ref)
-        .dice
+        .rng
     )
-    return [dice.random(), dice.random()]
+    return [rng.random(), rng.random()]
 
 
 def test_the_same_seed_throws_the_same_dice():

@@ -219,8 +219,8 @@ async def test_a_messenger_whose_lines_are_silent_makes_new_ones(line, clock, mo
     other = await PostgresDatabase.open(line.url, clock, connections=1)
     line.fall_silent()
     await anyio.to_thread.run_sync(line.swallowed.wait)  # who only listens has asked
-    before = {id(each) for each in other._messenger._lines}
-    while before & {id(each) for each in other._messenger._lines}:
+    before = {id(each) for each in other._listener._lines}
+    while before & {id(each) for each in other._listener._lines}:
         await anyio.lowlevel.checkpoint()
     line.speak()
 

@@ -14,7 +14,7 @@ from arrivals.core.subscriber import GONE
 from arrivals.core.wire import SECOND, Micros, micros
 from arrivals.flow.context import Context
 from arrivals.flow.delivery.claim import claim
-from arrivals.flow.delivery.record import Ended
+from arrivals.flow.delivery.ended import Ended
 from arrivals.outbound.transport import NoAnswer, NotSent
 from arrivals.store import deliveries
 from arrivals.store.deliveries import Attempt, Delivery, DeliveryContext

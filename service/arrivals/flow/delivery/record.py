@@ -1,24 +1,14 @@
 """Attempts that ended → their deliveries and subscribers: delivered or tried again, failing, disabled."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from arrivals.core.subscriber import hopeless_reason
 from arrivals.core.wire import Micros
 from arrivals.flow.context import Context
+from arrivals.flow.delivery.ended import Ended
 from arrivals.store import deliveries, subscribers
-from arrivals.store.deliveries import Attempt, Delivery
 from arrivals.store.engine.base import Tx
 from arrivals.store.engine.signals import Signal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """One attempt and what it means for its delivery. `registered`: it says something about its subscriber."""
-
-    attempt: Attempt
-    delivery: Delivery
-    registered: bool
 
 
 async def record_all(context: Context, batch: Sequence[Ended]) -> list[str | None]:

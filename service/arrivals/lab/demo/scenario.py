@@ -204,15 +204,15 @@ def plan(seed: int, *, lose_webhooks: bool, callback_url: str, crash_deadline_s:
 
     A provider that sends the truth while the service is down, and lies later, is believed: nobody could know better.
     """
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     crash = crash_deadline_s is not None
     orders = [
         _order(number, place, words, lose_webhooks=lose_webhooks)
         for place in PLACES
-        for number, words in enumerate(_faults(dice, place))
+        for number, words in enumerate(_faults(rng, place))
         if not (crash and "webhook=contradiction" in words)
     ]
-    for order in dice.sample(orders, len(orders) // 4):
+    for order in rng.sample(orders, len(orders) // 4):
         order.body["callback_url"] = callback_url
     together = ["", "", f"outcome={_failing(BULK)}", "outcome=inputs_required", "webhook=lost", "webhook=twice"]
     orders += [
@@ -221,32 +221,32 @@ def plan(seed: int, *, lose_webhooks: bool, callback_url: str, crash_deadline_s:
     for order in orders:
         if crash:
             order.body.setdefault("deadline_s", crash_deadline_s)
-    dice.shuffle(orders)
+    rng.shuffle(orders)
     # An account serves first in, first out: who has little time and comes behind dozens of others could not be served.
     return sorted(orders, key=lambda order: order.body.get("deadline_s", math.inf))
 
 
-def _faults(dice: random.Random, place: Place) -> Iterator[str]:
+def _faults(rng: random.Random, place: Place) -> Iterator[str]:
     yield ""
     outcomes = [name for name in sorted(place.outcomes) if name not in SLOW_OUTCOMES | place.without]
-    for name in dice.sample(outcomes, 4 if place.thorough else 2):
+    for name in rng.sample(outcomes, 4 if place.thorough else 2):
         yield f"outcome={name}"
-    others = [fault for fault in [*_submit_faults(dice), *_poll_faults(dice, place)] if fault not in place.without]
-    yield from others if place.thorough else dice.sample(others, 2)
+    others = [fault for fault in [*_submit_faults(rng), *_poll_faults(rng, place)] if fault not in place.without]
+    yield from others if place.thorough else rng.sample(others, 2)
     if place.calls_back:
         faults = [f"webhook={fault}" for fault in WEBHOOK_FAULTS]
         faults += [f"webhook={fault} outcome={_failing(place)}" for fault in ("forged", "twice")]
         faults.append("webhook=lost submit=cut")
-        yield from faults if place.thorough else dice.sample(faults, 3)
+        yield from faults if place.thorough else rng.sample(faults, 3)
 
 
-def _submit_faults(dice: random.Random) -> list[str]:
-    return [f"submit={dice.choice(['503', '500', '402'])}", "submit=429:1", "submit=page:1", "submit=cut"]
+def _submit_faults(rng: random.Random) -> list[str]:
+    return [f"submit={rng.choice(['503', '500', '402'])}", "submit=429:1", "submit=page:1", "submit=cut"]
 
 
-def _poll_faults(dice: random.Random, place: Place) -> list[str]:
-    faults = [dice.choice(["poll=fail:2", "poll=lag:1", "poll=fail:1,lag:1"]), "poll=odd:1"]
-    faults += [f"poll={dice.choice(['case', 'mangled'])}", f"poll={dice.choice(['moved:2', 'page:1', 'refused:1'])}"]
+def _poll_faults(rng: random.Random, place: Place) -> list[str]:
+    faults = [rng.choice(["poll=fail:2", "poll=lag:1", "poll=fail:1,lag:1"]), "poll=odd:1"]
+    faults += [f"poll={rng.choice(['case', 'mangled'])}", f"poll={rng.choice(['moved:2', 'page:1', 'refused:1'])}"]
     faults += ["output=inline"] if (place.provider, place.route) in TELLS_URLS else []
     return faults + ([] if (place.provider, place.route) in NO_EMPTY else ["outcome=empty", "outcome=empty:1"])
 

@@ -275,12 +275,12 @@ def _job(
     directive: FaultDirective,
     outcome: Outcome | None,
 ) -> Job:
-    dice = order.dice
-    external_id = stand_in.identity(submission, dice)
+    rng = order.rng
+    external_id = stand_in.identity(submission, rng)
     if stand_in.answers_once and directive.empty:
         directive = replace(directive, empty=math.inf)
-    run_s = rehearsal_state.run_s(directive, dice)
-    shape, coins = dice.randrange(3), (dice.choice((True, False)), dice.choice((True, False)))
+    run_s = rehearsal_state.run_s(directive, rng)
+    shape, coins = rng.randrange(3), (rng.choice((True, False)), rng.choice((True, False)))
     return Job(
         provider=stand_in.provider,
         route=stand_in.route,

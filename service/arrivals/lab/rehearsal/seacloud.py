@@ -140,8 +140,8 @@ def _files(rehearsal_state: RehearsalState, submission: Submission, external_id:
     )
 
 
-def _identity(_submission: Submission, dice: Random) -> str:
-    return f"mmsu_{token(dice, 26, ascii_lowercase + digits)}"
+def _identity(_submission: Submission, rng: Random) -> str:
+    return f"mmsu_{token(rng, 26, ascii_lowercase + digits)}"
 
 
 STAND_IN = StandIn(

@@ -60,14 +60,14 @@ def vanished(status: int, body: Any, code: str | None = None) -> Outcome:
     return Outcome(where=Where.POLL, status=status, body=body, code=code)
 
 
-def token(dice: Random, length: int, letters: str = HEX) -> str:
+def token(rng: Random, length: int, letters: str = HEX) -> str:
     """A random string of this length, drawn from the dice."""
-    return "".join(dice.choices(letters, k=length))
+    return "".join(rng.choices(letters, k=length))
 
 
-def uuid(dice: Random) -> str:
+def uuid(rng: Random) -> str:
     """A random name in the shape of a UUID."""
-    drawn = token(dice, 32)
+    drawn = token(rng, 32)
     return f"{drawn[:8]}-{drawn[8:12]}-{drawn[12:16]}-{drawn[16:20]}-{drawn[20:]}"
 
 

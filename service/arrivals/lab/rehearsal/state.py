@@ -190,7 +190,7 @@ class Order:
     provider: str
     route: str
     ref: str
-    dice: Random
+    rng: Random
     refused: int = 0
     refused_with: Outcome | None = None
     answer_cut: bool = False
@@ -225,8 +225,8 @@ class RehearsalState:
         """The order of this ref, created if it is new."""
         order = self.orders.get((provider, ref))
         if order is None:
-            dice = Random(f"{self.seed}:{provider}:{ref}")
-            order = self.orders[provider, ref] = Order(provider=provider, route=route, ref=ref, dice=dice)
+            rng = Random(f"{self.seed}:{provider}:{ref}")
+            order = self.orders[provider, ref] = Order(provider=provider, route=route, ref=ref, rng=rng)
         return order
 
     def accept(self, order: Order, job: Job) -> None:
@@ -248,9 +248,9 @@ class RehearsalState:
         job.external_id = external_id
         self.jobs[job.provider, external_id] = job
 
-    def run_s(self, directive: FaultDirective, dice: Random) -> float:
+    def run_s(self, directive: FaultDirective, rng: Random) -> float:
         """The length of a job's run. The dice are thrown in any case, so that a directive changes no other throw."""
-        thrown = dice.uniform(*self.tempo.run_s)
+        thrown = rng.uniform(*self.tempo.run_s)
         if WebhookFault.EARLY in directive.webhook:
             return 0.0
         return thrown if directive.run_s is None else directive.run_s

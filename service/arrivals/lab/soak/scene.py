@@ -110,10 +110,10 @@ async def on_stage(bench: Bench, load: Load) -> AsyncIterator[Scene]:
         application = Application(
             [stage.url], stage.key, mixture, cdn=rehearsal, pace_s=PACE_S, errand_s=ERRANDS_S
         )  # fmt: skip
-        healthy, dice = Healthy(), random.Random(load.seed)
+        healthy, rng = Healthy(), random.Random(load.seed)
         await healthy.door.open()
         kept.push_async_callback(healthy.door.close)
-        ill = (Ill(slow(dice)), Ill(failing(dice)))
+        ill = (Ill(slow(rng)), Ill(failing(rng)))
         for subscriber in ill:
             await kept.enter_async_context(subscriber)
         for url in (healthy.door.url, *(subscriber.url for subscriber in ill)):

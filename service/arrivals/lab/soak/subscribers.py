@@ -118,21 +118,21 @@ class Ill:
                     return
 
 
-def slow(dice: random.Random) -> Answered:
+def slow(rng: random.Random) -> Answered:
     """Answers well, after a while."""
 
     async def answered() -> bytes:
-        await asyncio.sleep(dice.uniform(*SLOW_S))
+        await asyncio.sleep(rng.uniform(*SLOW_S))
         return wire.NO_CONTENT
 
     return answered
 
 
-def failing(dice: random.Random) -> Answered:
+def failing(rng: random.Random) -> Answered:
     """Answers well now and then; otherwise an error, half an answer, none, or something that is no answer."""
 
     async def answered() -> bytes:
-        answer = dice.choice((wire.NO_CONTENT, wire.FAILED, wire.FAILED, TOO_MANY, HALF, NOISE, b"", None))
+        answer = rng.choice((wire.NO_CONTENT, wire.FAILED, wire.FAILED, TOO_MANY, HALF, NOISE, b"", None))
         if answer is None:
             await asyncio.sleep(HANGS_S)
         return answer or b""

@@ -105,20 +105,20 @@ async def at_rest(stage: Stage, result: Result, excuses: frozenset[Excuse] = DEA
 
 async def at_random(stage: Stage, screen: Screen, *, rounds: int, seed: int) -> Result:
     """Kills at random moments, from before it is ready to well under load."""
-    result, dice = Result(), random.Random(seed)
+    result, rng = Result(), random.Random(seed)
     await stage.victim.start_ready()
     await stage.subscribe()
     stage.application.start()
     for number in range(rounds):
         screen.phase(f"random: {number} of {rounds}, {len(stage.application.accepted)} generations")
-        await asyncio.sleep(dice.uniform(0, LONGEST_LIFE_S))
+        await asyncio.sleep(rng.uniform(0, LONGEST_LIFE_S))
         death = await stage.victim.kill()
         result.kills += 1
         if death is None or death.status != -signal.SIGKILL:
             result.discrepancies.say(f"it ended by itself: {death}\n{stage.victim.last_lines()}")
-        if dice.random() < 0.1:  # noqa: PLR2004 - one in ten is killed again before it is ready
+        if rng.random() < 0.1:  # noqa: PLR2004 - one in ten is killed again before it is ready
             await stage.victim.start()
-            await asyncio.sleep(dice.uniform(0, LONGEST_LIFE_S))
+            await asyncio.sleep(rng.uniform(0, LONGEST_LIFE_S))
             await stage.victim.kill()
             result.kills += 1
         await again(stage, result)
@@ -127,14 +127,14 @@ async def at_random(stage: Stage, screen: Screen, *, rounds: int, seed: int) -> 
 
 async def terminate(stage: Stage, screen: Screen, *, rounds: int, seed: int) -> Result:
     """Sends SIGTERM under load: what has begun is finished, the exit is clean, and no submission is left unknown."""
-    result, dice = Result(), random.Random(seed)
+    result, rng = Result(), random.Random(seed)
     await stage.victim.start_ready()
     await stage.subscribe()
     stage.application.start()
     slowest_s = 0.0
     for number in range(rounds):
         screen.phase(f"terminate: {number} of {rounds}")
-        await asyncio.sleep(dice.uniform(0.5, 2 * LONGEST_LIFE_S))
+        await asyncio.sleep(rng.uniform(0.5, 2 * LONGEST_LIFE_S))
         began = asyncio.get_running_loop().time()
         stage.victim.signal(signal.SIGTERM)
         death = await stage.victim.ended()
@@ -151,14 +151,14 @@ async def terminate(stage: Stage, screen: Screen, *, rounds: int, seed: int) -> 
 
 async def two(stage: Stage, screen: Screen, *, rounds: int, seed: int) -> Result:
     """Runs two whole services on one database; the first dies, or the second, or both at once."""
-    result, dice = Result(), random.Random(seed)
+    result, rng = Result(), random.Random(seed)
     await asyncio.gather(*(victim.start_ready() for victim in stage.victims))
     await stage.subscribe()
     stage.application.start()
     for number in range(rounds):
         screen.phase(f"two: {number} of {rounds}")
-        await asyncio.sleep(dice.uniform(0, 2 * LONGEST_LIFE_S))
-        dying = dice.choice([stage.victims, stage.victims[:1], stage.victims[1:]])
+        await asyncio.sleep(rng.uniform(0, 2 * LONGEST_LIFE_S))
+        dying = rng.choice([stage.victims, stage.victims[:1], stage.victims[1:]])
         await asyncio.gather(*(victim.kill() for victim in dying))
         result.kills += len(dying)
         await asyncio.gather(*(victim.start_ready() for victim in dying))

@@ -29,14 +29,14 @@ CLEAR = ("database or disk is full", "No space left on device")
 
 async def database(stage: Stage, screen: Screen, *, server: Server, rounds: int, seed: int) -> Result:
     """Kills the server under load, alone or with all its children, and starts it again; the service stays up."""
-    result, dice = Result(), random.Random(seed)
+    result, rng = Result(), random.Random(seed)
     await _under_load(stage)
     for number in range(rounds):
         screen.phase(f"database: {number} of {rounds}")
-        await asyncio.sleep(dice.uniform(0.3, 2 * LONGEST_LIFE_S))
-        await whole(server.kill, dice.choice([signal.SIGKILL, signal.SIGQUIT]))
+        await asyncio.sleep(rng.uniform(0.3, 2 * LONGEST_LIFE_S))
+        await whole(server.kill, rng.choice([signal.SIGKILL, signal.SIGQUIT]))
         result.kills += 1
-        await asyncio.sleep(dice.uniform(0, LONGEST_LIFE_S))
+        await asyncio.sleep(rng.uniform(0, LONGEST_LIFE_S))
         await whole(server.start)
         await _back(stage, result)
         result.discrepancies.join(await stage.audit_at_once())
@@ -47,11 +47,11 @@ async def disk_full(
     stage: Stage, screen: Screen, faults: Faults, *, server: Server | None, rounds: int, seed: int
 ) -> Result:
     """Fills the disk under load: 503 to everybody, a clear line in the log, a death meanwhile; then space again."""
-    result, dice, refused = Result(), random.Random(seed), 0
+    result, rng, refused = Result(), random.Random(seed), 0
     await _under_load(stage)
     for number in range(rounds):
         screen.phase(f"disk-full: {number} of {rounds}")
-        await asyncio.sleep(dice.uniform(0.3, 2 * LONGEST_LIFE_S))
+        await asyncio.sleep(rng.uniform(0.3, 2 * LONGEST_LIFE_S))
         with contextlib.suppress(httpx.HTTPError, LookupError):
             await stage.application.at_work(LASTS_S)  # somebody will call back while nothing can be stored
         before = stage.application.statuses[UNAVAILABLE]
@@ -59,7 +59,7 @@ async def disk_full(
         if not await _until_refused(stage, before):
             result.discrepancies.say("the disk was full, and no order was answered 503")
         await _until_a_webhook_is_refused(stage)
-        await asyncio.sleep(dice.uniform(0, LONGEST_LIFE_S))
+        await asyncio.sleep(rng.uniform(0, LONGEST_LIFE_S))
         refused += stage.application.statuses[UNAVAILABLE] - before
         if not stage.victim.lives:
             result.discrepancies.say(f"on a full disk the service ended by itself:\n{stage.victim.last_lines()}")
@@ -111,12 +111,12 @@ async def _intact(stage: Stage, result: Result) -> None:
 
 async def disk_slow(stage: Stage, screen: Screen, faults: Faults, *, rounds: int, seed: int) -> Result:
     """Makes every sync slow, so that deaths fall between a write and its sync."""
-    result, dice = Result(), random.Random(seed)
+    result, rng = Result(), random.Random(seed)
     await _under_load(stage)
     faults.sync_takes(SYNC_S)
     for number in range(rounds):
         screen.phase(f"disk-slow: {number} of {rounds}")
-        await asyncio.sleep(dice.uniform(0.2, 3 * LONGEST_LIFE_S))
+        await asyncio.sleep(rng.uniform(0.2, 3 * LONGEST_LIFE_S))
         await stage.victim.kill()
         result.kills += 1
         await again(stage, result)
@@ -132,14 +132,14 @@ async def clock(stage: Stage, screen: Screen, faults: Faults, *, rounds: int, se
     What was scheduled while it was ahead waits until the clock is there, so the clock catches up at the end: an hour's
     wait is shown as an hour passing, and then the time until the deadlines, for what nobody confirmed.
     """
-    result, dice = Result(), random.Random(seed)
+    result, rng = Result(), random.Random(seed)
     await _under_load(stage)
     for number in range(rounds):
         ahead_s = (HOUR_S, 0.0, -HOUR_S, 0.0)[number % 4]
         screen.phase(f"clock: {number} of {rounds}, {ahead_s:+.0f} s")
         faults.clock_ahead(ahead_s)
-        await asyncio.sleep(dice.uniform(0.5, 2 * LONGEST_LIFE_S))
-        if dice.random() < 0.5:  # noqa: PLR2004 - every other time
+        await asyncio.sleep(rng.uniform(0.5, 2 * LONGEST_LIFE_S))
+        if rng.random() < 0.5:  # noqa: PLR2004 - every other time
             await stage.victim.kill()
             result.kills += 1
             await again(stage, result)

@@ -19,13 +19,13 @@ UNAVAILABLE = 503
 
 async def silent(stage: Stage, screen: Screen, relay: Relay, *, rounds: int, seed: int) -> Result:
     """Silences the server again and again; then what waited arrives after all, or its connections are gone."""
-    result, dice, not_ready = Result(), random.Random(seed), 0
+    result, rng, not_ready = Result(), random.Random(seed), 0
     await stage.victim.start_ready()
     await stage.subscribe()
     stage.application.start()
     for number in range(rounds):
         screen.phase(f"silent: {number} of {rounds}")
-        await asyncio.sleep(dice.uniform(0.5, 2 * LONGEST_LIFE_S))
+        await asyncio.sleep(rng.uniform(0.5, 2 * LONGEST_LIFE_S))
         relay.fall_silent()
         ends_at = asyncio.get_running_loop().time() + SILENT_S
         said = await _said_within(stage, SILENT_S)

@@ -107,12 +107,12 @@ class Mixture:
         return ref, f"a red fox in the snow [rehearse ref={ref} run={runs:.2f} {words}]"
 
     def _words(self, place: Place) -> str:
-        dice = self._dice
-        if dice.random() < 0.2:  # noqa: PLR2004 - a fifth of them fails
+        rng = self._dice
+        if rng.random() < 0.2:  # noqa: PLR2004 - a fifth of them fails
             failing = [name for name, outcome in sorted(place.outcomes.items()) if outcome.where is Where.FAILURE]
             if failing:
-                return f"outcome={dice.choice(failing)}"
-        faults = [CHUNKED] if place.calls_back and dice.random() < 0.4 else []  # noqa: PLR2004 - not half of them
-        if place.calls_back and dice.random() < 0.5:  # noqa: PLR2004 - and half has trouble with webhooks
-            faults.append(dice.choice((*WEBHOOKS, *([FORGED] * 2 if place.provider == SIGNED else []))))
-        return f"webhook={','.join(faults)}" if faults else dice.choice(ALWAYS)
+                return f"outcome={rng.choice(failing)}"
+        faults = [CHUNKED] if place.calls_back and rng.random() < 0.4 else []  # noqa: PLR2004 - not half of them
+        if place.calls_back and rng.random() < 0.5:  # noqa: PLR2004 - and half has trouble with webhooks
+            faults.append(rng.choice((*WEBHOOKS, *([FORGED] * 2 if place.provider == SIGNED else []))))
+        return f"webhook={','.join(faults)}" if faults else rng.choice(ALWAYS)

@@ -102,7 +102,7 @@ class PostgresDatabase(Signals):
             reconnect_timeout=PATIENCE_S,
             open=False,
         )
-        self._messenger = SignalListener(self._conninfo, super().notify)
+        self._listener = SignalListener(self._conninfo, super().notify)
 
     @classmethod
     async def open(
@@ -129,7 +129,7 @@ class PostgresDatabase(Signals):
             await database.close()
             raise Unsuitable(f"cannot use the database {database.name}: {error}") from error
         if carries_bells:
-            database._messenger.start()
+            database._listener.start()
         return database
 
     @asynccontextmanager
@@ -212,11 +212,11 @@ class PostgresDatabase(Signals):
     def notify(self, signal: Signal) -> None:
         """See Database: here, and in every other process."""
         super().notify(signal)
-        self._messenger.send(signal)
+        self._listener.send(signal)
 
     async def close(self) -> None:
         """See Database."""
-        await self._messenger.stop()
+        await self._listener.stop()
         await self._pool.close()
 
 

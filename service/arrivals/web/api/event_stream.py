@@ -14,7 +14,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from arrivals.flow.context import Context
-from arrivals.flow.delivery.event_pages import Place, page_behind
+from arrivals.flow.delivery.event_page import Place
+from arrivals.flow.delivery.event_pages import page_behind
 from arrivals.store import events
 from arrivals.store.engine.signals import Signal
 from arrivals.store.events import EventFilter

@@ -7,7 +7,8 @@ import msgspec
 from starlette.responses import Response
 
 from arrivals.core.api_key import Scope
-from arrivals.flow.delivery.event_pages import Place, page_behind
+from arrivals.flow.delivery.event_page import Place
+from arrivals.flow.delivery.event_pages import page_behind
 from arrivals.store import events
 from arrivals.store.engine.signals import Signal
 from arrivals.store.events import EventFilter

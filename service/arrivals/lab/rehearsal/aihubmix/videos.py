@@ -45,9 +45,9 @@ OUTCOMES: Mapping[str, Mapping[str, Outcome]] = {
 _WORDS = {Phase.QUEUED: "queued", Phase.RUNNING: "in_progress", Phase.COMPLETED: "completed", Phase.FAILED: "failed"}
 
 
-def _identity(submission: Submission, dice: Random) -> str:
-    inner = msgspec.json.encode({"model": submission.model, "id": f"video_{token(dice, 48)}", "provider": "rehearsal"})
-    return f"{urlsafe_b64encode(inner).decode().rstrip('=')}channel{dice.randrange(1000, 9999)}"
+def _identity(submission: Submission, rng: Random) -> str:
+    inner = msgspec.json.encode({"model": submission.model, "id": f"video_{token(rng, 48)}", "provider": "rehearsal"})
+    return f"{urlsafe_b64encode(inner).decode().rstrip('=')}channel{rng.randrange(1000, 9999)}"
 
 
 def _files(rehearsal_state: RehearsalState, _submission: Submission, external_id: str, shape: int) -> tuple[str, ...]:

@@ -197,7 +197,7 @@ STAND_IN = StandIn(
         "503": OUTCOMES["service_unavailable"],
     },
     unauthorized=lambda _: OUTCOMES["invalid_key"],
-    identity=lambda _, dice: uuid(dice),
+    identity=lambda _, rng: uuid(rng),
     files=_files,
     accepted=lambda _, job: {
         "status": "success",

@@ -58,7 +58,7 @@ STAND_IN = StandIn(
         "503": OUTCOMES["unavailable"],
     },
     unauthorized=lambda authorization: OUTCOMES["key_required" if authorization is None else "invalid_key"],
-    identity=lambda submission, dice: f"{'chat' if _streams(submission) else 'task'}_{token(dice, 12)}",
+    identity=lambda submission, rng: f"{'chat' if _streams(submission) else 'task'}_{token(rng, 12)}",
     files=_files,
     accepted=lambda _, job: _completion(job),
     state=lambda _, job, view: execution.payload(job, view),
@@ -200,7 +200,7 @@ def routes(rehearsal_state: RehearsalState) -> list[Route]:
         job = admitted.job
         if sense_events.runs_workflow(job) and (_streams(submission) or _gives_up(job)):
             rehearsal_state.rename(
-                job, uuid(rehearsal_state.order(STAND_IN.provider, STAND_IN.route, job.directive.ref).dice)
+                job, uuid(rehearsal_state.order(STAND_IN.provider, STAND_IN.route, job.directive.ref).rng)
             )
         elif job.directive.empty:
             job.directive = replace(job.directive, empty=math.inf)  # nobody can ask again

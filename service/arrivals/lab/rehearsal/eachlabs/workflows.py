@@ -92,7 +92,7 @@ STAND_IN = StandIn(
         "503": OUTCOMES["service_unavailable"],
     },
     unauthorized=lambda _: OUTCOMES["invalid_key"],
-    identity=lambda _, dice: uuid(dice),
+    identity=lambda _, rng: uuid(rng),
     files=_files,
     accepted=lambda _, job: {"execution_id": job.external_id, "status": "queued"},
     accepted_status=202,

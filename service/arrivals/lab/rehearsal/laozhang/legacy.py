@@ -141,7 +141,7 @@ STAND_IN = StandIn(
         "503": OUTCOMES["service_unavailable"],
     },
     unauthorized=lambda _: OUTCOMES["invalid_key"],
-    identity=lambda submission, dice: f"{submission.model}:{uuid(dice)}",
+    identity=lambda submission, rng: f"{submission.model}:{uuid(rng)}",
     files=lambda rehearsal_state, _submission, external_id, _shape: (
         f"{rehearsal_state.cdn_origin}/cdn/laozhang/{external_id[-12:]}.mp4",
     ),

@@ -76,8 +76,8 @@ def prompt(body: Mapping[str, Any]) -> str:
     return next(iter(strings([body.get("prompt"), *(item.get("text") for item in items)])), "")
 
 
-def _identity(_submission: Submission, dice: Random) -> str:
-    return f"cgt-20260410{token(dice, 6, '012345')}-{token(dice, 5, ascii_lowercase + digits)}"
+def _identity(_submission: Submission, rng: Random) -> str:
+    return f"cgt-20260410{token(rng, 6, '012345')}-{token(rng, 5, ascii_lowercase + digits)}"
 
 
 STAND_IN = errors.stand_in(

@@ -66,9 +66,9 @@ def state(_rehearsal_state: RehearsalState, job: Job, view: View) -> Any:
     return head(job, "queued" if view.phase is Phase.QUEUED else "in_progress", int(view.progress * 100))
 
 
-def identity(_submission: Submission, dice: Random) -> str:
+def identity(_submission: Submission, rng: Random) -> str:
     """The id of a job."""
-    return f"video_{token(dice, 32)}"
+    return f"video_{token(rng, 32)}"
 
 
 def behind_the_key(

@@ -36,7 +36,7 @@ def _stand_in(route: str) -> StandIn:
         outcomes=OUTCOMES[route],
         faults=errors.faults(route, family.not_found),
         unauthorized=errors.unauthorized,
-        identity=lambda _, dice: f"{family.prefix}{uuid(dice)}",
+        identity=lambda _, rng: f"{family.prefix}{uuid(rng)}",
         files=partial(_files, route),
         accepted=bodies.accepted,
         accepted_status=201,

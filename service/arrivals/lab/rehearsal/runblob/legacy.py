@@ -35,7 +35,7 @@ STAND_IN = StandIn(
     outcomes=errors.OUTCOMES[ROUTE],
     faults=errors.faults(ROUTE, "task_not_found"),
     unauthorized=errors.unauthorized,
-    identity=lambda _, dice: uuid(dice),
+    identity=lambda _, rng: uuid(rng),
     files=lambda rehearsal_state, _submission, external_id, _shape: (
         f"{rehearsal_state.cdn_origin}/cdn/runblob/{external_id}.mp4",
     ),

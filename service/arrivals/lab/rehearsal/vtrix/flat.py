@@ -63,9 +63,9 @@ def state_of(job: Job, view: View) -> dict[str, Any]:
     return {**task, "progress": round(view.progress, 2)}
 
 
-def identity(_submission: Submission, dice: Random) -> str:
+def identity(_submission: Submission, rng: Random) -> str:
     """The id of a task."""
-    return token(dice, 20, ascii_lowercase + digits)
+    return token(rng, 20, ascii_lowercase + digits)
 
 
 def files(rehearsal_state: RehearsalState, submission: Submission, external_id: str, _shape: int) -> tuple[str, ...]:

@@ -1,0 +1,37 @@
+"""A page of events as a value, and the place in the list that it begins at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import msgspec
+
+from arrivals.core.event import Event
+from arrivals.store.events import Behind, EventFilter
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a reader stands, what it wants, and how much of it at once."""
+
+    position: int
+    wanted: EventFilter
+    limit: int
+
+
+class EventPage:
+    """What comes behind a place. `position` is where to go on; `more`: there may be more already."""
+
+    def __init__(self, behind: Behind) -> None:
+        self.found: Sequence[tuple[int, Event]] = behind.found
+        self.position, self.more = behind.position, behind.more
+
+    @cached_property
+    def stream(self) -> bytes:
+        """As a stream of server-sent events tells it, made once for all who share it."""
+        return "".join(f"id: {at}\nevent: {event.type}\ndata: {event.body}\n\n" for at, event in self.found).encode()
+
+    @property
+    def data(self) -> list[msgspec.Raw]:
+        """As a list tells it."""
+        return [msgspec.Raw(event.body.encode()) for _, event in self.found]
