@@ -28,8 +28,8 @@ async def test_events_are_missed_never_and_seen_once_though_the_connection_is_cu
     wire, calling, announce, seed
 ):
     """Cut within heads, blocks and events, while events flow."""
-    dice, written = random.Random(seed), []
-    wire.allowances = [4000, *(dice.randrange(400, 4000) for _ in range(30)), 100, 0]
+    rng, written = random.Random(seed), []
+    wire.allowances = [4000, *(rng.randrange(400, 4000) for _ in range(30)), 100, 0]
 
     async def write():
         for first in range(0, 400, 8):

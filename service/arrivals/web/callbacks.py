@@ -1,6 +1,6 @@
 """POST /callbacks/{provider}/{token}: how webhooks come in. Token, size, verification, commit, exactly 200.
 
-There are two ways to the one desk: the fast one, by which a connection hands over small webhooks as they were parsed
+There are two ways to the one handler: the fast one, by which a connection hands over small webhooks as they were parsed
 (`server/connection.py`), and the plain one, an ASGI application in front of all others.
 """
 

@@ -1,4 +1,4 @@
-"""Worker: claim what is due, handle each item under its lease, rest until the bell.
+"""Worker: claim what is due, handle each item under its lease, rest until the signal.
 
 A slow item holds one place and nobody's turn: the next claim does not wait for it. A claim that fails makes the rest
 longer; an item that fails is given to `fail`, so that it ends somewhere and is not claimed for ever.
@@ -29,7 +29,7 @@ class Worker(Generic[T]):
     """One kind of autonomous work.
 
     `claim(limit)` takes at most that many items; `handle` does one; `fail` writes down what becomes of one that could
-    not be handled. `interval_s` is the longest rest: the truth, where the bell is only a hint. `trust_s` bounds
+    not be handled. `interval_s` is the longest rest: the truth, where a signal is only a hint. `trust_s` bounds
     `handle`: it is stopped before anybody else may claim its item.
     """
 

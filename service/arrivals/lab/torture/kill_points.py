@@ -175,7 +175,7 @@ async def _parts(tripwire: Tripwire, body: AsyncIterator[bytes], point: str) -> 
 def _accept(tripwire: Tripwire, accept: Callable[..., None]) -> Callable[..., None]:
     """Wraps the desk at which every webhook is accepted; those that are kept are counted by the way they came in."""
 
-    def accepted(desk: Any, webhook: Any) -> None:
+    def accepted(handler: Any, webhook: Any) -> None:
         point, inner = f"webhook ({webhook.way})", webhook.answer
 
         def answer(response: Any) -> None:
@@ -188,7 +188,7 @@ def _accept(tripwire: Tripwire, accept: Callable[..., None]) -> Callable[..., No
             asyncio.get_running_loop().call_later(LEFT_S, tripwire.passed, f"{point} after the answer")
 
         tripwire.passed(f"{point} before keep")
-        accept(desk, replaced(webhook, answer=answer))
+        accept(handler, replaced(webhook, answer=answer))
 
     return accepted
 

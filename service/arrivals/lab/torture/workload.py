@@ -63,7 +63,7 @@ class Mixture:
     """Orders without end. `name` tells this run's apart from others on the same stand-ins; `runs_s`: from, to."""
 
     def __init__(self, name: str, seed: int, deadline_s: float, runs_s: tuple[float, float] = RUNS_S) -> None:
-        self._name, self._dice, self._deadline_s = name, random.Random(f"{seed}:{name}"), deadline_s
+        self._name, self._rng, self._deadline_s = name, random.Random(f"{seed}:{name}"), deadline_s
         self._runs_s = runs_s
         self._places = [
             next(place for place in PLACES if (place.provider, place.model) == kind and place.name is None)
@@ -75,7 +75,7 @@ class Mixture:
     def __iter__(self) -> Iterator[Order]:
         """Yields orders without end."""
         while True:
-            yield self.order(self._dice.choice(self._places))
+            yield self.order(self._rng.choice(self._places))
 
     def order(self, place: Place, words: str | None = None, run_s: float | None = None, **more: Any) -> Order:
         """Returns an order of a place; `more` goes into its input."""
@@ -103,11 +103,11 @@ class Mixture:
 
     def _prompt(self, place: Place, words: str, run_s: float | None) -> tuple[str, str]:
         ref = f"{self._name}.{next(self._numbers):05}.{place.provider}"
-        runs = self._dice.uniform(*self._runs_s) if run_s is None else run_s
+        runs = self._rng.uniform(*self._runs_s) if run_s is None else run_s
         return ref, f"a red fox in the snow [rehearse ref={ref} run={runs:.2f} {words}]"
 
     def _words(self, place: Place) -> str:
-        rng = self._dice
+        rng = self._rng
         if rng.random() < 0.2:  # noqa: PLR2004 - a fifth of them fails
             failing = [name for name, outcome in sorted(place.outcomes.items()) if outcome.where is Where.FAILURE]
             if failing:

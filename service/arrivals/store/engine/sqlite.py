@@ -1,8 +1,8 @@
-"""The SQLite driver: one writer whose commits are shared, readers on their own snapshots, an in-process bell.
+"""The SQLite driver: one writer whose commits are shared, readers on their own snapshots, in-process signals.
 
 Durable by default: write-ahead log with `synchronous=FULL`, so a committed row survives the loss of power. Writing
-goes through `group_commit.py`; reading through aiosqlite, because a reader may take long and must stop nobody; a glance
-runs where it is asked for, because a thread costs ten times what it does.
+goes through `group_commit.py`; reading through aiosqlite, because a reader may take long and must stop nobody; a few
+rows are read inline, because a thread costs ten times what the statement does.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ from arrivals.store.engine.signals import Signals
 
 READERS = 3
 BUSY_MS = 10_000  # how long a second process on the same file is waited for
-GLANCE_MS = 100  # the same, for a glance; only a file that is being recovered makes one wait
+INLINE_MS = 100  # the same, for `read_inline`; only a file that is being recovered makes one wait
 CREATE_AGAIN_S = 0.01
 # What the writer has in memory: KiB of pages (with SQLite's own 2 MiB it reads most of them again), and pages as they
 # were before a block of a group, by which it is undone alone.
@@ -148,7 +148,7 @@ class SqliteDatabase(Signals):
         """See Database."""
         writer = self._open_writer()
         with _in_our_words():
-            connection = self._glancing.pop() if self._glancing else _connect(self.path, GLANCE_MS, "query_only=ON")
+            connection = self._glancing.pop() if self._glancing else _connect(self.path, INLINE_MS, "query_only=ON")
             try:
                 connection.execute("BEGIN")
                 try:

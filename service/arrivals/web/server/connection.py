@@ -2,7 +2,7 @@
 
 It stands between the socket and uvicorn's protocol and passes bytes on as they came; of uvicorn it uses the protocol's
 class, its three arguments, and what asyncio asks of any protocol. Whoever answers a request tells it when the answer is
-given (`current.py`), so it always knows what it waits for. Small webhooks go to the desk instead, where there is one.
+given (`current.py`), so it always knows what it waits for. Small webhooks go to the handler instead.
 """
 
 import asyncio

@@ -8,8 +8,8 @@ from arrivals.web.server.connection_limit import Places, max_connections
 def front_door(handler: CallbackHandler | None, most: int | None = None) -> type[Connection]:
     """The protocol class of its connections, of which there are at most so many.
 
-    Small webhooks go to the desk as they were parsed (the fast way); without one, every request is uvicorn's (the plain
-    way). All bounds hold either way.
+    Small webhooks go to the callback handler as parsed (the fast way); without one, every request is uvicorn's (the
+    plain way). All bounds hold either way.
     """
     places = Places(max_connections() if most is None else most)
     return type("FrontDoor", (Connection,), {"places": places, "handler": handler})
