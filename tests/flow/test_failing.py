@@ -89,7 +89,7 @@ async def test_a_delivery_that_breaks_each_time_is_tried_by_the_schedule_and_giv
 
 async def test_a_poll_that_breaks_each_time_is_asked_ever_more_rarely(context, clock, submitted, monkeypatch):
     generation_id = await submitted()
-    monkeypatch.setattr(poll, "_asked", broken)
+    monkeypatch.setattr(poll, "_fetch_reading", broken)
 
     waits = []
     for _ in range(4):
@@ -174,13 +174,13 @@ async def test_a_webhook_whose_row_is_spoiled_is_flagged_and_the_others_are_sett
 async def test_what_met_no_database_while_it_was_given_up_is_left_as_it_is(context, clock, room, monkeypatch):
     name = {read: "read", expire: "expire"}[room]
     await (kept if room is read else overdue)(context, clock, "1")
-    for step in ("observation_of", "nobody_told_us"):
+    for step in ("observation_of", "expired_observation"):
         monkeypatch.setattr(room, step, broken, raising=False)
     monkeypatch.setattr(room, "settle_each", broken)
     fail = room.fail
 
     async def away(context, items, reason):
-        for step in ("observation_of", "nobody_told_us"):
+        for step in ("observation_of", "expired_observation"):
             monkeypatch.setattr(room, step, breaking_for(broken, "", Unavailable), raising=False)
         await fail(context, items, reason)
 
@@ -194,7 +194,7 @@ async def test_what_met_no_database_while_it_was_given_up_is_left_as_it_is(conte
 
 
 @pytest.mark.parametrize(
-    ("where", "step"), [(generations, "save"), (expire, "nobody_told_us")], ids=["settling", "speaking"]
+    ("where", "step"), [(generations, "save"), (expire, "expired_observation")], ids=["settling", "speaking"]
 )
 async def test_one_that_cannot_be_expired_is_left_for_a_while_and_stops_no_other(
     context, clock, where, step, monkeypatch

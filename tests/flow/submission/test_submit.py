@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 
 from arrivals.core.budget import Budget
 from arrivals.core.generation import Status
-from arrivals.flow.observation.expire import nobody_told_us
+from arrivals.flow.observation.expire import expired_observation
 from arrivals.flow.submission.order import OrderRequest, order, stored
 from arrivals.flow.submission.submit import claim, submit
 from arrivals.store import generations
@@ -145,7 +145,7 @@ async def test_an_order_that_never_got_its_turn_cost_nothing(store, transport, c
 async def test_an_order_that_waited_in_vain_says_so(context, ordered):
     generation = await stored(context, await ordered())
 
-    seen = nobody_told_us(generation, context.now())
+    seen = expired_observation(generation, context.now())
 
     assert "never submitted: its turn did not come" == seen.reading.failure.message
 

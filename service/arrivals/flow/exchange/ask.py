@@ -22,7 +22,7 @@ POLL_TIMEOUT_S = 15.0
 IDENTITY = {"accept-encoding": "identity"}
 
 
-async def ask(
+async def send_request(
     context: Context, generation: Generation, call: HttpCall, exchange: Exchange, *, for_file: bool = False
 ) -> HttpReply:
     """The answer; `for_file`: which may be a file, of which only the beginning is read.
@@ -73,10 +73,10 @@ async def _elsewhere(context: Context, url: str) -> HttpReply:
                 place = redirect_of(reply.http_status, reply.headers)
                 if place is None:
                     first = await anext(reply.body, b"")
-                    found = HttpReply(http_status=reply.http_status, headers=reply.headers, body=first)
-                    if not found.ok:
-                        raise Unreadable(f"the place of the file answers HTTP {found.http_status}")
-                    return found
+                    beginning = HttpReply(http_status=reply.http_status, headers=reply.headers, body=first)
+                    if not beginning.ok:
+                        raise Unreadable(f"the place of the file answers HTTP {beginning.http_status}")
+                    return beginning
         except NotSent as error:
             if error.reason is Reason.BLOCKED:
                 raise Unreadable(f"the file is where we may not call: {error}") from error

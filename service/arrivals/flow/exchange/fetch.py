@@ -19,7 +19,7 @@ from arrivals.flow.exchange.spend import spend
 from arrivals.outbound.transport import NoAnswer, NotSent, Reason, Streamed
 from arrivals.providers.contract import File, Refused
 
-ASKED_ON = ("range", "if-range")  # the caller's headers that concern the bytes
+FORWARDED_HEADERS = ("range", "if-range")  # the caller's headers that concern the bytes
 IDENTITY = {"accept-encoding": "identity"}
 INPUT_MAX_BYTES = 64 * 1024 * 1024
 INPUT_TIMEOUT_S = 20.0
@@ -31,13 +31,13 @@ class Unfetchable(Exception):
 
 
 def fetch(
-    context: Context, generation: Generation, output: Output, asked: Mapping[str, str]
+    context: Context, generation: Generation, output: Output, headers: Mapping[str, str]
 ) -> AbstractAsyncContextManager[Streamed]:
     """An output as it comes. Raises Unfetchable, OverBudget, NotSent, NoAnswer.
 
     What goes to the provider's own origin goes with its key, so it is a request of that account and counts as one.
     """
-    passed_on = {name: asked[name] for name in ASKED_ON if name in asked}
+    passed_on = {name: headers[name] for name in FORWARDED_HEADERS if name in headers}
     return _fetched(context, output.url, generation, passed_on | IDENTITY)
 
 
@@ -56,14 +56,14 @@ async def fetch_inputs(context: Context, urls: Sequence[str]) -> dict[str, File]
     raise NoAnswer(Reason.TIMEOUT, f"the inputs take longer than {INPUT_TIMEOUT_S:.0f} s")
 
 
-async def _fetch_input(context: Context, url: str, most: int) -> File:
+async def _fetch_input(context: Context, url: str, max_bytes: int) -> File:
     content = bytearray()
     try:
         async with _fetched(context, url, None, IDENTITY, INPUT_TIMEOUT_S) as reply:
             _usable(url, reply.http_status)
             async for chunk in reply.body:
                 content += chunk
-                if len(content) > most:
+                if len(content) > max_bytes:
                     raise _too_large(url)
     except Unfetchable as error:
         raise Refused(_unreachable(str(error))) from error
@@ -71,8 +71,8 @@ async def _fetch_input(context: Context, url: str, most: int) -> File:
         if error.reason is Reason.BLOCKED:
             raise Refused(_unreachable(str(error))) from error
         raise
-    told = reply.headers.get("content-type", "").partition(";")[0].strip()
-    return File(content=bytes(content), content_type=media_type(told) or UNKNOWN)
+    content_type = reply.headers.get("content-type", "").partition(";")[0].strip()
+    return File(content=bytes(content), content_type=media_type(content_type) or UNKNOWN)
 
 
 def _usable(url: str, http_status: int) -> None:
@@ -83,8 +83,8 @@ def _usable(url: str, http_status: int) -> None:
 
 
 def _too_large(url: str) -> Refused:
-    told = f"with {url} the inputs are larger than {INPUT_MAX_BYTES} bytes"
-    return Refused(make_failure(FailureCode.INVALID_INPUT, told, origin="preflight", billed=False))
+    message = f"with {url} the inputs are larger than {INPUT_MAX_BYTES} bytes"
+    return Refused(make_failure(FailureCode.INVALID_INPUT, message, origin="preflight", billed=False))
 
 
 def _unreachable(message: str) -> Failure:

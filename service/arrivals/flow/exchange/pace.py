@@ -8,11 +8,11 @@ from arrivals.flow.context import Context
 from arrivals.flow.exchange.budget import pause
 
 
-async def note_pace(context: Context, asked: GenerationKey, headers: Mapping[str, str]) -> None:
+async def note_pace(context: Context, generation: GenerationKey, headers: Mapping[str, str]) -> None:
     """Wait until its window ends where nothing is left of it. Raises NotConfigured."""
-    if not context.route(asked).rate_headers:
+    if not context.route(generation).rate_headers:
         return
     wait_s = rate_limit_wait_s(headers, context.now())
     if wait_s:
         async with context.store.transaction() as tx:
-            await pause(tx, (asked.provider, asked.account), wait_s)
+            await pause(tx, (generation.provider, generation.account), wait_s)

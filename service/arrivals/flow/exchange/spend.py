@@ -23,26 +23,28 @@ class OverBudget(Exception):
         self.wait_s = wait_s
 
 
-async def spend(context: Context, asked: GenerationKey, *, polls: bool = False) -> None:
+async def spend(context: Context, generation: GenerationKey, *, polls: bool = False) -> None:
     """Count one call, or one poll, about a generation that is about to be made. Raises OverBudget, NotConfigured."""
-    budget = context.budget(asked)
+    budget = context.budget(generation)
     async with context.store.transaction() as tx:
-        wait = await ledgers.take(tx, (asked.provider, asked.account), budget, budget.per_poll if polls else 1)
+        wait = await ledgers.take(
+            tx, (generation.provider, generation.account), budget, budget.per_poll if polls else 1
+        )
     if wait:
-        raise OverBudget(asked.provider, wait / SECOND)
+        raise OverBudget(generation.provider, wait / SECOND)
 
 
-async def overdraw(context: Context, asked: GenerationKey) -> None:
+async def overdraw(context: Context, generation: GenerationKey) -> None:
     """Count one call that is made in any case. Raises NotConfigured."""
-    budget = context.budget(asked)
+    budget = context.budget(generation)
     async with context.store.transaction() as tx:
-        await ledgers.overdraw(tx, (asked.provider, asked.account), budget)
+        await ledgers.overdraw(tx, (generation.provider, generation.account), budget)
 
 
-async def give_back(context: Context, asked: GenerationKey) -> None:
+async def give_back(context: Context, generation: GenerationKey) -> None:
     """No second question was asked. Raises NotConfigured."""
-    if context.budget(asked).per_poll > 1:
-        await context.batches.refunds.add((asked.provider, asked.account))
+    if context.budget(generation).per_poll > 1:
+        await context.batches.refunds.add((generation.provider, generation.account))
 
 
 async def refund_all(context: Context, keys: Sequence[AccountKey]) -> list[None]:

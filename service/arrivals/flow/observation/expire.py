@@ -47,14 +47,25 @@ async def expire(context: Context, overdue: Sequence[Generation]) -> None:
     async with context.store.read_inline() as tx:
         waited_for = {
             key: await _waited_for(context, tx, key, now)
-            for key in {(one.provider, one.account) for one in overdue if one.status is Status.PENDING}
+            for key in {
+                (generation.provider, generation.account)
+                for generation in overdue
+                if generation.status is Status.PENDING
+            }
         }
-        last = await calls.last_refusals(tx, [one.id for one in overdue if one.status is not Status.PENDING])
-    words = [
-        nobody_told_us(one, now, waited_for=waited_for.get((one.provider, one.account), NO_TURN), last=last.get(one.id))
-        for one in overdue
+        last = await calls.last_refusals(
+            tx, [generation.id for generation in overdue if generation.status is not Status.PENDING]
+        )
+    observations = [
+        expired_observation(
+            generation,
+            now,
+            waited_for=waited_for.get((generation.provider, generation.account), NO_TURN),
+            last=last.get(generation.id),
+        )
+        for generation in overdue
     ]
-    results = await settle_each(context, words)
+    results = await settle_each(context, observations)
     for generation, result in zip(overdue, results, strict=True):
         if isinstance(result, Exception):
             await _leave(context, generation, result)
@@ -97,7 +108,7 @@ async def _waited_for(context: Context, tx: Tx, key: accounts.AccountKey, now: M
     return NO_TURN
 
 
-def nobody_told_us(
+def expired_observation(
     generation: Generation,
     now: Micros,
     *,
@@ -122,32 +133,32 @@ def _why(generation: Generation, waited_for: str, last: Refusal | None) -> Failu
     """How far the submission came decides what is said, and whether it can have cost anything."""
     if generation.status is Status.PENDING:
         postponed = generation.failure
-        told = f"never submitted: {(postponed.message or postponed.code) if postponed else waited_for}"
+        message = f"never submitted: {(postponed.message or postponed.code) if postponed else waited_for}"
         return _with_facts(
-            make_failure(FailureCode.DEADLINE_PASSED, told, origin=Origin.CLOCK, billed=False), postponed
+            make_failure(FailureCode.DEADLINE_PASSED, message, origin=Origin.CLOCK, billed=False), postponed
         )
     if generation.status is Status.SUBMITTING and generation.external_id is None:
         return make_failure(FailureCode.SUBMISSION_UNKNOWN, "the submission was never confirmed", origin=Origin.CLOCK)
-    told = "no closing word came before the deadline"
+    message = "no closing word came before the deadline"
     if last is None:
-        return make_failure(FailureCode.DEADLINE_PASSED, told, origin=Origin.CLOCK)
-    said = (last.failure.message or last.failure.code) if last.failure else last.reason
-    told = f"{told}; the last question was {last.outcome}: {said or f'HTTP {last.http_status}'}"
-    return _with_facts(make_failure(FailureCode.DEADLINE_PASSED, told, origin=Origin.CLOCK), last.failure)
+        return make_failure(FailureCode.DEADLINE_PASSED, message, origin=Origin.CLOCK)
+    reason = (last.failure.message or last.failure.code) if last.failure else last.reason
+    message = f"{message}; the last question was {last.outcome}: {reason or f'HTTP {last.http_status}'}"
+    return _with_facts(make_failure(FailureCode.DEADLINE_PASSED, message, origin=Origin.CLOCK), last.failure)
 
 
-def _with_facts(failure: Failure, said: Failure | None) -> Failure:
+def _with_facts(failure: Failure, reported: Failure | None) -> Failure:
     """With what the provider said when it was last heard."""
-    if said is None:
+    if reported is None:
         return failure
     return replace(
         failure,
-        provider_code=said.provider_code,
-        http_status=said.http_status,
-        param=said.param,
-        trace_id=said.trace_id,
-        retry_after_s=said.retry_after_s,
-        suggestion=said.suggestion,
-        alternatives=said.alternatives,
-        details=said.details,
+        provider_code=reported.provider_code,
+        http_status=reported.http_status,
+        param=reported.param,
+        trace_id=reported.trace_id,
+        retry_after_s=reported.retry_after_s,
+        suggestion=reported.suggestion,
+        alternatives=reported.alternatives,
+        details=reported.details,
     )

@@ -14,7 +14,7 @@ from arrivals.core.observation import Finding, Reading
 from arrivals.core.trouble import account_wait_s, is_miss, is_verdict
 from arrivals.core.wire import SECOND, micros
 from arrivals.flow.context import Context
-from arrivals.flow.exchange.ask import POLL_TIMEOUT_S, ask
+from arrivals.flow.exchange.ask import POLL_TIMEOUT_S, send_request
 from arrivals.flow.exchange.budget import pause
 from arrivals.flow.exchange.record import Exchange, keep, outcome_of
 from arrivals.flow.exchange.spend import give_back, spend
@@ -56,13 +56,13 @@ async def claim(context: Context, limit: int) -> list[Scheduled]:
 async def claim_one(context: Context, generation_id: str) -> Scheduled:
     """One generation, now, whatever its schedule. Raises Missing, NotPollable, AskedLately, OverBudget."""
     async with context.store.read_inline() as tx:
-        known = await generations.by_id(tx, generation_id)
+        scheduled = await generations.by_id(tx, generation_id)
         now = await tx.now()
-    if not context.route(known.generation).polls:
-        raise NotPollable(f"{known.generation.provider} documents no way to ask about it")
-    if known.asked_at is not None and 0 <= now - known.asked_at < ASK_AGAIN:
+    if not context.route(scheduled.generation).polls:
+        raise NotPollable(f"{scheduled.generation.provider} documents no way to ask about it")
+    if scheduled.asked_at is not None and 0 <= now - scheduled.asked_at < ASK_AGAIN:
         raise AskedLately
-    await spend(context, known.generation, polls=True)
+    await spend(context, scheduled.generation, polls=True)
     async with context.store.transaction() as tx:
         return await generations.claim_poll_of(tx, generation_id, micros(LEASE_S))
 
@@ -75,11 +75,11 @@ async def poll(context: Context, claimed: Scheduled) -> Finding | None:
         raise NotPollable(f"{generation.provider} documents no way to ask about it")
     exchange = Exchange(kind=CallKind.POLL)
     try:
-        reading = await _asked(context, generation, request, exchange)
+        reading = await _fetch_reading(context, generation, request, exchange)
     except Refused as refused:
         failure = refused.failure
         kept = exchange.came_to(context, generation, Outcome.REFUSED, failure=failure)
-        if not await _is_told_again(context, claimed, failure):
+        if not await _is_repeated_verdict(context, claimed, failure):
             await _ask_later(context, claimed, kept, wait_s=account_wait_s(failure), is_miss=is_miss(failure))
             return None
         await keep(context, kept)
@@ -99,23 +99,23 @@ async def poll(context: Context, claimed: Scheduled) -> Finding | None:
 async def fail(context: Context, claimed: Scheduled, reason: Exception) -> None:
     """A question that broke here is one that was not answered: it is asked ever more rarely, until its deadline."""
     exchange = Exchange(kind=CallKind.POLL)
-    told = f"internal: {type(reason).__name__}"
-    kept = exchange.came_to(context, claimed.generation, Outcome.UNANSWERED, reason=told)
+    message = f"internal: {type(reason).__name__}"
+    kept = exchange.came_to(context, claimed.generation, Outcome.UNANSWERED, reason=message)
     await _ask_later(context, claimed, kept, is_miss=False)
 
 
-async def _asked(context: Context, generation: Generation, request: Request, exchange: Exchange) -> Reading:
+async def _fetch_reading(context: Context, generation: Generation, request: Request, exchange: Exchange) -> Reading:
     """The answer, and where it tells no output, that of the second question. Raises what both may."""
     upstream, target, adapter = context.upstream(generation), context.target(generation), context.adapter(generation)
     second_asked = False
     try:
-        reply = await ask(context, generation, request.build(target, upstream.account), exchange)
+        reply = await send_request(context, generation, request.build(target, upstream.account), exchange)
         first = await run_off_loop(len(reply.body), partial(read_message, request.parse, reply, target))
         if adapter.fetch_result is None or first.status is not Status.COMPLETED or first.outputs:
             return first
         second_asked = True
         try:
-            reply = await ask(
+            reply = await send_request(
                 context, generation, adapter.fetch_result.build(target, upstream.account), exchange, for_file=True
             )
             second = await run_off_loop(
@@ -158,7 +158,7 @@ async def _observe(context: Context, generation: Generation, reading: Reading) -
     return await settle_one(context, seen)
 
 
-async def _is_told_again(context: Context, claimed: Scheduled, failure: Failure) -> bool:
+async def _is_repeated_verdict(context: Context, claimed: Scheduled, failure: Failure) -> bool:
     """True for a verdict about the work that was told twice in a row and is not mere lag.
 
     A clock that stepped may only say that it is late, and a hint may have named somebody else's work.

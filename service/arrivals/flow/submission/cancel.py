@@ -10,7 +10,7 @@ from arrivals.core.generation import Generation, Origin, Status, VerifiedBy
 from arrivals.core.masking import masked_failure
 from arrivals.core.observation import Reading
 from arrivals.flow.context import Context
-from arrivals.flow.exchange.ask import ask
+from arrivals.flow.exchange.ask import send_request
 from arrivals.flow.exchange.masking import mask_of
 from arrivals.flow.exchange.record import Exchange, keep, outcome_of
 from arrivals.flow.exchange.spend import spend
@@ -66,7 +66,7 @@ async def _ask(context: Context, generation: Generation, request: Request) -> Re
     await spend(context, generation)
     exchange = Exchange(kind=CallKind.CANCELLATION)
     try:
-        reply = await ask(context, generation, request.build(target, upstream.account), exchange)
+        reply = await send_request(context, generation, request.build(target, upstream.account), exchange)
         reading = read_message(request.parse, reply, target)
     except Refused as refused:
         await keep(context, exchange.came_to(context, generation, Outcome.REFUSED, failure=refused.failure))
@@ -74,7 +74,7 @@ async def _ask(context: Context, generation: Generation, request: Request) -> Re
         raise NotCancelable(f"{generation.provider} refused: {failure.message or failure.code}") from refused
     except (NotSent, NoAnswer, Unreadable) as error:
         await keep(context, exchange.came_to(context, generation, outcome_of(error), reason=str(error)))
-        told = mask_of(context, generation).text(str(error))
-        raise NotCancelable(f"{generation.provider} gave no usable answer; try again ({told})") from error
+        message = mask_of(context, generation).text(str(error))
+        raise NotCancelable(f"{generation.provider} gave no usable answer; try again ({message})") from error
     await keep(context, exchange.came_to(context, generation, Outcome.UNDERSTOOD))
     return reading

@@ -16,7 +16,7 @@ from arrivals.flow.context import Context
 from arrivals.flow.exchange.budget import pause
 from arrivals.flow.exchange.masking import mask_of
 from arrivals.flow.exchange.record import Exchange, keep
-from arrivals.flow.observation.expire import nobody_told_us
+from arrivals.flow.observation.expire import expired_observation
 from arrivals.flow.settlement.settle import settle
 from arrivals.flow.until_stored import until_stored
 from arrivals.store import generations
@@ -60,8 +60,8 @@ async def _return(context: Context, group: Group, wait_s: float, failure: Failur
         moment = context.now() + micros(wait_s)
         kept = masked_failure(mask_of(context, group[0].generation), bounded_failure(failure))
         returned = [
-            await generations.return_to_pending(tx, known.generation.id, moment, kept, tries=known.submit_tries)
-            for known in group
+            await generations.return_to_pending(tx, scheduled.generation.id, moment, kept, tries=scheduled.submit_tries)
+            for scheduled in group
         ]
     return sum(returned)
 
@@ -74,7 +74,7 @@ async def _pause(context: Context, key: AccountKey, wait_s: float) -> None:
 async def return_unsent(context: Context, claimed: Sequence[Scheduled]) -> None:
     """Back into the queue after a claim whose commit may not have been made, and whose calls went nowhere."""
     async with context.store.transaction() as tx:
-        returned = [await generations.return_unsent(tx, known, context.now()) for known in claimed]
+        returned = [await generations.return_unsent(tx, scheduled, context.now()) for scheduled in claimed]
     log.info("claim_returned", claimed=len(claimed), returned=sum(returned))
 
 
@@ -82,9 +82,9 @@ async def outcome_unknown(context: Context, group: Group, reason: str) -> None:
     """Never sent again. With a webhook to come we wait for it; with none, nobody will ever tell us more."""
     mask = mask_of(context, group[0].generation)
     log.warning("submission_unanswered", generation_id=group[0].generation.id, reason=mask.text(reason))
-    lost = [known.generation for known in group if not known.generation.webhook_expected]
+    lost = [scheduled.generation for scheduled in group if not scheduled.generation.webhook_expected]
     await until_stored(
-        context, partial(settle, context, [nobody_told_us(generation, context.now()) for generation in lost])
+        context, partial(settle, context, [expired_observation(generation, context.now()) for generation in lost])
     )
 
 
@@ -93,10 +93,10 @@ async def keep_for_each(
     group: Group,
     exchange: Exchange,
     outcome: Outcome,
-    told: str | None = None,
+    reason: str | None = None,
     failure: Failure | None = None,
 ) -> None:
     """Keep the call for each generation that it was to order; nothing where no call went out."""
-    for known in group if exchange.request else ():
-        kept = exchange.came_to(context, known.generation, outcome, reason=told, failure=failure)
+    for scheduled in group if exchange.request else ():
+        kept = exchange.came_to(context, scheduled.generation, outcome, reason=reason, failure=failure)
         await until_stored(context, partial(keep, context, kept))

@@ -20,7 +20,7 @@ from arrivals.core.observation import Reading
 from arrivals.core.wire import SECOND
 from arrivals.flow.context import Context
 from arrivals.flow.exchange.pace import note_pace
-from arrivals.flow.observation.expire import nobody_told_us
+from arrivals.flow.observation.expire import expired_observation
 from arrivals.flow.settlement.observe import observe
 from arrivals.flow.settlement.settle import settle_one
 from arrivals.flow.until_stored import until_stored
@@ -39,7 +39,7 @@ EVENT_STREAM = "text/event-stream"
 
 
 @dataclass(slots=True)
-class _Heard:
+class _StreamState:
     """What the stream has told so far."""
 
     target: Target
@@ -59,7 +59,7 @@ class _Heard:
             self.target = replace(self.target, external_id=reading.external_id)
         if reading.status in CLOSED:
             ended = reading.status is Status.COMPLETED and not reading.outputs
-            return replace(reading, outputs=self._told()) if ended else reading
+            return replace(reading, outputs=self._final_outputs()) if ended else reading
         if reading.status is Status.PROCESSING and not self.begun:
             return None  # talk: whether the work begins is still to be heard
         news = replace(
@@ -72,7 +72,7 @@ class _Heard:
         self.last = news
         return replace(reading, outputs=news.outputs)
 
-    def _told(self) -> tuple[Output, ...]:
+    def _final_outputs(self) -> tuple[Output, ...]:
         """The outputs of earlier events; where no work began, the answer in words."""
         words = "" if self.begun else "".join(self.words).strip()
         return tuple(self.outputs.values()) or ((text_output(words),) if words else ())
@@ -92,7 +92,7 @@ async def listen(context: Context, generation: Generation, call: HttpCall) -> Ht
 
     Raises Refused for a "not now" before anything was begun, NotSent, and NoAnswer while it was not accepted.
     """
-    heard, ending = _Heard(context.target(generation)), _Ending()
+    state, ending = _StreamState(context.target(generation)), _Ending()
     refused: Refused | None = None
     closed = False
     # Read in a task of its own: what has arrived when a connection breaks is lost to whoever was busy just then.
@@ -102,7 +102,7 @@ async def listen(context: Context, generation: Generation, call: HttpCall) -> Ht
         async with receive:
             async for event in receive:
                 try:
-                    closed = await _hear(context, generation, heard, event)
+                    closed = await _handle_event(context, generation, state, event)
                 except Refused as error:
                     refused = error
                 if closed or refused:
@@ -114,7 +114,7 @@ async def listen(context: Context, generation: Generation, call: HttpCall) -> Ht
         raise ending.error
     if ending.whole is None and not closed:
         log.info("stream_broken", generation_id=generation.id, reason=str(ending.error or "it ended"))
-        await _broken_off(context, generation, heard)
+        await _broken_off(context, generation, state)
     return ending.whole
 
 
@@ -144,15 +144,15 @@ async def _read(
             ending.error = error
 
 
-async def _hear(context: Context, generation: Generation, heard: _Heard, event: bytes | None) -> bool:
+async def _handle_event(context: Context, generation: Generation, state: _StreamState, event: bytes | None) -> bool:
     """Whether the event closed the generation. None: it was accepted. Raises Refused for a "not now"."""
     if event is None:
         await _observe(context, generation, Reading(status=Status.SUBMITTED))
         return False
     read = context.adapter(generation).read_event
-    reading = read_stream_event(read, event, heard.target) if read else None
-    nothing_begun = not heard.begun
-    news = heard.news(reading) if reading else None
+    reading = read_stream_event(read, event, state.target) if read else None
+    nothing_begun = not state.begun
+    news = state.news(reading) if reading else None
     if news is None:
         return False
     if news.failure is not None and acceptance_of(news.failure) is Acceptance.LATER and nothing_begun:
@@ -166,17 +166,17 @@ async def _observe(context: Context, generation: Generation, reading: Reading) -
     await until_stored(context, partial(settle_one, context, seen))
 
 
-async def _broken_off(context: Context, generation: Generation, heard: _Heard) -> None:
+async def _broken_off(context: Context, generation: Generation, state: _StreamState) -> None:
     """The poll goes on where the stream ended; where nothing can be asked about, nobody will tell us."""
-    if heard.target.external_id is None and heard.outputs:
+    if state.target.external_id is None and state.outputs:
         # What it told is there; more may have been to come, and nobody can be asked.
         notes = ("the stream broke off after these outputs",)
-        told = Reading(status=Status.COMPLETED, outputs=tuple(heard.outputs.values()), notes=notes)
-        await _observe(context, generation, told)
+        reading = Reading(status=Status.COMPLETED, outputs=tuple(state.outputs.values()), notes=notes)
+        await _observe(context, generation, reading)
         return
-    if heard.target.external_id is None:
+    if state.target.external_id is None:
         await until_stored(
-            context, partial(settle_one, context, nobody_told_us(generation, context.now(), streamed=True))
+            context, partial(settle_one, context, expired_observation(generation, context.now(), streamed=True))
         )
         return
     await until_stored(context, partial(_ask_now, context, generation))
