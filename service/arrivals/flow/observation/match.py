@@ -14,15 +14,15 @@ from arrivals.store import generations
 from arrivals.store.engine.base import Tx
 from arrivals.store.observations import StoredWebhook
 
-Said = Reading | Refused
+Answer = Reading | Refused
 Members = dict[str, list[tuple[Generation, Mapping[str, object]]]]  # by bulk_id: each with its order's input
 
 
 async def members_of(tx: Tx, about: Mapping[str, GenerationKey]) -> Members:
     """Every bulk order that one of these generations belongs to."""
-    bulks = await generations.of_bulks(tx, sorted({one.bulk_id for one in about.values() if one.bulk_id}))
+    bulks = await generations.of_bulks(tx, sorted({key.bulk_id for key in about.values() if key.bulk_id}))
     return {
-        bulk_id: [(known.generation, await generations.order_input(tx, known.generation.id)) for known in members]
+        bulk_id: [(member.generation, await generations.order_input(tx, member.generation.id)) for member in members]
         for bulk_id, members in bulks.items()
     }
 
@@ -43,30 +43,30 @@ def addressee(context: Context, stored: StoredWebhook, about: GenerationKey, mem
     for sibling, _ in siblings:
         if named is not None and sibling.external_id is not None and same_id(sibling.external_id, named):
             return sibling
-    nameless = [place for place, (sibling, _) in enumerate(siblings) if sibling.external_id is None]
+    nameless = [index for index, (sibling, _) in enumerate(siblings) if sibling.external_id is None]
     body = mended(stored.webhook.body) or stored.webhook.body
-    found = bulk.match_input(body, [siblings[place][1] for place in nameless])
-    if found is None:
+    position = bulk.match_input(body, [siblings[index][1] for index in nameless])
+    if position is None:
         raise Unreadable(f"no generation of {bulk_id} is known as {named}")
-    sibling, given = siblings[nameless[found]]
-    siblings[nameless[found]] = (replace(sibling, external_id=named), given)
+    sibling, order_input = siblings[nameless[position]]
+    siblings[nameless[position]] = (replace(sibling, external_id=named), order_input)
     return sibling
 
 
-def shared_out(told: Sequence[Said], known: Sequence[Generation]) -> list[Said]:
+def shared_out(answers: Sequence[Answer], group: Sequence[Generation]) -> list[Answer]:
     """Each generation's part of the answer: its own place's, unless a webhook came first and gave that id to a twin."""
-    owners = {generation.external_id: place for place, generation in enumerate(known) if generation.external_id}
-    parts: dict[int, Said] = {}
-    free: list[tuple[int, Said]] = []
-    for place, said in enumerate(told):
-        owner = owners.get(said.external_id or "") if isinstance(said, Reading) else None
+    owners = {generation.external_id: place for place, generation in enumerate(group) if generation.external_id}
+    parts: dict[int, Answer] = {}
+    free: list[tuple[int, Answer]] = []
+    for place, answer in enumerate(answers):
+        owner = owners.get(answer.external_id or "") if isinstance(answer, Reading) else None
         if owner is None:
-            free.append((place, said))
+            free.append((place, answer))
         else:
-            parts[owner] = said
-    left = [place for place in range(len(told)) if place not in parts]
-    for place, said in free:
+            parts[owner] = answer
+    left = [place for place in range(len(answers)) if place not in parts]
+    for place, answer in free:
         taken = place if place in left else left[0]
         left.remove(taken)
-        parts[taken] = said
-    return [parts[place] for place in range(len(told))]
+        parts[taken] = answer
+    return [parts[place] for place in range(len(answers))]

@@ -99,9 +99,11 @@ async def quarantine_all(context: Context, stored: Sequence[StoredWebhook]) -> S
     async with context.store.transaction() as tx:
         await observations.insert_webhooks(tx, stored)
         await observations.trim_quarantine(tx, context.policy.limits.quarantine_keep)
-    for one in stored:
-        log.warning("webhook_unverified", webhook_id=one.id, generation_id=one.generation_id, provider=one.provider)
-    return [Unverified(one.refused_reason) for one in stored]
+    for webhook in stored:
+        log.warning(
+            "webhook_unverified", webhook_id=webhook.id, generation_id=webhook.generation_id, provider=webhook.provider
+        )
+    return [Unverified(webhook.refused_reason) for webhook in stored]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,13 +129,13 @@ def _verified(context: Context, upstream: Upstream, generation_id: str, webhook:
 
     By the operator's secrets or by those we made up: both, so that setting one later refuses nothing under way.
     """
-    given = upstream.account.webhook_secrets
-    if given:
+    secrets = upstream.account.webhook_secrets
+    if secrets:
         try:
-            return upstream.provider.verify(webhook, given)
+            return upstream.provider.verify(webhook, secrets)
         except Unverified:  # what we made up is looked up only when it is needed
             pass
-    return upstream.provider.verify(webhook, (*given, *context.callback_urls.webhook_secrets(generation_id)))
+    return upstream.provider.verify(webhook, (*secrets, *context.callback_urls.webhook_secrets(generation_id)))
 
 
 def shown_headers(webhook: InboundWebhook) -> dict[str, str]:

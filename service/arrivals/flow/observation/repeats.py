@@ -39,26 +39,26 @@ class Sifted:
 
 async def sift(context: Context, tx: Tx, stored: Sequence[StoredWebhook]) -> Sifted:
     """What is to become of webhooks that came together."""
-    frequent = {one.id for one in stored if context.process.frequency.count(one.generation_id) > FEW}
+    frequent = {webhook.id for webhook in stored if context.process.frequency.count(webhook.generation_id) > FEW}
     if not frequent:
         return Sifted(kept=[*stored], became=[*stored])
-    compared = [replace(one, digest=_digest(one)) for one in stored if one.id in frequent]
-    marked = {one.id: one for one in compared}
+    compared = [replace(webhook, digest=_digest(webhook)) for webhook in stored if webhook.id in frequent]
+    marked = {webhook.id: webhook for webhook in compared}
     alike = await webhook_repeats.same_as(tx, compared)
     hints = await _hints(context, tx, compared)
     sifted = Sifted(kept=[], became=[])
-    for came in stored:
-        one = marked.get(came.id, came)
-        known = _counted_on(one, alike, hints)
-        if known is None:
-            sifted.kept.append(one)
-            if one.digest is not None:
-                alike[one.generation_id, one.digest] = one.id
+    for arrived in stored:
+        webhook = marked.get(arrived.id, arrived)
+        original_id = _original_id(webhook, alike, hints)
+        if original_id is None:
+            sifted.kept.append(webhook)
+            if webhook.digest is not None:
+                alike[webhook.generation_id, webhook.digest] = webhook.id
         else:
-            sifted.repeats[known] += 1
-            if one.verified_by is None and one.generation_id in hints:
-                sifted.asked_about.add(one.generation_id)
-        sifted.became.append(one if known is None else replace(one, id=known))
+            sifted.repeats[original_id] += 1
+            if webhook.verified_by is None and webhook.generation_id in hints:
+                sifted.asked_about.add(webhook.generation_id)
+        sifted.became.append(webhook if original_id is None else replace(webhook, id=original_id))
     return sifted
 
 
@@ -71,17 +71,17 @@ async def keep(context: Context, tx: Tx, sifted: Sifted) -> None:
     await webhook_repeats.count(tx, sifted.repeats)
 
 
-def _counted_on(one: StoredWebhook, alike: Mapping[tuple[str, str], str], hints: dict[str, Hints]) -> str | None:
+def _original_id(stored: StoredWebhook, alike: Mapping[tuple[str, str], str], hints: dict[str, Hints]) -> str | None:
     """The one that is kept instead; None: it is kept itself."""
-    if one.digest is None:
+    if stored.digest is None:
         return None
-    known = alike.get((one.generation_id, one.digest))
-    if known is not None or one.verified_by is not None or one.generation_id not in hints:
-        return known
-    today = hints[one.generation_id]
-    if today.count >= MAX_HINTS or (today.count and today.size + len(one.webhook.body) > MAX_HINT_BYTES):
+    original_id = alike.get((stored.generation_id, stored.digest))
+    if original_id is not None or stored.verified_by is not None or stored.generation_id not in hints:
+        return original_id
+    today = hints[stored.generation_id]
+    if today.count >= MAX_HINTS or (today.count and today.size + len(stored.webhook.body) > MAX_HINT_BYTES):
         return today.last
-    hints[one.generation_id] = today.and_then(one)
+    hints[stored.generation_id] = today.and_then(stored)
     return None
 
 
@@ -90,12 +90,12 @@ async def _hints(context: Context, tx: Tx, compared: Sequence[StoredWebhook]) ->
 
     Where nothing can be asked, a webhook that nobody vouches for is all there will ever be.
     """
-    unvouched = {one.generation_id for one in compared if one.verified_by is None}
+    unvouched = {webhook.generation_id for webhook in compared if webhook.verified_by is None}
     about = await generations.asked_by_ids(tx, sorted(unvouched)) if unvouched else {}
     askable = {generation_id for generation_id in unvouched if _can_be_asked(context, about.get(generation_id))}
     now = context.now()
-    found = await webhook_repeats.hints_since(tx, askable, now - now % DAY) if askable else {}
-    return {generation_id: found.get(generation_id, Hints()) for generation_id in askable}
+    hints = await webhook_repeats.hints_since(tx, askable, now - now % DAY) if askable else {}
+    return {generation_id: hints.get(generation_id, Hints()) for generation_id in askable}
 
 
 def _can_be_asked(context: Context, about: GenerationKey | None) -> bool:
@@ -106,8 +106,8 @@ def _can_be_asked(context: Context, about: GenerationKey | None) -> bool:
         return False
 
 
-def _digest(one: StoredWebhook) -> str:
+def _digest(stored: StoredWebhook) -> str:
     """Of the bytes and of who vouches for them: a signature of another moment makes it no other webhook."""
-    told = hashlib.sha256(f"{one.verified_by}\n{one.webhook.headers.get('content-type')}\n".encode())
-    told.update(one.webhook.body)
-    return told.hexdigest()
+    digest = hashlib.sha256(f"{stored.verified_by}\n{stored.webhook.headers.get('content-type')}\n".encode())
+    digest.update(stored.webhook.body)
+    return digest.hexdigest()
