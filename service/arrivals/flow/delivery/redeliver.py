@@ -48,10 +48,10 @@ async def recipients(tx: Tx, subscriber_id: str | None) -> Sequence[Subscriber] 
     """
     if subscriber_id is None:
         return None
-    known = await subscribers.by_id(tx, subscriber_id)
-    if known.disabled_at is not None:
+    subscriber = await subscribers.by_id(tx, subscriber_id)
+    if subscriber.disabled_at is not None:
         raise NotServed
-    return [known]
+    return [subscriber]
 
 
 async def due_again(
@@ -77,15 +77,15 @@ async def due_again(
 async def retry(context: Context, delivery_id: str) -> Delivery:
     """Try a delivery now, whatever its schedule, also one that was given up. Raises Missing, NotServed, Delivered."""
     async with context.store.transaction() as tx:
-        known = await deliveries.by_id(tx, delivery_id)
-        if known.delivered_at is not None:
+        delivery = await deliveries.by_id(tx, delivery_id)
+        if delivery.delivered_at is not None:
             raise Delivered
-        (delivery_context,) = await deliveries.contexts_of(tx, [known])
+        (delivery_context,) = await deliveries.contexts_of(tx, [delivery])
         if delivery_context is None:
-            raise Missing(known.subscriber_id)
+            raise Missing(delivery.subscriber_id)
         if delivery_context.disabled:
             raise NotServed
         await deliveries.attempt_now(tx, delivery_id, context.now())
-        known = await deliveries.by_id(tx, delivery_id)
+        delivery = await deliveries.by_id(tx, delivery_id)
     context.store.notify(Signal.DELIVER)
-    return known
+    return delivery

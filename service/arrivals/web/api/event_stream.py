@@ -50,13 +50,13 @@ async def _pages(context: Context, position: int, wanted: EventFilter) -> AsyncI
         version = context.store.version(Signal.SETTLED)
         page = await page_behind(context, Place(position, wanted, PAGE))
         position = page.position
-        if page.found:
+        if page.events:
             spoke_at = anyio.current_time()
             yield page.stream
         if page.more:
             continue
         await anyio.sleep(PAUSE_S)
-        if page.found:
+        if page.events:
             continue
         if anyio.current_time() - spoke_at >= HEARTBEAT_S:
             spoke_at = anyio.current_time()

@@ -41,12 +41,12 @@ async def _page(call: Call, query: EventsQuery) -> Response:
                 page = await page_behind(call.context, place)
             place = replace(place, position=page.position)
             over = waiting.cancel_called or call.context.process.ending.is_set()
-            if page.found or (over and query.wait) or (not page.more and not query.wait):
+            if page.events or (over and query.wait) or (not page.more and not query.wait):
                 break
             if not page.more:
                 await anyio.sleep(PAUSE_S)
                 await call.context.store.wait(Signal.SETTLED, version, 1.0)
-    following = page.found[-1][0] if page.found else page.position
+    following = page.events[-1][0] if page.events else page.position
     return json_response({"data": page.data, "next": str(following), "more": page.more})
 
 
