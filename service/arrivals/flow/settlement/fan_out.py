@@ -20,7 +20,7 @@ async def deliveries_for(
 ) -> list[Delivery]:
     """Due at once. Callback URLs share one subscriber per origin, so that a dead host is limited like any other."""
     origins: dict[str, str] = {}
-    found: list[Delivery] = []
+    deliveries: list[Delivery] = []
     for event, generation, position in announced:
         wanted = [
             (subscriber.id, subscriber.url)
@@ -33,7 +33,7 @@ async def deliveries_for(
                 fresh = Subscriber(id=context.make_id("sub"), url=origin, secret="", created_at=event.at)
                 origins[origin] = await subscribers.callback_subscriber(tx, fresh)
             wanted.append((origins[origin], generation.callback_url))
-        found += [
+        deliveries += [
             Delivery(
                 id=context.make_id("dlv"),
                 event_id=event.id,
@@ -46,7 +46,7 @@ async def deliveries_for(
             )
             for subscriber_id, url in wanted
         ]
-    return found
+    return deliveries
 
 
 def _origin(url: str) -> str:

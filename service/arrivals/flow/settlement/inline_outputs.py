@@ -19,12 +19,14 @@ async def keep(context: Context, tx: Tx, generation: Generation) -> Generation:
 
 
 async def _kept(context: Context, tx: Tx, generation_id: str, number: int, output: Output) -> Output:
-    found = read_data_uri(output.url) if is_inline(output.url) else None
-    if found is None:
+    inline = read_data_uri(output.url) if is_inline(output.url) else None
+    if inline is None:
         return output
-    await outputs.keep(tx, generation_id, number, InlineOutput(content_type=found.content_type, content=found.content))
+    await outputs.keep(
+        tx, generation_id, number, InlineOutput(content_type=inline.content_type, content=inline.content)
+    )
     url = (context.callback_urls.public_url or "") + own_path(generation_id, number)
-    return replace(output, url=url, content_type=found.content_type, requires_auth=True)
+    return replace(output, url=url, content_type=inline.content_type, requires_auth=True)
 
 
 def own_path(generation_id: str, number: int) -> str:

@@ -36,13 +36,13 @@ log = structlog.get_logger()
 class Settled:
     """What one settling transaction has decided so far, in order."""
 
-    known: dict[str, Scheduled]
+    current: dict[str, Scheduled]
     read_before: set[str]
     usual: dict[tuple[str, str], DurationEstimate | None] = field(default_factory=dict)
     learned: dict[tuple[str, str], DurationEstimate] = field(default_factory=dict)
     read: list[Read] = field(default_factory=list)
     changed: dict[str, Scheduled] = field(default_factory=dict)
-    found: list[tuple[str, Observation, Finding]] = field(default_factory=list)
+    observations: list[tuple[str, Observation, Finding]] = field(default_factory=list)
     announced: list[tuple[Event, Generation]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     unknown_statuses: Counter[str] = field(default_factory=Counter)  # by provider
@@ -82,7 +82,7 @@ async def settle_each(context: Context, seen: Sequence[Observation]) -> list[Fin
                 await set_aside(context, seen[0].webhook_id, f"it could not be settled: {type(error).__name__}")
             return [error]
         log.exception("batch_failed", observations=len(seen))
-    return [result for one in seen for result in await settle_each(context, [one])]
+    return [result for observation in seen for result in await settle_each(context, [observation])]
 
 
 async def set_aside(context: Context, webhook_id: str, reason: str) -> None:
@@ -101,11 +101,16 @@ async def _settle(context: Context, seen: Sequence[Observation]) -> list[Finding
 async def settle_within(context: Context, tx: Tx, seen: Sequence[Observation]) -> Settled:
     """Settle as a part of a larger decision; when that is committed, `tell` what came of it."""
     within = [replace(observation, reading=bounded(observation.reading)) for observation in seen]
-    known = await generations.to_settle(tx, [observation.generation_id for observation in within])
-    seen = [without_secrets(context, one, _about(known.get(one.generation_id))) for one in within]
+    current = await generations.to_settle(tx, [observation.generation_id for observation in within])
+    seen = [
+        without_secrets(context, observation, _generation_of(current.get(observation.generation_id)))
+        for observation in within
+    ]
     batch = Settled(
-        known=known,
-        read_before=await observations.read_already(tx, [one.webhook_id for one in seen if one.webhook_id]),
+        current=current,
+        read_before=await observations.read_already(
+            tx, [observation.webhook_id for observation in seen if observation.webhook_id]
+        ),
     )
     for observation in seen:
         await _meet(context, tx, batch, observation)
@@ -115,15 +120,21 @@ async def settle_within(context: Context, tx: Tx, seen: Sequence[Observation]) -
 
 def tell(context: Context, batch: Settled) -> list[Finding]:
     """Give the finding of each observation, and wake those whom it concerns."""
-    context.process.waiters.wake(one.generation.id for one in batch.changed.values() if one.generation.ended)
+    context.process.waiters.wake(
+        scheduled.generation.id for scheduled in batch.changed.values() if scheduled.generation.ended
+    )
     context.store.notify(Signal.SETTLED)
     now = context.now()
-    if any(one.schedule.poll_at is not None and one.schedule.poll_at <= now for one in batch.changed.values()):
+    if any(
+        scheduled.schedule.poll_at is not None and scheduled.schedule.poll_at <= now
+        for scheduled in batch.changed.values()
+    ):
         context.store.notify(Signal.POLL)
     if batch.announced:
         context.store.notify(Signal.DELIVER)
     if any(
-        (one.generation.provider, one.generation.account) in context.process.crowded for one in batch.changed.values()
+        (scheduled.generation.provider, scheduled.generation.account) in context.process.crowded
+        for scheduled in batch.changed.values()
     ):
         context.store.notify(Signal.SUBMIT)  # a place may be free
     for event, generation in batch.announced:
@@ -131,14 +142,14 @@ def tell(context: Context, batch: Settled) -> list[Finding]:
     return batch.findings
 
 
-def _about(known: Scheduled | None) -> Generation | None:
-    return None if known is None else known.generation
+def _generation_of(scheduled: Scheduled | None) -> Generation | None:
+    return None if scheduled is None else scheduled.generation
 
 
 async def _meet(context: Context, tx: Tx, batch: Settled, seen: Observation) -> None:
     """Decide one observation in the light of all before it."""
-    known = batch.known.get(seen.generation_id)
-    verdict = reconcile(known.generation, seen) if known else None
+    before = batch.current.get(seen.generation_id)
+    verdict = reconcile(before.generation, seen) if before else None
     finding = verdict.finding if verdict else Finding.STALE
     if seen.webhook_id in batch.read_before and not seen.replayed:
         finding, verdict = Finding.REPEATED, None  # another process has read this very webhook
@@ -147,14 +158,14 @@ async def _meet(context: Context, tx: Tx, batch: Settled, seen: Observation) -> 
         reason = seen.unreadable_reason
         batch.read.append(Read(id=seen.webhook_id, read_at=context.now(), finding=finding, unreadable_reason=reason))
     batch.findings.append(finding)
-    if known is None or verdict is None:
+    if before is None or verdict is None:
         return
-    batch.found.append((context.make_id("obs"), seen, finding))
-    if context.process.unknown_statuses.counts(known.generation, seen):
-        batch.unknown_statuses[known.generation.provider] += 1
+    batch.observations.append((context.make_id("obs"), seen, finding))
+    if context.process.unknown_statuses.counts(before.generation, seen):
+        batch.unknown_statuses[before.generation.provider] += 1
     log.info("observation_settled", generation_id=seen.generation_id, origin=seen.origin, finding=finding)
-    asked = seen.origin is Origin.POLL
-    after = replace(await keep(context, tx, verdict.generation), polls=known.generation.polls + asked)
+    polled = seen.origin is Origin.POLL
+    after = replace(await keep(context, tx, verdict.generation), polls=before.generation.polls + polled)
     pace = PollSchedule(
         cadence=context.policy.cadence,
         route=context.route_or_none(after),
@@ -164,14 +175,14 @@ async def _meet(context: Context, tx: Tx, batch: Settled, seen: Observation) -> 
     )
     moved = Scheduled(
         generation=after,
-        schedule=schedule(known, after, seen, finding, pace),
-        submit_tries=known.submit_tries,
-        asked_at=known.asked_at,
-        poll_misses=0 if asked else known.poll_misses,
-        hinted=not after.closed and (not seen.believed or (known.hinted and not asked)),
+        schedule=schedule(before, after, seen, finding, pace),
+        submit_tries=before.submit_tries,
+        asked_at=before.asked_at,
+        poll_misses=0 if polled else before.poll_misses,
+        hinted=not after.closed and (not seen.believed or (before.hinted and not polled)),
     )
-    if moved != known:
-        batch.known[after.id] = batch.changed[after.id] = moved
+    if moved != before:
+        batch.current[after.id] = batch.changed[after.id] = moved
     if verdict.announce:
         batch.announced.append((event_about(after, verdict.announce, context.make_id("evt"), seen.at), after))
     _learn(batch, pace, verdict)
@@ -198,7 +209,7 @@ def _learn(batch: Settled, pace: PollSchedule, verdict: Verdict) -> None:
 
 async def _record(context: Context, tx: Tx, batch: Settled) -> None:
     """Write everything that was decided."""
-    await observations.insert(tx, batch.found)
+    await observations.insert(tx, batch.observations)
     await observations.mark_read(tx, batch.read)
     await generations.save(tx, list(batch.changed.values()))
     if batch.unknown_statuses:
