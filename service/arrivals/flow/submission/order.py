@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 import difflib
+from functools import partial
 import hashlib
 from typing import Any
 
@@ -24,7 +25,7 @@ from arrivals.store.engine.signals import Signal
 from arrivals.store.generations import Schedule, Scheduled
 
 SLACK_S = 300.0  # beyond the provider's own ceiling, before we stop waiting
-LONGEST_DEADLINE_S = 7 * 24 * 3600.0
+MAX_DEADLINE_S = 7 * 24 * 3600.0
 
 
 class InvalidOrder(Exception):
@@ -67,139 +68,155 @@ class OrderRequest:
 
     def digest(self) -> str:
         """What makes two orders the same."""
-        told = (self.provider, self.model, self.input, self.account, self.callback_url, self.metadata, self.deadline_s)
-        return hashlib.sha256(canonical_json(told)).hexdigest()
+        fields = (
+            self.provider,
+            self.model,
+            self.input,
+            self.account,
+            self.callback_url,
+            self.metadata,
+            self.deadline_s,
+        )
+        return hashlib.sha256(canonical_json(fields)).hexdigest()
 
 
-async def order(context: Context, asked: OrderRequest) -> Generation:
+async def order(context: Context, request: OrderRequest) -> Generation:
     """Store the order of one generation. Raises Unorderable, RefusedByPreflight, KeyReused."""
-    return (await _stored(context, asked, lambda: [_checked(context, asked, asked.input, "input")], [asked.input]))[0]
+    checked = partial(_checked, context, request, request.input, "input")
+    (generation,) = await _stored(context, request, lambda: [checked()], [request.input])
+    return generation
 
 
-async def order_bulk(context: Context, asked: OrderRequest, inputs: Sequence[Mapping[str, Any]]) -> list[Generation]:
+async def order_bulk(context: Context, request: OrderRequest, inputs: Sequence[Mapping[str, Any]]) -> list[Generation]:
     """Store an order of several generations, which go to the provider in one call. Raises as `order`."""
 
     def members() -> list[Scheduled]:
-        bulk = _route(context, asked).adapter.bulk
+        bulk = _route(context, request).adapter.bulk
         if bulk is None:
-            raise InvalidOrder("model", f"{asked.provider} takes orders of {asked.model!r} one at a time")
+            raise InvalidOrder("model", f"{request.provider} takes orders of {request.model!r} one at a time")
         if not 1 <= len(inputs) <= bulk.most:
             raise InvalidOrder("inputs", f"must have 1 to {bulk.most} items")
         bulk_id = context.make_id("blk")
-        checked = [_checked(context, asked, given, f"inputs.{place}") for place, given in enumerate(inputs)]
+        checked = [
+            _checked(context, request, order_input, f"inputs.{index}") for index, order_input in enumerate(inputs)
+        ]
         # Their ids are in the order of the inputs, by which the provider's answer is read.
-        ids = sorted(known.generation.id for known in checked)
+        ids = sorted(scheduled.generation.id for scheduled in checked)
         return [
-            structs.replace(known, generation=structs.replace(known.generation, id=generation_id, bulk_id=bulk_id))
-            for known, generation_id in zip(checked, ids, strict=True)
+            structs.replace(
+                scheduled, generation=structs.replace(scheduled.generation, id=generation_id, bulk_id=bulk_id)
+            )
+            for scheduled, generation_id in zip(checked, ids, strict=True)
         ]
 
-    return await _stored(context, replace(asked, input={"inputs": list(inputs)}), members, inputs)
+    return await _stored(context, replace(request, input={"inputs": list(inputs)}), members, inputs)
 
 
 async def _stored(
-    context: Context, asked: OrderRequest, make: Callable[[], list[Scheduled]], inputs: Sequence[Mapping[str, Any]]
+    context: Context, request: OrderRequest, make: Callable[[], list[Scheduled]], inputs: Sequence[Mapping[str, Any]]
 ) -> list[Generation]:
     """What the order makes, or has made when it came before under the same key."""
-    key = asked.idempotency_key
-    digest = await run_off_loop(asked.size, asked.digest) if key is not None else ""
+    key = request.idempotency_key
+    digest = await run_off_loop(request.size, request.digest) if key is not None else ""
     if key is not None:
         try:
-            return await _same_order(context, asked, digest)
+            return await _same_order(context, request, digest)
         except Missing:
             pass  # a new one
     made = make()
     first = made[0].generation
-    texts = await run_off_loop(asked.size, lambda: [to_json(given) for given in inputs])
+    texts = await run_off_loop(request.size, lambda: [to_json(order_input) for order_input in inputs])
     try:
         async with context.store.transaction() as tx:
             if key is not None:
-                await idempotency.remember_order(tx, asked.owner, key, digest, first.id, first.created_at)
-            for known, text in zip(made, texts, strict=True):
-                await generations.insert(tx, known, text)
+                await idempotency.remember_order(tx, request.owner, key, digest, first.id, first.created_at)
+            for scheduled, text in zip(made, texts, strict=True):
+                await generations.insert(tx, scheduled, text)
     except Overtaken:
-        return await _same_order(context, asked, digest)
+        return await _same_order(context, request, digest)
     context.store.notify(Signal.SUBMIT)
-    return [known.generation for known in made]
+    return [scheduled.generation for scheduled in made]
 
 
-async def _same_order(context: Context, asked: OrderRequest, digest: str) -> list[Generation]:
+async def _same_order(context: Context, request: OrderRequest, digest: str) -> list[Generation]:
     async with context.store.read_inline() as tx:
-        known_digest, generation_id = await idempotency.remembered_order(tx, asked.owner, asked.idempotency_key or "")
-        if digest != known_digest:
+        stored_digest, generation_id = await idempotency.remembered_order(
+            tx, request.owner, request.idempotency_key or ""
+        )
+        if digest != stored_digest:
             raise KeyReused
         first = await generations.by_id(tx, generation_id)
         bulk_id = first.generation.bulk_id
         members = (await generations.of_bulks(tx, [bulk_id]))[bulk_id] if bulk_id else [first]
-        return [known.generation for known in members]
+        return [scheduled.generation for scheduled in members]
 
 
-def _checked(context: Context, asked: OrderRequest, given: Mapping[str, Any], where: str) -> Scheduled:
+def _checked(context: Context, request: OrderRequest, order_input: Mapping[str, Any], where: str) -> Scheduled:
     """A new generation whose input breaks none of the limits that its provider documents."""
-    known = _generation(context, asked, given)
-    failure = refusal(_route(context, asked).limits, asked.model, given)
+    scheduled = _generation(context, request, order_input)
+    failure = refusal(_route(context, request).limits, request.model, order_input)
     if failure is not None:
         raise RefusedByPreflight(failure, f"{where}.{failure.param}" if failure.param else where)
-    return known
+    return scheduled
 
 
-def _route(context: Context, asked: OrderRequest) -> Route:
-    upstream = _upstream(context, asked)
-    route = route_of(upstream.provider, asked.model)
+def _route(context: Context, request: OrderRequest) -> Route:
+    upstream = _upstream(context, request)
+    route = route_of(upstream.provider, request.model)
     if route is None:
-        known = sorted(model for route_or_none in upstream.provider.ROUTES for model in route_or_none.models)
-        raise InvalidOrder("model", f"{asked.provider} has no model {asked.model!r}; it has {', '.join(known)}")
+        models = sorted(model for route_or_none in upstream.provider.ROUTES for model in route_or_none.models)
+        raise InvalidOrder("model", f"{request.provider} has no model {request.model!r}; it has {', '.join(models)}")
     return route
 
 
-def _generation(context: Context, asked: OrderRequest, given: Mapping[str, Any]) -> Scheduled:
-    route = _route(context, asked)
-    if asked.callback_url is not None:
-        objection = context.transport.destinations.objection(asked.callback_url)
+def _generation(context: Context, request: OrderRequest, order_input: Mapping[str, Any]) -> Scheduled:
+    route = _route(context, request)
+    if request.callback_url is not None:
+        objection = context.transport.destinations.objection(request.callback_url)
         if objection:
             raise InvalidOrder("callback_url", objection)
-    objection = metadata_objection(asked.metadata)
+    objection = metadata_objection(request.metadata)
     if objection:
         raise InvalidOrder("metadata", objection)
-    wait_s = asked.deadline_s if asked.deadline_s is not None else route.max_duration_of(asked.model) + SLACK_S
-    if not 0 < wait_s <= LONGEST_DEADLINE_S:
-        raise InvalidOrder("deadline_s", f"must be more than 0 and at most {LONGEST_DEADLINE_S:.0f} seconds")
+    wait_s = request.deadline_s if request.deadline_s is not None else route.max_duration_of(request.model) + SLACK_S
+    if not 0 < wait_s <= MAX_DEADLINE_S:
+        raise InvalidOrder("deadline_s", f"must be more than 0 and at most {MAX_DEADLINE_S:.0f} seconds")
     now = context.now()
     generation = Generation(
         id=context.make_id("gen"),
-        provider=asked.provider,
-        account=asked.account,
+        provider=request.provider,
+        account=request.account,
         route=route.name,
-        model=asked.model,
+        model=request.model,
         status=Status.PENDING,
         created_at=now,
         deadline_at=now + micros(wait_s),
-        outputs_requested=outputs_requested(given),
-        metadata=asked.metadata,
-        callback_url=asked.callback_url,
+        outputs_requested=outputs_requested(order_input),
+        metadata=request.metadata,
+        callback_url=request.callback_url,
         webhook_expected=route.trust is not None and context.callback_urls.public_url is not None,
     )
     return Scheduled(generation=generation, schedule=Schedule(submit_at=now, timeout_at=generation.deadline_at))
 
 
-def _upstream(context: Context, asked: OrderRequest) -> Upstream:
-    upstream = context.upstreams.get((asked.provider, asked.account))
+def _upstream(context: Context, request: OrderRequest) -> Upstream:
+    upstream = context.upstreams.get((request.provider, request.account))
     if upstream is not None:
         return upstream
-    accounts = sorted(account for provider, account in context.upstreams if provider == asked.provider)
-    name = asked.provider.upper()
+    accounts = sorted(account for provider, account in context.upstreams if provider == request.provider)
+    name = request.provider.upper()
     if accounts:
         raise InvalidOrder(
-            "account", f"{asked.provider} has no account {asked.account!r}; it has {', '.join(accounts)}"
+            "account", f"{request.provider} has no account {request.account!r}; it has {', '.join(accounts)}"
         )
     configured = ", ".join(sorted({provider for provider, _ in context.upstreams})) or "none"
-    if asked.provider not in PROVIDERS:
-        near = difflib.get_close_matches(asked.provider, PROVIDERS, n=1)
+    if request.provider not in PROVIDERS:
+        near = difflib.get_close_matches(request.provider, PROVIDERS, n=1)
         hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(PROVIDERS)}"
-        raise InvalidOrder("provider", f"there is no provider {asked.provider!r}{hint}")
+        raise InvalidOrder("provider", f"there is no provider {request.provider!r}{hint}")
     raise InvalidOrder(
         "provider",
-        f"no account of {asked.provider!r} is configured (configured: {configured}); set ARRIVALS_{name}_API_KEY",
+        f"no account of {request.provider!r} is configured (configured: {configured}); set ARRIVALS_{name}_API_KEY",
     )
 
 

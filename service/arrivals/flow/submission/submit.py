@@ -33,7 +33,7 @@ from arrivals.flow.settlement.observe import observe
 from arrivals.flow.settlement.settle import settle, settle_one
 from arrivals.flow.submission.claim import claim_submissions
 from arrivals.flow.submission.gateway import direct
-from arrivals.flow.submission.order import LONGEST_DEADLINE_S
+from arrivals.flow.submission.order import MAX_DEADLINE_S
 from arrivals.flow.submission.postpone import Group, keep_for_each, outcome_unknown, return_unsent, try_again
 from arrivals.flow.submission.submit_stream import listen
 from arrivals.flow.until_stored import until_stored
@@ -51,9 +51,9 @@ log = structlog.get_logger()
 ROUTES = [route for provider in PROVIDERS.values() for route in provider.ROUTES]
 USUAL_ANSWER_S, SLACK_S = 60.0, 30.0
 ANSWER_WITHIN_S = USUAL_ANSWER_S + SLACK_S
-LONGEST_ANSWER_S = max(route.answer_s for route in ROUTES) + SLACK_S
+MAX_ANSWER_S = max(route.answer_s for route in ROUTES) + SLACK_S
 # No lease: what is `submitting` is never claimed again, and every call and stream is bounded by itself.
-TRUST_S = LONGEST_DEADLINE_S + LONGEST_ANSWER_S
+TRUST_S = MAX_DEADLINE_S + MAX_ANSWER_S
 STALE: Micros = 20 * SECOND  # since a claim: much less than what it is given up after
 INPUT_PATIENCE: Micros = 120 * SECOND  # from the order on, for an input that cannot be fetched just now
 
@@ -71,22 +71,22 @@ async def claim(context: Context, limit: int) -> list[Group]:
     claimed: list[Scheduled] = []
     try:
         async with context.store.transaction() as tx:
-            found = await claim_submissions(tx, context.budgets(), limit, micros(ANSWER_WITHIN_S))
-            claimed += found.claimed
-            await contention.note(context, tx, found.crowded)
-            for known in claimed:
-                answer_s = _answer_s(context, known.generation)
+            submissions = await claim_submissions(tx, context.budgets(), limit, micros(ANSWER_WITHIN_S))
+            claimed += submissions.claimed
+            await contention.note(context, tx, submissions.crowded)
+            for scheduled in claimed:
+                answer_s = _answer_s(context, scheduled.generation)
                 if answer_s > USUAL_ANSWER_S:
-                    await generations.answer_by(tx, known.generation.id, context.now() + micros(answer_s + SLACK_S))
+                    await generations.answer_by(tx, scheduled.generation.id, context.now() + micros(answer_s + SLACK_S))
     except Unavailable:
         # The commit may have been made though its answer was lost; what is surely not sent need not end as unknown.
         if claimed:
             await until_stored(context, partial(return_unsent, context, claimed))
         raise
     groups: dict[str, list[Scheduled]] = {}
-    for known in claimed:
-        groups.setdefault(known.generation.bulk_id or known.generation.id, []).append(known)
-    return [sorted(group, key=lambda known: known.generation.id) for group in groups.values()]
+    for scheduled in claimed:
+        groups.setdefault(scheduled.generation.bulk_id or scheduled.generation.id, []).append(scheduled)
+    return [sorted(group, key=lambda scheduled: scheduled.generation.id) for group in groups.values()]
 
 
 def _answer_s(context: Context, generation: Generation) -> float:
@@ -100,7 +100,7 @@ async def submit(context: Context, group: Group) -> None:
     """Send one claimed group to its provider, once."""
     exchange = Exchange(kind=CallKind.SUBMISSION)
     try:
-        told = await _send(context, group, exchange)
+        answers = await _send(context, group, exchange)
     except _Withdrawn:
         log.info("submission_withdrawn", generation_id=group[0].generation.id)
     except NotSent as error:
@@ -120,30 +120,32 @@ async def submit(context: Context, group: Group) -> None:
         else:
             await _settle(context, group, [refused] * len(group))
     else:
-        if told is not None:
-            await _settle(context, group, told)
+        if answers is not None:
+            await _settle(context, group, answers)
 
 
 async def fail(_context: Context, group: Group, reason: Exception) -> None:
     """Nobody knows how far it came, so it is never sent again: it ends by its webhook, or by its clock as unknown."""
-    for known in group:
-        log.error("submission_interrupted", generation_id=known.generation.id, reason=type(reason).__name__)
+    for scheduled in group:
+        log.error("submission_interrupted", generation_id=scheduled.generation.id, reason=type(reason).__name__)
 
 
 async def _send(context: Context, group: Group, exchange: Exchange) -> Sequence[Reading | Refused] | None:
     """What the provider said of each; None if it said so in a stream, which is settled already."""
     first = group[0].generation
     upstream, adapter, target = context.upstream(first), context.adapter(first), context.target(first)
-    ordered = [await _order(context, known) for known in group]
+    ordered = [await _order(context, scheduled) for scheduled in group]
     orders, size = [order for order, _ in ordered], sum(size for _, size in ordered)
     if adapter.bulk is not None and first.bulk_id is not None:
         call = await run_off_loop(size, partial(adapter.bulk.submit, orders, upstream.account))
         await _still_ours(context, group)
         reply = await _ask(context, first, call, exchange)
-        told = await run_off_loop(len(reply.body), partial(read_bulk_reply, adapter.bulk.read_submitted, reply, target))
-        if len(told) != len(group):
-            raise Unreadable(f"an answer about {len(told)} of {len(group)} generations")
-        return told
+        answers = await run_off_loop(
+            len(reply.body), partial(read_bulk_reply, adapter.bulk.read_submitted, reply, target)
+        )
+        if len(answers) != len(group):
+            raise Unreadable(f"an answer about {len(answers)} of {len(group)} generations")
+        return answers
     call = await run_off_loop(size, partial(adapter.submit, orders[0], upstream.account))
     await _still_ours(context, group)
     if not call.streamed:
@@ -164,8 +166,8 @@ async def _still_ours(context: Context, group: Group) -> None:
     looked_at = group[0].generation.submitted_at or 0
     while context.now() - looked_at > STALE:
         looked_at = context.now()
-        for known in group:
-            if not await until_stored(context, partial(_still_wanted, context, known.generation)):
+        for scheduled in group:
+            if not await until_stored(context, partial(_still_wanted, context, scheduled.generation)):
                 raise _Withdrawn
 
 
@@ -181,17 +183,17 @@ def _taken(generation: Generation, call: HttpCall, reply: HttpReply) -> HttpRepl
     place = redirect_of(reply.http_status, reply.headers)
     if place is None:
         return direct(reply)
-    told = redirected(generation.provider, joined_url(call.url, place))
-    failure = make_failure(FailureCode.PROVIDER_ERROR, told, origin=Origin.SUBMIT, billed=False)
+    message = redirected(generation.provider, joined_url(call.url, place))
+    failure = make_failure(FailureCode.PROVIDER_ERROR, message, origin=Origin.SUBMIT, billed=False)
     raise Refused(structs.replace(failure, http_status=reply.http_status, retryable=False))
 
 
-async def _order(context: Context, known: Scheduled) -> tuple[Order, int]:
+async def _order(context: Context, scheduled: Scheduled) -> tuple[Order, int]:
     """The order with everything that its call carries, and about how many bytes that is.
 
     Raises Refused; _InputLater; _Withdrawn if it ended.
     """
-    generation = known.generation
+    generation = scheduled.generation
     text = await until_stored(context, partial(_input_of, context, generation))
     order_input: dict[str, Any] = await run_off_loop(len(text), partial(from_json, text))
     url = context.callback_urls.url(generation.provider, generation.account, generation.id)
@@ -206,7 +208,7 @@ async def _order(context: Context, known: Scheduled) -> tuple[Order, int]:
         callback_url=url if generation.webhook_expected else None,
         webhook_secret=secrets[0],
     )
-    return await _with_files(context, known, order), len(text)
+    return await _with_files(context, scheduled, order), len(text)
 
 
 async def _input_of(context: Context, generation: Generation) -> str:
@@ -214,20 +216,20 @@ async def _input_of(context: Context, generation: Generation) -> str:
         return await generations.order_text(tx, generation.id)
 
 
-async def _with_files(context: Context, known: Scheduled, order: Order) -> Order:
-    urls = context.adapter(known.generation).files(order)
+async def _with_files(context: Context, scheduled: Scheduled, order: Order) -> Order:
+    urls = context.adapter(scheduled.generation).files(order)
     if not urls:
         return order
     try:
         files = await fetch_inputs(context, urls)
     except (NotSent, NoAnswer) as error:
-        told = f"an input cannot be fetched: {error}"
-        if context.now() - known.generation.created_at > INPUT_PATIENCE:
+        message = f"an input cannot be fetched: {error}"
+        if context.now() - scheduled.generation.created_at > INPUT_PATIENCE:
             raise Refused(
-                make_failure(FailureCode.INPUT_UNREACHABLE, told, origin="preflight", billed=False)
+                make_failure(FailureCode.INPUT_UNREACHABLE, message, origin="preflight", billed=False)
             ) from error
-        raise _InputLater(told) from error
-    if not await until_stored(context, partial(_still_wanted, context, known.generation)):
+        raise _InputLater(message) from error
+    if not await until_stored(context, partial(_still_wanted, context, scheduled.generation)):
         raise _Withdrawn
     return replace(order, files=files)
 
@@ -238,19 +240,21 @@ async def _still_wanted(context: Context, generation: Generation) -> bool:
         return await generations.still_submitting(tx, generation.id, moment)
 
 
-async def _settle(context: Context, group: Group, told: Sequence[Reading | Refused]) -> None:
+async def _settle(context: Context, group: Group, answers: Sequence[Reading | Refused]) -> None:
     """Observe what was said of each; who is refused for now goes back into the queue."""
     if len(group) > 1:
-        now = await until_stored(context, partial(_as_they_are, context, group))
-        told = shared_out(told, [now[known.generation.id] for known in group])
+        current = await until_stored(context, partial(_as_they_are, context, group))
+        answers = shared_out(answers, [current[scheduled.generation.id] for scheduled in group])
     seen = []
-    for known, said in zip(group, told, strict=True):
-        if isinstance(said, Reading):
-            seen.append(_observation(context, known.generation, said))
-        elif acceptance_of(said.failure) is Acceptance.LATER:
-            await try_again(context, [known], said.failure)
+    for scheduled, answer in zip(group, answers, strict=True):
+        if isinstance(answer, Reading):
+            seen.append(_observation(context, scheduled.generation, answer))
+        elif acceptance_of(answer.failure) is Acceptance.LATER:
+            await try_again(context, [scheduled], answer.failure)
         else:
-            seen.append(_observation(context, known.generation, Reading(status=Status.FAILED, failure=said.failure)))
+            seen.append(
+                _observation(context, scheduled.generation, Reading(status=Status.FAILED, failure=answer.failure))
+            )
     if len(seen) == 1:
         await until_stored(context, partial(settle_one, context, seen[0]))
     else:
@@ -259,7 +263,7 @@ async def _settle(context: Context, group: Group, told: Sequence[Reading | Refus
 
 async def _as_they_are(context: Context, group: Group) -> dict[str, Generation]:
     async with context.store.read_inline() as tx:
-        return await generations.by_ids(tx, [known.generation.id for known in group])
+        return await generations.by_ids(tx, [scheduled.generation.id for scheduled in group])
 
 
 def _observation(context: Context, generation: Generation, reading: Reading) -> Observation:
