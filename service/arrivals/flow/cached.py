@@ -31,21 +31,21 @@ class Cached(Generic[T]):
             return last
         if self._finding is None:
             self._finding = asyncio.create_task(self._find(find, now))
-            self._finding.add_done_callback(_said)
+            self._finding.add_done_callback(_log_failure)
         if last and 0 <= age < USABLE:
             return last
         return await asyncio.shield(self._finding)
 
     async def _find(self, find: Callable[[], Awaitable[T]], now: Micros) -> tuple[Micros, T]:
         try:
-            found = now, await find()
-            self._last = found
-            return found
+            answer = now, await find()
+            self._last = answer
+            return answer
         finally:
             self._finding = None
 
 
-def _said(finding: "asyncio.Task[tuple[Micros, T]]") -> None:
+def _log_failure(finding: "asyncio.Task[tuple[Micros, T]]") -> None:
     """What goes wrong while nobody waits is said too."""
     if not finding.cancelled() and finding.exception() is not None:
         log.warning("cache_refresh_failed", reason=type(finding.exception()).__name__)

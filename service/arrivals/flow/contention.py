@@ -16,14 +16,14 @@ async def note(context: Context, tx: Tx, crowded: frozenset[AccountKey]) -> None
     """Remember who is crowded; where that is new, the first questions that were put off are asked as soon as may be."""
     for key in sorted(crowded - context.process.crowded):
         waiting = await accounts.never_asked_about(tx, key)
-        sooner = ((one, _soonest(context, key[0], one)) for one in waiting)
-        await accounts.ask_sooner(tx, [(one, moment) for one, moment in sooner if moment < one.poll_at])
+        sooner = ((unasked, _soonest(context, key[0], unasked)) for unasked in waiting)
+        await accounts.ask_sooner(tx, [(unasked, moment) for unasked, moment in sooner if moment < unasked.poll_at])
     context.process.crowded.clear()
     context.process.crowded.update(crowded)
 
 
-def _soonest(context: Context, provider: str, one: Unasked) -> Micros:
-    route = next((route for route in PROVIDERS[provider].ROUTES if route.name == one.route), None)
+def _soonest(context: Context, provider: str, unasked: Unasked) -> Micros:
+    route = next((route for route in PROVIDERS[provider].ROUTES if route.name == unasked.route), None)
     if route is None:
-        return one.poll_at  # of another version, which knows when to ask
-    return one.submitted_at + micros(soonest_poll_s(context.policy.cadence, first_s=route.initial_poll_delay_s))
+        return unasked.poll_at  # of another version, which knows when to ask
+    return unasked.submitted_at + micros(soonest_poll_s(context.policy.cadence, first_s=route.initial_poll_delay_s))

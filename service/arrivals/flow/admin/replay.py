@@ -153,8 +153,8 @@ async def _webhooks(context: Context, claimed: Replay, size: int) -> tuple[Repla
             return claimed.after(await _would_be(tx, seen), _last(page.items, claimed.cursor)), page.more
     results = await settle_each(context, seen)
     names = [
-        UNSETTLED if isinstance(result, Exception) else _name(one, result)
-        for one, result in zip(seen, results, strict=True)
+        UNSETTLED if isinstance(result, Exception) else _name(observation, result)
+        for observation, result in zip(seen, results, strict=True)
     ]
     return claimed.after(names, _last(page.items, claimed.cursor)), page.more
 
@@ -191,16 +191,16 @@ async def _seen_again(context: Context, tx: Tx, stored: Sequence[StoredWebhook])
 
 async def _would_be(tx: Tx, seen: list[Observation]) -> list[str]:
     """What settling them would find, each in the light of those before it; nothing is written."""
-    known = dict(await generations.by_ids(tx, [one.generation_id for one in seen]))
+    current = dict(await generations.by_ids(tx, [observation.generation_id for observation in seen]))
     names = []
-    for one in seen:
-        generation = known.get(one.generation_id)
+    for observation in seen:
+        generation = current.get(observation.generation_id)
         if generation is None:
             names.append("stale")
             continue
-        verdict = reconcile(generation, one)
-        known[one.generation_id] = verdict.generation
-        names.append(_name(one, verdict.finding))
+        verdict = reconcile(generation, observation)
+        current[observation.generation_id] = verdict.generation
+        names.append(_name(observation, verdict.finding))
     return names
 
 

@@ -56,23 +56,25 @@ def read_place(cursor: str) -> Place:
     return Place(int(at), int(kind), int(number), name)
 
 
-async def _facts(tx: Tx, found: Sequence[Place]) -> dict[tuple[int, str, int], dict[str, Any]]:
+async def _facts(tx: Tx, places: Sequence[Place]) -> dict[tuple[int, str, int], dict[str, Any]]:
     """What is told of each entry, by its kind, its id and its number."""
-    told: dict[tuple[str, str, int], dict[str, Any]] = {}
-    webhooks = [place.id for place in found if KINDS[place.kind] == "webhook"]
+    facts: dict[tuple[str, str, int], dict[str, Any]] = {}
+    webhooks = [place.id for place in places if KINDS[place.kind] == "webhook"]
     for seen in await webhook_lists.facts_of(tx, webhooks):
-        told["webhook", seen.id, 0] = _webhook(seen)
-    for row in await store.observations_at(tx, found):
-        told["observation", row["id"], 0] = _observation(row)
-    for row in await store.calls_at(tx, found):
-        told[row["kind"], row["id"], 0] = _call(row)
-    for row in await store.events_at(tx, found):
-        told["event", row["id"], 0] = {"id": row["id"], "type": row["type"]}
-    for row in await store.deliveries_at(tx, found):
-        told["delivery", row["id"], 0] = _delivery(row)
-    for row in await store.attempts_at(tx, found):
-        told["attempt", row["delivery_id"], row["number"]] = _attempt(row)
-    return {(place.kind, place.id, place.number): told[KINDS[place.kind], place.id, _number(place)] for place in found}
+        facts["webhook", seen.id, 0] = _webhook(seen)
+    for row in await store.observations_at(tx, places):
+        facts["observation", row["id"], 0] = _observation(row)
+    for row in await store.calls_at(tx, places):
+        facts[row["kind"], row["id"], 0] = _call(row)
+    for row in await store.events_at(tx, places):
+        facts["event", row["id"], 0] = {"id": row["id"], "type": row["type"]}
+    for row in await store.deliveries_at(tx, places):
+        facts["delivery", row["id"], 0] = _delivery(row)
+    for row in await store.attempts_at(tx, places):
+        facts["attempt", row["delivery_id"], row["number"]] = _attempt(row)
+    return {
+        (place.kind, place.id, place.number): facts[KINDS[place.kind], place.id, _number(place)] for place in places
+    }
 
 
 def _number(place: Place) -> int:
