@@ -1,1 +1,1 @@
-"""One verb per file, in the order of the data. Each is a plain async function on Tools."""
+"""The steps of the service, one verb per file, in the order of the data. Each is an async function on a Context."""

@@ -1,8 +1,8 @@
 """Items that come at the same time, written together: those that come while one batch is written go into the next.
 
 There is no window to wait for: the first item is a batch of one, and the busier it gets the larger the batches. Where
-whoever is answered comes again, large ones are made equal (`equalise`): if nearly all of them went in every second
-batch, the disk and the loop would wait for each other in turn.
+callers come again as soon as they are answered, large batches are made equal (`equalise`): if nearly all callers went
+into every second batch, the disk and the loop would wait for each other in turn.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ class Batch(Generic[T, R]):
         self._writing: asyncio.Task[None] | None = None
 
     async def add(self, item: T) -> R:
-        """The item's result, when the batch that it is in was written."""
+        """The item's result, once its batch has been written."""
         result: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self.put(item, partial(_tell, result))
         return await result
 
     def put(self, item: T, on_result: OnResult[R]) -> None:
-        """The same for whoever cannot wait: `on_result` is called with the result, or with what was raised."""
+        """The same for a caller that cannot wait: `on_result` is called with the result, or with what was raised."""
         self._waiting.append((item, on_result))
         if self._writing is None:
             self._writing = asyncio.create_task(self._write_all())
@@ -54,7 +54,7 @@ class Batch(Generic[T, R]):
                 results = await self._written([item for item, _ in batch])
                 for on_result, result in zip(owners, results, strict=True):
                     _call(on_result, result)
-        except BaseException as error:  # noqa: BLE001 - the process ends: whoever waits hears why
+        except BaseException as error:  # noqa: BLE001 - the process ends: every caller that waits gets the reason
             for on_result in [*owners, *(on_result for _, on_result in self._waiting)]:
                 _call(on_result, error)
             self._waiting.clear()
@@ -62,12 +62,12 @@ class Batch(Generic[T, R]):
             self._writing = None
 
     def _size(self, before: int, waiting: int) -> int:
-        """Of the next batch. Half of all who come are half of those that wait and of those of the batch before it."""
+        """The size of the next batch. Half of all callers are half of those waiting and of those in the last batch."""
         half = (before + waiting + 1) // 2 if before and self._equalise else waiting
         return min(max(half, LARGE), MAX_ITEMS)
 
     async def _written(self, items: Sequence[T]) -> Sequence[R | Exception]:
-        """A batch that fails is done again one by one, so that one bad item stops nobody."""
+        """Writes a batch; one that fails is done again item by item, so that one bad item stops no other."""
         try:
             return await self._write(items)
         except Unavailable as error:  # the items are innocent

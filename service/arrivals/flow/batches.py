@@ -15,14 +15,14 @@ from arrivals.store.observations import StoredWebhook
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batches:
-    """Each is one transaction for all who hand it something at the same time."""
+    """The batches of one process, each one transaction for all items that are added at the same time."""
 
     webhooks: Batch[StoredWebhook, StoredWebhook]
     quarantined: Batch[StoredWebhook, StoredWebhook]
     observations: Batch[Observation, Finding]
     calls: Batch[Call, None]
     answers: Batch[AccountKey, None]  # accounts whose breaker an answer closes
-    refunds: Batch[AccountKey, None]  # accounts that get back what a second question would have cost
+    refunds: Batch[AccountKey, None]  # accounts that get back what a second request would have cost
     delivery_contexts: Batch[Delivery, DeliveryContext | None]
     attempts: Batch[Ended, str | None]
     event_pages: Batch[Place, EventPage]

@@ -1,4 +1,4 @@
-"""Answers that take long to find: found by one for all who ask, at most once in a while."""
+"""Answers that take long to find: looked up once for everybody who asks, and at most once in a while."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,12 +12,12 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-FRESH: Micros = 60 * SECOND  # for so long nobody looks again
-USABLE: Micros = 600 * SECOND  # for so long the last answer is given while a new one is found
+FRESH: Micros = 60 * SECOND  # for this long nobody looks again
+USABLE: Micros = 600 * SECOND  # for this long the last answer is given while a new one is looked up
 
 
 class Cached(Generic[T]):
-    """The last answer with its moment. An old one is given while somebody finds the next; one too old is waited for."""
+    """The last answer with its moment. An old one is given while the next is looked up; one too old is waited for."""
 
     def __init__(self) -> None:
         self._last: tuple[Micros, T] | None = None
@@ -46,6 +46,6 @@ class Cached(Generic[T]):
 
 
 def _log_failure(finding: "asyncio.Task[tuple[Micros, T]]") -> None:
-    """What goes wrong while nobody waits is said too."""
+    """Logs a lookup that failed while nobody waited for it."""
     if not finding.cancelled() and finding.exception() is not None:
         log.warning("cache_refresh_failed", reason=type(finding.exception()).__name__)

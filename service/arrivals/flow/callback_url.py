@@ -18,7 +18,7 @@ class UnknownToken(Exception):
 
 
 class _Sha256(SigningAlgorithm):
-    """HMAC-SHA256 by a few keys, each of which is prepared once; every webhook is known by a signature."""
+    """HMAC-SHA256 by a few keys, each of which is prepared once, because every webhook is recognized by a signature."""
 
     def __init__(self) -> None:
         self._prepared: dict[bytes, hmac.HMAC] = {}
@@ -32,7 +32,7 @@ class _Sha256(SigningAlgorithm):
 
 
 class _Signer(Signer):
-    """Derives each of its few keys once, and compares signatures as they are written: there is one way to write one."""
+    """Derives each of its few keys once, and compares signatures as text, because each has only one spelling."""
 
     def __init__(self, keys: Sequence[bytes], **how: Any) -> None:
         super().__init__(keys, **how)
@@ -48,14 +48,17 @@ class _Signer(Signer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackUrls:
-    """`keys` newest first: the newest signs, every one of them opens. Without `public_url` nobody can call us."""
+    """The callback URLs of a service. `keys`: newest first; the newest signs, each of them opens.
+
+    Without `public_url` no provider can call us.
+    """
 
     public_url: str | None
     keys: Sequence[str] = field(repr=False)
     _signers: dict[str, Signer] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def url(self, provider: str, account: str, generation_id: str) -> str | None:
-        """`{public_url}/callbacks/{provider}/{token}`."""
+        """The URL `{public_url}/callbacks/{provider}/{token}`; None without a public URL."""
         if self.public_url is None:
             return None
         token = self._signer(provider).sign(f"{generation_id}.{account}").decode()

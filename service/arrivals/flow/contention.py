@@ -1,6 +1,6 @@
-"""Accounts whose places are all taken while orders wait: every answer may free one, so they are asked sooner.
+"""Accounts whose places are all taken while orders wait: every answer may free one, so polls come sooner.
 
-Which accounts are crowded is a hint, as bells are: it is what this process saw when it last claimed submissions.
+Which accounts are crowded is a hint, as signals are: it is what this process saw when it last claimed submissions.
 """
 
 from arrivals.core.cadence import soonest_poll_s
@@ -13,7 +13,7 @@ from arrivals.store.engine.base import Tx
 
 
 async def note(context: Context, tx: Tx, crowded: frozenset[AccountKey]) -> None:
-    """Remember who is crowded; where that is new, the first questions that were put off are asked as soon as may be."""
+    """Records the crowded accounts; where that is new, first polls that were put off are made as soon as possible."""
     for key in sorted(crowded - context.process.crowded):
         waiting = await accounts.never_asked_about(tx, key)
         sooner = ((unasked, _soonest(context, key[0], unasked)) for unasked in waiting)

@@ -1,4 +1,4 @@
-"""What a step works with. Steps are handed their tools; they read no settings, clock or entropy of their own."""
+"""The context of a step. Steps are handed what they use; they read no settings, clock or entropy of their own."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,6 +19,9 @@ from arrivals.store.engine.base import Database
 from arrivals.store.engine.signals import Signal
 from arrivals.store.prune import Retention
 
+if TYPE_CHECKING:  # batches are written by steps, which take a context
+    from arrivals.flow.batches import Batches
+
 
 class NotConfigured(Exception):
     """The account a generation was submitted with is no longer in the settings; put it back to go on with it."""
@@ -37,7 +40,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
-    """One provider account: the module that speaks, the credentials, what may be sent."""
+    """One provider account: the provider's module, the credentials, the budget."""
 
     provider: Provider
     account: Account
@@ -59,10 +62,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What a step works with: where things are kept, how calls go out, who may be called with what, and the time.
+    """Everything that a step works with: the store, the transport, the accounts and their budgets, and the time.
 
-    `now` gives microseconds since 1970, `entropy` so many random bytes. `make_batches` gives the batches, which write
-    with this very context.
+    `now` gives microseconds since 1970, `entropy` the number of random bytes asked for. `make_batches` gives the
+    batches, which write with this very context.
     """
 
     store: Database
@@ -80,7 +83,7 @@ class Context:
         object.__setattr__(self, "batches", self.make_batches(self))
 
     def end_waits(self) -> None:
-        """The service was told to end: who holds a request answers it as if its wait had ended."""
+        """Ends all waits when the service stops: a request that is held is answered as if its time were over."""
         self.process.ending.set()
         self.process.waiters.wake(self.process.waiters.ids)
         self.store.notify(Signal.SETTLED)
@@ -94,7 +97,7 @@ class Context:
         return int.from_bytes(self.entropy(4)) / 2**32
 
     def upstream(self, generation: GenerationKey) -> Upstream:
-        """Whom a generation was asked of. Raises NotConfigured."""
+        """The account that a generation was ordered with. Raises NotConfigured."""
         try:
             return self.upstreams[generation.provider, generation.account]
         except KeyError:
@@ -103,7 +106,7 @@ class Context:
             ) from None
 
     def route(self, generation: GenerationKey) -> Route:
-        """How its provider works on it. Raises NotConfigured for a route that this Arrivals does not have."""
+        """The route of a generation. Raises NotConfigured for a route that this version does not have."""
         provider = PROVIDERS.get(generation.provider)
         for route in provider.ROUTES if provider else ():
             if route.name == generation.route:
@@ -127,11 +130,11 @@ class Context:
         )
 
     def adapter(self, generation: GenerationKey) -> Adapter:
-        """How its provider is spoken to about it."""
+        """The adapter of the generation's route. Raises NotConfigured."""
         return self.route(generation).adapter
 
     def budgets(self) -> dict[AccountKey, Budget]:
-        """What may be sent with each account."""
+        """The budget of each account."""
         return {key: _budget(upstream) for key, upstream in self.upstreams.items()}
 
     def budget(self, generation: GenerationKey) -> Budget:
@@ -140,6 +143,6 @@ class Context:
 
 
 def _budget(upstream: Upstream) -> Budget:
-    """With what a poll of its provider may come to."""
+    """The account's budget, with the number of requests that one poll of its provider may take."""
     follows = any(route.adapter.fetch_result is not None for route in upstream.provider.ROUTES)
     return replace(upstream.budget, requests_per_poll=2) if follows else upstream.budget

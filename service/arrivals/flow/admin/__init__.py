@@ -1,1 +1,1 @@
-"""What people ask for beside the flow: replays, timelines, and forgetting what is old."""
+"""Work beside the flow that people ask for: replays, timelines, and deleting what is old."""

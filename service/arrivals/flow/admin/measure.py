@@ -1,4 +1,4 @@
-"""What is measured: counted once for all who ask at the same time, because it looks at much."""
+"""The service's metrics, counted once for everybody who asks at the same time, because counting reads many rows."""
 
 from collections.abc import Mapping, Sequence
 
@@ -23,7 +23,7 @@ async def count_all(context: Context, scrapes: Sequence[None]) -> list[MetricsSn
 
 
 def _begin_at_zero(snapshot: MetricsSnapshot, accounts: Mapping[AccountKey, object]) -> None:
-    """A number that appears only when it is 1 shows no increase: what alerts watch is there from the start."""
+    """Adds zeros: a number that first appears as 1 shows no increase, so what alerts watch is there from the start."""
     for provider, account in accounts:
         for numbers in (
             snapshot.accepted, snapshot.unknown, snapshot.polls, snapshot.poll_misses, snapshot.unknown_statuses,

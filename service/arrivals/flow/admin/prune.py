@@ -1,7 +1,7 @@
-"""Forgets what may be forgotten, in small transactions between which everybody else has a turn.
+"""Deletes what need not be kept any longer, in small transactions between which everybody else has a turn.
 
 Never anything open: a generation that is not closed or within its deadline, its history, the idempotency key of its
-order; an event that waits for a delivery; an unread webhook. Done twice at once, or cut off, it does no harm.
+order; an event that waits for a delivery; an unread webhook. Run twice at once, or cut off, it does no harm.
 """
 
 from collections import Counter
@@ -22,7 +22,7 @@ __all__ = ["Retention", "claim", "fail", "handle", "prune"]
 log = structlog.get_logger()
 
 EVERY: Micros = 3600 * SECOND
-TRUST_S = 1800.0  # cut off, it goes on an hour later where it stood
+TRUST_S = 1800.0  # if it is cut off, it continues an hour later where it stopped
 BATCH = 500  # rows in one transaction
 BATCHES = {"kept_outputs": 20}  # whole files
 TOGETHER = 100  # events, or generations, whose parts are deleted before them
@@ -46,7 +46,7 @@ PARTS: Mapping[str, Mapping[str, str]] = {
 
 
 async def claim(context: Context, _limit: int) -> list[Micros]:
-    """The moment, when an hour has passed since anybody pruned this database."""
+    """The current moment, if an hour has passed since any process pruned this database."""
     async with context.store.reading() as tx:
         now, last = await tx.now(), await store.last_pruned(tx)
     if last is not None and now - last < EVERY:
@@ -56,20 +56,20 @@ async def claim(context: Context, _limit: int) -> list[Micros]:
 
 
 async def handle(context: Context, now: Micros) -> None:
-    """Prune once."""
+    """Prunes once."""
     forgotten = await prune(context, now)
     log.info("pruned", **{what: count for what, count in forgotten.items() if count})
 
 
 async def fail(_context: Context, now: Micros, reason: Exception) -> None:
-    """It goes on where it stood when it is claimed again, an hour later."""
+    """Logs the failure. The next claim, an hour later, continues where this one stopped."""
     log.error("prune_interrupted", began_at=now, reason=type(reason).__name__)
 
 
 async def prune(context: Context, now: Micros) -> dict[str, int]:
-    """Delete what is older than it is to be kept; how many rows of each kind.
+    """Deletes what is older than it is to be kept, and returns how many rows of each kind.
 
-    A kind that cannot be deleted keeps no other; what was raised is raised at the end.
+    A kind that cannot be deleted does not stop the others; its exception is raised at the end.
     """
     kept = context.policy.retention
     failed: list[Exception] = []
@@ -99,7 +99,7 @@ async def prune(context: Context, now: Micros) -> dict[str, int]:
 
 
 def _bounds(what: str, now: Micros, until: Micros) -> dict[str, Any]:
-    """The moments, and the first id that could have been made at the end of them."""
+    """The moments that a query takes, and the first id that could have been made at `until`."""
     before = make_id(ID_PREFIXES[what], until, bytes(ENTROPY_BYTES)) if what in ID_PREFIXES else ""
     return {"until": until, "now": now, "before": before}
 

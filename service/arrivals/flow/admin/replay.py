@@ -1,7 +1,7 @@
-"""Doing again what was done: stored webhooks read again, refused ones verified again, events sent again.
+"""Replays: stored webhooks read again, refused ones verified again, events sent again.
 
-A replay is a row that says where it stands. Each turn does one batch and writes how far it came, so that a restart goes
-on from there. Nothing that was announced is ever changed by one; it can only add what was missing.
+A replay is a row that records its progress. Each turn does one batch and writes how far it came, so that a restart
+continues from there. Nothing that was announced is ever changed by one; it can only add what was missing.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -32,7 +32,7 @@ BATCH = 200
 LEASE_S = 60.0
 UNREADABLE, UNSETTLED, VERIFIED, UNVERIFIED = "unreadable", "unsettled", "verified", "unverified"
 
-Step = Callable[[Context, Replay, int], Awaitable[tuple[Replay, bool]]]  # where it stands, whether there is more
+Step = Callable[[Context, Replay, int], Awaitable[tuple[Replay, bool]]]  # its progress, whether there is more
 
 
 class NotReplayable(Exception):
@@ -53,9 +53,9 @@ class Canceled(Exception):
 async def start(
     context: Context, kind: ReplayKind, filters: Filters, *, dry_run: bool = False, rate_per_s: float | None = None
 ) -> Replay:
-    """A new replay, which a worker takes up at once."""
+    """Starts a replay, which a worker takes up at once."""
     now = context.now()
-    # What comes in while it runs is not its concern.
+    # Whatever comes in while it runs is not part of it.
     bounded = replace(filters, until=min(filters.until, now))
     new = Replay(
         id=context.make_id("rpl"),
@@ -92,7 +92,7 @@ def _wanted(filters: Filters) -> EventFilter:
 
 
 async def cancel(context: Context, replay_id: str) -> Replay:
-    """End it where it stands; what it did stays. Raises Missing, NotCancelable."""
+    """Ends it where it is; what it did stays. Raises Missing, NotCancelable."""
     async with context.store.transaction() as tx:
         running = await replays.by_id(tx, replay_id)
         if running.status is not ReplayStatus.RUNNING or not await replays.cancel(tx, running.id, context.now()):
@@ -107,7 +107,7 @@ async def claim(context: Context, limit: int) -> list[Replay]:
 
 
 async def replay(context: Context, claimed: Replay) -> None:
-    """One batch of one replay."""
+    """Does one batch of one replay."""
     size = BATCH if claimed.rate_per_s is None else max(1, min(BATCH, int(claimed.rate_per_s)))
     try:
         after, more = await STEPS[claimed.kind](context, claimed, size)
@@ -122,7 +122,7 @@ async def replay(context: Context, claimed: Replay) -> None:
 
 
 async def fail(context: Context, claimed: Replay, reason: Exception) -> None:
-    """One that broke while it was written down, or took too long, ends with that as its reason."""
+    """Ends a replay that broke while its progress was written, or that took too long; the exception is its reason."""
     await _advance(context, claimed, _failed(claimed, reason), more=False)
 
 
@@ -160,7 +160,7 @@ async def _webhooks(context: Context, claimed: Replay, size: int) -> tuple[Repla
 
 
 async def replay_one(context: Context, webhook_id: str, *, dry_run: bool) -> str:
-    """What one stored webhook turns out to be now. Raises Missing, NotReplayable."""
+    """Reads one stored webhook again and returns the finding. Raises Missing, NotReplayable."""
     async with context.store.reading() as tx:
         stored = await observations.webhook_by_id(tx, webhook_id)
         if stored.quarantined_at is not None:
@@ -174,7 +174,7 @@ async def replay_one(context: Context, webhook_id: str, *, dry_run: bool) -> str
 
 
 async def _seen_again(context: Context, tx: Tx, stored: Sequence[StoredWebhook]) -> list[Observation]:
-    """As a worker reads them, but now."""
+    """The observations that a worker would read from these webhooks, as of now."""
     about = await generations.asked_by_ids(tx, [webhook.generation_id for webhook in stored])
     members = await members_of(tx, about)
     now = context.now()
@@ -190,7 +190,7 @@ async def _seen_again(context: Context, tx: Tx, stored: Sequence[StoredWebhook])
 
 
 async def _would_be(tx: Tx, seen: list[Observation]) -> list[str]:
-    """What settling them would find, each in the light of those before it; nothing is written."""
+    """The findings that settling would give, each in the light of those before it; nothing is written."""
     current = dict(await generations.by_ids(tx, [observation.generation_id for observation in seen]))
     names = []
     for observation in seen:
@@ -213,7 +213,7 @@ def _last(stored: Sequence[StoredWebhook], cursor: str) -> str:
 
 
 async def _quarantine(context: Context, claimed: Replay, size: int) -> tuple[Replay, bool]:
-    """Verified with the secrets of today; who is vouched for now is read like any other."""
+    """Verifies webhooks with the current secrets; one that passes now is read like any other."""
     async with context.store.reading() as tx:
         page = await replays.webhooks(tx, claimed, size)
     verified = {webhook.id: verify_again(context, webhook) for webhook in page.items}

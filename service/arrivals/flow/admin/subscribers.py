@@ -1,7 +1,7 @@
-"""Subscribers: registered, changed, rotated, recovered and deleted, each in one transaction and in the order of locks.
+"""Subscribers: registered, changed, rotated, recovered and deleted, each in one transaction, locking in order.
 
 A subscriber's waiting deliveries are written before its own row, as every recorded attempt does, or two would wait for
-each other; and once more behind it, for what was announced meanwhile.
+each other; and once more after it, for what was announced meanwhile.
 """
 
 from collections.abc import Callable
@@ -18,13 +18,13 @@ from arrivals.store.replays import Filters, Replay, ReplayKind
 
 
 async def register(context: Context, subscriber: Subscriber) -> None:
-    """Keep a new one; events that are announced from now on are delivered to it."""
+    """Stores a new subscriber; events that are announced from now on are delivered to it."""
     async with context.store.transaction() as tx:
         await subscribers.insert(tx, subscriber)
 
 
 async def change(context: Context, subscriber_id: str, changed: Callable[[Subscriber], Subscriber]) -> Subscriber:
-    """The subscriber as `changed` makes it of what it is; what waits follows its URL. Raises Missing."""
+    """Replaces the subscriber by what `changed` returns for it; waiting deliveries follow its URL. Raises Missing."""
     async with context.store.transaction() as tx:
         before = await subscribers.by_id(tx, subscriber_id)
         after = changed(before)
@@ -46,7 +46,7 @@ def _served_again(before: Subscriber, after: Subscriber) -> bool:
 
 
 async def rotate(context: Context, subscriber_id: str) -> Subscriber:
-    """With new secrets; the old ones sign too, for a day. Raises Missing."""
+    """Gives the subscriber new secrets; the old ones sign too, for a day. Raises Missing."""
     now = context.now()
     async with context.store.transaction() as tx:
         rotated = (await subscribers.by_id(tx, subscriber_id)).rotated(
@@ -66,7 +66,7 @@ async def recover(context: Context, subscriber_id: str, since: Micros) -> Replay
 
 
 async def delete(context: Context, subscriber_id: str) -> None:
-    """Forget it; what was not delivered to it is given up. Raises Missing."""
+    """Deletes the subscriber; what was not delivered to it is given up. Raises Missing."""
     async with context.store.transaction() as tx:
         await subscribers.delete(tx, subscriber_id, context.now())
 

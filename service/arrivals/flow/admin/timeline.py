@@ -16,18 +16,18 @@ from arrivals.store.webhook_lists import WebhookFacts
 
 BEGINNING = Place()
 MAX_ENTRIES = 200
-MAX_SHOWN = 2000  # characters of what was answered
+MAX_SHOWN = 2000  # characters of an answer
 
 
 async def timeline(
     context: Context, generation_id: str, behind: Place = BEGINNING, limit: int = MAX_ENTRIES
 ) -> dict[str, Any]:
-    """`{"generation": …, "data": [{"at", "type", "details"}, …], "next": …}`. Raises Missing."""
+    """One page: `{"generation": …, "data": [{"at", "type", "details"}, …], "next": …}`. Raises Missing."""
     async with context.store.reading() as tx:
         generation = (await generations.by_id(tx, generation_id)).generation
         page = await store.places(tx, generation_id, behind, limit)
         facts = await _facts(tx, page.items)
-    mask = mask_of(context, generation)  # older releases kept more of what they were told
+    mask = mask_of(context, generation)  # older releases stored more of the answers unmasked
     entries = [
         {
             "at": rfc3339(place.at),
@@ -57,7 +57,7 @@ def read_place(cursor: str) -> Place:
 
 
 async def _facts(tx: Tx, places: Sequence[Place]) -> dict[tuple[int, str, int], dict[str, Any]]:
-    """What is told of each entry, by its kind, its id and its number."""
+    """The details of each entry, by its kind, its id and its number."""
     facts: dict[tuple[str, str, int], dict[str, Any]] = {}
     webhooks = [place.id for place in places if KINDS[place.kind] == "webhook"]
     for seen in await webhook_lists.facts_of(tx, webhooks):
@@ -107,7 +107,7 @@ def _webhook(stored: WebhookFacts) -> dict[str, Any]:
 
 
 def _call(row: Row) -> dict[str, Any]:
-    """`body`: the beginning of what was answered, where it is text."""
+    """The details of a call. `body`: the beginning of the answer, where it is text."""
     return {
         "id": row["id"],
         "request": row["request"],

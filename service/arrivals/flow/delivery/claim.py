@@ -1,4 +1,4 @@
-"""Which deliveries are made now: within each subscriber's own limits, and so that none takes another's turn."""
+"""The claim of due deliveries: within each subscriber's own limits, and so that none takes another's turn."""
 
 from arrivals.core.budget import round_robin
 from arrivals.core.wire import Micros, micros
@@ -17,8 +17,8 @@ async def claim(context: Context, limit: int) -> list[Delivery]:
 async def claim_due(tx: Tx, limit: int, lease: Micros) -> list[Delivery]:
     """The same within a transaction."""
     locked = await deliveries.lock_in_need(tx)
-    now = await tx.now()  # behind the lock, so that nobody's debt seems to be of a later moment
-    # Who came into need meanwhile is not ours: to write to somebody out of turn is how two wait for each other.
+    now = await tx.now()  # after the lock, so that no debt seems to be of a later moment
+    # Subscribers that came into need meanwhile are left out: to lock one out of turn is how two wait for each other.
     loads = [load for load in await deliveries.loads(tx, now, limit) if load.id in locked]
     claimed: list[Delivery] = []
     for load, share in zip(loads, round_robin(limit, [load.capacity(now) for load in loads]), strict=True):

@@ -1,4 +1,4 @@
-"""An event → its subscriber: sign, send, and say when it is tried again."""
+"""An event → its subscriber: sign, send, and schedule the next attempt."""
 
 from collections.abc import Sequence
 
@@ -28,7 +28,7 @@ FIRST_REDIRECT, FIRST_CLIENT_ERROR = 300, 400
 
 
 async def deliver(context: Context, delivery: Delivery) -> None:
-    """Try one claimed delivery once."""
+    """Tries one claimed delivery once."""
     delivery_context = await context.batches.delivery_contexts.add(delivery)
     if delivery_context is None or delivery_context.disabled:
         return  # its subscriber was deleted or disabled after the claim, which gave its deliveries up
@@ -48,12 +48,12 @@ async def deliver(context: Context, delivery: Delivery) -> None:
 
 
 async def fail(context: Context, delivery: Delivery, reason: Exception) -> None:
-    """An attempt that broke here is one that failed: it goes on by its schedule, and to the end of that."""
+    """Records an attempt that broke here as a failed one: the delivery continues by its schedule, to its end."""
     error = f"internal: {type(reason).__name__}"
     attempt = Attempt(
         delivery_id=delivery.id, number=delivery.attempt_count, at=context.now(), duration_s=0.0, error=error
     )
-    await _record(context, delivery, attempt, None, registered=False)  # it tells nothing about its subscriber
+    await _record(context, delivery, attempt, None, registered=False)  # it says nothing about its subscriber
 
 
 async def _send(

@@ -11,8 +11,17 @@ from arrivals.store.engine.base import Tx
 from arrivals.store.engine.signals import Signal
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """One attempt and its delivery after it. `registered`: the attempt says something about its subscriber."""
+
+    attempt: Attempt
+    delivery: Delivery
+    registered: bool
+
+
 async def record_all(context: Context, batch: Sequence[Ended]) -> list[str | None]:
-    """Write them down in one transaction; why the subscriber of each was disabled now, if it was."""
+    """Records them in one transaction; returns for each why its subscriber was disabled now, or None."""
     now = context.now()
     reasons: list[str | None] = []
     async with context.store.transaction() as tx:
@@ -27,10 +36,10 @@ async def record_all(context: Context, batch: Sequence[Ended]) -> list[str | Non
 
 
 async def record_ended(tx: Tx, batch: Sequence[Ended]) -> list[Micros | None]:
-    """Attempts, their deliveries and what their subscribers' breakers make of them; since when each has failed, if so.
+    """Writes attempts, deliveries and breakers; returns for each attempt since when its subscriber has failed, or None.
 
-    Of each subscriber in the order in which the attempts ended: what its breaker makes of them depends on it.
-    Subscribers in the order of their ids, in which everybody takes their rows.
+    The attempts of a subscriber are taken in the order in which they ended, on which its breaker depends.
+    Subscribers are taken in the order of their ids, in which everybody locks their rows.
     """
     await deliveries.record_attempts(tx, [(ended.attempt, ended.delivery) for ended in batch])
     forgiven: set[str] = set()
@@ -51,7 +60,7 @@ async def _missed(tx: Tx, ended: Ended) -> Micros | None:
     failing = await deliveries.failing(tx, subscriber_id, ended.attempt.at)
     if failing is not None:
         breaker, now = failing[1], await tx.now()
-        if breaker.passing(now) != 0:  # while it is open, only what was begun before still comes to its end
+        if breaker.passing(now) != 0:  # while it is open, only attempts begun before it opened still end
             await deliveries.save_breaker(tx, subscriber_id, breaker.missed(now))
     if ended.delivery.given_up_at is not None:
         await deliveries.forgive_if_done(tx, subscriber_id)

@@ -16,7 +16,7 @@ from arrivals.store.engine.signals import Signal
 
 
 class Outcome(StrEnum):
-    """What became of an event that was to be sent again."""
+    """The outcome for an event that was to be sent again."""
 
     REDELIVERED = "redelivered"
     UNWANTED = "unwanted"  # nobody wants it
@@ -32,7 +32,7 @@ class Delivered(Exception):
 
 
 async def redeliver(context: Context, event_id: str, subscriber_id: str | None) -> list[Delivery]:
-    """Send one event again. Raises Missing, NotServed."""
+    """Sends one event again. Raises Missing, NotServed."""
     async with context.store.transaction() as tx:
         event, position = await events.by_id(tx, event_id), await events.position_of(tx, event_id)
         due = await due_again(context, tx, event, position, await recipients(tx, subscriber_id))
@@ -42,7 +42,7 @@ async def redeliver(context: Context, event_id: str, subscriber_id: str | None) 
 
 
 async def recipients(tx: Tx, subscriber_id: str | None) -> Sequence[Subscriber] | None:
-    """The one subscriber that was asked for; None is everybody, orders' own callback URLs included.
+    """The one subscriber that is named; None means everybody, orders' own callback URLs included.
 
     Raises Missing, NotServed.
     """
@@ -57,7 +57,7 @@ async def recipients(tx: Tx, subscriber_id: str | None) -> Sequence[Subscriber] 
 async def due_again(
     context: Context, tx: Tx, event: Event, position: int, only: Sequence[Subscriber] | None, *, missed: bool = False
 ) -> list[Delivery]:
-    """The deliveries of an event, made anew; with `missed`, of those who neither have it nor will."""
+    """New deliveries of an event; with `missed`, only for subscribers that neither have it nor will."""
     try:
         generation = (await generations.by_id(tx, event.generation_id)).generation
     except Missing:
@@ -75,7 +75,7 @@ async def due_again(
 
 
 async def retry(context: Context, delivery_id: str) -> Delivery:
-    """Try a delivery now, whatever its schedule, also one that was given up. Raises Missing, NotServed, Delivered."""
+    """Tries a delivery now, whatever its schedule, even one that was given up. Raises Missing, NotServed, Delivered."""
     async with context.store.transaction() as tx:
         delivery = await deliveries.by_id(tx, delivery_id)
         if delivery.delivered_at is not None:

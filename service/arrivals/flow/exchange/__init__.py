@@ -1,1 +1,1 @@
-"""Calls to providers: one question and its answer, what is kept of it, and what it costs the account."""
+"""Calls to providers: one request and its answer, what is kept of them, and what they cost the account."""

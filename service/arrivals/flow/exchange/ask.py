@@ -1,7 +1,7 @@
-"""One question to a provider about a generation, redirects followed as far as they may be.
+"""One request to a provider about a generation, with redirects followed as far as is allowed.
 
-The key stays on the origin that was asked. A file may be handed out from anywhere, so there it is looked for without a
-key, as outputs are fetched. Every request to the account counts.
+The key stays on the origin that the request went to. A file may be handed out from anywhere, so elsewhere it is fetched
+without the key, as outputs are. Every request to the account counts.
 """
 
 from urllib.parse import urljoin, urlsplit
@@ -25,7 +25,7 @@ IDENTITY = {"accept-encoding": "identity"}
 async def send_request(
     context: Context, generation: Generation, call: HttpCall, exchange: Exchange, *, for_file: bool = False
 ) -> HttpReply:
-    """The answer; `for_file`: which may be a file, of which only the beginning is read.
+    """Sends the call and returns the answer. `for_file`: it may be a file, of which only the beginning is read.
 
     Raises NotSent, NoAnswer; Unreadable for a redirect that leads elsewhere or nowhere.
     """
@@ -57,7 +57,7 @@ def redirected(provider: str, url: str) -> str:
 
 
 def joined_url(base: str, place: str) -> str:
-    """Where a redirect leads. Raises Unreadable."""
+    """The URL that a redirect leads to. Raises Unreadable."""
     try:
         return urljoin(base, place)
     except ValueError as error:
@@ -65,7 +65,7 @@ def joined_url(base: str, place: str) -> str:
 
 
 async def _elsewhere(context: Context, url: str) -> HttpReply:
-    """The beginning of a file on an origin that is none of the provider's, without its key."""
+    """The beginning of a file on an origin that is not the provider's, fetched without its key."""
     for _ in range(MAX_REDIRECTS):
         call = HttpCall(method="GET", url=url, headers=IDENTITY)
         try:

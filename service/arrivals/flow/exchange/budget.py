@@ -1,4 +1,4 @@
-"""What an account may send now: its budget shared in turns by submissions, polls, and what people ask for by hand.
+"""The budget of an account, shared in turns by submissions, polls, and what people ask for by hand.
 
 The ledger is locked before the clock is read and anything is counted; what is taken is spent in the same transaction.
 """
@@ -12,15 +12,15 @@ from arrivals.store import accounts
 from arrivals.store.accounts import AccountKey, Turn
 from arrivals.store.engine.base import Tx
 
-MAX_COUNTED = 1000  # of those that wait: more are never sent at once
+MAX_COUNTED = 1000  # of the waiting rows: more are never sent at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """How many submissions or polls may be sent as of `now`.
+    """The number of submissions or polls that may be sent as of `now`.
 
-    `crowded`: orders wait that have no place in flight; `probing`: the breaker lets one through to see if it is over;
-    `hinted`: it lets only those through that a hint asks for.
+    `crowded`: orders wait for a place in flight; `probing`: the breaker lets one through to see whether its provider
+    has recovered; `hinted`: it lets only those through that a hint asks for.
     """
 
     requests: int
@@ -31,7 +31,7 @@ class Share:
 
 
 async def take_share(tx: Tx, key: AccountKey, budget: Budget, turn: Turn, limit: int) -> Share:
-    """How many submissions or polls may be sent now, spent at once.
+    """Takes as many submissions or polls as may be sent now, and spends them at once.
 
     The other turn's share is kept for what it could send now, not for orders that wait for a place in flight or polls
     that wait behind the breaker.
@@ -54,7 +54,7 @@ async def take_share(tx: Tx, key: AccountKey, budget: Budget, turn: Turn, limit:
 
 
 async def take(tx: Tx, key: AccountKey, budget: Budget, requests: int = 1) -> Micros:
-    """Spend requests that wait in no queue: 0, or how long to wait for them. They take turns with the queues."""
+    """Spends requests that wait in no queue; returns 0, or how long to wait. They take turns with the queues."""
     ledger = await accounts.ledger_of(tx, key)
     now = await tx.now()
     sendable, _ = await _sendable(tx, key, budget, ledger.pollable(now), now)
@@ -68,32 +68,32 @@ async def take(tx: Tx, key: AccountKey, budget: Budget, requests: int = 1) -> Mi
 
 
 async def give_back(tx: Tx, key: AccountKey, budget: Budget, requests: int) -> None:
-    """Requests that were set aside for second questions that were not asked."""
+    """Returns requests to the budget that were set aside for second requests and not used."""
     ledger = await accounts.ledger_of(tx, key)
     await accounts.save_ledger(tx, ledger.refunded(budget, await tx.now(), requests))
 
 
 async def pause(tx: Tx, key: AccountKey, wait_s: float) -> None:
-    """The provider has asked the account to wait."""
+    """Pauses the account, because its provider asked it to wait."""
     ledger = await accounts.ledger_of(tx, key)
     await accounts.save_ledger(tx, ledger.paused(await tx.now(), wait_s))
 
 
 async def overdraw(tx: Tx, key: AccountKey, budget: Budget) -> None:
-    """Spend one request whether or not there is one; whose turn it is stays."""
+    """Spends one request even if none is left; the turn stays as it is."""
     ledger = await accounts.ledger_of(tx, key)
     await accounts.save_ledger(tx, ledger.spend(budget, await tx.now(), 1, ledger.last_turn or Turn.HAND))
 
 
 async def places_left(tx: Tx, key: AccountKey, budget: Budget) -> int:
-    """How many more may be in flight."""
+    """The number of generations that may still be put in flight."""
     return max(budget.max_in_flight - await accounts.in_flight(tx, key, budget.max_in_flight), 0)
 
 
 async def _sendable(
     tx: Tx, key: AccountKey, budget: Budget, passing: int | None, now: Micros
 ) -> tuple[Mapping[Turn, int], bool]:
-    """What each queue could send now, and whether orders wait that have no place in flight."""
+    """The number that each queue could send now, and True if orders wait for a place in flight."""
     polls = await accounts.waiting(tx, Turn.POLL, key, now, MAX_COUNTED)
     submissions = await accounts.waiting(tx, Turn.SUBMIT, key, now, MAX_COUNTED)
     places = await places_left(tx, key, budget) if submissions else 0

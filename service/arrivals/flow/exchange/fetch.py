@@ -1,6 +1,6 @@
 """Bytes from elsewhere, streamed: an output for the caller, or an input for a submission.
 
-A provider's key goes to its own origin and nowhere else; every redirect is looked at like a new URL.
+A provider's key goes to its own origin and nowhere else; every redirect is checked like a new URL.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -33,18 +33,18 @@ class Unfetchable(Exception):
 def fetch(
     context: Context, generation: Generation, output: Output, headers: Mapping[str, str]
 ) -> AbstractAsyncContextManager[Streamed]:
-    """An output as it comes. Raises Unfetchable, OverBudget, NotSent, NoAnswer.
+    """Streams an output. Raises Unfetchable, OverBudget, NotSent, NoAnswer.
 
-    What goes to the provider's own origin goes with its key, so it is a request of that account and counts as one.
+    A request to the provider's own origin carries its key, so it counts as a request of that account.
     """
     passed_on = {name: headers[name] for name in FORWARDED_HEADERS if name in headers}
     return _fetched(context, output.url, generation, passed_on | IDENTITY)
 
 
 async def fetch_inputs(context: Context, urls: Sequence[str]) -> dict[str, File]:
-    """The files that a submission is to carry, in bounded time and size.
+    """Fetches the files that a submission is to carry, in bounded time and size.
 
-    Raises Refused where a URL is of no use, NotSent and NoAnswer where it may be yet.
+    Raises Refused where a URL is of no use, NotSent and NoAnswer where it may work later.
     """
     files: dict[str, File] = {}
     with anyio.move_on_after(INPUT_TIMEOUT_S):

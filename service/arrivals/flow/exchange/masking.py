@@ -1,4 +1,4 @@
-"""Which secrets went into the calls about a generation; none of them stands in what is kept or shown of the answers."""
+"""The mask over the secrets that went into calls about a generation; no kept or shown answer contains one."""
 
 from msgspec.structs import replace
 
@@ -10,9 +10,9 @@ from arrivals.flow.context import Context
 
 
 def mask_of(context: Context, generation: GenerationKey) -> Mask:
-    """Hides the account's key, the secrets and the token that its provider was given, and any other callback token.
+    """A mask over the account's key, the secrets and the token that its provider was given, and any callback token.
 
-    What was ordered together was given the secret of one of them, and any of them may be told of it.
+    Generations that were ordered together share the secret of one of them, and it may appear in answers about any.
     """
     return mask_about(
         context, generation.provider, generation.account, generation.id, together=generation.bulk_id is not None
@@ -20,7 +20,7 @@ def mask_of(context: Context, generation: GenerationKey) -> Mask:
 
 
 def mask_about(context: Context, provider: str, account: str, generation_id: str, *, together: bool = False) -> Mask:
-    """The same where no more is known of it; also when its account is no longer in the settings."""
+    """The same from no more than these names; also works when the account is no longer in the settings."""
     upstream = context.upstreams.get((provider, account))
     url = context.callback_urls.url(provider, account, generation_id)
     secrets = [*context.callback_urls.webhook_secrets(generation_id)]
@@ -32,7 +32,7 @@ def mask_about(context: Context, provider: str, account: str, generation_id: str
 
 
 def without_secrets(context: Context, seen: Observation, about: GenerationKey | None) -> Observation:
-    """The observation as it may be kept; of what nobody knows any more nothing is."""
+    """The observation as it may be kept. `about` None: its generation is gone, and so is everything to keep."""
     if about is None:
         return seen
     mask = mask_of(context, about)

@@ -9,7 +9,7 @@ from arrivals.flow.exchange.budget import pause
 
 
 async def note_pace(context: Context, generation: GenerationKey, headers: Mapping[str, str]) -> None:
-    """Wait until its window ends where nothing is left of it. Raises NotConfigured."""
+    """Pauses the account until its rate limit window ends, if nothing is left in it. Raises NotConfigured."""
     if not context.route(generation).rate_headers:
         return
     wait_s = rate_limit_wait_s(headers, context.now())

@@ -1,4 +1,4 @@
-"""A call to a provider and its answer, kept unless it only says that the work goes on."""
+"""The record of a call to a provider and its answer, kept unless the answer only says that the work continues."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,10 +32,10 @@ class Exchange:
     kind: CallKind
     request: str = ""
     reply: HttpReply | None = None
-    kept: bool = False  # what it came to is written down already
+    kept: bool = False  # its outcome is recorded already
 
     def sends(self, call: HttpCall) -> None:
-        """Note that this call goes out."""
+        """Notes that this call goes out."""
         self.request, self.reply = f"{call.method} {call.url}"[:MAX_REQUEST_CHARACTERS], None
 
     def came_to(
@@ -47,7 +47,7 @@ class Exchange:
         reason: str | None = None,
         failure: Failure | None = None,
     ) -> Call:
-        """The record of it. Everything but the answer's own bytes is masked."""
+        """The record of the call. Everything but the answer's own bytes is masked."""
         mask, reply, self.kept = mask_of(context, generation), self.reply, True
         return Call(
             id=context.make_id("cal"),
@@ -65,12 +65,12 @@ class Exchange:
 
 
 async def keep(context: Context, call: Call) -> None:
-    """Keep it, together with what others keep at the same time."""
+    """Stores the call, together with others that are stored at the same time."""
     await context.batches.calls.add(call)
 
 
 async def keep_all(context: Context, kept: Sequence[Call]) -> list[None]:
-    """Keep them in one transaction."""
+    """Stores the calls in one transaction."""
     async with context.store.transaction() as tx:
         for call in kept:
             await calls.keep(tx, call)
