@@ -1,4 +1,4 @@
-"""What one process knows of its own work, in memory: hints, waits and signs of life. Nothing here outlives it."""
+"""The state of one process, in memory: hints, waits and signs of life. Nothing here outlives it."""
 
 from dataclasses import dataclass, field
 
@@ -15,8 +15,10 @@ from arrivals.store.provider_stats import ProviderStats
 
 @dataclass(slots=True)
 class Process:
-    """`crowded`: accounts whose places are all taken while orders wait (contention.py); `heartbeats`: those of the
-    workers of this process, by name; none where others work; `ending`: set when the service was told to end.
+    """The state of one process.
+
+    `crowded`: accounts whose places are all taken while orders wait (contention.py); `heartbeats`: those of the
+    workers of this process, by name; none where others work; `ending`: set when the service is to end.
     """
 
     crowded: set[AccountKey] = field(default_factory=set)

@@ -1,4 +1,4 @@
-"""What can be had only once is kept in hand until the database takes it: the answer to a submission is paid for."""
+"""A retry for results that can be had only once, until the database takes them: a submission's answer is paid for."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -17,13 +17,13 @@ AGAIN_S = 1.0
 
 
 async def until_stored(context: Context, step: Callable[[], Awaitable[T]]) -> T:
-    """What the step comes to, which is done again while the database cannot be used.
+    """The result of the step, which is repeated while the database cannot be used.
 
-    It must bear being done twice: a commit whose answer was lost may have been made. It waits as long as its caller
-    lets it: what stops the process, or bounds the handling of an item, cancels it.
+    The step must be safe to repeat: a commit whose answer was lost may have been made. It waits as long as its caller
+    lets it: stopping the process, or the time limit of an item, cancels it.
     """
     while True:
-        version = context.store.version(Signal.SETTLED)  # rung by whoever could use the database again
+        version = context.store.version(Signal.SETTLED)  # notified by whoever could use the database again
         try:
             return await step()
         except Unavailable as error:

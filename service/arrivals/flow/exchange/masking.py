@@ -32,7 +32,7 @@ def mask_about(context: Context, provider: str, account: str, generation_id: str
 
 
 def without_secrets(context: Context, seen: Observation, about: GenerationKey | None) -> Observation:
-    """The observation as it may be kept. `about` None: its generation is gone, and so is everything to keep."""
+    """The observation as it may be kept. If its generation is gone (`about` None), nothing of it is kept."""
     if about is None:
         return seen
     mask = mask_of(context, about)

@@ -1,4 +1,4 @@
-"""Which generations are polled now: those that are due, under each account's budget and behind its breaker."""
+"""The claim of generations to poll: those that are due, under each account's budget and behind its breaker."""
 
 from collections.abc import Mapping
 

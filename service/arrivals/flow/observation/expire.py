@@ -1,4 +1,4 @@
-"""A bounded wait ended: the clock is the last witness. It takes held testimony as it stands, or says nobody told us."""
+"""The end of a bounded wait: the clock settles what is held as it stands, or says that no answer came in time."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ from arrivals.store.engine.signals import Signal
 log = structlog.get_logger()
 
 LEASE_S = 30.0
-AGAIN_S = 3600.0  # for one that could not be settled; only a mistake of ours, or a row that was spoiled, comes to that
+AGAIN_S = 3600.0  # for one that could not be settled, which only a mistake of ours or a damaged row can cause
 NO_TURN = "its turn did not come"
 _LOST = make_failure(
     FailureCode.RESULT_LOST, "the stream broke off, and it had named nothing to ask about", origin=Origin.CLOCK
@@ -31,7 +31,7 @@ _LOST = make_failure(
 async def claim(context: Context, limit: int) -> list[Generation]:
     """Generations whose deadline, or whose wait for a missing detail, has passed.
 
-    Nobody is given up who could be asked: a provider may have finished while nobody was there to hear of it.
+    None is given up that can still be polled: its provider may have finished while this service was down.
     """
     async with context.store.transaction() as tx:
         asking = await generations.ask_once_more(tx, GRACE)
@@ -42,7 +42,7 @@ async def claim(context: Context, limit: int) -> list[Generation]:
 
 
 async def expire(context: Context, overdue: Sequence[Generation]) -> None:
-    """Let the clock speak about each of them; one that cannot be settled stops no other, and is left for a while."""
+    """Expires each of them; one that cannot be settled stops no other, and is left for a while."""
     now = context.now()
     async with context.store.read_inline() as tx:
         waited_for = {
@@ -72,7 +72,7 @@ async def expire(context: Context, overdue: Sequence[Generation]) -> None:
 
 
 async def fail(context: Context, overdue: Sequence[Generation], _reason: Exception) -> None:
-    """Try each alone, after all of them together broke."""
+    """Tries each alone, after all of them together failed."""
     for generation in overdue:
         try:
             await expire(context, [generation])
@@ -89,7 +89,7 @@ async def _leave(context: Context, generation: Generation, error: Exception) -> 
 
 
 async def _waited_for(context: Context, tx: Tx, key: accounts.AccountKey, now: Micros) -> str:
-    """The reason for which an order with this account waits, in words that say what would help."""
+    """The reason why an order with this account waits, and what would help."""
     name = f"the account {key[1]!r} of {key[0]}"
     upstream = context.upstreams.get(key)
     if upstream is None:
@@ -116,10 +116,10 @@ def expired_observation(
     waited_for: str = NO_TURN,
     last: Refusal | None = None,
 ) -> Observation:
-    """The clock's word about one generation.
+    """The clock's observation that one generation has expired.
 
-    `streamed`: its stream broke off and nothing can be asked about; `waited_for`: what one in the queue waited for;
-    `last`: what the last answer to a question was, where it was of no use.
+    `streamed`: its stream broke off and there is nothing to poll; `waited_for`: the reason why it waited in the queue;
+    `last`: the last answer to a poll, if it was of no use.
     """
     return Observation(
         generation_id=generation.id,
@@ -130,7 +130,7 @@ def expired_observation(
 
 
 def _why(generation: Generation, waited_for: str, last: Refusal | None) -> Failure:
-    """How far the submission came decides what is said, and whether it can have cost anything."""
+    """The failure, by how far the submission came, which also decides whether it can have cost anything."""
     if generation.status is Status.PENDING:
         postponed = generation.failure
         message = f"never submitted: {(postponed.message or postponed.code) if postponed else waited_for}"
@@ -148,7 +148,7 @@ def _why(generation: Generation, waited_for: str, last: Refusal | None) -> Failu
 
 
 def _with_facts(failure: Failure, reported: Failure | None) -> Failure:
-    """With what the provider said when it was last heard."""
+    """The failure with the facts that the provider last reported."""
     if reported is None:
         return failure
     return replace(

@@ -1,4 +1,4 @@
-"""Whose webhook it is, where several generations were ordered with one callback URL."""
+"""The match of a webhook to its generation, where several were ordered with one callback URL."""
 
 from collections.abc import Mapping, Sequence
 
@@ -28,9 +28,9 @@ async def members_of(tx: Tx, about: Mapping[str, GenerationKey]) -> Members:
 
 
 def addressee(context: Context, stored: StoredWebhook, about: GenerationKey, members: Members) -> GenerationKey:
-    """The generation that a webhook speaks of: by its external id, or before that is known, by what was asked for.
+    """The generation that a webhook is about: by its external id, or before that is known, by its input.
 
-    Who is found by what was asked for has that id from here on, also for the next webhook of the same batch.
+    A generation that is found by its input has that id from here on, also for the next webhook of the same batch.
     Raises Unreadable when it is none of them.
     """
     bulk = context.adapter(about).bulk
@@ -54,7 +54,7 @@ def addressee(context: Context, stored: StoredWebhook, about: GenerationKey, mem
 
 
 def shared_out(answers: Sequence[Answer], group: Sequence[Generation]) -> list[Answer]:
-    """Each generation's part of the answer: its own place's, unless a webhook came first and gave that id to a twin."""
+    """Each generation's part of the answer: its own place's, unless a webhook has already given that id to a twin."""
     owners = {generation.external_id: place for place, generation in enumerate(group) if generation.external_id}
     parts: dict[int, Answer] = {}
     free: list[tuple[int, Answer]] = []

@@ -1,4 +1,4 @@
-"""Ask the provider → an observation, or a reason to ask again later."""
+"""A poll of the provider → an observation, or a reason to poll again later."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -34,21 +34,21 @@ from arrivals.store.generations import Scheduled
 log = structlog.get_logger()
 
 UNKNOWN_EVERY_S = 60.0  # where this version does not know the route
-LEASE_S = 3 * POLL_TIMEOUT_S  # after a crash, the generations that were being asked about wait for so long
+LEASE_S = 3 * POLL_TIMEOUT_S  # after a crash, the generations that were being polled wait this long
 
-STILL_WORKING = frozenset({Status.SUBMITTED, Status.PROCESSING})  # said plainly, it is only counted
+STILL_WORKING = frozenset({Status.SUBMITTED, Status.PROCESSING})  # an answer with one of these is only counted
 
 
 class NotPollable(Exception):
-    """It cannot be asked about; the message says why."""
+    """The generation cannot be polled; the message says why."""
 
 
 class AskedLately(Exception):
-    """It was asked about a moment ago: what is known of it is what its provider says."""
+    """The generation was polled a moment ago, so what is stored is what its provider says."""
 
 
 async def claim(context: Context, limit: int) -> list[Scheduled]:
-    """Generations that are due to be asked about, within their account's budget."""
+    """Generations that are due to be polled, within their account's budget."""
     async with context.store.transaction() as tx:
         return await claim_polls(tx, context.budgets(), limit, micros(LEASE_S))
 
@@ -68,7 +68,7 @@ async def claim_one(context: Context, generation_id: str) -> Scheduled:
 
 
 async def poll(context: Context, claimed: Scheduled) -> Finding | None:
-    """Ask about one claimed generation; what the answer turned out to be, None if there was none."""
+    """Polls one claimed generation; returns the finding about the answer, None if there was none."""
     generation = claimed.generation
     request = context.adapter(generation).poll
     if request is None:
@@ -97,7 +97,7 @@ async def poll(context: Context, claimed: Scheduled) -> Finding | None:
 
 
 async def fail(context: Context, claimed: Scheduled, reason: Exception) -> None:
-    """A question that broke here is one that was not answered: it is asked ever more rarely, until its deadline."""
+    """Records a poll that broke here as unanswered: it is repeated ever more rarely, until the deadline."""
     exchange = Exchange(kind=CallKind.POLL)
     message = f"internal: {type(reason).__name__}"
     kept = exchange.came_to(context, claimed.generation, Outcome.UNANSWERED, reason=message)
@@ -105,7 +105,7 @@ async def fail(context: Context, claimed: Scheduled, reason: Exception) -> None:
 
 
 async def _fetch_reading(context: Context, generation: Generation, request: Request, exchange: Exchange) -> Reading:
-    """The answer, and where it tells no output, that of the second question. Raises what both may."""
+    """The answer, and where it has no output, that of the second request. Raises what both may."""
     upstream, target, adapter = context.upstream(generation), context.target(generation), context.adapter(generation)
     second_asked = False
     try:
@@ -123,7 +123,7 @@ async def _fetch_reading(context: Context, generation: Generation, request: Requ
             )
         except Unreadable as error:
             await keep(context, exchange.came_to(context, generation, Outcome.UNREADABLE, reason=str(error)))
-            return first  # it is held for its outputs, and asked again
+            return first  # it is held for its outputs, and polled again
         except Refused as refused:
             if refused.failure.code is not FailureCode.RESULT_LOST:
                 raise
@@ -136,7 +136,7 @@ async def _fetch_reading(context: Context, generation: Generation, request: Requ
 
 
 def _joined(first: Reading, second: Reading) -> Reading:
-    """What both answers told. What only its provider hands out is deleted with the task."""
+    """The facts of both answers. An output that only the provider hands out expires with its task."""
     kept_until = second.kept_until or first.kept_until
     return replace(
         second,
@@ -159,9 +159,9 @@ async def _observe(context: Context, generation: Generation, reading: Reading) -
 
 
 async def _is_repeated_verdict(context: Context, claimed: Scheduled, failure: Failure) -> bool:
-    """True for a verdict about the work that was told twice in a row and is not mere lag.
+    """True for a verdict about the work that came twice in a row and is not mere lag.
 
-    A clock that stepped may only say that it is late, and a hint may have named somebody else's work.
+    A clock that stepped may be the only sign that it is late, and a hint may have named somebody else's work.
     """
     generation = claimed.generation
     if not is_verdict(failure) or claimed.poll_misses == 0 or generation.external_id_hinted:
@@ -178,7 +178,10 @@ async def _is_repeated_verdict(context: Context, claimed: Scheduled, failure: Fa
 async def _ask_later(
     context: Context, claimed: Scheduled, kept: Call, *, wait_s: float | None = None, is_miss: bool
 ) -> None:
-    """`wait_s`: what the account was asked to wait; `is_miss`: its provider may be failing as a whole."""
+    """Schedules the next poll.
+
+    `wait_s`: how long the account was asked to wait; `is_miss`: its provider may be failing as a whole.
+    """
     generation = claimed.generation
     route = context.route_or_none(generation)
     retry_after_s = kept.failure.retry_after_s if kept.failure else None
@@ -209,7 +212,7 @@ async def _ask_later(
 
 
 async def answered_all(context: Context, keys: Sequence[AccountKey]) -> list[None]:
-    """Close the breakers of these accounts; nothing is written while all of them are closed."""
+    """Closes the breakers of these accounts; nothing is written while all of them are closed."""
     async with context.store.read_inline() as tx:
         seen = {key: await accounts.ledger_seen(tx, key) for key in sorted(set(keys))}
     for key, ledger in seen.items():

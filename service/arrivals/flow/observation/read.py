@@ -20,13 +20,13 @@ log = structlog.get_logger()
 
 
 async def claim(context: Context, limit: int) -> list[StoredWebhook]:
-    """Webhooks nobody has read yet. No lease is needed: reading one twice is found out when it is settled."""
+    """Webhooks that nobody has read yet. No lease is needed: a second reading of one is noticed when it is settled."""
     async with context.store.read_inline() as tx:
         return await observations.unread(tx, limit)
 
 
 async def read(context: Context, stored: Sequence[StoredWebhook]) -> None:
-    """Read and settle them all; one that cannot be settled is flagged, and stops no other."""
+    """Reads and settles them all; one that cannot be settled is flagged, and stops no other."""
     async with context.store.read_inline() as tx:
         about = await generations.asked_by_ids(tx, [webhook.generation_id for webhook in stored])
         members = await members_of(tx, about)
@@ -37,7 +37,7 @@ async def read(context: Context, stored: Sequence[StoredWebhook]) -> None:
 
 
 async def fail(context: Context, stored: Sequence[StoredWebhook], _reason: Exception) -> None:
-    """Read each alone after all together broke; a webhook that breaks alone is flagged and read no more."""
+    """Reads each alone after all together failed; a webhook that fails alone is flagged and not read again."""
     for webhook in stored:
         try:
             await read(context, [webhook])
@@ -51,7 +51,7 @@ async def fail(context: Context, stored: Sequence[StoredWebhook], _reason: Excep
 def observation_of(
     context: Context, stored: StoredWebhook, about: GenerationKey | None, members: Members
 ) -> Observation:
-    """What it says, believed as far as it is authenticated. What cannot be understood is still a sign: ask."""
+    """The observation of a webhook, believed as far as it is authenticated. An unreadable one still causes a poll."""
     reading, unreadable = Reading(status=None), None
     if about is not None:
         try:

@@ -47,7 +47,7 @@ def receive_soon(
     webhook: InboundWebhook,
     on_result: OnResult[StoredWebhook],
 ) -> None:
-    """The same for whoever cannot wait. Raises NotConfigured; `on_result` is called with what `receive_about` gives."""
+    """The same for a caller that cannot wait. Raises NotConfigured; `on_result` gets what `receive_about` returns."""
     batch, stored = _examined(context, provider, generation_id, account, webhook)
     batch.put(stored, on_result)
 
@@ -55,7 +55,7 @@ def receive_soon(
 def _examined(
     context: Context, provider: str, generation_id: str, account: str, webhook: InboundWebhook
 ) -> tuple[Batch[StoredWebhook, StoredWebhook], StoredWebhook]:
-    """The batch in which it is kept, and as what."""
+    """The batch in which the webhook is stored, and the row."""
     upstream = context.upstreams.get((provider, account))
     if upstream is None:
         raise NotConfigured(f"{provider} has no account {account!r} in the settings")
@@ -81,7 +81,7 @@ def _examined(
 
 
 async def keep_all(context: Context, stored: Sequence[StoredWebhook]) -> Sequence[StoredWebhook]:
-    """One commit for all that came while the one before was at the disk."""
+    """Stores webhooks in one commit: all that came while the one before was at the disk."""
     async with context.store.transaction() as tx:
         sifted = await sift(context, tx, stored)
         await observations.insert_webhooks(tx, sifted.kept)
@@ -95,7 +95,7 @@ async def keep_all(context: Context, stored: Sequence[StoredWebhook]) -> Sequenc
 
 
 async def quarantine_all(context: Context, stored: Sequence[StoredWebhook]) -> Sequence[Unverified]:
-    """Likewise for those that nobody vouches for, which are refused once they are kept."""
+    """Stores webhooks that failed verification in the quarantine; they are refused once they are stored."""
     async with context.store.transaction() as tx:
         await observations.insert_webhooks(tx, stored)
         await observations.trim_quarantine(tx, context.policy.limits.quarantine_keep)
@@ -108,13 +108,13 @@ async def quarantine_all(context: Context, stored: Sequence[StoredWebhook]) -> S
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """A webhook is the provider's; `verified_by` None where nothing but its address says so."""
+    """The proof that a webhook is the provider's; `verified_by` None where only its address says so."""
 
     verified_by: VerifiedBy | None
 
 
 def verify_again(context: Context, stored: StoredWebhook) -> Verified | None:
-    """Whether a refused webhook is vouched for by the secrets of today."""
+    """The proof for a refused webhook by the current secrets; None if it still fails."""
     upstream = context.upstreams.get((stored.provider, stored.account))
     if upstream is None:
         return None
@@ -125,19 +125,19 @@ def verify_again(context: Context, stored: StoredWebhook) -> Verified | None:
 
 
 def _verified(context: Context, upstream: Upstream, generation_id: str, webhook: InboundWebhook) -> VerifiedBy | None:
-    """By whom. Raises Unverified.
+    """The proof of a webhook. Raises Unverified.
 
-    By the operator's secrets or by those we made up: both, so that setting one later refuses nothing under way.
+    Both the operator's secrets and those we generated count, so that setting one later refuses nothing under way.
     """
     secrets = upstream.account.webhook_secrets
     if secrets:
         try:
             return upstream.provider.verify(webhook, secrets)
-        except Unverified:  # what we made up is looked up only when it is needed
+        except Unverified:  # the generated secrets are computed only when they are needed
             pass
     return upstream.provider.verify(webhook, (*secrets, *context.callback_urls.webhook_secrets(generation_id)))
 
 
 def shown_headers(webhook: InboundWebhook) -> dict[str, str]:
-    """Headers as anybody may see them."""
+    """Headers with the secret ones hidden."""
     return {name: HIDDEN if name in SECRET_HEADERS else value for name, value in webhook.headers.items()}

@@ -1,8 +1,8 @@
-"""Which webhooks are kept, and which are only counted on one that is.
+"""The choice between webhooks that are stored and repeats that are only counted on a stored one.
 
-The first few of a generation are kept whatever they are, which costs nothing to know. From then on one that says the
-same as one that is kept, and is vouched for alike, is counted there. Of those that nobody vouches for so many are kept
-in a day; beyond that they are counted on the last of them, and still make us ask: it is the answer that is believed.
+The first few of a generation are stored whatever they are, without comparing. From then on one with the same content
+and verification as a stored one is counted there. Of those that nothing verifies, a limited number is stored in a day;
+beyond that they are counted on the last of them, and still cause a poll: it is the answer that is believed.
 """
 
 from collections import Counter
@@ -29,7 +29,7 @@ DAY: Micros = 24 * 3600 * SECOND
 
 @dataclass(slots=True, kw_only=True)
 class Sifted:
-    """Those that are to be kept; what each became, in the order in which they came; whom it makes us ask about."""
+    """Webhooks to store; the stored row of each, in the order in which they came; the generations to poll."""
 
     kept: list[StoredWebhook]
     became: list[StoredWebhook]
@@ -38,7 +38,7 @@ class Sifted:
 
 
 async def sift(context: Context, tx: Tx, stored: Sequence[StoredWebhook]) -> Sifted:
-    """What is to become of webhooks that came together."""
+    """Decides which of these webhooks are stored and which are counted."""
     frequent = {webhook.id for webhook in stored if context.process.frequency.count(webhook.generation_id) > FEW}
     if not frequent:
         return Sifted(kept=[*stored], became=[*stored])
@@ -63,16 +63,16 @@ async def sift(context: Context, tx: Tx, stored: Sequence[StoredWebhook]) -> Sif
 
 
 async def keep(context: Context, tx: Tx, sifted: Sifted) -> None:
-    """Count what is not kept, and ask about whom it hints at.
+    """Counts what is not stored, and schedules the polls that it hints at.
 
-    Generations before webhooks, as settling takes them, or two wait for each other.
+    Generations are locked before webhooks, as settling does, or two would wait for each other.
     """
     await generations.hinted(tx, sorted(sifted.asked_about), context.now(), ASK_AGAIN)
     await webhook_repeats.count(tx, sifted.repeats)
 
 
 def _original_id(stored: StoredWebhook, alike: Mapping[tuple[str, str], str], hints: dict[str, Hints]) -> str | None:
-    """The one that is kept instead; None: it is kept itself."""
+    """The id of the stored webhook that this one is counted on; None if it is stored itself."""
     if stored.digest is None:
         return None
     original_id = alike.get((stored.generation_id, stored.digest))
@@ -86,9 +86,9 @@ def _original_id(stored: StoredWebhook, alike: Mapping[tuple[str, str], str], hi
 
 
 async def _hints(context: Context, tx: Tx, compared: Sequence[StoredWebhook]) -> dict[str, Hints]:
-    """What is kept of today's hints, by generation, of those that can be asked about: a hint is no more there.
+    """Today's stored hints, by generation, of those that can be polled: only there is such a webhook a mere hint.
 
-    Where nothing can be asked, a webhook that nobody vouches for is all there will ever be.
+    Where nothing can be polled, a webhook that nothing verifies is all there will ever be.
     """
     unvouched = {webhook.generation_id for webhook in compared if webhook.verified_by is None}
     about = await generations.asked_by_ids(tx, sorted(unvouched)) if unvouched else {}
@@ -99,7 +99,7 @@ async def _hints(context: Context, tx: Tx, compared: Sequence[StoredWebhook]) ->
 
 
 def _can_be_asked(context: Context, about: GenerationKey | None) -> bool:
-    """Nobody asks about what is gone either, and nobody needs to."""
+    """True for a generation that can be polled, or that is gone and need not be."""
     try:
         return about is None or context.route(about).polls
     except NotConfigured:
@@ -107,7 +107,7 @@ def _can_be_asked(context: Context, about: GenerationKey | None) -> bool:
 
 
 def _digest(stored: StoredWebhook) -> str:
-    """Of the bytes and of who vouches for them: a signature of another moment makes it no other webhook."""
+    """The digest of the bytes and of how they are verified; a newer signature does not make it another webhook."""
     digest = hashlib.sha256(f"{stored.verified_by}\n{stored.webhook.headers.get('content-type')}\n".encode())
     digest.update(stored.webhook.body)
     return digest.hexdigest()

@@ -11,7 +11,7 @@ from arrivals.store.outputs import InlineOutput
 
 
 async def keep(context: Context, tx: Tx, generation: Generation) -> Generation:
-    """The generation with its inline outputs kept, in the transaction that has decided that they are its outputs."""
+    """The generation with its inline outputs stored, in the transaction that settled them as its outputs."""
     if not any(is_inline(output.url) for output in generation.outputs):
         return generation
     kept = [await _kept(context, tx, generation.id, number, output) for number, output in enumerate(generation.outputs)]
@@ -30,10 +30,10 @@ async def _kept(context: Context, tx: Tx, generation_id: str, number: int, outpu
 
 
 def own_path(generation_id: str, number: int) -> str:
-    """Where we hand out an output ourselves."""
+    """The path under which this service hands out an output itself."""
     return f"/v1/generations/{generation_id}/outputs/{number}"
 
 
 def is_own(output: Output, generation_id: str, number: int) -> bool:
-    """True for an output whose bytes were kept."""
+    """True for an output whose bytes are stored here."""
     return output.requires_auth and output.url.endswith(own_path(generation_id, number))

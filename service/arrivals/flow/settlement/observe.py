@@ -1,4 +1,4 @@
-"""From what was seen to an observation: its moment, and for how long an end without its detail may be held."""
+"""Makes observations: their moment, and how long an end without its detail may be held."""
 
 from arrivals.core.generation import Origin, VerifiedBy
 from arrivals.core.observation import Observation, Reading
@@ -15,7 +15,7 @@ def observe(
     *,
     hold: bool = True,
 ) -> Observation:
-    """An observation of now. `hold` False: nothing is worth waiting for, so it is taken as it stands."""
+    """An observation of now. `hold` False: there is nothing to wait for, so it is taken as it is."""
     now = context.now()
     return Observation(
         generation_id=generation_id,
@@ -28,5 +28,5 @@ def observe(
 
 
 def hold_until(context: Context, seen_at: Micros) -> Micros:
-    """Until when an end that lacks its output or reason is held for it."""
+    """The moment until which an end that lacks its output or reason is held for it."""
     return seen_at + micros(context.policy.cadence.held_s)

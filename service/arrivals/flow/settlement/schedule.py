@@ -1,4 +1,4 @@
-"""When a settled generation is looked at next. Pure: it is told what was known, what was seen and what that meant."""
+"""The moment when a settled generation is looked at next. Pure: state, observation and finding come as arguments."""
 
 from dataclasses import dataclass
 
@@ -11,16 +11,16 @@ from arrivals.providers.contract import Route
 from arrivals.store.generations import NEVER, Schedule, Scheduled
 
 ASK_BEFORE_DEADLINE: Micros = 60 * SECOND
-ASK_AGAIN: Micros = 2 * SECOND  # after a question, before a hint or somebody's hand makes us ask once more
-GRACE: Micros = 120 * SECOND  # beyond a deadline, for the last question to be asked and answered
+ASK_AGAIN: Micros = 2 * SECOND  # after a poll, before a hint or a request by hand causes another
+GRACE: Micros = 120 * SECOND  # beyond a deadline, for the last poll to be made and answered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollSchedule:
-    """All that decides how often we ask: the operator's cadence, the provider's page, what was learned, and a die.
+    """Everything that decides how often we poll: the cadence, the provider's page, learned durations, a random number.
 
     `crowded`: orders wait for the places of this account, any of which an answer may free.
-    A route that this version does not have cannot be asked.
+    A route that this version does not have cannot be polled.
     """
 
     cadence: Cadence
@@ -54,10 +54,10 @@ def _poll_at(
         return _hinted(before, seen.at)
     waiting = after.held is not None and seen.at < after.held.until
     if after.status is Status.EXPIRED and not waiting and seen.at >= after.deadline_at:
-        # Its late word closes what expired, so it is asked about while its provider keeps results.
+        # A late answer closes what expired, so it is polled while its provider keeps results.
         return _while_kept(after, pace.route, seen.at, 0.0, pace.random)
     if finding is Finding.HELD and seen.origin is Origin.WEBHOOK:
-        return seen.at  # the rest of it is told by the poll
+        return seen.at  # the poll brings the rest of it
     if finding is Finding.HELD and after.held is not None:
         return seen.at + micros(jittered(min(pace.route.poll_every_s, pace.cadence.held_s / 4), pace.random))
     if seen.origin is Origin.POLL:
@@ -66,7 +66,7 @@ def _poll_at(
         )
         return min(seen.at + micros(wait), _hint_meanwhile(before))
     if seen.origin is Origin.STREAM:
-        # Only the end of the stream knows what its executions amount to. If nobody hears that end, we ask in time.
+        # Only the end of the stream knows what its executions amount to. If that end never arrives, we poll in time.
         return min(seen.at + micros(pace.route.max_duration_s), max(after.deadline_at - ASK_BEFORE_DEADLINE, seen.at))
     if before.schedule.poll_at is not None:
         return before.schedule.poll_at
@@ -80,7 +80,7 @@ def _poll_at(
 
 
 def _hinted(before: Scheduled, now: Micros) -> Micros:
-    """A hint makes us ask now, but not so soon after the last question: many of them are no reason to ask for ever."""
+    """A hint causes a poll now, but not too soon after the last one: many of them are no reason to poll forever."""
     soonest = before.schedule.poll_at if before.schedule.poll_at is not None else NEVER
     asked_at = before.asked_at
     if asked_at is None or not 0 <= now - asked_at < ASK_AGAIN:
@@ -89,7 +89,7 @@ def _hinted(before: Scheduled, now: Micros) -> Micros:
 
 
 def _hint_meanwhile(before: Scheduled) -> Micros:
-    """When a hint that came while we asked makes us ask again: it may know more than the answer. NEVER if none came."""
+    """The next poll for a hint that came during this one, since it may be newer than the answer. NEVER if none came."""
     asked_at, poll_at = before.asked_at, before.schedule.poll_at
     return poll_at if asked_at is not None and poll_at is not None and poll_at <= asked_at + ASK_AGAIN else NEVER
 
@@ -97,9 +97,9 @@ def _hint_meanwhile(before: Scheduled) -> Micros:
 def after_miss(
     generation: Generation, route: Route | None, wait_s: float, *, now: Micros, random: float
 ) -> Micros | None:
-    """When a question that was not answered is asked again; None is never."""
+    """The moment when a poll that was not answered is repeated; None is never."""
     if generation.closed:
-        return None  # somebody asked by hand for what nobody has told yet
+        return None  # a poll by hand for a detail that has not come yet
     hinted = generation.held is not None and now < generation.held.until
     if generation.status is not Status.EXPIRED or hinted or route is None:
         return now + micros(wait_s)
@@ -107,12 +107,12 @@ def after_miss(
 
 
 def _while_kept(generation: Generation, route: Route, now: Micros, least_s: float, random: float) -> Micros | None:
-    """Ever more rarely; at last only a hint makes us ask."""
+    """The next poll after expiry: ever more rarely; at last only a hint causes one."""
     late_s = (now - generation.deadline_at) / SECOND
     again_at = now + micros(max(least_s, after_expiry_s(late_s, random)))
     return again_at if again_at < kept_until(generation, route) else None
 
 
 def kept_until(generation: Generation, route: Route) -> Micros:
-    """When its provider deletes what came of it: reckoned from the submission, which is the earliest it can be."""
+    """The moment when its provider deletes the result, counted from the submission, which is the earliest it can be."""
     return (generation.submitted_at or generation.created_at) + micros(route.keeps_s)

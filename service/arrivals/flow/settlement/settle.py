@@ -1,7 +1,7 @@
 """THE ONE TRANSACTION: observations → verdicts → state, events and deliveries, a batch at once.
 
-The only writer of what a provider's word changes. What is announced is written in the same transaction as the change
-that caused it, and bells are rung after the commit.
+The only writer of changes that a provider's answers and webhooks cause. Events are written in the same transaction as
+the change that caused them, and signals are sent after the commit.
 """
 
 from collections import Counter
@@ -34,7 +34,7 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Settled:
-    """What one settling transaction has decided so far, in order."""
+    """The decisions of one settling transaction so far, in order."""
 
     current: dict[str, Scheduled]
     read_before: set[str]
@@ -49,12 +49,12 @@ class Settled:
 
 
 async def settle_one(context: Context, seen: Observation) -> Finding:
-    """What one observation turned out to be, settled together with what others see at the same time."""
+    """The finding about one observation, settled together with others that come at the same time."""
     return await context.batches.observations.add(seen)
 
 
 async def settle(context: Context, seen: Sequence[Observation]) -> list[Finding]:
-    """What each observation turned out to be. What one of them raises is raised when all others are settled."""
+    """The finding about each observation. What one of them raises is raised when all others are settled."""
     findings: list[Finding] = []
     for result in await settle_each(context, seen):
         if isinstance(result, Exception):
@@ -64,7 +64,7 @@ async def settle(context: Context, seen: Sequence[Observation]) -> list[Finding]
 
 
 async def settle_each(context: Context, seen: Sequence[Observation]) -> list[Finding | Exception]:
-    """What each observation turned out to be, or why it could not be settled. Raises Unavailable.
+    """The finding about each observation, or why it could not be settled. Raises Unavailable.
 
     A batch that fails is settled one by one, so one bad row stops nobody.
     """
@@ -86,7 +86,7 @@ async def settle_each(context: Context, seen: Sequence[Observation]) -> list[Fin
 
 
 async def set_aside(context: Context, webhook_id: str, reason: str) -> None:
-    """A webhook that cannot be settled is flagged, so that it is not read for ever; its bytes stay for a replay."""
+    """Flags a webhook that cannot be settled, so that it is not read forever; its bytes stay for a replay."""
     read = Read(id=webhook_id, read_at=context.now(), finding=Finding.STALE, unreadable_reason=reason)
     async with context.store.transaction() as tx:
         await observations.mark_read(tx, [read])
@@ -99,7 +99,7 @@ async def _settle(context: Context, seen: Sequence[Observation]) -> list[Finding
 
 
 async def settle_within(context: Context, tx: Tx, seen: Sequence[Observation]) -> Settled:
-    """Settle as a part of a larger decision; when that is committed, `tell` what came of it."""
+    """Settles as a part of a larger decision; after its commit, `tell` is to be called with the result."""
     within = [replace(observation, reading=bounded(observation.reading)) for observation in seen]
     current = await generations.to_settle(tx, [observation.generation_id for observation in within])
     seen = [
@@ -119,7 +119,7 @@ async def settle_within(context: Context, tx: Tx, seen: Sequence[Observation]) -
 
 
 def tell(context: Context, batch: Settled) -> list[Finding]:
-    """Give the finding of each observation, and wake those whom it concerns."""
+    """Returns the finding of each observation, and wakes whatever waits for it."""
     context.process.waiters.wake(
         scheduled.generation.id for scheduled in batch.changed.values() if scheduled.generation.ended
     )
@@ -147,7 +147,7 @@ def _generation_of(scheduled: Scheduled | None) -> Generation | None:
 
 
 async def _meet(context: Context, tx: Tx, batch: Settled, seen: Observation) -> None:
-    """Decide one observation in the light of all before it."""
+    """Decides one observation in the light of all before it."""
     before = batch.current.get(seen.generation_id)
     verdict = reconcile(before.generation, seen) if before else None
     finding = verdict.finding if verdict else Finding.STALE
@@ -189,7 +189,7 @@ async def _meet(context: Context, tx: Tx, batch: Settled, seen: Observation) -> 
 
 
 async def _usual(tx: Tx, batch: Settled, generation: Generation) -> DurationEstimate | None:
-    """How long its model usually takes, as far as it is known by now."""
+    """The usual duration of its model, as far as it is known by now."""
     key = (generation.provider, generation.model)
     if key not in batch.usual:
         batch.usual[key] = await accounts.usual_of(tx, *key)
@@ -197,7 +197,7 @@ async def _usual(tx: Tx, batch: Settled, generation: Generation) -> DurationEsti
 
 
 def _learn(batch: Settled, pace: PollSchedule, verdict: Verdict) -> None:
-    """What finished teaches how long its model usually takes."""
+    """Learns from a finished generation how long its model usually takes."""
     done = verdict.generation
     if verdict.finding is not Finding.ADVANCED or done.status is not Status.COMPLETED or done.submitted_at is None:
         return
@@ -208,7 +208,7 @@ def _learn(batch: Settled, pace: PollSchedule, verdict: Verdict) -> None:
 
 
 async def _record(context: Context, tx: Tx, batch: Settled) -> None:
-    """Write everything that was decided."""
+    """Writes everything that was decided."""
     await observations.insert(tx, batch.observations)
     await observations.mark_read(tx, batch.read)
     await generations.save(tx, list(batch.changed.values()))

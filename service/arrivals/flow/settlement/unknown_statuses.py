@@ -1,4 +1,4 @@
-"""Status words that nobody knows: one may be a slip, one that comes again is a gap in a table."""
+"""Status words that no table knows: one may be a slip, one that is repeated is a gap in a table."""
 
 import structlog
 
@@ -8,11 +8,11 @@ from arrivals.core.observation import Observation
 log = structlog.get_logger()
 
 TOLD_AT = 3  # times that a word was seen by this process
-REMEMBERED = 1000  # words; who invents more is not listened to
+REMEMBERED = 1000  # words; further ones are ignored
 
 
 class UnknownStatuses:
-    """How often each was seen, by provider, route and channel."""
+    """The number of times that each was seen, by provider, route and channel."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str, str, str], int] = {}

@@ -1,6 +1,6 @@
-"""Who waits in this process for the end of which generation.
+"""The waits of this process for the ends of generations.
 
-A generation that ends here wakes those who wait for it and nobody else. What another process ends is found by one look
+A generation that ends here wakes those that wait for it and nobody else. Ends in other processes are found by one query
 for all that is waited for, when something was settled somewhere, and after the interval in any case.
 """
 
@@ -17,12 +17,12 @@ from arrivals.store.engine.signals import Signal
 
 log = structlog.get_logger()
 
-EVERY_S = 1.0  # the truth: bells may be lost, and SQLite carries none to another process
-PAUSE_S = 0.25  # between two looks, whatever rings
+EVERY_S = 1.0  # the database is the truth: signals may be lost, and SQLite carries none to another process
+PAUSE_S = 0.25  # between two queries, whatever is signaled
 
 
 class Waiters:
-    """Waits by generation id. One task looks for all of them, for as long as there are any."""
+    """Waits by generation id. One task queries for all of them, for as long as there are any."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, list[anyio.Event]] = {}
@@ -34,14 +34,14 @@ class Waiters:
         return [*self._waiting]
 
     def wake(self, ended: Iterable[str]) -> None:
-        """These have ended."""
+        """Wakes those that wait for these generations, which have ended."""
         for generation_id in ended:
             for event in self._waiting.get(generation_id, ()):
                 event.set()
 
     @contextmanager
     def waiting_for(self, store: Database, generation_id: str) -> Iterator[anyio.Event]:
-        """Gives what is set when the generation ends from now on; whoever may have missed it looks first."""
+        """Yields an event that is set when the generation ends; the caller checks whether it had ended before."""
         event = anyio.Event()
         self._waiting.setdefault(generation_id, []).append(event)
         if self._watching is None:

@@ -1,8 +1,8 @@
-"""Cancel a generation: withdrawn from our queue, or asked of its provider where that is possible.
+"""Cancels a generation: withdraws it from our queue, or asks its provider where that is possible.
 
-Withdrawing and closing are one transaction that holds the row: whoever claims orders passes over it, or waits, and
-finds it canceled. Were they two, an order could be claimed between them while the second one waits, and be made and
-paid for though its caller was told that it is canceled.
+Withdrawing and closing are one transaction that locks the row: a claim of orders passes over it, or waits, and finds it
+canceled. Were they two, an order could be claimed between them while the second one waits, and be made and paid for
+although its caller was told that it is canceled.
 """
 
 from arrivals.core.bounds import bounded_failure
@@ -25,11 +25,11 @@ from arrivals.store.engine.base import Missing
 
 
 class NotCancelable(Exception):
-    """It cannot be canceled; the message says why."""
+    """The generation cannot be canceled; the message says why."""
 
 
 async def cancel(context: Context, generation_id: str) -> None:
-    """Raises Missing, NotCancelable, OverBudget."""
+    """Cancels the generation. Raises Missing, NotCancelable, OverBudget."""
     generation = await _withdraw(context, generation_id)
     if generation is None:
         return
@@ -45,7 +45,7 @@ async def cancel(context: Context, generation_id: str) -> None:
 
 
 async def _withdraw(context: Context, generation_id: str) -> Generation | None:
-    """None if nobody had begun to submit it, and now nobody will; else as it is. Raises Missing."""
+    """Withdraws it if nobody has begun to submit it and returns None; else returns it as it is. Raises Missing."""
     async with context.store.transaction() as tx:
         locked = await generations.to_settle(tx, [generation_id])
         if generation_id not in locked:

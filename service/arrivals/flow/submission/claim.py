@@ -1,4 +1,4 @@
-"""Which orders are submitted now: first in, first out within each account, under its budget and places in flight."""
+"""The claim of orders to submit: first in, first out within each account, under its budget and places in flight."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ async def claim_submissions(
 ) -> Submissions:
     """Pending generations whose turn has come, moved to `submitting`.
 
-    `answer_within`: after this long without an answer, a submission nobody can call us back about is given up.
+    `answer_within`: after this long without an answer, a submission that no webhook can report on is given up.
     """
     now = await tx.now()
     claimed: list[Scheduled] = []

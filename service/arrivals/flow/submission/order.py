@@ -67,7 +67,7 @@ class OrderRequest:
     size: int = 0
 
     def digest(self) -> str:
-        """What makes two orders the same."""
+        """The digest of everything that makes two orders the same."""
         fields = (
             self.provider,
             self.model,
@@ -81,14 +81,14 @@ class OrderRequest:
 
 
 async def order(context: Context, request: OrderRequest) -> Generation:
-    """Store the order of one generation. Raises Unorderable, RefusedByPreflight, KeyReused."""
+    """Stores the order of one generation. Raises Unorderable, RefusedByPreflight, KeyReused."""
     checked = partial(_checked, context, request, request.input, "input")
     (generation,) = await _stored(context, request, lambda: [checked()], [request.input])
     return generation
 
 
 async def order_bulk(context: Context, request: OrderRequest, inputs: Sequence[Mapping[str, Any]]) -> list[Generation]:
-    """Store an order of several generations, which go to the provider in one call. Raises as `order`."""
+    """Stores an order of several generations, which go to the provider in one call. Raises as `order`."""
 
     def members() -> list[Scheduled]:
         bulk = _route(context, request).adapter.bulk
@@ -115,7 +115,7 @@ async def order_bulk(context: Context, request: OrderRequest, inputs: Sequence[M
 async def _stored(
     context: Context, request: OrderRequest, make: Callable[[], list[Scheduled]], inputs: Sequence[Mapping[str, Any]]
 ) -> list[Generation]:
-    """What the order makes, or has made when it came before under the same key."""
+    """The generations that the order makes, or has made when it came before under the same key."""
     key = request.idempotency_key
     digest = await run_off_loop(request.size, request.digest) if key is not None else ""
     if key is not None:

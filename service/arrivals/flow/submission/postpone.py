@@ -33,7 +33,7 @@ Group: TypeAlias = Sequence[Scheduled]  # what one call orders: one generation, 
 
 
 async def try_again(context: Context, group: Group, failure: Failure) -> None:
-    """Back into the queue; if the deadline comes first, the clock says so."""
+    """Returns the group to the queue; if the deadline comes first, the clock expires it."""
     wait_s = after_miss_s(
         context.policy.cadence,
         every_s=RETRY_EVERY_S,
@@ -55,7 +55,7 @@ async def try_again(context: Context, group: Group, failure: Failure) -> None:
 
 
 async def _return(context: Context, group: Group, wait_s: float, failure: Failure) -> int:
-    """How many went back."""
+    """The number of generations that went back."""
     async with context.store.transaction() as tx:
         moment = context.now() + micros(wait_s)
         kept = masked_failure(mask_of(context, group[0].generation), bounded_failure(failure))
@@ -72,14 +72,14 @@ async def _pause(context: Context, key: AccountKey, wait_s: float) -> None:
 
 
 async def return_unsent(context: Context, claimed: Sequence[Scheduled]) -> None:
-    """Back into the queue after a claim whose commit may not have been made, and whose calls went nowhere."""
+    """Returns orders to the queue after a claim whose commit may not have been made, and whose calls never went out."""
     async with context.store.transaction() as tx:
         returned = [await generations.return_unsent(tx, scheduled, context.now()) for scheduled in claimed]
     log.info("claim_returned", claimed=len(claimed), returned=sum(returned))
 
 
 async def outcome_unknown(context: Context, group: Group, reason: str) -> None:
-    """Never sent again. With a webhook to come we wait for it; with none, nobody will ever tell us more."""
+    """Ends a submission that is never sent again: it waits for its webhook, or, where none will come, expires now."""
     mask = mask_of(context, group[0].generation)
     log.warning("submission_unanswered", generation_id=group[0].generation.id, reason=mask.text(reason))
     lost = [scheduled.generation for scheduled in group if not scheduled.generation.webhook_expected]
@@ -96,7 +96,7 @@ async def keep_for_each(
     reason: str | None = None,
     failure: Failure | None = None,
 ) -> None:
-    """Keep the call for each generation that it was to order; nothing where no call went out."""
+    """Stores the call for each generation that it was to order; nothing if no call went out."""
     for scheduled in group if exchange.request else ():
         kept = exchange.came_to(context, scheduled.generation, outcome, reason=reason, failure=failure)
         await until_stored(context, partial(keep, context, kept))

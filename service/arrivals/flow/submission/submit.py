@@ -3,8 +3,8 @@
 One call orders one generation, or as many of a bulk order as the account may have in flight.
 
 The step to `submitting` is committed before the call goes out (the claim does it). From then on the outcome is either
-known (accepted, refused, surely not sent) or unknown, and what is unknown is never sent again: it waits for the webhook
-that its token identifies, or for its deadline.
+known (accepted, refused, surely not sent) or unknown, and an order with an unknown outcome is never sent again: it
+waits for the webhook that its token identifies, or for its deadline.
 """
 
 from collections.abc import Sequence
@@ -54,20 +54,20 @@ ANSWER_WITHIN_S = USUAL_ANSWER_S + SLACK_S
 MAX_ANSWER_S = max(route.answer_s for route in ROUTES) + SLACK_S
 # No lease: what is `submitting` is never claimed again, and every call and stream is bounded by itself.
 TRUST_S = MAX_DEADLINE_S + MAX_ANSWER_S
-STALE: Micros = 20 * SECOND  # since a claim: much less than what it is given up after
+STALE: Micros = 20 * SECOND  # since a claim: much less than the time after which it is given up
 INPUT_PATIENCE: Micros = 120 * SECOND  # from the order on, for an input that cannot be fetched just now
 
 
 class _InputLater(Exception):
-    """An input cannot be had just now; nothing was submitted."""
+    """An input cannot be fetched just now; nothing was submitted."""
 
 
 class _Withdrawn(Exception):
-    """It ended while its inputs were fetched; nothing may be submitted any more."""
+    """The order ended while its inputs were fetched; nothing may be submitted any more."""
 
 
 async def claim(context: Context, limit: int) -> list[Group]:
-    """Generations whose turn has come, already `submitting`, by the call that orders them."""
+    """Generations whose turn has come, already `submitting`, grouped by the call that orders them."""
     claimed: list[Scheduled] = []
     try:
         async with context.store.transaction() as tx:
@@ -97,7 +97,7 @@ def _answer_s(context: Context, generation: Generation) -> float:
 
 
 async def submit(context: Context, group: Group) -> None:
-    """Send one claimed group to its provider, once."""
+    """Sends one claimed group to its provider, once."""
     exchange = Exchange(kind=CallKind.SUBMISSION)
     try:
         answers = await _send(context, group, exchange)
@@ -125,13 +125,13 @@ async def submit(context: Context, group: Group) -> None:
 
 
 async def fail(_context: Context, group: Group, reason: Exception) -> None:
-    """Nobody knows how far it came, so it is never sent again: it ends by its webhook, or by its clock as unknown."""
+    """Logs the failure. How far it came is unknown, so it is never sent again: its webhook or the clock ends it."""
     for scheduled in group:
         log.error("submission_interrupted", generation_id=scheduled.generation.id, reason=type(reason).__name__)
 
 
 async def _send(context: Context, group: Group, exchange: Exchange) -> Sequence[Reading | Refused] | None:
-    """What the provider said of each; None if it said so in a stream, which is settled already."""
+    """The provider's answer about each; None if it came in a stream, which is settled already."""
     first = group[0].generation
     upstream, adapter, target = context.upstream(first), context.adapter(first), context.target(first)
     ordered = [await _order(context, scheduled) for scheduled in group]
@@ -162,7 +162,7 @@ async def _read(adapter: Adapter, reply: HttpReply, target: Target) -> Reading:
 
 
 async def _still_ours(context: Context, group: Group) -> None:
-    """Look at the rows once more after standing still since the claim: the clock may have spoken. Raises _Withdrawn."""
+    """Checks the rows again if much time has passed since the claim: they may have expired. Raises _Withdrawn."""
     looked_at = group[0].generation.submitted_at or 0
     while context.now() - looked_at > STALE:
         looked_at = context.now()
@@ -241,7 +241,7 @@ async def _still_wanted(context: Context, generation: Generation) -> bool:
 
 
 async def _settle(context: Context, group: Group, answers: Sequence[Reading | Refused]) -> None:
-    """Observe what was said of each; who is refused for now goes back into the queue."""
+    """Settles the answer about each; a generation that is refused for now goes back into the queue."""
     if len(group) > 1:
         current = await until_stored(context, partial(_as_they_are, context, group))
         answers = shared_out(answers, [current[scheduled.generation.id] for scheduled in group])

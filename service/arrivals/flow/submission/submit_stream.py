@@ -40,7 +40,7 @@ EVENT_STREAM = "text/event-stream"
 
 @dataclass(slots=True)
 class _StreamState:
-    """What the stream has told so far."""
+    """The state of a stream: what its events have said so far."""
 
     target: Target
     last: Reading | None = None
@@ -49,7 +49,7 @@ class _StreamState:
     begun: bool = False
 
     def news(self, reading: Reading) -> Reading | None:
-        """The reading with what earlier events told; None if it only repeats the last one."""
+        """The reading with the facts of earlier events; None if it only repeats the last one."""
         self.outputs |= {output.url: output for output in reading.outputs}
         self.begun |= reading.begun or bool(reading.external_id or reading.outputs)
         if reading.words:
@@ -61,7 +61,7 @@ class _StreamState:
             ended = reading.status is Status.COMPLETED and not reading.outputs
             return replace(reading, outputs=self._final_outputs()) if ended else reading
         if reading.status is Status.PROCESSING and not self.begun:
-            return None  # talk: whether the work begins is still to be heard
+            return None  # talk: later events say whether the work begins
         news = replace(
             reading,
             outputs=tuple(self.outputs.values()),
@@ -80,7 +80,7 @@ class _StreamState:
 
 @dataclass(slots=True)
 class _Ending:
-    """What the reading side has to say beside events."""
+    """The outcome of the reading side, beside events."""
 
     whole: HttpReply | None = None
     error: NotSent | NoAnswer | None = None
@@ -88,14 +88,14 @@ class _Ending:
 
 
 async def listen(context: Context, generation: Generation, call: HttpCall) -> HttpReply | None:
-    """Follow the stream to its end. An answer that is none comes back whole.
+    """Follows the stream to its end. An answer that is not a stream is returned whole.
 
     Raises Refused for a "not now" before anything was begun, NotSent, and NoAnswer while it was not accepted.
     """
     state, ending = _StreamState(context.target(generation)), _Ending()
     refused: Refused | None = None
     closed = False
-    # Read in a task of its own: what has arrived when a connection breaks is lost to whoever was busy just then.
+    # Read in a task of its own: what has arrived when a connection breaks is lost if its reader is busy just then.
     send, receive = anyio.create_memory_object_stream[bytes | None](READ_AHEAD)
     async with anyio.create_task_group() as group:
         group.start_soon(_read, context, generation, call, send, ending)
@@ -145,7 +145,7 @@ async def _read(
 
 
 async def _handle_event(context: Context, generation: Generation, state: _StreamState, event: bytes | None) -> bool:
-    """Whether the event closed the generation. None: it was accepted. Raises Refused for a "not now"."""
+    """True if the event closed the generation. `event` None: it was accepted. Raises Refused for a "not now"."""
     if event is None:
         await _observe(context, generation, Reading(status=Status.SUBMITTED))
         return False
@@ -167,9 +167,9 @@ async def _observe(context: Context, generation: Generation, reading: Reading) -
 
 
 async def _broken_off(context: Context, generation: Generation, state: _StreamState) -> None:
-    """The poll goes on where the stream ended; where nothing can be asked about, nobody will tell us."""
+    """Continues by polling where the stream ended; where nothing can be polled, settles what came."""
     if state.target.external_id is None and state.outputs:
-        # What it told is there; more may have been to come, and nobody can be asked.
+        # Its outputs are there; more may have been to come, and nothing can be polled.
         notes = ("the stream broke off after these outputs",)
         reading = Reading(status=Status.COMPLETED, outputs=tuple(state.outputs.values()), notes=notes)
         await _observe(context, generation, reading)
@@ -189,10 +189,10 @@ async def _ask_now(context: Context, generation: Generation) -> None:
 
 
 async def _events(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The data of each event, to the end or to what says so.
+    """The data of each event, up to the end or to the event that marks it.
 
-    Raises NoAnswer for an event that never ends, and for a stream of more than any answer: what is read ahead, and the
-    outputs it tells, stay in memory.
+    Raises NoAnswer for an event that never ends, and for a stream larger than any answer: what is read ahead, and its
+    outputs, stay in memory.
     """
     parser, came = sse.Parser(EVENT_MAX_BYTES), 0
     async for chunk in body:
