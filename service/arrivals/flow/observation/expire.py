@@ -78,7 +78,7 @@ async def fail(context: Context, overdue: Sequence[Generation], _reason: Excepti
             await expire(context, [generation])
         except Unavailable:
             raise
-        except Exception as error:  # noqa: BLE001 - it is told
+        except Exception as error:  # noqa: BLE001 - it is logged
             await _leave(context, generation, error)
 
 

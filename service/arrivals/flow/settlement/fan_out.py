@@ -18,7 +18,7 @@ Announced: TypeAlias = tuple[Event, Generation, int]  # the event, what it is ab
 async def deliveries_for(
     context: Context, tx: Tx, active: Sequence[Subscriber], announced: Sequence[Announced]
 ) -> list[Delivery]:
-    """Deliveries, due at once. Callback URLs share a subscriber per origin, so a dead host is limited like any other."""
+    """Deliveries, due now. Callback URLs share a subscriber per origin, so a dead host is limited like any other."""
     origins: dict[str, str] = {}
     deliveries: list[Delivery] = []
     for event, generation, position in announced:

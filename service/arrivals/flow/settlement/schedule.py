@@ -99,7 +99,7 @@ def after_miss(
 ) -> Micros | None:
     """The moment when a poll that was not answered is repeated; None is never."""
     if generation.closed:
-        return None  # a poll by hand for a detail that has not come yet
+        return None  # it was polled by hand for a detail that has not come yet
     hinted = generation.held is not None and now < generation.held.until
     if generation.status is not Status.EXPIRED or hinted or route is None:
         return now + micros(wait_s)

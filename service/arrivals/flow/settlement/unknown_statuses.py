@@ -7,7 +7,7 @@ from arrivals.core.observation import Observation
 
 log = structlog.get_logger()
 
-TOLD_AT = 3  # times that a word was seen by this process
+LOGGED_AT = 3  # times that a word was seen by this process
 REMEMBERED = 1000  # words; further ones are ignored
 
 
@@ -26,8 +26,8 @@ class UnknownStatuses:
         if key not in self._seen and len(self._seen) == REMEMBERED:
             return False
         times = self._seen[key] = self._seen.get(key, 0) + 1
-        if times == TOLD_AT:
+        if times == LOGGED_AT:
             log.warning(
                 "status_word_unknown", provider=about.provider, route=about.route, origin=seen.origin, word=word
             )
-        return times >= TOLD_AT
+        return times >= LOGGED_AT
