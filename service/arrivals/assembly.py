@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 import os
 import time
-from typing import TypeVar
 
 import anyio
 import structlog

@@ -48,7 +48,7 @@ def bench_command(context: click.Context, baseline: str | None) -> None:
     """
     context.obj = baseline
     if find_spec("httpx_aiohttp") is None:
-        raise click.ClickException("the ceilings need the extra `bench`: pip install 'arrivals[bench]'")
+        raise click.ClickException("the ceilings need the extra `lab`: pip install 'arrivals[lab]'")
 
 
 class _Whole(click.ParamType[tuple[int, ...]]):

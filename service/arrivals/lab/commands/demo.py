@@ -26,7 +26,7 @@ def demo_command(
     Real processes, some hundred generations, every fault; exit code 0 only if all accounts agree.
     """
     if find_spec("standardwebhooks") is None:
-        raise click.UsageError("the demo verifies with a package of its own: pip install 'arrivals[demo]'")
+        raise click.UsageError("the demo verifies with a package of its own: pip install 'arrivals[lab]'")
     try:
         options = Options(
             seed=seed,

@@ -43,7 +43,7 @@ def torture_command(*, json_output: bool, **options: Any) -> None:
     A case that cannot be made on this machine is skipped, and the report says what to install.
     """
     if find_spec("standardwebhooks") is None:
-        raise click.UsageError("the torture verifies with a package of its own: pip install 'arrivals[demo]'")
+        raise click.UsageError("the torture verifies with a package of its own: pip install 'arrivals[lab]'")
     try:
         report = torture(Options(quiet=json_output, **options))
     except NotEmpty as error:
