@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 import os
 import time
+from typing import TypeVar
 
 import anyio
 import structlog
@@ -16,6 +17,15 @@ from arrivals.flow.batch import Batch
 from arrivals.flow.batches import Batches
 from arrivals.flow.callback_url import CallbackUrls
 from arrivals.flow.context import Context, Limits, Policy, Upstream
+from arrivals.flow.delivery.deliver import read_contexts
+from arrivals.flow.delivery.event_pages import read_pages
+from arrivals.flow.delivery.record import record_all
+from arrivals.flow.exchange.record import keep_all
+from arrivals.flow.exchange.spend import refund_all
+from arrivals.flow.observation.poll import answered_all
+from arrivals.flow.observation.receive import keep_all as keep_webhooks
+from arrivals.flow.observation.receive import quarantine_all
+from arrivals.flow.settlement.settle import settle_each
 from arrivals.flow.submission.submit import MAX_ANSWER_S
 from arrivals.outbound.policy import OutboundPolicy
 from arrivals.outbound.transport import Transport
@@ -26,6 +36,9 @@ from arrivals.store.engine.signals import Signal
 from arrivals.workers.roster import roster
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 GRACE_S = MAX_ANSWER_S  # for what has begun, when asked to stop: a submission that is cut off is paid for and lost
 CLOSING_S = 10.0  # the last part of it, for what was cut off to let go of the network and the database

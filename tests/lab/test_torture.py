@@ -44,9 +44,9 @@ NEVER = {
     "expire._leave": "likewise, from being expired",
     "ask._elsewhere": "only where a stand-in hands a file out from another origin",
     "postpone.return_unsent": "only where the line dies between a claim's commit and its answer",
-    "auth.make_key": "the command line's own process makes keys",
-    "auth.rotate_key": "as make_key",
-    "auth.revoke_key": "as make_key",
+    "keys.make_key": "the command line's own process makes keys",
+    "keys.rotate_key": "as make_key",
+    "keys.revoke_key": "as make_key",
 }
 CALLED_OUT = {"send", "submit", "get_json", "deliver", "fetch", "stream"}
 

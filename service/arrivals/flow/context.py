@@ -19,9 +19,6 @@ from arrivals.store.engine.base import Database
 from arrivals.store.engine.signals import Signal
 from arrivals.store.prune import Retention
 
-if TYPE_CHECKING:  # batches are written by steps, which take a context
-    from arrivals.flow.batches import Batches
-
 
 class NotConfigured(Exception):
     """The account a generation was submitted with is no longer in the settings; put it back to go on with it."""

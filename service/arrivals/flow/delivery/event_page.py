@@ -23,15 +23,15 @@ class EventPage:
     """What comes behind a place. `position` is where to go on; `more`: there may be more already."""
 
     def __init__(self, behind: Behind) -> None:
-        self.found: Sequence[tuple[int, Event]] = behind.found
+        self.events: Sequence[tuple[int, Event]] = behind.found
         self.position, self.more = behind.position, behind.more
 
     @cached_property
     def stream(self) -> bytes:
         """As a stream of server-sent events tells it, made once for all who share it."""
-        return "".join(f"id: {at}\nevent: {event.type}\ndata: {event.body}\n\n" for at, event in self.found).encode()
+        return "".join(f"id: {at}\nevent: {event.type}\ndata: {event.body}\n\n" for at, event in self.events).encode()
 
     @property
     def data(self) -> list[msgspec.Raw]:
         """As a list tells it."""
-        return [msgspec.Raw(event.body.encode()) for _, event in self.found]
+        return [msgspec.Raw(event.body.encode()) for _, event in self.events]

@@ -9,34 +9,6 @@ from collections.abc import Sequence
 from arrivals.flow.context import Context
 from arrivals.flow.delivery.event_page import EventPage, Place
 from arrivals.store import events
-from arrivals.store.events import Behind, EventFilter
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A reader's position, the events that it wants, and how many of them at once."""
-
-    position: int
-    wanted: EventFilter
-    limit: int
-
-
-class EventPage:
-    """The events after a place. `position`: where to continue; `more`: there may be more already."""
-
-    def __init__(self, behind: Behind) -> None:
-        self.events: Sequence[tuple[int, Event]] = behind.found
-        self.position, self.more = behind.position, behind.more
-
-    @cached_property
-    def stream(self) -> bytes:
-        """The page as server-sent events, encoded once for all who share it."""
-        return "".join(f"id: {at}\nevent: {event.type}\ndata: {event.body}\n\n" for at, event in self.events).encode()
-
-    @property
-    def data(self) -> list[msgspec.Raw]:
-        """The page as the items of a list."""
-        return [msgspec.Raw(event.body.encode()) for _, event in self.events]
 
 
 async def page_behind(context: Context, place: Place) -> EventPage:

@@ -11,15 +11,6 @@ from arrivals.store.engine.base import Tx
 from arrivals.store.engine.signals import Signal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """One attempt and its delivery after it. `registered`: the attempt says something about its subscriber."""
-
-    attempt: Attempt
-    delivery: Delivery
-    registered: bool
-
-
 async def record_all(context: Context, batch: Sequence[Ended]) -> list[str | None]:
     """Records them in one transaction; returns for each why its subscriber was disabled now, or None."""
     now = context.now()
