@@ -87,7 +87,7 @@ async def postgres_opened(postgres_url):
     """A pool for all tests, on one database."""
     with fresh_database(postgres_url) as url:
         # Bells that come from a server wake a task now and then, and tests wait until nobody has anything to do.
-        database = await PostgresDatabase.open(url, time.time_ns, connections=8, carries_bells=False)
+        database = await PostgresDatabase.open(url, time.time_ns, connections=8, carries_signals=False)
         await migrate(database, START)
         yield database
         await database.close()

@@ -172,7 +172,7 @@ async def agreed(store, clock, transport, world):
             await run_worker(context, "deliver")
         generation = await stored(context, world.generation_id)
         async with database.reading() as tx:
-            emitted = [event for _, event in (await events.behind(tx, 0, 100)).found]
+            emitted = [event for _, event in (await events.page_after(tx, 0, 100)).events]
             delivered = await deliveries.of_generation(tx, world.generation_id)
     paid = world.submissions
     assert ("completed" if paid else "expired") == generation.status

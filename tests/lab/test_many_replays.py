@@ -57,7 +57,9 @@ async def full(context, store):
 async def announced(context):
     """Every event's generation and type, in order."""
     async with context.store.reading() as tx:
-        return [(event.generation_id, event.type) for _, event in (await events.behind(tx, 0, 10 * WEBHOOKS)).found]
+        return [
+            (event.generation_id, event.type) for _, event in (await events.page_after(tx, 0, 10 * WEBHOOKS)).events
+        ]
 
 
 async def stands(context, replay):

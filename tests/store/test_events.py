@@ -48,7 +48,7 @@ async def test_positions_have_no_gaps_and_no_repeats_under_many_writers(database
             group.start_soon(write, writer)
     assert list(range(1, 61)) == sorted(positions.values())
     async with database.reading() as tx:
-        assert positions == {stored.id: position for position, stored in (await events.behind(tx, 0, 100)).found}
+        assert positions == {stored.id: position for position, stored in (await events.page_after(tx, 0, 100)).events}
 
 
 async def test_reader_that_resumes_misses_none_that_commits_late(database):
@@ -62,7 +62,9 @@ async def test_reader_that_resumes_misses_none_that_commits_late(database):
     async def follow():
         while len(seen) < 24:
             async with database.reading() as tx:
-                seen.extend(position for position, _ in (await events.behind(tx, seen[-1] if seen else 0, 5)).found)
+                seen.extend(
+                    position for position, _ in (await events.page_after(tx, seen[-1] if seen else 0, 5)).events
+                )
 
     async with anyio.create_task_group() as group:
         group.start_soon(follow)
@@ -87,7 +89,7 @@ async def test_reader_that_resumes_misses_none_that_commits_late(database):
 async def test_list_goes_on_behind_a_position(database, wanted, expected):
     await announce(database, event("1"), event("2", type=EventType.FAILED), event("3", generation_id="gen_2"))
     async with database.reading() as tx:
-        assert expected == [position for position, _ in (await events.behind(tx, **wanted)).found]
+        assert expected == [position for position, _ in (await events.page_after(tx, **wanted)).events]
 
 
 async def test_events_of_a_generation_stand_in_order(database):

@@ -121,7 +121,7 @@ async def test_settling_finds_those_that_exist(database):
         assert {} == await generations.by_ids(tx, [])
         whole = generation("1")
         part = GenerationKey(**{name: getattr(whole, name) for name in GenerationKey.__struct_fields__})
-        assert {"gen_1": part} == await generations.asked_by_ids(tx, ["gen_1", "gen_none"])
+        assert {"gen_1": part} == await generations.keys_of(tx, ["gen_1", "gen_none"])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from enum import StrEnum
 from arrivals.core.budget import Ledger
 from arrivals.core.cadence import DurationEstimate
 from arrivals.core.wire import Micros
-from arrivals.store.engine.base import Tx, one
+from arrivals.store.engine.base import Tx, fetch_one
 from arrivals.store.generations import SQL, Scheduled, readable
 
 AccountKey = tuple[str, str]  # provider, account
@@ -32,7 +32,7 @@ class PollQueue(StrEnum):
 async def ledger_of(tx: Tx, key: AccountKey) -> Ledger:
     """The account's ledger, locked until the commit where several may write."""
     await tx.fetch(SQL["open_ledger"], provider=key[0], account=key[1])
-    return Ledger(**await one(tx, SQL["ledger_of"], provider=key[0], account=key[1]))
+    return Ledger(**await fetch_one(tx, SQL["ledger_of"], provider=key[0], account=key[1]))
 
 
 async def ledger_seen(tx: Tx, key: AccountKey) -> Ledger:
@@ -73,7 +73,7 @@ async def never_asked_about(tx: Tx, key: AccountKey) -> list[Unasked]:
 
 async def ask_sooner(tx: Tx, moved: Sequence[tuple[Unasked, Micros]]) -> None:
     """Ask at these moments, unless somebody has moved the question meanwhile."""
-    rows = [{"id": one.id, "poll_at": one.poll_at, "sooner": moment} for one, moment in moved]
+    rows = [{"id": unasked.id, "poll_at": unasked.poll_at, "sooner": moment} for unasked, moment in moved]
     await tx.run_many(SQL["ask_sooner"], rows)
 
 
@@ -88,20 +88,20 @@ async def lease_polls(
 async def waiting(tx: Tx, turn: Turn, key: AccountKey, now: Micros, limit: int) -> int:
     """How many wait to be submitted or polled, counted up to `limit`."""
     query = SQL["waiting_to_submit"] if turn is Turn.SUBMIT else SQL["waiting_to_poll"]
-    count: int = (await one(tx, query, provider=key[0], account=key[1], now=now, limit=limit))["waiting"]
+    count: int = (await fetch_one(tx, query, provider=key[0], account=key[1], now=now, limit=limit))["waiting"]
     return count
 
 
 async def waiting_hinted(tx: Tx, key: AccountKey, now: Micros, limit: int) -> int:
     """How many polls wait that a hint asks for, counted up to `limit`."""
-    row = await one(tx, SQL["waiting_hinted"], provider=key[0], account=key[1], now=now, limit=limit)
+    row = await fetch_one(tx, SQL["waiting_hinted"], provider=key[0], account=key[1], now=now, limit=limit)
     count: int = row["waiting"]
     return count
 
 
 async def in_flight(tx: Tx, key: AccountKey, limit: int) -> int:
     """How many generations are in flight, counted up to `limit`."""
-    count: int = (await one(tx, SQL["in_flight_of"], provider=key[0], account=key[1], limit=limit))["in_flight"]
+    count: int = (await fetch_one(tx, SQL["in_flight_of"], provider=key[0], account=key[1], limit=limit))["in_flight"]
     return count
 
 

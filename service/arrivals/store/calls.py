@@ -79,7 +79,9 @@ async def last_refusals(tx: Tx, generation_ids: Sequence[str]) -> dict[str, Refu
     """The last answer to a question about each generation, where one is kept and it was of no use."""
     rows = await tx.fetch(SQL["last_refusals"], ids=to_json(sorted(set(generation_ids)))) if generation_ids else []
     last = {row["generation_id"]: _refusal(row) for row in rows}
-    return {name: one for name, one in last.items() if one.outcome is not Outcome.UNDERSTOOD}
+    return {
+        generation_id: refusal for generation_id, refusal in last.items() if refusal.outcome is not Outcome.UNDERSTOOD
+    }
 
 
 def _came_to(row: Row) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from msgspec import Struct, structs
 from arrivals.core.breaker import Breaker
 from arrivals.core.subscriber import Load, SigningKeys
 from arrivals.core.wire import Micros, to_json
-from arrivals.store.engine.base import Row, Tx, one
+from arrivals.store.engine.base import Row, Tx, fetch_one
 from arrivals.store.engine.pages import Page
 from arrivals.store.engine.queries import load
 
@@ -103,13 +103,13 @@ async def save_spent(tx: Tx, subscriber_id: str, spent_until: Micros) -> None:
     await tx.fetch(SQL["subscriber_spent"], id=subscriber_id, spent_until=spent_until)
 
 
-async def contexts_of(tx: Tx, wanted: Sequence[Delivery]) -> list[DeliveryContext | None]:
+async def contexts_of(tx: Tx, deliveries: Sequence[Delivery]) -> list[DeliveryContext | None]:
     """What sending each needs; None where its subscriber was deleted."""
-    event_ids = sorted({delivery.event_id for delivery in wanted})
-    subscriber_ids = sorted({delivery.subscriber_id for delivery in wanted})
+    event_ids = sorted({delivery.event_id for delivery in deliveries})
+    subscriber_ids = sorted({delivery.subscriber_id for delivery in deliveries})
     bodies = {row["id"]: row["body"] for row in await tx.fetch(SQL["event_bodies"], ids=to_json(event_ids))}
     signing = {row["id"]: row for row in await tx.fetch(SQL["signing_subscribers"], ids=to_json(subscriber_ids))}
-    return [_context(bodies.get(one.event_id), signing.get(one.subscriber_id)) for one in wanted]
+    return [_context(bodies.get(delivery.event_id), signing.get(delivery.subscriber_id)) for delivery in deliveries]
 
 
 def _context(body: str | None, row: Row | None) -> DeliveryContext | None:
@@ -161,7 +161,7 @@ async def forgive_if_done(tx: Tx, subscriber_id: str) -> None:
 
 async def by_id(tx: Tx, delivery_id: str) -> Delivery:
     """One delivery. Raises Missing."""
-    return _delivery(await one(tx, SQL["delivery_by_id"], id=delivery_id))
+    return _delivery(await fetch_one(tx, SQL["delivery_by_id"], id=delivery_id))
 
 
 async def listed(tx: Tx, subscriber_id: str, standing: str | None, limit: int, before: str) -> Page[Delivery]:

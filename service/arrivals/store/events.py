@@ -6,7 +6,7 @@ from typing import Any
 
 from arrivals.core.event import Event, EventType
 from arrivals.core.wire import Micros
-from arrivals.store.engine.base import Row, Tx, one
+from arrivals.store.engine.base import Row, Tx, fetch_one
 from arrivals.store.engine.pages import Loading
 from arrivals.store.engine.queries import load
 from arrivals.store.generations import NEVER
@@ -20,7 +20,7 @@ async def append(tx: Tx, events: Sequence[Event]) -> dict[str, int]:
     """Write events in order; their positions by event id."""
     if not events:
         return {}
-    last = (await one(tx, SQL["take_positions"], count=len(events)))["value"]
+    last = (await fetch_one(tx, SQL["take_positions"], count=len(events)))["value"]
     positions = {event.id: last - len(events) + 1 + index for index, event in enumerate(events)}
     await tx.run_many(
         SQL["insert_event"],
@@ -41,7 +41,7 @@ async def append(tx: Tx, events: Sequence[Event]) -> dict[str, int]:
 
 async def by_id(tx: Tx, event_id: str) -> Event:
     """One event. Raises Missing."""
-    return _from_row(await one(tx, SQL["event_by_id"], id=event_id))
+    return _from_row(await fetch_one(tx, SQL["event_by_id"], id=event_id))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,18 +73,18 @@ ANY = EventFilter()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Behind:
+class EventSlice:
     """What was found behind a position, each with its own, and the position up to which was looked.
 
     `more`: behind that there is something that was not looked at.
     """
 
-    found: Sequence[tuple[int, Event]]
+    events: Sequence[tuple[int, Event]]
     position: int
     more: bool
 
 
-async def behind(tx: Tx, position: int, limit: int, wanted: EventFilter = ANY) -> Behind:
+async def page_after(tx: Tx, position: int, limit: int, wanted: EventFilter = ANY) -> EventSlice:
     """The events behind a position, oldest first.
 
     One look is bounded, in the events that it passes by too: who wants what is rare goes on from where it stopped.
@@ -93,8 +93,8 @@ async def behind(tx: Tx, position: int, limit: int, wanted: EventFilter = ANY) -
     through = min(newest, position + MAX_SEARCHED)
     page = await LIST.page(tx, limit, {"after": position, "through": through, **wanted.values()})
     reached = page.items[-1]["position"] if page.more else max(position, through)
-    return Behind(
-        found=[(row["position"], _from_row(row)) for row in page.items],
+    return EventSlice(
+        events=[(row["position"], _from_row(row)) for row in page.items],
         position=reached,
         more=page.more or through < newest,
     )
@@ -102,19 +102,19 @@ async def behind(tx: Tx, position: int, limit: int, wanted: EventFilter = ANY) -
 
 async def count(tx: Tx, wanted: EventFilter) -> int:
     """How many there are."""
-    counted: int = (await one(tx, SQL["count_events"], **wanted.values()))["counted"]
+    counted: int = (await fetch_one(tx, SQL["count_events"], **wanted.values()))["counted"]
     return counted
 
 
 async def last_position(tx: Tx) -> int:
     """The position of the newest event; behind it stands what is announced from now on."""
-    position: int = (await one(tx, SQL["last_position"]))["value"]
+    position: int = (await fetch_one(tx, SQL["last_position"]))["value"]
     return position
 
 
 async def position_of(tx: Tx, event_id: str) -> int:
     """Where an event stands. Raises Missing."""
-    position: int = (await one(tx, SQL["position_of"], id=event_id))["position"]
+    position: int = (await fetch_one(tx, SQL["position_of"], id=event_id))["position"]
     return position
 
 

@@ -11,7 +11,7 @@ import structlog
 from arrivals.core.failure import Failure
 from arrivals.core.generation import Cost, Generation, GenerationKey, Held, Origin, Output, Status, VerifiedBy
 from arrivals.core.wire import Micros, from_json, to_json
-from arrivals.store.engine.base import Overtaken, Row, Tx, one
+from arrivals.store.engine.base import Overtaken, Row, Tx, fetch_one
 from arrivals.store.engine.pages import Loading, Page, of_rows
 from arrivals.store.engine.queries import load
 
@@ -112,21 +112,21 @@ def from_row(row: Row) -> Scheduled:
 
 def readable(rows: Sequence[Row]) -> list[Scheduled]:
     """Those of claimed rows that can be read: one that is spoiled, or holds a newer version's word, stops no other."""
-    found = []
+    scheduled = []
     for row in rows:
         try:
-            found.append(from_row(row))
+            scheduled.append(from_row(row))
         except (ValueError, msgspec.MsgspecError):
             log.exception("generation_unreadable", generation_id=row["id"])
-    return found
+    return scheduled
 
 
 def _optional(text: str | None, kind: type[T]) -> T | None:
     return None if text is None else msgspec.json.decode(text, type=kind)
 
 
-def _to_row(known: Scheduled) -> dict[str, Any]:
-    generation, schedule = known.generation, known.schedule
+def _to_row(scheduled: Scheduled) -> dict[str, Any]:
+    generation, schedule = scheduled.generation, scheduled.schedule
     return {
         **{name: getattr(generation, name) for name in PLAIN},
         "outputs": to_json(generation.outputs),
@@ -143,8 +143,8 @@ def _to_row(known: Scheduled) -> dict[str, Any]:
         "submit_at": schedule.submit_at,
         "poll_at": schedule.poll_at,
         "timeout_at": schedule.timeout_at,
-        "poll_misses": known.poll_misses,
-        "hinted": int(known.hinted),
+        "poll_misses": scheduled.poll_misses,
+        "hinted": int(scheduled.hinted),
     }
 
 
@@ -156,28 +156,28 @@ PLAIN = (
 )  # fmt: skip
 
 
-async def insert(tx: Tx, known: Scheduled, order_input: str) -> None:
+async def insert(tx: Tx, scheduled: Scheduled, order_input: str) -> None:
     """A new generation and what was asked for (JSON text)."""
-    await tx.fetch(SQL["insert_generation"], **_to_row(known))
+    await tx.fetch(SQL["insert_generation"], **_to_row(scheduled))
     query = SQL["insert_order" if len(order_input) <= MUCH_BYTES else "insert_large_order"]
-    await tx.fetch(query, generation_id=known.generation.id, input=order_input)
+    await tx.fetch(query, generation_id=scheduled.generation.id, input=order_input)
 
 
 async def order_text(tx: Tx, generation_id: str) -> str:
     """What the caller asked for, as JSON."""
-    text: str = (await one(tx, SQL["order_of"], generation_id=generation_id))["input"]
+    text: str = (await fetch_one(tx, SQL["order_of"], generation_id=generation_id))["input"]
     return text
 
 
 async def order_input(tx: Tx, generation_id: str) -> dict[str, Any]:
     """What the caller asked for."""
-    found: dict[str, Any] = from_json(await order_text(tx, generation_id))
-    return found
+    fields: dict[str, Any] = from_json(await order_text(tx, generation_id))
+    return fields
 
 
 async def by_id(tx: Tx, generation_id: str) -> Scheduled:
     """One generation. Raises Missing."""
-    return from_row(await one(tx, SQL["generation_by_id"], id=generation_id))
+    return from_row(await fetch_one(tx, SQL["generation_by_id"], id=generation_id))
 
 
 async def to_settle(tx: Tx, ids: Sequence[str]) -> dict[str, Scheduled]:
@@ -197,15 +197,15 @@ async def ended(tx: Tx, ids: Sequence[str]) -> list[str]:
     return [row["id"] for row in await tx.fetch(SQL["ended_of"], ids=to_json(ids))]
 
 
-async def asked_by_ids(tx: Tx, ids: Sequence[str]) -> dict[str, GenerationKey]:
-    """Whom the generations among `ids` that exist were asked of."""
-    rows = await tx.fetch(SQL["asked_by_ids"], ids=to_json(sorted(set(ids))))
+async def keys_of(tx: Tx, ids: Sequence[str]) -> dict[str, GenerationKey]:
+    """The provider of each generation among `ids` that exists, and its identity there."""
+    rows = await tx.fetch(SQL["keys_of"], ids=to_json(sorted(set(ids))))
     return {row["id"]: GenerationKey(**row) for row in rows}
 
 
 async def save(tx: Tx, changed: Sequence[Scheduled]) -> None:
     """Write what the machine decided. Raises Overtaken when any of them was saved by somebody else meanwhile."""
-    written = await tx.run_many(SQL["save_generation"], [_to_row(known) for known in changed])
+    written = await tx.run_many(SQL["save_generation"], [_to_row(scheduled) for scheduled in changed])
     if written != len(changed):
         raise Overtaken(f"{len(changed) - written} of {len(changed)} generations were saved by somebody else")
 
@@ -248,7 +248,7 @@ async def claim_overdue(tx: Tx, limit: int, lease: Micros) -> list[Generation]:
     """Generations whose bounded wait has ended, for the length of a lease."""
     now = await tx.now()
     rows = await tx.fetch(SQL["claim_overdue"], now=now, limit=limit, lease_until=now + lease)
-    return [known.generation for known in readable(rows)]
+    return [scheduled.generation for scheduled in readable(rows)]
 
 
 async def look_later(tx: Tx, generation_id: str, timeout_at: Micros) -> None:
@@ -259,15 +259,15 @@ async def look_later(tx: Tx, generation_id: str, timeout_at: Micros) -> None:
 async def claim_poll_of(tx: Tx, generation_id: str, lease: Micros) -> Scheduled:
     """One generation to be asked about now, whatever its schedule. Raises Missing."""
     now = await tx.now()
-    return from_row(await one(tx, SQL["claim_poll_of"], id=generation_id, now=now, lease_until=now + lease))
+    return from_row(await fetch_one(tx, SQL["claim_poll_of"], id=generation_id, now=now, lease_until=now + lease))
 
 
 async def of_bulks(tx: Tx, bulk_ids: Sequence[str]) -> dict[str, list[Scheduled]]:
     """The generations of bulk orders, in the order in which they were asked for."""
-    found: dict[str, list[Scheduled]] = {}
+    by_bulk: dict[str, list[Scheduled]] = {}
     for row in await tx.fetch(SQL["generations_of_bulks"], bulks=to_json(bulk_ids)) if bulk_ids else ():
-        found.setdefault(row["bulk_id"], []).append(from_row(row))
-    return found
+        by_bulk.setdefault(row["bulk_id"], []).append(from_row(row))
+    return by_bulk
 
 
 async def answer_by(tx: Tx, generation_id: str, moment: Micros) -> None:
@@ -287,7 +287,7 @@ async def poll_now(tx: Tx, generation_id: str, now: Micros) -> None:
 
 async def hinted(tx: Tx, ids: Sequence[str], now: Micros, again: Micros) -> None:
     """Ask about each as soon as there is a place, but not before `again` has passed since the last question."""
-    await tx.run_many(SQL["hinted"], [{"id": one, "now": now, "again": again} for one in ids])
+    await tx.run_many(SQL["hinted"], [{"id": generation_id, "now": now, "again": again} for generation_id in ids])
 
 
 async def poll_later(tx: Tx, claimed: Scheduled, poll_at: Micros | None) -> None:

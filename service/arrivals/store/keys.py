@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from arrivals.core.api_key import ApiKey
 from arrivals.core.wire import Micros, from_json, to_json
-from arrivals.store.engine.base import Row, Tx, one
+from arrivals.store.engine.base import Row, Tx, fetch_one
 from arrivals.store.engine.queries import load
 
 SQL = load("keys")
@@ -32,12 +32,12 @@ async def listed(tx: Tx) -> Sequence[ApiKey]:
 
 async def expire(tx: Tx, key_id: str, at: Micros) -> ApiKey:
     """It ends then, and is given as it is now. Raises Missing for one that is revoked, or ends before."""
-    return _from_row(await one(tx, SQL["expire_key"], id=key_id, expires_at=at))
+    return _from_row(await fetch_one(tx, SQL["expire_key"], id=key_id, expires_at=at))
 
 
 async def revoke(tx: Tx, key_id: str, now: Micros) -> None:
     """From now on nobody may use it. Raises Missing."""
-    await one(tx, SQL["revoke_key"], id=key_id, now=now)
+    await fetch_one(tx, SQL["revoke_key"], id=key_id, now=now)
 
 
 def _from_row(row: Row) -> ApiKey:

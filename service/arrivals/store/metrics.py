@@ -15,7 +15,7 @@ from arrivals.core.budget import Ledger
 from arrivals.core.generation import CLOSED
 from arrivals.core.observation import Finding
 from arrivals.core.wire import SECOND, Micros
-from arrivals.store.engine.base import Tx, one
+from arrivals.store.engine.base import Tx, fetch_one
 from arrivals.store.engine.queries import load
 
 SQL = load("metrics")
@@ -58,77 +58,77 @@ class MetricsSnapshot:
 
 async def snapshot(tx: Tx, now: Micros) -> MetricsSnapshot:
     """Everything, as one transaction sees it."""
-    found = MetricsSnapshot()
-    await _generations(tx, found)
-    await _webhooks(tx, found, now)
-    await _queues(tx, found, now)
-    await _deliveries(tx, found)
+    metrics = MetricsSnapshot()
+    await _generations(tx, metrics)
+    await _webhooks(tx, metrics, now)
+    await _queues(tx, metrics, now)
+    await _deliveries(tx, metrics)
     for row in await tx.fetch(SQL["breakers"]):
-        found.breakers[row["provider"], row["account"]] = int(Ledger(**row).pollable(now) is not None)
-    await _forgotten(tx, found)
-    return found
+        metrics.breakers[row["provider"], row["account"]] = int(Ledger(**row).pollable(now) is not None)
+    await _forgotten(tx, metrics)
+    return metrics
 
 
-async def _generations(tx: Tx, found: MetricsSnapshot) -> None:
+async def _generations(tx: Tx, metrics: MetricsSnapshot) -> None:
     for row in await tx.fetch(SQL["generations"]):
         provider, status = row["provider"], row["status"]
-        found.generations[provider, status] += row["counted"]
-        found.unknown[provider,] += int(row["unknown"])
-        found.polls[provider,] += int(row["polls"])
+        metrics.generations[provider, status] += row["counted"]
+        metrics.unknown[provider,] += int(row["unknown"])
+        metrics.polls[provider,] += int(row["polls"])
         if status in CLOSED:
-            found.closed[closed_by(provider, row["learned_from"], row["webhook_expected"])] += row["counted"]
+            metrics.closed[closed_by(provider, row["learned_from"], row["webhook_expected"])] += row["counted"]
         else:
-            found.poll_misses[provider,] += int(row["misses"])
+            metrics.poll_misses[provider,] += int(row["misses"])
 
 
-async def _webhooks(tx: Tx, found: MetricsSnapshot, now: Micros) -> None:
+async def _webhooks(tx: Tx, metrics: MetricsSnapshot, now: Micros) -> None:
     unread_since = now
     for row in await tx.fetch(SQL["webhooks"]):
         provider, finding = row["provider"], row["finding"]
-        found.webhooks[provider, finding or "unread"] += row["counted"]
-        found.accepted[provider,] += row["counted"]
-        found.last_webhook[provider,] = max(found.last_webhook.get((provider,), 0), row["last_at"] / SECOND)
+        metrics.webhooks[provider, finding or "unread"] += row["counted"]
+        metrics.accepted[provider,] += row["counted"]
+        metrics.last_webhook[provider,] = max(metrics.last_webhook.get((provider,), 0), row["last_at"] / SECOND)
         if finding is None:
             unread_since = min(unread_since, row["first_at"])
     for row in await tx.fetch(SQL["repeats"]):  # counted, not kept
-        found.webhooks[row["provider"], Finding.REPEATED] += int(row["counted"])
-        found.accepted[row["provider"],] += int(row["counted"])
+        metrics.webhooks[row["provider"], Finding.REPEATED] += int(row["counted"])
+        metrics.accepted[row["provider"],] += int(row["counted"])
     for row in await tx.fetch(SQL["quarantined"]):
-        found.webhooks[row["provider"], "quarantined"] = row["counted"]
+        metrics.webhooks[row["provider"], "quarantined"] = row["counted"]
     for row in await tx.fetch(SQL["unreadable"]):
-        found.webhooks[row["provider"], row["finding"]] -= row["counted"]
-        found.webhooks[row["provider"], "unreadable"] += row["counted"]
-    found.oldest_unread_s[()] = (now - unread_since) / SECOND
+        metrics.webhooks[row["provider"], row["finding"]] -= row["counted"]
+        metrics.webhooks[row["provider"], "unreadable"] += row["counted"]
+    metrics.oldest_unread_s[()] = (now - unread_since) / SECOND
     for row in await tx.fetch(SQL["lateness"], since=now - LATENESS_S * SECOND):
-        found.lateness_s[row["provider"], "0.5"] = row["p50"] / SECOND
-        found.lateness_s[row["provider"], "0.95"] = row["p95"] / SECOND
+        metrics.lateness_s[row["provider"], "0.5"] = row["p50"] / SECOND
+        metrics.lateness_s[row["provider"], "0.95"] = row["p95"] / SECOND
 
 
-async def _queues(tx: Tx, found: MetricsSnapshot, now: Micros) -> None:
-    for worker, depth in (await one(tx, SQL["queues"], now=now)).items():
-        found.queues[worker,] = depth
+async def _queues(tx: Tx, metrics: MetricsSnapshot, now: Micros) -> None:
+    for worker, depth in (await fetch_one(tx, SQL["queues"], now=now)).items():
+        metrics.queues[worker,] = depth
 
 
-async def _deliveries(tx: Tx, found: MetricsSnapshot) -> None:
-    row = await one(tx, SQL["deliveries"])
-    found.deliveries["waiting",], found.deliveries["given_up",] = row["waiting"], row["given_up"]
-    found.deliveries["delivered",] = row["of_all"] - row["waiting"] - row["given_up"]
+async def _deliveries(tx: Tx, metrics: MetricsSnapshot) -> None:
+    row = await fetch_one(tx, SQL["deliveries"])
+    metrics.deliveries["waiting",], metrics.deliveries["given_up",] = row["waiting"], row["given_up"]
+    metrics.deliveries["delivered",] = row["of_all"] - row["waiting"] - row["given_up"]
     for row in await tx.fetch(SQL["answered_attempts"]):
-        found.attempts[outcome_of(row["http_status"], None),] += row["counted"]
+        metrics.attempts[outcome_of(row["http_status"], None),] += row["counted"]
     for row in await tx.fetch(SQL["unanswered_attempts"]):
-        found.attempts[outcome_of(None, row["name"]),] += row["counted"]
+        metrics.attempts[outcome_of(None, row["name"]),] += row["counted"]
     for row in await tx.fetch(SQL["subscribers"]):
-        found.subscribers[row["kind"], row["standing"]] = row["counted"]
+        metrics.subscribers[row["kind"], row["standing"]] = row["counted"]
 
 
-async def _forgotten(tx: Tx, found: MetricsSnapshot) -> None:
-    sums = {CLOSED_BY: found.closed, ACCEPTED: found.accepted, POLLS: found.polls, ATTEMPTS: found.attempts}
+async def _forgotten(tx: Tx, metrics: MetricsSnapshot) -> None:
+    sums = {CLOSED_BY: metrics.closed, ACCEPTED: metrics.accepted, POLLS: metrics.polls, ATTEMPTS: metrics.attempts}
     for row in await tx.fetch(SQL["forgotten"]):
         kind, *what = row["name"].split(":")
         if kind == FORGOTTEN:
             sums[what[0]][tuple(what[1:])] += row["value"]
         elif kind == STRANGE_WORDS:
-            found.unknown_statuses[tuple(what)] += row["value"]
+            metrics.unknown_statuses[tuple(what)] += row["value"]
 
 
 async def count_words(tx: Tx, words: Mapping[str, int]) -> None:

@@ -10,7 +10,7 @@ from arrivals.core.generation import VerifiedBy
 from arrivals.core.http import InboundWebhook
 from arrivals.core.observation import Finding, Observation
 from arrivals.core.wire import Micros, from_json, to_json
-from arrivals.store.engine.base import Row, Tx, one
+from arrivals.store.engine.base import Row, Tx, fetch_one
 from arrivals.store.engine.pages import Loading
 from arrivals.store.engine.queries import load
 
@@ -61,25 +61,25 @@ def webhook_from_row(row: Row) -> StoredWebhook:
     )
 
 
-async def insert_webhooks(tx: Tx, stored: Sequence[StoredWebhook]) -> None:
+async def insert_webhooks(tx: Tx, webhooks: Sequence[StoredWebhook]) -> None:
     """Keep webhooks as they came."""
     await tx.run_many(
         SQL["insert_webhook"],
         [
             {
-                "id": one.id,
-                "provider": one.provider,
-                "account": one.account,
-                "generation_id": one.generation_id,
-                "received_at": one.received_at,
-                "headers": to_json(one.webhook.headers),
-                "body": one.webhook.body,
-                "verified_by": one.verified_by,
-                "quarantined_at": one.quarantined_at,
-                "refused_reason": one.refused_reason,
-                "digest": one.digest,
+                "id": stored.id,
+                "provider": stored.provider,
+                "account": stored.account,
+                "generation_id": stored.generation_id,
+                "received_at": stored.received_at,
+                "headers": to_json(stored.webhook.headers),
+                "body": stored.webhook.body,
+                "verified_by": stored.verified_by,
+                "quarantined_at": stored.quarantined_at,
+                "refused_reason": stored.refused_reason,
+                "digest": stored.digest,
             }
-            for one in stored
+            for stored in webhooks
         ],
     )
 
@@ -96,7 +96,7 @@ async def unread(tx: Tx, limit: int) -> list[StoredWebhook]:
 
 async def webhook_by_id(tx: Tx, webhook_id: str) -> StoredWebhook:
     """One stored webhook. Raises Missing."""
-    return webhook_from_row(await one(tx, SQL["webhook_by_id"], id=webhook_id))
+    return webhook_from_row(await fetch_one(tx, SQL["webhook_by_id"], id=webhook_id))
 
 
 async def webhooks_of(tx: Tx, generation_id: str) -> list[StoredWebhook]:
@@ -120,35 +120,35 @@ async def read_already(tx: Tx, webhook_ids: Sequence[str]) -> set[str]:
     return {row["id"] for row in await tx.fetch(SQL["webhooks_being_read"], ids=to_json(webhook_ids)) if row["read_at"]}
 
 
-async def mark_read(tx: Tx, read: Sequence[Read]) -> None:
+async def mark_read(tx: Tx, results: Sequence[Read]) -> None:
     """Keep what they turned out to be; for one that is replayed, what it is this time."""
-    await tx.run_many(SQL["webhook_read"], [structs.asdict(one) for one in read])
+    await tx.run_many(SQL["webhook_read"], [structs.asdict(result) for result in results])
 
 
-async def insert(tx: Tx, found: Sequence[tuple[str, Observation, Finding]]) -> None:
+async def insert(tx: Tx, observed: Sequence[tuple[str, Observation, Finding]]) -> None:
     """Keep observations under their new ids with what they turned out to be."""
     await tx.run_many(
         SQL["insert_observation"],
         [
             {
                 "id": observation_id,
-                "generation_id": seen.generation_id,
-                "origin": seen.origin,
-                "at": seen.at,
-                "status": seen.reading.status,
-                "provider_status": seen.reading.provider_status,
+                "generation_id": observation.generation_id,
+                "origin": observation.origin,
+                "at": observation.at,
+                "status": observation.reading.status,
+                "provider_status": observation.reading.provider_status,
                 "finding": finding,
-                "believed": int(seen.believed),
-                "webhook_id": seen.webhook_id,
-                "reading": to_json(_reading(seen)),
+                "believed": int(observation.believed),
+                "webhook_id": observation.webhook_id,
+                "reading": to_json(_reading(observation)),
             }
-            for observation_id, seen, finding in found
+            for observation_id, observation, finding in observed
         ],
     )
 
 
-def _reading(seen: Observation) -> dict[str, Any]:
-    reading = seen.reading
+def _reading(observation: Observation) -> dict[str, Any]:
+    reading = observation.reading
     return {
         "external_id": reading.external_id,
         "progress": reading.progress,

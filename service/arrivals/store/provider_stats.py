@@ -28,10 +28,10 @@ class ProviderStats:
 
 async def of_all(tx: Tx, since: Micros) -> dict[str, ProviderStats]:
     """By provider, over what happened since."""
-    found: dict[str, ProviderStats] = {}
+    by_provider: dict[str, ProviderStats] = {}
 
     def of(provider: str) -> ProviderStats:
-        return found.setdefault(provider, ProviderStats())
+        return by_provider.setdefault(provider, ProviderStats())
 
     for row in await tx.fetch(SQL["closed"], since=since):
         behavior = of(row["provider"])
@@ -51,4 +51,4 @@ async def of_all(tx: Tx, since: Micros) -> dict[str, ProviderStats]:
         of(row["provider"]).duration_p50, of(row["provider"]).duration_p95 = row["p50"], row["p95"]
     for row in await tx.fetch(SQL["lateness"], since=since):
         of(row["provider"]).lateness_p50, of(row["provider"]).lateness_p95 = row["p50"], row["p95"]
-    return found
+    return by_provider

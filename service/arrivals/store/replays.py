@@ -7,7 +7,7 @@ from typing import Any
 
 from arrivals.core.generation import VerifiedBy
 from arrivals.core.wire import Micros, from_json, to_json
-from arrivals.store.engine.base import Row, Tx, one
+from arrivals.store.engine.base import Row, Tx, fetch_one
 from arrivals.store.engine.pages import Loading, Page, of_rows
 from arrivals.store.engine.queries import load
 from arrivals.store.generations import LAST, NEVER
@@ -69,12 +69,12 @@ class Replay:
     finished_at: Micros | None = None
     due_at: Micros | None = None
 
-    def after(self, found: Sequence[str], cursor: str) -> "Replay":
+    def after(self, findings: Sequence[str], cursor: str) -> "Replay":
         """With one more batch done."""
         counts = dict(self.findings)
-        for name in found:
+        for name in findings:
             counts[name] = counts.get(name, 0) + 1
-        return replace(self, done=self.done + len(found), findings=counts, cursor=cursor)
+        return replace(self, done=self.done + len(findings), findings=counts, cursor=cursor)
 
 
 def _from_row(row: Row) -> Replay:
@@ -115,13 +115,13 @@ async def insert(tx: Tx, new: Replay) -> None:
 
 async def by_id(tx: Tx, replay_id: str) -> Replay:
     """One replay. Raises Missing."""
-    return _from_row(await one(tx, SQL["replay_by_id"], id=replay_id))
+    return _from_row(await fetch_one(tx, SQL["replay_by_id"], id=replay_id))
 
 
 async def listed(tx: Tx, limit: int, before: str = LAST) -> Page[Replay]:
     """One page, newest first."""
-    found = await tx.fetch(SQL["list_replays"], before=before, limit=limit + 1)
-    return Page.of([_from_row(row) for row in found], limit)
+    rows = await tx.fetch(SQL["list_replays"], before=before, limit=limit + 1)
+    return Page.of([_from_row(row) for row in rows], limit)
 
 
 async def claim(tx: Tx, limit: int, lease: Micros) -> list[Replay]:
@@ -168,7 +168,7 @@ def _webhook_values(replay: Replay) -> dict[str, Any]:
 
 async def count_webhooks(tx: Tx, replay: Replay) -> int:
     """How many webhooks it concerns."""
-    counted: int = (await one(tx, SQL["count_webhooks"], **_webhook_values(replay)))["counted"]
+    counted: int = (await fetch_one(tx, SQL["count_webhooks"], **_webhook_values(replay)))["counted"]
     return counted
 
 

@@ -2,7 +2,7 @@
 
 from arrivals.core.subscriber import Subscriber
 from arrivals.core.wire import Micros, from_json, to_json
-from arrivals.store.engine.base import Row, Tx, one
+from arrivals.store.engine.base import Row, Tx, fetch_one
 from arrivals.store.engine.pages import Loading, Page, of_rows
 from arrivals.store.engine.queries import load
 from arrivals.store.generations import LAST
@@ -31,7 +31,7 @@ async def insert(tx: Tx, subscriber: Subscriber) -> None:
 
 async def update(tx: Tx, subscriber: Subscriber) -> None:
     """Write what can be changed of a subscriber. Raises Missing."""
-    await one(
+    await fetch_one(
         tx,
         SQL["update_subscriber"],
         id=subscriber.id,
@@ -54,7 +54,7 @@ async def update(tx: Tx, subscriber: Subscriber) -> None:
 
 async def by_id(tx: Tx, subscriber_id: str) -> Subscriber:
     """One registered subscriber. Raises Missing."""
-    return _from_row(await one(tx, SQL["subscriber_by_id"], id=subscriber_id))
+    return _from_row(await fetch_one(tx, SQL["subscriber_by_id"], id=subscriber_id))
 
 
 async def listed(tx: Tx, limit: int, before: str = LAST) -> Page[Subscriber]:
@@ -70,7 +70,7 @@ async def active(tx: Tx) -> list[Subscriber]:
 async def delete(tx: Tx, subscriber_id: str, now: Micros) -> None:
     """Forget a subscriber; what was not delivered to it is given up. Raises Missing."""
     await _give_up(tx, subscriber_id, now)
-    await one(tx, SQL["delete_subscriber"], id=subscriber_id)
+    await fetch_one(tx, SQL["delete_subscriber"], id=subscriber_id)
     await _give_up(tx, subscriber_id, now)
 
 
@@ -100,8 +100,8 @@ async def callback_subscriber(tx: Tx, fresh: Subscriber) -> str:
         SQL["insert_callback_subscriber"],
         id=fresh.id, url=fresh.url, secret=fresh.secret, max_in_flight=fresh.max_in_flight, created_at=fresh.created_at,
     )  # fmt: skip
-    found: str = (await one(tx, SQL["callback_subscriber"], url=fresh.url))["id"]
-    return found
+    subscriber_id: str = (await fetch_one(tx, SQL["callback_subscriber"], url=fresh.url))["id"]
+    return subscriber_id
 
 
 def _from_row(row: Row) -> Subscriber:

@@ -38,32 +38,32 @@ async def places(tx: Tx, generation_id: str, behind: Place, limit: int) -> Page[
     return of_rows(fitting(measured, limit), lambda row: Place(row["at"], row["kind"], row["number"], row["id"]))
 
 
-async def observations_at(tx: Tx, found: Sequence[Place]) -> list[Row]:
+async def observations_at(tx: Tx, page: Sequence[Place]) -> list[Row]:
     """The observations at these places."""
-    return await tx.fetch(SQL["observations"], ids=_ids(found, "observation"))
+    return await tx.fetch(SQL["observations"], ids=_ids(page, "observation"))
 
 
-async def calls_at(tx: Tx, found: Sequence[Place]) -> list[Row]:
+async def calls_at(tx: Tx, page: Sequence[Place]) -> list[Row]:
     """Our calls at these places, with the beginning of what was answered."""
-    ids = sorted({place.id for place in found if KINDS[place.kind] in CALLS})
+    ids = sorted({place.id for place in page if KINDS[place.kind] in CALLS})
     return await tx.fetch(SQL["calls"], ids=to_json(ids))
 
 
-async def events_at(tx: Tx, found: Sequence[Place]) -> list[Row]:
+async def events_at(tx: Tx, page: Sequence[Place]) -> list[Row]:
     """The events at these places, without what they say."""
-    return await tx.fetch(SQL["events"], ids=_ids(found, "event"))
+    return await tx.fetch(SQL["events"], ids=_ids(page, "event"))
 
 
-async def deliveries_at(tx: Tx, found: Sequence[Place]) -> list[Row]:
+async def deliveries_at(tx: Tx, page: Sequence[Place]) -> list[Row]:
     """The deliveries at these places."""
-    return await tx.fetch(SQL["deliveries"], ids=_ids(found, "delivery"))
+    return await tx.fetch(SQL["deliveries"], ids=_ids(page, "delivery"))
 
 
-async def attempts_at(tx: Tx, found: Sequence[Place]) -> list[Row]:
+async def attempts_at(tx: Tx, page: Sequence[Place]) -> list[Row]:
     """The attempts at these places, and others of the same deliveries between them."""
-    numbers = [place.number for place in found if place.kind == KINDS.index("attempt")] or [0]
-    return await tx.fetch(SQL["attempts"], ids=_ids(found, "attempt"), first=min(numbers), last=max(numbers))
+    numbers = [place.number for place in page if place.kind == KINDS.index("attempt")] or [0]
+    return await tx.fetch(SQL["attempts"], ids=_ids(page, "attempt"), first=min(numbers), last=max(numbers))
 
 
-def _ids(found: Sequence[Place], kind: str) -> str:
-    return to_json(sorted({place.id for place in found if place.kind == KINDS.index(kind)}))
+def _ids(page: Sequence[Place], kind: str) -> str:
+    return to_json(sorted({place.id for place in page if place.kind == KINDS.index(kind)}))

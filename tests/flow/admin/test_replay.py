@@ -74,7 +74,7 @@ def arrived(context, listener, completed):
             pass
         listener.requests.clear()
         async with context.store.reading() as tx:
-            return [event.id for _, event in (await events.behind(tx, 0, 100)).found]
+            return [event.id for _, event in (await events.page_after(tx, 0, 100)).events]
 
     return bring
 
@@ -93,7 +93,7 @@ async def ended(context, replay):
 
 async def announced(context):
     async with context.store.reading() as tx:
-        return [(event.generation_id, event.type) for _, event in (await events.behind(tx, 0, 1000)).found]
+        return [(event.generation_id, event.type) for _, event in (await events.page_after(tx, 0, 1000)).events]
 
 
 async def webhook_of(context, webhook_id):
@@ -627,7 +627,7 @@ async def test_death_at_any_point_sends_nothing_twice(
             now = await replays.by_id(tx, replay.id)
             sent = [
                 [delivery.redelivered for delivery in await deliveries.of_generation(tx, event.generation_id)]
-                for _, event in (await events.behind(tx, 0, 10)).found
+                for _, event in (await events.page_after(tx, 0, 10)).events
             ]
         assert (ReplayStatus.FINISHED, 3, 3) == (now.status, now.done, now.total)
         assert {"redelivered" if what is ReplayKind.EVENTS else "repeated": 3} == now.findings

@@ -35,7 +35,7 @@ async def test_a_ping_is_an_event_about_nothing(context, subscribed):
 
     assert {"id": event.id, "type": "ping", "timestamp": rfc3339(event.at), "data": {}} == json.loads(event.body)
     async with context.store.reading() as tx:
-        assert [(delivery.position, event)] == (await events.behind(tx, 0, 10)).found
+        assert [(delivery.position, event)] == (await events.page_after(tx, 0, 10)).events
         assert EventType.PING == (await events.by_id(tx, event.id)).type
 
 
@@ -69,4 +69,4 @@ async def test_nobody_is_pinged_who_is_not_there(context):
         await ping(context, "sub_nobody")
 
     async with context.store.reading() as tx:
-        assert [] == (await events.behind(tx, 0, 10)).found
+        assert [] == (await events.page_after(tx, 0, 10)).events

@@ -40,7 +40,7 @@ async def test_a_batch_is_decided_in_order_in_one_transaction(context, submitted
         Finding.ADVANCED, Finding.ADVANCED, Finding.REPEATED, Finding.ADVANCED, Finding.CONFLICTING, Finding.STALE,
     ] == findings  # fmt: skip
     async with context.store.reading() as tx:
-        emitted = [(event.generation_id, event.type) for _, event in (await events.behind(tx, 0, 10)).found]
+        emitted = [(event.generation_id, event.type) for _, event in (await events.page_after(tx, 0, 10)).events]
     assert [
         (first, "generation.processing"), (second, "generation.failed"), (first, "generation.canceled"),
     ] == emitted  # fmt: skip

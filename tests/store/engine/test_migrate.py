@@ -63,7 +63,7 @@ async def fresh_postgres(postgres_url, clock):
     with fresh_database(postgres_url) as url:
 
         async def again():
-            return await PostgresDatabase.open(url, clock, connections=2, carries_bells=False)
+            return await PostgresDatabase.open(url, clock, connections=2, carries_signals=False)
 
         database = await again()
         database.again = again

@@ -65,10 +65,10 @@ async def test_the_longest_metadata_of_a_whole_page_fits(database):
 async def test_a_list_of_events_is_cut_by_bytes_and_goes_on(database):
     await announce(database, *(event(f"{number}", body="x" * 3 * MIB) for number in range(4)))
     async with database.reading() as tx:
-        first = await events.behind(tx, 0, 100)
-        second = await events.behind(tx, first.position, 100)
-    assert ([1, 2], 2, True) == ([position for position, _ in first.found], first.position, first.more)
-    assert ([3, 4], 4, False) == ([position for position, _ in second.found], second.position, second.more)
+        first = await events.page_after(tx, 0, 100)
+        second = await events.page_after(tx, first.position, 100)
+    assert ([1, 2], 2, True) == ([position for position, _ in first.events], first.position, first.more)
+    assert ([3, 4], 4, False) == ([position for position, _ in second.events], second.position, second.more)
 
 
 async def test_one_look_passes_by_a_bounded_number_of_events_and_the_next_goes_on_there(database):
@@ -78,16 +78,16 @@ async def test_one_look_passes_by_a_bounded_number_of_events_and_the_next_goes_o
         await events.append(tx, [event("rare", generation_id="gen_2"), event("last")])
     wanted = EventFilter(generation="gen_2")
     async with database.reading() as tx:
-        first = await events.behind(tx, 0, 100, wanted)
-        second = await events.behind(tx, first.position, 100, wanted)
-        third = await events.behind(tx, second.position, 100, wanted)
-    assert ([], MAX_SEARCHED, True) == (first.found, first.position, first.more)
+        first = await events.page_after(tx, 0, 100, wanted)
+        second = await events.page_after(tx, first.position, 100, wanted)
+        third = await events.page_after(tx, second.position, 100, wanted)
+    assert ([], MAX_SEARCHED, True) == (first.events, first.position, first.more)
     assert (["evt_rare"], MAX_SEARCHED + 2, False) == (
-        [match.id for _, match in second.found],
+        [match.id for _, match in second.events],
         second.position,
         second.more,
     )
-    assert ([], MAX_SEARCHED + 2, False) == (third.found, third.position, third.more)
+    assert ([], MAX_SEARCHED + 2, False) == (third.events, third.position, third.more)
 
 
 async def test_a_list_of_subscribers_is_cut_by_bytes_and_goes_on(database):

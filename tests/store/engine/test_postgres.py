@@ -62,7 +62,7 @@ SELECT COUNT(*) AS waiting FROM pg_locks
 async def mortal(postgres_url, clock):
     """A database of its own, whose connections may be killed."""
     with fresh_database(postgres_url) as url:
-        database = await PostgresDatabase.open(url, clock, connections=4, carries_bells=False)
+        database = await PostgresDatabase.open(url, clock, connections=4, carries_signals=False)
         await migrate(database, START)
         yield database
         await database.close()
@@ -73,7 +73,7 @@ async def somebody_waits(database, most=1):
     waiting = 0
     while waiting < most:
         async with database.reading() as tx:
-            waiting = (await base.one(tx, QUERIES["waiting"]))["waiting"]
+            waiting = (await base.fetch_one(tx, QUERIES["waiting"]))["waiting"]
 
 
 async def claim(database, claimed):
@@ -84,7 +84,7 @@ async def claim(database, claimed):
 
 async def count_up(database, then=None):
     async with database.transaction() as tx:
-        counted = (await base.one(tx, QUERIES["count_up"]))["value"]
+        counted = (await base.fetch_one(tx, QUERIES["count_up"]))["value"]
         if then is not None:
             await then(tx)
         return counted
@@ -322,7 +322,7 @@ async def test_cursor_never_skips_an_event_that_commits_late(mortal, clock):
     async def look():
         nonlocal after
         async with mortal.reading() as tx:
-            for position, row in (await events.behind(tx, after, 100)).found:
+            for position, row in (await events.page_after(tx, after, 100)).events:
                 seen.append(row.id)
                 after = position
 
@@ -355,8 +355,8 @@ async def test_cursor_never_skips_an_event_that_commits_late(mortal, clock):
 
 async def test_bell_is_heard_in_every_process(mortal, clock):
     async with (
-        reopened(mortal, clock, carries_bells=True) as ringer,
-        reopened(mortal, clock, carries_bells=True) as other,
+        reopened(mortal, clock, carries_signals=True) as ringer,
+        reopened(mortal, clock, carries_signals=True) as other,
     ):
         heard, ours = other.version("read"), ringer.version("read")
         with anyio.fail_after(8):
@@ -375,7 +375,7 @@ async def test_bells_are_only_hints(mortal, clock, monkeypatch):
 
     monkeypatch.setattr(room.SignalListener, "_listen", refused)
     monkeypatch.setattr(room.SignalListener, "_speak", refused)
-    async with reopened(mortal, clock, carries_bells=True) as deaf:
+    async with reopened(mortal, clock, carries_signals=True) as deaf:
         deaf.notify("read")
         assert 1 == await count_up(deaf)
         await deaf.wait("read", deaf.version("read"), 0.001)

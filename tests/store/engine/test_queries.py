@@ -63,7 +63,7 @@ def postgres_schema(postgres_url):
 @pytest.mark.parametrize(("noun", "query"), QUERIES, ids=[f"{noun}-{query.name}" for noun, query in QUERIES])
 def test_sqlite_accepts_every_query(sqlite_schema, noun, query):
     values = values_of(query)
-    query = query.given(values)
+    query = query.bind(values)
     assert sqlite_schema.execute(f"EXPLAIN {query.sqlite}", query.in_order(values)).fetchall()
 
 
@@ -92,7 +92,7 @@ def test_postgres_accepts_every_query(postgres_schema, noun, query, absent):
     values = dict.fromkeys(values_of(query)) if absent else values_of(query)
     body = {"body": "text"} if noun == "events" and "body" in values and not absent else {}
     values = {**values, **body}
-    assert postgres_schema.execute(f"EXPLAIN {query.given(values).postgres}", values).fetchall()
+    assert postgres_schema.execute(f"EXPLAIN {query.bind(values).postgres}", values).fetchall()
 
 
 @pytest.mark.parametrize("last_id", ["evt_zz", "gen_zz", "sub_zz", "whk_zz"])
@@ -134,11 +134,11 @@ def test_dialect_comment_may_span_lines():
 def test_optional_condition_is_there_when_its_value_is():
     query = parse("-- name: a\nSELECT 1 FROM a WHERE b = :b /* if c: AND c = :c */ /* if d: AND d = :d */;")["a"]
     assert ("c", "d") == query.optional
-    assert "SELECT 1 FROM a WHERE b = ?  ;" == query.given({"b": 1, "c": None, "d": None}).sqlite
-    filled = query.given({"b": 1, "c": 2, "d": None})
+    assert "SELECT 1 FROM a WHERE b = ?  ;" == query.bind({"b": 1, "c": None, "d": None}).sqlite
+    filled = query.bind({"b": 1, "c": 2, "d": None})
     assert "SELECT 1 FROM a WHERE b = ? AND c = ? ;" == filled.sqlite
     assert (1, 2) == filled.in_order({"d": None, "c": 2, "b": 1})
-    assert "SELECT 1 FROM a WHERE b = %(b)s  AND d = %(d)s;" == query.given({"b": 1, "c": None, "d": 0}).postgres
+    assert "SELECT 1 FROM a WHERE b = %(b)s  AND d = %(d)s;" == query.bind({"b": 1, "c": None, "d": 0}).postgres
 
 
 def test_values_are_written_as_psycopg_reads_them():

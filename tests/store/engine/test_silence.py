@@ -7,7 +7,7 @@ import pytest
 
 from arrivals.store.engine import listen_notify, silence
 from arrivals.store.engine import postgres as room
-from arrivals.store.engine.base import Unavailable, Unsuitable, one
+from arrivals.store.engine.base import Unavailable, Unsuitable, fetch_one
 from arrivals.store.engine.migrate import migrate
 from arrivals.store.engine.postgres import PostgresDatabase
 from arrivals.store.engine.queries import parse
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.timeout(30)
 async def line(postgres_url, monkeypatch, clock):
     """A migrated database of its own behind a proxy; bounds are short."""
     with fresh_database(postgres_url) as url:
-        straight = await PostgresDatabase.open(url, clock, connections=1, carries_bells=False)
+        straight = await PostgresDatabase.open(url, clock, connections=1, carries_signals=False)
         await migrate(straight, START)
         await straight.close()
         shorten(monkeypatch)
@@ -55,7 +55,7 @@ def shorten(monkeypatch):
 @pytest.fixture
 async def database(line, clock):
     """The database, through the proxy."""
-    opened = await PostgresDatabase.open(line.url, clock, connections=1, carries_bells=False)
+    opened = await PostgresDatabase.open(line.url, clock, connections=1, carries_signals=False)
     async with opened.reading():  # its one connection is made
         pass
     yield opened
@@ -64,7 +64,7 @@ async def database(line, clock):
 
 async def counted(database):
     async with database.transaction() as tx:
-        return (await one(tx, QUERIES["count_up"]))["value"]
+        return (await fetch_one(tx, QUERIES["count_up"]))["value"]
 
 
 async def transacted(database, work):

@@ -11,7 +11,7 @@ import pytest
 from arrivals.store.engine import group_commit
 from arrivals.store.engine import sqlite as room
 from arrivals.store.engine.base import Rejected, Unavailable, Unsuitable
-from arrivals.store.engine.group_commit import MOST
+from arrivals.store.engine.group_commit import MAX_BLOCKS
 from arrivals.store.engine.queries import parse
 from arrivals.store.engine.sqlite import READERS, SqliteDatabase
 from tests.support.databases import opened
@@ -175,9 +175,9 @@ async def test_no_block_ends_before_its_commit(notes, clock):
             seen.append(text in [row["text"] for row in await tx.fetch(QUERIES["all"])])
 
     async with anyio.create_task_group() as group:
-        for number in range(MOST * 3):
+        for number in range(MAX_BLOCKS * 3):
             group.start_soon(add_and_look, str(number))
-    assert [True] * MOST * 3 == seen
+    assert [True] * MAX_BLOCKS * 3 == seen
 
 
 async def test_disk_that_fills_up_undoes_the_whole_commit(notes):
@@ -271,7 +271,7 @@ async def test_snapshot_stays_while_others_commit(notes):
 
 async def test_the_log_does_not_grow_for_ever_where_one_reader_begins_before_the_last_has_ended(notes, monkeypatch):
     """SQLite alone goes back to its log's beginning only in a moment in which nobody reads from it."""
-    monkeypatch.setattr(group_commit, "LONGEST_LOG", LOG_BYTES)
+    monkeypatch.setattr(group_commit, "MAX_LOG_BYTES", LOG_BYTES)
     notes._writer._long = LOG_BYTES
     done, log = anyio.Event(), notes.path.with_name(f"{notes.path.name}-wal")
 
@@ -294,7 +294,7 @@ async def test_the_log_does_not_grow_for_ever_where_one_reader_begins_before_the
 
 
 async def test_a_log_that_somebody_reads_from_for_long_is_begun_anew_later(notes, monkeypatch):
-    for name, value in (("LONGEST_LOG", LOG_BYTES), ("READERS_MS", 10)):
+    for name, value in (("MAX_LOG_BYTES", LOG_BYTES), ("READERS_MS", 10)):
         monkeypatch.setattr(group_commit, name, value)
     notes._writer._long = LOG_BYTES
     log = notes.path.with_name(f"{notes.path.name}-wal")

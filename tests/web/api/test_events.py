@@ -71,15 +71,15 @@ async def test_a_waiting_list_looks_at_each_event_once(client, context, fail_one
     for _ in range(3):
         await fail_one()
     looks, seen = [], anyio.Event()
-    behind = events.behind
+    page_after = events.page_after
 
     async def look(tx, position, *wanted):
         looks.append(position)
         if len(looks) >= 2:
             seen.set()
-        return await behind(tx, position, *wanted)
+        return await page_after(tx, position, *wanted)
 
-    monkeypatch.setattr(events, "behind", look)
+    monkeypatch.setattr(events, "page_after", look)
     pages = []
 
     async def read():

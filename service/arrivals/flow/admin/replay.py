@@ -175,7 +175,7 @@ async def replay_one(context: Context, webhook_id: str, *, dry_run: bool) -> str
 
 async def _seen_again(context: Context, tx: Tx, stored: Sequence[StoredWebhook]) -> list[Observation]:
     """The observations that a worker would read from these webhooks, as of now."""
-    about = await generations.asked_by_ids(tx, [webhook.generation_id for webhook in stored])
+    about = await generations.keys_of(tx, [webhook.generation_id for webhook in stored])
     members = await members_of(tx, about)
     now = context.now()
     return [
@@ -229,10 +229,10 @@ async def _quarantine(context: Context, claimed: Replay, size: int) -> tuple[Rep
 
 async def _events(context: Context, claimed: Replay, size: int) -> tuple[Replay, bool]:
     async with context.store.transaction() as tx:
-        page = await events.behind(tx, int(claimed.cursor), size, _wanted(claimed.filters))
+        page = await events.page_after(tx, int(claimed.cursor), size, _wanted(claimed.filters))
         only = await recipients(tx, claimed.filters.subscriber)
         names: list[str] = []
-        for position, event in page.found:
+        for position, event in page.events:
             due = await due_again(context, tx, event, position, only, missed=claimed.filters.missed)
             names.append(
                 Outcome.REDELIVERED if due else Outcome.REACHED if claimed.filters.missed else Outcome.UNWANTED

@@ -7,7 +7,7 @@ from functools import cached_property
 import msgspec
 
 from arrivals.core.event import Event
-from arrivals.store.events import Behind, EventFilter
+from arrivals.store.events import EventFilter, EventSlice
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,9 @@ class Place:
 class EventPage:
     """What comes behind a place. `position` is where to go on; `more`: there may be more already."""
 
-    def __init__(self, behind: Behind) -> None:
-        self.events: Sequence[tuple[int, Event]] = behind.found
-        self.position, self.more = behind.position, behind.more
+    def __init__(self, read: EventSlice) -> None:
+        self.events: Sequence[tuple[int, Event]] = read.events
+        self.position, self.more = read.position, read.more
 
     @cached_property
     def stream(self) -> bytes:

@@ -20,7 +20,7 @@ async def read_pages(context: Context, places: Sequence[Place]) -> list[EventPag
     """Reads one page for all who stand at the same place."""
     async with context.store.reading() as tx:
         pages = {
-            place: EventPage(await events.behind(tx, place.position, place.limit, place.wanted))
+            place: EventPage(await events.page_after(tx, place.position, place.limit, place.wanted))
             for place in dict.fromkeys(places)
         }
     return [pages[place] for place in places]

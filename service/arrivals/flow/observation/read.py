@@ -28,7 +28,7 @@ async def claim(context: Context, limit: int) -> list[StoredWebhook]:
 async def read(context: Context, stored: Sequence[StoredWebhook]) -> None:
     """Reads and settles them all; one that cannot be settled is flagged, and stops no other."""
     async with context.store.read_inline() as tx:
-        about = await generations.asked_by_ids(tx, [webhook.generation_id for webhook in stored])
+        about = await generations.keys_of(tx, [webhook.generation_id for webhook in stored])
         members = await members_of(tx, about)
     seen = [observation_of(context, webhook, about.get(webhook.generation_id), members) for webhook in stored]
     for webhook, result in zip(stored, await settle_each(context, seen), strict=True):

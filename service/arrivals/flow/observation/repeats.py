@@ -81,7 +81,7 @@ def _original_id(stored: StoredWebhook, alike: Mapping[tuple[str, str], str], hi
     today = hints[stored.generation_id]
     if today.count >= MAX_HINTS or (today.count and today.size + len(stored.webhook.body) > MAX_HINT_BYTES):
         return today.last
-    hints[stored.generation_id] = today.and_then(stored)
+    hints[stored.generation_id] = today.plus(stored)
     return None
 
 
@@ -91,7 +91,7 @@ async def _hints(context: Context, tx: Tx, compared: Sequence[StoredWebhook]) ->
     Where nothing can be polled, a webhook that nothing verifies is all there will ever be.
     """
     unvouched = {webhook.generation_id for webhook in compared if webhook.verified_by is None}
-    about = await generations.asked_by_ids(tx, sorted(unvouched)) if unvouched else {}
+    about = await generations.keys_of(tx, sorted(unvouched)) if unvouched else {}
     askable = {generation_id for generation_id in unvouched if _can_be_asked(context, about.get(generation_id))}
     now = context.now()
     hints = await webhook_repeats.hints_since(tx, askable, now - now % DAY) if askable else {}

@@ -99,7 +99,7 @@ class Database(Protocol):
         ...
 
 
-async def one(tx: Tx, query: Query, **values: Any) -> Row:
+async def fetch_one(tx: Tx, query: Query, **values: Any) -> Row:
     """The one row that must be there. Raises Missing."""
     rows = await tx.fetch(query, **values)
     if not rows:

@@ -19,10 +19,10 @@ import anyio
 
 T = TypeVar("T")
 
-LONGEST_LOG = 64 * 2**20  # bytes; SQLite itself begins its log anew at 4 MiB, but only when nobody reads from it
+MAX_LOG_BYTES = 64 * 2**20  # bytes; SQLite itself begins its log anew at 4 MiB, but only when nobody reads from it
 READERS_MS = 200  # how long readers are waited for, so that it can
 GROWN = 1.25  # in vain; not tried again before the log has grown by so much
-MOST = 64  # blocks in one commit; a bound on how long the first of them waits
+MAX_BLOCKS = 64  # blocks in one commit; a bound on how long the first of them waits
 LOOK_EVERY_S = 0.001  # for the right to write, while another process has it
 
 
@@ -43,7 +43,7 @@ class Writer:
 
     def __init__(self, connection: sqlite3.Connection, log: Path, busy_s: float) -> None:
         self.connection = connection
-        self._log, self._long = log, LONGEST_LOG
+        self._log, self._log_limit = log, MAX_LOG_BYTES
         self._busy_s = busy_s
         self._turn = anyio.Lock(fast_acquire=True)
         self._group: _Group | None = None
@@ -94,7 +94,7 @@ class Writer:
 
     async def _joined(self) -> _Group:
         """The group that the next block belongs to."""
-        if self._group is not None and self._group.blocks >= MOST:
+        if self._group is not None and self._group.blocks >= MAX_BLOCKS:
             with anyio.CancelScope(shield=True):
                 await self._commit(self._group)
         if self._group is None:
@@ -147,7 +147,7 @@ class Writer:
 
     def _write(self) -> None:
         self.connection.execute("COMMIT")
-        if self._log_bytes() > self._long:
+        if self._log_bytes() > self._log_limit:
             self._begin_the_log_anew()
 
     def _begin_the_log_anew(self) -> None:
@@ -156,7 +156,7 @@ class Writer:
             self.connection.execute(f"PRAGMA busy_timeout={READERS_MS}")
             self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self.connection.execute("PRAGMA busy_timeout=0")
-        self._long = max(LONGEST_LOG, int(self._log_bytes() * GROWN))
+        self._log_limit = max(MAX_LOG_BYTES, int(self._log_bytes() * GROWN))
 
     def _log_bytes(self) -> int:
         try:

@@ -34,37 +34,37 @@ class SchemaStatus:
 
 async def migrate(database: Database, now: Micros, *, post: bool = True) -> list[str]:
     """Bring the schema up to date, `post` migrations only if told; the names applied now. Raises Unsuitable."""
-    standing = await compare(database)
-    wanted = sorted([*standing.pre, *(standing.post if post else ())])
-    known = available()
-    return [name for name in wanted if await _apply(database, name, _script(name, known[name], now))]
+    status = await compare(database)
+    wanted = sorted([*status.pre, *(status.post if post else ())])
+    scripts = available()
+    return [name for name in wanted if await _apply(database, name, _script(name, scripts[name], now))]
 
 
 async def compare(database: Database) -> SchemaStatus:
     """What it lacks and what it has beyond. Raises Unsuitable for what this Arrivals must not run on."""
-    known, there = available(), await applied(database)
-    for name, digest in there.items():
-        if name not in known and not _is(name, "pre"):
+    scripts, digests = available(), await applied(database)
+    for name, digest in digests.items():
+        if name not in scripts and not _is(name, "pre"):
             raise Unsuitable(
                 f"{database.name} was written by a newer Arrivals (it holds migration {name}); upgrade this one"
             )
-        if name in known and digest != _digest(known[name]):
+        if name in scripts and digest != _digest(scripts[name]):
             raise Unsuitable(
                 f"migration {name} in {database.name} is not the one this Arrivals carries; restore its release"
             )
-    missing = [name for name in known if name not in there]
+    missing = [name for name in scripts if name not in digests]
     return SchemaStatus(
         pre=tuple(name for name in missing if not _is(name, "post")),
         post=tuple(name for name in missing if _is(name, "post")),
-        newer=tuple(name for name in there if name not in known),
+        newer=tuple(name for name in digests if name not in scripts),
     )
 
 
 async def applied(database: Database) -> dict[str, str]:
     """The digests of the migrations that were applied, by name."""
     async with database.reading() as tx:
-        there = await tx.fetch(_QUERIES["is_there"])
-        return {row["name"]: row["digest"] for row in await tx.fetch(_QUERIES["applied"])} if there else {}
+        exists = await tx.fetch(_QUERIES["is_there"])
+        return {row["name"]: row["digest"] for row in await tx.fetch(_QUERIES["applied"])} if exists else {}
 
 
 async def _apply(database: Database, name: str, script: str) -> bool:

@@ -21,9 +21,9 @@ class Page(Generic[T]):
     more: bool
 
     @classmethod
-    def of(cls, found: Sequence[T], limit: int) -> "Page[T]":
+    def of(cls, items: Sequence[T], limit: int) -> "Page[T]":
         """A page of small things, of which one more than `limit` was looked for."""
-        return cls(items=found[:limit], more=len(found) > limit)
+        return cls(items=items[:limit], more=len(items) > limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +47,12 @@ class Loading:
         return Page(items=[rows[key] for key in keys if key in rows], more=measured.more)
 
 
-def fitting(measured: Sequence[Row], limit: int, most: int = PAGE_MAX_BYTES) -> Page[Row]:
+def fitting(measured: Sequence[Row], limit: int, max_bytes: int = PAGE_MAX_BYTES) -> Page[Row]:
     """Those from the first on whose `size` fits, and at most `limit` of them; the first fits whatever its size."""
-    together = 0
+    total = 0
     for place, row in enumerate(measured):
-        together += row["size"]
-        if place == limit or (place and together > most):
+        total += row["size"]
+        if place == limit or (place and total > max_bytes):
             return Page(items=measured[:place], more=True)
     return Page(items=measured, more=False)
 

@@ -28,7 +28,7 @@ from arrivals.store.engine.silence import GUARDS, LONG_S, SCRIPT_S, STATEMENT_S,
 CONNECTIONS = 16
 BEGIN_S = 5.0  # for the first word on a connection, and for the last one that undoes a transaction
 PATIENCE_S = 5.0  # for a free connection, or for a server that is coming back
-OLDEST = 13
+MIN_VERSION = 13
 TRIES = 10  # of a script
 SCRIPTS = 7_236_154  # the advisory lock that scripts take in turn; any number that nobody else uses
 # A standby that was not promoted yet answers that it is read-only.
@@ -58,7 +58,7 @@ class PostgresTx:
     async def fetch(self, query: Query, **values: Any) -> list[Row]:
         """See Tx."""
         with self._bounded(query):
-            cursor = await self._connection.execute(query.given(values).postgres, values)
+            cursor = await self._connection.execute(query.bind(values).postgres, values)
             rows = await cursor.fetchall() if cursor.description else []
         return [*rows]
 
@@ -111,9 +111,9 @@ class PostgresDatabase(Signals):
         clock: Callable[[], Micros] | None = None,
         connections: int = CONNECTIONS,
         *,
-        carries_bells: bool = True,
+        carries_signals: bool = True,
     ) -> Self:
-        """Connect. `clock` None: the server's own; without `carries_bells` only this process hears its bells.
+        """Connect. `clock` None: the server's own; without `carries_signals` only this process hears its bells.
 
         Raises Unsuitable when the server cannot be reached or used.
         """
@@ -128,7 +128,7 @@ class PostgresDatabase(Signals):
         except (psycopg.Error, OSError) as error:
             await database.close()
             raise Unsuitable(f"cannot use the database {database.name}: {error}") from error
-        if carries_bells:
+        if carries_signals:
             database._listener.start()
         return database
 
@@ -228,9 +228,9 @@ def without_password(url: str) -> str:
 
 
 def _check(connection: psycopg.AsyncConnection[Any]) -> None:
-    if connection.info.server_version // 10_000 < OLDEST:
+    if connection.info.server_version // 10_000 < MIN_VERSION:
         raise psycopg.NotSupportedError(
-            f"it is PostgreSQL {connection.info.server_version // 10_000}, not {OLDEST} or newer"
+            f"it is PostgreSQL {connection.info.server_version // 10_000}, not {MIN_VERSION} or newer"
         )
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":

@@ -43,7 +43,7 @@ class Query:
     long: bool = False
     optional: tuple[str, ...] = ()
 
-    def given(self, values: Mapping[str, Any]) -> "Query":
+    def bind(self, values: Mapping[str, Any]) -> "Query":
         """The statement for these values: without the conditions whose value is None, so that an index can be used."""
         if not self.optional:
             return self

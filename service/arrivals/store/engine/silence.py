@@ -49,10 +49,10 @@ class Silent(Unavailable):
 def with_bounds(url: str) -> str:
     """The connection string with the settings of its line, where it has none of its own."""
     try:
-        given = conninfo_to_dict(url)
+        stated = conninfo_to_dict(url)
     except psycopg.ProgrammingError:
         return url  # what is wrong with it is told by whoever connects
-    return make_conninfo(url, **{name: value for name, value in LINE.items() if name not in given})
+    return make_conninfo(url, **{name: value for name, value in LINE.items() if name not in stated})
 
 
 @contextmanager

@@ -30,7 +30,7 @@ CREATE_AGAIN_S = 0.01
 IN_MEMORY = ("cache_size=-32768", "temp_store=MEMORY")
 STATEMENTS = 512  # kept prepared; every query of the service has room
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
-OLDEST = (3, 37, 0)  # STRICT tables
+MIN_VERSION = (3, 37, 0)  # STRICT tables
 
 
 InThread: TypeAlias = Callable[[Callable[[], list[Row]]], Awaitable[list[Row]]]
@@ -44,7 +44,7 @@ class ReadingTx:
 
     async def fetch(self, query: Query, **values: Any) -> list[Row]:
         """See Tx."""
-        query = query.given(values)
+        query = query.bind(values)
         return [dict(row) for row in await self._connection.execute_fetchall(query.sqlite, query.in_order(values))]
 
     async def run_many(self, query: Query, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -65,7 +65,7 @@ class DirectTx:
 
     async def fetch(self, query: Query, **values: Any) -> list[Row]:
         """See Tx."""
-        query = query.given(values)
+        query = query.bind(values)
 
         def run() -> list[Row]:
             cursor = self._connection.execute(query.sqlite, query.in_order(values))
@@ -94,13 +94,13 @@ class SqliteDatabase(Signals):
         self._writer: Writer | None = None
         self._readers: list[aiosqlite.Connection] = []
         self._idle: list[aiosqlite.Connection] = []
-        self._glancing: list[sqlite3.Connection] = []
+        self._inline: list[sqlite3.Connection] = []
         self._places = anyio.Semaphore(READERS)
 
     @classmethod
     async def open(cls, path: Path, clock: Callable[[], Micros]) -> Self:
         """Open or make the file. Raises Unsuitable when it cannot be used."""
-        if sqlite3.sqlite_version_info < OLDEST:
+        if sqlite3.sqlite_version_info < MIN_VERSION:
             raise Unsuitable(f"SQLite {sqlite3.sqlite_version} is too old; Python must carry 3.37 or newer")
         database = cls(path, clock)
         try:
@@ -148,7 +148,7 @@ class SqliteDatabase(Signals):
         """See Database."""
         writer = self._open_writer()
         with _in_our_words():
-            connection = self._glancing.pop() if self._glancing else _connect(self.path, INLINE_MS, "query_only=ON")
+            connection = self._inline.pop() if self._inline else _connect(self.path, INLINE_MS, "query_only=ON")
             try:
                 connection.execute("BEGIN")
                 try:
@@ -156,7 +156,7 @@ class SqliteDatabase(Signals):
                 finally:
                     connection.execute("ROLLBACK")
             finally:
-                self._glancing.append(connection)
+                self._inline.append(connection)
 
     async def script(self, text: str) -> None:
         """See Database."""
@@ -176,8 +176,8 @@ class SqliteDatabase(Signals):
         writer, self._writer = self._writer, None
         while self._readers:
             await self._readers.pop().close()
-        while self._glancing:
-            self._glancing.pop().close()
+        while self._inline:
+            self._inline.pop().close()
         if writer is not None:
             await anyio.to_thread.run_sync(writer.close)
 

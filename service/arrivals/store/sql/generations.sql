@@ -48,7 +48,7 @@ SELECT id FROM generations
  )
    AND (closed_at IS NOT NULL OR status = 'expired');
 
--- name: asked_by_ids
+-- name: keys_of
 SELECT id, provider, account, route, model, bulk_id, external_id FROM generations
  WHERE id IN (
     /* sqlite: SELECT value FROM json_each(:ids) */
