@@ -13,8 +13,8 @@ from tests.support.fixtures import FIXTURES, ROOT
 from tests.support.generated import PLACES, renewed
 from tests.support.markdown import dead_links, documents, rows
 
-LONGEST_FILE = 300
-LONGEST_README = 150
+MAX_FILE_LINES = 300
+MAX_README_LINES = 150
 TABLE = re.compile(r"(?!HOSTS)[A-Z_]+: Mapping\[|BUDGET = |LIMITS\b")
 DEFINED = re.compile(r"^(?:async )?def (test_\w+)", re.MULTILINE)
 SOURCES = sorted((ROOT / "service/arrivals").rglob("*.py"))
@@ -35,7 +35,7 @@ def name(path):
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)
 def test_a_file_is_one_idea(path):
-    assert len(path.read_text().splitlines()) <= LONGEST_FILE
+    assert len(path.read_text().splitlines()) <= MAX_FILE_LINES
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)
@@ -59,7 +59,7 @@ def test_no_sql_stands_outside_the_store(path):
 
 
 def test_the_table_of_the_machine_is_total():
-    assert {known: set(Status) for known in Status} == {known: set(row) for known, row in MEETINGS.items()}
+    assert {current: set(Status) for current in Status} == {current: set(row) for current, row in MEETINGS.items()}
 
 
 def test_catalog_modules_and_fixtures_agree():
@@ -80,8 +80,8 @@ def test_every_mapping_table_has_its_source_above_it(provider):
     for path in PURE:
         if provider in (path.stem, path.parent.name):
             lines = path.read_text().splitlines()
-            found = [number for number, line in enumerate(lines) if TABLE.match(line)]
-            tables += [(lines[number], "\n".join(lines[max(0, number - 4) : number])) for number in found]
+            numbers = [number for number, line in enumerate(lines) if TABLE.match(line)]
+            tables += [(lines[number], "\n".join(lines[max(0, number - 4) : number])) for number in numbers]
 
     assert tables
     assert [] == [table for table, above in tables if "https://" not in above]
@@ -98,13 +98,13 @@ def test_what_is_made_from_the_code_is_fresh(path, mark, make):
 
 def test_every_setting_that_a_document_or_the_demo_names_exists():
     sources = [*DOCUMENTS, ROOT / "service/arrivals/lab/demo/demo.py"]
-    named = {found for path in sources for found in re.findall(rf"{PREFIX}([A-Z_]+)", path.read_text())}
+    named = {setting for path in sources for setting in re.findall(rf"{PREFIX}([A-Z_]+)", path.read_text())}
     providers = {f"{provider.upper()}_" for provider in PROVIDERS} | {""}
 
     unknown = {
-        one
-        for one in named
-        if one not in BY_NAME and not any(prefix and one.startswith(prefix) for prefix in providers)
+        setting
+        for setting in named
+        if setting not in BY_NAME and not any(prefix and setting.startswith(prefix) for prefix in providers)
     }
     assert not unknown - {"_", "", "KEEP_"}
 
@@ -130,9 +130,9 @@ def test_every_limit_that_is_documented_has_its_test():
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name)
 def test_every_test_that_a_document_names_exists(path):
     tests = [*(ROOT / "tests").rglob("test_*.py")]
-    there = {found for test in tests for found in DEFINED.findall(test.read_text())}
+    defined = {test_name for test in tests for test_name in DEFINED.findall(test.read_text())}
 
-    assert set(re.findall(r"`(test_\w+)`", path.read_text())) <= there
+    assert set(re.findall(r"`(test_\w+)`", path.read_text())) <= defined
 
 
 def test_every_file_that_the_map_of_the_tests_names_exists():
@@ -140,7 +140,7 @@ def test_every_file_that_the_map_of_the_tests_names_exists():
     named = re.findall(r"`((?:\w+/)*test_\w+\.py)`", (folder / "README.md").read_text())
 
     assert named
-    assert [] == [one for one in named if not any((folder / place / one).exists() for place in ("", "attack"))]
+    assert [] == [path for path in named if not any((folder / place / path).exists() for place in ("", "attack"))]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name)
@@ -149,7 +149,7 @@ def test_no_link_is_dead(path):
 
 
 def test_the_readme_is_a_front_page():
-    assert len((ROOT / "README.md").read_text().splitlines()) <= LONGEST_README
+    assert len((ROOT / "README.md").read_text().splitlines()) <= MAX_README_LINES
 
 
 def test_every_guide_is_on_the_map_of_the_readme():
@@ -164,8 +164,8 @@ def test_no_measured_figure_stands_in_two_documents():
         figures = {figure for row in rows(measured.read_text()) for figure in FIGURE.findall(row)}
         assert figures
         for other in DOCUMENTS:
-            found = set(NUMBER.findall(other.read_text())) if other != measured else set()
-            assert (name(other), found & figures) == (name(other), set())
+            numbers = set(NUMBER.findall(other.read_text())) if other != measured else set()
+            assert (name(other), numbers & figures) == (name(other), set())
 
 
 def test_no_row_of_a_table_stands_in_two_documents():

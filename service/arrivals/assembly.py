@@ -69,8 +69,8 @@ async def assembled(settings: Settings) -> AsyncIterator[Context]:
             store=database,
             transport=transport,
             upstreams={
-                key: Upstream(provider=PROVIDERS[key[0]], account=found.account, budget=found.budget)
-                for key, found in settings.accounts.items()
+                key: Upstream(provider=PROVIDERS[key[0]], account=account.account, budget=account.budget)
+                for key, account in settings.accounts.items()
             },
             callback_urls=CallbackUrls(public_url=settings.public_url, keys=settings.secret_keys),
             policy=Policy(

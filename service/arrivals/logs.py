@@ -19,7 +19,7 @@ from structlog.typing import Processor, WrappedLogger
 LogFormat = Literal["console", "json"]
 
 HIDDEN = "********"
-SHORTEST = 8  # a shorter secret would hide words that everybody uses
+MIN_SECRET_LENGTH = 8  # a shorter secret would hide words that everybody uses
 # What the service makes and hands out, wherever it stands: (what is looked for first, because it costs next to nothing,
 # and what is hidden behind it).
 _OURS = [
@@ -71,13 +71,14 @@ class _Hiding:
     """The last processor: hides in a finished line what must not stand there."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        long = [secret for secret in secrets if len(secret) >= SHORTEST]
-        known = {form for one in long for form in (one, json.dumps(one)[1:-1], repr(one)[1:-1])}  # as lines quote it
-        self._known = sorted(known, key=len, reverse=True)
+        long = [secret for secret in secrets if len(secret) >= MIN_SECRET_LENGTH]
+        # Every form in which a line may quote it.
+        forms = {form for secret in long for form in (secret, json.dumps(secret)[1:-1], repr(secret)[1:-1])}
+        self._forms = sorted(forms, key=len, reverse=True)
 
     def __call__(self, _logger: WrappedLogger, _method: str, line: Any) -> str:
         text = str(line)
-        for secret in self._known:
+        for secret in self._forms:
             if secret in text:
                 text = text.replace(secret, HIDDEN)
         for mark, pattern in _OURS:
@@ -93,13 +94,13 @@ class _Passing(logging.Handler):
         """One line of a library's: its own words. What it fills in may hold what was sent; a database's does not."""
         log = structlog.get_logger()
         said = record.getMessage() if record.name.startswith("psycopg") else str(record.msg)
-        told = {"library": record.name, "said": said.strip().partition("\n")[0]}
+        fields = {"library": record.name, "said": said.strip().partition("\n")[0]}
         if record.exc_info and record.exc_info[1] is not None:
-            log.error("library_failed", exc_info=record.exc_info, **told)
+            log.error("library_failed", exc_info=record.exc_info, **fields)
         elif record.name.startswith("uvicorn"):
-            log.debug("library_log", **told)
+            log.debug("library_log", **fields)
         else:
-            log.warning("library_log", **told)
+            log.warning("library_log", **fields)
 
 
 def _as_values(exc_info: _Error) -> list[dict[str, Any]]:
@@ -108,9 +109,9 @@ def _as_values(exc_info: _Error) -> list[dict[str, Any]]:
 
 def _as_text(exc_info: _Error) -> str:
     lines = []
-    for told in _crash(exc_info[1]):
-        lines += [f"  {frame}" for frame in told["frames"]]
-        lines.append(f"{told['type']}: {told['says']}" if told["says"] else told["type"])
+    for crash in _crash(exc_info[1]):
+        lines += [f"  {frame}" for frame in crash["frames"]]
+        lines.append(f"{crash['type']}: {crash['says']}" if crash["says"] else crash["type"])
     return "\n".join(lines)
 
 
@@ -120,13 +121,13 @@ def _crash(error: BaseException | None) -> Iterator[dict[str, Any]]:
     while error is not None and error not in chain:
         chain.append(error)
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    for one in reversed(chain):
+    for cause in reversed(chain):
         frames = [
-            f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in traceback.extract_tb(one.__traceback__)
+            f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in traceback.extract_tb(cause.__traceback__)
         ]
-        yield {"type": type(one).__qualname__, "says": _words(one), "frames": frames}
-        if isinstance(one, BaseExceptionGroup):
-            for inner in one.exceptions:
+        yield {"type": type(cause).__qualname__, "says": _words(cause), "frames": frames}
+        if isinstance(cause, BaseExceptionGroup):
+            for inner in cause.exceptions:
                 yield from _crash(inner)
 
 

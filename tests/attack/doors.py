@@ -288,7 +288,7 @@ def _range(raw):
     try:
         answer = bytes_response(b"0123456789", "image/png", '"tag"', {"range": raw.decode("latin-1")})
     except Problem as problem:
-        must(problem.shape.status == 416, f"a range is answered {problem.shape.status}")
+        must(problem.details.status == 416, f"a range is answered {problem.details.status}")
         return
     must(answer.status_code in (200, 206) and len(answer.body) <= 10, "more bytes than there are")
 
@@ -311,7 +311,7 @@ def _body(shape):
         try:
             read = web.read_body(raw, shape)
         except Problem as problem:
-            must(problem.shape.status in (400, 422), f"a body is answered {problem.shape.status}")
+            must(problem.details.status in (400, 422), f"a body is answered {problem.details.status}")
             problem.response()
             return
         must(isinstance(read, shape), f"a body became {read!r}")
@@ -329,7 +329,7 @@ def _query(shape):
         try:
             read = web._query(request, shape)
         except Problem as problem:
-            must(problem.shape.status == 422, f"a query is answered {problem.shape.status}")
+            must(problem.details.status == 422, f"a query is answered {problem.details.status}")
             problem.response()
             return
         must(isinstance(read, shape), f"a query became {read!r}")

@@ -13,18 +13,20 @@ ELSEWHERE = re.compile(r"[a-z]+:")
 
 def documents():
     """Every Markdown file of the project."""
-    found = {path: path.relative_to(ROOT).parts for path in ROOT.rglob("*.md")}
-    return sorted(path for path, parts in found.items() if not any(part.startswith((".", "node_")) for part in parts))
+    parts_of = {path: path.relative_to(ROOT).parts for path in ROOT.rglob("*.md")}
+    return sorted(
+        path for path, parts in parts_of.items() if not any(part.startswith((".", "node_")) for part in parts)
+    )
 
 
 def anchors(text):
     """The anchors of its headings, as GitHub makes them."""
-    found = []
+    unique = []
     for heading in HEADING.findall(FENCE.sub("", text)):
         shown = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).replace("`", "").strip().lower()
         anchor = re.sub(r"[^\w\- ]", "", shown).replace(" ", "-")
-        found.append(f"{anchor}-{found.count(anchor)}" if anchor in found else anchor)
-    return set(found)
+        unique.append(f"{anchor}-{unique.count(anchor)}" if anchor in unique else anchor)
+    return set(unique)
 
 
 def links(text):
@@ -39,8 +41,8 @@ def dead_links(path):
     for link in links(path.read_text()):
         name, _, anchor = link.partition("#")
         target = (path.parent / name).resolve() if name else path
-        known = target.exists() and target.is_relative_to(ROOT)
-        if not known or (anchor and anchor not in anchors(target.read_text())):
+        exists = target.exists() and target.is_relative_to(ROOT)
+        if not exists or (anchor and anchor not in anchors(target.read_text())):
             dead.append(link)
     return dead
 

@@ -113,5 +113,5 @@ def test_who_failed_longest_ago_is_forgotten_first(monkeypatch):
     made.admitted("192.0.2.9", "key-5")
 
     assert ["192.0.2.2", "192.0.2.3", "192.0.2.4"] == [*made._paid_until]
-    assert ["key-4", "key-2", "key-5"] == [*made._known]
+    assert ["key-4", "key-2", "key-5"] == [*made._admitted]
     assert not made._trying

@@ -25,12 +25,12 @@ def refused(held, key="key_a", address="192.0.2.1", *, admin=False):
     try:
         held.hold(key, address, admin=admin)
     except Problem as problem:
-        return problem.shape.status
+        return problem.details.status
     return None
 
 
 def test_a_key_holds_so_many_and_gives_each_back():
-    held = HeldRequests(most=10)
+    held = HeldRequests(max_held=10)
     over = held.hold("key_a", "192.0.2.1", admin=False)
     assert [None, 429] == [refused(held), refused(held)]
 
@@ -40,7 +40,7 @@ def test_a_key_holds_so_many_and_gives_each_back():
 
 
 def test_an_address_holds_so_many_whatever_its_keys():
-    held = HeldRequests(most=10)
+    held = HeldRequests(max_held=10)
 
     assert [None] * 3 + [429] == [refused(held, f"key_{number}") for number in range(4)]
     assert None is refused(held, "key_9", "192.0.2.2")
@@ -48,7 +48,7 @@ def test_an_address_holds_so_many_whatever_its_keys():
 
 
 def test_an_administrator_has_a_place_while_everybody_holds_all():
-    held = HeldRequests(most=1)
+    held = HeldRequests(max_held=1)
     assert [None, 429] == [refused(held), refused(held, "key_b", "192.0.2.2")]
 
     assert [None, None, 429] == [refused(held, "key_admin", admin=True) for _ in range(3)]

@@ -106,7 +106,7 @@ async def test_what_goes_wrong_here_is_told_without_detail(client, context, monk
     async def broken(*_args):
         raise RuntimeError("a secret detail")
 
-    monkeypatch.setattr(events, "behind", broken)
+    monkeypatch.setattr(events, "page_after", broken)
 
     answer = await client.get("/v1/events")
 

@@ -67,12 +67,12 @@ def read_keys(path: Path | None) -> KeyFile | None:
     if path is None:
         return None
     try:
-        found: KeyFile = from_json(path.read_bytes(), KeyFile)
+        keyring: KeyFile = from_json(path.read_bytes(), KeyFile)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise BadSetting(f"cannot read the keys in {path}: {error}") from error
-    return found
+    return keyring
 
 
 def _kept(path: Path) -> tuple[KeyFile, bool]:

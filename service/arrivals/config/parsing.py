@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from arrivals.outbound.policy import Network
 from arrivals.store.engine.connect import on_server
 
-SHORTEST_KEY = 16
-DAY_S, LONGEST_DAYS = 86_400.0, 36_500
+MIN_KEY_LENGTH = 16
+DAY_S, MAX_DAYS = 86_400.0, 36_500
 
 
 def choice(*choices: str) -> Callable[[str], str]:
@@ -23,12 +23,12 @@ def choice(*choices: str) -> Callable[[str], str]:
     return read
 
 
-def whole(least: int, most: int) -> Callable[[str], int]:
+def whole(minimum: int, maximum: int) -> Callable[[str], int]:
     """A whole number within bounds."""
 
     def read(text: str) -> int:
-        if not text.isdecimal() or not least <= int(text) <= most:
-            raise ValueError(f"a whole number from {least} to {most}")
+        if not text.isdecimal() or not minimum <= int(text) <= maximum:
+            raise ValueError(f"a whole number from {minimum} to {maximum}")
         return int(text)
 
     return read
@@ -37,19 +37,19 @@ def whole(least: int, most: int) -> Callable[[str], int]:
 def seconds(text: str) -> float:
     """A number of seconds."""
     try:
-        found = float(text)
+        value = float(text)
     except ValueError:
-        found = -1.0
-    if not 0 <= found < 10**9:
+        value = -1.0
+    if not 0 <= value < 10**9:
         raise ValueError("a number of seconds, such as 30 or 0.5")
-    return found
+    return value
 
 
 def days(text: str) -> float | None:
     """A number of days as seconds; None is forever."""
     if text.strip() in ("forever", "never"):
         return None
-    if not text.isdecimal() or not 1 <= int(text) <= LONGEST_DAYS:
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_DAYS:
         raise ValueError('a whole number of days, or "forever"')
     return int(text) * DAY_S
 
@@ -82,15 +82,15 @@ def networks(text: str) -> tuple[Network, ...]:
 def keys(text: str) -> tuple[str, ...]:
     """Keys, separated by commas."""
     keys = tuple(part.strip() for part in text.split(",") if part.strip())
-    if not keys or any(len(key) < SHORTEST_KEY for key in keys):
-        raise ValueError(f"keys of at least {SHORTEST_KEY} characters, separated by commas, newest first")
+    if not keys or any(len(key) < MIN_KEY_LENGTH for key in keys):
+        raise ValueError(f"keys of at least {MIN_KEY_LENGTH} characters, separated by commas, newest first")
     return keys
 
 
 def key(text: str) -> str:
     """One key."""
-    if len(text) < SHORTEST_KEY:
-        raise ValueError(f"at least {SHORTEST_KEY} characters")
+    if len(text) < MIN_KEY_LENGTH:
+        raise ValueError(f"at least {MIN_KEY_LENGTH} characters")
     return text
 
 

@@ -47,15 +47,15 @@ class Authenticator:
             after = {"retry-after": str(-(-wait // SECOND))}
             raise Problem(429, "too_many_failures", detail, headers=after)
         try:
-            found = await self._by_digest(digest, now)
+            key = await self._by_digest(digest, now)
         finally:
             self.failures.tried(digest)
-        if found is None:
+        if key is None:
             if self.failures.failed(address, digest, now):
                 log.warning("authentication_limited", address=address)
             raise Problem(401, "key_invalid", "this API key is unknown, expired or revoked", headers=challenge)
         self.failures.admitted(address, digest)
-        return found
+        return key
 
     async def _by_digest(self, digest: str, now: Micros) -> ApiKey | None:
         if hmac.compare_digest(digest, digest_of(self.api_key)):

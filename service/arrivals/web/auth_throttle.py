@@ -26,7 +26,7 @@ class AuthThrottle:
     """
 
     _paid_until: OrderedDict[str, Micros] = field(default_factory=OrderedDict)
-    _known: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    _admitted: OrderedDict[str, None] = field(default_factory=OrderedDict)
     _trying: Counter[str] = field(default_factory=Counter)  # keys that are being looked up
 
     def tries(self, address: str, digest: str, now: Micros) -> Micros:
@@ -34,7 +34,7 @@ class AuthThrottle:
 
         Whoever sends the same key at the same moment makes one try. To be followed by `tried`, unless it has to wait.
         """
-        if digest not in self._known and digest not in self._trying:
+        if digest not in self._admitted and digest not in self._trying:
             host = host_of(address)
             before = self._paid_until.get(host, 0)
             wait = GUESSES.wait(before, now)
@@ -55,18 +55,18 @@ class AuthThrottle:
 
     def failed(self, address: str, digest: str, now: Micros) -> bool:
         """It was nobody's key; whether the address has to wait from now on."""
-        self._known.pop(digest, None)  # it was revoked, or ended
+        self._admitted.pop(digest, None)  # it was revoked, or ended
         return GUESSES.wait(self._paid_until.get(host_of(address), 0), now) > 0
 
     def admitted(self, address: str, digest: str) -> None:
         """The key is somebody's: what was paid is given back, and the key remembered."""
         host = host_of(address)
-        if digest not in self._known and host in self._paid_until:
+        if digest not in self._admitted and host in self._paid_until:
             self._paid_until[host] -= EVERY
-        self._known[digest] = None
-        self._known.move_to_end(digest)
-        if len(self._known) > MAX_KEYS:
-            self._known.popitem(last=False)
+        self._admitted[digest] = None
+        self._admitted.move_to_end(digest)
+        if len(self._admitted) > MAX_KEYS:
+            self._admitted.popitem(last=False)
 
 
 def host_of(address: str) -> str:

@@ -25,7 +25,7 @@ from arrivals.providers.catalog import PROVIDERS
 from arrivals.store.observations import StoredWebhook
 from arrivals.web.errors import CLOSES, problem_of
 from arrivals.web.request_body import body_of, too_large
-from arrivals.web.server.current import CURRENT, telling
+from arrivals.web.server.current import CURRENT, reporting
 
 PREFIX = "/callbacks/"
 KEPT = Response()
@@ -104,7 +104,7 @@ class CallbackHandler:
         try:
             self._accept(webhook)
         except Exception as error:  # noqa: BLE001 - one of the places where errors become answers
-            _tell(webhook.answer, error)
+            _answer_result(webhook.answer, error)
 
     def _accept(self, webhook: Webhook) -> None:
         if len(webhook.body) > self.max_bytes:
@@ -115,8 +115,8 @@ class CallbackHandler:
             return
         whose = webhook.addressee
         inbound = InboundWebhook(headers=_headers(webhook.headers), body=webhook.body)
-        told = partial(_tell, webhook.answer)
-        receive_soon(self._context, whose.provider, whose.generation_id, whose.account, inbound, told)
+        answer_result = partial(_answer_result, webhook.answer)
+        receive_soon(self._context, whose.provider, whose.generation_id, whose.account, inbound, answer_result)
 
 
 class CallbackApp:
@@ -131,7 +131,7 @@ class CallbackApp:
         if connection is not None and scope["type"] == "http":
             scope = {**scope, "headers": [*scope["headers"]]}  # uvicorn adds what comes behind a body to its own list
             connection.begins()
-            send = telling(connection, send)
+            send = reporting(connection, send)
         address = _address(scope)
         if address is None:
             await self.others(scope, receive, send)
@@ -166,12 +166,12 @@ def _address(scope: Scope) -> tuple[str, str] | None:
     return (provider, token) if provider and token and "/" not in token else None
 
 
-def _tell(answer: Answer, result: StoredWebhook | BaseException) -> None:
+def _answer_result(answer: Answer, result: StoredWebhook | BaseException) -> None:
     try:
-        told = problem_of(result).response() if isinstance(result, BaseException) else KEPT
+        response = problem_of(result).response() if isinstance(result, BaseException) else KEPT
     except Exception:  # noqa: BLE001 - the log cannot be written; whoever waits is answered nonetheless
-        told = Response(status_code=500, headers=CLOSES)
-    answer(told)
+        response = Response(status_code=500, headers=CLOSES)
+    answer(response)
 
 
 def _echo(challenge: _Challenge) -> Response:
@@ -193,19 +193,19 @@ def routes() -> list[Route]:
     return [Route(PREFIX + "{provider}/{token}", probe, methods=["OPTIONS", "POST"])]
 
 
-def _headers(told: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+def _headers(pairs: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
     """By name, which comes in lower case."""
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in told}
-    if len(headers) == len(told):
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
+    if len(headers) == len(pairs):
         return headers
-    return join_headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in told)
+    return join_headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in pairs)
 
 
 def _challenge(body: bytes) -> _Challenge | None:
     if not _CHALLENGE.match(body):
         return None
     try:
-        told: _Challenge = from_json(body, _Challenge)
+        challenge: _Challenge = from_json(body, _Challenge)
     except ValueError:
         return None
-    return told
+    return challenge

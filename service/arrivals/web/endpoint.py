@@ -102,7 +102,7 @@ def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | No
 def page_response(page: Page[Any], show: Callable[[Any], Any]) -> Response:
     """A page of things with an `id`: `next` is null on the last page."""
     following = page.items[-1].id if page.more else None
-    return json_response({"data": [show(one) for one in page.items], "next": following})
+    return json_response({"data": [show(item) for item in page.items], "next": following})
 
 
 def routes(endpoints: Sequence[Endpoint], authenticator: Authenticator) -> list[Route]:
@@ -138,7 +138,7 @@ def _route(path: str, methods: Mapping[str, Endpoint], authenticator: Authentica
         except Exception as error:  # noqa: BLE001 - the one place where errors become answers
             return problem_of(error).response()
         if endpoint.administrative:
-            _told(endpoint, call, answer)
+            _audit(endpoint, call, answer)
         return answer
 
     return Route(path, serve, methods=list(methods))
@@ -153,7 +153,7 @@ async def headers_alone(answer: Response) -> Response:
     return alone
 
 
-def _told(endpoint: Endpoint, call: Call, answer: Response) -> None:
+def _audit(endpoint: Endpoint, call: Call, answer: Response) -> None:
     """Who did what to what."""
     made = answer.headers.get("location", "").rpartition("/")[2]
     log.info(
@@ -164,15 +164,15 @@ def _told(endpoint: Endpoint, call: Call, answer: Response) -> None:
     )
 
 
-def _query(request: Request, shape: type[S] | None) -> S | None:
-    if shape is None:
+def _query(request: Request, schema: type[S] | None) -> S | None:
+    if schema is None:
         return None
-    given = request.query_params.multi_items()
+    pairs = request.query_params.multi_items()
     try:
-        read = msgspec.convert(dict(given), shape, strict=False)
+        read = msgspec.convert(dict(pairs), schema, strict=False)
     except msgspec.ValidationError as error:
         raise from_validation(error) from error
-    names = [name for name, _ in given]
+    names = [name for name, _ in pairs]
     for name in names:
         if names.count(name) > 1:
             raise invalid(name, "is given several times")
@@ -184,9 +184,9 @@ def _query(request: Request, shape: type[S] | None) -> S | None:
 async def _body(request: Request, endpoint: Endpoint) -> Any:
     if endpoint.body is None:
         return None
-    most = FILES_MAX_BYTES if endpoint.files else PLAIN_MAX_BYTES
-    content = await body_of(request.headers.get("content-length"), request.receive, most)
-    read = await run_off_loop(len(content), partial(_read_or_why_not, content, endpoint.body))
+    max_bytes = FILES_MAX_BYTES if endpoint.files else PLAIN_MAX_BYTES
+    content = await body_of(request.headers.get("content-length"), request.receive, max_bytes)
+    read = await run_off_loop(len(content), partial(_read_or_problem, content, endpoint.body))
     if isinstance(read, Problem):
         # An error and the frame that raised it keep each other until somebody collects garbage, which is seldom here:
         # whatever else stands in that frame stays as long.
@@ -195,21 +195,21 @@ async def _body(request: Request, endpoint: Endpoint) -> Any:
     return read
 
 
-def _read_or_why_not(content: bytes, shape: type[S]) -> S | Problem:
+def _read_or_problem(content: bytes, schema: type[S]) -> S | Problem:
     """As `read_body`, whose error is a value here: it goes from one thread to another."""
     try:
-        return read_body(content, shape)
+        return read_body(content, schema)
     except Problem as problem:
         problem.__cause__ = problem.__context__ = None  # whose frames hold the content
         return problem.with_traceback(None)
 
 
-def read_body(content: bytes, shape: type[S]) -> S:
+def read_body(content: bytes, schema: type[S]) -> S:
     """What a body says; an empty one is `{}`. Raises Problem (400, 413, 422)."""
     try:
         if shape_of(content).rest > PLAIN_MAX_BYTES:
             raise too_large(PLAIN_MAX_BYTES, "without the files that it carries in long strings ")
-        read: S = from_json(content or b"{}", shape)
+        read: S = from_json(content or b"{}", schema)
     except ValueError as error:
         raise from_validation(error) from error
     return read

@@ -71,7 +71,7 @@ class Problem(Exception):
         failure: Failure | None = None,
     ) -> None:
         super().__init__(detail)
-        self.shape = ProblemSchema(
+        self.details = ProblemSchema(
             type=f"urn:arrivals:problem:{code}",
             title=HTTPStatus(status).phrase,
             status=status,
@@ -84,8 +84,8 @@ class Problem(Exception):
 
     def response(self) -> Response:
         """As it goes out."""
-        body = msgspec.json.encode(self.shape)
-        return Response(body, self.shape.status, headers=self.headers, media_type=MEDIA_TYPE)
+        body = msgspec.json.encode(self.details)
+        return Response(body, self.details.status, headers=self.headers, media_type=MEDIA_TYPE)
 
 
 def invalid(field: str, detail: str) -> Problem:
@@ -94,8 +94,8 @@ def invalid(field: str, detail: str) -> Problem:
 
 
 def _preflight(error: RefusedByPreflight) -> Problem:
-    told = f"{error.where}: {error}"
-    return Problem(422, "refused_by_preflight", told, [FieldError(error.where, str(error))], failure=error.failure)
+    detail = f"{error.where}: {error}"
+    return Problem(422, "refused_by_preflight", detail, [FieldError(error.where, str(error))], failure=error.failure)
 
 
 def _no_output(error: Exception) -> Problem:
@@ -155,7 +155,7 @@ def _named_in(detail: str) -> str:
     return parts[1] if "field" in detail and len(parts) > 1 else ""
 
 
-def shape_of(status: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+def problem_response(status: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     """An answer with this shape, for the OpenAPI document."""
     phrase = HTTPStatus(int(status)).phrase if status.isdecimal() else "Something went wrong here, or at the provider"
     return {"description": f"{phrase} (RFC 9457).", "content": {MEDIA_TYPE: {"schema": dict(schema)}}}

@@ -19,7 +19,7 @@ MAX_PER_KEY = MAX_PER_ADDRESS = MAX_CONNECTIONS // 4
 class HeldRequests:
     """How many there are, by key and by address. An administrator's key is bound by itself alone."""
 
-    most: int = field(default_factory=lambda: max_connections() // 2)
+    max_held: int = field(default_factory=lambda: max_connections() // 2)
     _by_key: Counter[str] = field(default_factory=Counter)
     _by_address: Counter[str] = field(default_factory=Counter)
     _held: int = 0
@@ -29,7 +29,7 @@ class HeldRequests:
         host = host_of(address)
         if self._by_key[key_id] >= MAX_PER_KEY:
             raise _too_many(f"this key holds {MAX_PER_KEY}")
-        if not admin and (self._by_address[host] >= MAX_PER_ADDRESS or self._held >= self.most):
+        if not admin and (self._by_address[host] >= MAX_PER_ADDRESS or self._held >= self.max_held):
             raise _too_many("this address, or everybody together, holds as many as may be")
         self._change(key_id, host, 1)
         return lambda: self._change(key_id, host, -1)

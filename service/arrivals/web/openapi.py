@@ -8,7 +8,7 @@ import msgspec
 
 from arrivals import __version__
 from arrivals.web.endpoint import Endpoint
-from arrivals.web.errors import ProblemSchema, shape_of
+from arrivals.web.errors import ProblemSchema, problem_response
 
 REF = "#/components/schemas/{name}"
 SUFFIX = "Schema"  # of our classes; a reader of the document knows that they are schemas
@@ -17,18 +17,18 @@ _IN_PATH = re.compile(r"{(\w+)}")
 
 def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     """The whole document."""
-    shapes = {
-        shape
+    types = {
+        schema_type
         for endpoint in endpoints
-        for shape in (endpoint.query, endpoint.body, *endpoint.answers.values())
-        if shape
+        for schema_type in (endpoint.query, endpoint.body, *endpoint.answers.values())
+        if schema_type
     }
-    ordered = [*sorted(shapes, key=lambda shape: str(shape.__name__)), ProblemSchema]
+    ordered = [*sorted(types, key=lambda schema_type: str(schema_type.__name__)), ProblemSchema]
     schemas, components = msgspec.json.schema_components(ordered, ref_template=REF)
-    by_shape = dict(zip(ordered, schemas, strict=True))
+    by_type = dict(zip(ordered, schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, by_shape, components)
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, by_type, components)
     for query in {endpoint.query for endpoint in endpoints if endpoint.query}:
         components.pop(query.__name__, None)  # its fields stand as parameters
     whole = {
@@ -56,7 +56,7 @@ def _without_suffix(value: Any) -> Any:
     return [_without_suffix(part) for part in value] if isinstance(value, list) else value
 
 
-def _operation(endpoint: Endpoint, by_shape: dict[Any, Any], components: dict[str, Any]) -> dict[str, Any]:
+def _operation(endpoint: Endpoint, by_type: dict[Any, Any], components: dict[str, Any]) -> dict[str, Any]:
     parameters = [
         *(
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
@@ -72,13 +72,13 @@ def _operation(endpoint: Endpoint, by_shape: dict[Any, Any], components: dict[st
         "summary": endpoint.summary,
         "operationId": endpoint.operation,
         "parameters": parameters,
-        "responses": {str(status): _answer(shape, by_shape) for status, shape in endpoint.answers.items()}
-        | {status: shape_of(status, by_shape[ProblemSchema]) for status in _refusals(endpoint)},
+        "responses": {str(status): _answer(schema_type, by_type) for status, schema_type in endpoint.answers.items()}
+        | {status: problem_response(status, by_type[ProblemSchema]) for status in _refusals(endpoint)},
     }
     if endpoint.body:
         operation["requestBody"] = {
-            "required": any(one.required for one in msgspec.structs.fields(endpoint.body)),
-            "content": {"application/json": {"schema": by_shape[endpoint.body]}},
+            "required": any(body_field.required for body_field in msgspec.structs.fields(endpoint.body)),
+            "content": {"application/json": {"schema": by_type[endpoint.body]}},
         }
     if endpoint.scope:
         operation["security"] = [{"key": []}]
@@ -88,12 +88,12 @@ def _operation(endpoint: Endpoint, by_shape: dict[Any, Any], components: dict[st
 
 def _refusals(endpoint: Endpoint) -> list[str]:
     """Every status of an error it may answer with."""
-    found = set(endpoint.refuses)
-    found |= {401, 403, 429} if endpoint.scope else set()
-    found |= {404} if "{" in endpoint.path else set()
-    found |= {422} if endpoint.query or endpoint.body else set()
-    found |= {400, 408, 413} if endpoint.body else set()
-    return [*(str(status) for status in sorted(found)), "5XX"]
+    statuses = set(endpoint.refuses)
+    statuses |= {401, 403, 429} if endpoint.scope else set()
+    statuses |= {404} if "{" in endpoint.path else set()
+    statuses |= {422} if endpoint.query or endpoint.body else set()
+    statuses |= {400, 408, 413} if endpoint.body else set()
+    return [*(str(status) for status in sorted(statuses)), "5XX"]
 
 
 def _query_parameters(endpoint: Endpoint, components: dict[str, Any]) -> list[dict[str, Any]]:
@@ -109,8 +109,8 @@ def _sent(schema: dict[str, Any]) -> dict[str, Any]:
     return kinds[0] if kinds else schema
 
 
-def _answer(shape: Any, by_shape: dict[Any, Any]) -> dict[str, Any]:
-    if shape is None:
+def _answer(schema_type: Any, by_type: dict[Any, Any]) -> dict[str, Any]:
+    if schema_type is None:
         return {"description": "No JSON body."}
-    what = (shape.__doc__ or "").partition("\n")[0]
-    return {"description": what, "content": {"application/json": {"schema": by_shape[shape]}}}
+    what = (schema_type.__doc__ or "").partition("\n")[0]
+    return {"description": what, "content": {"application/json": {"schema": by_type[schema_type]}}}

@@ -51,25 +51,25 @@ class Held:
 HELD = Held()
 
 
-async def body_of(declared: str | None, receive: Receive, most: int) -> bytes:
-    """The body; one larger than `most` bytes is refused before it is read, or once it shows.
+async def body_of(declared: str | None, receive: Receive, max_bytes: int) -> bytes:
+    """The body; one larger than `max_bytes` bytes is refused before it is read, or once it shows.
 
     `declared`: the content-length it came with. Raises Problem (413, 503), ClientDisconnect.
     """
-    if declared is not None and declared.isdecimal() and int(declared) > most:
-        raise too_large(most)
+    if declared is not None and declared.isdecimal() and int(declared) > max_bytes:
+        raise too_large(max_bytes)
     message = await receive()
     if not message.get("more_body", False):
         whole = _part(message)
         HELD.has_room(len(whole))
-        if len(whole) > most:
-            raise too_large(most)
+        if len(whole) > max_bytes:
+            raise too_large(max_bytes)
         return whole
     with HELD.reading() as body:
         while True:
             HELD.grow(body, _part(message))
-            if len(body) > most:
-                raise too_large(most)
+            if len(body) > max_bytes:
+                raise too_large(max_bytes)
             if not message.get("more_body", False):
                 return bytes(body)
             message = await receive()
@@ -82,6 +82,6 @@ def _part(message: Message) -> bytes:
     return part
 
 
-def too_large(most: int, what: str = "") -> Problem:
-    """A body of more than `most` bytes is not taken."""
-    return Problem(413, "too_large", f"{what}the body is larger than {most} bytes", headers=CLOSES)
+def too_large(max_bytes: int, what: str = "") -> Problem:
+    """A body of more than `max_bytes` bytes is not taken."""
+    return Problem(413, "too_large", f"{what}the body is larger than {max_bytes} bytes", headers=CLOSES)

@@ -272,7 +272,7 @@ async def test_snapshot_stays_while_others_commit(notes):
 async def test_the_log_does_not_grow_for_ever_where_one_reader_begins_before_the_last_has_ended(notes, monkeypatch):
     """SQLite alone goes back to its log's beginning only in a moment in which nobody reads from it."""
     monkeypatch.setattr(group_commit, "MAX_LOG_BYTES", LOG_BYTES)
-    notes._writer._long = LOG_BYTES
+    notes._writer._log_limit = LOG_BYTES
     done, log = anyio.Event(), notes.path.with_name(f"{notes.path.name}-wal")
 
     async def read_on():
@@ -296,7 +296,7 @@ async def test_the_log_does_not_grow_for_ever_where_one_reader_begins_before_the
 async def test_a_log_that_somebody_reads_from_for_long_is_begun_anew_later(notes, monkeypatch):
     for name, value in (("MAX_LOG_BYTES", LOG_BYTES), ("READERS_MS", 10)):
         monkeypatch.setattr(group_commit, name, value)
-    notes._writer._long = LOG_BYTES
+    notes._writer._log_limit = LOG_BYTES
     log = notes.path.with_name(f"{notes.path.name}-wal")
     async with notes.reading() as tx:
         await tx.fetch(QUERIES["count"])

@@ -19,8 +19,8 @@ async def list_of_subscriber(call: Call) -> Response:
     query: DeliveriesQuery = call.query
     async with call.context.store.reading() as tx:
         await subscribers.by_id(tx, call.path("id"))
-        found = await deliveries.listed(tx, call.path("id"), query.status, query.limit, query.after or LAST)
-    return page_response(found, shown)
+        page = await deliveries.listed(tx, call.path("id"), query.status, query.limit, query.after or LAST)
+    return page_response(page, shown)
 
 
 async def show(call: Call) -> Response:

@@ -48,8 +48,8 @@ log = structlog.get_logger()
 
 SLACK: Micros = 60 * SECOND  # an id is made a little before its order is stored
 _PREFERRED_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?:$|[,;\s])")  # RFC 7240 section 4.3
-LONGEST_WAIT_S = 300.0
-LONGEST_KEY = 255
+MAX_WAIT_S = 300.0
+MAX_KEY_LENGTH = 255
 PASSED_ON = (
     "content-encoding",
     "content-length",
@@ -65,11 +65,11 @@ UNSATISFIABLE_RANGE = 416
 async def submit_order(call: Call) -> Response:
     """202 as soon as it is stored; with `Prefer: wait=SECONDS`, 200 if it closed within the wait."""
     body: OrderBody = call.body
-    generation = await order(call.context, _asked(call, body, body.input))
+    generation = await order(call.context, _order_request(call, body, body.input))
     headers = {"location": f"/v1/generations/{generation.id}"}
     preferred = _PREFERRED_WAIT.search(call.request.headers.get("prefer", ""))
     if preferred:
-        wait_s = min(float(preferred[1]), LONGEST_WAIT_S)
+        wait_s = min(float(preferred[1]), MAX_WAIT_S)
         try:
             generation = await _held_until_closed(call, generation.id, wait_s)
             headers["preference-applied"] = f"wait={wait_s:.0f}"
@@ -81,14 +81,14 @@ async def submit_order(call: Call) -> Response:
 async def submit_bulk(call: Call) -> Response:
     """202 with the generations, in the order of their inputs, as soon as they are stored."""
     body: BulkBody = call.body
-    made = await order_bulk(call.context, _asked(call, body, {}), body.inputs)
+    made = await order_bulk(call.context, _order_request(call, body, {}), body.inputs)
     return json_response({"data": [public(generation) for generation in made], "next": None}, 202)
 
 
-def _asked(call: Call, body: OrderBody | BulkBody, order_input: dict[str, Any]) -> OrderRequest:
+def _order_request(call: Call, body: OrderBody | BulkBody, order_input: dict[str, Any]) -> OrderRequest:
     key = call.request.headers.get("idempotency-key")
-    if key is not None and not 0 < len(key) <= LONGEST_KEY:
-        raise invalid("Idempotency-Key", f"must have 1 to {LONGEST_KEY} characters")
+    if key is not None and not 0 < len(key) <= MAX_KEY_LENGTH:
+        raise invalid("Idempotency-Key", f"must have 1 to {MAX_KEY_LENGTH} characters")
     return OrderRequest(
         provider=body.provider,
         model=body.model,
@@ -144,8 +144,8 @@ async def list_page(call: Call) -> Response:
         limit=query.limit,
     )
     async with call.context.store.reading() as tx:
-        found = await generations.listed(tx, listing)
-    return page_response(found, public)
+        page = await generations.listed(tx, listing)
+    return page_response(page, public)
 
 
 def _id_at(when: Micros) -> str:
@@ -198,13 +198,14 @@ async def stream_output(call: Call) -> Response:
     number = call.path("n")
     if not number.isdecimal() or len(number) > 4 or int(number) >= len(generation.outputs):  # noqa: PLR2004 - no list is so long
         raise Problem(404, "no_such_output", f"it is {generation.status}; number of outputs: {len(generation.outputs)}")
-    asked = dict(call.request.headers) if call.request.method == "GET" else {}  # a range is defined for GET alone
+    # A range is defined for GET alone.
+    range_headers = dict(call.request.headers) if call.request.method == "GET" else {}
     output = generation.outputs[int(number)]
     kept = await _kept(call.context, generation.id, int(number)) if is_own(output, generation.id, int(number)) else None
     if kept is not None:
-        return bytes_response(kept.content, kept.content_type, f'"{generation.id}-{number}"', asked)
+        return bytes_response(kept.content, kept.content_type, f'"{generation.id}-{number}"', range_headers)
     async with AsyncExitStack() as opened:
-        reply = await opened.enter_async_context(fetch(call.context, generation, output, asked))
+        reply = await opened.enter_async_context(fetch(call.context, generation, output, range_headers))
         if reply.http_status == UNSATISFIABLE_RANGE:
             size = {name: reply.headers[name] for name in ("content-range",) if _may_stand(reply.headers.get(name))}
             raise Problem(416, "range_not_satisfiable", "the output has no such bytes", headers=size)
@@ -219,10 +220,10 @@ async def _kept(context: Context, generation_id: str, number: int) -> outputs.In
         return await outputs.kept(tx, generation_id, number)
 
 
-def _passed_on(told: Mapping[str, str], mask: Mask) -> dict[str, str]:
+def _passed_on(received: Mapping[str, str], mask: Mask) -> dict[str, str]:
     """Headers of an output as they may go on; what it is stands there in any case, so that nobody has to guess."""
-    headers = {name: mask.text(told[name]) for name in PASSED_ON if _may_stand(told.get(name))}
-    return headers | {"content-type": media_type(mask.text(told.get("content-type", ""))) or UNKNOWN}
+    headers = {name: mask.text(received[name]) for name in PASSED_ON if _may_stand(received.get(name))}
+    return headers | {"content-type": media_type(mask.text(received.get("content-type", ""))) or UNKNOWN}
 
 
 def _may_stand(value: str | None) -> bool:

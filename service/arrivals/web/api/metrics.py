@@ -112,18 +112,18 @@ FAMILIES = (
 class _Scrape(Collector):
     """What one scrape found."""
 
-    found: MetricsSnapshot
+    snapshot: MetricsSnapshot
 
     def collect(self) -> Iterator[Metric]:
         """Every metric, also one without samples."""
-        return (family.metric(getattr(self.found, family.field)) for family in FAMILIES)
+        return (family.metric(getattr(self.snapshot, family.field)) for family in FAMILIES)
 
 
 async def scrape(call: Call) -> Response:
     """Every metric as it is now."""
-    found = await measure(call.context)
+    snapshot = await measure(call.context)
     registry = CollectorRegistry()
-    registry.register(_Scrape(found))
+    registry.register(_Scrape(snapshot))
     return Response(generate_latest(registry), media_type=MEDIA_TYPE)
 
 

@@ -27,15 +27,15 @@ async def list_all(call: Call) -> Response:
     now = call.context.now()
     as_of, behaved = await call.context.process.provider_stats.get(partial(_behaved, call.context, now), now)
     async with call.context.store.reading() as tx:
-        usual = await accounts.all_usual(tx)
+        estimates = await accounts.all_usual(tx)
     learned = {
         name: {
             model: {
-                "finished": known.count,
-                "mean_s": round(known.mean_s, 3),
-                "deviation_s": round(known.deviation_s, 3),
+                "finished": estimate.count,
+                "mean_s": round(estimate.mean_s, 3),
+                "deviation_s": round(estimate.deviation_s, 3),
             }
-            for (provider, model), known in sorted(usual.items())
+            for (provider, model), estimate in sorted(estimates.items())
             if provider == name
         }
         for name in PROVIDERS
@@ -81,25 +81,25 @@ def _route(route: Route) -> dict[str, Any]:
     }
 
 
-def _behavior(seen: ProviderStats) -> dict[str, Any]:
+def _behavior(stats: ProviderStats) -> dict[str, Any]:
     return {
-        "closed": seen.closed,
-        "webhooks_expected": seen.webhooks_expected,
-        "webhooks_came": seen.webhooks_came,
-        "webhook_share": seen.webhooks_came / seen.webhooks_expected if seen.webhooks_expected else None,
-        "webhook_lateness_p50_s": _seconds(seen.lateness_p50),
-        "webhook_lateness_p95_s": _seconds(seen.lateness_p95),
-        "learned_from": seen.learned_from,
-        "repeated": seen.repeated,
-        "conflicting": seen.conflicting,
-        "duration_p50_s": _seconds(seen.duration_p50),
-        "duration_p95_s": _seconds(seen.duration_p95),
-        "failures": seen.failures,
+        "closed": stats.closed,
+        "webhooks_expected": stats.webhooks_expected,
+        "webhooks_came": stats.webhooks_came,
+        "webhook_share": stats.webhooks_came / stats.webhooks_expected if stats.webhooks_expected else None,
+        "webhook_lateness_p50_s": _seconds(stats.lateness_p50),
+        "webhook_lateness_p95_s": _seconds(stats.lateness_p95),
+        "learned_from": stats.learned_from,
+        "repeated": stats.repeated,
+        "conflicting": stats.conflicting,
+        "duration_p50_s": _seconds(stats.duration_p50),
+        "duration_p95_s": _seconds(stats.duration_p95),
+        "failures": stats.failures,
     }
 
 
-def _seconds(found: int | None) -> float | None:
-    return None if found is None else round(found / SECOND, 3)
+def _seconds(micros: int | None) -> float | None:
+    return None if micros is None else round(micros / SECOND, 3)
 
 
 ENDPOINTS = (

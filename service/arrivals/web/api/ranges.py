@@ -13,20 +13,20 @@ _ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 NOT_TO_BE_RUN = {"x-content-type-options": "nosniff", "content-security-policy": "sandbox"}
 
 
-def bytes_response(content: bytes, content_type: str, etag: str, asked: Mapping[str, str]) -> Response:
+def bytes_response(content: bytes, content_type: str, etag: str, request_headers: Mapping[str, str]) -> Response:
     """200 with everything, or 206 with the one range that was asked for. Raises Problem (416).
 
     Several ranges, and those of another version (`If-Range`), are answered with everything, as the RFC allows.
     """
     headers = {"accept-ranges": "bytes", "etag": etag, **NOT_TO_BE_RUN}
     content_type = media_type(content_type) or UNKNOWN  # as it was stored, which was not always looked at
-    wanted = _ONE_RANGE.fullmatch(asked.get("range", ""))
-    if wanted is None or wanted[0] == "bytes=-" or asked.get("if-range", etag) != etag:
+    wanted = _ONE_RANGE.fullmatch(request_headers.get("range", ""))
+    if wanted is None or wanted[0] == "bytes=-" or request_headers.get("if-range", etag) != etag:
         return Response(content, headers=headers, media_type=content_type)
     first, last = _span(wanted[1], wanted[2], len(content))
     if first > last:
-        told = f"the output has {len(content)} bytes"
-        raise Problem(416, "range_not_satisfiable", told, headers={"content-range": f"bytes */{len(content)}"})
+        detail = f"the output has {len(content)} bytes"
+        raise Problem(416, "range_not_satisfiable", detail, headers={"content-range": f"bytes */{len(content)}"})
     headers["content-range"] = f"bytes {first}-{last}/{len(content)}"
     return Response(content[first : last + 1], 206, headers=headers, media_type=content_type)
 

@@ -31,30 +31,30 @@ CONCERNED = {
 async def start_one(call: Call) -> Response:
     """202: a worker takes it up at once, and goes on with it after a restart."""
     body: ReplayBody = call.body
-    asked, kind = body.filters, ReplayKind(body.kind)
+    requested, kind = body.filters, ReplayKind(body.kind)
     filters = Filters(
-        provider=asked.provider,
-        model=asked.model,
-        generation=asked.generation,
-        finding=asked.finding,
-        type=asked.type,
-        subscriber=asked.subscriber,
-        since=moment("filters.since", asked.since, 0),
-        until=moment("filters.until", asked.until, NEVER),
-        missed=asked.missed,
+        provider=requested.provider,
+        model=requested.model,
+        generation=requested.generation,
+        finding=requested.finding,
+        type=requested.type,
+        subscriber=requested.subscriber,
+        since=moment("filters.since", requested.since, 0),
+        until=moment("filters.until", requested.until, NEVER),
+        missed=requested.missed,
     )
     _check(kind, filters)
     if filters.subscriber is not None:
         async with call.context.store.reading() as tx:
             await subscribers.by_id(tx, filters.subscriber)
-    made = await start(call.context, kind, filters, dry_run=body.dry_run, rate_per_s=body.rate_per_s)
-    return json_response(shown(made), 202, {"location": f"/v1/replays/{made.id}"})
+    replay = await start(call.context, kind, filters, dry_run=body.dry_run, rate_per_s=body.rate_per_s)
+    return json_response(shown(replay), 202, {"location": f"/v1/replays/{replay.id}"})
 
 
 def _check(kind: ReplayKind, filters: Filters) -> None:
-    given = {name for name in ("provider", "model", "generation", "finding", "type", "subscriber", "missed")
+    named = {name for name in ("provider", "model", "generation", "finding", "type", "subscriber", "missed")
              if getattr(filters, name)}  # fmt: skip
-    for name in sorted(given - CONCERNED[kind]):
+    for name in sorted(named - CONCERNED[kind]):
         raise invalid(f"filters.{name}", f"means nothing for {kind}; leave it out")
     if filters.finding is not None and filters.finding not in set(Finding):
         raise invalid("filters.finding", f"must be one of {', '.join(Finding)}")
@@ -66,8 +66,8 @@ async def list_page(call: Call) -> Response:
     """Newest first."""
     query: PageQuery = call.query
     async with call.context.store.reading() as tx:
-        found = await replays.listed(tx, query.limit, query.after or LAST)
-    return page_response(found, shown)
+        page = await replays.listed(tx, query.limit, query.after or LAST)
+    return page_response(page, shown)
 
 
 async def show(call: Call) -> Response:
@@ -92,8 +92,8 @@ async def replay_webhook(call: Call) -> Response:
         status = (await stored(call.context, webhook.generation_id)).status
     except Missing:
         status = None  # its generation was pruned
-    told = {"webhook_id": webhook_id, "finding": finding, "status": status, "dry_run": body.dry_run}
-    return json_response(told)
+    payload = {"webhook_id": webhook_id, "finding": finding, "status": status, "dry_run": body.dry_run}
+    return json_response(payload)
 
 
 def shown(replay: Replay) -> dict[str, Any]:

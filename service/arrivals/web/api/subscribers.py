@@ -136,8 +136,8 @@ async def list_page(call: Call) -> Response:
     """Newest first."""
     query: PageQuery = call.query
     async with call.context.store.reading() as tx:
-        found = await subscribers.listed(tx, query.limit, query.after or LAST)
-    return page_response(found, _shown)
+        page = await subscribers.listed(tx, query.limit, query.after or LAST)
+    return page_response(page, _shown)
 
 
 async def show(call: Call) -> Response:

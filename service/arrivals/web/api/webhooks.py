@@ -38,8 +38,8 @@ async def list_page(call: Call) -> Response:
         limit=query.limit,
     )
     async with call.context.store.reading() as tx:
-        found = await webhook_lists.listed(tx, listing)
-    return page_response(found, lambda facts: _shown(facts, facts.size))
+        page = await webhook_lists.listed(tx, listing)
+    return page_response(page, lambda facts: _shown(facts, facts.size))
 
 
 async def show(call: Call) -> Response:

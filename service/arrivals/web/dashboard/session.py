@@ -18,7 +18,7 @@ SALT = b"arrivals.session"
 CSRF_SALT = b"arrivals.csrf:"
 CSRF_HEADER = "x-csrf-token"
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-LONGEST = 512
+MAX_COOKIE_LENGTH = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Sessions:
         """The session that a `Cookie` header names; None where none is valid."""
         for part in (cookie or "").split(";"):
             name, _, value = part.strip().partition("=")
-            if name == self.name and len(value) <= LONGEST:
+            if name == self.name and len(value) <= MAX_COOKIE_LENGTH:
                 return self._opened(value, now)
         return None
 
@@ -68,9 +68,9 @@ class Sessions:
         """Whether a request of this session may be done: one that changes nothing may, any other with its token."""
         if method.upper() not in UNSAFE:
             return True
-        given = (sent or "").encode()
+        token = (sent or "").encode()
         # Every key is compared, whichever matches first.
-        matching = [hmac.compare_digest(self._csrf(key, session).encode(), given) for key in self.keys]
+        matching = [hmac.compare_digest(self._csrf(key, session).encode(), token) for key in self.keys]
         return any(matching)
 
     @property

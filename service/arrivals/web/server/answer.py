@@ -13,9 +13,9 @@ CLOSE = (b"connection", b"close")
 def written(answer: Response, *, closes: bool = False) -> bytes:
     """The whole of it. `closes`: it is the last of its connection, whatever it says itself."""
     headers = answer.raw_headers if not closes or CLOSE in answer.raw_headers else [*answer.raw_headers, CLOSE]
-    told = b"".join([b"%b: %b\r\n" % header for header in headers])
+    lines = b"".join([b"%b: %b\r\n" % header for header in headers])
     return b"HTTP/1.1 %d %b\r\n%b%b\r\n%b" % (
-        answer.status_code, _phrase(answer.status_code), _date(int(time.time())), told, bytes(answer.body),
+        answer.status_code, _phrase(answer.status_code), _date(int(time.time())), lines, bytes(answer.body),
     )  # fmt: skip
 
 

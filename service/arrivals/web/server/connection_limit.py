@@ -50,8 +50,8 @@ def max_connections() -> int:
 class Places:
     """The connections of one server by standing, each the one that has stood so for longest first."""
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    def __init__(self, max_places: int) -> None:
+        self.max_places = max_places
         self._standing: dict[Activity, dict[Placed, None]] = {standing: {} for standing in Activity}
         self._unread_bytes = 0
         self._looking: asyncio.TimerHandle | None = None
@@ -62,7 +62,7 @@ class Places:
     def enter(self, connection: Placed) -> None:
         """Give it a place; where everybody is busy, it is closed again."""
         self._standing[connection.standing][connection] = None
-        if len(self) > self.most:
+        if len(self) > self.max_places:
             leaving = self._who_makes_room() or connection
             self.leave(leaving)
             leaving.make_room()
@@ -91,9 +91,9 @@ class Places:
 
     def _who_makes_room(self) -> Placed | None:
         for standing in (Activity.IDLE, Activity.WAITING, Activity.UNREAD):
-            found = next(iter(self._standing[standing]), None)
-            if found is not None:
-                return found
+            connection = next(iter(self._standing[standing]), None)
+            if connection is not None:
+                return connection
         return None
 
     def _look_again(self) -> None:
@@ -101,7 +101,9 @@ class Places:
 
     def _look(self) -> None:
         now = asyncio.get_running_loop().time()
-        late = [one for standing in self._standing.values() for one in standing if one.deadline <= now]
+        late = [
+            connection for standing in self._standing.values() for connection in standing if connection.deadline <= now
+        ]
         for connection in late:
             connection.overdue()
         self._looking = None

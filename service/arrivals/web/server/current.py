@@ -29,10 +29,10 @@ class Answering(Protocol):
 CURRENT: ContextVar[Answering | None] = ContextVar("connection", default=None)
 
 
-def telling(connection: Answering, send: Send) -> Send:
+def reporting(connection: Answering, send: Send) -> Send:
     """Sends, and tells the connection when the answer begins and when it is given."""
 
-    async def told(message: Message) -> None:
+    async def send_and_report(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = message.get("headers", [])
             more = [header for header in connection.starts() if header not in headers]
@@ -47,4 +47,4 @@ def telling(connection: Answering, send: Send) -> Send:
         if not message.get("more_body", False):
             connection.answered()
 
-    return told
+    return send_and_report

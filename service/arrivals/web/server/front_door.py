@@ -5,11 +5,11 @@ from arrivals.web.server.connection import Connection
 from arrivals.web.server.connection_limit import Places, max_connections
 
 
-def front_door(handler: CallbackHandler | None, most: int | None = None) -> type[Connection]:
+def front_door(handler: CallbackHandler | None, max_places: int | None = None) -> type[Connection]:
     """The protocol class of its connections, of which there are at most so many.
 
     Small webhooks go to the callback handler as parsed (the fast way); without one, every request is uvicorn's (the
     plain way). All bounds hold either way.
     """
-    places = Places(max_connections() if most is None else most)
+    places = Places(max_connections() if max_places is None else max_places)
     return type("FrontDoor", (Connection,), {"places": places, "handler": handler})
