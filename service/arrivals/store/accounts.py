@@ -1,4 +1,4 @@
-"""Provider accounts ↔ rows: their ledgers, what waits and is in flight, and how long their models take."""
+"""Provider accounts ↔ rows: their ledgers, their waiting and running generations, their models' durations."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,14 +18,14 @@ class Turn(StrEnum):
 
     SUBMIT = "submit"
     POLL = "poll"
-    HAND = "hand"  # by nobody's schedule; it waits in no queue
+    HAND = "hand"  # outside any schedule; it waits in no queue
 
 
 class PollQueue(StrEnum):
-    """Which of the due polls are claimed; each is the query that claims them."""
+    """A selection of the due polls; its value names the query that claims them."""
 
     ALL = "claim_polls"
-    PROBE = "claim_probe"  # one, to find out whether a provider that failed answers again
+    PROBE = "claim_probe"  # a single one, to test whether a provider that failed answers again
     HINTED = "claim_hinted"  # those that a hint asks for
 
 
@@ -36,19 +36,19 @@ async def ledger_of(tx: Tx, key: AccountKey) -> Ledger:
 
 
 async def ledger_seen(tx: Tx, key: AccountKey) -> Ledger:
-    """The account's ledger to look at, not to change."""
+    """The account's ledger, read only."""
     rows = await tx.fetch(SQL["ledger_seen"], provider=key[0], account=key[1])
     return Ledger(**rows[0]) if rows else Ledger(provider=key[0], account=key[1])
 
 
 async def save_ledger(tx: Tx, ledger: Ledger) -> None:
-    """Write the ledger."""
+    """Writes the ledger."""
     await tx.fetch(SQL["save_ledger"], **asdict(ledger))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unasked:
-    """A generation in flight whose first question is still to come."""
+    """A generation in flight before its first poll."""
 
     id: str
     route: str
@@ -57,22 +57,22 @@ class Unasked:
 
 
 async def begin_submissions(tx: Tx, key: AccountKey, now: Micros, answer_by: Micros, limit: int) -> list[Scheduled]:
-    """At most so many pending generations moved to `submitting`, in the order in which they were ordered."""
+    """Moves at most `limit` pending generations to `submitting` and returns them in the order of their orders."""
     rows = await tx.fetch(
         SQL["begin_submissions"], provider=key[0], account=key[1], now=now, answer_by=answer_by, limit=limit
     )
-    # RETURNING has no order; what was ordered at once has one moment, and its ids in order.
-    return sorted(readable(rows), key=lambda order: (order.generation.created_at, order.generation.id))
+    # RETURNING has no order; what was ordered together has one moment, and ids in order.
+    return sorted(readable(rows), key=lambda pending: (pending.generation.created_at, pending.generation.id))
 
 
 async def never_asked_about(tx: Tx, key: AccountKey) -> list[Unasked]:
-    """The generations in flight with this account that wait for their first question."""
+    """The generations in flight with this account that wait for their first poll."""
     rows = await tx.fetch(SQL["never_asked_about"], provider=key[0], account=key[1], now=await tx.now())
     return [Unasked(**row) for row in rows]
 
 
 async def ask_sooner(tx: Tx, moved: Sequence[tuple[Unasked, Micros]]) -> None:
-    """Ask at these moments, unless somebody has moved the question meanwhile."""
+    """Moves first polls to these moments, unless they were moved meanwhile."""
     rows = [{"id": unasked.id, "poll_at": unasked.poll_at, "sooner": moment} for unasked, moment in moved]
     await tx.run_many(SQL["ask_sooner"], rows)
 
@@ -80,39 +80,39 @@ async def ask_sooner(tx: Tx, moved: Sequence[tuple[Unasked, Micros]]) -> None:
 async def lease_polls(
     tx: Tx, key: AccountKey, now: Micros, lease_until: Micros, limit: int, which: PollQueue
 ) -> list[Scheduled]:
-    """At most so many generations whose next poll is due, leased until then."""
+    """Leases at most `limit` generations whose next poll is due."""
     rows = await tx.fetch(SQL[which], provider=key[0], account=key[1], now=now, lease_until=lease_until, limit=limit)
     return readable(rows)
 
 
 async def waiting(tx: Tx, turn: Turn, key: AccountKey, now: Micros, limit: int) -> int:
-    """How many wait to be submitted or polled, counted up to `limit`."""
+    """The number of generations that wait to be submitted or polled, counted up to `limit`."""
     query = SQL["waiting_to_submit"] if turn is Turn.SUBMIT else SQL["waiting_to_poll"]
     count: int = (await fetch_one(tx, query, provider=key[0], account=key[1], now=now, limit=limit))["waiting"]
     return count
 
 
 async def waiting_hinted(tx: Tx, key: AccountKey, now: Micros, limit: int) -> int:
-    """How many polls wait that a hint asks for, counted up to `limit`."""
+    """The number of waiting polls that a hint asks for, counted up to `limit`."""
     row = await fetch_one(tx, SQL["waiting_hinted"], provider=key[0], account=key[1], now=now, limit=limit)
     count: int = row["waiting"]
     return count
 
 
 async def in_flight(tx: Tx, key: AccountKey, limit: int) -> int:
-    """How many generations are in flight, counted up to `limit`."""
+    """The number of generations in flight, counted up to `limit`."""
     count: int = (await fetch_one(tx, SQL["in_flight_of"], provider=key[0], account=key[1], limit=limit))["in_flight"]
     return count
 
 
 async def usual_of(tx: Tx, provider: str, model: str) -> DurationEstimate | None:
-    """What was learned of a model's duration."""
+    """The estimate of a model's duration."""
     rows = await tx.fetch(SQL["duration_of"], provider=provider, model=model)
     return DurationEstimate(**rows[0]) if rows else None
 
 
 async def all_usual(tx: Tx) -> dict[tuple[str, str], DurationEstimate]:
-    """What was learned of every model's duration, by (provider, model)."""
+    """The estimate of every model's duration, by (provider, model)."""
     rows = await tx.fetch(SQL["all_durations"])
     return {
         (row["provider"], row["model"]): DurationEstimate(
@@ -123,5 +123,5 @@ async def all_usual(tx: Tx) -> dict[tuple[str, str], DurationEstimate]:
 
 
 async def save_usual(tx: Tx, provider: str, model: str, usual: DurationEstimate) -> None:
-    """Keep what was learned."""
+    """Keeps the estimate of a model's duration."""
     await tx.fetch(SQL["save_duration"], provider=provider, model=model, **asdict(usual))

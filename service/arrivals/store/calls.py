@@ -1,4 +1,4 @@
-"""Our calls to providers about generations, with what was answered ↔ rows."""
+"""Our calls to providers about generations, and their answers ↔ rows."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -12,7 +12,7 @@ from arrivals.store.engine.base import Row, Tx
 from arrivals.store.engine.queries import load
 
 SQL = load("calls")
-MAX_KEPT = 50  # of one generation, the latest; what is said again is counted
+MAX_KEPT = 50  # of one generation, the latest; repetitions are counted
 
 
 class CallKind(StrEnum):
@@ -28,9 +28,9 @@ class Outcome(StrEnum):
 
     UNDERSTOOD = "understood"
     REFUSED = "refused"  # the provider said no, and why
-    UNREADABLE = "unreadable"  # it said something that nobody understands
+    UNREADABLE = "unreadable"  # we do not understand the answer
     UNANSWERED = "unanswered"  # the call may have arrived
-    NOT_SENT = "not_sent"  # surely nothing arrived
+    NOT_SENT = "not_sent"  # certainly nothing arrived
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -59,10 +59,10 @@ class Refusal(Struct, frozen=True, kw_only=True):
 
 
 async def keep(tx: Tx, call: Call) -> None:
-    """Keep a call, or count it where the one before it came to the same."""
+    """Keeps a call, or counts it where the one before it had the same outcome."""
     rows = await tx.fetch(SQL["last_call"], generation_id=call.generation_id)
     values = _values(call)
-    if rows and _came_to(rows[0]) == _came_to(values):
+    if rows and _outcome_of(rows[0]) == _outcome_of(values):
         await tx.fetch(SQL["repeat_call"], id=rows[0]["id"], at=call.at)
         return
     await tx.fetch(SQL["insert_call"], **values)
@@ -70,13 +70,13 @@ async def keep(tx: Tx, call: Call) -> None:
 
 
 async def last_of(tx: Tx, generation_id: str) -> Refusal | None:
-    """The last call that is kept about a generation."""
+    """The last stored call about a generation."""
     rows = await tx.fetch(SQL["last_call"], generation_id=generation_id)
     return _refusal(rows[0]) if rows else None
 
 
 async def last_refusals(tx: Tx, generation_ids: Sequence[str]) -> dict[str, Refusal]:
-    """The last answer to a question about each generation, where one is kept and it was of no use."""
+    """The last answer to a poll of each generation, where one is stored and it was of no use."""
     rows = await tx.fetch(SQL["last_refusals"], ids=to_json(sorted(set(generation_ids)))) if generation_ids else []
     last = {row["generation_id"]: _refusal(row) for row in rows}
     return {
@@ -84,7 +84,7 @@ async def last_refusals(tx: Tx, generation_ids: Sequence[str]) -> dict[str, Refu
     }
 
 
-def _came_to(row: Row) -> tuple[Any, ...]:
+def _outcome_of(row: Row) -> tuple[Any, ...]:
     body = row["body"]
     facts = (row[name] for name in ("kind", "request", "http_status", "outcome", "reason"))
     return (*facts, None if body is None else bytes(body))

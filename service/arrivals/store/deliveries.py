@@ -1,4 +1,4 @@
-"""Deliveries and attempts ↔ rows: one event for one subscriber, and each try of it."""
+"""Deliveries and attempts ↔ rows: one event for one subscriber, and each attempt at it."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ from arrivals.store.engine.pages import Page
 from arrivals.store.engine.queries import load
 
 SQL = load("deliveries")
-MAX_ATTEMPTS_SHOWN = 200  # of one delivery, as it is shown; the schedule makes ten, people may ask for any number
+MAX_ATTEMPTS_SHOWN = 200  # of one delivery; the schedule makes ten, people may request any number
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
@@ -48,7 +48,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryContext:
-    """What sending a delivery needs besides itself."""
+    """What a delivery needs besides itself to be sent."""
 
     body: str
     keys: SigningKeys
@@ -57,7 +57,7 @@ class DeliveryContext:
 
 
 async def insert(tx: Tx, deliveries: Sequence[Delivery]) -> None:
-    """Deliveries that are due at once."""
+    """Inserts deliveries that are due at once."""
     await tx.run_many(
         SQL["insert_delivery"],
         [
@@ -83,14 +83,14 @@ async def lock_in_need(tx: Tx) -> set[str]:
 
 
 async def loads(tx: Tx, now: Micros, limit: int) -> list[Load]:
-    """How each subscriber with something due stands; no more than `limit` due deliveries of each are counted."""
+    """The load of each subscriber with something due; at most `limit` due deliveries of each are counted."""
     return [Load(**row) for row in await tx.fetch(SQL["subscribers_in_need"], now=now, limit=limit)]
 
 
 async def claim(tx: Tx, subscriber_id: str, now: Micros, lease: Micros, limit: int) -> list[Delivery]:
-    """At most so many of a subscriber's deliveries that are due, for the length of a lease, in their order.
+    """Leases at most `limit` of a subscriber's due deliveries and returns them in order.
 
-    The attempt is counted with the claim, so an attempt that dies on the way is not made for free.
+    The attempt is counted with the claim, so that one that dies on the way counts too.
     """
     rows = await tx.fetch(
         SQL["claim_deliveries"], subscriber_id=subscriber_id, now=now, lease_until=now + lease, limit=limit
@@ -99,12 +99,12 @@ async def claim(tx: Tx, subscriber_id: str, now: Micros, lease: Micros, limit: i
 
 
 async def save_spent(tx: Tx, subscriber_id: str, spent_until: Micros) -> None:
-    """What a subscriber has used of its rate."""
+    """Saves how much of its rate a subscriber has used."""
     await tx.fetch(SQL["subscriber_spent"], id=subscriber_id, spent_until=spent_until)
 
 
 async def contexts_of(tx: Tx, deliveries: Sequence[Delivery]) -> list[DeliveryContext | None]:
-    """What sending each needs; None where its subscriber was deleted."""
+    """The context of each delivery; None where its subscriber was deleted."""
     event_ids = sorted({delivery.event_id for delivery in deliveries})
     subscriber_ids = sorted({delivery.subscriber_id for delivery in deliveries})
     bodies = {row["id"]: row["body"] for row in await tx.fetch(SQL["event_bodies"], ids=to_json(event_ids))}
@@ -124,7 +124,7 @@ def _context(body: str | None, row: Row | None) -> DeliveryContext | None:
 
 
 async def record_attempts(tx: Tx, made: Sequence[tuple[Attempt, Delivery]]) -> None:
-    """Keep attempts and what they mean for their deliveries."""
+    """Keeps attempts and what they mean for their deliveries."""
     await tx.run_many(SQL["insert_attempt"], [structs.asdict(attempt) for attempt, _ in made])
     await tx.run_many(
         SQL["delivery_ended"],
@@ -142,7 +142,7 @@ async def record_attempts(tx: Tx, made: Sequence[tuple[Attempt, Delivery]]) -> N
 
 
 async def failing(tx: Tx, subscriber_id: str, now: Micros) -> tuple[Micros, Breaker] | None:
-    """Since when a subscriber has failed, from `now` on if it had not, and its breaker; None for one that is gone."""
+    """The moment since when a subscriber fails (`now`, if it did not) and its breaker; None if it is gone."""
     rows = await tx.fetch(SQL["subscriber_failed"], id=subscriber_id, now=now)
     if not rows:
         return None
@@ -150,12 +150,12 @@ async def failing(tx: Tx, subscriber_id: str, now: Micros) -> tuple[Micros, Brea
 
 
 async def save_breaker(tx: Tx, subscriber_id: str, breaker: Breaker) -> None:
-    """A subscriber's recent misses."""
+    """Saves a subscriber's recent misses."""
     await tx.fetch(SQL["subscriber_missed"], id=subscriber_id, **asdict(breaker))
 
 
 async def forgive_if_done(tx: Tx, subscriber_id: str) -> None:
-    """A subscriber for which nothing is left to try is not failing any more."""
+    """Ends the failing of a subscriber for which nothing is left to try."""
     await tx.fetch(SQL["nothing_left_to_try"], id=subscriber_id)
 
 
@@ -173,33 +173,33 @@ async def listed(tx: Tx, subscriber_id: str, standing: str | None, limit: int, b
 
 
 async def attempts_at(tx: Tx, delivery_id: str, limit: int = MAX_ATTEMPTS_SHOWN) -> list[Attempt]:
-    """The latest attempts of one delivery in order."""
+    """The latest attempts of one delivery, in order."""
     rows = await tx.fetch(SQL["attempts_at"], delivery_id=delivery_id, limit=limit)
     return [Attempt(**row) for row in reversed(rows)]
 
 
 async def attempt_now(tx: Tx, delivery_id: str, now: Micros) -> None:
-    """Due at once, unless it is on its way."""
+    """Makes a delivery due at once, unless it is on its way."""
     await tx.fetch(SQL["attempt_now"], id=delivery_id, now=now)
 
 
 async def move(tx: Tx, subscriber_id: str, url: str) -> None:
-    """What waits for a subscriber goes to where it is now."""
+    """Redirects a subscriber's waiting deliveries to its new URL."""
     await tx.fetch(SQL["move_deliveries"], subscriber_id=subscriber_id, url=url)
 
 
 async def reached(tx: Tx, event_id: str, subscriber_id: str) -> bool:
-    """Whether a subscriber has an event, or will."""
+    """True if a subscriber has received an event, or will."""
     return bool(await tx.fetch(SQL["reached"], event_id=event_id, subscriber_id=subscriber_id))
 
 
 async def of_generation(tx: Tx, generation_id: str) -> list[Delivery]:
-    """A generation's deliveries in the order of their events."""
+    """A generation's deliveries, in the order of their events."""
     return [_delivery(row) for row in await tx.fetch(SQL["deliveries_of"], generation_id=generation_id)]
 
 
 async def attempts_of(tx: Tx, generation_id: str) -> list[Attempt]:
-    """Every attempt of a generation's deliveries in order."""
+    """Every attempt of a generation's deliveries, in order."""
     return [Attempt(**row) for row in await tx.fetch(SQL["attempts_of"], generation_id=generation_id)]
 
 

@@ -1,4 +1,4 @@
-"""Events ↔ rows. Their position is the cursor of every list and stream: it never skips one that commits late."""
+"""Events ↔ rows. The position is the cursor of every list and stream: it never skips an event that commits late."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from arrivals.store.generations import NEVER
 
 SQL = load("events")
 LIST = Loading(measure=SQL["list_events"], load=SQL["events_listed"], key="position")
-MAX_SEARCHED = 5000  # events that one look passes by: it may be made where others wait for it
+MAX_SEARCHED = 5000  # events that one query examines, because others may wait for it
 
 
 async def append(tx: Tx, events: Sequence[Event]) -> dict[str, int]:
-    """Write events in order; their positions by event id."""
+    """Writes events in order. Returns their positions by event id."""
     if not events:
         return {}
     last = (await fetch_one(tx, SQL["take_positions"], count=len(events)))["value"]
@@ -46,7 +46,7 @@ async def by_id(tx: Tx, event_id: str) -> Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventFilter:
-    """Which events; None is any. `type` may be a family, `generation.*`."""
+    """A selection of events; None is any. `type` may be a family, `generation.*`."""
 
     type: str | None = None
     generation: str | None = None
@@ -56,7 +56,7 @@ class EventFilter:
     until: Micros = NEVER
 
     def values(self) -> dict[str, Any]:
-        """As the queries take it: a type, or what the types of a family begin with."""
+        """The values of the queries: a type, or the prefix of a family of types."""
         family = self.type.removesuffix("*") if self.type and self.type.endswith("*") else None
         return {
             "type": self.type if family is None else None,
@@ -74,9 +74,9 @@ ANY = EventFilter()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventSlice:
-    """What was found behind a position, each with its own, and the position up to which was looked.
+    """The events after a position, each with its own, and the position up to which they were searched.
 
-    `more`: behind that there is something that was not looked at.
+    `more`: after that there are others that were not searched.
     """
 
     events: Sequence[tuple[int, Event]]
@@ -85,9 +85,9 @@ class EventSlice:
 
 
 async def page_after(tx: Tx, position: int, limit: int, wanted: EventFilter = ANY) -> EventSlice:
-    """The events behind a position, oldest first.
+    """The events after a position, oldest first.
 
-    One look is bounded, in the events that it passes by too: who wants what is rare goes on from where it stopped.
+    One search is bounded, also in the events that do not match: a reader of rare events continues from `position`.
     """
     newest = await last_position(tx)
     through = min(newest, position + MAX_SEARCHED)
@@ -101,25 +101,25 @@ async def page_after(tx: Tx, position: int, limit: int, wanted: EventFilter = AN
 
 
 async def count(tx: Tx, wanted: EventFilter) -> int:
-    """How many there are."""
+    """The number of matching events."""
     counted: int = (await fetch_one(tx, SQL["count_events"], **wanted.values()))["counted"]
     return counted
 
 
 async def last_position(tx: Tx) -> int:
-    """The position of the newest event; behind it stands what is announced from now on."""
+    """The position of the newest event; events announced from now on come after it."""
     position: int = (await fetch_one(tx, SQL["last_position"]))["value"]
     return position
 
 
 async def position_of(tx: Tx, event_id: str) -> int:
-    """Where an event stands. Raises Missing."""
+    """The position of an event. Raises Missing."""
     position: int = (await fetch_one(tx, SQL["position_of"], id=event_id))["position"]
     return position
 
 
 async def events_of(tx: Tx, generation_id: str) -> list[Event]:
-    """A generation's events in order."""
+    """A generation's events, in order."""
     return [_from_row(row) for row in await tx.fetch(SQL["events_of"], generation_id=generation_id)]
 
 

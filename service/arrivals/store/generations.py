@@ -21,13 +21,13 @@ SQL = load("generations")
 LIST = Loading(measure=SQL["list_generations"], load=SQL["generations_listed"])
 LAST = "zzz"  # sorts after every id, also where a locale sorts signs before letters
 NEVER: Micros = 2**62
-MUCH_BYTES = 256 * 1024  # of an order: takes about a millisecond to write
+MUCH_BYTES = 256 * 1024  # of an order; writing it takes about a millisecond
 
 T = TypeVar("T")
 
 
 class Schedule(Struct, frozen=True, kw_only=True):
-    """When the next submission, poll and end of a bounded wait are due; None is never."""
+    """The moments at which the next submission, poll and end of a bounded wait are due; None is never."""
 
     submit_at: Micros | None = None
     poll_at: Micros | None = None
@@ -35,9 +35,9 @@ class Schedule(Struct, frozen=True, kw_only=True):
 
 
 class Scheduled(Struct, frozen=True, kw_only=True):
-    """A stored generation with its schedule, how often it was tried and missed, and when it was last asked about.
+    """A stored generation with its schedule, its submission tries and missed polls, and its last poll.
 
-    `hinted`: a hint waits for the question that it asks for.
+    `hinted`: a hint has requested a poll that was not made yet. `asked_at`: the moment of the last poll.
     """
 
     generation: Generation
@@ -50,9 +50,9 @@ class Scheduled(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationQuery:
-    """Which generations a list shows; None is any. Newest first, from before the id `before`.
+    """A selection of generations; None is any. Newest first, from before the id `before`.
 
-    `not_before` is an id too: ids sort by their moment, so that it bounds what `since` has to look at.
+    `not_before` is an id too: ids sort by their moment, so it bounds the rows that `since` has to examine.
     """
 
     status: str | None = None
@@ -66,7 +66,7 @@ class GenerationQuery:
 
 
 def from_row(row: Row) -> Scheduled:
-    """A row as values."""
+    """The generation of a row, with its schedule."""
     generation = Generation(
         id=row["id"],
         provider=row["provider"],
@@ -111,7 +111,7 @@ def from_row(row: Row) -> Scheduled:
 
 
 def readable(rows: Sequence[Row]) -> list[Scheduled]:
-    """Those of claimed rows that can be read: one that is spoiled, or holds a newer version's word, stops no other."""
+    """The readable ones of claimed rows: a corrupt row, or one with a newer version's word, stops no other."""
     scheduled = []
     for row in rows:
         try:
@@ -148,7 +148,7 @@ def _to_row(scheduled: Scheduled) -> dict[str, Any]:
     }
 
 
-# Columns that hold a field as it is.
+# Columns that hold a field unchanged.
 PLAIN = (
     "id", "provider", "account", "route", "model", "bulk_id", "status", "version", "external_id", "provider_status",
     "progress", "queue_position", "outputs_requested", "callback_url", "learned_from", "verified_by", "created_at",
@@ -157,20 +157,20 @@ PLAIN = (
 
 
 async def insert(tx: Tx, scheduled: Scheduled, order_input: str) -> None:
-    """A new generation and what was asked for (JSON text)."""
+    """Inserts a new generation and its order (JSON text)."""
     await tx.fetch(SQL["insert_generation"], **_to_row(scheduled))
     query = SQL["insert_order" if len(order_input) <= MUCH_BYTES else "insert_large_order"]
     await tx.fetch(query, generation_id=scheduled.generation.id, input=order_input)
 
 
 async def order_text(tx: Tx, generation_id: str) -> str:
-    """What the caller asked for, as JSON."""
+    """The caller's order as JSON text."""
     text: str = (await fetch_one(tx, SQL["order_of"], generation_id=generation_id))["input"]
     return text
 
 
 async def order_input(tx: Tx, generation_id: str) -> dict[str, Any]:
-    """What the caller asked for."""
+    """The fields of the caller's order."""
     fields: dict[str, Any] = from_json(await order_text(tx, generation_id))
     return fields
 
@@ -193,7 +193,7 @@ async def by_ids(tx: Tx, ids: Sequence[str]) -> dict[str, Generation]:
 
 
 async def ended(tx: Tx, ids: Sequence[str]) -> list[str]:
-    """Those among `ids` that have closed or expired."""
+    """The ids among `ids` whose generations have closed or expired."""
     return [row["id"] for row in await tx.fetch(SQL["ended_of"], ids=to_json(ids))]
 
 
@@ -204,7 +204,7 @@ async def keys_of(tx: Tx, ids: Sequence[str]) -> dict[str, GenerationKey]:
 
 
 async def save(tx: Tx, changed: Sequence[Scheduled]) -> None:
-    """Write what the machine decided. Raises Overtaken when any of them was saved by somebody else meanwhile."""
+    """Saves what the state machine decided. Raises Overtaken when any of them was saved by another meanwhile."""
     written = await tx.run_many(SQL["save_generation"], [_to_row(scheduled) for scheduled in changed])
     if written != len(changed):
         raise Overtaken(f"{len(changed) - written} of {len(changed)} generations were saved by somebody else")
@@ -219,9 +219,9 @@ async def listed(tx: Tx, listing: GenerationQuery) -> Page[Generation]:
 async def return_to_pending(
     tx: Tx, generation_id: str, submit_at: Micros, failure: Failure | None, *, tries: int
 ) -> bool:
-    """Back into the queue after try number `tries`, which was surely not accepted.
+    """Returns a generation to the queue after try number `tries`, which was certainly not accepted.
 
-    False when a witness spoke first, or it went back already.
+    False when a report about it arrived first, or it is back already.
     """
     text = to_json(failure) if failure else None
     query = SQL["return_to_pending"]
@@ -229,13 +229,13 @@ async def return_to_pending(
 
 
 async def ask_once_more(tx: Tx, grace: Micros) -> bool:
-    """Give whoever can be asked about a grace beyond its deadline, and ask now; whether there was anybody."""
+    """Gives overdue generations that can be polled a grace, once, for a poll now. False if there were none."""
     now = await tx.now()
     return bool(await tx.fetch(SQL["ask_once_more"], now=now, grace_until=now + grace))
 
 
 async def return_unsent(tx: Tx, claimed: Scheduled, submit_at: Micros) -> bool:
-    """Back into the queue after a claim that nobody acted on; False when that claim was not made, or is over."""
+    """Returns an unused claim to the queue. False when that claim was not made, or is over."""
     moment = claimed.generation.submitted_at
     query = SQL["return_unsent"]
     rows = await tx.fetch(
@@ -245,25 +245,25 @@ async def return_unsent(tx: Tx, claimed: Scheduled, submit_at: Micros) -> bool:
 
 
 async def claim_overdue(tx: Tx, limit: int, lease: Micros) -> list[Generation]:
-    """Generations whose bounded wait has ended, for the length of a lease."""
+    """Leases generations whose bounded wait has ended."""
     now = await tx.now()
     rows = await tx.fetch(SQL["claim_overdue"], now=now, limit=limit, lease_until=now + lease)
     return [scheduled.generation for scheduled in readable(rows)]
 
 
 async def look_later(tx: Tx, generation_id: str, timeout_at: Micros) -> None:
-    """Its bounded wait has ended, but it cannot be settled: let it be until `timeout_at`."""
+    """Postpones to `timeout_at` a generation whose bounded wait has ended but that cannot be settled."""
     await tx.fetch(SQL["look_later"], id=generation_id, timeout_at=timeout_at)
 
 
 async def claim_poll_of(tx: Tx, generation_id: str, lease: Micros) -> Scheduled:
-    """One generation to be asked about now, whatever its schedule. Raises Missing."""
+    """Leases one generation to be polled now, whatever its schedule. Raises Missing."""
     now = await tx.now()
     return from_row(await fetch_one(tx, SQL["claim_poll_of"], id=generation_id, now=now, lease_until=now + lease))
 
 
 async def of_bulks(tx: Tx, bulk_ids: Sequence[str]) -> dict[str, list[Scheduled]]:
-    """The generations of bulk orders, in the order in which they were asked for."""
+    """The generations of bulk orders, in the order of their inputs."""
     by_bulk: dict[str, list[Scheduled]] = {}
     for row in await tx.fetch(SQL["generations_of_bulks"], bulks=to_json(bulk_ids)) if bulk_ids else ():
         by_bulk.setdefault(row["bulk_id"], []).append(from_row(row))
@@ -271,25 +271,25 @@ async def of_bulks(tx: Tx, bulk_ids: Sequence[str]) -> dict[str, list[Scheduled]
 
 
 async def answer_by(tx: Tx, generation_id: str, moment: Micros) -> None:
-    """A submission that nobody can call us back about is given up at `moment`, not at the usual one."""
+    """Ends the wait for a submission without a webhook at `moment`, or at its deadline if that is earlier."""
     await tx.fetch(SQL["answer_by"], id=generation_id, answer_by=moment)
 
 
 async def still_submitting(tx: Tx, generation_id: str, moment: Micros) -> bool:
-    """Whether nobody ended it meanwhile; if so, its answer is waited for until `moment`."""
+    """True if the submission still runs; then its answer may take until `moment`."""
     return bool(await tx.fetch(SQL["still_submitting"], id=generation_id, answer_by=moment))
 
 
 async def poll_now(tx: Tx, generation_id: str, now: Micros) -> None:
-    """Ask as soon as there is a place, if there is anything to ask about."""
+    """Makes a poll due as soon as there is a place, if the generation can be polled."""
     await tx.fetch(SQL["poll_now"], id=generation_id, now=now)
 
 
 async def hinted(tx: Tx, ids: Sequence[str], now: Micros, again: Micros) -> None:
-    """Ask about each as soon as there is a place, but not before `again` has passed since the last question."""
+    """Makes polls due as soon as there is a place, but not before `again` has passed since the last one."""
     await tx.run_many(SQL["hinted"], [{"id": generation_id, "now": now, "again": again} for generation_id in ids])
 
 
 async def poll_later(tx: Tx, claimed: Scheduled, poll_at: Micros | None) -> None:
-    """The question was not answered; ask again at `poll_at`, or never."""
+    """Moves a poll that was not answered to `poll_at`, or to never."""
     await tx.fetch(SQL["poll_later"], id=claimed.generation.id, poll_at=poll_at, lease_until=claimed.schedule.poll_at)

@@ -8,7 +8,7 @@ SQL = load("idempotency")
 
 
 async def remember_order(tx: Tx, owner: str, key: str, digest: str, generation_id: str, now: Micros) -> None:
-    """Bind an idempotency key to its order. Raises Overtaken when another request bound it at the same moment."""
+    """Binds an idempotency key to its order. Raises Overtaken when another request bound it at the same moment."""
     rows = await tx.fetch(
         SQL["insert_idempotency_key"],
         owner=owner, idempotency_key=key, digest=digest, generation_id=generation_id, created_at=now,

@@ -11,7 +11,7 @@ SQL = load("keys")
 
 
 async def insert(tx: Tx, key: ApiKey, digest: str) -> None:
-    """Keep a new key by its digest."""
+    """Inserts a new key by its digest."""
     await tx.fetch(
         SQL["insert_key"],
         id=key.id, name=key.name, digest=digest, scopes=to_json(key.scopes), created_at=key.created_at,
@@ -20,7 +20,7 @@ async def insert(tx: Tx, key: ApiKey, digest: str) -> None:
 
 
 async def by_digest(tx: Tx, digest: str, now: Micros) -> ApiKey | None:
-    """The key with this digest that is not revoked and has not ended."""
+    """The key with this digest, if it is neither revoked nor expired."""
     rows = await tx.fetch(SQL["key_by_digest"], digest=digest, now=now)
     return _from_row(rows[0]) if rows else None
 
@@ -31,12 +31,12 @@ async def listed(tx: Tx) -> Sequence[ApiKey]:
 
 
 async def expire(tx: Tx, key_id: str, at: Micros) -> ApiKey:
-    """It ends then, and is given as it is now. Raises Missing for one that is revoked, or ends before."""
+    """Sets a key's end and returns it. Raises Missing for one that is revoked, or ends before."""
     return _from_row(await fetch_one(tx, SQL["expire_key"], id=key_id, expires_at=at))
 
 
 async def revoke(tx: Tx, key_id: str, now: Micros) -> None:
-    """From now on nobody may use it. Raises Missing."""
+    """Revokes a key. Raises Missing."""
     await fetch_one(tx, SQL["revoke_key"], id=key_id, now=now)
 
 

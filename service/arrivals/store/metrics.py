@@ -1,8 +1,8 @@
-"""What is measured, counted from what is stored and from what was forgotten: so that every process tells the same.
+"""Metrics, counted from the stored rows and from the pruned ones, so that every process reports the same.
 
 A counter may only go up, or its reader takes it for a restart. What pruning deletes is therefore added to a row of
 `counters` in the same transaction, and counted from there. What may go down (a finding that a replay corrects, a
-delivery that is tried again) is told as it stands.
+delivery that is tried again) is a gauge.
 """
 
 from collections import defaultdict
@@ -36,7 +36,7 @@ def _sums() -> Sums:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricsSnapshot:
-    """Numbers by their labels, whose names stand beside each. Durations in seconds, moments in seconds since 1970."""
+    """Numbers by their labels, whose names are beside each. Durations in seconds, moments in seconds since 1970."""
 
     webhooks: Sums = field(default_factory=_sums)  # provider, finding
     accepted: Sums = field(default_factory=_sums)  # provider
@@ -57,7 +57,7 @@ class MetricsSnapshot:
 
 
 async def snapshot(tx: Tx, now: Micros) -> MetricsSnapshot:
-    """Everything, as one transaction sees it."""
+    """All metrics, as one transaction sees them."""
     metrics = MetricsSnapshot()
     await _generations(tx, metrics)
     await _webhooks(tx, metrics, now)
@@ -90,7 +90,7 @@ async def _webhooks(tx: Tx, metrics: MetricsSnapshot, now: Micros) -> None:
         metrics.last_webhook[provider,] = max(metrics.last_webhook.get((provider,), 0), row["last_at"] / SECOND)
         if finding is None:
             unread_since = min(unread_since, row["first_at"])
-    for row in await tx.fetch(SQL["repeats"]):  # counted, not kept
+    for row in await tx.fetch(SQL["repeats"]):  # counted, not stored
         metrics.webhooks[row["provider"], Finding.REPEATED] += int(row["counted"])
         metrics.accepted[row["provider"],] += int(row["counted"])
     for row in await tx.fetch(SQL["quarantined"]):
@@ -132,25 +132,25 @@ async def _forgotten(tx: Tx, metrics: MetricsSnapshot) -> None:
 
 
 async def count_words(tx: Tx, words: Mapping[str, int]) -> None:
-    """Count status words that nobody knows, by provider."""
+    """Counts unknown status words by provider."""
     rows = [{"name": f"{STRANGE_WORDS}:{provider}", "value": words[provider]} for provider in sorted(words)]
     await tx.run_many(SQL["forget"], rows)
 
 
 async def archive(tx: Tx, what: str, counts: Mapping[Labels, int]) -> None:
-    """Keep the number of what is deleted in this transaction."""
+    """Keeps the numbers of rows that this transaction deletes."""
     rows = [{"name": ":".join((FORGOTTEN, what, *labels)), "value": counted} for labels, counted in counts.items()]
-    # In order, so that two that forget lock them in the same order.
+    # Sorted, so that two that prune lock them in the same order.
     await tx.run_many(SQL["forget"], sorted(rows, key=lambda row: str(row["name"])))
 
 
 def closed_by(provider: str, learned_from: str | None, webhook_expected: int) -> Labels:
-    """Who told us that a generation had closed, and whether a webhook was to tell us."""
+    """The labels of a closed generation: provider, origin of the news, whether a webhook was expected."""
     return provider, learned_from or OTHER, EXPECTED if webhook_expected else UNEXPECTED
 
 
 def outcome_of(http_status: int | None, error: str | None) -> str:
-    """What became of an attempt, in a bounded number of words: `2xx`, or the name of what went wrong."""
+    """The outcome of an attempt, in a bounded number of words: `2xx`, or the name of the error."""
     if http_status is not None:
         return f"{http_status // 100}xx"
     name = (error or "").partition(":")[0]

@@ -21,8 +21,8 @@ TO_READ = Loading(measure=SQL["unread_webhooks"], load=SQL["webhooks_measured"])
 class StoredWebhook(Struct, frozen=True, kw_only=True):
     """A provider's call as received, and what became of it.
 
-    `quarantined_at`: it was refused (401) and is kept so that it can be verified again after a secret is mended.
-    `digest`: of what it says, where it was compared with others; `repeats`: how many more are counted here, not kept.
+    `quarantined_at`: it was refused (401) and is kept so that it can be verified again once the secret is corrected.
+    `digest`: of its content, where it was compared with others; `repeats`: how many more are counted here, not kept.
     """
 
     id: str
@@ -42,7 +42,7 @@ class StoredWebhook(Struct, frozen=True, kw_only=True):
 
 
 def webhook_from_row(row: Row) -> StoredWebhook:
-    """A row as values."""
+    """The webhook of a row."""
     return StoredWebhook(
         id=row["id"],
         provider=row["provider"],
@@ -62,7 +62,7 @@ def webhook_from_row(row: Row) -> StoredWebhook:
 
 
 async def insert_webhooks(tx: Tx, webhooks: Sequence[StoredWebhook]) -> None:
-    """Keep webhooks as they came."""
+    """Stores webhooks as they came."""
     await tx.run_many(
         SQL["insert_webhook"],
         [
@@ -85,12 +85,12 @@ async def insert_webhooks(tx: Tx, webhooks: Sequence[StoredWebhook]) -> None:
 
 
 async def trim_quarantine(tx: Tx, keep: int) -> None:
-    """Keep only the newest refused webhooks."""
+    """Deletes all but the newest refused webhooks."""
     await tx.fetch(SQL["trim_quarantine"], keep=keep)
 
 
 async def unread(tx: Tx, limit: int) -> list[StoredWebhook]:
-    """Accepted webhooks nobody has read yet, oldest first, as many as are loaded at once."""
+    """Accepted webhooks that were not read yet, oldest first, as many as are loaded at once."""
     return [webhook_from_row(row) for row in (await TO_READ.page(tx, limit, {})).items]
 
 
@@ -100,12 +100,12 @@ async def webhook_by_id(tx: Tx, webhook_id: str) -> StoredWebhook:
 
 
 async def webhooks_of(tx: Tx, generation_id: str) -> list[StoredWebhook]:
-    """A generation's webhooks in the order of their arrival."""
+    """A generation's webhooks, in the order of their arrival."""
     return [webhook_from_row(row) for row in await tx.fetch(SQL["webhooks_of"], generation_id=generation_id)]
 
 
 class Read(Struct, frozen=True, kw_only=True):
-    """What a stored webhook turned out to be, or why it cannot be understood."""
+    """The result of reading a stored webhook: its finding, or the reason why it cannot be understood."""
 
     id: str
     read_at: Micros
@@ -114,19 +114,19 @@ class Read(Struct, frozen=True, kw_only=True):
 
 
 async def read_already(tx: Tx, webhook_ids: Sequence[str]) -> set[str]:
-    """Those that were read before; all are locked until the commit where several may read them."""
+    """The ids of webhooks that were read before; all are locked until the commit where several may read them."""
     if not webhook_ids:
         return set()
     return {row["id"] for row in await tx.fetch(SQL["webhooks_being_read"], ids=to_json(webhook_ids)) if row["read_at"]}
 
 
 async def mark_read(tx: Tx, results: Sequence[Read]) -> None:
-    """Keep what they turned out to be; for one that is replayed, what it is this time."""
+    """Stores results of reading; a replayed webhook gets its new one."""
     await tx.run_many(SQL["webhook_read"], [structs.asdict(result) for result in results])
 
 
 async def insert(tx: Tx, observed: Sequence[tuple[str, Observation, Finding]]) -> None:
-    """Keep observations under their new ids with what they turned out to be."""
+    """Stores observations under their new ids, with their findings."""
     await tx.run_many(
         SQL["insert_observation"],
         [
@@ -160,5 +160,5 @@ def _reading(observation: Observation) -> dict[str, Any]:
 
 
 async def observations_of(tx: Tx, generation_id: str) -> list[Row]:
-    """A generation's observations in the order in which they were heard."""
+    """A generation's observations, in the order of their arrival."""
     return await tx.fetch(SQL["observations_of"], generation_id=generation_id)

@@ -1,4 +1,4 @@
-"""Outputs that came inside a provider's answer: their bytes, which we serve ourselves."""
+"""Outputs that arrived inside a provider's answer: their bytes, which we serve ourselves."""
 
 from dataclasses import dataclass, field
 
@@ -10,14 +10,14 @@ SQL = load("outputs")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InlineOutput:
-    """The bytes of one output and what they are."""
+    """The bytes of one output and their content type."""
 
     content_type: str
     content: bytes = field(repr=False)
 
 
 async def keep(tx: Tx, generation_id: str, number: int, output: InlineOutput) -> None:
-    """Keep the bytes of a generation's output number `number`, in the place of any others."""
+    """Stores the bytes of a generation's output number `number`, replacing any others."""
     await tx.fetch(
         SQL["keep_output"],
         generation_id=generation_id, number=number, content_type=output.content_type, content=output.content,
@@ -25,6 +25,6 @@ async def keep(tx: Tx, generation_id: str, number: int, output: InlineOutput) ->
 
 
 async def kept(tx: Tx, generation_id: str, number: int) -> InlineOutput | None:
-    """What is kept of this output; None if the provider hands it out."""
+    """The stored bytes of this output; None if the provider serves it."""
     rows = await tx.fetch(SQL["kept_output"], generation_id=generation_id, number=number)
     return InlineOutput(content_type=rows[0]["content_type"], content=bytes(rows[0]["content"])) if rows else None

@@ -1,4 +1,4 @@
-"""How each provider has behaved, counted from what is stored."""
+"""The record of each provider, counted from the stored rows."""
 
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ SQL = load("provider_stats")
 
 @dataclass(slots=True, kw_only=True)
 class ProviderStats:
-    """One provider's record. Lateness is how long after we knew by other means a webhook came; all in microseconds."""
+    """One provider's record. Lateness: how long after other news of the same a webhook came. All in microseconds."""
 
     closed: int = 0
     webhooks_expected: int = 0
@@ -27,24 +27,24 @@ class ProviderStats:
 
 
 async def of_all(tx: Tx, since: Micros) -> dict[str, ProviderStats]:
-    """By provider, over what happened since."""
+    """The record of each provider since a moment."""
     by_provider: dict[str, ProviderStats] = {}
 
     def of(provider: str) -> ProviderStats:
         return by_provider.setdefault(provider, ProviderStats())
 
     for row in await tx.fetch(SQL["closed"], since=since):
-        behavior = of(row["provider"])
-        behavior.closed += row["counted"]
-        behavior.learned_from[row["learned_from"]] = behavior.learned_from.get(row["learned_from"], 0) + row["counted"]
+        stats = of(row["provider"])
+        stats.closed += row["counted"]
+        stats.learned_from[row["learned_from"]] = stats.learned_from.get(row["learned_from"], 0) + row["counted"]
     for row in await tx.fetch(SQL["failures"], since=since):
         of(row["provider"]).failures[row["failure_code"]] = row["counted"]
     for row in await tx.fetch(SQL["webhooks"], since=since):
-        behavior = of(row["provider"])
-        behavior.webhooks_expected, behavior.webhooks_came = row["expected"], row["came"]
+        stats = of(row["provider"])
+        stats.webhooks_expected, stats.webhooks_came = row["expected"], row["came"]
     for row in await tx.fetch(SQL["findings"], since=since):
-        behavior = of(row["provider"])
-        behavior.repeated, behavior.conflicting = row["repeated"], row["conflicting"]
+        stats = of(row["provider"])
+        stats.repeated, stats.conflicting = row["repeated"], row["conflicting"]
     for row in await tx.fetch(SQL["repeats"], since=since):
         of(row["provider"]).repeated += int(row["repeated"])
     for row in await tx.fetch(SQL["durations"], since=since):

@@ -1,4 +1,4 @@
-"""Deletes what may be forgotten, a bounded number of rows at a time, and keeps the numbers of it that are measured."""
+"""Deletes old rows, a bounded number at a time, and keeps their numbers for the metrics."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ DAY_S = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """How long what is done with is kept, in seconds; None is for ever.
+    """How long finished things are kept, in seconds; None is forever.
 
     `generations_s` after they closed, with their orders, observations and kept outputs, and never before their
     idempotency keys; `events_s` also holds for deliveries, attempts and observations; `webhooks_s` for read webhooks,
@@ -33,24 +33,24 @@ class Retention:
 
 
 async def last_pruned(tx: Tx) -> Micros | None:
-    """When somebody last began to prune."""
+    """The moment at which pruning last began, in any process."""
     rows = await tx.fetch(SQL["last_pruned"])
     return rows[0]["value"] if rows else None
 
 
 async def claim(tx: Tx, now: Micros, until: Micros) -> bool:
-    """The right to prune now, if nobody took it since `until`."""
+    """Takes the right to prune now. False if another process took it after `until`."""
     await tx.fetch(SQL["begin_to_prune"], now=now)
     return bool(await tx.fetch(SQL["claim_pruning"], now=now, until=until))
 
 
 async def old(tx: Tx, what: str, limit: int, **values: Any) -> list[str]:
-    """The ids of what may be deleted with all that belongs to it, in their order."""
+    """The ids of rows that may be deleted with all that belongs to them, in order."""
     return [row["id"] for row in await tx.fetch(SQL[what], limit=limit, **values)]
 
 
 async def delete(tx: Tx, what: str, limit: int, **values: Any) -> int:
-    """Delete at most `limit` rows; how many there were."""
+    """Deletes at most `limit` rows. Returns how many there were."""
     rows = await tx.fetch(SQL[what], limit=limit, **values)
     if what == "webhooks":
         accepted: Counter[Labels] = Counter()

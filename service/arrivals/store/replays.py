@@ -1,4 +1,4 @@
-"""Replays ↔ rows: what is to be done again, and where it stands."""
+"""Replays ↔ rows: what is to be done again, and the progress of it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +19,7 @@ TO_REPLAY = Loading(measure=SQL["webhooks_to_replay"], load=WEBHOOKS["webhooks_m
 
 
 class ReplayKind(StrEnum):
-    """What a replay does again."""
+    """The work that a replay does again."""
 
     WEBHOOKS = "webhooks"  # stored webhooks go through the pipeline again
     QUARANTINE = "quarantine"  # refused webhooks are verified again
@@ -27,7 +27,7 @@ class ReplayKind(StrEnum):
 
 
 class ReplayStatus(StrEnum):
-    """How a replay stands."""
+    """The states of a replay."""
 
     RUNNING = "running"
     FINISHED = "finished"
@@ -37,7 +37,7 @@ class ReplayStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """Which of them; None is any. `missed`: only events that did not reach their subscriber."""
+    """The selection of a replay; None is any. `missed`: only events that did not reach their subscriber."""
 
     provider: str | None = None
     model: str | None = None
@@ -52,7 +52,7 @@ class Filters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """One replay. `cursor`: what comes behind it is not done yet. `findings`: how many of each there were."""
+    """One replay. `cursor`: what comes after it is not done yet. `findings`: the number of each."""
 
     id: str
     kind: ReplayKind
@@ -70,7 +70,7 @@ class Replay:
     due_at: Micros | None = None
 
     def after(self, findings: Sequence[str], cursor: str) -> "Replay":
-        """With one more batch done."""
+        """The replay with one more batch done."""
         counts = dict(self.findings)
         for name in findings:
             counts[name] = counts.get(name, 0) + 1
@@ -97,7 +97,7 @@ def _from_row(row: Row) -> Replay:
 
 
 async def insert(tx: Tx, new: Replay) -> None:
-    """A new replay, due at once."""
+    """Inserts a new replay, due at once."""
     await tx.fetch(
         SQL["insert_replay"],
         id=new.id,
@@ -125,7 +125,7 @@ async def listed(tx: Tx, limit: int, before: str = LAST) -> Page[Replay]:
 
 
 async def claim(tx: Tx, limit: int, lease: Micros) -> list[Replay]:
-    """Replays with a batch due, for the length of a lease."""
+    """Leases replays with a batch due."""
     now = await tx.now()
     return [
         _from_row(row) for row in await tx.fetch(SQL["claim_replays"], now=now, limit=limit, lease_until=now + lease)
@@ -133,7 +133,7 @@ async def claim(tx: Tx, limit: int, lease: Micros) -> list[Replay]:
 
 
 async def save(tx: Tx, claimed: Replay, now: Replay) -> bool:
-    """Where it stands after a batch; False when it was canceled, or another process has it."""
+    """Saves the progress after a batch. False when it was canceled, or another process has it."""
     rows = await tx.fetch(
         SQL["save_replay"],
         id=now.id,
@@ -150,7 +150,7 @@ async def save(tx: Tx, claimed: Replay, now: Replay) -> bool:
 
 
 async def cancel(tx: Tx, replay_id: str, now: Micros) -> bool:
-    """End it where it stands; False when it has ended already."""
+    """Ends a replay. False when it has ended already."""
     return bool(await tx.fetch(SQL["cancel_replay"], id=replay_id, now=now))
 
 
@@ -167,18 +167,18 @@ def _webhook_values(replay: Replay) -> dict[str, Any]:
 
 
 async def count_webhooks(tx: Tx, replay: Replay) -> int:
-    """How many webhooks it concerns."""
+    """The number of webhooks that a replay concerns."""
     counted: int = (await fetch_one(tx, SQL["count_webhooks"], **_webhook_values(replay)))["counted"]
     return counted
 
 
 async def webhooks(tx: Tx, replay: Replay, limit: int) -> Page[StoredWebhook]:
-    """Its next webhooks, in the order of their arrival, as many as are loaded at once."""
+    """The next webhooks of a replay, in the order of their arrival, as many as are loaded at once."""
     return of_rows(
         await TO_REPLAY.page(tx, limit, {"cursor": replay.cursor, **_webhook_values(replay)}), webhook_from_row
     )
 
 
 async def release(tx: Tx, webhook_id: str, verified_by: VerifiedBy | None) -> bool:
-    """Take a webhook out of the quarantine, to be read; False when it is not there any more."""
+    """Takes a webhook out of the quarantine, to be read. False when it is not there any more."""
     return bool(await tx.fetch(SQL["release_webhook"], id=webhook_id, verified_by=verified_by))

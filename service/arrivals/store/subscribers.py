@@ -12,7 +12,7 @@ LIST = Loading(measure=SQL["list_subscribers"], load=SQL["subscribers_listed"])
 
 
 async def insert(tx: Tx, subscriber: Subscriber) -> None:
-    """A new subscriber."""
+    """Inserts a new subscriber."""
     await tx.fetch(
         SQL["insert_subscriber"],
         id=subscriber.id,
@@ -30,7 +30,7 @@ async def insert(tx: Tx, subscriber: Subscriber) -> None:
 
 
 async def update(tx: Tx, subscriber: Subscriber) -> None:
-    """Write what can be changed of a subscriber. Raises Missing."""
+    """Writes the changeable fields of a subscriber. Raises Missing."""
     await fetch_one(
         tx,
         SQL["update_subscriber"],
@@ -63,19 +63,19 @@ async def listed(tx: Tx, limit: int, before: str = LAST) -> Page[Subscriber]:
 
 
 async def active(tx: Tx) -> list[Subscriber]:
-    """Everybody registered who is served."""
+    """The registered subscribers that are served."""
     return [_from_row(row) for row in await tx.fetch(SQL["active_subscribers"])]
 
 
 async def delete(tx: Tx, subscriber_id: str, now: Micros) -> None:
-    """Forget a subscriber; what was not delivered to it is given up. Raises Missing."""
+    """Deletes a subscriber; what was not delivered to it is given up. Raises Missing."""
     await _give_up(tx, subscriber_id, now)
     await fetch_one(tx, SQL["delete_subscriber"], id=subscriber_id)
     await _give_up(tx, subscriber_id, now)
 
 
 async def disable(tx: Tx, subscriber_id: str, now: Micros, reason: str) -> bool:
-    """Stop serving a subscriber; False when it was disabled before."""
+    """Stops serving a subscriber. False when it was disabled before."""
     await _give_up(tx, subscriber_id, now)
     disabled = await tx.fetch(SQL["disable_subscriber"], id=subscriber_id, now=now, reason=reason)
     await _give_up(tx, subscriber_id, now)
@@ -83,19 +83,19 @@ async def disable(tx: Tx, subscriber_id: str, now: Micros, reason: str) -> bool:
 
 
 async def _give_up(tx: Tx, subscriber_id: str, now: Micros) -> None:
-    """Before its row is taken, as every recorded attempt does, or two wait for each other; and once more behind it, for
-    what was announced meanwhile.
+    """Gives up a subscriber's deliveries: before its row is locked, as every recorded attempt does, or two would wait
+    for each other; and once more after it, for what was announced meanwhile.
     """
     await tx.fetch(SQL["give_up_deliveries_of"], subscriber_id=subscriber_id, now=now)
 
 
 async def forgive(tx: Tx, subscriber_id: str) -> None:
-    """It is served again as if it had never failed."""
+    """Serves a subscriber again as if it had never failed."""
     await tx.fetch(SQL["subscriber_answered"], id=subscriber_id)
 
 
 async def callback_subscriber(tx: Tx, fresh: Subscriber) -> str:
-    """The id that stands for all orders' callback URLs at one origin, made at its first use as `fresh` describes it."""
+    """The id of the subscriber for all callback URLs at one origin, inserted at first use as `fresh` describes it."""
     await tx.fetch(
         SQL["insert_callback_subscriber"],
         id=fresh.id, url=fresh.url, secret=fresh.secret, max_in_flight=fresh.max_in_flight, created_at=fresh.created_at,

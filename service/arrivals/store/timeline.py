@@ -1,4 +1,4 @@
-"""What happened to one generation, page by page: first what and when, then the rows of that page."""
+"""The history of one generation, page by page: first the places of its entries, then the rows of that page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from arrivals.store.engine.queries import load
 
 SQL = load("timeline")
 
-# What follows from what, for things that happened at the same microsecond; the numbers stand in the query.
+# Causes before effects, for what happened at the same microsecond; the query has the numbers.
 KINDS = ("webhook", "observation", "event", "delivery", "attempt", "poll", "submission", "cancellation")
 CALLS = KINDS[5:]
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """Where an entry stands: its moment, its kind, its place among its kind at that moment, its id.
+    """The place of an entry: its moment, its kind, its place among its kind at that moment, its id.
 
     An attempt has the id of its delivery, and its number for a place.
     """
@@ -29,7 +29,7 @@ class Place:
 
 
 async def places(tx: Tx, generation_id: str, behind: Place, limit: int) -> Page[Place]:
-    """The next entries behind a place, in order, as many as fit on a page."""
+    """The next entries after a place, in order, as many as fit on a page."""
     measured = await tx.fetch(
         SQL["places"],
         generation_id=generation_id,
@@ -44,13 +44,13 @@ async def observations_at(tx: Tx, page: Sequence[Place]) -> list[Row]:
 
 
 async def calls_at(tx: Tx, page: Sequence[Place]) -> list[Row]:
-    """Our calls at these places, with the beginning of what was answered."""
+    """Our calls at these places, with the beginning of the answers."""
     ids = sorted({place.id for place in page if KINDS[place.kind] in CALLS})
     return await tx.fetch(SQL["calls"], ids=to_json(ids))
 
 
 async def events_at(tx: Tx, page: Sequence[Place]) -> list[Row]:
-    """The events at these places, without what they say."""
+    """The events at these places, without their bodies."""
     return await tx.fetch(SQL["events"], ids=_ids(page, "event"))
 
 

@@ -1,4 +1,4 @@
-"""Stored webhooks as lists and timelines show them: everything but the headers and the body, which may be large."""
+"""Stored webhooks for lists and timelines: everything but the headers and the body, which may be large."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from arrivals.store.observations import SQL
 
 
 class WebhookFacts(Struct, frozen=True, kw_only=True):
-    """What is known of a stored webhook; `size` is the number of bytes of its body."""
+    """A stored webhook without its content; `size` is the number of bytes of its body."""
 
     id: str
     provider: str
@@ -34,7 +34,7 @@ class WebhookFacts(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookQuery:
-    """Which stored webhooks a list shows; None is any. Newest first, from before the id `before`."""
+    """A selection of stored webhooks; None is any. Newest first, from before the id `before`."""
 
     provider: str | None = None
     generation_id: str | None = None
@@ -53,7 +53,7 @@ async def listed(tx: Tx, listing: WebhookQuery) -> Page[WebhookFacts]:
 
 
 async def facts_of(tx: Tx, webhook_ids: Sequence[str]) -> list[WebhookFacts]:
-    """What is known of these."""
+    """The facts of these webhooks."""
     return [_facts(row) for row in await tx.fetch(SQL["webhook_facts"], ids=to_json(webhook_ids))]
 
 

@@ -1,1 +1,1 @@
-"""What a database is to the rooms above: verbs, drivers, migrations, query files."""
+"""The database as the packages above see it: a few operations, two drivers, migrations, query files."""

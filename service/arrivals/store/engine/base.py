@@ -1,4 +1,4 @@
-"""What a database must do for us: a handful of verbs. The drivers beside this file implement them, nothing else."""
+"""The interface of a database: a handful of operations. The drivers beside this file implement them, nothing else."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -12,7 +12,7 @@ Row: TypeAlias = Mapping[str, Any]
 
 
 class StoreError(Exception):
-    """The store could not do what was asked."""
+    """The store could not do what was requested."""
 
 
 class Missing(StoreError):
@@ -20,15 +20,15 @@ class Missing(StoreError):
 
 
 class Overtaken(StoreError):
-    """Somebody else saved the row first; load it and decide again."""
+    """Another writer saved the row first; load it and decide again."""
 
 
 class Unavailable(StoreError):
-    """The database cannot be used just now: locked, full or away. Nothing is wrong with what was asked; try again."""
+    """The database cannot be used just now: locked, full or away. Nothing is wrong with the request; try again."""
 
 
 class Collided(Unavailable):
-    """Two transactions wanted the same rows, and this one was undone; done again, it goes through."""
+    """Two transactions needed the same rows and this one was rolled back; repeated, it succeeds."""
 
 
 class Unsuitable(StoreError):
@@ -36,18 +36,18 @@ class Unsuitable(StoreError):
 
 
 class Rejected(StoreError):
-    """The database would not run a script; nothing of it was kept."""
+    """The database refused to run a script; nothing of it was kept."""
 
 
 class Tx(Protocol):
     """One transaction: everything in it happens, or nothing."""
 
     async def fetch(self, query: Query, **values: Any) -> list[Row]:
-        """Run one query; its rows, in no promised order unless the query says so."""
+        """Runs one query. Returns its rows, in no particular order unless the query has one."""
         ...
 
     async def run_many(self, query: Query, rows: Sequence[Mapping[str, Any]]) -> int:
-        """Run one query for each set of values; how many rows were written in all."""
+        """Runs one query for each set of values. Returns the number of rows written in all."""
         ...
 
     async def now(self) -> Micros:
@@ -56,34 +56,34 @@ class Tx(Protocol):
 
 
 class Database(Protocol):
-    """A place that keeps things. Bells are hints between workers: they may be lost, so nothing waits for one alone."""
+    """A store of rows. Signals between workers are hints: they may be lost, so nothing waits for one alone."""
 
     @property
     def name(self) -> str:
-        """Where it is, for people; without a password."""
+        """Its address for people, without a password."""
         ...
 
     def transaction(self) -> AbstractAsyncContextManager[Tx]:
-        """A transaction that may write; committed when the block ends, undone when it raises."""
+        """A transaction that may write; committed when the block ends, rolled back when it raises."""
         ...
 
     def reading(self) -> AbstractAsyncContextManager[Tx]:
-        """A consistent view for reading only; waits for no writer."""
+        """A consistent read-only view; waits for no writer."""
         ...
 
     def read_inline(self) -> AbstractAsyncContextManager[Tx]:
-        """As `reading`, for a few rows found by a key: nobody else may have to wait while a statement runs."""
+        """Like `reading`, for a few rows by key: the event loop may stand still while a statement runs."""
         ...
 
     async def script(self, text: str) -> None:
-        """Run several statements of the common text as one transaction that nobody else's script overlaps.
+        """Runs several statements of the common text as one transaction; no other script overlaps it.
 
         Raises Rejected.
         """
         ...
 
     def notify(self, signal: Signal) -> None:
-        """See Signals; here, and in every other process where the database can carry it."""
+        """See Signals; also reaches other processes where the database can carry it."""
         ...
 
     def version(self, signal: Signal) -> int:
@@ -95,12 +95,12 @@ class Database(Protocol):
         ...
 
     async def close(self) -> None:
-        """Give everything back; open transactions are undone."""
+        """Closes every connection; open transactions are rolled back."""
         ...
 
 
 async def fetch_one(tx: Tx, query: Query, **values: Any) -> Row:
-    """The one row that must be there. Raises Missing."""
+    """The first row of a query that must have one. Raises Missing."""
     rows = await tx.fetch(query, **values)
     if not rows:
         raise Missing(query.name)

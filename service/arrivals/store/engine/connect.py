@@ -1,4 +1,4 @@
-"""Opens the database that the settings name: which driver it is, is decided here and nowhere else."""
+"""Opens the database that the settings name; the driver is chosen here and nowhere else."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,12 +11,12 @@ SCHEMES = ("postgresql://", "postgres://")
 
 
 def on_server(database: str) -> bool:
-    """Whether it is a server's, which several machines may share, and not a file."""
+    """True for a server, which several machines may share; False for a file."""
     return database.startswith(SCHEMES)
 
 
 async def open_database(database: str, clock: Callable[[], Micros], connections: int) -> Database:
-    """A path is an SQLite file, made if it is not there. Raises Unsuitable."""
+    """Opens a server by its URL, or an SQLite file by its path, created if missing. Raises Unsuitable."""
     if not on_server(database):
         return await SqliteDatabase.open(Path(database), clock)
     try:

@@ -1,8 +1,8 @@
-"""The one writing connection to an SQLite file: blocks run one after the other, and all that queued share a commit.
+"""The one writing connection to an SQLite file: blocks run one after the other, and those that queued share a commit.
 
-A statement costs microseconds and runs where it is asked for; a commit waits for the disk, so it runs in a thread of
-its own. While one commit is at the disk the next blocks gather, and no block ends before its commit: nothing is
-waited for, and nothing is promised too early. A block that fails is undone alone.
+A statement costs microseconds and runs on the event loop; a commit waits for the disk, so it runs in a thread of its
+own. While one commit is being written the next blocks gather, and no block ends before its commit: no time is lost to
+waiting, and nothing is promised too early. A block that fails is rolled back alone.
 """
 
 import asyncio
@@ -19,16 +19,16 @@ import anyio
 
 T = TypeVar("T")
 
-MAX_LOG_BYTES = 64 * 2**20  # bytes; SQLite itself begins its log anew at 4 MiB, but only when nobody reads from it
-READERS_MS = 200  # how long readers are waited for, so that it can
-GROWN = 1.25  # in vain; not tried again before the log has grown by so much
-MAX_BLOCKS = 64  # blocks in one commit; a bound on how long the first of them waits
-LOOK_EVERY_S = 0.001  # for the right to write, while another process has it
+MAX_LOG_BYTES = 64 * 2**20  # SQLite itself restarts its log at 4 MiB, but only when nobody reads from it
+READERS_MS = 200  # how long a restart of the log waits for readers
+GROWN = 1.25  # after a failed restart the log must grow by this factor before the next try
+MAX_BLOCKS = 64  # in one commit; bounds how long the first of them waits
+LOOK_EVERY_S = 0.001  # how often the write lock is tried while another process has it
 
 
 @dataclass(slots=True, eq=False)
 class _Group:
-    """The blocks of one commit: how many, whether it was made, and what became of it."""
+    """The blocks of one commit: their number, and the outcome of the commit once it has ended."""
 
     blocks: int = 0
     ended: bool = False
@@ -36,9 +36,9 @@ class _Group:
 
 
 class Writer:
-    """Blocks on one connection, which is used by nobody else.
+    """Runs blocks on one connection, which nothing else uses.
 
-    `log`: the file's write-ahead log. `busy_s`: how long another process is waited for.
+    `log`: the file's write-ahead log. `busy_s`: how long to wait for another process.
     """
 
     def __init__(self, connection: sqlite3.Connection, log: Path, busy_s: float) -> None:
@@ -51,7 +51,7 @@ class Writer:
 
     @asynccontextmanager
     async def block(self) -> AsyncIterator[sqlite3.Connection]:
-        """Everything in it is on the disk when it ends, or, if it raises, nothing. Raises sqlite3.Error."""
+        """A block: all of it is on the disk when it ends, or none of it if it raises. Raises sqlite3.Error."""
         group: _Group | None = None
         try:
             async with self._turn:
@@ -74,26 +74,26 @@ class Writer:
             raise group.error
 
     async def alone(self, work: Callable[[], T]) -> T:
-        """Run something on the connection outside of any group, in the thread."""
+        """Runs work on the connection outside any group, in the thread."""
         async with self._turn:
             if self._group is not None:
                 await self._commit(self._group)
             return await self.in_thread(work)
 
     async def in_thread(self, work: Callable[[], T]) -> T:
-        """Run what takes long, within a block; shielded, because a thread cannot be told to stop."""
+        """Runs slow work within a block; shielded, because a thread cannot be stopped."""
         running = asyncio.get_running_loop().run_in_executor(self._thread, work)
         with anyio.CancelScope(shield=True):
             await asyncio.wait([running])
         return running.result()
 
     def close(self) -> None:
-        """Give the connection back; what was not committed is undone."""
+        """Closes the connection; what was not committed is rolled back."""
         self._thread.shutdown()
         self.connection.close()
 
     async def _joined(self) -> _Group:
-        """The group that the next block belongs to."""
+        """The group of the next block."""
         if self._group is not None and self._group.blocks >= MAX_BLOCKS:
             with anyio.CancelScope(shield=True):
                 await self._commit(self._group)
@@ -104,7 +104,7 @@ class Writer:
         return self._group
 
     async def _begin(self) -> None:
-        """The right to write is taken first, so nothing read in a block can be overtaken."""
+        """Takes the write lock first, so that nothing read in a block can be overtaken."""
         give_up = anyio.current_time() + self._busy_s
         while True:
             try:
@@ -117,7 +117,7 @@ class Writer:
                 return
 
     def _undo(self, group: _Group, error: BaseException, *, whole: bool) -> None:
-        """Undo one block. A full or broken disk may have undone the whole group already."""
+        """Rolls one block back. A full or broken disk may have undone the whole group already."""
         if whole and self.connection.in_transaction:
             self.connection.execute("ROLLBACK")
             self._end(group, None)
@@ -129,7 +129,7 @@ class Writer:
             self._end(group, error if isinstance(error, sqlite3.Error) else undone)
 
     async def _committed(self, group: _Group) -> None:
-        """Whoever comes first commits for all; those who queued before have joined by then."""
+        """The first block to arrive commits for all; those that queued before have joined by then."""
         if not group.ended:
             async with self._turn:
                 if not group.ended:
@@ -148,10 +148,10 @@ class Writer:
     def _write(self) -> None:
         self.connection.execute("COMMIT")
         if self._log_bytes() > self._log_limit:
-            self._begin_the_log_anew()
+            self._restart_log()
 
-    def _begin_the_log_anew(self) -> None:
-        """Under load one reader begins before the last has ended, and without this the log would grow for ever."""
+    def _restart_log(self) -> None:
+        """Restarts the log: under load a reader always overlaps the next, and the log would grow forever."""
         with contextlib.suppress(sqlite3.Error):  # what was committed stands; a broken disk shows at the next commit
             self.connection.execute(f"PRAGMA busy_timeout={READERS_MS}")
             self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

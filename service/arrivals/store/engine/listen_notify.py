@@ -1,7 +1,7 @@
-"""Carries signals between processes by PostgreSQL's LISTEN and NOTIFY: hints only, so nothing here is ever waited for.
+"""Carries signals between processes by PostgreSQL's LISTEN and NOTIFY: hints only, so nothing ever waits for them.
 
-A server, or a pooler before it, that does not know them is fine: every worker looks by itself after its interval. A
-line that fell silent is found out, by a question on the one that only listens, and made anew.
+A server, or a pooler in front of it, without them is fine: every worker checks for work after its interval. The
+listening connection is queried now and then, so that a silent one is noticed and replaced.
 """
 
 import asyncio
@@ -22,13 +22,13 @@ log = structlog.get_logger()
 
 CHANNEL = "arrivals"
 SIGNALS = frozenset(signal.value for signal in Signal)
-PAUSE_S = 0.02  # what rings meanwhile is told together; a notification takes a lock of the whole server
+PAUSE_S = 0.02  # signals of this time are sent together; a notification takes a server-wide lock
 AGAIN_S = 5.0
-ASK_EVERY_S, ANSWER_S = 15.0, 5.0  # who only listens would listen for ever to a line that is silent
+ASK_EVERY_S, ANSWER_S = 15.0, 5.0  # else a listener would wait forever on a silent connection
 
 
 class SignalListener:
-    """`send` tells the others; `notify` is called with what they tell."""
+    """`send` notifies the other processes; `notify` is called with the signals that they send."""
 
     def __init__(self, url: str, notify: Callable[[Signal], None]) -> None:
         self._url, self._notify = url, notify
@@ -40,11 +40,11 @@ class SignalListener:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Listen and speak, until `stop`."""
+        """Listens and sends until `stop`."""
         self._task = asyncio.create_task(self._both())
 
     async def stop(self) -> None:
-        """End both, whatever they wait for."""
+        """Ends both, whatever they are waiting for."""
         self._work.cancel()
         for line in self._lines:
             hang_up(line)
@@ -52,17 +52,17 @@ class SignalListener:
             await asyncio.wait([self._task])
 
     def send(self, signal: Signal) -> None:
-        """Tell every other process, soon."""
+        """Notifies every other process, soon."""
         self._waiting.add(signal)
         self._wake.set()
 
     async def _both(self) -> None:
         with self._work:
             async with anyio.create_task_group() as group:
-                for work in (self._listen, self._speak):
-                    group.start_soon(self._again_and_again, work)
+                for work in (self._listen, self._send_signals):
+                    group.start_soon(self._run_forever, work)
 
-    async def _again_and_again(self, work: Callable[[psycopg.AsyncConnection], Awaitable[None]]) -> None:
+    async def _run_forever(self, work: Callable[[psycopg.AsyncConnection], Awaitable[None]]) -> None:
         while True:
             try:
                 async with self._line() as line:
@@ -80,29 +80,29 @@ class SignalListener:
         finally:
             self._lines.discard(line)
             with anyio.CancelScope(shield=True):
-                await line.close()  # waits for nobody
+                await line.close()  # does not wait for the server
 
     async def _listen(self, line: psycopg.AsyncConnection) -> None:
-        await _say(line, f"LISTEN {CHANNEL}")
+        await _execute(line, f"LISTEN {CHANNEL}")
         while True:
             async for notification in line.notifies(timeout=ASK_EVERY_S):
                 origin, _, words = notification.payload.partition(" ")
                 if origin != self._origin:
-                    for signal in SIGNALS & set(words.split()):  # an older or newer release may know others
+                    for signal in SIGNALS & set(words.split()):  # other releases may have others
                         self._notify(Signal(signal))
-            await _say(line, "SELECT 1")
+            await _execute(line, "SELECT 1")
 
-    async def _speak(self, line: psycopg.AsyncConnection) -> None:
+    async def _send_signals(self, line: psycopg.AsyncConnection) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
             signals, self._waiting = self._waiting, set()
             payload = " ".join([self._origin, *sorted(signals)])
-            await _say(line, "SELECT pg_notify(%s, %s)", CHANNEL, payload)
+            await _execute(line, "SELECT pg_notify(%s, %s)", CHANNEL, payload)
             await anyio.sleep(PAUSE_S)
 
 
-async def _say(line: psycopg.AsyncConnection, statement: str, *values: Any) -> None:
-    """Shielded: a statement that is cancelled asks the server to end it. `stop` hangs up on it instead."""
+async def _execute(line: psycopg.AsyncConnection, statement: str, *values: Any) -> None:
+    """Runs a statement, shielded: cancelling it would ask the server to end it. `stop` hangs up instead."""
     with anyio.CancelScope(shield=True), answered_within(ANSWER_S, line):
         await line.execute(statement, values)

@@ -1,8 +1,8 @@
 """Forward-only migrations with recorded digests, for deployments that replace one process after the other.
 
-`NNNN_pre_what` is safe before the new code: the old code runs on what it makes, so an unknown one is no reason to stop.
-`NNNN_post_what` is what only the new code runs on; it waits until it is asked for (`arrivals migrate --post`) where
-others may still run the old. A database that holds an unknown one of any other name, or an altered one, is refused.
+`NNNN_pre_name` is safe before the new code: the old code runs on its result, so an unknown one is no reason to stop.
+`NNNN_post_name` is what only the new code runs on; where other processes may still run the old code it waits for
+`arrivals migrate --post`. A database that holds an unknown one of any other name, or an altered one, is refused.
 """
 
 from dataclasses import dataclass
@@ -25,15 +25,18 @@ SELECT 1 AS found FROM
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchemaStatus:
-    """How a database compares with this Arrivals; names in order."""
+    """The differences between a database and this Arrivals; names in order."""
 
     pre: tuple[str, ...]  # to be applied before this code runs
     post: tuple[str, ...]  # to be applied when no older code runs any more
-    newer: tuple[str, ...]  # of a newer Arrivals, on which this one runs too
+    newer: tuple[str, ...]  # of a newer Arrivals; this one runs on them too
 
 
 async def migrate(database: Database, now: Micros, *, post: bool = True) -> list[str]:
-    """Bring the schema up to date, `post` migrations only if told; the names applied now. Raises Unsuitable."""
+    """Brings the schema up to date, with `post` migrations only if requested. Returns the names applied now.
+
+    Raises Unsuitable.
+    """
     status = await compare(database)
     wanted = sorted([*status.pre, *(status.post if post else ())])
     scripts = available()
@@ -41,7 +44,7 @@ async def migrate(database: Database, now: Micros, *, post: bool = True) -> list
 
 
 async def compare(database: Database) -> SchemaStatus:
-    """What it lacks and what it has beyond. Raises Unsuitable for what this Arrivals must not run on."""
+    """The missing and the newer migrations. Raises Unsuitable for a database that this Arrivals must not run on."""
     scripts, digests = available(), await applied(database)
     for name, digest in digests.items():
         if name not in scripts and not _is(name, "pre"):
@@ -68,7 +71,7 @@ async def applied(database: Database) -> dict[str, str]:
 
 
 async def _apply(database: Database, name: str, script: str) -> bool:
-    """Whether it was applied now; False when another process did it at the same moment. Raises Unsuitable."""
+    """True if it was applied now; False if another process did so at the same moment. Raises Unsuitable."""
     try:
         await database.script(script)
     except Rejected as error:
@@ -94,7 +97,7 @@ def _digest(text: str) -> str:
 
 
 def _script(name: str, text: str, now: Micros) -> str:
-    """The name and digest are ours (a file's name and hexadecimal), so they may stand in the text."""
+    """The script with its record. Name and digest are ours (a file name and hexadecimal), so they are safe in SQL."""
     record = f"INSERT INTO migrations (name, digest, applied_at) VALUES ('{name}', '{_digest(text)}', {now});"  # noqa: S608
     columns = "name TEXT PRIMARY KEY, digest TEXT NOT NULL, applied_at INT/* pg: 8 */ NOT NULL"
     return f"CREATE TABLE IF NOT EXISTS migrations ({columns}) /* sqlite: STRICT */;\n{text}\n{record}"

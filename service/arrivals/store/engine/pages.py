@@ -1,4 +1,4 @@
-"""Pages of lists, bounded in bytes as well as in rows: what is there is measured before any of it is loaded."""
+"""Pages of lists, bounded in bytes as well as in rows: rows are measured before any of them is loaded."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,22 +15,22 @@ PAGE_MAX_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page(Generic[T]):
-    """What a page holds; `more`: there is something behind its last item."""
+    """The items of a page; `more`: there are others after the last."""
 
     items: Sequence[T]
     more: bool
 
     @classmethod
     def of(cls, items: Sequence[T], limit: int) -> "Page[T]":
-        """A page of small things, of which one more than `limit` was looked for."""
+        """A page of small items, of which one more than `limit` was queried."""
         return cls(items=items[:limit], more=len(items) > limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loading:
-    """Two statements of one list: `measure` finds keys and sizes in order, `load` the rows of some keys in any order.
+    """Two statements of one list: `measure` selects keys and sizes in order, `load` the rows of some keys in any order.
 
-    `measure` takes a `limit` beside its own values and answers with `key` and `size`; `load` takes `keys`, as JSON.
+    `measure` takes a `limit` besides its own values and returns `key` and `size`; `load` takes `keys`, as JSON.
     """
 
     measure: Query
@@ -38,7 +38,7 @@ class Loading:
     key: str = "id"
 
     async def page(self, tx: Tx, limit: int, values: Mapping[str, Any]) -> Page[Row]:
-        """The rows that fit on a page: at most `limit`, of a bounded number of bytes together, and always one."""
+        """The rows that fit on a page: at most `limit`, bounded in total bytes, and at least one if there is any."""
         measured = fitting(await tx.fetch(self.measure, limit=limit + 1, **values), limit)
         if not measured.items:
             return measured
@@ -48,7 +48,7 @@ class Loading:
 
 
 def fitting(measured: Sequence[Row], limit: int, max_bytes: int = PAGE_MAX_BYTES) -> Page[Row]:
-    """Those from the first on whose `size` fits, and at most `limit` of them; the first fits whatever its size."""
+    """The first rows whose sizes together fit, at most `limit` of them; the first fits whatever its size."""
     total = 0
     for place, row in enumerate(measured):
         total += row["size"]

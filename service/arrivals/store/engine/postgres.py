@@ -1,8 +1,8 @@
-"""The PostgreSQL driver: a pool of connections, the server's clock, bells that reach every process.
+"""The PostgreSQL driver: a pool of connections, the server's clock, signals that reach every process.
 
-A connection that turns out to be dead before anything was begun on it is replaced, so a server that was restarted is
-not noticed; one that dies later undoes its transaction, which is Unavailable to whoever made it. So does one that falls
-silent (`silence.py`): every wait for the server is bounded.
+A connection that turns out to be dead before anything was begun on it is replaced, so a restart of the server goes
+unnoticed; one that dies later takes its transaction with it, which raises Unavailable. So does one that falls silent
+(`silence.py`): every wait for the server is bounded.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -26,14 +26,14 @@ from arrivals.store.engine.signals import Signal, Signals
 from arrivals.store.engine.silence import GUARDS, LONG_S, SCRIPT_S, STATEMENT_S, Silent, answered_within, with_bounds
 
 CONNECTIONS = 16
-BEGIN_S = 5.0  # for the first word on a connection, and for the last one that undoes a transaction
+BEGIN_S = 5.0  # for BEGIN and for ROLLBACK
 PATIENCE_S = 5.0  # for a free connection, or for a server that is coming back
 MIN_VERSION = 13
 TRIES = 10  # of a script
-SCRIPTS = 7_236_154  # the advisory lock that scripts take in turn; any number that nobody else uses
-# A standby that was not promoted yet answers that it is read-only.
+SCRIPTS = 7_236_154  # the advisory lock that scripts take in turn; any number that nothing else uses
+# A standby that is not promoted yet replies that it is read-only.
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError, errors.ReadOnlySqlTransaction, PoolTimeout, PoolClosed)
-# A migration beside a running process leaves it with plans that fit no more; each is made anew after it failed once.
+# A migration beside a running process leaves it with stale plans; each is made anew after it failed once.
 COLLIDED = (errors.SerializationFailure, errors.DeadlockDetected, errors.FeatureNotSupported)
 _NOW = parse("-- name: now\nSELECT CAST(EXTRACT(EPOCH FROM CLOCK_TIMESTAMP()) * 1000000 AS INT8) AS now;")["now"]
 
@@ -41,15 +41,15 @@ Connection: TypeAlias = psycopg.AsyncConnection[DictRow]
 
 
 class _Text(StrDumperUnknown):
-    """PostgreSQL's text cannot hold a NUL; the replacement character stands where one was."""
+    """Replaces each NUL, which PostgreSQL's text cannot hold, by the replacement character."""
 
     def dump(self, obj: str) -> Buffer | None:
         return super().dump(obj.replace("\x00", "\N{REPLACEMENT CHARACTER}") if "\x00" in obj else obj)
 
 
 class PostgresTx:
-    """One transaction on one connection. Nobody's cancellation cuts a statement off, only its own bound does: what it
-    did would be left to find out.
+    """One transaction on one connection. No cancellation interrupts a statement, only its own bound does: otherwise it
+    would be unclear what it did.
     """
 
     def __init__(self, connection: Connection, clock: Callable[[], Micros] | None) -> None:
@@ -63,7 +63,7 @@ class PostgresTx:
         return [*rows]
 
     async def run_many(self, query: Query, rows: Sequence[Mapping[str, Any]]) -> int:
-        """See Tx: all of them in one round trip."""
+        """See Tx; all of them take one round trip."""
         if not rows:
             return 0
         cursor = self._connection.cursor()
@@ -78,7 +78,7 @@ class PostgresTx:
             yield
 
     async def now(self) -> Micros:
-        """See Tx: the server's clock, so that machines whose clocks differ agree on a lease."""
+        """See Tx; the server's clock, so that machines whose clocks differ agree on a lease."""
         if self._clock is not None:
             return self._clock()
         return int((await self.fetch(_NOW))[0]["now"])
@@ -113,7 +113,7 @@ class PostgresDatabase(Signals):
         *,
         carries_signals: bool = True,
     ) -> Self:
-        """Connect. `clock` None: the server's own; without `carries_signals` only this process hears its bells.
+        """Connect. `clock` None: the server's own; without `carries_signals` only this process gets its signals.
 
         Raises Unsuitable when the server cannot be reached or used.
         """
@@ -134,7 +134,7 @@ class PostgresDatabase(Signals):
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresTx]:
-        """See Database. Rows that somebody else may want are locked by the queries themselves."""
+        """See Database. The queries themselves lock rows that others may want."""
         async with self._block("BEGIN") as tx:
             yield tx
 
@@ -148,7 +148,7 @@ class PostgresDatabase(Signals):
 
     @asynccontextmanager
     async def _block(self, begin: str) -> AsyncIterator[PostgresTx]:
-        with _in_our_words():
+        with _translated_errors():
             with anyio.CancelScope(shield=True):
                 connection = await self._begun(begin)
             try:
@@ -166,7 +166,7 @@ class PostgresDatabase(Signals):
     async def _begun(self, begin: str) -> Connection:
         """A connection with a transaction on it; every pooled one may have died with the server meanwhile.
 
-        After one that is silent no other is tried: each would take its time.
+        After a silent one no other is tried: each would take the whole time-out.
         """
         dead = 0
         while True:
@@ -186,7 +186,7 @@ class PostgresDatabase(Signals):
     async def script(self, text: str) -> None:
         """See Database."""
         lock = f"SELECT pg_advisory_xact_lock({SCRIPTS});"
-        with _in_our_words():
+        with _translated_errors():
             async with self._taken() as connection:
                 for left in reversed(range(TRIES)):
                     try:
@@ -194,7 +194,7 @@ class PostgresDatabase(Signals):
                             await connection.execute(f"BEGIN; {lock}\n{for_postgres(text)}\n; COMMIT;")
                     except psycopg.Error as error:
                         await _undo(connection)
-                        # Processes at work take tables in another order than a script, and the server ends one of both.
+                        # Processes at work lock tables in another order than a script; the server ends one of the two.
                         if left == 0 or not isinstance(error, errors.DeadlockDetected):
                             raise Rejected(str(error)) from error
                     else:
@@ -221,7 +221,7 @@ class PostgresDatabase(Signals):
 
 
 def without_password(url: str) -> str:
-    """The URL as anybody may see it."""
+    """The URL without its password."""
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port else ""
     return f"postgresql://{parts.hostname or ''}{port}{parts.path}"
@@ -242,19 +242,19 @@ async def _configure(connection: Connection) -> None:
 
 
 async def _undo(connection: Connection) -> None:
-    """Roll back, unless there is nothing left to roll back on."""
+    """Rolls back, unless the connection is lost or idle."""
     if connection.closed or connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
         return
     try:
         with answered_within(BEGIN_S, connection):
             await connection.execute("ROLLBACK")
     except (psycopg.OperationalError, Silent):
-        await connection.close()  # the server undoes what nobody committed
+        await connection.close()  # the server rolls back what was not committed
 
 
 @contextmanager
-def _in_our_words() -> Iterator[None]:
-    """What is the database's own trouble. Raises Collided, and Unavailable for a server that is away, full or moved."""
+def _translated_errors() -> Iterator[None]:
+    """Translates the driver's errors. Raises Collided, and Unavailable for a server that is away, full or moved."""
     try:
         yield
     except COLLIDED as error:

@@ -1,15 +1,15 @@
-"""Loads the .sql files and makes two dialects of one text.
+"""Loads the .sql files and translates their common text for SQLite and PostgreSQL.
 
-The files are plain SQLite. What PostgreSQL needs besides stands in a comment, `/* pg: FOR UPDATE SKIP LOCKED */`,
-and what only SQLite knows likewise, `/* sqlite: STRICT */`. `:name` is a value. The rules of the common text:
+The files are plain SQLite. What PostgreSQL needs besides is written in a comment, `/* pg: FOR UPDATE SKIP LOCKED */`,
+and what only SQLite has likewise, `/* sqlite: STRICT */`. `:name` is a value. The rules of the common text:
 
 1. Time is a value, integer microseconds UTC; no query reads a clock.
-2. `TEXT`, `INT/* pg: 8 */`; no booleans (a nullable moment says more), no arrays; JSON is TEXT, never queried into.
-3. Ids are TEXT, made in Python. A sequence is no safe cursor where transactions overlap.
-4. A write that can race carries its guard in WHERE and answers with RETURNING; no row = somebody was first.
+2. `TEXT`, `INT/* pg: 8 */`; no booleans (a nullable moment says more), no arrays; JSON is TEXT; no query reads into it.
+3. Ids are TEXT, generated in Python. A sequence is not a safe cursor where transactions overlap.
+4. A write that can race has its guard in WHERE and ends with RETURNING; no row means that another was first.
 5. An optional filter is `/* if provider: AND provider = :provider */`, which is left out when its value is None; or,
    where no index serves it, `COALESCE(:provider, provider) = provider`: PostgreSQL cannot type `:provider IS NULL`.
-6. `-- name: forget_all (long)` marks a writing statement that may touch very many rows: it must not hold up the rest.
+6. `-- name: forget_all (long)` marks a writing statement that may touch very many rows: it must not delay the others.
 7. No casts by `::`, no literal `%`, no `:word` inside a string.
 """
 
@@ -22,7 +22,7 @@ import re
 from typing import Any
 
 _NAME = re.compile(r"^-- name: (\w+)( \(long\))?\n", re.MULTILINE)
-_DIALECT = re.compile(r"/\*\s*(pg|sqlite):(.*?)\*/", re.DOTALL)
+_VARIANT = re.compile(r"/\*\s*(pg|sqlite):(.*?)\*/", re.DOTALL)
 _OPTIONAL = re.compile(r"/\*\s*if (\w+):(.*?)\*/", re.DOTALL)
 _COMMENT = re.compile(r"^\s*--.*\n", re.MULTILINE)
 _VALUE = re.compile(r"(?<!:):([a-z_]+)")
@@ -30,9 +30,9 @@ _VALUE = re.compile(r"(?<!:):([a-z_]+)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """One named statement in both dialects. `long`: it may touch very many rows; `optional`: what it may do without.
+    """One named statement for both databases. `long`: it may touch very many rows; `optional`: values that may be None.
 
-    SQLite gets its values `in_order`, because to find each by its name costs more than to bind it.
+    SQLite gets its values `in_order`, because looking each up by name costs more than binding it.
     """
 
     name: str
@@ -92,15 +92,15 @@ def _with(query: Query, names: tuple[str, ...]) -> Query:
 
 
 def for_sqlite(text: str) -> str:
-    """The text as SQLite reads it, values still by name."""
-    return _speak(text, "sqlite")
+    """The text for SQLite, values still by name."""
+    return _variant(text, "sqlite")
 
 
 def for_postgres(text: str) -> str:
-    """The text as psycopg reads it, values as `%(name)s`."""
-    return _VALUE.sub(r"%(\1)s", _speak(text, "pg"))
+    """The text for psycopg, values as `%(name)s`."""
+    return _VALUE.sub(r"%(\1)s", _variant(text, "pg"))
 
 
-def _speak(text: str, dialect: str) -> str:
-    spoken = _DIALECT.sub(lambda match: match[2].strip() if match[1] == dialect else "", text)
-    return _COMMENT.sub("", spoken).strip()
+def _variant(text: str, engine: str) -> str:
+    variant = _VARIANT.sub(lambda match: match[2].strip() if match[1] == engine else "", text)
+    return _COMMENT.sub("", variant).strip()

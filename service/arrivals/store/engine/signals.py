@@ -1,4 +1,4 @@
-"""Signals between workers: hints that there is work. Whoever rests also looks by itself; a lost signal costs time."""
+"""Signals between workers: hints that there is work. Workers also check by themselves; a lost signal costs time."""
 
 from collections import defaultdict
 from enum import StrEnum
@@ -7,7 +7,7 @@ import anyio
 
 
 class Signal(StrEnum):
-    """What may have happened. Those named after a worker say that it has work."""
+    """The events that are signalled. Those named after a worker say that it has work."""
 
     SUBMIT = "submit"
     READ = "read"
@@ -21,24 +21,24 @@ class Signal(StrEnum):
 
 
 class Signals:
-    """Counts notifications by signal and wakes those who wait."""
+    """Counts notifications by signal and wakes those that wait."""
 
     def __init__(self) -> None:
         self._versions: defaultdict[Signal, int] = defaultdict(int)
         self._waiting: defaultdict[Signal, anyio.Event] = defaultdict(anyio.Event)
 
     def notify(self, signal: Signal) -> None:
-        """Say that it may have happened, after the commit that made it so."""
+        """Notifies of it, after the commit that made it happen."""
         self._versions[signal] += 1
         if signal in self._waiting:
             self._waiting.pop(signal).set()
 
     def version(self, signal: Signal) -> int:
-        """How often it was given; ask before looking for work, and `wait` cannot miss one in between."""
+        """The number of notifications; read it before looking for work, and `wait` cannot miss one in between."""
         return self._versions[signal]
 
     async def wait(self, signal: Signal, version: int, max_s: float) -> None:
-        """Rest until it was given more than `version` times, or for `max_s`."""
+        """Waits until there were more than `version` notifications, but at most `max_s`."""
         with anyio.move_on_after(max_s):
             while self._versions[signal] <= version:
                 await self._waiting[signal].wait()

@@ -1,9 +1,9 @@
-"""What bounds a PostgreSQL connection in time: settings of its line, guards at the server, and hanging up on silence.
+"""Time bounds of a PostgreSQL connection: settings of the connection, guards at the server, hanging up on silence.
 
-A peer that is gone is found out by TCP. One that takes every byte and says nothing (a proxy that stopped forwarding, a
-server that hangs) never is: whoever waits for it has to count the time itself. Then it shuts the socket down, which
-waits for nobody and wakes the statement with the error of a lost connection. Cancelling the statement would not do:
-psycopg asks the server to end it, over that very network, and waits for what it says.
+TCP detects a peer that is gone. It never detects one that takes every byte and says nothing (a proxy that stopped
+forwarding, a server that hangs), so the client measures the time itself. Then it shuts the socket down, which waits
+for nothing and wakes the statement with the error of a lost connection. Cancelling the statement would not do: psycopg
+asks the server to end it, over the same network, and waits for the reply.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ Connection: TypeAlias = psycopg.AsyncConnection[Any]
 
 CONNECT_S = 5.0  # for each host of the URL
 STATEMENT_S = 30.0
-LONG_S = 600.0  # what a query that says `(long)` may take
-SCRIPT_S = 4 * 3600.0  # an index over a large table; who waits longer migrates by hand
-# Of the line, unless the URL says otherwise. What is sent is acknowledged within `tcp_user_timeout` (milliseconds), and
-# a line on which nothing is sent is asked now and then whether it is still there; a Unix socket knows neither.
+LONG_S = 600.0  # for a query marked `(long)`
+SCRIPT_S = 4 * 3600.0  # for an index over a large table; beyond it, migrate by hand
+# Of the connection, unless the URL says otherwise. What is sent must be acknowledged within `tcp_user_timeout`
+# (milliseconds), and an idle connection is probed now and then; a Unix socket has neither.
 LINE = {
     "connect_timeout": round(CONNECT_S),
     "keepalives": 1,
@@ -33,9 +33,9 @@ LINE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
 }
-# Of each transaction, said with its BEGIN: SET LOCAL ends with the transaction, so it stays right behind a pooler that
-# gives every transaction another connection, where SET would reach strangers and startup options are refused. Who waits
-# for a lock is told so by the server before we hang up; a transaction whose process stands still, or whose line fell
+# Of each transaction, sent with its BEGIN: SET LOCAL ends with the transaction, so it is safe behind a pooler that
+# gives every transaction another connection, where SET would reach strangers and startup options are refused. The
+# server ends a wait for a lock before we hang up; a transaction whose process stands still, or whose connection fell
 # silent, gives its locks back. No `statement_timeout`: it would end a COMMIT that waits for a synchronous standby, and
 # the server calls such a COMMIT done.
 LOCK_MS, IDLE_MS = 25_000, 60_000
@@ -43,21 +43,21 @@ GUARDS = f"SET LOCAL lock_timeout = {LOCK_MS}; SET LOCAL idle_in_transaction_ses
 
 
 class Silent(Unavailable):
-    """The server did not answer in time and was hung up on. What it was told to do, it may have done."""
+    """The server did not answer in time and we hung up. It may have run the statement."""
 
 
 def with_bounds(url: str) -> str:
-    """The connection string with the settings of its line, where it has none of its own."""
+    """The connection string with the connection's settings where it has none of its own."""
     try:
         stated = conninfo_to_dict(url)
     except psycopg.ProgrammingError:
-        return url  # what is wrong with it is told by whoever connects
+        return url  # connecting reports what is wrong with it
     return make_conninfo(url, **{name: value for name, value in LINE.items() if name not in stated})
 
 
 @contextmanager
 def answered_within(seconds: float, connection: Connection) -> Iterator[None]:
-    """A bound for what is said on the connection in the block; passed, the connection is closed. Raises Silent."""
+    """Bounds the time of the block; after it, the connection is closed. Raises Silent."""
     silent = False
 
     def give_up() -> None:
@@ -78,7 +78,7 @@ def answered_within(seconds: float, connection: Connection) -> Iterator[None]:
 
 
 def hang_up(connection: Connection) -> None:
-    """End the line without waiting for anybody; who waits on it is told that it is lost."""
+    """Ends the connection without waiting; a statement on it fails as on a lost connection."""
     with suppress(psycopg.OperationalError, OSError):  # it is closed already
         line = socket.socket(fileno=connection.fileno())
         try:

@@ -1,7 +1,7 @@
 """The SQLite driver: one writer whose commits are shared, readers on their own snapshots, in-process signals.
 
 Durable by default: write-ahead log with `synchronous=FULL`, so a committed row survives the loss of power. Writing
-goes through `group_commit.py`; reading through aiosqlite, because a reader may take long and must stop nobody; a few
+goes through `group_commit.py`; reading through aiosqlite, because a reader may take long and must not block; a few
 rows are read inline, because a thread costs ten times what the statement does.
 """
 
@@ -22,13 +22,13 @@ from arrivals.store.engine.queries import Query, for_sqlite
 from arrivals.store.engine.signals import Signals
 
 READERS = 3
-BUSY_MS = 10_000  # how long a second process on the same file is waited for
+BUSY_MS = 10_000  # how long to wait for a second process on the same file
 INLINE_MS = 100  # the same, for `read_inline`; only a file that is being recovered makes one wait
 CREATE_AGAIN_S = 0.01
 # What the writer has in memory: KiB of pages (with SQLite's own 2 MiB it reads most of them again), and pages as they
 # were before a block of a group, by which it is undone alone.
 IN_MEMORY = ("cache_size=-32768", "temp_store=MEMORY")
-STATEMENTS = 512  # kept prepared; every query of the service has room
+STATEMENTS = 512  # kept prepared; enough for every query of the service
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 MIN_VERSION = (3, 37, 0)  # STRICT tables
 
@@ -48,17 +48,17 @@ class ReadingTx:
         return [dict(row) for row in await self._connection.execute_fetchall(query.sqlite, query.in_order(values))]
 
     async def run_many(self, query: Query, rows: Sequence[Mapping[str, Any]]) -> int:
-        """See Tx; a view refuses to write."""
+        """See Tx; a view refuses writes."""
         async with self._connection.executemany(query.sqlite, map(query.in_order, rows)) as cursor:
             return cursor.rowcount
 
     async def now(self) -> Micros:
-        """See Tx: one machine, one clock."""
+        """See Tx; one machine has one clock."""
         return self._clock()
 
 
 class DirectTx:
-    """A block of the writer, or a glance. Statements run here and now; those that say they take long, in a thread."""
+    """A block of the writer, or an inline read. Statements run on the event loop, those marked `(long)` in a thread."""
 
     def __init__(self, connection: sqlite3.Connection, clock: Callable[[], Micros], in_thread: InThread) -> None:
         self._connection, self._clock, self._in_thread = connection, clock, in_thread
@@ -80,7 +80,7 @@ class DirectTx:
         return self._connection.executemany(query.sqlite, map(query.in_order, rows)).rowcount if rows else 0
 
     async def now(self) -> Micros:
-        """See Tx: one machine, one clock."""
+        """See Tx; one machine has one clock."""
         return self._clock()
 
 
@@ -99,12 +99,12 @@ class SqliteDatabase(Signals):
 
     @classmethod
     async def open(cls, path: Path, clock: Callable[[], Micros]) -> Self:
-        """Open or make the file. Raises Unsuitable when it cannot be used."""
+        """Opens or creates the file. Raises Unsuitable when it cannot be used."""
         if sqlite3.sqlite_version_info < MIN_VERSION:
             raise Unsuitable(f"SQLite {sqlite3.sqlite_version} is too old; Python must carry 3.37 or newer")
         database = cls(path, clock)
         try:
-            # Readers are made when they are needed; aiosqlite leaves its thread behind when it cannot connect.
+            # Readers are opened on demand; aiosqlite leaves its thread behind when it cannot connect.
             connection = await anyio.to_thread.run_sync(_create, path)
             database._writer = Writer(connection, path.with_name(f"{path.name}-wal"), BUSY_MS / 1000)
         except (sqlite3.Error, OSError) as error:
@@ -125,7 +125,7 @@ class SqliteDatabase(Signals):
     async def transaction(self) -> AsyncIterator[DirectTx]:
         """See Database."""
         writer = self._open_writer()
-        with _in_our_words():
+        with _translated_errors():
             async with writer.block() as connection:
                 yield DirectTx(connection, self._clock, writer.in_thread)
 
@@ -134,10 +134,10 @@ class SqliteDatabase(Signals):
         """See Database."""
         self._open_writer()
         async with self._places:
-            with _in_our_words():
+            with _translated_errors():
                 connection = self._idle.pop() if self._idle else await self._reader()
             try:
-                with _in_our_words():
+                with _translated_errors():
                     async with _view(connection):
                         yield ReadingTx(connection, self._clock)
             finally:
@@ -147,7 +147,7 @@ class SqliteDatabase(Signals):
     async def read_inline(self) -> AsyncIterator[DirectTx]:
         """See Database."""
         writer = self._open_writer()
-        with _in_our_words():
+        with _translated_errors():
             connection = self._inline.pop() if self._inline else _connect(self.path, INLINE_MS, "query_only=ON")
             try:
                 connection.execute("BEGIN")
@@ -183,14 +183,14 @@ class SqliteDatabase(Signals):
 
 
 def _create(path: Path) -> sqlite3.Connection:
-    """The writer's connection; the file is made if it is not there, readable by its owner only: it holds secrets."""
+    """The writer's connection; a missing file is created, readable by its owner only: it holds secrets."""
     path.touch(mode=0o600)
     until = time.monotonic() + BUSY_MS / 1000
     while True:
         try:
-            return _connect(path, 0, *IN_MEMORY)  # another process's lock is waited for without standing still
+            return _connect(path, 0, *IN_MEMORY)  # `Writer` waits for another process's lock without blocking
         except sqlite3.OperationalError as error:
-            # Two that turn to the log at once would wait for each other, so SQLite refuses one of them at once.
+            # Two that switch to the log at once would wait for each other, so SQLite refuses one of them at once.
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                 raise
         time.sleep(CREATE_AGAIN_S)
@@ -210,9 +210,9 @@ def _connect(path: Path, busy_ms: int, *more: str) -> sqlite3.Connection:
 
 
 def _run_script(connection: sqlite3.Connection, text: str) -> None:
-    """One transaction by hand: executescript commits whatever is open before it starts.
+    """Runs a script in a transaction of its own: executescript commits whatever is open before it starts.
 
-    It may sort a whole table for an index, which is nothing for memory.
+    It may sort a whole table for an index, which is too much for memory.
     """
     connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
     connection.execute("PRAGMA temp_store=FILE")
@@ -238,8 +238,8 @@ async def _view(connection: aiosqlite.Connection) -> AsyncIterator[None]:
 
 
 @contextmanager
-def _in_our_words() -> Iterator[None]:
-    """What is the database's own trouble: a lock that is held too long, a full or broken disk. Raises Unavailable."""
+def _translated_errors() -> Iterator[None]:
+    """Translates the driver's errors: a lock that is held too long, a full or broken disk. Raises Unavailable."""
     try:
         yield
     except sqlite3.OperationalError as error:
