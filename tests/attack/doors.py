@@ -22,8 +22,8 @@ from arrivals.core.standard_webhooks import BadSecret, make_private_key, make_se
 from arrivals.core.wire import from_json, read_rfc3339
 from arrivals.flow.callback_url import CallbackUrls, UnknownToken
 from arrivals.flow.observation.receive import shown_headers
-from arrivals.outbound import transport
 from arrivals.outbound.policy import OutboundPolicy
+from arrivals.outbound.url import read_url
 from arrivals.providers.catalog import PROVIDERS
 from arrivals.web import endpoint as web
 from arrivals.web.api.generations import _PREFERRED_WAIT
@@ -97,7 +97,7 @@ def _token(raw):
 def _challenge(raw):
     from arrivals.web import callbacks
 
-    body = callbacks._challenge(message_of(raw, "webhook").body)
+    body = callbacks.challenge_of(message_of(raw, "webhook").body)
     must(body is None or isinstance(body.challenge, str), f"a challenge {body!r}")
     headers = join_headers([*message_of(raw, "webhook").headers.items()] * 2)
     msgspec.json.encode(shown_headers(InboundWebhook(headers=headers)))
@@ -270,7 +270,7 @@ def _destination(raw):
             f"{text!r} is let through",
         )
         try:
-            sent = transport._url(text)
+            sent = read_url(text)
         except httpx.InvalidURL:
             continue
         must(isinstance(sent, URL) and sent.raw_host is not None, f"{text!r} is sent nowhere")
@@ -327,7 +327,7 @@ def _query(shape):
     def eat(raw):
         request = Request({"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": raw})
         try:
-            read = web._query(request, shape)
+            read = web.read_query(request, shape)
         except Problem as problem:
             must(problem.details.status == 422, f"a query is answered {problem.details.status}")
             problem.response()

@@ -18,7 +18,7 @@ from arrivals.core.cadence import (
 
 PLAIN = Cadence()
 EVEN = 0.5  # the die that changes nothing
-DICE = [0.0, 0.25, EVEN, 0.75, 0.999]
+RANDOM_NUMBERS = [0.0, 0.25, EVEN, 0.75, 0.999]
 
 
 @pytest.mark.parametrize(("random", "factor"), [(0.0, 0.8), (0.25, 0.9), (0.5, 1.0), (0.75, 1.1)])
@@ -67,7 +67,7 @@ def test_questions_become_rarer_up_to_the_cap():
     assert 60.0 == waits[-1]
 
 
-@pytest.mark.parametrize("random", DICE)
+@pytest.mark.parametrize("random", RANDOM_NUMBERS)
 def test_cap_bounds_every_question(random):
     assert 2.0 >= next_poll_s(Cadence(poll_max_s=2.0), every_s=15.0, polls=10**6, random=random) / 1.2
 
@@ -85,7 +85,7 @@ def test_unanswered_questions_back_off_to_five_caps():
     assert 300.0 == waits[-1]
 
 
-@pytest.mark.parametrize("random", DICE)
+@pytest.mark.parametrize("random", RANDOM_NUMBERS)
 @pytest.mark.parametrize("misses", [0, 3, 50])
 def test_wait_a_provider_asked_for_is_the_least_we_wait(random, misses):
     assert 900.0 == after_miss_s(PLAIN, every_s=5.0, misses=misses, retry_after_s=900.0, random=random)

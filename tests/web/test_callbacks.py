@@ -174,7 +174,7 @@ async def test_a_callback_address_that_a_body_repeats_is_shown_without_its_token
 async def test_a_full_disk_is_503_so_that_the_provider_comes_again_and_nothing_was_promised(
     client, provider, context, path
 ):
-    connection = context.store._writer.connection
+    connection = context.store.writer.connection
     connection.execute(f"PRAGMA max_page_count={connection.execute('PRAGMA page_count').fetchone()[0]}")
     body = {**SUCCEEDED, "logs": "x" * 100_000}
 

@@ -266,8 +266,8 @@ async def test_full_house_claims_nothing_until_a_place_is_free(store):
     work = Work(["slow 1", "slow 2"], ["a"])
     async with running(work.worker(capacity=2), store):
         await until(lambda: len(work.begun) == 2)
-        for signal in ("read", "place_free"):
-            store.notify(signal)
+        for _ in range(2):
+            store.notify(Signal.READ)
             await turns()
         assert [2] == work.limits
         work.release.set()
@@ -312,8 +312,7 @@ async def test_stop_waits_for_a_slow_item_in_a_full_house(store):
         group.start_soon(worker.run, store, stop, worker.heartbeat())
         await until(lambda: work.begun)
         stop.set()
-        store.notify("place_free")
-        await until(lambda: "place_free" not in store._waiting)
+        await turns()
         assert [] == work.done
         work.release.set()
     assert ["slow"] == work.done

@@ -25,7 +25,7 @@ MAX_EVENT_BYTES = 64 * 1024 * 1024
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 10.0
 SERVICE_FAULT = 500  # from here on it may work the next time
 TOO_MANY = 429
-_DICE = random.SystemRandom()
+_RANDOM = random.SystemRandom()
 
 Connect = Callable[[str | None], httpx.Response]
 
@@ -154,7 +154,7 @@ def _wait_s(misses: int) -> float:
     """The pause before the next try: none at first, then ever longer, and not the same for all clients."""
     if misses == 0:
         return 0.0
-    return _DICE.uniform(0.5, 1.0) * backoff_s(misses - 1, first_s=FIRST_WAIT_S, max_s=LONGEST_WAIT_S)
+    return _RANDOM.uniform(0.5, 1.0) * backoff_s(misses - 1, first_s=FIRST_WAIT_S, max_s=LONGEST_WAIT_S)
 
 
 def events_of(chunks: Iterable[bytes]) -> Iterator[ServerSentEvent]:

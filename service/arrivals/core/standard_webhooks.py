@@ -76,7 +76,7 @@ def signed_headers(
 
 def bare_secrets(secrets: Sequence[str], signed: Mapping[str, str]) -> list[str]:
     """The secrets, and the signatures made with them, to be masked in an answer that is kept."""
-    signatures = [one.partition(",")[2] for one in signed["webhook-signature"].split(" ")]
+    signatures = [part.partition(",")[2] for part in signed["webhook-signature"].split(" ")]
     return [*(secret.removeprefix(PREFIX).removeprefix(PRIVATE_PREFIX) for secret in secrets), *signatures]
 
 

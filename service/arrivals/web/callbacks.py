@@ -109,7 +109,7 @@ class CallbackHandler:
     def _accept(self, webhook: Webhook) -> None:
         if len(webhook.body) > self.max_bytes:
             raise too_large(self.max_bytes)
-        challenge = _challenge(webhook.body)
+        challenge = challenge_of(webhook.body)
         if challenge is not None:
             webhook.answer(_echo(challenge))
             return
@@ -201,7 +201,8 @@ def _headers(pairs: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
     return join_headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in pairs)
 
 
-def _challenge(body: bytes) -> _Challenge | None:
+def challenge_of(body: bytes) -> _Challenge | None:
+    """The challenge that a body is, if it is one and nothing else."""
     if not _CHALLENGE.match(body):
         return None
     try:

@@ -130,7 +130,7 @@ def _route(path: str, methods: Mapping[str, Endpoint], authenticator: Authentica
                 context=authenticator.context,
                 key=key,
                 request=request,
-                query=_query(request, endpoint.query),
+                query=read_query(request, endpoint.query),
                 body=await _body(request, endpoint),
                 holds=authenticator.holds,
             )
@@ -164,7 +164,8 @@ def _audit(endpoint: Endpoint, call: Call, answer: Response) -> None:
     )
 
 
-def _query(request: Request, schema: type[S] | None) -> S | None:
+def read_query(request: Request, schema: type[S] | None) -> S | None:
+    """The query of a request by its schema. Raises Problem (422)."""
     if schema is None:
         return None
     pairs = request.query_params.multi_items()

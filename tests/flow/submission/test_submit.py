@@ -454,12 +454,12 @@ async def test_an_answer_is_kept_in_hand_until_the_database_takes_it(sqlite, clo
     """The disk is full at the moment of the answer, which can be had only once; with space again it is written down."""
     context = context_over(sqlite, transport, clock, upstream.url)
     generation_id = (await order(context, OrderRequest(**ORDER, metadata={"told again": "☂" * 5000}))).id
-    answer = _FillsTheDisk(sqlite._writer.connection)
+    answer = _FillsTheDisk(sqlite.writer.connection)
     upstream.answers.append(answer)
 
     async with anyio.create_task_group() as group:
         group.start_soon(run_worker, context, "submit")
-        while "settled" not in sqlite._waiting:
+        while "settled" not in sqlite.awaited:
             await anyio.lowlevel.checkpoint()
         assert Status.SUBMITTING == (await stored(context, generation_id)).status
         answer.leave(1_000_000)

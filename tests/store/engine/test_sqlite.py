@@ -137,7 +137,7 @@ async def test_cancellation_during_the_commit_waits_for_it(notes):
 async def test_blocks_that_queue_share_a_commit(notes):
     """A first commit is under way while the others gather; then one commit ends them all."""
     commits = []
-    notes._writer.connection.set_trace_callback(lambda text: commits.append(text) if text == "COMMIT" else None)
+    notes.writer.connection.set_trace_callback(lambda text: commits.append(text) if text == "COMMIT" else None)
     async with anyio.create_task_group() as group:
         for number in range(20):
             group.start_soon(add, notes, str(number))
@@ -182,7 +182,7 @@ async def test_no_block_ends_before_its_commit(notes, clock):
 
 async def test_disk_that_fills_up_undoes_the_whole_commit(notes):
     """Every block of the commit is told; once there is space again, everything goes on."""
-    connection = notes._writer.connection
+    connection = notes.writer.connection
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count={pages}")
     refused = []
@@ -215,7 +215,7 @@ async def test_neighbours_of_a_block_that_undid_everything_are_told_in_the_datab
 
     async def undo_everything():
         async def undo(_tx):
-            notes._writer.connection.execute("ROLLBACK")
+            notes.writer.connection.execute("ROLLBACK")
             raise ZeroDivisionError("mine")
 
         with pytest.raises(ZeroDivisionError, match="mine"):
@@ -233,7 +233,7 @@ async def test_long_statement_runs_beside_everything_else(notes):
     """A long statement runs in the writer's thread; the loop goes on."""
     long = next(iter(parse("-- name: add (long)\nINSERT INTO notes (text) VALUES (:text);").values()))
     threads = []
-    notes._writer.connection.create_function("here", 0, lambda: threads.append(threading.current_thread().name))
+    notes.writer.connection.create_function("here", 0, lambda: threads.append(threading.current_thread().name))
     async with notes.transaction() as tx:
         await tx.fetch(long, text="one")
         await tx.fetch(parse("-- name: a (long)\nSELECT here();")["a"])
@@ -272,7 +272,7 @@ async def test_snapshot_stays_while_others_commit(notes):
 async def test_the_log_does_not_grow_for_ever_where_one_reader_begins_before_the_last_has_ended(notes, monkeypatch):
     """SQLite alone goes back to its log's beginning only in a moment in which nobody reads from it."""
     monkeypatch.setattr(group_commit, "MAX_LOG_BYTES", LOG_BYTES)
-    notes._writer._log_limit = LOG_BYTES
+    notes.writer._log_limit = LOG_BYTES
     done, log = anyio.Event(), notes.path.with_name(f"{notes.path.name}-wal")
 
     async def read_on():
@@ -296,7 +296,7 @@ async def test_the_log_does_not_grow_for_ever_where_one_reader_begins_before_the
 async def test_a_log_that_somebody_reads_from_for_long_is_begun_anew_later(notes, monkeypatch):
     for name, value in (("MAX_LOG_BYTES", LOG_BYTES), ("READERS_MS", 10)):
         monkeypatch.setattr(group_commit, name, value)
-    notes._writer._log_limit = LOG_BYTES
+    notes.writer._log_limit = LOG_BYTES
     log = notes.path.with_name(f"{notes.path.name}-wal")
     async with notes.reading() as tx:
         await tx.fetch(QUERIES["count"])

@@ -42,7 +42,7 @@ async def test_an_empty_page_is_held_until_there_is_an_event(context, client, fa
 
     async with anyio.create_task_group() as group:
         group.start_soon(read)
-        await until(lambda: "settled" in context.store._waiting)
+        await until(lambda: "settled" in context.store.awaited)
         generation_id = await fail_one()
 
     assert [generation_id] == [event["data"]["generation"]["id"] for event in pages[0]["data"]]
@@ -128,7 +128,7 @@ async def test_who_waits_for_a_page_is_answered_when_the_service_is_told_to_end(
 
     async with anyio.create_task_group() as group:
         group.start_soon(wait)
-        while not context.store._waiting:
+        while not context.store.awaited:
             await anyio.lowlevel.checkpoint()
         context.end_waits()
 

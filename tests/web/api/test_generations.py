@@ -93,7 +93,7 @@ async def test_who_waits_is_answered_when_the_service_is_told_to_end(client, con
 
     async with anyio.create_task_group() as group:
         group.start_soon(wait)
-        while not context.store._waiting:
+        while not context.store.awaited:
             await anyio.lowlevel.checkpoint()
         context.end_waits()
         answers.append(await client.post("/v1/generations", json=BODY, headers={"prefer": "wait=300"}))

@@ -37,6 +37,11 @@ class Signals:
         """The number of notifications; read it before looking for work, and `wait` cannot miss one in between."""
         return self._versions[signal]
 
+    @property
+    def awaited(self) -> frozenset[Signal]:
+        """The signals that somebody waits for now."""
+        return frozenset(self._waiting)
+
     async def wait(self, signal: Signal, version: int, max_s: float) -> None:
         """Waits until there were more than `version` notifications, but at most `max_s`."""
         with anyio.move_on_after(max_s):

@@ -91,7 +91,7 @@ class SqliteDatabase(Signals):
         super().__init__()
         self.path, self.name = path, str(path)
         self._clock = clock
-        self._writer: Writer | None = None
+        self.writer: Writer | None = None
         self._readers: list[aiosqlite.Connection] = []
         self._idle: list[aiosqlite.Connection] = []
         self._inline: list[sqlite3.Connection] = []
@@ -106,7 +106,7 @@ class SqliteDatabase(Signals):
         try:
             # Readers are opened on demand; aiosqlite leaves its thread behind when it cannot connect.
             connection = await anyio.to_thread.run_sync(_create, path)
-            database._writer = Writer(connection, path.with_name(f"{path.name}-wal"), BUSY_MS / 1000)
+            database.writer = Writer(connection, path.with_name(f"{path.name}-wal"), BUSY_MS / 1000)
         except (sqlite3.Error, OSError) as error:
             await database.close()
             raise Unsuitable(f"cannot open the database {path}: {error}") from error
@@ -167,13 +167,13 @@ class SqliteDatabase(Signals):
             raise Rejected(str(error)) from error
 
     def _open_writer(self) -> Writer:
-        if self._writer is None:
+        if self.writer is None:
             raise Unsuitable("the database is closed")
-        return self._writer
+        return self.writer
 
     async def close(self) -> None:
         """See Database."""
-        writer, self._writer = self._writer, None
+        writer, self.writer = self.writer, None
         while self._readers:
             await self._readers.pop().close()
         while self._inline:
