@@ -150,7 +150,7 @@ def _delivery(raw):
 _VALUES = {
     "DATABASE": "postgresql://u:p@h:5432/d", "PORT": "8080", "PUBLIC_URL": "https://a.example.com:8443/x/",
     "SECRET_KEYS": "a" * 16 + "," + "b" * 16, "ALLOW_DESTINATIONS": "10.0.0.0/8,::1/128", "API_KEY": "k" * 16,
-    "RETRY_SCHEDULE_S": "0,5,300", "KEEP_EVENTS_DAYS": "for ever", "HELD_S": "1e3", "LOG_LEVEL": "debug",
+    "RETRY_SCHEDULE_S": "0,5,300", "KEEP_EVENTS_DAYS": "forever", "HELD_S": "1e3", "LOG_LEVEL": "debug",
 }  # fmt: skip
 _SETTINGS = (
     "\n".join(f"{PREFIX}{name}={_VALUES.get(name, '1')}" for name in BY_NAME).encode(),

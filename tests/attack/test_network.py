@@ -47,7 +47,7 @@ async def goes(transport, way, url, patience_s):
 
 
 class Teller:
-    """A peer that takes a request and then says these pieces, the last of them for ever if it is `endless`."""
+    """A peer that takes a request and then says these pieces, the last of them forever if it is `endless`."""
 
     def __init__(self, *pieces, endless=False, pause_s=0.0, hangs=False):
         self.pieces, self.endless, self.pause_s, self.hangs = pieces, endless, pause_s, hangs
@@ -131,7 +131,7 @@ FAULTS = {
     "says nothing": (lambda: Teller(hangs=True), TIMEOUT),
     "says half a status line": (lambda: Teller(b"HTTP/1.1 2", hangs=True), TIMEOUT),
     "drips its head": (lambda: Teller(b"HTTP/1.1 200 OK\r\n", b"x-a: b\r\n", endless=True, pause_s=0.01), TIMEOUT),
-    "says to wait for ever": (lambda: Teller(b"HTTP/1.1 100 Continue\r\n\r\n", endless=True, pause_s=0.01), TIMEOUT),
+    "says to wait forever": (lambda: Teller(b"HTTP/1.1 100 Continue\r\n\r\n", endless=True, pause_s=0.01), TIMEOUT),
     "stops behind its head": (lambda: Teller(HEAD + b"content-length: 5\r\n\r\n", hangs=True), BODY_TIMEOUT),
     "drips its body": (
         lambda: Teller(CHUNKED, b"1\r\nx\r\n", endless=True, pause_s=0.01),

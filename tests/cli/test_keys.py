@@ -86,7 +86,7 @@ def test_key_for_a_while_ends(arrivals):
     (listed,) = json.loads(arrivals("keys", "list", "--json").stdout)
 
     assert key["expires_at"] == listed["expires_at"] > listed["created_at"]
-    assert made(arrivals, "for ever")["expires_at"] is None
+    assert made(arrivals, "forever")["expires_at"] is None
 
 
 def test_rotated_key_lasts_on_for_a_while_beside_the_new_one(arrivals):

@@ -126,7 +126,7 @@ def sse(*blocks):
 
 @pytest.mark.parametrize("status", [401, 404])
 async def test_refusal_while_resuming_ends_the_stream(listener, calling, status):
-    """A key that was revoked is not asked with for ever."""
+    """A key that was revoked is not asked with forever."""
     assert isinstance(listener, Upstream)
     listener.answers = [
         sse(b'id: 7\ndata: {"id": "evt_1", "type": "ping", "timestamp": "", "data": {}}\n\n'), (503, {}),

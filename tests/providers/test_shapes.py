@@ -182,7 +182,7 @@ def test_origin_that_cannot_be_read_is_no_origin():
 
 
 def test_a_url_that_is_too_long_to_be_kept_is_handed_on_unread():
-    """What was read of it would be remembered for ever, and it is dropped before it is kept."""
+    """What was read of it would be remembered forever, and it is dropped before it is kept."""
     long = f"{OWN}/".ljust(9000, "x") + ".png"
 
     assert (Output(kind="file", url=long),) == json_fields.outputs([long], OWN)

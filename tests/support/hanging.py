@@ -1,4 +1,4 @@
-"""No test stands still for ever: one that outlives its time limit ends the run, with the stacks of all threads.
+"""No test stands still forever: one that outlives its time limit ends the run, with the stacks of all threads.
 
 pytest-timeout ends most of them, once: it raises where the test waits. That may be swallowed there, and a test that has
 failed has no limit any more, so a fixture of the session could hang at its end. This limit cannot be swallowed or lost.

@@ -10,7 +10,7 @@ import uvicorn
 from tests.support.eventually import until
 
 PATIENCE_S = 0.5  # with requests under way, as uvicorn has at its end; nobody is left who waits for their answers
-END_S = 20  # for what was cancelled; whatever is still there then would stay for ever
+END_S = 20  # for what was cancelled; whatever is still there then would stay forever
 
 
 @asynccontextmanager

@@ -35,7 +35,7 @@ class Work:
         return batch
 
     async def handle(self, item):
-        """`slow…` waits for release, `stuck…` for ever, `bad…` raises, `away…` meets no database."""
+        """`slow…` waits for release, `stuck…` forever, `bad…` raises, `away…` meets no database."""
         self.begun.append(item)
         if item.startswith("away"):
             raise Unavailable("away")

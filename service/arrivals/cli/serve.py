@@ -106,7 +106,7 @@ async def _run(
             timeout_keep_alive=KEEP_ALIVE_S,
         )
         server = Server(config)
-        # What was made by now stays for ever: the collector need not look at it again, nor after every few requests.
+        # What was made by now stays forever: the collector need not look at it again, nor after every few requests.
         gc.collect()
         gc.freeze()
         gc.set_threshold(COLLECT_AFTER)

@@ -107,7 +107,7 @@ class Client:
         return cast("Generation", self.get(path("generations", generation_id)))
 
     def wait(self, generation_id: str, timeout_s: float | None = None) -> Generation:
-        """A generation when it has ended (`expired` is an end), or as it is after `timeout_s`; None waits for ever.
+        """A generation when it has ended (`expired` is an end), or as it is after `timeout_s`; None waits forever.
 
         Once the service answered, it may be away for a while within the wait.
         """

@@ -12,7 +12,7 @@ LONGEST_OPEN_S = 300.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breaker:
-    """Open from the fifth miss in a row, for ever longer, with one call let through between two such times."""
+    """Open from the fifth miss in a row, forever longer, with one call let through between two such times."""
 
     misses: int = 0
     open_until: Micros = 0

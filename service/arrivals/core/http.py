@@ -11,7 +11,7 @@ MAX_URL_CHARACTERS = 8192  # https://www.rfc-editor.org/rfc/rfc9110#section-4.1 
 def split_url(url: str) -> SplitResult:
     """The parts of a URL that somebody else wrote. Raises ValueError.
 
-    `urlsplit` remembers whole URLs by their number, so that a few long ones would take up memory for ever.
+    `urlsplit` remembers whole URLs by their number, so that a few long ones would take up memory forever.
     """
     if len(url) > MAX_URL_CHARACTERS:
         raise ValueError(f"the URL is longer than {MAX_URL_CHARACTERS} characters")

@@ -42,7 +42,7 @@ async def until_whole(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 async def in_time(chunks: AsyncIterator[bytes], each_s: float, *, drips: bool) -> AsyncIterator[bytes]:
-    """The chunks, each within the time; a host that stalls does not hold a connection for ever.
+    """The chunks, each within the time; a host that stalls does not hold a connection forever.
 
     Nor does one that lets a byte fall now and then, unless it `drips` rightly: a stream is silent between its events.
     """

@@ -1,7 +1,7 @@
 """Worker: claim what is due, handle each item under its lease, rest until the signal.
 
 A slow item holds one place and nobody's turn: the next claim does not wait for it. A claim that fails makes the rest
-longer; an item that fails is given to `fail`, so that it ends somewhere and is not claimed for ever.
+longer; an item that fails is given to `fail`, so that it ends somewhere and is not claimed forever.
 """
 
 from collections.abc import Awaitable, Callable, Sequence

@@ -141,7 +141,7 @@ async def test_a_wanted_wait_is_obeyed(context, clock, listener, subscribed, com
 
 
 async def test_a_wanted_wait_that_no_clock_can_tell_is_none(context, clock, listener, subscribed, completed):
-    """The attempt is recorded and retried by the schedule; once it was made again with every lease, for ever."""
+    """The attempt is recorded and retried by the schedule; once it was made again with every lease, forever."""
     await subscribed()
     generation_id = await completed()
     listener.answers += [(503, b"", {"retry-after": BEYOND_CLOCKS}), 204]

@@ -203,7 +203,7 @@ async def test_what_is_not_there_is_not_tried(context):
 
 
 async def test_a_delivery_to_one_that_was_deleted_is_not_left_waiting(context, clock, subscribed, completed):
-    """Nobody would ever take it, and it would be shown as waiting for ever."""
+    """Nobody would ever take it, and it would be shown as waiting forever."""
     subscriber_id = await subscribed()
     generation_id = await completed()
     async with context.store.transaction() as tx:

@@ -204,7 +204,7 @@ async def test_a_media_type_that_no_header_can_hold_is_not_kept(context, submitt
 
 
 async def test_a_malformed_data_uri_is_kept_as_it_was_told(context, submitted):
-    """The other outputs keep their bytes; once such a URI made its observation fail for ever."""
+    """The other outputs keep their bytes; once such a URI made its observation fail forever."""
     generation = await stored(context, await submitted())
 
     await settle(context, [heard(context, generation, "data:image/png;base64,Zm9*", "data:image/png;base64,Zm94")])

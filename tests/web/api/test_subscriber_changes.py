@@ -361,7 +361,7 @@ async def test_rotating_gives_a_new_public_key_too_and_both_sign_for_a_day(
 async def test_one_that_is_disabled_is_not_pinged_nor_sent_anything_again(
     client, context, listener, subscribed, fail_one
 ):
-    """A delivery would wait for ever; the answer says what to do."""
+    """A delivery would wait forever; the answer says what to do."""
     subscriber = await subscribed()
     await fail_one()
     listener.answers.append(410)

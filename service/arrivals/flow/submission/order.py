@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 import difflib
-from functools import partial
 import hashlib
 from typing import Any
 
@@ -81,24 +80,28 @@ class OrderRequest:
 
 
 async def order(context: Context, request: OrderRequest) -> Generation:
-    """Stores the order of one generation. Raises Unorderable, RefusedByPreflight, KeyReused."""
-    checked = partial(_checked, context, request, request.input, "input")
-    (generation,) = await _stored(context, request, lambda: [checked()], [request.input])
+    """Stores the order of one generation. Raises InvalidOrder, RefusedByPreflight, KeyReused."""
+
+    def member(route: Route) -> list[Scheduled]:
+        return [_checked(context, request, route, request.input, "input")]
+
+    (generation,) = await _stored(context, request, member, [request.input])
     return generation
 
 
 async def order_bulk(context: Context, request: OrderRequest, inputs: Sequence[Mapping[str, Any]]) -> list[Generation]:
     """Stores an order of several generations, which go to the provider in one call. Raises as `order`."""
 
-    def members() -> list[Scheduled]:
-        bulk = _route(context, request).adapter.bulk
+    def members(route: Route) -> list[Scheduled]:
+        bulk = route.adapter.bulk
         if bulk is None:
             raise InvalidOrder("model", f"{request.provider} takes orders of {request.model!r} one at a time")
         if not 1 <= len(inputs) <= bulk.most:
             raise InvalidOrder("inputs", f"must have 1 to {bulk.most} items")
         bulk_id = context.make_id("blk")
         checked = [
-            _checked(context, request, order_input, f"inputs.{index}") for index, order_input in enumerate(inputs)
+            _checked(context, request, route, order_input, f"inputs.{index}")
+            for index, order_input in enumerate(inputs)
         ]
         # Their ids are in the order of the inputs, by which the provider's answer is read.
         ids = sorted(scheduled.generation.id for scheduled in checked)
@@ -113,7 +116,10 @@ async def order_bulk(context: Context, request: OrderRequest, inputs: Sequence[M
 
 
 async def _stored(
-    context: Context, request: OrderRequest, make: Callable[[], list[Scheduled]], inputs: Sequence[Mapping[str, Any]]
+    context: Context,
+    request: OrderRequest,
+    make: Callable[[Route], list[Scheduled]],
+    inputs: Sequence[Mapping[str, Any]],
 ) -> list[Generation]:
     """The generations that the order makes, or has made when it came before under the same key."""
     key = request.idempotency_key
@@ -123,7 +129,7 @@ async def _stored(
             return await _same_order(context, request, digest)
         except Missing:
             pass  # a new one
-    made = make()
+    made = make(_route(context, request))
     first = made[0].generation
     texts = await run_off_loop(request.size, lambda: [to_json(order_input) for order_input in inputs])
     try:
@@ -151,10 +157,12 @@ async def _same_order(context: Context, request: OrderRequest, digest: str) -> l
         return [scheduled.generation for scheduled in members]
 
 
-def _checked(context: Context, request: OrderRequest, order_input: Mapping[str, Any], where: str) -> Scheduled:
+def _checked(
+    context: Context, request: OrderRequest, route: Route, order_input: Mapping[str, Any], where: str
+) -> Scheduled:
     """A new generation whose input breaks none of the limits that its provider documents."""
-    scheduled = _generation(context, request, order_input)
-    failure = refusal(_route(context, request).limits, request.model, order_input)
+    scheduled = _generation(context, request, route, order_input)
+    failure = refusal(route.limits, request.model, order_input)
     if failure is not None:
         raise RefusedByPreflight(failure, f"{where}.{failure.param}" if failure.param else where)
     return scheduled
@@ -164,13 +172,12 @@ def _route(context: Context, request: OrderRequest) -> Route:
     upstream = _upstream(context, request)
     route = route_of(upstream.provider, request.model)
     if route is None:
-        models = sorted(model for route_or_none in upstream.provider.ROUTES for model in route_or_none.models)
+        models = sorted(model for other in upstream.provider.ROUTES for model in other.models)
         raise InvalidOrder("model", f"{request.provider} has no model {request.model!r}; it has {', '.join(models)}")
     return route
 
 
-def _generation(context: Context, request: OrderRequest, order_input: Mapping[str, Any]) -> Scheduled:
-    route = _route(context, request)
+def _generation(context: Context, request: OrderRequest, route: Route, order_input: Mapping[str, Any]) -> Scheduled:
     if request.callback_url is not None:
         objection = context.transport.destinations.objection(request.callback_url)
         if objection:

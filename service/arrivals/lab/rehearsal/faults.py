@@ -60,7 +60,7 @@ class PollFault(StrEnum):
     MOVED = "moved"  # a redirect to another address of the same origin
     PAGE = "page"  # 503 page of a front with nothing behind it
     REFUSED = "refused"  # refused with 422, which concerns this task alone
-    GONE = "gone"  # not found for ever, once the job has ended
+    GONE = "gone"  # not found forever, once the job has ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
