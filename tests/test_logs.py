@@ -6,7 +6,7 @@ import logging
 import pytest
 import structlog
 
-from arrivals.logs import HIDDEN, configure, tell_crash
+from arrivals.logs import HIDDEN, configure, report_crash
 from arrivals.outbound.transport import NoAnswer, Reason
 
 
@@ -131,7 +131,7 @@ def test_libraries_are_heard_in_our_form_without_what_they_fill_in(capsys):
 
 
 def test_what_ends_a_process_is_told_alike(capsys):
-    tell_crash(RuntimeError, RuntimeError("a prompt"), None)
+    report_crash(RuntimeError, RuntimeError("a prompt"), None)
 
     output = capsys.readouterr().err
     assert "RuntimeError" in output

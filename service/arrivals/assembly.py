@@ -1,4 +1,4 @@
-"""Puts the parts together; the only one who knows everybody. Tests are built on it too: they test what is wired."""
+"""Puts the parts together; the only module that imports them all. Tests use it too, so they test the real wiring."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -40,8 +40,8 @@ log = structlog.get_logger()
 T = TypeVar("T")
 R = TypeVar("R")
 
-GRACE_S = MAX_ANSWER_S  # for what has begun, when asked to stop: a submission that is cut off is paid for and lost
-CLOSING_S = 10.0  # the last part of it, for what was cut off to let go of the network and the database
+GRACE_S = MAX_ANSWER_S  # for running work at a stop: an interrupted submission is paid for and lost
+CLOSING_S = 10.0  # the last part of it, for interrupted work to release the network and the database
 
 
 def clock() -> int:
@@ -51,14 +51,14 @@ def clock() -> int:
 
 @asynccontextmanager
 async def assembled(settings: Settings) -> AsyncIterator[Context]:
-    """The tools that the settings describe (keys included), over a database that is open and up to date.
+    """The context of the settings (keys included), over a database that is open and up to date.
 
     Raises Unsuitable when the database cannot be used.
     """
     database = await open_database(settings.database, clock, settings.database_connections)
     transport = Transport(OutboundPolicy(settings.allow_destinations))
     try:
-        # On a server the older release may still be running somewhere: what it could not bear waits for the operator.
+        # On a server the older release may still be running somewhere: what would break it waits for the operator.
         applied = await migrate(database, clock(), post=not on_server(settings.database))
         if applied:
             log.info("database_migrated", database=database.name, applied=applied)
@@ -113,15 +113,15 @@ def make_batches(context: Context) -> Batches:
 
 
 class CutOff(Exception):
-    """The grace ended before everything that had begun did."""
+    """The grace period ended before all running work did."""
 
 
 @asynccontextmanager
 async def working(context: Context, names: Sequence[str]) -> AsyncIterator[Callable[[], None]]:
-    """The named workers run while the block does; at its end what has begun is finished, within the grace.
+    """Runs the named workers during the block; at its end they finish running work, within the grace period.
 
-    Gives what makes them claim nothing more, for when the end is known before the block is done: from there the grace
-    counts. Raises CutOff.
+    Yields a function that stops them from claiming, for an end that is foreseen before the block is done: the grace
+    period begins there. Raises CutOff.
     """
     stop = anyio.Event()
     async with anyio.create_task_group() as group:

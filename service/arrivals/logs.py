@@ -1,7 +1,7 @@
 """structlog: one past-tense fact per outcome, on standard error, for people or for programs. Never payloads.
 
-Nothing secret comes out: what is known to be a secret, or looks like one of ours, is hidden in the finished line,
-whoever wrote it; and a crash is told without local variables and without words that may hold what was sent.
+Secrets stay out: every configured secret, and whatever looks like one of ours, is hidden in the finished line, whoever
+wrote it; and a crash is logged without local variables and without messages that may quote a request.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,9 +19,9 @@ from structlog.typing import Processor, WrappedLogger
 LogFormat = Literal["console", "json"]
 
 HIDDEN = "********"
-MIN_SECRET_LENGTH = 8  # a shorter secret would hide words that everybody uses
-# What the service makes and hands out, wherever it stands: (what is looked for first, because it costs next to nothing,
-# and what is hidden behind it).
+MIN_SECRET_LENGTH = 8  # hiding a shorter one would hide common words
+# Secrets of our own making: (a mark that is searched first, because that costs next to nothing, and the pattern that is
+# hidden).
 _OURS = [
     (mark, re.compile(pattern))
     for mark, pattern in (
@@ -34,13 +34,13 @@ _OURS = [
         ("://", r"(?<=://)[^\s/@:\"']*:[^\s/@\"']+(?=@)"),
     )
 ]
-# Where exceptions are whose words are ours and safe; any other's may hold a part of what was sent.
-_SPEAKING = frozenset({"arrivals.store.engine.base", "arrivals.outbound.transport", "arrivals.flow.context"})
+# Modules of exceptions whose messages are ours and safe; any other may quote a request.
+_SAFE_MODULES = frozenset({"arrivals.store.engine.base", "arrivals.outbound.transport", "arrivals.flow.context"})
 _Error = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
 def configure(log_format: LogFormat, level: str = "info", secrets: Iterable[str] = ()) -> None:
-    """Set up logging for this process. `secrets` stand in no line, whatever anybody logs."""
+    """Sets up logging for this process. No line contains any of the `secrets`, whoever logs it."""
     renderer: Processor = structlog.processors.JSONRenderer()
     crash: Processor = structlog.processors.ExceptionRenderer(_as_values)
     if log_format == "console":
@@ -62,13 +62,13 @@ def configure(log_format: LogFormat, level: str = "info", secrets: Iterable[str]
     logging.basicConfig(handlers=[_Passing()], level=logging.WARNING, force=True)
 
 
-def tell_crash(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
-    """What to do with an exception that ends the process, in the place of `sys.excepthook`."""
+def report_crash(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
+    """Reports an exception that ends the process; replaces `sys.excepthook`."""
     sys.stderr.write(f"arrivals crashed; this is a bug in Arrivals:\n{_as_text((type(error), error, None))}\n")
 
 
 class _Hiding:
-    """The last processor: hides in a finished line what must not stand there."""
+    """The last processor: hides secrets in a finished line."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         long = [secret for secret in secrets if len(secret) >= MIN_SECRET_LENGTH]
@@ -88,10 +88,10 @@ class _Hiding:
 
 
 class _Passing(logging.Handler):
-    """Passes on what libraries log: their troubles as ours; what strangers' requests make them say, when debugging."""
+    """Passes on the logs of libraries: warnings as ours; uvicorn's, which requests cause, when debugging."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One line of a library's: its own words. What it fills in may hold what was sent; a database's does not."""
+        """Logs a library's message template. Its values may quote a request; those of psycopg do not."""
         log = structlog.get_logger()
         said = record.getMessage() if record.name.startswith("psycopg") else str(record.msg)
         fields = {"library": record.name, "said": said.strip().partition("\n")[0]}
@@ -116,7 +116,7 @@ def _as_text(exc_info: _Error) -> str:
 
 
 def _crash(error: BaseException | None) -> Iterator[dict[str, Any]]:
-    """What led to it, oldest first; of each, its type, where it was raised, and its words where they are ours."""
+    """The chain of exceptions, oldest first: the type, the frames and, where safe, the message of each."""
     chain: list[BaseException] = []
     while error is not None and error not in chain:
         chain.append(error)
@@ -125,13 +125,13 @@ def _crash(error: BaseException | None) -> Iterator[dict[str, Any]]:
         frames = [
             f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in traceback.extract_tb(cause.__traceback__)
         ]
-        yield {"type": type(cause).__qualname__, "says": _words(cause), "frames": frames}
+        yield {"type": type(cause).__qualname__, "says": _message(cause), "frames": frames}
         if isinstance(cause, BaseExceptionGroup):
             for inner in cause.exceptions:
                 yield from _crash(inner)
 
 
-def _words(error: BaseException) -> str | None:
-    if type(error).__module__ in _SPEAKING:
+def _message(error: BaseException) -> str | None:
+    if type(error).__module__ in _SAFE_MODULES:
         return str(error)
     return error.strerror if isinstance(error, OSError) else None

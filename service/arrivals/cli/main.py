@@ -67,6 +67,6 @@ def main() -> None:
 
 
 def _log_crash(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    from arrivals.logs import tell_crash
+    from arrivals.logs import report_crash
 
-    tell_crash(kind, error, traceback)
+    report_crash(kind, error, traceback)

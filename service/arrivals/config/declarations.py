@@ -1,4 +1,4 @@
-"""Every setting, declared once: its name, how its text is read, its default, what it is, and its group.
+"""Every setting, declared once: its name, its parser, its default, its description and its group.
 
 Parsing, errors, the doctor and the table in docs/operating.md are made from these declarations.
 """
@@ -16,7 +16,7 @@ PREFIX = "ARRIVALS_"
 
 
 class Group(StrEnum):
-    """What a setting is about; the sections of the table."""
+    """The subject of a setting; the sections of the table."""
 
     STORAGE = "Storage"
     NETWORK = "Network"
@@ -30,11 +30,10 @@ class Group(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One setting. `parse` gives its value or raises ValueError with what to write instead.
+    """One setting. `parse` returns its value or raises ValueError with what to write instead.
 
-    `default` is written as anybody would set it; None where it may be unset, which the table shows as `unset` and is
-    the value `empty`.
-    `field`: what the value is called in its group's value, if not as the setting.
+    `default` is written as in the environment; None where the setting may be unset, which the table shows as `unset`
+    and which has the value `empty`. `field`: the name of its value, if it is not the setting's.
     """
 
     name: str
@@ -192,7 +191,7 @@ SETTINGS: tuple[Setting, ...] = (
 )  # fmt: skip
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 
-# After the provider's name, or the provider's and the account's: RUNBLOB_API_KEY, RUNBLOB__TEAM_B_API_KEY.
+# Preceded by the provider's name, or the provider's and the account's: RUNBLOB_API_KEY, RUNBLOB__TEAM_B_API_KEY.
 PROVIDER_SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="API_KEY", group=Group.PROVIDER, parse=parsing.plain, unset="-",
@@ -218,9 +217,9 @@ PROVIDER_SETTINGS: tuple[Setting, ...] = (
 
 
 def provider_settings(provider: Provider) -> dict[str, Setting]:
-    """The settings of a provider by what follows its name: those of every provider, and its further hosts'.
+    """The settings of a provider by the part after its name: those of every provider, and those of its further hosts.
 
-    The longest first: `SENSE_BASE_URL` ends in `BASE_URL` and is no account called sense.
+    The longest first: `SENSE_BASE_URL` ends in `BASE_URL` but is no account called sense.
     """
     hosts = tuple(
         Setting(

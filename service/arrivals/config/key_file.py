@@ -1,4 +1,4 @@
-"""Keys that nobody set are made at the first start and kept beside the database, readable by its owner only."""
+"""Generates unset keys at the first start and keeps them beside the database, readable by its owner only."""
 
 from dataclasses import replace
 import os
@@ -14,7 +14,7 @@ from arrivals.core.wire import from_json
 
 
 class KeyFile(msgspec.Struct):
-    """What the file holds."""
+    """The content of the file."""
 
     secret_keys: list[str]
     api_key: str
@@ -29,7 +29,7 @@ SHARED = (
 
 
 def has_keys(settings: Settings) -> bool:
-    """Whether every key is set. Raises BadSetting where one that is not would have nowhere to be kept."""
+    """True if every key is set. Raises BadSetting where an unset one would have no file."""
     if settings.secret_keys and settings.api_key and settings.callback_secret:
         return True
     if settings.database_path is None:
@@ -38,13 +38,13 @@ def has_keys(settings: Settings) -> bool:
 
 
 def key_file_path(settings: Settings) -> Path | None:
-    """`arrivals.db.keys` for `arrivals.db`; None where a server keeps everything, because machines share it."""
+    """The path of the key file, `arrivals.db.keys` for `arrivals.db`; None for a server, which machines share."""
     path = settings.database_path
     return None if path is None else path.with_name(path.name + ".keys")
 
 
 def with_keys(settings: Settings) -> tuple[Settings, bool]:
-    """The settings with every key, and whether the file was made now. Raises BadSetting."""
+    """The settings with every key, and True if the file was written now. Raises BadSetting."""
     made = False
     path = key_file_path(settings)
     if not has_keys(settings) and path is not None:
@@ -63,7 +63,7 @@ def with_keys(settings: Settings) -> tuple[Settings, bool]:
 
 
 def read_keys(path: Path | None) -> KeyFile | None:
-    """What the file holds; None when there is none, or none yet. Raises BadSetting."""
+    """The content of the file; None when there is none, or none yet. Raises BadSetting."""
     if path is None:
         return None
     try:
@@ -94,7 +94,7 @@ def _kept(path: Path) -> tuple[KeyFile, bool]:
 
 
 def _write_once(path: Path, text: bytes) -> None:
-    """Of two processes that start together, one makes the file; the other finds it whole. Raises FileExistsError."""
+    """Writes the file at once: of two processes that start together, one does. Raises FileExistsError in the other."""
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

@@ -1,4 +1,4 @@
-"""Reads the text of one setting: each reader gives its value, or raises ValueError with what to write instead."""
+"""Parsers of settings: each returns the value of a text, or raises ValueError with what to write instead."""
 
 from collections.abc import Callable
 import ipaddress

@@ -1,4 +1,4 @@
-"""Settings: read once from the environment, as `declarations.py` declares them. Nothing below reads configuration."""
+"""Settings, read once from the environment by `declarations.py`. No other package reads configuration."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -28,7 +28,7 @@ from arrivals.store.prune import Retention
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSettings:
-    """One provider account as set."""
+    """The settings of one provider account."""
 
     account: Account
     budget: Budget
@@ -36,7 +36,7 @@ class AccountSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that can be set. Secrets stay out of the repr."""
+    """All settings. Secrets stay out of the repr."""
 
     database: str = field(repr=False)
     database_connections: int
@@ -58,7 +58,7 @@ class Settings:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Everything here that nobody may see."""
+        """Every secret among the settings."""
         accounts = [account.account for account in self.accounts.values()]
         password = urlsplit(self.database).password if self.database_path is None else None
         own = (*self.secret_keys, self.api_key, self.callback_secret, password and unquote(password))
@@ -72,7 +72,7 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """The settings an environment gives. Raises BadSetting, also for a name nobody reads."""
+    """The settings of an environment. Raises BadSetting, also for an unknown name."""
     texts = {name.removeprefix(PREFIX): text for name, text in environment.items() if name.startswith(PREFIX)}
     values: dict[Group, dict[str, Any]] = {group: {} for group in Group}
     for setting in SETTINGS:

@@ -1,1 +1,1 @@
-"""The HTTP doors: for the application, for providers, for operators."""
+"""The HTTP interfaces for applications, providers and operators."""

@@ -1,4 +1,4 @@
-"""The application: every route, and what answers when there is none."""
+"""The application: every route, and the answer where there is none."""
 
 import msgspec
 from starlette.applications import Starlette
@@ -16,7 +16,7 @@ from arrivals.web.openapi import document
 
 
 async def openapi(_call: Call) -> Response:
-    """The document of this very interface: made once, so that many who ask for it cost no more memory than one."""
+    """The document of this interface, encoded once: many requests for it cost no more memory than one."""
     return Response(_DOCUMENT, media_type="application/json")
 
 
@@ -40,7 +40,7 @@ _DOCUMENT = msgspec.json.encode(DOCUMENT)
 
 
 def make_app(context: Context, api_key: str) -> callbacks.CallbackApp:
-    """The ASGI application over these tools; `api_key` is the settings' own, with every scope."""
+    """The ASGI application over a context; `api_key` is the one of the settings, with every scope."""
     authenticator = Authenticator(context=context, api_key=api_key)
     app = Starlette(routes=[*callbacks.routes(), *routes(ENDPOINTS, authenticator)])
     app.add_exception_handler(HTTPException, _no_route)

@@ -15,12 +15,12 @@ from arrivals.web.held_requests import HeldRequests
 
 log = structlog.get_logger()
 
-UNAUTHENTICATED = ApiKey(id="key_settings", name="ARRIVALS_API_KEY", scopes=("read", "submit", "admin"), created_at=0)
+SETTINGS_KEY = ApiKey(id="key_settings", name="ARRIVALS_API_KEY", scopes=("read", "submit", "admin"), created_at=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authenticator:
-    """Lets callers in. `api_key` is the one key that the settings hold, with every scope."""
+    """Admits callers. `api_key` is the one key of the settings, with every scope."""
 
     context: Context
     api_key: str = field(repr=False)
@@ -28,7 +28,7 @@ class Authenticator:
     holds: HeldRequests = field(default_factory=HeldRequests, repr=False)
 
     async def authenticate(self, authorization: str | None, scope: Scope, address: str = "") -> ApiKey:
-        """The key that is asking, from this address. Raises Problem (401, 403, 429)."""
+        """The key of a request from this address. Raises Problem (401, 403, 429)."""
         key = await self._key(authorization, address)
         if scope not in key.scopes and Scope.ADMIN not in key.scopes:
             log.warning("scope_missing", key_id=key.id, scope=scope.value)
@@ -59,6 +59,6 @@ class Authenticator:
 
     async def _by_digest(self, digest: str, now: Micros) -> ApiKey | None:
         if hmac.compare_digest(digest, digest_of(self.api_key)):
-            return UNAUTHENTICATED
+            return SETTINGS_KEY
         async with self.context.store.read_inline() as tx:
             return await keys.by_digest(tx, digest, now)

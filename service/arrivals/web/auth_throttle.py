@@ -1,4 +1,4 @@
-"""Who fails to say who they are, by address: after a few failures an address has to wait between two guesses."""
+"""Failed authentications by address: after a few failures an address has to wait between two guesses."""
 
 from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
@@ -8,21 +8,21 @@ from arrivals.core.rate_limit import RateLimit
 from arrivals.core.wire import SECOND, Micros
 
 BURST = 10  # failures at once
-EVERY: Micros = 6 * SECOND  # and then one each
-# No debt is larger than the burst; a number of another clock's is none of an address's, which lives as long as we do.
+EVERY: Micros = 6 * SECOND  # then one in each of these
+# No debt exceeds the burst. Addresses live no longer than this process, so no clock but its own counts.
 GUESSES = RateLimit(interval=EVERY, burst=BURST, max_debt=2**62)
-MAX_ADDRESSES = 10_000  # remembered; the one that failed longest ago is forgotten first
+MAX_ADDRESSES = 10_000  # kept; the one that failed longest ago is dropped first
 MAX_KEYS = 10_000
-HOST_PREFIX = 64  # whoever has an IPv6 address has all of its network
+HOST_PREFIX = 64  # an owner of an IPv6 address has its whole network
 
 
 @dataclass(slots=True)
 class AuthThrottle:
-    """One number for each address: until when what it did is paid for (the generic cell rate algorithm).
+    """One number for each address: the moment until which its tries are paid (the generic cell rate algorithm).
 
-    Every try with a key that is not known is paid for before it is looked up, and given back when the key is
-    somebody's: a thousand tries at one moment are a thousand. Nobody owes more than the burst, so nobody waits longer
-    than for one try. A key that was admitted lately is admitted on, whoever else guesses from the same address.
+    Every try with an unknown key is paid for before the key is looked up, and refunded when the key is valid: a
+    thousand tries at one moment are a thousand. No address owes more than the burst, so none waits longer than for one
+    try. A key that was admitted lately stays admitted, whoever else guesses from the same address.
     """
 
     _paid_until: OrderedDict[str, Micros] = field(default_factory=OrderedDict)
@@ -30,9 +30,9 @@ class AuthThrottle:
     _trying: Counter[str] = field(default_factory=Counter)  # keys that are being looked up
 
     def tries(self, address: str, digest: str, now: Micros) -> Micros:
-        """Pay for a try with this key; or how long this address has to wait before its next, for which nothing is paid.
+        """Pays for a try with this key. Returns 0, or how long this address has to wait instead, which costs nothing.
 
-        Whoever sends the same key at the same moment makes one try. To be followed by `tried`, unless it has to wait.
+        The same key several times at one moment is one try. Call `tried` afterwards, unless the address has to wait.
         """
         if digest not in self._admitted and digest not in self._trying:
             host = host_of(address)
@@ -48,18 +48,18 @@ class AuthThrottle:
         return 0
 
     def tried(self, digest: str) -> None:
-        """It was looked up, whatever came of it."""
+        """Ends a try: the key was looked up, with whatever result."""
         self._trying[digest] -= 1
         if not self._trying[digest]:
             del self._trying[digest]
 
     def failed(self, address: str, digest: str, now: Micros) -> bool:
-        """It was nobody's key; whether the address has to wait from now on."""
-        self._admitted.pop(digest, None)  # it was revoked, or ended
+        """Counts an invalid key. Returns True if the address has to wait from now on."""
+        self._admitted.pop(digest, None)  # it was revoked, or expired
         return GUESSES.wait(self._paid_until.get(host_of(address), 0), now) > 0
 
     def admitted(self, address: str, digest: str) -> None:
-        """The key is somebody's: what was paid is given back, and the key remembered."""
+        """Refunds the try with a valid key and remembers the key."""
         host = host_of(address)
         if digest not in self._admitted and host in self._paid_until:
             self._paid_until[host] -= EVERY
@@ -70,7 +70,7 @@ class AuthThrottle:
 
 
 def host_of(address: str) -> str:
-    """The unit that is counted: an IPv4 address, also where it comes as a mapped one, or a network of IPv6."""
+    """The unit that is counted: an IPv4 address, also if mapped into IPv6, or an IPv6 network."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -1,4 +1,4 @@
-"""POST /callbacks/{provider}/{token}: how webhooks come in. Token, size, verification, commit, exactly 200.
+"""POST /callbacks/{provider}/{token} receives webhooks: token, size, verification, commit, exactly 200.
 
 There are two ways to the one handler: the fast one, by which a connection hands over small webhooks as they were parsed
 (`server/connection.py`), and the plain one, an ASGI application in front of all others.
@@ -35,7 +35,7 @@ Answer: TypeAlias = Callable[[Response], None]
 
 
 class _Challenge(msgspec.Struct, forbid_unknown_fields=True):
-    """A provider that tests the address sends this alone and wants it back."""
+    """The body that a provider sends to test the address, and expects back."""
 
     challenge: str
 
@@ -49,7 +49,7 @@ class Addressee(msgspec.Struct, frozen=True):
 
 
 class Webhook(msgspec.Struct, frozen=True):
-    """A whole webhook, the way it came in by, and who is called with what to answer: 200 when it is kept."""
+    """A whole webhook, the way by which it came, and the function to call with the answer: 200 once it is stored."""
 
     addressee: Addressee
     headers: Sequence[tuple[bytes, bytes]]
@@ -59,7 +59,7 @@ class Webhook(msgspec.Struct, frozen=True):
 
 
 def addressed(url: bytes) -> tuple[str, str] | None:
-    """(provider, token) of the URL of a callback as we hand it out; None for any other."""
+    """(provider, token) of a callback URL of ours; None for any other."""
     address = url.decode("latin-1")
     provider, _, token = address[len(PREFIX) :].partition("/")
     if not address.startswith(PREFIX) or not provider or not token or "/" in token or "?" in token or "%" in address:
@@ -68,9 +68,9 @@ def addressed(url: bytes) -> tuple[str, str] | None:
 
 
 class CallbackHandler:
-    """Where every webhook is accepted, whatever way it came in by.
+    """Accepts every webhook, whatever way it came.
 
-    Those that come at one moment are accepted in a row: the same few steps for each cost half as much.
+    Those that come at one moment are accepted in a row, which halves the cost of each.
     """
 
     def __init__(self, context: Context) -> None:
@@ -83,13 +83,13 @@ class CallbackHandler:
         return self._context.policy.limits.webhook_max_bytes
 
     def addressee(self, provider: str, token: str) -> Addressee:
-        """The generation of this address, which is known before any body is waited for. Raises UnknownToken."""
+        """The generation of this address, before any body is read. Raises UnknownToken."""
         if provider not in PROVIDERS:
             raise UnknownToken
         return Addressee(provider, *self._context.callback_urls.open(provider, token))
 
     def put(self, webhook: Webhook) -> None:
-        """Accept it soon, together with others of this moment."""
+        """Accepts a webhook soon, together with others of this moment."""
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._accept_all)
         self._waiting.append(webhook)
@@ -100,7 +100,7 @@ class CallbackHandler:
             self.accept(webhook)
 
     def accept(self, webhook: Webhook) -> None:
-        """Keep it and answer, or answer why not. Raises nothing: an error is an answer too."""
+        """Stores a webhook and answers, or answers why not. Raises nothing: an error is an answer too."""
         try:
             self._accept(webhook)
         except Exception as error:  # noqa: BLE001 - one of the places where errors become answers
@@ -113,23 +113,25 @@ class CallbackHandler:
         if challenge is not None:
             webhook.answer(_echo(challenge))
             return
-        whose = webhook.addressee
+        addressee = webhook.addressee
         inbound = InboundWebhook(headers=_headers(webhook.headers), body=webhook.body)
         answer_result = partial(_answer_result, webhook.answer)
-        receive_soon(self._context, whose.provider, whose.generation_id, whose.account, inbound, answer_result)
+        receive_soon(
+            self._context, addressee.provider, addressee.generation_id, addressee.account, inbound, answer_result
+        )
 
 
 class CallbackApp:
-    """An ASGI application in front of the others: a webhook costs what it must, and passes by all they would add."""
+    """An ASGI application in front of the others: webhooks skip all that those would add to their cost."""
 
     def __init__(self, handler: CallbackHandler, others: ASGIApp) -> None:
         self.handler, self.others = handler, others
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take a webhook; anything else goes to the others."""
+        """Takes a webhook; passes anything else to the others."""
         connection = CURRENT.get()
         if connection is not None and scope["type"] == "http":
-            scope = {**scope, "headers": [*scope["headers"]]}  # uvicorn adds what comes behind a body to its own list
+            scope = {**scope, "headers": [*scope["headers"]]}  # uvicorn appends trailers to its own list
             connection.begins()
             send = reporting(connection, send)
         address = _address(scope)
@@ -151,7 +153,7 @@ class CallbackApp:
         answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
 
         def answer(response: Response) -> None:
-            if not answered.done():  # else nobody waits for it any more
+            if not answered.done():  # otherwise its waiter is gone
                 answered.set_result(response)
 
         self.handler.accept(Webhook(addressee, scope["headers"], body, answer, "plain"))
@@ -169,7 +171,7 @@ def _address(scope: Scope) -> tuple[str, str] | None:
 def _answer_result(answer: Answer, result: StoredWebhook | BaseException) -> None:
     try:
         response = problem_of(result).response() if isinstance(result, BaseException) else KEPT
-    except Exception:  # noqa: BLE001 - the log cannot be written; whoever waits is answered nonetheless
+    except Exception:  # noqa: BLE001 - the log cannot be written; the webhook is answered nonetheless
         response = Response(status_code=500, headers=CLOSES)
     answer(response)
 
@@ -179,7 +181,7 @@ def _echo(challenge: _Challenge) -> Response:
 
 
 async def probe(request: Request) -> Response:
-    """Some providers ask first; CloudEvents senders want to be allowed by name.
+    """Answers providers that ask first; CloudEvents senders want to be allowed by name.
 
     Source: https://github.com/cloudevents/spec/blob/main/cloudevents/http-webhook.md
     """
@@ -189,12 +191,12 @@ async def probe(request: Request) -> Response:
 
 
 def routes() -> list[Route]:
-    """What the path takes besides webhooks."""
+    """The routes of the path besides webhooks."""
     return [Route(PREFIX + "{provider}/{token}", probe, methods=["OPTIONS", "POST"])]
 
 
 def _headers(pairs: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
-    """By name, which comes in lower case."""
+    """The headers by name, in lower case."""
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
     if len(headers) == len(pairs):
         return headers

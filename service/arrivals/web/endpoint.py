@@ -1,4 +1,4 @@
-"""An endpoint as data: method, path, scope, what it takes and answers. Routes and OpenAPI are both made from it."""
+"""An endpoint as data: method, path, scope, input and answers. Routes and OpenAPI are both made from it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,19 +28,19 @@ S = TypeVar("S")
 
 
 class Streaming(StreamingResponse):
-    """An answer that comes in parts; `drop` gives back what it would come from, where it is not sent after all."""
+    """An answer in parts; `drop` releases its source where it is not sent after all."""
 
-    def __init__(self, parts: AsyncIterator[bytes], drop: Callable[[], Awaitable[None]], **how: Any) -> None:
-        super().__init__(parts, **how)
+    def __init__(self, parts: AsyncIterator[bytes], drop: Callable[[], Awaitable[None]], **options: Any) -> None:
+        super().__init__(parts, **options)
         self.drop = drop
 
 
-KEY_OF_NOBODY = ApiKey(id="key_none", name="nobody", scopes=(), created_at=0)
+ANONYMOUS_KEY = ApiKey(id="key_none", name="nobody", scopes=(), created_at=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request as a handler sees it: already admitted, its query and body already validated."""
+    """One request as its handler sees it: already admitted, its query and body validated."""
 
     context: Context
     key: ApiKey
@@ -50,11 +50,11 @@ class Call:
     holds: HeldRequests
 
     def hold(self) -> Callable[[], None]:
-        """Hold the request open; to be called when that is over. Raises Problem (429)."""
+        """Counts the request as held open. Returns the function that ends it. Raises Problem (429)."""
         return self.holds.hold(self.key.owner, address_of(self.request), admin=Scope.ADMIN in self.key.scopes)
 
     def path(self, name: str) -> str:
-        """A value of the path."""
+        """A parameter of the path."""
         value: str = self.request.path_params[name]
         return value
 
@@ -65,7 +65,7 @@ class Endpoint:
 
     `query` and `body` are msgspec structs; `answers` maps a status to the type of its body (None: no JSON body).
 
-    In a path, `{id}` is of something that must be there.
+    In a path, `{id}` is the id of something that must exist.
     """
 
     method: str
@@ -77,20 +77,18 @@ class Endpoint:
     scope: Scope | None = None
     query: type[msgspec.Struct] | None = None
     body: type[msgspec.Struct] | None = None
-    files: bool = False  # its body may carry some, in long strings
-    headers: Mapping[str, str] = field(default_factory=dict)  # request headers it heeds: what for
-    refuses: tuple[
-        int, ...
-    ] = ()  # how it may answer besides; what follows from its scope, path, query and body is known
+    files: bool = False  # its body may carry files, in long strings
+    headers: Mapping[str, str] = field(default_factory=dict)  # request headers that it reads: their purpose
+    refuses: tuple[int, ...] = ()  # further error statuses; those of its scope, path, query and body are implied
 
     @property
     def administrative(self) -> bool:
-        """It changes how the service works, so the log says who did it."""
+        """True where it changes how the service works, so that the log names the caller."""
         return self.scope is Scope.ADMIN and self.method != "GET"
 
 
 def address_of(request: Request) -> str:
-    """The caller's address; a trusted proxy says so of others."""
+    """The caller's address; a trusted proxy states it for others."""
     return request.client.host if request.client else ""
 
 
@@ -100,13 +98,13 @@ def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | No
 
 
 def page_response(page: Page[Any], show: Callable[[Any], Any]) -> Response:
-    """A page of things with an `id`: `next` is null on the last page."""
+    """A page of items with an `id`; `next` is null on the last page."""
     following = page.items[-1].id if page.more else None
     return json_response({"data": [show(item) for item in page.items], "next": following})
 
 
 def routes(endpoints: Sequence[Endpoint], authenticator: Authenticator) -> list[Route]:
-    """The endpoints as Starlette serves them: one route a path, so that a wrong method is told all the right ones."""
+    """The endpoints as routes, one for each path, so that the answer to a wrong method lists all the right ones."""
     by_path: dict[str, dict[str, Endpoint]] = {}
     for endpoint in endpoints:
         by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
@@ -121,7 +119,7 @@ def _route(path: str, methods: Mapping[str, Endpoint], authenticator: Authentica
     async def answered(request: Request) -> Response:
         endpoint = methods["GET" if request.method == "HEAD" else request.method]
         try:
-            key = KEY_OF_NOBODY
+            key = ANONYMOUS_KEY
             if endpoint.scope is not None:
                 key = await authenticator.authenticate(
                     request.headers.get("authorization"), endpoint.scope, address_of(request)
@@ -145,7 +143,7 @@ def _route(path: str, methods: Mapping[str, Endpoint], authenticator: Authentica
 
 
 async def headers_alone(answer: Response) -> Response:
-    """As a HEAD is answered: what would be sent behind them is not even begun, or a stream would have no end."""
+    """The answer to a HEAD request: the body is not even begun, or a stream would have no end."""
     if isinstance(answer, Streaming):
         await answer.drop()
     alone = Response(status_code=answer.status_code)
@@ -154,7 +152,7 @@ async def headers_alone(answer: Response) -> Response:
 
 
 def _audit(endpoint: Endpoint, call: Call, answer: Response) -> None:
-    """Who did what to what."""
+    """Logs the caller, the operation and its subject."""
     made = answer.headers.get("location", "").rpartition("/")[2]
     log.info(
         "audit",
@@ -189,15 +187,15 @@ async def _body(request: Request, endpoint: Endpoint) -> Any:
     content = await body_of(request.headers.get("content-length"), request.receive, max_bytes)
     read = await run_off_loop(len(content), partial(_read_or_problem, content, endpoint.body))
     if isinstance(read, Problem):
-        # An error and the frame that raised it keep each other until somebody collects garbage, which is seldom here:
-        # whatever else stands in that frame stays as long.
+        # An error and the frame that raised it keep each other alive until the next garbage collection, which is rare
+        # here, and with them everything else in that frame.
         del content
         raise read
     return read
 
 
 def _read_or_problem(content: bytes, schema: type[S]) -> S | Problem:
-    """As `read_body`, whose error is a value here: it goes from one thread to another."""
+    """Like `read_body`, but returns the error: it goes from one thread to another."""
     try:
         return read_body(content, schema)
     except Problem as problem:
@@ -206,7 +204,7 @@ def _read_or_problem(content: bytes, schema: type[S]) -> S | Problem:
 
 
 def read_body(content: bytes, schema: type[S]) -> S:
-    """What a body says; an empty one is `{}`. Raises Problem (400, 413, 422)."""
+    """The content of a body; an empty one is `{}`. Raises Problem (400, 413, 422)."""
     try:
         if shape_of(content).rest > PLAIN_MAX_BYTES:
             raise too_large(PLAIN_MAX_BYTES, "without the files that it carries in long strings ")

@@ -1,4 +1,4 @@
-"""The one table exception → status, and the one shape of an error: RFC 9457 problem details.
+"""The one table exception → status, and the one schema of an error: RFC 9457 problem details.
 
 Source: https://www.rfc-editor.org/rfc/rfc9457
 """
@@ -36,18 +36,18 @@ log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
 CHALLENGE = {"www-authenticate": "Webhook"}
 SOON = {"retry-after": "5"}
-CLOSES = {"connection": "close"}  # what was not read cannot be told from the next request
+CLOSES = {"connection": "close"}  # what was not read would look like the next request
 
 
 class FieldError(msgspec.Struct):
-    """What is wrong with one field; `field` is its path, `$` the whole body."""
+    """A mistake in one field; `field` is its path, `$` the whole body."""
 
     field: str
     detail: str
 
 
 class ProblemSchema(msgspec.Struct):
-    """The shape of every error (RFC 9457). `failure` is there where the provider would refuse the order."""
+    """Every error (RFC 9457). `failure` is present where the provider would refuse the order."""
 
     type: str
     title: str
@@ -83,13 +83,13 @@ class Problem(Exception):
         self.headers = dict(headers or {})
 
     def response(self) -> Response:
-        """As it goes out."""
+        """The problem as an HTTP response."""
         body = msgspec.json.encode(self.details)
         return Response(body, self.details.status, headers=self.headers, media_type=MEDIA_TYPE)
 
 
 def invalid(field: str, detail: str) -> Problem:
-    """One field of the request cannot be used."""
+    """The problem of one field that cannot be used."""
     return Problem(422, "invalid_request", f"{field}: {detail}", [FieldError(field, detail)])
 
 
@@ -102,7 +102,7 @@ def _no_output(error: Exception) -> Problem:
     return Problem(502, "output_unavailable", f"the provider did not hand the output out: {error}")
 
 
-# exception: what it means outside
+# exception: the problem that a caller sees
 MEANINGS: Mapping[type[BaseException], Callable[[Any], Problem]] = {
     Problem: lambda error: error,
     Missing: lambda _: Problem(404, "not_found", "there is nothing with this id"),
@@ -132,8 +132,8 @@ MEANINGS: Mapping[type[BaseException], Callable[[Any], Problem]] = {
 
 
 def problem_of(error: BaseException) -> Problem:
-    """What an exception means outside. What is not in the table is ours to mend: logged, told without detail."""
-    for kind in type(error).__mro__:  # a kind of what stands in the table means what that means
+    """The problem for an exception. One that is not in the table is a bug: logged, and answered without detail."""
+    for kind in type(error).__mro__:  # a subclass means what its base in the table means
         if kind in MEANINGS:
             return MEANINGS[kind](error)
     log.error("request_failed", exc_info=error)
@@ -141,7 +141,7 @@ def problem_of(error: BaseException) -> Problem:
 
 
 def from_validation(error: msgspec.MsgspecError | ValueError) -> Problem:
-    """What the decoder says. The message ends in the path of the field: "Expected `int`, got `str` - at `$.limit`"."""
+    """The problem for a decoder's error, which ends in the field's path: "Expected `int`, got `str` - at `$.limit`"."""
     if not isinstance(error, msgspec.ValidationError):
         return Problem(400, "invalid_json", f"the body is not JSON: {error}", [FieldError("$", str(error))])
     detail, _, path = str(error).partition(" - at `")
@@ -150,12 +150,12 @@ def from_validation(error: msgspec.MsgspecError | ValueError) -> Problem:
 
 
 def _named_in(detail: str) -> str:
-    """A missing or unknown field is named in the sentence: "Object missing required field `provider`"."""
+    """The missing or unknown field that the sentence names: "Object missing required field `provider`"."""
     parts = detail.split("`")
     return parts[1] if "field" in detail and len(parts) > 1 else ""
 
 
 def problem_response(status: str, schema: Mapping[str, Any]) -> dict[str, Any]:
-    """An answer with this shape, for the OpenAPI document."""
+    """An error with this schema, for the OpenAPI document."""
     phrase = HTTPStatus(int(status)).phrase if status.isdecimal() else "Something went wrong here, or at the provider"
     return {"description": f"{phrase} (RFC 9457).", "content": {MEDIA_TYPE: {"schema": dict(schema)}}}

@@ -1,6 +1,6 @@
-"""Requests that are held open (event streams, waits): so many per key and per address, and never more than half of all.
+"""Requests that are held open (event streams, waits): bounded per key, per address, and to half of all connections.
 
-The other half of the connections is left to webhooks, orders and everything that is answered at once.
+The other half is left to webhooks, orders and everything that is answered at once.
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ MAX_PER_KEY = MAX_PER_ADDRESS = MAX_CONNECTIONS // 4
 
 @dataclass(slots=True)
 class HeldRequests:
-    """How many there are, by key and by address. An administrator's key is bound by itself alone."""
+    """Counts held requests by key and by address. For an administrator's key only the first bound holds."""
 
     max_held: int = field(default_factory=lambda: max_connections() // 2)
     _by_key: Counter[str] = field(default_factory=Counter)
@@ -25,7 +25,7 @@ class HeldRequests:
     _held: int = 0
 
     def hold(self, key_id: str, address: str, *, admin: bool) -> Callable[[], None]:
-        """One more; to be called when it is over. Raises Problem (429)."""
+        """Counts one more. Returns the function that ends it. Raises Problem (429)."""
         host = host_of(address)
         if self._by_key[key_id] >= MAX_PER_KEY:
             raise _too_many(f"this key holds {MAX_PER_KEY}")

@@ -11,7 +11,7 @@ from arrivals.web.endpoint import Endpoint
 from arrivals.web.errors import ProblemSchema, problem_response
 
 REF = "#/components/schemas/{name}"
-SUFFIX = "Schema"  # of our classes; a reader of the document knows that they are schemas
+SUFFIX = "Schema"  # of our classes; the document does without it
 _IN_PATH = re.compile(r"{(\w+)}")
 
 
@@ -30,7 +30,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     for endpoint in endpoints:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, by_type, components)
     for query in {endpoint.query for endpoint in endpoints if endpoint.query}:
-        components.pop(query.__name__, None)  # its fields stand as parameters
+        components.pop(query.__name__, None)  # its fields become parameters
     whole = {
         "openapi": "3.1.0",
         "info": {"title": "Arrivals", "version": __version__},
@@ -45,7 +45,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
 
 
 def _without_suffix(value: Any) -> Any:
-    """The value with every reference and title as the components are named."""
+    """The value, with references and titles that match the names of the components."""
     if isinstance(value, dict):
         return {
             name: part.removesuffix(SUFFIX)
@@ -87,7 +87,7 @@ def _operation(endpoint: Endpoint, by_type: dict[Any, Any], components: dict[str
 
 
 def _refusals(endpoint: Endpoint) -> list[str]:
-    """Every status of an error it may answer with."""
+    """Every error status of an endpoint."""
     statuses = set(endpoint.refuses)
     statuses |= {401, 403, 429} if endpoint.scope else set()
     statuses |= {404} if "{" in endpoint.path else set()
@@ -104,7 +104,7 @@ def _query_parameters(endpoint: Endpoint, components: dict[str, Any]) -> list[di
 
 
 def _sent(schema: dict[str, Any]) -> dict[str, Any]:
-    """As a parameter: it can be left out, and never be null."""
+    """The schema as a parameter: it can be left out, but never be null."""
     kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
     return kinds[0] if kinds else schema
 

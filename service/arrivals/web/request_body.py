@@ -1,6 +1,6 @@
-"""Bodies of requests as they come in: bounded in bytes, in what all hold at once, in what they unfold into.
+"""Bodies of requests as they arrive: bounded in bytes, each and all together.
 
-How long one may take is for the connection to bound (`connections.py`).
+The connection bounds their time (`server/connection.py`).
 """
 
 from collections.abc import Iterator
@@ -12,20 +12,20 @@ from starlette.types import Message, Receive
 from arrivals.web.errors import CLOSES, SOON, Problem
 
 MEGABYTE = 1024 * 1024
-PLAIN_MAX_BYTES = MEGABYTE  # of a body, what it carries in long strings apart
+PLAIN_MAX_BYTES = MEGABYTE  # of a body, without what it carries in long strings
 FILES_MAX_BYTES = 32 * MEGABYTE  # of an order, which may carry images and other files
 TOGETHER_MAX_BYTES = 256 * MEGABYTE  # of all bodies that are being read at one moment
 
 
 class Held:
-    """How many bytes this process holds of what is still coming, by whatever way."""
+    """The number of bytes that this process holds of incomplete requests, on both ways."""
 
     def __init__(self) -> None:
         self.bytes = 0
 
     @contextmanager
     def reading(self) -> Iterator[bytearray]:
-        """What has come of one body; `grow` adds to it."""
+        """The received part of one body; `grow` adds to it."""
         body = bytearray()
         try:
             yield body
@@ -33,17 +33,17 @@ class Held:
             self.change(-len(body))
 
     def grow(self, body: bytearray, chunk: bytes) -> None:
-        """Raises Problem (503) when all of them together become too many."""
+        """Adds a chunk. Raises Problem (503) when all bodies together become too large."""
         self.change(len(chunk))
         body += chunk
 
     def change(self, more: int) -> None:
-        """So many more, or fewer. Raises Problem (503)."""
+        """Counts more bytes, or fewer. Raises Problem (503)."""
         self.has_room(more)
         self.bytes += more
 
     def has_room(self, more: int) -> None:
-        """Raises Problem (503)."""
+        """Raises Problem (503) where so many more are too many."""
         if more > 0 and self.bytes + more > TOGETHER_MAX_BYTES:
             raise Problem(503, "busy", "too much is being sent at once; try again", headers=SOON | CLOSES)
 
@@ -52,9 +52,9 @@ HELD = Held()
 
 
 async def body_of(declared: str | None, receive: Receive, max_bytes: int) -> bytes:
-    """The body; one larger than `max_bytes` bytes is refused before it is read, or once it shows.
+    """The body; one larger than `max_bytes` is refused before it is read, or as soon as that shows.
 
-    `declared`: the content-length it came with. Raises Problem (413, 503), ClientDisconnect.
+    `declared`: its content-length. Raises Problem (413, 503), ClientDisconnect.
     """
     if declared is not None and declared.isdecimal() and int(declared) > max_bytes:
         raise too_large(max_bytes)
@@ -83,5 +83,5 @@ def _part(message: Message) -> bytes:
 
 
 def too_large(max_bytes: int, what: str = "") -> Problem:
-    """A body of more than `max_bytes` bytes is not taken."""
+    """The refusal of a body of more than `max_bytes`."""
     return Problem(413, "too_large", f"{what}the body is larger than {max_bytes} bytes", headers=CLOSES)

@@ -1,1 +1,1 @@
-"""The HTTP interface under /v1, and what monitors read."""
+"""The HTTP interface under /v1, health checks and metrics."""

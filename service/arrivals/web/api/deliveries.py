@@ -1,4 +1,4 @@
-"""Deliveries: list a subscriber's, show one with its tries, try again; send an event again."""
+"""Deliveries: list a subscriber's, show one with its attempts, retry it; send an event again."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from arrivals.web.endpoint import Call, Endpoint, json_response, page_response
 
 
 async def list_of_subscriber(call: Call) -> Response:
-    """Newest first."""
+    """Lists a subscriber's deliveries, newest first."""
     query: DeliveriesQuery = call.query
     async with call.context.store.reading() as tx:
         await subscribers.by_id(tx, call.path("id"))
@@ -24,7 +24,7 @@ async def list_of_subscriber(call: Call) -> Response:
 
 
 async def show(call: Call) -> Response:
-    """One delivery with its latest attempts."""
+    """Shows one delivery with its latest attempts."""
     async with call.context.store.reading() as tx:
         delivery = await deliveries.by_id(tx, call.path("id"))
         attempts = await deliveries.attempts_at(tx, delivery.id)
@@ -32,12 +32,12 @@ async def show(call: Call) -> Response:
 
 
 async def try_again(call: Call) -> Response:
-    """202: it is due now, also if it was given up."""
+    """Makes a delivery due now, also if it was given up. 202."""
     return json_response(shown(await retry(call.context, call.path("id"))), 202)
 
 
 async def send_again(call: Call) -> Response:
-    """202 with the new deliveries of the event."""
+    """Sends an event again. 202 with its new deliveries."""
     body: RedeliverBody = call.body
     due = await redeliver(call.context, call.path("id"), body.subscriber)
     return json_response({"data": [shown(delivery) for delivery in due], "next": None}, 202)
@@ -50,7 +50,7 @@ def shown(delivery: Delivery) -> dict[str, Any]:
         "id": delivery.id,
         "event_id": delivery.event_id,
         "event_type": delivery.event_type,
-        # a ping is about nothing
+        # a ping is about no generation
         "generation_id": delivery.generation_id if delivery.generation_id != delivery.event_id else None,
         "subscriber_id": delivery.subscriber_id,
         "url": delivery.url,

@@ -1,4 +1,4 @@
-"""The shapes of subscribers, deliveries and replays, as OpenAPI shows them and requests are validated by."""
+"""The schemas of subscribers, deliveries and replays: for OpenAPI, and to validate requests."""
 
 from typing import Annotated, Any, Literal
 
@@ -29,7 +29,7 @@ Signatures = Annotated[list[Signature], Meta(description="`v1` is always there",
 
 
 class FilterBody(Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """Only events about generations that agree with all of this."""
+    """Only events about generations that match all of this."""
 
     provider: Name | None = None
     model: Name | None = None
@@ -37,7 +37,7 @@ class FilterBody(Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class SubscriberBody(Struct, forbid_unknown_fields=True):
-    """Who wants which events. `signatures`: v1 is HMAC-SHA256, v1a Ed25519 beside it."""
+    """A subscriber's URL and the events that it wants. `signatures`: v1 is HMAC-SHA256, v1a Ed25519 beside it."""
 
     url: Url
     event_types: Types | None = None
@@ -49,7 +49,7 @@ class SubscriberBody(Struct, forbid_unknown_fields=True):
 
 
 class SubscriberPatch(Struct, forbid_unknown_fields=True):
-    """What to change; what is left out stays. `paused` holds deliveries back; `disabled: false` serves it again."""
+    """The fields to change; those left out stay. `paused` holds deliveries back; `disabled: false` serves it again."""
 
     url: Url | UnsetType = UNSET
     event_types: Types | UnsetType | None = UNSET
@@ -63,7 +63,7 @@ class SubscriberPatch(Struct, forbid_unknown_fields=True):
 
 
 class RecoverBody(Struct, forbid_unknown_fields=True):
-    """Since when."""
+    """The moment from which on to recover."""
 
     since: Moment
 
@@ -104,7 +104,7 @@ class DeliveriesQuery(Struct, forbid_unknown_fields=True):
 
 
 class AttemptSchema(Struct):
-    """One try: `error` names what went wrong, `answer` is the first 2 KiB of what came back."""
+    """One attempt: `error` names what went wrong, `answer` is the first 2 KiB of the answer."""
 
     number: int
     at: Moment
@@ -148,13 +148,13 @@ class PingSchema(Struct):
 
 
 class RedeliverBody(Struct, forbid_unknown_fields=True):
-    """To whom; left out, everybody who wants it."""
+    """The subscriber; left out, every one that wants the event."""
 
     subscriber: Name | None = None
 
 
 class ReplayFilters(Struct, forbid_unknown_fields=True):
-    """Which of them. `missed`: only events that did not reach their subscriber."""
+    """A selection. `missed`: only events that did not reach their subscriber."""
 
     provider: Name | None = None
     model: Name | None = None
@@ -168,7 +168,7 @@ class ReplayFilters(Struct, forbid_unknown_fields=True):
 
 
 class ReplayBody(Struct, forbid_unknown_fields=True):
-    """What to do again: read stored webhooks, verify refused ones, send events."""
+    """The work to do again: read stored webhooks, verify refused ones, or send events."""
 
     kind: Literal["webhooks", "quarantine", "events"]
     filters: ReplayFilters = field(default_factory=ReplayFilters)
@@ -177,13 +177,13 @@ class ReplayBody(Struct, forbid_unknown_fields=True):
 
 
 class ReplayOneBody(Struct, forbid_unknown_fields=True):
-    """`dry_run` only tells what would change."""
+    """`dry_run` only reports what would change."""
 
     dry_run: bool = False
 
 
 class ReplayedSchema(Struct):
-    """What one webhook turned out to be this time, and where its generation stands."""
+    """The new finding of one webhook, and the status of its generation."""
 
     webhook_id: str
     finding: str
@@ -192,7 +192,7 @@ class ReplayedSchema(Struct):
 
 
 class ReplaySchema(Struct):
-    """A replay: how far it is, and how many of each finding there were."""
+    """A replay: its progress, and the number of each finding."""
 
     id: str
     kind: str

@@ -1,7 +1,6 @@
-"""Events as they are announced, to any number of readers.
+"""Streams events as they are announced, to any number of readers.
 
-Every reader asks for what comes behind its position when it has taken what it was sent, so nothing is kept for one that
-is slow.
+Every reader continues from its position once it has taken what it was sent, so nothing is kept for a slow one.
 
 Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
@@ -23,8 +22,8 @@ from arrivals.web.endpoint import Streaming
 
 PAGE = 100
 HEARTBEAT_S = 15.0
-SLOWEST_S = 30.0  # a reader that takes longer to take one page is dropped; it resumes where it was
-PAUSE_S = 0.05  # between two looks for a reader that has all: what is announced meanwhile goes together
+SLOWEST_S = 30.0  # a reader that needs longer for one page is dropped; it resumes where it was
+PAUSE_S = 0.05  # between two queries for a reader that has all events: new ones go together
 RETRY_MS = 1000
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
@@ -32,7 +31,7 @@ HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 async def event_stream(
     context: Context, position: int | None, wanted: EventFilter, over: Callable[[], None]
 ) -> Response:
-    """A stream from behind the position, or of what is announced from now on; `over` is called at its end."""
+    """A stream from after the position, or of new events; `over` is called at its end."""
     try:
         if position is None:
             async with context.store.read_inline() as tx:
@@ -46,7 +45,7 @@ async def event_stream(
 async def _pages(context: Context, position: int, wanted: EventFilter) -> AsyncIterator[bytes]:
     yield f"retry: {RETRY_MS}\nid: {position}\n\n".encode()
     spoke_at = anyio.current_time()
-    while not context.process.ending.is_set():  # then it ends, and its reader resumes at another process
+    while not context.process.ending.is_set():  # otherwise it ends, and its reader resumes at another process
         version = context.store.version(Signal.SETTLED)
         page = await page_behind(context, Place(position, wanted, PAGE))
         position = page.position
@@ -61,22 +60,22 @@ async def _pages(context: Context, position: int, wanted: EventFilter) -> AsyncI
         if anyio.current_time() - spoke_at >= HEARTBEAT_S:
             spoke_at = anyio.current_time()
             yield b": nothing new\n\n"
-        # A second process may settle without a ring here; the interval is the truth.
+        # A second process may settle without a signal here, hence the interval.
         await context.store.wait(Signal.SETTLED, version, 1.0)
 
 
 class _Stream(Streaming):
-    """A stream without an end; a reader that does not take what it is sent is dropped."""
+    """An endless stream; a reader that does not take what it is sent is dropped."""
 
     def __init__(self, pages: AsyncIterator[bytes], over: Callable[[], None]) -> None:
         super().__init__(pages, self._over, headers=HEADERS, media_type="text/event-stream")
-        self._tell_over = over
+        self._report_over = over
 
     async def _over(self) -> None:
-        self._tell_over()
+        self._report_over()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As any streaming response, but bounded in the time of each page."""
+        """Streams the response; bounds the time of each page."""
 
         async def send_in_time(message: object) -> None:
             with anyio.fail_after(SLOWEST_S):
@@ -87,4 +86,4 @@ class _Stream(Streaming):
         except (TimeoutError, ClientDisconnect):
             return
         finally:
-            self._tell_over()
+            self._report_over()

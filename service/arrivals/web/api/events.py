@@ -17,11 +17,11 @@ from arrivals.web.api.schemas import SUBSCRIBABLE, EventPage, EventSchema, Event
 from arrivals.web.endpoint import Call, Endpoint, json_response
 from arrivals.web.errors import invalid
 
-PAUSE_S = 0.25  # between two looks of one who waits: what is announced meanwhile is looked at together
+PAUSE_S = 0.25  # between two queries of a held request: new events are read together
 
 
 async def list_page(call: Call) -> Response:
-    """Oldest first, from behind `after`; an empty page is held for `wait` seconds until there is an event."""
+    """Lists events, oldest first, from after `after`; holds an empty page for `wait` seconds until there is one."""
     query: EventsQuery = call.query
     over = call.hold() if query.wait else None
     try:
@@ -36,7 +36,7 @@ async def _page(call: Call, query: EventsQuery) -> Response:
     with anyio.move_on_after(query.wait) as waiting:
         while True:
             version = call.context.store.version(Signal.SETTLED)
-            # Shielded: a page that was found is never lost to the end of the wait.
+            # Shielded: the end of the wait never loses a page that was read.
             with anyio.CancelScope(shield=True):
                 page = await page_behind(call.context, place)
             place = replace(place, position=page.position)
@@ -63,14 +63,14 @@ def _cursor(name: str, text: str) -> int:
 
 
 async def show(call: Call) -> Response:
-    """One event as it was announced."""
+    """Shows one event as it was announced."""
     async with call.context.store.reading() as tx:
         event = await events.by_id(tx, call.path("id"))
     return json_response(msgspec.Raw(event.body.encode()))
 
 
 async def stream(call: Call) -> Response:
-    """Server-sent events, each with its cursor as `id`; a heartbeat when there is nothing to say."""
+    """Streams server-sent events, each with its cursor as `id`; a heartbeat when there are none."""
     query: StreamQuery = call.query
     resumed = call.request.headers.get("last-event-id")
     position = None
@@ -91,7 +91,7 @@ ENDPOINTS = (
         method="GET", path="/v1/events/stream", operation="streamEvents",
         scope=Scope.READ, handle=stream, query=StreamQuery,
         summary="Events as they are announced (server-sent events)", answers={200: None},
-        headers={"Last-Event-ID": "resumes behind this event"},
+        headers={"Last-Event-ID": "resumes after this event"},
     ),
     Endpoint(
         method="GET", path="/v1/events/{id}", operation="getEvent",

@@ -46,7 +46,7 @@ from arrivals.web.request_body import FILES_MAX_BYTES
 
 log = structlog.get_logger()
 
-SLACK: Micros = 60 * SECOND  # an id is made a little before its order is stored
+SLACK: Micros = 60 * SECOND  # an id is generated a little before its order is stored
 _PREFERRED_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?:$|[,;\s])")  # RFC 7240 section 4.3
 MAX_WAIT_S = 300.0
 MAX_KEY_LENGTH = 255
@@ -63,7 +63,7 @@ UNSATISFIABLE_RANGE = 416
 
 
 async def submit_order(call: Call) -> Response:
-    """202 as soon as it is stored; with `Prefer: wait=SECONDS`, 200 if it closed within the wait."""
+    """Orders a generation: 202 as soon as it is stored; with `Prefer: wait=SECONDS`, 200 if it closes in time."""
     body: OrderBody = call.body
     generation = await order(call.context, _order_request(call, body, body.input))
     headers = {"location": f"/v1/generations/{generation.id}"}
@@ -73,16 +73,16 @@ async def submit_order(call: Call) -> Response:
         try:
             generation = await _held_until_closed(call, generation.id, wait_s)
             headers["preference-applied"] = f"wait={wait_s:.0f}"
-        except Problem:  # a preference may be passed over; the order is taken
+        except Problem:  # a preference may be ignored; the order is taken
             log.info("wait_skipped", generation_id=generation.id, key_id=call.key.id)
     return json_response(public(generation), 200 if generation.closed else 202, headers)
 
 
 async def submit_bulk(call: Call) -> Response:
-    """202 with the generations, in the order of their inputs, as soon as they are stored."""
+    """Orders several generations: 202 with all, in the order of their inputs, as soon as they are stored."""
     body: BulkBody = call.body
-    made = await order_bulk(call.context, _order_request(call, body, {}), body.inputs)
-    return json_response({"data": [public(generation) for generation in made], "next": None}, 202)
+    ordered = await order_bulk(call.context, _order_request(call, body, {}), body.inputs)
+    return json_response({"data": [public(generation) for generation in ordered], "next": None}, 202)
 
 
 def _order_request(call: Call, body: OrderBody | BulkBody, order_input: dict[str, Any]) -> OrderRequest:
@@ -104,13 +104,13 @@ def _order_request(call: Call, body: OrderBody | BulkBody, order_input: dict[str
 
 
 async def read_one(call: Call) -> Response:
-    """The generation as it is now, or as it is when it closes within `wait`."""
+    """Shows a generation as it is now, or as soon as it closes within `wait`."""
     query: WaitQuery = call.query
     return json_response(public(await _held_until_closed(call, call.path("id"), query.wait)))
 
 
 async def _held_until_closed(call: Call, generation_id: str, wait_s: float) -> Generation:
-    """As it is when it closes, or when the wait is over. Raises Problem (429) where too many wait."""
+    """The generation when it closes, or at the end of the wait. Raises Problem (429) where too many wait."""
     over = call.hold() if wait_s else None
     try:
         return await _until_closed(call.context, generation_id, wait_s)
@@ -128,7 +128,7 @@ async def _until_closed(context: Context, generation_id: str, wait_s: float) -> 
 
 
 async def list_page(call: Call) -> Response:
-    """Newest first."""
+    """Lists generations, newest first."""
     query: GenerationsQuery = call.query
     if query.status is not None and query.status not in set(Status):
         raise invalid("status", f"must be one of {', '.join(Status)}")
@@ -148,15 +148,15 @@ async def list_page(call: Call) -> Response:
     return page_response(page, public)
 
 
-def _id_at(when: Micros) -> str:
-    """The first id of that moment; ids are made from the clock."""
-    return LAST if when >= BEYOND else make_id("gen", max(0, when), bytes(ENTROPY_BYTES))
+def _id_at(at: Micros) -> str:
+    """The first id of a moment; ids begin with their time."""
+    return LAST if at >= BEYOND else make_id("gen", max(0, at), bytes(ENTROPY_BYTES))
 
 
-def moment(name: str, text: str | None, otherwise: Micros) -> Micros:
+def moment(name: str, text: str | None, default: Micros) -> Micros:
     """A moment of the query. Raises Problem (422)."""
     if text is None:
-        return otherwise
+        return default
     try:
         return read_rfc3339(text)
     except ValueError as error:
@@ -164,7 +164,7 @@ def moment(name: str, text: str | None, otherwise: Micros) -> Micros:
 
 
 async def show_timeline(call: Call) -> Response:
-    """Every webhook, observation, event, delivery and attempt, in order, page by page."""
+    """Shows every webhook, observation, event, delivery, attempt and call, in order, page by page."""
     query: TimelineQuery = call.query
     try:
         behind = read_place(query.after) if query.after is not None else BEGINNING
@@ -174,26 +174,26 @@ async def show_timeline(call: Call) -> Response:
 
 
 async def poll_now(call: Call) -> Response:
-    """Ask the provider now, whatever the schedule; what was asked about a moment ago is told as it is known."""
+    """Polls the provider now, whatever the schedule; after a very recent poll, shows the stored generation."""
     generation = await stored(call.context, call.path("id"))
-    if generation.external_id is None:  # one that only a hint has told serves to ask by
+    if generation.external_id is None:  # one that only a hint named is good enough
         raise Problem(
             409, "not_pollable", "the provider has not named this generation yet; there is nothing to ask about"
         )
-    if not generation.closed or generation.cost is None:  # some tell what it cost in polls alone
+    if not generation.closed or generation.cost is None:  # some providers report the cost in polls alone
         with suppress(AskedLately):
             await poll(call.context, await claim_one(call.context, generation.id))
     return json_response(public(await stored(call.context, generation.id)))
 
 
 async def cancel_one(call: Call) -> Response:
-    """Withdraw it from our queue, or cancel it at its provider where that is possible."""
+    """Withdraws a generation from our queue, or cancels it at its provider where that is possible."""
     await cancel(call.context, call.path("id"))
     return json_response(public(await stored(call.context, call.path("id"))))
 
 
 async def stream_output(call: Call) -> Response:
-    """The bytes, fetched with the provider's key where it needs one."""
+    """Streams the bytes of an output, fetched with the provider's key where it needs one."""
     generation = await stored(call.context, call.path("id"))
     number = call.path("n")
     if not number.isdecimal() or len(number) > 4 or int(number) >= len(generation.outputs):  # noqa: PLR2004 - no list is so long
@@ -221,18 +221,18 @@ async def _kept(context: Context, generation_id: str, number: int) -> outputs.In
 
 
 def _passed_on(received: Mapping[str, str], mask: Mask) -> dict[str, str]:
-    """Headers of an output as they may go on; what it is stands there in any case, so that nobody has to guess."""
+    """The headers of an output that may be passed on, always with a content type."""
     headers = {name: mask.text(received[name]) for name in PASSED_ON if _may_stand(received.get(name))}
     return headers | {"content-type": media_type(mask.text(received.get("content-type", ""))) or UNKNOWN}
 
 
 def _may_stand(value: str | None) -> bool:
-    """Whether somebody else's header may be one of ours."""
+    """True if a header of another server may be one of ours."""
     return value is not None and value.isascii() and value.isprintable()
 
 
 class Relayed(Streaming):
-    """A body that is still coming: its connection is closed when the last byte has gone on, or nobody wants it."""
+    """A body that is still arriving: its connection is closed after the last byte, or when the caller is gone."""
 
     def __init__(
         self, opened: AsyncExitStack, body: AsyncIterator[bytes], status: int, headers: dict[str, str]
@@ -241,7 +241,7 @@ class Relayed(Streaming):
         self._opened = opened
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        """As any streaming response; what breaks off there breaks off here, so that nobody takes it for whole."""
+        """Streams the response; where the source breaks off, so does it, so that nobody takes it for whole."""
         try:
             async with self._opened:
                 await super().__call__(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Live: the process answers. Ready: the database can be written, and every worker of this process goes on claiming."""
+"""Live: the process answers. Ready: the database can be written, and every worker of this process keeps claiming."""
 
 import anyio
 from starlette.responses import Response
@@ -10,12 +10,12 @@ from arrivals.web.errors import SOON, Problem
 
 
 async def live(_call: Call) -> Response:
-    """Always, while the process can answer at all."""
+    """Answers 200 while the process can answer at all."""
     return json_response(LiveSchema("live"))
 
 
 async def ready(call: Call) -> Response:
-    """503 while nothing can be stored, or while a worker does not claim; else what the workers do."""
+    """Answers 503 while nothing can be stored or a worker does not claim; else the state of the workers."""
     try:
         await check_database(call.context)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""The shapes of what health checks answer."""
+"""The schemas of health checks."""
 
 from msgspec import Struct
 

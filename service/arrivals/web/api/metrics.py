@@ -1,6 +1,6 @@
-"""What is measured, for Prometheus: one page, made per scrape from what one read transaction found.
+"""Metrics for Prometheus: one page, made per scrape from one read transaction.
 
-No label has values without a bound: providers and accounts are the operator's, everything else is a word of ours.
+Every label has bounded values: providers and accounts are the operator's, everything else is a word of ours.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """One metric: which numbers, under which name (a counter's ends in `_total`), by which labels."""
+    """One metric: the field of its numbers, its name (a counter's ends in `_total`) and its labels."""
 
     field: str
     name: str
@@ -31,7 +31,7 @@ class Family:
     help: str
 
     def metric(self, numbers: Mapping[Labels, float]) -> Metric:
-        """With its samples."""
+        """The metric with its samples."""
         counter = self.name.endswith("_total")
         kind = CounterMetricFamily if counter else GaugeMetricFamily
         made = kind(PREFIX + self.name, self.help, labels=self.labels)
@@ -110,17 +110,17 @@ FAMILIES = (
 
 @dataclass(frozen=True, slots=True, eq=False)  # a registry keeps its collectors by identity
 class _Scrape(Collector):
-    """What one scrape found."""
+    """The metrics of one scrape."""
 
     snapshot: MetricsSnapshot
 
     def collect(self) -> Iterator[Metric]:
-        """Every metric, also one without samples."""
+        """Yields every metric, also those without samples."""
         return (family.metric(getattr(self.snapshot, family.field)) for family in FAMILIES)
 
 
 async def scrape(call: Call) -> Response:
-    """Every metric as it is now."""
+    """Shows every metric as it is now."""
     snapshot = await measure(call.context)
     registry = CollectorRegistry()
     registry.register(_Scrape(snapshot))

@@ -1,4 +1,4 @@
-"""Providers: what each can do, its limits, and how it has behaved."""
+"""Providers: the capabilities, limits and record of each."""
 
 from functools import partial
 from typing import Any
@@ -20,12 +20,12 @@ LOOKED_BACK_S = 7 * 24 * 3600
 
 
 async def list_all(call: Call) -> Response:
-    """Every provider this service knows; `accounts` tells which are configured. Behavior is of the last seven days.
+    """Lists every provider; `accounts` are those that are configured. Behavior is of the last seven days.
 
-    It is counted from all that happened in them, so at most once a minute; `as_of` tells when.
+    It is counted from all rows of those days, so at most once a minute; `as_of` is the moment of the count.
     """
     now = call.context.now()
-    as_of, behaved = await call.context.process.provider_stats.get(partial(_behaved, call.context, now), now)
+    as_of, stats = await call.context.process.provider_stats.get(partial(_read_stats, call.context, now), now)
     async with call.context.store.reading() as tx:
         estimates = await accounts.all_usual(tx)
     learned = {
@@ -44,14 +44,14 @@ async def list_all(call: Call) -> Response:
         {
             **_shown(call.context, name, provider),
             "learned_durations": learned[name],
-            "behavior": _behavior(behaved.get(name, ProviderStats())),
+            "behavior": _behavior(stats.get(name, ProviderStats())),
         }
         for name, provider in PROVIDERS.items()
     ]
     return json_response({"data": shown, "as_of": rfc3339(as_of)})
 
 
-async def _behaved(context: Context, now: Micros) -> dict[str, ProviderStats]:
+async def _read_stats(context: Context, now: Micros) -> dict[str, ProviderStats]:
     async with context.store.reading() as tx:
         return await provider_stats.of_all(tx, now - LOOKED_BACK_S * SECOND)
 

@@ -20,7 +20,7 @@ from arrivals.web.api.schemas import SUBSCRIBABLE, PageQuery
 from arrivals.web.endpoint import Call, Endpoint, json_response, page_response
 from arrivals.web.errors import invalid
 
-# kind: the filters that mean something for it
+# kind: the filters that apply to it
 CONCERNED = {
     ReplayKind.WEBHOOKS: {"provider", "generation", "finding"},
     ReplayKind.QUARANTINE: {"provider", "generation"},
@@ -29,7 +29,7 @@ CONCERNED = {
 
 
 async def start_one(call: Call) -> Response:
-    """202: a worker takes it up at once, and goes on with it after a restart."""
+    """Starts a replay: 202. A worker takes it up at once, and continues it after a restart."""
     body: ReplayBody = call.body
     requested, kind = body.filters, ReplayKind(body.kind)
     filters = Filters(
@@ -63,7 +63,7 @@ def _check(kind: ReplayKind, filters: Filters) -> None:
 
 
 async def list_page(call: Call) -> Response:
-    """Newest first."""
+    """Lists replays, newest first."""
     query: PageQuery = call.query
     async with call.context.store.reading() as tx:
         page = await replays.listed(tx, query.limit, query.after or LAST)
@@ -71,18 +71,18 @@ async def list_page(call: Call) -> Response:
 
 
 async def show(call: Call) -> Response:
-    """Where it stands."""
+    """Shows the progress of a replay."""
     async with call.context.store.reading() as tx:
         return json_response(shown(await replays.by_id(tx, call.path("id"))))
 
 
 async def cancel_one(call: Call) -> Response:
-    """It ends where it stands; what it did stays."""
+    """Cancels a replay; what it did stays."""
     return json_response(shown(await cancel(call.context, call.path("id"))))
 
 
 async def replay_webhook(call: Call) -> Response:
-    """One stored webhook through the pipeline, now."""
+    """Replays one stored webhook, now."""
     body: ReplayOneBody = call.body
     webhook_id = call.path("id")
     finding = await replay_one(call.context, webhook_id, dry_run=body.dry_run)

@@ -1,4 +1,4 @@
-"""The shapes of the HTTP interface, as OpenAPI shows them and requests are validated by."""
+"""The schemas of the HTTP interface: for OpenAPI, and to validate requests."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any
@@ -40,7 +40,7 @@ Position = Annotated[
 
 
 def enum(words: Iterable[str]) -> Meta:
-    """The words that are taken; who sends another is told them all by whoever takes it."""
+    """The words that are accepted; the handler refuses any other with a list of them all."""
     return Meta(extra_json_schema={"enum": [*words]})
 
 
@@ -52,7 +52,7 @@ EventWord = Annotated[str, enum(SUBSCRIBABLE)]
 
 
 class OrderBody(Struct, forbid_unknown_fields=True):
-    """What to generate, with whom."""
+    """An order: the provider, the model and its input."""
 
     provider: ProviderName
     model: Name
@@ -107,7 +107,7 @@ class WebhooksQuery(Struct, forbid_unknown_fields=True):
 
 
 class EventsQuery(Struct, forbid_unknown_fields=True):
-    """Oldest first, from behind the cursor `after`; `wait` holds an empty page until there is an event."""
+    """Oldest first, from after the cursor `after`; `wait` holds an empty page until there is an event."""
 
     after: Position | None = None
     type: EventWord | None = None
@@ -119,7 +119,7 @@ class EventsQuery(Struct, forbid_unknown_fields=True):
 
 
 class StreamQuery(Struct, forbid_unknown_fields=True):
-    """From behind the cursor `after`, or behind `Last-Event-ID`; without either from now on."""
+    """From after the cursor `after`, or after `Last-Event-ID`; without either from now on."""
 
     after: Position | None = None
     type: EventWord | None = None
@@ -147,7 +147,7 @@ class OutputSchema(Struct):
 
 
 class FailureSchema(Struct):
-    """Why it failed: our word and the provider's own. An absent fact is null; `details`: what else it said."""
+    """The reason of a failure: our word and the provider's. An absent fact is null; `details`: its other facts."""
 
     code: str
     fault: str
@@ -166,7 +166,7 @@ class FailureSchema(Struct):
 
 
 class CostSchema(Struct):
-    """What the provider says it charges."""
+    """The price that the provider states."""
 
     amount: str
     currency: str
@@ -175,8 +175,8 @@ class CostSchema(Struct):
 class GenerationSchema(Struct):
     """One piece of work.
 
-    `outputs_requested`: how many the order asks for, where it says so. `provider_details`: what the provider said
-    beside our words, as it said it.
+    `outputs_requested`: the number that the order states, if any. `provider_details`: further facts of the provider,
+    as it stated them.
     """
 
     id: str
@@ -212,7 +212,7 @@ class GenerationPage(Struct):
 
 
 class EventData(Struct):
-    """What an event is about."""
+    """The subject of an event."""
 
     generation: GenerationSchema | UnsetType = UNSET
 
@@ -227,7 +227,7 @@ class EventSchema(Struct):
 
 
 class EventPage(Struct):
-    """A page of events; `next` is where to go on, also when there is nothing new yet; `more`: there is something."""
+    """A page of events; `next` is the cursor to continue from, also when there is nothing new; `more`: there is."""
 
     data: list[EventSchema]
     next: str
@@ -237,7 +237,7 @@ class EventPage(Struct):
 class WebhookSchema(Struct):
     """A stored webhook. `body` is text, or base64 where `body_base64` says so; both only when shown alone.
 
-    `repeats`: how many more came that are counted here and not kept, because they said the same or were too many.
+    `repeats`: how many more came that are counted here and not kept, because they were the same or too many.
     """
 
     id: str
@@ -274,14 +274,14 @@ class TimelineEntry(Struct):
 
 
 class TimelineQuery(Struct, forbid_unknown_fields=True):
-    """In the order of what happened; `after` is the cursor of the page before."""
+    """In order; `after` is the cursor of the page before."""
 
     after: Entry | None = None
     limit: Limit = 200
 
 
 class TimelineSchema(Struct):
-    """A page of what happened to a generation, in order."""
+    """A page of the history of a generation, in order."""
 
     generation: GenerationSchema
     data: list[TimelineEntry]
@@ -289,7 +289,7 @@ class TimelineSchema(Struct):
 
 
 class ProvidersSchema(Struct):
-    """Every provider, what it can do, and how it has behaved until `as_of`."""
+    """Every provider, with its capabilities and its record until `as_of`."""
 
     data: list[dict[str, Any]]
     as_of: Moment

@@ -48,7 +48,7 @@ PLAIN = ("url", "description", "max_in_flight", "rate_per_s")  # fields that are
 
 
 async def create(call: Call) -> Response:
-    """201 with the signing secret, which is shown this once."""
+    """Registers a subscriber: 201 with the signing secret, which is shown only now."""
     body: SubscriberBody = call.body
     _check(call.context, body)
     subscriber = Subscriber(
@@ -89,14 +89,14 @@ def _filter(body: FilterBody | None) -> dict[str, Any] | None:
 
 
 async def update(call: Call) -> Response:
-    """What is left out stays as it is."""
+    """Changes a subscriber; fields that are left out stay."""
     body: SubscriberPatch = call.body
     _check(call.context, body)
     return json_response(_shown(await change(call.context, call.path("id"), partial(_patched, call.context, body))))
 
 
 def _patched(context: Context, body: SubscriberPatch, before: Subscriber) -> Subscriber:
-    """The subscriber with what the body names."""
+    """The subscriber with the fields of the body."""
     fields = {name: getattr(body, name) for name in body.__struct_fields__ if getattr(body, name) is not UNSET}
     after = replace(before, **{name: fields[name] for name in PLAIN if name in fields})
     if "event_types" in fields:
@@ -114,26 +114,26 @@ def _patched(context: Context, body: SubscriberPatch, before: Subscriber) -> Sub
 
 
 async def rotate_secret(call: Call) -> Response:
-    """200 with the new secret, shown this once, and the new public key; the old ones sign too, for a day."""
+    """Rotates the secret: 200 with the new one, shown only now; the old keys sign too, for a day."""
     rotated = await rotate(call.context, call.path("id"))
     return json_response(_shown(rotated) | {"secret": rotated.secret})
 
 
 async def ping_one(call: Call) -> Response:
-    """202: a `ping` is on its way to this subscriber, whatever it asked for."""
+    """Sends a subscriber a `ping`, whatever events it wants. 202."""
     event, delivery = await ping(call.context, call.path("id"))
     return json_response({"event": msgspec.Raw(event.body.encode()), "delivery": shown_delivery(delivery)}, 202)
 
 
 async def recover_missed(call: Call) -> Response:
-    """202: a replay of every event since then that it wants and that did not reach it."""
+    """Starts a replay of every event since a moment that the subscriber wants and that did not reach it. 202."""
     body: RecoverBody = call.body
     replay = await recover(call.context, call.path("id"), moment("since", body.since, 0))
     return json_response(shown_replay(replay), 202, {"location": f"/v1/replays/{replay.id}"})
 
 
 async def list_page(call: Call) -> Response:
-    """Newest first."""
+    """Lists subscribers, newest first."""
     query: PageQuery = call.query
     async with call.context.store.reading() as tx:
         page = await subscribers.listed(tx, query.limit, query.after or LAST)
@@ -141,14 +141,14 @@ async def list_page(call: Call) -> Response:
 
 
 async def show(call: Call) -> Response:
-    """One subscriber."""
+    """Shows one subscriber."""
     async with call.context.store.reading() as tx:
         subscriber = await subscribers.by_id(tx, call.path("id"))
     return json_response(_shown(subscriber))
 
 
 async def remove(call: Call) -> Response:
-    """204; what was not delivered to it is given up."""
+    """Deletes a subscriber: 204. What was not delivered to it is given up."""
     await delete(call.context, call.path("id"))
     return Response(status_code=204)
 

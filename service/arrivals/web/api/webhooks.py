@@ -1,4 +1,4 @@
-"""Stored webhooks: list, show. What proves who called is never shown, nor any other secret, wherever it is repeated."""
+"""Stored webhooks: list, show. Signatures and secrets are never shown, wherever they are repeated."""
 
 import base64
 from functools import partial
@@ -23,7 +23,7 @@ from arrivals.web.errors import invalid
 
 
 async def list_page(call: Call) -> Response:
-    """Newest first, without headers and body."""
+    """Lists stored webhooks, newest first, without headers and body."""
     query: WebhooksQuery = call.query
     if query.finding is not None and query.finding not in set(Finding):
         raise invalid("finding", f"must be one of {', '.join(Finding)}")
@@ -43,7 +43,7 @@ async def list_page(call: Call) -> Response:
 
 
 async def show(call: Call) -> Response:
-    """One webhook with its headers and its body."""
+    """Shows one webhook with its headers and its body."""
     async with call.context.store.reading() as tx:
         stored = await observations.webhook_by_id(tx, call.path("id"))
     raw = stored.webhook.body

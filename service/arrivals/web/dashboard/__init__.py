@@ -1,1 +1,1 @@
-"""What a dashboard in the browser needs."""
+"""Parts for a dashboard in the browser."""

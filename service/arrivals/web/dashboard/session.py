@@ -1,7 +1,7 @@
-"""Rules of the session cookie, for a dashboard: signed, out of a script's reach, of this site alone, and short.
+"""The session cookie of a dashboard: signed, hidden from scripts, sent by this site alone, and short.
 
-Nothing here answers requests. A session stands for an API key; whatever changes something sends the session's CSRF
-token besides, which another site can neither read nor make.
+Nothing here answers requests. A session stands for an API key; a request that changes something must also carry the
+session's CSRF token, which another site can neither read nor make.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ MAX_COOKIE_LENGTH = 512
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """Who is signed in. `number` is random, so that no two sessions share a CSRF token."""
+    """A signed-in key. `number` is random, so that no two sessions share a CSRF token."""
 
     key_id: str
     number: str
@@ -32,14 +32,14 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sessions:
-    """`keys` newest first: the newest signs, every one of them opens. `public_url` says whether there is https."""
+    """Signs and opens sessions. `keys` newest first: the newest signs, each of them opens. `public_url`: for https."""
 
     keys: Sequence[str] = field(repr=False)
     public_url: str | None
 
     @property
     def name(self) -> str:
-        """With https, a name that browsers take from this host alone: https://datatracker.ietf.org/doc/html/rfc6265bis."""
+        """The cookie's name; with https, one that browsers accept from this host alone: https://datatracker.ietf.org/doc/html/rfc6265bis."""
         return "__Host-arrivals" if self._secure else "arrivals"
 
     def begin(self, key_id: str, number: str, now: Micros) -> tuple[Session, str]:
@@ -61,11 +61,11 @@ class Sessions:
         return None
 
     def csrf_token(self, session: Session) -> str:
-        """What a page of ours sends with whatever changes something."""
+        """The token that our pages send with requests that change something."""
         return self._csrf(self.keys[0], session)
 
     def permits(self, session: Session, method: str, sent: str | None) -> bool:
-        """Whether a request of this session may be done: one that changes nothing may, any other with its token."""
+        """True if a request of this session is permitted: it changes nothing, or has the session's token."""
         if method.upper() not in UNSAFE:
             return True
         token = (sent or "").encode()

@@ -1,4 +1,4 @@
-"""An answer as it goes out, to the byte as uvicorn writes it, but for the moment in `date`."""
+"""An answer in bytes, exactly as uvicorn writes it, except for the moment in `date`."""
 
 from email.utils import formatdate
 from functools import lru_cache
@@ -11,7 +11,7 @@ CLOSE = (b"connection", b"close")
 
 
 def written(answer: Response, *, closes: bool = False) -> bytes:
-    """The whole of it. `closes`: it is the last of its connection, whatever it says itself."""
+    """The whole answer. `closes`: it is the last of its connection, whatever its own headers say."""
     headers = answer.raw_headers if not closes or CLOSE in answer.raw_headers else [*answer.raw_headers, CLOSE]
     lines = b"".join([b"%b: %b\r\n" % header for header in headers])
     return b"HTTP/1.1 %d %b\r\n%b%b\r\n%b" % (

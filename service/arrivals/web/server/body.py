@@ -1,4 +1,4 @@
-"""How much of a request's body is still to come. Pure: it is shown bytes and says which of them are the body's."""
+"""Where a request's body ends. Pure: it takes bytes and returns how many of them belong to the body."""
 
 from httptools import HttpParserError, HttpRequestParser
 
@@ -6,7 +6,7 @@ from arrivals.web.server.head import END
 
 
 class Body:
-    """A body of so many bytes, or (None) one that comes in chunks and ends where it says so: always at a blank line."""
+    """A body of `length` bytes, or (None) one in chunks, which ends at a blank line."""
 
     def __init__(self, length: int | None) -> None:
         self._left = length or 0
@@ -17,7 +17,7 @@ class Body:
             self._chunks.feed_data(b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n")
 
     def piece_of(self, data: bytes) -> int:
-        """How many of these bytes are surely the body's; they count as come."""
+        """The number of these bytes that certainly belong to the body; they count as received."""
         if self._chunks is None:
             size = min(self._left, len(data))
             self._left -= size
@@ -28,14 +28,14 @@ class Body:
         try:
             self._chunks.feed_data(data[:size])
         except HttpParserError:
-            self.whole = True  # uvicorn says what is wrong with it, and closes
+            self.whole = True  # uvicorn reports what is wrong with it, and closes
         return size
 
     def on_message_complete(self) -> None:
-        """The last chunk came."""
+        """Called by the parser after the last chunk."""
         self.whole = True
 
 
 def _begun(data: bytes) -> int:
-    """How many of the last bytes may be the beginning of a blank line."""
+    """The number of last bytes that may begin a blank line."""
     return next((size for size in (3, 2, 1) if data.endswith(END[:size])), 0)

@@ -1,8 +1,8 @@
-"""One connection: whole heads, one request at a time, bounds on all that comes and on all that is not taken.
+"""One connection: whole heads, one request at a time, bounds on all that comes in and on all that is not taken.
 
 It stands between the socket and uvicorn's protocol and passes bytes on as they came; of uvicorn it uses the protocol's
-class, its three arguments, and what asyncio asks of any protocol. Whoever answers a request tells it when the answer is
-given (`current.py`), so it always knows what it waits for. Small webhooks go to the handler instead.
+class, its three arguments, and what asyncio expects of any protocol. The code that answers a request reports when the
+answer is sent (`current.py`), so the connection knows what it waits for. Small webhooks go to the handler instead.
 """
 
 import asyncio
@@ -26,34 +26,34 @@ from arrivals.web.server.relay import Relay
 class Connection(asyncio.Protocol):
     """One connection of a server. It waits for a head, for a body, for an answer, or for one to be taken."""
 
-    places: Places  # both of a class that is made for one server
+    places: Places  # both set on a class that is made for one server
     handler: CallbackHandler | None = None
 
     def __init__(self, config: Any, server_state: Any, app_state: Any, _loop: Any = None) -> None:
         self._loop: asyncio.AbstractEventLoop = _loop or asyncio.get_running_loop()
         self._inner = Inner(config, server_state, app_state)
-        self._data = b""  # what nobody has taken yet
-        self._counted = 0  # of it, towards what all connections may hold
+        self._data = b""  # what was not taken yet
+        self._counted = 0  # bytes of it, counted towards what all connections may hold
         self._head: Head | None = None  # of the request under way
-        self._body = Body(0)  # what of it is still to come
+        self._body = Body(0)  # the part of it that is still to come
         self._begun = self._started = False  # work on it, and its answer
-        self._paused = False  # uvicorn has enough of a body that nobody reads
-        self._unread = self._sending = 0  # bytes of answers that its peer does not take, here and on their way here
+        self._paused = False  # uvicorn has enough of a body that is not read
+        self._unread = self._sending = 0  # bytes of answers that its peer does not take, here and on the way
         self._last = False  # there are no further requests after this one
         self.ending = False  # nothing is taken any more
-        self._since, self._came = 0.0, 0  # when a wait began, and what has come of it
+        self._since, self._came = 0.0, 0  # the beginning of a wait, and the bytes that came since
         self.standing, self.deadline = Activity.WAITING, inf
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn itself
-        """Take a place, and wait for a head."""
+        """Takes a place, and waits for a head."""
         self._transport = transport
-        transport.set_write_buffer_limits(high=0)  # so that we hear of every answer that is not taken at once
+        transport.set_write_buffer_limits(high=0)  # reports every answer that is not taken at once
         self._inner.made(Relay(transport, self))
         self._wait(limits.HEAD_S)
         self.places.enter(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Leave the place."""
+        """Leaves the place."""
         self.ending = True
         self._keep(b"")
         self._forget_unread()
@@ -61,7 +61,7 @@ class Connection(asyncio.Protocol):
         self._inner.lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take whatever came, as far as it can be taken now."""
+        """Takes what came, as far as it can be taken now."""
         served = self._head is not None and self._body.whole
         if not self.ending and not (self._last and served):
             self._came += len(data)
@@ -69,14 +69,14 @@ class Connection(asyncio.Protocol):
             self._go_on()
 
     def pause_writing(self) -> None:
-        """An answer is not taken at once."""
+        """Called when an answer is not taken at once."""
         self._unread = self._transport.get_write_buffer_size()
         self._wait(limits.GRACE_S + self._unread / limits.SLOWEST_BYTES_PER_S, Activity.UNREAD)
         self._inner.pause()
         self.places.unread(self, self._unread)
 
     def resume_writing(self) -> None:
-        """All that was written is taken."""
+        """Called when all that was written is taken."""
         lying, self._unread = self._unread, 0
         self.places.unread(self, -lying)
         self._stand()
@@ -89,32 +89,32 @@ class Connection(asyncio.Protocol):
         self._stand()
 
     def resume_inner(self) -> None:
-        """See Relayed. Not at once: it is in the midst of something."""
+        """See Relayed. Continues later: uvicorn is in the midst of something."""
         if self._paused:
             self._paused = False
             self._stand()
             self._loop.call_soon(self._go_on)
 
     def close(self) -> None:
-        """See Relayed. What uvicorn does not know of is answered first: a webhook, or what has begun to come."""
+        """See Relayed. First answers what uvicorn does not have: a webhook, or a request that has begun to come."""
         if self._data if self._head is None else self._head.webhook is not None:
             self._last = True
         else:
             self._hang_up()
 
     def begins(self) -> None:
-        """See Answering: what comes behind a body in chunks could be taken for headers until somebody has those."""
+        """See Answering. Until the headers are read, trailers of a body in chunks could be taken for headers."""
         if not self._begun:
             self._begun = True
             self._loop.call_soon(self._go_on)
 
     def starts(self) -> list[tuple[bytes, bytes]]:
-        """See Answering: an answer before all of a body came is the last."""
+        """See Answering. An answer before the end of the body is the last."""
         self._started = True
         return [] if self._body.whole and not self._last else [CLOSE]
 
     def sends(self, size: int) -> None:
-        """See Answering: what waits to be sent to a peer that takes nothing counts as unread."""
+        """See Answering. Bytes that wait to be sent to a peer that takes nothing count as unread."""
         more, self._sending = size - self._sending, size
         self.places.unread(self, more)
 
@@ -156,7 +156,7 @@ class Connection(asyncio.Protocol):
             return
         waits = self._head is not None and self._serves
         if waits and self._body.whole and len(self._data) > limits.HEAD_MAX_BYTES:
-            self._data, self._last = b"", True  # who sends so much ahead of its answers is served no further
+            self._data, self._last = b"", True  # a peer that sends so much ahead is served no further
         enough = bool(self._data) and (waits or self._unread > 0)
         if enough and self._transport.is_reading():
             self._transport.pause_reading()
@@ -165,18 +165,18 @@ class Connection(asyncio.Protocol):
         self._keep(self._data)
 
     def _step(self) -> bool:
-        """Take a head, or more of a body; whether there may be more to take."""
+        """Takes a head, or more of a body. Returns True if there may be more to take."""
         if self._head is None:
             return not self._unread and self._take_head()
         if self._serves:
-            return False  # what came is of the next request, or of a body that nobody reads yet
+            return False  # the data is of the next request, or of a body that is not read yet
         if self._head.webhook is not None:
             return self._take_webhook(self._head)
         return self._feed(self._body.piece_of(self._data))
 
     def _take_head(self) -> bool:
         if self._data[0] in BLANK:
-            self._data = self._data.lstrip(BLANK)  # as RFC 9112 section 2.2 would have it
+            self._data = self._data.lstrip(BLANK)  # as RFC 9112 section 2.2 recommends
         end = self._data.find(END, 0, limits.HEAD_MAX_BYTES)
         if end < 0:
             if len(self._data) >= limits.HEAD_MAX_BYTES:
@@ -187,7 +187,7 @@ class Connection(asyncio.Protocol):
         head = read_head(self._data[: end + len(END)])
         if head is None:
             self._wait(limits.GRACE_S)
-            self._feed(len(self._data))  # uvicorn says what is wrong with it, and closes
+            self._feed(len(self._data))  # uvicorn reports what is wrong with it, and closes
             self.ending = True
             return False
         self._head, self._body, self._started, self._begun = head, Body(head.length), False, head.length is not None
@@ -199,7 +199,7 @@ class Connection(asyncio.Protocol):
         return self._feed(end + len(END))
 
     def _feed(self, size: int) -> bool:
-        """Let uvicorn have so many bytes; whether there were any."""
+        """Passes so many bytes to uvicorn. Returns True if there were any."""
         piece, self._data = self._data[:size], self._data[size:]
         if size:
             self._inner.take(piece, self, offers=self._head is not None and self._head.offers)
@@ -207,7 +207,7 @@ class Connection(asyncio.Protocol):
         return size > 0
 
     def _expect_webhook(self, handler: CallbackHandler, head: Head, address: tuple[str, str]) -> bool:
-        """Open its token before its body is waited for: whoever calls an address of nobody's is not listened to."""
+        """Opens the token before the body is awaited: a call to an unknown address is not read."""
         try:
             self._addressee = handler.addressee(*address)
         except Exception as error:  # noqa: BLE001 - one of the places where errors become answers
@@ -226,13 +226,13 @@ class Connection(asyncio.Protocol):
 
     @property
     def _serves(self) -> bool:
-        """There is nothing to wait for of the request under way, or nobody who would take it just now."""
+        """True if nothing more is to come of the current request, or nothing would take it just now."""
         return self._body.whole or self._paused or not self._begun
 
     # answering, waiting and ending
 
     def _answer(self, answer: Response) -> None:
-        """To the webhook under way."""
+        """Answers the current webhook."""
         if self.ending or self._head is None:
             return
         closes = self._last or not self._body.whole
@@ -241,13 +241,13 @@ class Connection(asyncio.Protocol):
         self.answered()
 
     def _refuse(self, why: Problem) -> None:
-        """Hang up; with words where no answer has begun that they would fall into."""
+        """Hangs up; with an answer, unless another has begun."""
         if not self.ending and not self._started and not (self._head is not None and self._body.whole):
             self._transport.write(written(why.response()))
         self._hang_up()
 
     def _hang_up(self) -> None:
-        """Say no more. What a peer still sends is read for a moment, or it would not see what it was told."""
+        """Sends no more. What the peer still sends is read for a moment, or it would not see the answer."""
         if self.ending:
             return
         self.ending = True
@@ -263,13 +263,13 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _stand(self) -> None:
-        """Find out what is waited for now."""
+        """Determines what the connection waits for now."""
         if self._unread or self.ending:
             return
         if self._head is None:
             if self.standing is not Activity.IDLE and not (self._data and self.standing is Activity.WAITING):
                 self._wait(limits.KEEP_ALIVE_S, Activity.IDLE)
-        elif self._serves:  # where nobody reads a body, it is we who are slow
+        elif self._serves:  # if the body is not read, the delay is ours
             self._since, self._came = self._loop.time(), 0
             self._move(inf, Activity.WORKING)
         else:
@@ -285,7 +285,7 @@ class Connection(asyncio.Protocol):
             self.places.move(self, standing)
 
     def _keep(self, data: bytes) -> None:
-        """Count the kept bytes towards what all connections may hold; where that is too much, refuse."""
+        """Counts the kept bytes towards what all connections may hold; refuses where that is too much."""
         self._data = data
         if len(data) == self._counted:
             return

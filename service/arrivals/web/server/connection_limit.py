@@ -1,8 +1,8 @@
-"""The places that connections take: so many and no more, and what all of them may leave unread together.
+"""Places for connections: bounds their number, and the bytes that all of them together leave unread.
 
 A new connection takes the place of the one that costs its peer least: kept open between requests, then waiting for the
-rest of a head or a body, then leaving answers unread. Who is being answered makes no room. One look a second over all
-of them is what bounds each in time; a timer for each request would cost more than the request's own bounds.
+rest of a head or a body, then leaving answers unread. One with a request in work keeps its place. All deadlines are
+checked once a second; a timer for each request would cost more than the request's own bounds.
 """
 
 import asyncio
@@ -23,22 +23,22 @@ class Activity(IntEnum):
 
 
 class Placed(Protocol):
-    """A connection as its place sees it. `deadline`: when its time is over, on the loop's clock; infinite is never."""
+    """A connection as seen from its place. `deadline`: the end of its time on the loop's clock; infinite is never."""
 
     standing: Activity
     deadline: float
 
     def make_room(self) -> None:
-        """Close it: somebody else needs the place."""
+        """Closes it: another connection needs the place."""
         ...
 
     def overdue(self) -> None:
-        """Its deadline has passed."""
+        """Called after its deadline."""
         ...
 
 
 def max_connections() -> int:
-    """Half of the files that this process may have open; the others are for the store and for calls outward."""
+    """Half of the files that this process may have open; the rest is for the store and for outgoing calls."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 2 * limits.MAX_CONNECTIONS
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -48,7 +48,7 @@ def max_connections() -> int:
 
 
 class Places:
-    """The connections of one server by standing, each the one that has stood so for longest first."""
+    """The connections of one server by activity, longest in it first."""
 
     def __init__(self, max_places: int) -> None:
         self.max_places = max_places
@@ -60,7 +60,7 @@ class Places:
         return sum(map(len, self._standing.values()))
 
     def enter(self, connection: Placed) -> None:
-        """Give it a place; where everybody is busy, it is closed again."""
+        """Gives a connection a place; where all are busy, it is closed again."""
         self._standing[connection.standing][connection] = None
         if len(self) > self.max_places:
             leaving = self._who_makes_room() or connection
@@ -70,17 +70,17 @@ class Places:
             self._look_again()
 
     def move(self, connection: Placed, standing: Activity) -> None:
-        """It stands otherwise from now on, or anew."""
+        """Moves a connection to another activity, or to the end of the same."""
         if self._standing[connection.standing].pop(connection, self) is None:
             self._standing[standing][connection] = None
         connection.standing = standing
 
     def leave(self, connection: Placed) -> None:
-        """It is gone."""
+        """Removes a connection."""
         self._standing[connection.standing].pop(connection, None)
 
     def unread(self, connection: Placed, more: int) -> None:
-        """So much more (or less) of its answers lies here unread; of too much, the oldest is cut off."""
+        """Counts more (or fewer) unread bytes of its answers; beyond the bound, the oldest connections are closed."""
         self._unread_bytes += more
         while self._unread_bytes > limits.UNREAD_MAX_BYTES and self._standing[Activity.UNREAD]:
             leaving = next(iter(self._standing[Activity.UNREAD]))

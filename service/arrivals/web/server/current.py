@@ -1,4 +1,4 @@
-"""Which connection the request under way came by, for whoever answers it."""
+"""The connection of the current request, for the code that answers it."""
 
 from contextvars import ContextVar
 from typing import Protocol
@@ -10,19 +10,19 @@ class Answering(Protocol):
     """A connection that waits for an answer."""
 
     def begins(self) -> None:
-        """Somebody has the request's headers and begins to work on it."""
+        """Called when work on the request begins and its headers are read."""
         ...
 
     def starts(self) -> list[tuple[bytes, bytes]]:
-        """An answer begins; the headers that it needs besides its own."""
+        """Called when an answer begins. Returns the headers that it needs besides its own."""
         ...
 
     def sends(self, size: int) -> None:
-        """So many bytes of it wait to be sent; 0 when they are."""
+        """Reports how many bytes of the answer wait to be sent; 0 once they are."""
         ...
 
     def answered(self) -> None:
-        """All of the answer is given."""
+        """Called when the whole answer is sent."""
         ...
 
 
@@ -30,7 +30,7 @@ CURRENT: ContextVar[Answering | None] = ContextVar("connection", default=None)
 
 
 def reporting(connection: Answering, send: Send) -> Send:
-    """Sends, and tells the connection when the answer begins and when it is given."""
+    """A `send` that reports the beginning and the end of the answer to the connection."""
 
     async def send_and_report(message: Message) -> None:
         if message["type"] == "http.response.start":

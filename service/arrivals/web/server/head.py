@@ -1,7 +1,7 @@
-"""Heads of requests. Pure: it is given the bytes of one and says how long its request is and whom it is for.
+"""Heads of requests. Pure: it takes the bytes of one and returns the length of its body and its addressee.
 
-uvicorn reads the very same bytes again, except those of small webhooks. What is wrong with a head is for uvicorn to
-say, so there is one opinion about what is HTTP.
+uvicorn reads the same bytes again, except those of small webhooks. Errors in a head are left to uvicorn, so that there
+is one opinion about what is HTTP.
 """
 
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class Head:
     """The head of one request.
 
     `length`: of its body in bytes; None where it comes in chunks. `offers`: another protocol, in its place.
-    `webhook`: (provider, token) of a small one that asks for nothing but to be taken and answered.
+    `webhook`: (provider, token) of a small one that needs nothing but to be taken and answered.
     """
 
     url: bytes = b""
@@ -30,20 +30,20 @@ class Head:
     whole: bool = False
 
     def on_headers_complete(self) -> None:
-        """There are no more."""
+        """Called by the parser after the last header."""
         self.whole = True
 
     def on_url(self, url: bytes) -> None:
-        """Of the request line, or part of it."""
+        """Called by the parser with the URL, or part of it."""
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One more."""
+        """Called by the parser with each header."""
         self.headers.append((name.lower(), value))
 
 
 def read_head(data: bytes) -> Head | None:
-    """A head that ends with the data; None for what is none."""
+    """The head that these bytes are; None if they are none."""
     head = Head()
     parser = HttpRequestParser(head)
     try:

@@ -1,4 +1,4 @@
-"""uvicorn's side of a connection: protocols made by their three arguments and used as asyncio uses any."""
+"""uvicorn's side of a connection: protocols made from their three arguments and driven as asyncio drives any."""
 
 import asyncio
 from typing import Any
@@ -10,30 +10,30 @@ from arrivals.web.server.current import CURRENT, Answering
 
 
 class Inner:
-    """Two readers of the same connection, which get whole requests, one at a time.
+    """Two protocols for the same connection, which get whole requests, one at a time.
 
-    The faster one loses the body behind an offer of another protocol, the other one does not; it is made when it is
-    needed. Java's own client offers HTTP/2 with every request that goes over http://.
+    The faster one loses the body after an offer of another protocol, the other one does not; it is made on demand.
+    Java's own client offers HTTP/2 with every request that goes over http://.
     """
 
     def __init__(self, config: Any, server_state: Any, app_state: Any) -> None:
-        self._how = {"config": config, "server_state": server_state, "app_state": app_state}
-        self.protocols: list[asyncio.Protocol] = [HttpToolsProtocol(**self._how)]
+        self._options = {"config": config, "server_state": server_state, "app_state": app_state}
+        self.protocols: list[asyncio.Protocol] = [HttpToolsProtocol(**self._options)]
 
     def made(self, transport: asyncio.Transport) -> None:
-        """The connection is made."""
+        """Called when the connection is made."""
         self._transport = transport
         self.protocols[0].connection_made(transport)
 
     def lost(self, error: Exception | None) -> None:
-        """The connection is lost."""
+        """Called when the connection is lost."""
         for protocol in self.protocols:
             protocol.connection_lost(error)
 
     def take(self, piece: bytes, connection: Answering, *, offers: bool) -> None:
-        """More of a request. Whoever answers what it begins knows by which connection it came."""
+        """Passes on more of a request; the code that answers it finds the connection in `CURRENT`."""
         if offers and len(self.protocols) == 1:
-            self.protocols.append(H11Protocol(**self._how))
+            self.protocols.append(H11Protocol(**self._options))
             self.protocols[1].connection_made(self._transport)
         token = CURRENT.set(connection)
         try:
@@ -42,11 +42,11 @@ class Inner:
             CURRENT.reset(token)
 
     def pause(self) -> None:
-        """The peer does not take at once what is written."""
+        """Called when the peer does not take at once what is written."""
         for protocol in self.protocols:
             protocol.pause_writing()
 
     def resume(self) -> None:
-        """All of it is taken."""
+        """Called when the peer has taken all of it."""
         for protocol in self.protocols:
             protocol.resume_writing()

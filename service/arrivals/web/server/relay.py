@@ -1,29 +1,29 @@
-"""The transport as uvicorn's protocol sees it: what it writes passes by us, and reading is paused for us too."""
+"""The transport as uvicorn's protocol sees it: the connection decides when to pause reading and when to end."""
 
 import asyncio
 from typing import Any, Protocol
 
 
 class Relayed(Protocol):
-    """The connection that stands between the socket and uvicorn; `ending`: it says no more."""
+    """The connection between the socket and uvicorn; `ending`: it sends nothing more."""
 
     ending: bool
 
     def pause_inner(self) -> None:
-        """Nothing more can be taken by uvicorn just now: it has enough of a body that nobody reads."""
+        """Called when uvicorn can take no more just now: it holds enough of a body that is not read."""
         ...
 
     def resume_inner(self) -> None:
-        """More can be taken."""
+        """Called when uvicorn can take more."""
         ...
 
     def close(self) -> None:
-        """No more is wanted of the connection."""
+        """Closes the connection."""
         ...
 
 
 class Relay(asyncio.Transport):
-    """Everything goes to the socket's own transport, but what says how fast to read and when to end."""
+    """Passes everything to the socket's own transport, except pausing, resuming and closing."""
 
     def __init__(self, transport: asyncio.Transport, connection: Relayed) -> None:
         super().__init__()
@@ -54,6 +54,6 @@ class Relay(asyncio.Transport):
         self._connection.resume_inner()
 
     def write(self, data: "bytes | bytearray | memoryview[Any]") -> None:
-        """See WriteTransport; what comes after the end was for nobody."""
+        """See WriteTransport; what comes after the end is dropped."""
         if not self.is_closing():
             self._to.write(data)

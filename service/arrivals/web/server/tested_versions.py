@@ -1,4 +1,4 @@
-"""Which versions of uvicorn the front door was tested with: every test of `tests/web/server` passes on both ends."""
+"""The versions of uvicorn that the front door was tested with: every test of `tests/web/server` passes on both ends."""
 
 import uvicorn
 
@@ -7,7 +7,7 @@ TESTED = f"{FIRST[0]}.{FIRST[1]} to {LAST[0]}.{LAST[1]}"
 
 
 def is_tested(version: str = uvicorn.__version__) -> bool:
-    """True for a version between them."""
+    """True for a version between the first and the last tested one."""
     try:
         major, minor = (int(part) for part in version.split(".")[:2])
     except ValueError:
