@@ -10,7 +10,7 @@ from arrivals.core.generation import Status
 from arrivals.core.reconcile import MEETINGS
 from arrivals.providers.catalog import PROVIDERS
 from tests.support.fixtures import FIXTURES, ROOT
-from tests.support.generated import PLACES, renewed
+from tests.support.generated import SECTIONS, regenerated
 from tests.support.markdown import dead_links, documents, rows
 
 MAX_FILE_LINES = 300
@@ -22,7 +22,7 @@ SOURCES = sorted((ROOT / "service/arrivals").rglob("*.py"))
 KNOW_SQL = [ROOT / "service/arrivals/lab/bench/database.py"]
 DOCUMENTS = documents()
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-# Measured once, by the benchmarks and by the torture, and to be renewed in one place.
+# Measured once, by the benchmarks and by the torture, and to be updated in one place.
 MEASURED = [ROOT / "docs/performance.md", ROOT / "docs/crash-proofs.md"]
 FIGURE = re.compile(r"\b\d{1,3}(?:,\d{3})+\b(?<!00)|(?<![\d,])\d{3,}(?=(?: \w+)?/s)")
 NUMBER = re.compile(r"(?<![\d,.])\d[\d,]*\b")
@@ -87,13 +87,13 @@ def test_every_mapping_table_has_its_source_above_it(provider):
     assert [] == [table for table, above in tables if "https://" not in above]
 
 
-@pytest.mark.parametrize(("path", "mark", "make"), PLACES, ids=[mark for _, mark, _ in PLACES])
-def test_what_is_made_from_the_code_is_fresh(path, mark, make):
+@pytest.mark.parametrize(("path", "marker", "render"), SECTIONS, ids=[marker for _, marker, _ in SECTIONS])
+def test_what_is_made_from_the_code_is_fresh(path, marker, render):
     """If not: python -m tests.support.generated."""
     text = (ROOT / path).read_text()
 
-    assert f"<!-- {mark}: " in text
-    assert renewed(path, mark, make) == text
+    assert f"<!-- {marker}: " in text
+    assert regenerated(path, marker, render) == text
 
 
 def test_every_setting_that_a_document_or_the_demo_names_exists():

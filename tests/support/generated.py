@@ -16,14 +16,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def settings_table():
-    """Every setting, from the code."""
+    """The table of every setting, from the code."""
     sections = []
     for group in Group:
-        rows = [row(setting, "") for setting in SETTINGS if setting.group is group]
+        rows = [setting_row(setting, "") for setting in SETTINGS if setting.group is group]
         if group is Group.PROVIDER:
-            rows = [row(setting, "<PROVIDER>_") for setting in PROVIDER_SETTINGS]
+            rows = [setting_row(setting, "<PROVIDER>_") for setting in PROVIDER_SETTINGS]
             rows += [
-                row(setting, f"{provider.upper()}_")
+                setting_row(setting, f"{provider.upper()}_")
                 for provider, module in PROVIDERS.items()
                 for setting in provider_settings(module).values()
                 if setting not in PROVIDER_SETTINGS
@@ -34,19 +34,19 @@ def settings_table():
     return "\n\n".join(sections)
 
 
-def row(setting, owner):
-    """A setting's row of the table."""
+def setting_row(setting, owner):
+    """The row of a setting in the table."""
     return f"| `{PREFIX}{owner}{setting.name}` | {setting.default or setting.unset} | {setting.words} |"
 
 
 def providers_table():
-    """Every provider's routes and what works for each, from the catalog."""
+    """The table of every provider's routes and the capabilities of each, from the catalog."""
     rows = []
     for name, provider in PROVIDERS.items():
         for route in provider.ROUTES:
-            able = capabilities(route)
+            features = capabilities(route)
             models = ", ".join(f"`{model}`" for model in route.models)
-            submit = able["submit"] + (f", {able['bulk']} in bulk" if able["bulk"] else "")
+            submit = features["submit"] + (f", {features['bulk']} in bulk" if features["bulk"] else "")
             cells = (
                 f"[{name}]({route.documentation})",
                 route.name,
@@ -55,9 +55,9 @@ def providers_table():
                 submit,
                 "yes" if route.trust else "-",
                 f"`{route.trust}`" if route.trust else "-",
-                *("yes" if able[what] else "-" for what in ("polls", "streams", "cancels")),
-                able["outputs"],
-                ", ".join(f"`{param}`" for param in able["preflight"]) or "-",
+                *("yes" if features[feature] else "-" for feature in ("polls", "streams", "cancels")),
+                features["outputs"],
+                ", ".join(f"`{param}`" for param in features["preflight"]) or "-",
             )
             rows.append(f"| {' | '.join(cells)} |")
     columns = (
@@ -78,7 +78,7 @@ def providers_table():
 
 
 def state_diagram():
-    """The machine's table as a picture."""
+    """The machine's table as a diagram."""
     lines = ["```mermaid", "stateDiagram-v2", "    [*] --> pending"]
     for current, row in MEETINGS.items():
         for reported, finding in row.items():
@@ -104,8 +104,8 @@ def trouble_table():
     return "\n".join(["| code | concerns | because |", "| --- | --- | --- |", *rows])
 
 
-# (file, mark, what stands between the marks)
-PLACES = (
+# (file, marker, function that renders the text between the markers)
+SECTIONS = (
     ("docs/operating.md", "settings", settings_table),
     ("docs/providers.md", "providers", providers_table),
     ("docs/ordering.md", "answers", answers_table),
@@ -114,18 +114,18 @@ PLACES = (
 )
 
 
-def marked(mark, text):
-    """The text between its marks."""
-    return f"<!-- {mark}: made by python -m tests.support.generated -->\n{text}\n<!-- /{mark} -->"
+def marked(marker, text):
+    """The text between its markers."""
+    return f"<!-- {marker}: made by python -m tests.support.generated -->\n{text}\n<!-- /{marker} -->"
 
 
-def renewed(path, mark, make):
-    """The file's text with the part made anew."""
+def regenerated(path, marker, render):
+    """The file's text with the section rendered anew."""
     text = (ROOT / path).read_text()
-    between = re.compile(rf"<!-- {mark}: .*?<!-- /{mark} -->", re.DOTALL)
-    return between.sub(lambda _: marked(mark, make()), text)
+    between = re.compile(rf"<!-- {marker}: .*?<!-- /{marker} -->", re.DOTALL)
+    return between.sub(lambda _: marked(marker, render()), text)
 
 
 if __name__ == "__main__":
-    for path, mark, make in PLACES:
-        (ROOT / path).write_text(renewed(path, mark, make))
+    for path, marker, render in SECTIONS:
+        (ROOT / path).write_text(regenerated(path, marker, render))

@@ -1,4 +1,4 @@
-"""Markdown as far as the house rules need it: its links, the anchors of its headings, the rows of its tables."""
+"""Markdown as far as the house rules need it: links, anchors of headings, rows of tables."""
 
 import re
 
@@ -36,7 +36,7 @@ def links(text):
 
 
 def dead_links(path):
-    """The links of a file whose file or heading is not there."""
+    """The links of a file to missing files or headings."""
     dead = []
     for link in links(path.read_text()):
         name, _, anchor = link.partition("#")
