@@ -48,7 +48,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryContext:
-    """What a delivery needs besides itself to be sent."""
+    """The parts of a sending besides the delivery itself."""
 
     body: str
     keys: SigningKeys

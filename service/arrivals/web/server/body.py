@@ -1,4 +1,4 @@
-"""Where a request's body ends. Pure: it takes bytes and returns how many of them belong to the body."""
+"""The end of a request's body. Pure: it takes bytes and returns how many of them belong to the body."""
 
 from httptools import HttpParserError, HttpRequestParser
 
