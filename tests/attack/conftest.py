@@ -80,7 +80,7 @@ def running(folder, stand_ins, **settings):
         "LOG_LEVEL": "debug",
         **settings,
     }
-    process = Process("serve", ["tests.attack.eventually", "serve"], environment(**settings), folder)
+    process = Process("serve", ["tests.attack.unthrottled", "serve"], environment(**settings), folder)
     process.start(f"http://127.0.0.1:{port}/health/ready")
     try:
         yield Service(f"http://127.0.0.1:{port}", process, settings, {})
