@@ -7,7 +7,6 @@ import secrets
 
 from msgspec.structs import replace
 
-from arrivals.core.failure import Failure
 from arrivals.core.generation import VerifiedBy
 from arrivals.core.http import HttpCall, HttpReply, InboundWebhook
 from arrivals.core.origin import same_origin
@@ -42,7 +41,6 @@ def every():
         raw = tuple(piece.raw for piece in conversation)
         webhooks = tuple(piece.raw for piece in conversation if piece.meta["reads"] == "webhook") or raw
         yield Fuzzed(f"{name}/verify", _verifies(provider), webhooks)
-        yield Fuzzed(f"{name}/failure", _explains(provider), raw)
         for route in provider.ROUTES:
             of_route = [piece for piece in conversation if route_of(provider, piece.meta["model"]) is route]
             for field, (reads, reader) in READINGS.items():
@@ -141,16 +139,6 @@ def _verifies(provider) -> Callable[[bytes], None]:
                 verified_by is None or any(secret in accepted for secret in candidates),
                 f"believed without a secret: {candidates!r}",
             )
-
-    return eat
-
-
-def _explains(provider) -> Callable[[bytes], None]:
-    def eat(raw):
-        reply = message_of(raw, "poll")
-        for status in (reply.http_status, None):
-            failure = provider.read_failure(status, reply.body, "poll")
-            must(isinstance(failure, Failure) and is_sound(failure), f"not a failure: {failure!r}")
 
     return eat
 

@@ -153,20 +153,6 @@ def test_piece_is_read_as_it_says(piece):
     assert expected == comparable(outcome_of(piece), expected)
 
 
-@pytest.mark.parametrize("piece", REFUSALS, ids=lambda piece: piece.name)
-def test_error_answer_is_explained_alike_by_whoever_reads_it(piece):
-    """The reader of its channel, and the one for any error body: apart from what only a header says."""
-    reply = piece.reply
-
-    failure = facts(
-        PROVIDERS[piece.provider].read_failure(reply.http_status, reply.body, piece.meta["refused"]["origin"])
-    )
-
-    header_facts = {name: failure[name] for name in ("retry_after_s", "trace_id") if failure[name] is None}
-    expected = piece.meta["refused"] | header_facts
-    assert expected == comparable(failure, expected)
-
-
 def comparable(finding, expected):
     """The finding, with only those facts of an output, and details of a failure, that the piece tells."""
     if isinstance(finding, dict) and isinstance(expected, dict):

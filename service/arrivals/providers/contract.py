@@ -197,10 +197,6 @@ class Provider(Protocol):
         """The reason to believe a webhook; None where nothing proves it (trust `hint`). Raises Unverified."""
         ...
 
-    def read_failure(self, http_status: int | None, body: bytes, origin: str) -> Failure:
-        """The failure that an error body of this provider means, whichever channel it came by."""
-        ...
-
 
 def route_of(provider: Provider, model: str) -> Route | None:
     """The first route that matches the model. Some put it into a path, so it may not lead anywhere else."""

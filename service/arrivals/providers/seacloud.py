@@ -185,11 +185,6 @@ def _ok(reply: HttpReply, origin: str) -> dict[str, Any]:
 verify = no_webhooks
 
 
-def read_failure(http_status: int | None, body: bytes, origin: str) -> Failure:
-    """https://cloud.seaart.ai/docs/model-api/multimodal/errors."""
-    return _failure(HttpReply(http_status=http_status or 200, body=body), origin)
-
-
 def _failure(reply: HttpReply, origin: str) -> Failure:
     facts = replace(_error_facts(loose_record(reply.body)), retry_after_s=retry_after_s(reply))
     return map_error(facts, reply.http_status, origin, codes=CODES, words=MESSAGE_PATTERNS)

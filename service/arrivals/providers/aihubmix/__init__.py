@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 
 from arrivals.core.budget import Budget
-from arrivals.providers.aihubmix.errors import read_failure
 from arrivals.providers.aihubmix.images import IMAGES, PREDICTIONS
 from arrivals.providers.aihubmix.videos import OTHERS
 from arrivals.providers.aihubmix.videos import ROUTES as VENDORS
 from arrivals.providers.contract import Route, no_webhooks
 
-__all__ = ["BASE_URL", "BUDGET", "DOCUMENTATION", "HOSTS", "NAME", "ROUTES", "read_failure", "verify"]
+__all__ = ["BASE_URL", "BUDGET", "DOCUMENTATION", "HOSTS", "NAME", "ROUTES", "verify"]
 
 NAME = "aihubmix"
 BASE_URL = "https://aihubmix.com"

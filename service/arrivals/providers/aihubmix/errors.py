@@ -54,11 +54,6 @@ def task_failure(body: Mapping[str, Any], origin: str) -> Failure:
     return map_error(_error_facts(body), None, origin, codes=CODES, words=MESSAGE_PATTERNS)
 
 
-def read_failure(http_status: int | None, body: bytes, origin: str) -> Failure:
-    """https://docs.aihubmix.com/en/FAQs/HTTP-Codes."""
-    return reply_failure(HttpReply(http_status=http_status or 200, body=body), origin)
-
-
 def _error_facts(body: Mapping[str, Any]) -> ErrorFacts:
     """`{"error": {"message": "… (tid: …)", "type", "param", "code"}}`, or a sentence under another name."""
     error = part(body, "error")

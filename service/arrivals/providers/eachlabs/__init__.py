@@ -10,12 +10,11 @@ from arrivals.core.generation import VerifiedBy
 from arrivals.core.http import InboundWebhook
 from arrivals.providers._shared.signatures import hex_hmac_matches, secret_matches
 from arrivals.providers.contract import Route, Unverified
-from arrivals.providers.eachlabs.errors import read_failure
 from arrivals.providers.eachlabs.predictions import PREDICTIONS
 from arrivals.providers.eachlabs.sense import SENSE
 from arrivals.providers.eachlabs.workflows import WORKFLOWS
 
-__all__ = ["BASE_URL", "BUDGET", "DOCUMENTATION", "HOSTS", "NAME", "ROUTES", "read_failure", "verify"]
+__all__ = ["BASE_URL", "BUDGET", "DOCUMENTATION", "HOSTS", "NAME", "ROUTES", "verify"]
 
 NAME = "eachlabs"
 BASE_URL = "https://api.eachlabs.ai"

@@ -87,11 +87,6 @@ def reply_failure(reply: HttpReply, origin: str) -> Failure:
     return map_error(facts, reply.http_status, origin, codes=CODES, words=MESSAGE_PATTERNS)
 
 
-def read_failure(http_status: int | None, body: bytes, origin: str) -> Failure:
-    """https://docs.eachlabs.ai/sense/edge-cases."""
-    return reply_failure(HttpReply(http_status=http_status or 200, body=body), origin)
-
-
 def task_failure(envelope: Mapping[str, Any], origin: str, category: FailureCode | None = None) -> Failure:
     """The failure of a task, which settles at cost 0: https://docs.eachlabs.ai/api/video."""
     error = _error_facts(envelope)

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 
 from arrivals.core.budget import Budget
 from arrivals.providers.contract import Route, no_webhooks
-from arrivals.providers.laozhang.errors import read_failure
 from arrivals.providers.laozhang.legacy import LEGACY
 from arrivals.providers.laozhang.videos import ROUTES as VIDEOS
 
-__all__ = ["BASE_URL", "BUDGET", "DOCUMENTATION", "HOSTS", "NAME", "ROUTES", "read_failure", "verify"]
+__all__ = ["BASE_URL", "BUDGET", "DOCUMENTATION", "HOSTS", "NAME", "ROUTES", "verify"]
 
 NAME = "laozhang"
 BASE_URL = "https://api.laozhang.ai"

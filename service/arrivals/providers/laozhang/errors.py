@@ -10,8 +10,8 @@ from arrivals.core.generation import Status
 from arrivals.core.http import HttpReply
 from arrivals.core.moments import retry_after_s
 from arrivals.providers._shared.errors import ErrorFacts, map_error
-from arrivals.providers._shared.json_fields import identifier, loose_record, part, status_word, text
-from arrivals.providers._shared.tolerance import code_in, folded, meaning, vocabulary
+from arrivals.providers._shared.json_fields import identifier, loose_record, part, text
+from arrivals.providers._shared.tolerance import code_in, folded, vocabulary
 
 # https://docs.laozhang.ai/en/api-capabilities/veo/api-reference
 # https://docs.laozhang.ai/en/api-capabilities/sora2/official-forward
@@ -87,15 +87,6 @@ def reply_failure(reply: HttpReply, origin: str) -> Failure:
 def task_failure(work: Mapping[str, Any], origin: str) -> Failure:
     """The failure of a task, which is not charged on any route: …/veo/models-pricing, …/sora2/async-api."""
     return map_error(replace(_error_facts(work), billed=False), None, origin, codes=CODES, words=MESSAGE_PATTERNS)
-
-
-def read_failure(http_status: int | None, body: bytes, origin: str) -> Failure:
-    """https://docs.laozhang.ai/en/api-capabilities/veo/troubleshooting, …/sora2/async-api."""
-    reply_body = loose_record(body)
-    for work in (part(reply_body, "data"), reply_body):
-        if meaning(status_word(work.get("status")), STATUSES) is Status.FAILED:
-            return task_failure({**reply_body, **work}, origin)
-    return reply_failure(HttpReply(http_status=http_status or 200, body=body), origin)
 
 
 def _error_facts(body: Mapping[str, Any], retry_after: float | None = None) -> ErrorFacts:

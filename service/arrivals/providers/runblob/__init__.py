@@ -4,10 +4,9 @@ from collections.abc import Mapping
 
 from arrivals.core.budget import Budget
 from arrivals.providers.contract import unsigned
-from arrivals.providers.runblob.errors import read_failure
 from arrivals.providers.runblob.families import ROUTES
 
-__all__ = ["BASE_URL", "BUDGET", "DOCUMENTATION", "HOSTS", "NAME", "ROUTES", "read_failure", "verify"]
+__all__ = ["BASE_URL", "BUDGET", "DOCUMENTATION", "HOSTS", "NAME", "ROUTES", "verify"]
 
 NAME = "runblob"
 BASE_URL = "https://platform.runblob.io"

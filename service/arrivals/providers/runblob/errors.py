@@ -61,11 +61,6 @@ def failure(reply: HttpReply, origin: str) -> Failure:
     return map_error(facts, reply.http_status, origin, codes=CODES, words=MESSAGE_PATTERNS)
 
 
-def read_failure(http_status: int | None, body: bytes, origin: str) -> Failure:
-    """https://docs.runblob.io/api-reference/kling/o3-photo-errors."""
-    return failure(HttpReply(http_status=http_status or 200, body=body), origin)
-
-
 def _error_facts(body: Mapping[str, Any]) -> ErrorFacts:
     """`{"detail": text | [{"loc", "msg"}]}`, `{"message": CODE}`, `{"error": text | {"message"}}`, `{"error_message"}`.
 

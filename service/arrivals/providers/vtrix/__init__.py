@@ -6,12 +6,11 @@ from dataclasses import replace
 from arrivals.core.budget import Budget
 from arrivals.providers._shared.limits import between
 from arrivals.providers.contract import Adapter, Route, unsigned
-from arrivals.providers.vtrix.errors import read_failure
 from arrivals.providers.vtrix.kirin import KIRIN
 from arrivals.providers.vtrix.tasks import ENVELOPED, FLAT
 from arrivals.providers.vtrix.wan import LIMITS
 
-__all__ = ["BASE_URL", "BUDGET", "DOCUMENTATION", "HOSTS", "NAME", "ROUTES", "read_failure", "verify"]
+__all__ = ["BASE_URL", "BUDGET", "DOCUMENTATION", "HOSTS", "NAME", "ROUTES", "verify"]
 
 NAME = "vtrix"
 BASE_URL = "https://cloud.vtrix.ai"

@@ -61,11 +61,6 @@ def task_failure(work: Mapping[str, Any], origin: str) -> Failure:
     return map_error(_error_facts(work), None, origin, codes=CODES, words=MESSAGE_PATTERNS)
 
 
-def read_failure(http_status: int | None, body: bytes, origin: str) -> Failure:
-    """https://doc.vtrix.ai/docs/api/qwen/wan26-t2i."""
-    return reply_failure(HttpReply(http_status=http_status or 200, body=body), origin)
-
-
 def _error_facts(body: Mapping[str, Any]) -> ErrorFacts:
     """`error` as text, `{"code", "message"}` or `{"code", "error_message"}`; `{"message"}`; `{"status": {…}}`."""
     error, status = part(body, "error"), part(body, "status")
