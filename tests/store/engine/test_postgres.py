@@ -374,7 +374,7 @@ async def test_bells_are_only_hints(mortal, clock, monkeypatch):
         raise psycopg.errors.FeatureNotSupported("LISTEN")
 
     monkeypatch.setattr(room.SignalListener, "_listen", refused)
-    monkeypatch.setattr(room.SignalListener, "_speak", refused)
+    monkeypatch.setattr(room.SignalListener, "_send_signals", refused)
     async with reopened(mortal, clock, carries_signals=True) as deaf:
         deaf.notify("read")
         assert 1 == await count_up(deaf)
@@ -429,7 +429,7 @@ async def test_server_that_is_not_there_is_said_without_the_password():
 
 
 async def test_too_old_a_server_is_said(postgres_url, monkeypatch):
-    monkeypatch.setattr(room, "OLDEST", 99)
+    monkeypatch.setattr(room, "MIN_VERSION", 99)
     with pytest.raises(Unsuitable, match="not 99 or newer"):
         await PostgresDatabase.open(postgres_url)
 
