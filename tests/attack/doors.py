@@ -1,9 +1,11 @@
 """Every other reader of bytes from outside as a target: tokens, signatures, settings, streams, requests, URLs."""
 
 import ipaddress
+from pathlib import Path
 import re
 import secrets
 import time
+from typing import cast
 
 import httpx
 import msgspec
@@ -186,7 +188,7 @@ def _settings(raw):
 
 def _keyring(raw):
     try:
-        read_keys(_File(raw))
+        read_keys(cast("Path", _File(raw)))
     except BadSetting as error:
         must("secret" not in str(error).partition(":")[0], "a key stands in an error")
 
