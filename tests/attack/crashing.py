@@ -1,6 +1,7 @@
 """The service with two mistakes in it, whose exceptions hold what was sent: `python -m tests.attack.crashing serve`."""
 
 import sys
+from unittest.mock import patch
 
 from arrivals.cli.main import main
 from arrivals.flow.admin import timeline
@@ -27,5 +28,5 @@ async def _broken_timeline(context, generation_id, *page):
 request = route_of(PROVIDERS["eachlabs"], "flux-1-1-pro").adapter.poll
 _read = request.parse
 object.__setattr__(request, "parse", _broken_reader)
-generations.timeline = _broken_timeline
+patch.object(generations, "timeline", _broken_timeline).start()
 sys.exit(main())

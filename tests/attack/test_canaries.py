@@ -34,6 +34,7 @@ class World:
     """The provider and a subscriber: the requests that they received, and their answers."""
 
     def __init__(self):
+        self.url = ""  # known when it is served
         self.to_provider, self.to_subscriber = [], []
         self.webhook_urls, self.signatures = {}, []
         self.ordered, self.redelivered, self.crash_asked = anyio.Event(), anyio.Event(), anyio.Event()

@@ -7,6 +7,7 @@ import ipaddress
 import socket
 import ssl
 import tracemalloc
+from typing import Any
 
 import anyio
 from anyio.streams.tls import TLSListener
@@ -223,7 +224,7 @@ async def test_packed_answer_takes_no_more_memory_than_a_plain_one(transport, wa
 # ---------------------------------------------------------------- certificates
 
 AUTHORITY, NOBODY = Authority("an authority of the tests"), Authority("an authority that nobody trusts")
-CERTIFICATES = {
+CERTIFICATES: dict[str, tuple[Authority, dict[str, Any], Any]] = {
     "good": (AUTHORITY, {}, REPLY),
     "of another host": (AUTHORITY, {"host": "other.example.com"}, ("not sent", Reason.TLS)),
     "over": (AUTHORITY, {"begins": -2 * DAY, "ends": -DAY}, ("not sent", Reason.TLS)),

@@ -3,6 +3,7 @@
 import json
 import threading
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ def doctor(arrivals):
 @pytest.fixture
 def web():
     """Answers every GET and HEAD with what a test says: (status, headers, body)."""
-    server = Hook()
+    server: Any = Hook()  # with an answer of its own, to methods of its own
     server.answer = (200, {}, b'{"status":"live"}')
 
     def do_GET(handler):  # noqa: N802 - http.server's name

@@ -1,6 +1,7 @@
 """`arrivals listen`: live events for a local program."""
 
 import json
+import time
 
 import pytest
 from standardwebhooks.webhooks import Webhook
@@ -72,7 +73,7 @@ def test_event_that_was_cut_off_in_its_tries_comes_again(run, ended, hook, monke
     def interrupt(_seconds):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module.time, "sleep", interrupt)
+    monkeypatch.setattr(time, "sleep", interrupt)
     hook.answers = [500]
     assert "continue with --after 0\n" in run("listen", "--forward-to", hook.url, *only).stderr
 

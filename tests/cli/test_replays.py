@@ -1,5 +1,7 @@
 """`arrivals replays`: start, wait for, look at and cancel what is done again."""
 
+import time
+
 import pytest
 
 from arrivals.cli import replays as module
@@ -66,7 +68,7 @@ def test_replay_that_was_canceled_while_it_was_waited_for_is_a_failure(run, ende
             (newest,) = run("replays", "list", "--limit", 1, "--json")["data"]
             canceled.append(run("replays", "cancel", newest["id"], "--json"))
 
-    monkeypatch.setattr(module.time, "sleep", cancel)
+    monkeypatch.setattr(time, "sleep", cancel)
     assert "canceled" in run("replays", "start", "events", "--rate", 0.01, "--dry-run", code=1).stdout
     assert ["canceled"] == [replay["status"] for replay in canceled]
 
@@ -77,7 +79,7 @@ def test_who_stops_waiting_is_told_how_to_look(run, ended, monkeypatch):
     def interrupt(_seconds):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module.time, "sleep", interrupt)
+    monkeypatch.setattr(time, "sleep", interrupt)
     result = run("replays", "start", "events", "--rate", 0.01, "--dry-run")
     assert "the replay continues; see: arrivals replays show rpl_" in result.stderr
     assert "running" in result.stdout

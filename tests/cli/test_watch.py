@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from arrivals.cli import watch as module
+from arrivals.client.stream import Heard
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -74,7 +75,7 @@ def test_table_keeps_the_newest(run, ended):
     ids = [ended()["id"] for _ in range(3)]
     events = [run("events", "list", "--generation", generation_id, "--json")["data"][-1] for generation_id in ids]
     ping = {"id": "evt_1", "type": "ping", "timestamp": "2026-01-01T00:00:00Z", "data": {}}
-    heard = (module.Heard(str(place), event) for place, event in enumerate([*events, ping]))
+    heard = (Heard(str(place), event) for place, event in enumerate([*events, ping]))
     module._as_table(Console(quiet=True), heard, shown, 2, set())
     assert ids[1:] == [*shown]
 

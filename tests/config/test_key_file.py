@@ -1,13 +1,13 @@
 """Keys are made once, kept for their owner alone, and the same for everybody who starts beside."""
 
 from dataclasses import replace
+import secrets
 import stat
 import subprocess
 import sys
 
 import pytest
 
-from arrivals.config import key_file
 from arrivals.config.declarations import BadSetting
 from arrivals.config.key_file import key_file_path, with_keys
 from arrivals.config.settings import read_settings
@@ -128,7 +128,7 @@ def test_who_comes_second_takes_the_keys_of_the_first(settings, monkeypatch):
         first["keys"] = with_keys(settings)
         return "draft"
 
-    monkeypatch.setattr(key_file.secrets, "token_hex", token_hex)
+    monkeypatch.setattr(secrets, "token_hex", token_hex)
     second, made = with_keys(settings)
     assert (first["keys"][0], False) == (second, made)
 

@@ -1,5 +1,7 @@
 """Details: the parts of a provider's object that are kept, and those that are not."""
 
+from typing import Any
+
 from arrivals.core.details import MAX_BYTES, MAX_DEPTH, MAX_ITEMS, MAX_TEXT_CHARACTERS, details_of, merge_details
 from arrivals.core.wire import from_json, to_json
 
@@ -57,7 +59,7 @@ def test_all_of_it_is_bounded():
 
 
 def test_what_is_nested_too_deep_is_left_out():
-    said = {"seed": 1, "deep": 1}
+    said: dict[str, Any] = {"seed": 1, "deep": 1}
     for _ in range(MAX_DEPTH + 1):
         said = {"seed": 1, "deep": said}
 

@@ -1,6 +1,7 @@
 """The machine: what every observation means, and that no sequence of them ever closes a generation twice."""
 
 from itertools import product
+from typing import Any
 
 from msgspec.structs import replace
 import pytest
@@ -365,7 +366,7 @@ def test_hint_cannot_give_a_reason_to_a_completion_that_waits():
 # ---------------------------------------------------------------- closing words that lack what they promise
 
 
-LACKING = {
+LACKING: dict[str, tuple[Status, dict[str, Any]]] = {
     "completed without output": (Status.COMPLETED, {"outputs": ()}),
     "failed without reason": (Status.FAILED, {"failure": NO_REASON, "awaits_detail": True}),
     "failed without anything": (Status.FAILED, {"failure": None, "awaits_detail": True}),

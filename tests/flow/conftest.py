@@ -1,5 +1,7 @@
 """Fixtures: an each::labs generation on its way, and what its provider answers."""
 
+from typing import Any
+
 import pytest
 
 from arrivals.core.http import InboundWebhook
@@ -13,7 +15,7 @@ ACCEPTED = {"status": "success", "message": "Prediction created successfully", "
 OUTPUT = "https://storage.example.com/1.jpg"
 SUCCEEDED = {"exec_id": "el-1", "status": "succeeded", "output": {"url": OUTPUT}, "error": ""}
 POLLED = {"id": "el-1", "status": "success", "output": OUTPUT}
-ORDER = {"provider": "eachlabs", "model": "flux-1-1-pro", "input": {"prompt": "a red fox"}}
+ORDER: dict[str, Any] = {"provider": "eachlabs", "model": "flux-1-1-pro", "input": {"prompt": "a red fox"}}
 
 
 @pytest.fixture

@@ -18,7 +18,9 @@ from arrivals.flow.observation import expire, poll, read
 from arrivals.flow.settlement.schedule import GRACE
 from arrivals.flow.submission import submit
 from arrivals.flow.submission.order import stored
+from arrivals.flow.submission.postpone import return_unsent
 from arrivals.store import deliveries, generations, observations, replays
+from arrivals.store import prune as pruning
 from arrivals.store.engine.base import Unavailable
 from arrivals.store.engine.queries import parse
 from arrivals.store.observations import StoredWebhook
@@ -278,7 +280,7 @@ async def test_a_kind_that_cannot_be_pruned_keeps_no_other_and_is_tried_an_hour_
     context = with_policy(context, retention=old)
     assert 0 == await run_worker(context, "prune")  # the first hour begins
     clock.advance(30 * DAY_S)
-    monkeypatch.setattr(prune.store, "delete", breaking_for(prune.store.delete, "webhooks"))
+    monkeypatch.setattr(pruning, "delete", breaking_for(pruning.delete, "webhooks"))
 
     assert 1 == await run_worker(context, "prune")
 
@@ -335,11 +337,10 @@ async def test_a_claim_that_was_not_made_takes_nothing_off_the_wire_of_who_made_
 ):
     """Between the lost commit and its return another process has claimed the order, for a try of the same number."""
     generation_id = await ordered()
-    returned = submit.return_unsent
 
     async def later(mine, claimed):
         assert 1 == len(await submit.claim(context, 9))
-        await returned(mine, claimed)
+        await return_unsent(mine, claimed)
 
     monkeypatch.setattr(submit, "return_unsent", later)
 

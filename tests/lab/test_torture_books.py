@@ -1,6 +1,7 @@
 """The torture's comparison sees every loss and every double, and excuses only what its case can excuse."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -8,14 +9,14 @@ from arrivals.lab.torture.audit import COUNTS, NO_EXCUSE, Accepted, Accounts, Di
 from arrivals.lab.torture.workload import Order
 
 ORDER = Order(key="a", provider="eachlabs", route="predictions", body={}, refs=("a",))
-JOB = {
+JOB: dict[str, Any] = {
     "provider": "eachlabs", "route": "predictions", "ref": "a", "external_id": "el-1", "submits": 1, "refused": 0,
     "outcome": "completed", "code": None, "has_output": True, "refused_with": None, "answer_cut": False,
     "webhooks": {"sent": 1, "answered_2xx": 1, "answers": {"200": 1}},
 }  # fmt: skip
 ROW = {"id": "gen_1", "status": "completed", "failure_code": None}
 EVENT = {"id": "evt_1", "type": "generation.completed", "generation_id": "gen_1"}
-GOOD = {
+GOOD: dict[str, Any] = {
     "accepted": [Accepted(id="gen_1", ref="a", order=ORDER)],
     "jobs": [JOB],
     "generations": [ROW],
@@ -112,6 +113,6 @@ def test_webhooks_of_what_was_ordered_together_may_stand_under_any_of_it():
     jobs = [JOB, JOB | {"ref": "b"}]
     rows = [ROW, ROW | {"id": "gen_2"}]
 
-    together = {"accepted": accepted, "jobs": jobs, "generations": rows}
+    together: dict[str, Any] = {"accepted": accepted, "jobs": jobs, "generations": rows}
     assert at_once(Accounts(**together, webhooks={"gen_1": 2})).clean
     assert {"acknowledged_webhooks_lost": 1} == at_once(Accounts(**together, webhooks={"gen_1": 1})).counts

@@ -1,10 +1,12 @@
 """The exact calls: where, how, with which key, and what is written in them."""
 
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
 from arrivals.core.failure import FailureCode, Fault
+from arrivals.core.http import HttpCall
 from arrivals.core.wire import from_json
 from arrivals.providers.catalog import PROVIDERS
 from arrivals.providers.contract import File, Refused, Target, route_of
@@ -47,7 +49,7 @@ CAT_AND_REFERENCE = {"prompt": "a cat", "input_reference": PHOTO}
 REFERENCE = file("input_reference", "reference.jpeg", "image/jpeg", b"\xff\xd8\xffbytes")
 
 # (provider, model, what it shows): (the order's input, what else it has, the call)
-SUBMISSIONS = {
+SUBMISSIONS: dict[tuple[str, str, str], tuple[dict[str, Any], dict[str, Any], HttpCall]] = {
     # https://docs.laozhang.ai/en/api-capabilities/veo/api-reference
     ("laozhang", "veo3-fast", "JSON"): (
         {"prompt": "a cat", "images": ["https://a.test/1.png"]},

@@ -38,7 +38,7 @@ def test_what_was_read_leniently_is_marked(message):
     readings = read_bulk_reply(
         lambda message, target: [reads(status=None)(message, target)], reply(b'{"a": NaN}'), TARGET
     )
-    assert [(LENIENTLY,)] == [reading.notes for reading in readings]
+    assert [(LENIENTLY,)] == [reading.notes for reading in readings if isinstance(reading, Reading)]
 
 
 def test_what_is_no_json_is_left_to_the_reader():

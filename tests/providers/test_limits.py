@@ -2,6 +2,7 @@
 
 import base64
 import struct
+from typing import Any
 
 import pytest
 
@@ -450,7 +451,7 @@ PLAIN = {
     "cancels": False,
     "outputs": "poll",
 }
-ABLE = {
+ABLE: dict[tuple[str, str], dict[str, Any]] = {
     ("laozhang", "legacy"): {"preflight": ["prompt", "images"]},
     ("laozhang", "seedance"): {"outputs": "poll, then a second question", "preflight": ["duration"]},
     ("runblob", "sora"): {

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from arrivals.providers.contract import route_of
 from tests.support.fixtures import FIXTURES
 
 NAMES = [name for name in PROVIDERS if (FIXTURES / name / "preflight.json").exists()]
-ROWS = [
+ROWS: list[Any] = [
     pytest.param(name, row, id=f"{name}-{number}-{row['says']}")
     for name in NAMES
     for number, row in enumerate(json.loads((FIXTURES / name / "preflight.json").read_text())["rows"])

@@ -1,6 +1,7 @@
 """Outputs in whatever shape an answer holds them."""
 
 import base64
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ def test_places_are_found_anywhere_in_order_and_once():
 
 
 def test_places_are_not_looked_for_without_end():
-    value = "https://a.test/1"
+    value: Any = "https://a.test/1"
     for _ in range(16):
         value = [value]
 

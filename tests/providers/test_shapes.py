@@ -4,6 +4,7 @@ import pytest
 
 from arrivals.core.generation import Cost, Output, Status
 from arrivals.core.http import HttpCall
+from arrivals.core.origin import same_origin
 from arrivals.providers._shared import json_fields
 from arrivals.providers.contract import Account, Unreadable
 
@@ -174,11 +175,11 @@ def test_call_goes_to_a_further_host_of_the_account():
 )
 def test_key_is_for_its_own_origin_only(url, same):
     """Scheme, host and port agree, or the key stays here."""
-    assert same == json_fields.same_origin(url, OWN)
+    assert same == same_origin(url, OWN)
 
 
 def test_origin_that_cannot_be_read_is_no_origin():
-    assert not json_fields.same_origin("https://[", "https://[")
+    assert not same_origin("https://[", "https://[")
 
 
 def test_a_url_that_is_too_long_to_be_kept_is_handed_on_unread():

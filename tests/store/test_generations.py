@@ -36,7 +36,9 @@ async def test_absent_facts_stay_absent(database):
 
 
 def test_the_full_example_leaves_no_field_at_its_default():
-    bare = Generation(id="", provider="", account="", route="", model="", status="", created_at=0, deadline_at=0)
+    bare = Generation(
+        id="", provider="", account="", route="", model="", status=Status.PENDING, created_at=0, deadline_at=0
+    )
     assert [] == [
         field.name for field in structs.fields(Generation) if getattr(FULL, field.name) == getattr(bare, field.name)
     ]

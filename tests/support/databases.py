@@ -50,7 +50,7 @@ async def _migrated():
 async def reopened(database, clock, *, carries_signals=False):
     """The same database as another process, or the next one, opens it."""
     if isinstance(database, SqliteDatabase):
-        again = await SqliteDatabase.open(database.path, clock)
+        again: SqliteDatabase | PostgresDatabase = await SqliteDatabase.open(database.path, clock)
     else:
         again = await PostgresDatabase.open(database.url, clock, connections=4, carries_signals=carries_signals)
     try:

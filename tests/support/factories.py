@@ -1,5 +1,7 @@
 """Generations and observations for the tests of the core, each with what a test says about it and the rest plain."""
 
+from typing import Any
+
 from arrivals.core.failure import FailureCode, make_failure
 from arrivals.core.generation import Generation, Held, Origin, Output, Status, VerifiedBy
 from arrivals.core.observation import Observation, Reading
@@ -14,7 +16,7 @@ REASON = make_failure(FailureCode.CONTENT_POLICY, "CONTENT_POLICY_VIOLATION", or
 
 def generation(status=Status.SUBMITTED, **changed):
     """A generation after its submission was answered."""
-    facts = {
+    facts: dict[str, Any] = {
         "id": "gen_1",
         "provider": "runblob",
         "account": "default",
@@ -29,7 +31,7 @@ def generation(status=Status.SUBMITTED, **changed):
 
 def seen(status, origin=Origin.POLL, *, at=AT, believed=True, verified_by=VerifiedBy.POLL, **fields):
     """A believed answer to a poll, complete unless the test says otherwise."""
-    defaults = {}
+    defaults: dict[str, Any] = {}
     if status is Status.COMPLETED:
         defaults = {"outputs": (OUTPUT,)}
     if status is Status.FAILED:
@@ -52,7 +54,7 @@ def hinted(status, **fields):
 
 def held(status=Status.FAILED, *, believed=True, **fields):
     """A closing report that waits."""
-    values = {"origin": Origin.WEBHOOK, "until": HOLD_UNTIL, "verified_by": VerifiedBy.SECRET} | fields
+    values: dict[str, Any] = {"origin": Origin.WEBHOOK, "until": HOLD_UNTIL, "verified_by": VerifiedBy.SECRET} | fields
     return Held(status=status, believed=believed, **values)
 
 

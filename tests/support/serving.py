@@ -14,14 +14,14 @@ END_S = 20  # for what was cancelled; whatever is still there then would stay fo
 
 
 @asynccontextmanager
-async def served(make, **config):
+async def served(make, **settings):
     """The app that make(port) gives, served on a free port of 127.0.0.1; gives the port."""
     # The protocol is named because asyncio turns Nagle off only then, and a request would take 40 ms.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         config = uvicorn.Config(
-            make(port), log_level="critical", **{"lifespan": "auto", "proxy_headers": False, **config}
+            make(port), log_level="critical", **{"lifespan": "auto", "proxy_headers": False, **settings}
         )
         config.load()
         server = uvicorn.Server(config)

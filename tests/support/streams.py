@@ -1,13 +1,14 @@
 """A provider's stream of server-sent events, with an end of the test's choosing, and each::sense's words in one."""
 
 import json
+from typing import Any
 
 from anyio.lowlevel import checkpoint
 
 DONE = "[DONE]"
 HEARD = object()
 IMAGE = "https://storage.example.com/sense/1.png"
-SENSE = {"provider": "eachlabs", "model": "eachsense/beta", "input": {"prompt": "a red fox"}}
+SENSE: dict[str, Any] = {"provider": "eachlabs", "model": "eachsense/beta", "input": {"prompt": "a red fox"}}
 THINKING = {"type": "thinking_delta", "content": "A fox, then."}
 STARTED = {"type": "execution_started", "execution_id": "ex-1", "workflow_id": "wf-1"}
 MADE = {"type": "generation_response", "url": IMAGE, "generations": [IMAGE]}

@@ -227,7 +227,7 @@ async def test_bell_ends_a_rest(store):
         await until(lambda: work.done)
 
 
-async def test_ring_during_a_claim_that_finds_nothing_is_not_lost(store):
+async def test_ring_during_a_claim_that_finds_nothing_is_not_lost(store, monkeypatch):
     work = Work()
     claim = work.claim
 
@@ -238,7 +238,7 @@ async def test_ring_during_a_claim_that_finds_nothing_is_not_lost(store):
             store.notify("read")
         return batch
 
-    work.claim = claim_and_ring
+    monkeypatch.setattr(work, "claim", claim_and_ring)
     async with running(work.worker(), store):
         await until(lambda: work.done)
     assert 10 == work.limits[1]

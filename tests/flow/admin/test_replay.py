@@ -15,8 +15,8 @@ from arrivals.flow.admin.replay import NotReplayable, replay_one, start
 from arrivals.flow.delivery import deliver
 from arrivals.flow.observation.receive import receive
 from arrivals.flow.submission.order import stored
-from arrivals.providers import eachlabs
 from arrivals.providers.contract import Unverified
+from arrivals.providers.eachlabs.predictions import PREDICTIONS
 from arrivals.store import deliveries, events, generations, observations, replays, subscribers
 from arrivals.store.engine.base import Missing, Unavailable
 from arrivals.store.engine.queries import parse
@@ -142,8 +142,8 @@ async def test_what_nobody_understood_advances_when_its_reader_was_mended(
     def broken(_webhook, _target):
         raise KeyError("output")
 
-    adapter = replace(eachlabs.PREDICTIONS.adapter, read_webhook=broken)
-    route = replace(eachlabs.PREDICTIONS, adapter=adapter)
+    adapter = replace(PREDICTIONS.adapter, read_webhook=broken)
+    route = replace(PREDICTIONS, adapter=adapter)
     await subscribed()
     with monkeypatch.context() as before:
         before.setattr(context_module.Context, "route", lambda _self, _generation: route)

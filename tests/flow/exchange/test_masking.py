@@ -1,6 +1,7 @@
 """Secrets that a provider repeats, on any channel and in any encoding, are not kept."""
 
 import base64
+from collections.abc import Callable
 from dataclasses import replace
 import html
 import json
@@ -19,7 +20,7 @@ from tests.flow.conftest import ACCEPTED
 from tests.support.databases import everything
 from tests.support.streams import SENSE, Stream
 
-FORMS = {
+FORMS: dict[str, Callable[[str], str]] = {
     "plain": str,
     "JSON": lambda text: text.replace("/", "\\/"),
     "JSON by numbers": lambda text: "".join(f"\\u{ord(character):04x}" for character in text),
@@ -37,7 +38,7 @@ UPDATE observations SET reading = :reading WHERE id = :id;
 """)
 
 
-@pytest.fixture(params=FORMS.values(), ids=FORMS.keys())
+@pytest.fixture(params=FORMS.values(), ids=[*FORMS])
 def form(request):
     """The encoding in which the provider repeats a secret."""
     return request.param

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
-from arrivals.flow.observation.poll import ASK_AGAIN, claim, claim_one, poll
+from arrivals.flow.observation.poll import claim, claim_one, poll
+from arrivals.flow.settlement.schedule import ASK_AGAIN
 from arrivals.flow.submission.order import stored
 from arrivals.store import accounts
 from tests.conftest import context_over, run_worker

@@ -8,8 +8,8 @@ from arrivals.core.observation import Finding
 from arrivals.flow import context as module
 from arrivals.flow.observation import read
 from arrivals.flow.submission.order import stored
-from arrivals.providers import eachlabs
 from arrivals.providers.contract import Trust
+from arrivals.providers.eachlabs.predictions import PREDICTIONS
 from arrivals.store import events, observations
 from tests.conftest import run_worker
 from tests.flow.conftest import SUCCEEDED
@@ -67,8 +67,8 @@ async def test_a_webhook_of_an_account_that_was_removed_meanwhile_stays_readable
 
 async def test_where_nothing_can_be_asked_the_token_alone_must_do(context, submitted, calls_back, monkeypatch):
     """A provider whose webhooks are unsigned and that cannot be polled: the event says `verified_by: token`."""
-    adapter = replace(eachlabs.PREDICTIONS.adapter, poll=None)
-    route = replace(eachlabs.PREDICTIONS, trust=Trust.HINT, adapter=adapter)
+    adapter = replace(PREDICTIONS.adapter, poll=None)
+    route = replace(PREDICTIONS, trust=Trust.HINT, adapter=adapter)
     generation_id = await submitted()
     kept = await calls_back(generation_id, json.dumps(SUCCEEDED).encode())
     async with context.store.transaction() as tx:
@@ -99,15 +99,15 @@ async def test_a_reader_that_fails_keeps_nobody_waiting(context, submitted, call
     bad, good = await submitted(), await submitted()
     kept = await calls_back(bad, b"{}")
     await calls_back(good, json.dumps(SUCCEEDED).encode())
-    reader = eachlabs.PREDICTIONS.adapter.read_webhook
+    reader = PREDICTIONS.adapter.read_webhook
 
     def broken(webhook, target):
         if webhook.body == b"{}":
             raise ZeroDivisionError
         return reader(webhook, target)
 
-    adapter = replace(eachlabs.PREDICTIONS.adapter, read_webhook=broken)
-    route = replace(eachlabs.PREDICTIONS, adapter=adapter)
+    adapter = replace(PREDICTIONS.adapter, read_webhook=broken)
+    route = replace(PREDICTIONS, adapter=adapter)
     monkeypatch.setattr(module.Context, "route", lambda _self, _generation: route)
 
     await run_worker(context, "read")

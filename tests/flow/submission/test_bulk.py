@@ -12,6 +12,7 @@ from arrivals.flow.submission import submit
 from arrivals.flow.submission.cancel import cancel
 from arrivals.flow.submission.order import InvalidOrder, KeyReused, OrderRequest, order_bulk, stored
 from arrivals.providers import eachlabs
+from arrivals.providers.eachlabs.workflows import WORKFLOWS
 from arrivals.store import observations
 from tests.conftest import context_over, run_worker
 from tests.support.upstream import CUT
@@ -383,7 +384,7 @@ async def test_a_webhook_of_a_bulk_order_on_a_route_that_lost_its_bulk_is_about_
 ):
     """A later version of ours may send such orders one at a time."""
     ids = await submitted_bulk(queued("ex-1", "ex-2", "ex-3"))
-    single = replace(eachlabs.WORKFLOWS, adapter=replace(eachlabs.WORKFLOWS.adapter, bulk=None))
+    single = replace(WORKFLOWS, adapter=replace(WORKFLOWS.adapter, bulk=None))
     monkeypatch.setattr(eachlabs, "ROUTES", (single,))
     await calls_back(ids[0], done("ex-1", INPUTS[0]))
 

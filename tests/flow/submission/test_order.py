@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import anyio
 import pytest
@@ -7,6 +8,7 @@ from arrivals.core.generation import Status
 from arrivals.flow.submission.order import InvalidOrder, KeyReused, OrderRequest, RefusedByPreflight, order, order_bulk
 from arrivals.providers import eachlabs
 from arrivals.providers._shared.limits import required
+from arrivals.providers.eachlabs.workflows import WORKFLOWS
 from arrivals.store import generations
 from arrivals.store.generations import GenerationQuery
 from tests.flow.conftest import ORDER
@@ -112,7 +114,11 @@ async def test_two_requests_with_one_key_at_one_moment_make_one_order(context):
 
 async def test_an_order_that_its_provider_would_refuse_is_not_stored(context):
     """The refusal is the failure it would become, and says where in the input its reason stands."""
-    veo = {"provider": "aihubmix", "model": "veo-3.1-generate-preview", "input": {"prompt": "a fox", "seconds": 5}}
+    veo: dict[str, Any] = {
+        "provider": "aihubmix",
+        "model": "veo-3.1-generate-preview",
+        "input": {"prompt": "a fox", "seconds": 5},
+    }
 
     with pytest.raises(RefusedByPreflight, match="must be one of 4, 6, 8") as refused:
         await order(context, OrderRequest(**veo, idempotency_key="k"))
@@ -125,7 +131,7 @@ async def test_an_order_that_its_provider_would_refuse_is_not_stored(context):
 
 
 async def test_one_that_would_be_refused_keeps_the_whole_bulk_order_out(context, monkeypatch):
-    monkeypatch.setattr(eachlabs, "ROUTES", (replace(eachlabs.WORKFLOWS, limits=(required("prompt"),)),))
+    monkeypatch.setattr(eachlabs, "ROUTES", (replace(WORKFLOWS, limits=(required("prompt"),)),))
     request = OrderRequest(provider="eachlabs", model="workflows/wf-1/v1", input={})
 
     with pytest.raises(RefusedByPreflight) as refused:

@@ -1,5 +1,8 @@
 """The rehearsal and a receiver of webhooks, each a real server on loopback, in the test's own event loop."""
 
+from collections.abc import Callable
+from typing import Any
+
 import anyio
 import httpx
 import pytest
@@ -13,7 +16,7 @@ from tests.support.serving import served
 
 MAX_BYTES = 1024 * 1024
 SECRET = "s3cret-of-the-test"
-VENDORS = {
+VENDORS: dict[str, tuple[str, dict[str, Any]]] = {
     "videos": ("wan2.6-t2v", {}),
     "sora": ("sora-2", {"seconds": "4"}),
     "veo": ("veo-3.1-generate-preview", {"seconds": 8}),
@@ -42,7 +45,7 @@ FAMILIES = {
     "chatgpt-images": ("task_uuid", "result_image_url"),
     "seedance": ("task_uuid", "output"),
 }
-IDS = {
+IDS: dict[str | tuple[str, str], Callable[..., str]] = {
     **{("laozhang", name): lambda body: body["id"] for name in FORWARDS},
     **{("runblob", name): lambda body, field=field: body[field] for name, (field, _) in FAMILIES.items()},
     ("runblob", "legacy/veo"): lambda body: body["task_id"],

@@ -1,5 +1,8 @@
 """Faults at submit and at poll, on every route."""
 
+from collections.abc import Callable
+from typing import Any
+
 import httpx
 import pytest
 
@@ -91,7 +94,7 @@ async def test_an_odd_word_is_said_and_then_the_truth(rehearsal, route):
     assert word(route, (await rehearsal.poll(route, external_id)).json()) in {"completed", "success", "COMPLETED"}
 
 
-EMPTY = {
+EMPTY: dict[tuple[str, str], Callable[..., Any]] = {
     ("laozhang", "legacy"): lambda body: body["data"]["result"],
     ("laozhang", "seedance"): lambda body: body.get("video_url") or body.get("url"),
     ("laozhang", "sora-reverse"): lambda body: body.get("url"),

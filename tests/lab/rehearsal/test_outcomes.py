@@ -1,5 +1,7 @@
 """Every row of every provider's table of errors shows where the table says, and its code where the provider puts it."""
 
+from typing import Any
+
 import pytest
 
 from arrivals.lab.rehearsal.app import PROVIDERS
@@ -7,7 +9,7 @@ from arrivals.lab.rehearsal.state import Where
 from arrivals.lab.rehearsal.vtrix.rule import RULES, broken
 from tests.lab.rehearsal.conftest import FAMILIES
 
-ROWS = [
+ROWS: list[Any] = [
     pytest.param((provider, route), name, outcome, id=f"{provider}-{route}-{name}")
     for provider, module in PROVIDERS.items()
     for route, outcomes in module.OUTCOMES.items()
@@ -59,7 +61,7 @@ PAGES["seacloud", "queue"] = """INFERENCE_FAILURE INFERENCE_TIMEOUT REQUEST_INVA
 for _route in PROVIDERS["aihubmix"].OUTCOMES:
     PAGES["aihubmix", _route] = PAGES["aihubmix", "videos"]
 
-AIHUBMIX_ROWS = [
+AIHUBMIX_ROWS: list[Any] = [
     (503, "Incorrect model ID. Please request to view the model page or you do not have permission to use this model"),
     (503, "contact support to request higher concurrency or try again later."),
     (429, "Too many requests; please try again later."),
@@ -177,8 +179,8 @@ def _texts(value):
     return [value] if isinstance(value, str) else []
 
 
-SOUND = {"input": {"messages": [{"role": "user", "content": [{"text": "a fox"}]}]}, "parameters": {}}
-BREAKERS = {
+SOUND: dict[str, Any] = {"input": {"messages": [{"role": "user", "content": [{"text": "a fox"}]}]}, "parameters": {}}
+BREAKERS: dict[str, dict[str, Any]] = {
     "001015001": {},
     "001015002": {"input": {"messages": []}},
     "001015003": {"input": {"messages": [{"role": "system"}]}},

@@ -18,6 +18,7 @@ from arrivals.store.engine import base
 from arrivals.store.engine import postgres as room
 from arrivals.store.engine.base import Collided, Unavailable, Unsuitable
 from arrivals.store.engine.connect import open_database
+from arrivals.store.engine.listen_notify import SignalListener
 from arrivals.store.engine.migrate import migrate
 from arrivals.store.engine.postgres import PostgresDatabase, without_password
 from arrivals.store.engine.queries import parse
@@ -176,7 +177,8 @@ async def test_transactions_in_each_others_way_are_told_to_try_again(mortal):
         await tx.fetch(QUERIES["add_counter"], name="other")
     ready, collided = [anyio.Event(), anyio.Event()], []
 
-    async def cross(first, second, mine, theirs):
+    async def cross(first, second, *bells):
+        mine, theirs = bells
         try:
             async with mortal.transaction() as tx:
                 await tx.fetch(QUERIES["lock"], name=first)
@@ -373,9 +375,9 @@ async def test_bells_are_only_hints(mortal, clock, monkeypatch):
     async def refused(*_):
         raise psycopg.errors.FeatureNotSupported("LISTEN")
 
-    monkeypatch.setattr(room.SignalListener, "_listen", refused)
-    monkeypatch.setattr(room.SignalListener, "_send_signals", refused)
-    async with reopened(mortal, clock, carries_signals=True) as deaf:
+    monkeypatch.setattr(SignalListener, "_listen", refused)
+    monkeypatch.setattr(SignalListener, "_speak", refused)
+    async with reopened(mortal, clock, carries_bells=True) as deaf:
         deaf.notify("read")
         assert 1 == await count_up(deaf)
         await deaf.wait("read", deaf.version("read"), 0.001)

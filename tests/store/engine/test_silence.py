@@ -171,7 +171,7 @@ async def test_a_server_that_is_silent_from_the_first_is_said(line, clock):
 async def test_a_database_is_closed_while_its_server_is_silent(line, clock):
     opened = await PostgresDatabase.open(line.url, clock, connections=2)
     line.fall_silent()
-    opened.notify("read")
+    opened.notify(Signal.READ)
     await anyio.to_thread.run_sync(line.swallowed.wait)
 
     await opened.close()
@@ -209,7 +209,7 @@ async def test_a_worker_goes_on_after_a_silence(database, line):
         while isinstance(claims[-1], Unavailable):
             await anyio.lowlevel.checkpoint()
         stop.set()
-        database.notify("read")
+        database.notify(Signal.READ)
 
 
 async def test_a_messenger_whose_lines_are_silent_makes_new_ones(line, clock, monkeypatch):
@@ -224,10 +224,10 @@ async def test_a_messenger_whose_lines_are_silent_makes_new_ones(line, clock, mo
         await anyio.lowlevel.checkpoint()
     line.speak()
 
-    heard = other.version("read")
-    while other.version("read") == heard:
-        ringer.notify("read")
-        await other.wait("read", heard, 0.05)
+    heard = other.version(Signal.READ)
+    while other.version(Signal.READ) == heard:
+        ringer.notify(Signal.READ)
+        await other.wait(Signal.READ, heard, 0.05)
 
     await ringer.close()
     await other.close()

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import asynccontextmanager
 import socket
+from typing import Any
 
 import anyio
 import httpx
@@ -37,7 +38,7 @@ class Blocks:
     """The blocks of a stream, each as its fields by name; a comment's name is `comment`."""
 
     def __init__(self, answer):
-        self.answer = answer
+        self.answer, self.first = answer, {}
         self._lines = answer.aiter_lines()
 
     async def next_block(self):
@@ -249,7 +250,7 @@ async def test_what_nobody_here_wants_is_looked_at_once(store, transport, clock,
     counting = Counting(store)
     context = context_over(counting, transport, clock, upstream.url)
     wanted = stored_events.EventFilter(type="ping")
-    pages = web_events._pages(context, 0, wanted)
+    pages: Any = web_events._pages(context, 0, wanted)  # an iterator to its caller; a generator can be closed
     await anext(pages)
     rings = 5
 

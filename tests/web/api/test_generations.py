@@ -9,6 +9,7 @@ import pytest
 from arrivals.core.generation import Origin, Status
 from arrivals.core.observation import Observation, Reading
 from arrivals.flow.settlement.settle import settle
+from arrivals.flow.submission.order import stored
 from arrivals.store import accounts, generations
 from arrivals.store.engine.base import Unavailable
 from arrivals.web import endpoint
@@ -419,11 +420,10 @@ async def test_who_waits_is_not_woken_by_what_it_does_not_wait_for(client, conte
     """A waiting request reads the generation when it begins to wait, and when the wait has ended."""
     mine, others = await submitted(), [await submitted() for _ in range(5)]
     reads, payloads = [], []
-    read_generation = web_generations.stored
 
     async def counted(some_tools, generation_id):
         reads.append(generation_id)
-        return await read_generation(some_tools, generation_id)
+        return await stored(some_tools, generation_id)
 
     monkeypatch.setattr(web_generations, "stored", counted)
 

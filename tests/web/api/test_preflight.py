@@ -7,6 +7,7 @@ import pytest
 
 from arrivals.providers import eachlabs
 from arrivals.providers._shared.limits import required
+from arrivals.providers.eachlabs.workflows import WORKFLOWS
 from arrivals.web.app import DOCUMENT
 from tests.conftest import run_worker
 
@@ -61,7 +62,7 @@ async def test_nothing_is_stored_and_nothing_is_sent(client, context, upstream):
 @pytest.fixture
 def _demanding(monkeypatch):
     """A workflow that documents what it needs."""
-    monkeypatch.setattr(eachlabs, "ROUTES", (replace(eachlabs.WORKFLOWS, limits=(required("prompt"),)),))
+    monkeypatch.setattr(eachlabs, "ROUTES", (replace(WORKFLOWS, limits=(required("prompt"),)),))
 
 
 @pytest.mark.usefixtures("_demanding")

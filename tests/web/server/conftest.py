@@ -65,8 +65,8 @@ async def answers(stream, count):
     buffer, parsed = b"", []
     while len(parsed) < count:
         head, end, rest = buffer.partition(b"\r\n\r\n")
-        length = re.search(rb"content-length: (\d+)", head)
-        if not end or len(rest) < (length := int(length[1])):
+        said = re.search(rb"content-length: (\d+)", head)
+        if not end or len(rest) < (length := int(said[1])):
             buffer += await stream.receive()
             continue
         parsed.append((int(head[9:12]), head.decode().split("\r\n")[1:], rest[:length]))

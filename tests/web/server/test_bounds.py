@@ -4,6 +4,7 @@ Every bound holds on both ways in.
 """
 
 from contextlib import suppress
+from unittest.mock import patch
 
 import anyio
 import pytest
@@ -276,11 +277,8 @@ async def test_who_takes_no_answer_is_cut_off(connected, application, soon):
         gone(self, error)
         lost.set()
 
-    Connection.connection_lost = leave
-    try:
+    with patch.object(Connection, "connection_lost", leave):
         await lost.wait()
-    finally:
-        Connection.connection_lost = gone
     await stream.aclose()
 
     assert 1 == len(begun)  # what it asked for besides waited for it to take the first
