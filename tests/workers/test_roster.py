@@ -26,7 +26,7 @@ async def test_trust_ends_before_the_lease_does(context):
     }
     trusts = {worker.name: worker.trust_s for worker in roster(context)}
     assert all(trusts[name] < lease for name, lease in leases.items())
-    assert trusts["submit"] >= submit.LONGEST_ANSWER_S  # never claimed again, so it needs no lease
+    assert trusts["submit"] >= submit.MAX_ANSWER_S  # never claimed again, so it needs no lease
     assert POLL_TIMEOUT_S < trusts["poll"]
     assert context.policy.limits.delivery_timeout_s < trusts["deliver"]
 

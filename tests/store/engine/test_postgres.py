@@ -377,7 +377,7 @@ async def test_bells_are_only_hints(mortal, clock, monkeypatch):
 
     monkeypatch.setattr(SignalListener, "_listen", refused)
     monkeypatch.setattr(SignalListener, "_speak", refused)
-    async with reopened(mortal, clock, carries_bells=True) as deaf:
+    async with reopened(mortal, clock, carries_signals=True) as deaf:
         deaf.notify("read")
         assert 1 == await count_up(deaf)
         await deaf.wait("read", deaf.version("read"), 0.001)
