@@ -376,7 +376,7 @@ async def test_bells_are_only_hints(mortal, clock, monkeypatch):
         raise psycopg.errors.FeatureNotSupported("LISTEN")
 
     monkeypatch.setattr(SignalListener, "_listen", refused)
-    monkeypatch.setattr(SignalListener, "_speak", refused)
+    monkeypatch.setattr(SignalListener, "_send_signals", refused)
     async with reopened(mortal, clock, carries_signals=True) as deaf:
         deaf.notify("read")
         assert 1 == await count_up(deaf)
