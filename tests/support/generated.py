@@ -51,7 +51,7 @@ def providers_table():
                 f"[{name}]({route.documentation})",
                 route.name,
                 models,
-                route.kind,
+                route.kind or "any",
                 submit,
                 "yes" if route.trust else "-",
                 f"`{route.trust}`" if route.trust else "-",

@@ -6,7 +6,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from arrivals.core.budget import Budget
 from arrivals.core.failure import Failure
@@ -15,6 +15,8 @@ from arrivals.core.http import HttpCall, HttpReply, InboundWebhook
 from arrivals.core.observation import Reading
 from arrivals.providers._shared.limits import Limit
 
+# Headers of webhooks that may hold a secret: kept as they came, so that a webhook can be verified again; never shown.
+SECRET_HEADERS = frozenset({"authorization", "cookie", "x-webhook-secret"})
 # Resolved away by whoever sends the call: https://www.rfc-editor.org/rfc/rfc3986#section-5.2.4
 DOT_SEGMENTS = frozenset({".", ".."})
 
@@ -55,6 +57,11 @@ class Account:
     def bearer(self) -> dict[str, str]:
         """The header that carries the key."""
         return {"authorization": f"Bearer {self.api_key}"}
+
+
+def authorize(call: HttpCall, account: Account) -> HttpCall:
+    """The call with the account's key, to be sent to the account's own origins alone."""
+    return structs.replace(call, headers={**call.headers, **account.bearer()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +162,7 @@ class Route:
     name: str
     models: tuple[str, ...]  # patterns, as in fnmatch
     documentation: str
-    kind: str  # image | video | audio
+    kind: str | None  # image | video | audio; None where the model decides
     adapter: Adapter = field(repr=False)
     typical_duration_s: float
     max_duration_s: float

@@ -211,7 +211,7 @@ QUEUE = Route(
     models=("*",),
     # sample clients poll every 3 s; durations are not stated
     documentation="https://cloud.seaart.ai/docs/model-api/multimodal/submit",
-    kind="image",
+    kind=None,
     adapter=Adapter(
         submit=submit,
         read_submitted=read_submitted,

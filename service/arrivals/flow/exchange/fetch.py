@@ -17,7 +17,7 @@ from arrivals.core.origin import same_origin
 from arrivals.flow.context import Context
 from arrivals.flow.exchange.spend import spend
 from arrivals.outbound.transport import NoAnswer, NotSent, Reason, Streamed
-from arrivals.providers.contract import File, Refused
+from arrivals.providers.contract import File, Refused, authorize
 
 FORWARDED_HEADERS = ("range", "if-range")  # the caller's headers that concern the bytes
 IDENTITY = {"accept-encoding": "identity"}
@@ -97,12 +97,11 @@ async def _fetched(
 ) -> AsyncIterator[Streamed]:
     account = context.upstream(generation).account if generation else None
     for _ in range(MAX_REDIRECTS + 1):
-        own, key = False, {}
+        call, own = HttpCall(method="GET", url=url, headers=headers), False
         if generation is not None and account is not None and same_origin(url, account.base_url):
-            own, key = True, account.bearer()
+            call, own = authorize(call, account), True
             await spend(context, generation)
         async with AsyncExitStack() as stack:
-            call = HttpCall(method="GET", url=url, headers={**headers, **key})
             reply = await stack.enter_async_context(context.transport.fetch(call, provider=own, timeout_s=timeout_s))
             location = redirect_of(reply.http_status, reply.headers)
             if location is None:

@@ -10,15 +10,13 @@ from arrivals.core.http import InboundWebhook
 from arrivals.flow.batch import Batch, OnResult
 from arrivals.flow.context import Context, NotConfigured, Upstream
 from arrivals.flow.observation.repeats import keep, sift
-from arrivals.providers.contract import Unverified
+from arrivals.providers.contract import SECRET_HEADERS, Unverified
 from arrivals.store import observations
 from arrivals.store.engine.signals import Signal
 from arrivals.store.observations import StoredWebhook
 
 log = structlog.get_logger()
 
-# Kept as they came, so that a webhook can be verified again; never shown.
-SECRET_HEADERS = frozenset({"authorization", "cookie", "x-webhook-secret"})
 HIDDEN = "********"
 
 

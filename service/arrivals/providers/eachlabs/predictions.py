@@ -147,7 +147,7 @@ PREDICTIONS = Route(
     models=("*",),
     # image 10-60 s, video 60-600 s, at most 15 min
     documentation="https://docs.eachlabs.ai/api/predictions",
-    kind="image",
+    kind=None,
     adapter=Adapter(
         submit=submit,
         read_submitted=read_submitted,

@@ -247,7 +247,7 @@ SENSE = Route(
     models=("eachsense/*",),
     # image 10-60 s, video 60-600 s, at most 15 min
     documentation="https://docs.eachlabs.ai/sense/edge-cases",
-    kind="image",
+    kind=None,
     adapter=Adapter(
         submit=submit,
         read_submitted=read_submitted,

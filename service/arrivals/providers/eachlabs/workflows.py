@@ -214,7 +214,7 @@ WORKFLOWS = Route(
     models=("workflows/*/*",),
     # at most 15 min
     documentation="https://docs.eachlabs.ai/workflows/trigger",
-    kind="image",
+    kind=None,
     adapter=Adapter(
         submit=submit,
         read_submitted=read_submitted,

@@ -33,7 +33,7 @@ def _tasks(name: str, models: tuple[str, ...], documentation: str, adapter: Adap
         name=name,
         models=models,
         documentation=documentation,
-        kind="image",
+        kind=None,
         adapter=adapter,
         typical_duration_s=60,
         max_duration_s=1800,
