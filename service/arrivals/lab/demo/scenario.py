@@ -222,8 +222,9 @@ def plan(seed: int, *, lose_webhooks: bool, callback_url: str, crash_deadline_s:
         if crash:
             order.body.setdefault("deadline_s", crash_deadline_s)
     rng.shuffle(orders)
-    # An account serves first in, first out: who has little time and comes behind dozens of others could not be served.
-    return sorted(orders, key=lambda order: order.body.get("deadline_s", math.inf))
+    # An account serves first in, first out: an order with little time must not come behind dozens of others, nor behind
+    # one that makes its provider hold the whole account back for longer than that time (`Retry-After: 30`).
+    return sorted(orders, key=lambda order: (order.body.get("deadline_s", math.inf), order.never_now))
 
 
 def _faults(rng: random.Random, place: Place) -> Iterator[str]:
