@@ -20,11 +20,15 @@ def test_events_are_gone_through_by_cursor(run, ended):
     """A page that is full says where to go on."""
     ended(), ended()
     first = run("events", "list", "--limit", 1)
-    assert "next page: --after 1\n" == first.stderr
-    page = run("events", "list", "--limit", 1, "--after", 1, "--json")
-    assert (1, "2") == (len(page["data"]), page["next"])
-    last = run("events", "list", "--after", 10**9)
+    cursor = first.stderr.removeprefix("next page: --after ").rstrip()
+    epoch, _, position = cursor.partition("-")
+    assert "1" == position
+    page = run("events", "list", "--limit", 1, "--after", cursor, "--json")
+    assert (1, f"{epoch}-2") == (len(page["data"]), page["next"])
+    last = run("events", "list", "--after", run("events", "list", "--limit", 200, "--json")["next"])
     assert ("nothing\n", "") == (last.stdout, last.stderr)
+    beyond = run("events", "list", "--after", f"{epoch}-{10**9}", code=1)
+    assert "lies beyond the newest event" in beyond.stderr
 
 
 def test_failure_is_named(run, ended):
@@ -54,7 +58,7 @@ def test_event_is_sent_again_to_who_is_named(run, ended, hook):
     ("arguments", "words"),
     [
         (("list", "--type", "done"), "type: must be one of"),
-        (("list", "--after", "x"), "after: must be the `next`"),
+        (("list", "--after", "x"), "after: must be 0, the `next`"),
         (("redeliver", "evt_1"), "there is nothing with this id"),
     ],
     ids=str,

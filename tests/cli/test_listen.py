@@ -1,6 +1,7 @@
 """`arrivals listen`: live events for a local program."""
 
 import json
+import re
 import time
 
 import pytest
@@ -42,7 +43,9 @@ def test_what_there_is_is_forwarded_signed(run, ended, hook):
 def test_what_there_is_behind_a_cursor_is_forwarded_with_a_new_secret(run, ended, hook):
     ended()
     last = run("events", "list", "--after", 0, "--limit", 200, "--json")["next"]
-    result = run("listen", "--forward-to", hook.url, "--after", int(last) - 1, "--no-follow", "--json")
+    epoch, _, position = last.partition("-")
+    before = f"{epoch}-{int(position) - 1}"
+    result = run("listen", "--forward-to", hook.url, "--after", before, "--no-follow", "--json")
     assert (last, 204, None, 1) == tuple(result[name] for name in ("cursor", "http_status", "error", "tries"))
     assert 1 == len(hook.taken)
 
@@ -75,7 +78,7 @@ def test_event_that_was_cut_off_in_its_tries_comes_again(run, ended, hook, monke
 
     monkeypatch.setattr(time, "sleep", interrupt)
     hook.answers = [500]
-    assert "continue with --after 0\n" in run("listen", "--forward-to", hook.url, *only).stderr
+    assert re.search(r"continue with --after [0-9a-f]{8}-0\n", run("listen", "--forward-to", hook.url, *only).stderr)
 
 
 def test_program_that_is_not_there_is_said(run, ended):

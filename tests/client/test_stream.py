@@ -42,9 +42,22 @@ async def test_events_are_missed_never_and_seen_once_though_the_connection_is_cu
             heard = await calling(read, stream, 400)
 
     assert written == ids(heard)
-    assert [str(position) for position in range(1, 401)] == [message.cursor for message in heard]
+    assert list(range(1, 401)) == [position(message.cursor) for message in heard]
     assert wire.cuts >= 10
     assert "a\u2028b\x85\nc" == heard[-1].event["data"]["text"]
+
+
+def position(cursor):
+    return int(cursor.rpartition("-")[2])
+
+
+async def test_cursor_of_another_epoch_is_refused_and_not_resumed(client, calling, announce):
+    await announce(range(3))
+
+    with pytest.raises(ServiceError, match="restored from a backup") as refused:
+        await calling(client.events, "0123abcd-2")
+
+    assert (409, "cursor_unknown") == (refused.value.status, refused.value.code)
 
 
 async def test_stream_begins_when_it_is_asked_for_and_not_when_it_is_read(client, calling, announce):
@@ -52,9 +65,9 @@ async def test_stream_begins_when_it_is_asked_for_and_not_when_it_is_read(client
     stream = await calling(client.events)
     expected = await announce([5, 6])
 
-    assert "5" == stream.cursor
+    assert 5 == position(stream.cursor)
     assert expected == ids(await calling(read, stream, 2))
-    assert "7" == stream.cursor
+    assert 7 == position(stream.cursor)
 
 
 async def test_cursor_of_any_event_goes_on_behind_it(client, calling, announce):
@@ -67,9 +80,10 @@ async def test_cursor_of_any_event_goes_on_behind_it(client, calling, announce):
 async def test_what_is_there_is_read_to_its_end_when_nobody_follows(client, calling, announce):
     written = await announce(range(250))
 
-    assert written == ids(await calling(lambda: list(client.events(follow=False))))
-    assert written[240:] == ids(await calling(lambda: list(client.events("240", follow=False))))
-    assert [] == await calling(lambda: list(client.events("250", follow=False)))
+    heard = await calling(lambda: list(client.events(follow=False)))
+    assert written == ids(heard)
+    assert written[240:] == ids(await calling(lambda: list(client.events(heard[239].cursor, follow=False))))
+    assert [] == await calling(lambda: list(client.events(heard[-1].cursor, follow=False)))
 
 
 async def test_events_are_filtered(client, calling, announce):

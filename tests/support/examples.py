@@ -180,6 +180,18 @@ async def context_of(tx, row):
     return context
 
 
+async def epoch_of(database):
+    """The epoch of a database's cursors."""
+    async with database.reading() as tx:
+        return (await events.newest_cursor(tx)).epoch
+
+
+async def begin_epoch(database):
+    """Begin a new epoch, as a restored database does."""
+    async with database.transaction() as tx:
+        await events.begin_epoch(tx, "fedcba98", 0)
+
+
 async def announce(database, *announced, then=lambda: None):
     """Append events and do something more in the same transaction; their positions by id."""
     async with database.transaction() as tx:

@@ -101,7 +101,7 @@ class Stream:
         """Cursors are positions, and those of a filtered stream go up as well."""
         if self._until is None or self.cursor is None:
             return self._closed
-        return self._closed or int(self.cursor) >= int(self._until)
+        return self._closed or _position(self.cursor) >= _position(self._until)
 
     def _next(self) -> Heard | None:
         for event in self._events:
@@ -148,6 +148,10 @@ class Stream:
             if self._on_back is not None:
                 self._on_back()
             return
+
+
+def _position(cursor: str) -> int:
+    return int(cursor.rpartition("-")[2])
 
 
 def _wait_s(misses: int) -> float:

@@ -7,8 +7,16 @@ from arrivals.core.wire import Micros
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32: sorts as the number it writes
 _PAIRS = [first + second for first in ALPHABET for second in ALPHABET]  # two letters are ten bits
 _LETTERS = bytes(ord(ALPHABET[byte % 32]) for byte in range(256))  # the letter of a byte's last five bits
+_ALL = frozenset(ALPHABET)
+LENGTH = 26
 ENTROPY_BYTES = 15  # two bits of the first, five of each other: a letter for a byte costs less than bits put together
 BEYOND = 1 << 56  # microseconds: no id can say this moment, or a later one
+
+
+def is_id(text: str, prefix: str) -> bool:
+    """True if `make_id` may have made it."""
+    head, _, rest = text.partition("_")
+    return head == prefix and len(rest) == LENGTH and set(rest) <= _ALL
 
 
 def make_id(prefix: str, now: Micros, entropy: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from arrivals.core.cursor import UnknownCursor
 from arrivals.core.observation import Finding, Observation
 from arrivals.flow.batch import Batch
 from arrivals.flow.delivery.ended import Ended
@@ -25,6 +26,6 @@ class Batches:
     refunds: Batch[AccountKey, None]  # accounts that get back what a second request would have cost
     delivery_contexts: Batch[Delivery, DeliveryContext | None]
     attempts: Batch[Ended, str | None]
-    event_pages: Batch[Place, EventPage]
+    event_pages: Batch[Place, EventPage | UnknownCursor]
     metrics: Batch[None, MetricsSnapshot]
     readiness: Batch[None, None]

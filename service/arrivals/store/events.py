@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from arrivals.core.cursor import Cursor
 from arrivals.core.event import Event, EventType
 from arrivals.core.wire import Micros
 from arrivals.store.engine.base import Row, Tx, fetch_one
@@ -76,12 +77,13 @@ ANY = EventFilter()
 class EventSlice:
     """The events after a position, each with its own, and the position up to which they were searched.
 
-    `more`: after that there are others that were not searched.
+    `more`: after that there are others that were not searched. `newest`: the cursor behind all of them.
     """
 
     events: Sequence[tuple[int, Event]]
     position: int
     more: bool
+    newest: Cursor
 
 
 async def page_after(tx: Tx, position: int, limit: int, wanted: EventFilter = ANY) -> EventSlice:
@@ -89,14 +91,15 @@ async def page_after(tx: Tx, position: int, limit: int, wanted: EventFilter = AN
 
     One search is bounded, also in the events that do not match: a reader of rare events continues from `position`.
     """
-    newest = await last_position(tx)
-    through = min(newest, position + MAX_SEARCHED)
+    newest = await newest_cursor(tx)
+    through = min(newest.position, position + MAX_SEARCHED)
     page = await LIST.page(tx, limit, {"after": position, "through": through, **wanted.values()})
     reached = page.items[-1]["position"] if page.more else max(position, through)
     return EventSlice(
         events=[(row["position"], _from_row(row)) for row in page.items],
         position=reached,
-        more=page.more or through < newest,
+        more=page.more or through < newest.position,
+        newest=newest,
     )
 
 
@@ -106,10 +109,14 @@ async def count(tx: Tx, wanted: EventFilter) -> int:
     return counted
 
 
-async def last_position(tx: Tx) -> int:
-    """The position of the newest event; events announced from now on come after it."""
-    position: int = (await fetch_one(tx, SQL["last_position"]))["value"]
-    return position
+async def newest_cursor(tx: Tx) -> Cursor:
+    """The cursor behind the newest event; events announced from now on come after it."""
+    return Cursor(**await fetch_one(tx, SQL["newest_cursor"]))
+
+
+async def begin_epoch(tx: Tx, epoch: str, now: Micros) -> None:
+    """Begins a new epoch: cursors of the one before are refused from now on."""
+    await tx.fetch(SQL["begin_epoch"], epoch=epoch, now=now)
 
 
 async def position_of(tx: Tx, event_id: str) -> int:

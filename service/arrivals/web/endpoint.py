@@ -12,11 +12,13 @@ from starlette.routing import Route
 import structlog
 
 from arrivals.core.api_key import ApiKey, Scope
+from arrivals.core.ids import is_id
 from arrivals.core.json_shape import shape_of
 from arrivals.core.wire import from_json
 from arrivals.flow.context import Context
 from arrivals.flow.off_loop import run_off_loop
 from arrivals.store.engine.pages import Page
+from arrivals.store.generations import LAST
 from arrivals.web.auth import Authenticator
 from arrivals.web.errors import Problem, from_validation, invalid, problem_of
 from arrivals.web.held_requests import HeldRequests
@@ -101,6 +103,15 @@ def page_response(page: Page[Any], show: Callable[[Any], Any]) -> Response:
     """A page of items with an `id`; `next` is null on the last page."""
     following = page.items[-1].id if page.more else None
     return json_response({"data": [show(item) for item in page.items], "next": following})
+
+
+def before_id(after: str | None, prefix: str) -> str:
+    """The id that a page of a list, newest first, begins before. Raises Problem (422)."""
+    if after is None:
+        return LAST
+    if not is_id(after, prefix):
+        raise invalid("after", f"must be the `next` of an earlier page, {prefix}_…")
+    return after
 
 
 def routes(endpoints: Sequence[Endpoint], authenticator: Authenticator) -> list[Route]:

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 import structlog
 
+from arrivals.core.cursor import UnknownCursor
 from arrivals.core.event import public_failure
 from arrivals.core.failure import Failure
 from arrivals.flow.admin.replay import NotCancelable as ReplayNotCancelable
@@ -123,6 +124,7 @@ MEANINGS: Mapping[type[BaseException], Callable[[Any], Problem]] = {
     NotConfigured: lambda error: Problem(503, "account_not_configured", str(error), headers=SOON),
     Unavailable: lambda _: Problem(503, "store_unavailable", "nothing can be stored just now; try again", headers=SOON),
     ClientDisconnect: lambda _: Problem(400, "disconnected", "the request ended before its body did"),
+    UnknownCursor: lambda error: Problem(409, "cursor_unknown", str(error)),
     UnknownToken: lambda _: Problem(404, "unknown_token", "this is not a callback URL of ours", headers=CLOSES),
     Unverified: lambda _: Problem(401, "unverified", "this webhook is not authenticated", headers=CHALLENGE),
     Unfetchable: _no_output,

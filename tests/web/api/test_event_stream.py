@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+import re
 import socket
 from typing import Any
 
@@ -9,6 +10,7 @@ import anyio
 import httpx
 import pytest
 
+from arrivals.core.cursor import BEGINNING
 from arrivals.core.event import EventType
 from arrivals.store import events as stored_events
 from arrivals.web.api import event_stream as web_events
@@ -16,7 +18,7 @@ from arrivals.web.app import make_app
 from tests.conftest import context_over, run_worker
 from tests.support.databases import reopened
 from tests.support.eventually import until
-from tests.support.examples import announce, event, keep, scheduled
+from tests.support.examples import announce, epoch_of, event, keep, scheduled
 from tests.support.serving import served
 from tests.web.conftest import KEY
 
@@ -69,12 +71,13 @@ def body_of(name):
     return event(name).body
 
 
-async def test_each_event_is_a_block_with_its_cursor_its_type_and_itself(client, announced):
+async def test_each_event_is_a_block_with_its_cursor_its_type_and_itself(client, context, announced):
     await announced("1", body='{"id":"evt_1","data":"☂"}')
 
     async with listening(client, "?after=0") as stream:
         assert {
-            "id": "1", "event": "generation.completed", "data": '{"id":"evt_1","data":"☂"}',
+            "id": f"{await epoch_of(context.store)}-1",
+            "event": "generation.completed", "data": '{"id":"evt_1","data":"☂"}',
         } == await stream.next_block()  # fmt: skip
         assert "text/event-stream" in stream.answer.headers["content-type"]
         assert "no-store" == stream.answer.headers["cache-control"]
@@ -93,13 +96,13 @@ async def test_a_block_is_the_event_as_it_is_listed(client, context, upstream, o
     assert "generation.failed" == block["event"]
 
 
-async def test_without_a_cursor_it_starts_at_the_end(client, announced):
+async def test_without_a_cursor_it_starts_at_the_end(client, context, announced):
     await announced("old")
 
     async with listening(client) as stream:
         await announced("new", body="new")
         assert ["new"] == await stream.ids(1)
-        assert "1" == stream.first["id"]
+        assert f"{await epoch_of(context.store)}-1" == stream.first["id"]
         assert int(stream.first["retry"]) > 0
 
 
@@ -129,12 +132,12 @@ async def test_where_a_reader_stopped_it_goes_on(client, announced):
         assert ["3"] == await stream.ids(1)
 
 
-async def test_where_it_stopped_counts_more_than_where_it_once_began(client, announced):
+async def test_where_it_stopped_counts_more_than_where_it_once_began(client, context, announced):
     """A reader that reconnects asks for the same address again."""
     for name in "123":
         await announced(name, body=name)
 
-    async with listening(client, "?after=0", last_event_id="2") as stream:
+    async with listening(client, "?after=0", last_event_id=f"{await epoch_of(context.store)}-2") as stream:
         assert ["3"] == await stream.ids(1)
 
 
@@ -250,7 +253,7 @@ async def test_what_nobody_here_wants_is_looked_at_once(store, transport, clock,
     counting = Counting(store)
     context = context_over(counting, transport, clock, upstream.url)
     wanted = stored_events.EventFilter(type="ping")
-    pages: Any = web_events._pages(context, 0, wanted)  # an iterator to its caller; a generator can be closed
+    pages: Any = web_events._pages(context, BEGINNING, wanted)  # an iterator to its caller; a generator can be closed
     await anext(pages)
     rings = 5
 
@@ -267,7 +270,7 @@ async def test_what_nobody_here_wants_is_looked_at_once(store, transport, clock,
         page = await anext(pages)
     await pages.aclose()
 
-    assert b"id: 1501\nevent: ping\ndata: the ping\n\n" == page
+    assert f"id: {await epoch_of(store)}-1501\nevent: ping\ndata: the ping\n\n".encode() == page
     assert counting.readings <= 2 * (rings + 2)
 
 
@@ -326,7 +329,8 @@ async def test_a_reader_that_does_not_read_is_dropped_without_cost_to_another(
         whole = [block for block in cut.split("\n\n")[:-1] if "\ndata: " in block]
         last = len(whole)
         assert last < len(names)
-        async with listening(client, last_event_id=str(last)) as again:
+        cursor = re.findall(r"^id: (\S+)$", "\n".join(whole), re.MULTILINE)[-1]
+        async with listening(client, last_event_id=cursor) as again:
             assert names[last] == (await again.ids(1))[0][:3]
 
 

@@ -4,6 +4,7 @@ import pytest
 from arrivals.store import events
 from tests.conftest import run_worker
 from tests.support.eventually import until
+from tests.support.examples import begin_epoch, epoch_of
 
 
 @pytest.fixture
@@ -97,25 +98,90 @@ async def test_a_waiting_list_looks_at_each_event_once(client, context, fail_one
     assert set(looks[1:]) == {3}
 
 
-async def test_an_empty_page_says_how_far_it_looked(client, fail_one):
+async def test_an_empty_page_says_how_far_it_looked(client, context, fail_one):
     for _ in range(3):
         await fail_one()
 
     page = (await client.get("/v1/events?provider=vtrix")).json()
 
-    assert {"data": [], "next": "3", "more": False} == page
-    assert (True, "1") == ((page := (await client.get("/v1/events?limit=1")).json())["more"], page["next"])
+    epoch = await epoch_of(context.store)
+    assert {"data": [], "next": f"{epoch}-3", "more": False} == page
+    assert (True, f"{epoch}-1") == ((page := (await client.get("/v1/events?limit=1")).json())["more"], page["next"])
+
+
+UNKNOWN = {
+    "without an epoch": lambda epoch: "2",
+    "of another epoch": lambda epoch: "0123abcd-2",
+    "of another epoch, at its beginning": lambda epoch: "0123abcd-0",
+    "beyond the newest event": lambda epoch: f"{epoch}-4",
+}
+
+
+@pytest.mark.parametrize("made", UNKNOWN.values(), ids=UNKNOWN)
+async def test_a_cursor_that_this_list_never_gave_out_is_refused(client, context, fail_one, made):
+    for _ in range(3):
+        await fail_one()
+    cursor = made(await epoch_of(context.store))
+
+    answers = [
+        await client.get(f"/v1/events?after={cursor}"),
+        await client.get(f"/v1/events?after={cursor}&wait=20"),
+        await client.get(f"/v1/events/stream?after={cursor}"),
+        await client.get("/v1/events/stream", headers={"last-event-id": cursor}),
+    ]
+
+    assert [(409, "cursor_unknown")] * 4 == [(answer.status_code, answer.json()["code"]) for answer in answers]
+    assert all("after=0" in answer.json()["detail"] for answer in answers)
+
+
+async def test_one_reader_with_an_unknown_cursor_spoils_no_page_of_another(client, fail_one):
+    await fail_one()
+    answers = {}
+
+    async def read(after):
+        answers[after] = (await client.get(f"/v1/events?after={after}")).status_code
+
+    async with anyio.create_task_group() as group:
+        for after in ("0", "0123abcd-1", "7"):
+            group.start_soon(read, after)
+
+    assert {"0": 200, "0123abcd-1": 409, "7": 409} == answers
+
+
+async def test_an_epoch_that_begins_is_told_to_all_who_wait(client, context, fail_one):
+    await fail_one()
+    cursor = (await client.get("/v1/events")).json()["next"]
+    answers = []
+
+    async def read():
+        answers.append((await client.get(f"/v1/events?after={cursor}&wait=20")).status_code)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(read)
+        await until(lambda: "settled" in context.store.awaited)
+        await begin_epoch(context.store)
+        context.store.notify("settled")
+
+    assert [409] == answers
+    assert [1, 0] == [
+        len((await client.get(f"/v1/events?after={after}")).json()["data"]) for after in ("0", await newest(client))
+    ]
+
+
+async def newest(client):
+    """The cursor behind all events."""
+    return (await client.get("/v1/events")).json()["next"]
 
 
 @pytest.mark.parametrize("wait", [0, 20])
-async def test_what_is_rare_is_looked_for_step_by_step(client, fail_one, monkeypatch, wait):
+async def test_what_is_rare_is_looked_for_step_by_step(client, context, fail_one, monkeypatch, wait):
     """A page, held open or not, is empty only where there is nothing."""
     monkeypatch.setattr(events, "MAX_SEARCHED", 1)
     ids = [await fail_one() for _ in range(4)]
 
     page = (await client.get(f"/v1/events?wait={wait}&generation={ids[2]}")).json()
 
-    assert ([ids[2]], "3", True) == (
+    assert ([ids[2]], f"{await epoch_of(context.store)}-3", True) == (
         [event["data"]["generation"]["id"] for event in page["data"]], page["next"], page["more"],
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import msgspec
 
+from arrivals.core.cursor import Cursor
 from arrivals.core.event import Event
 from arrivals.store.events import EventFilter, EventSlice
 
@@ -14,22 +15,25 @@ from arrivals.store.events import EventFilter, EventSlice
 class Place:
     """Where a reader stands, what it wants, and how much of it at once."""
 
-    position: int
+    cursor: Cursor
     wanted: EventFilter
     limit: int
 
 
 class EventPage:
-    """What comes behind a place. `position` is where to go on; `more`: there may be more already."""
+    """What comes behind a place. `cursor` is where to go on; `more`: there may be more already."""
 
     def __init__(self, read: EventSlice) -> None:
         self.events: Sequence[tuple[int, Event]] = read.events
-        self.position, self.more = read.position, read.more
+        self.cursor, self.more = read.newest.at(read.position), read.more
 
     @cached_property
     def stream(self) -> bytes:
         """As a stream of server-sent events tells it, made once for all who share it."""
-        return "".join(f"id: {at}\nevent: {event.type}\ndata: {event.body}\n\n" for at, event in self.events).encode()
+        epoch = self.cursor.epoch
+        return "".join(
+            f"id: {epoch}-{at}\nevent: {event.type}\ndata: {event.body}\n\n" for at, event in self.events
+        ).encode()
 
     @property
     def data(self) -> list[msgspec.Raw]:

@@ -6,21 +6,32 @@ want the same and ask at the same time share a page; no event is read twice.
 
 from collections.abc import Sequence
 
+from arrivals.core.cursor import UnknownCursor, check_cursor
 from arrivals.flow.context import Context
 from arrivals.flow.delivery.event_page import EventPage, Place
 from arrivals.store import events
+from arrivals.store.engine.base import Tx
 
 
 async def page_behind(context: Context, place: Place) -> EventPage:
-    """The next page, read together with all that are asked for at the same time."""
-    return await context.batches.event_pages.add(place)
+    """The next page, read together with all that are asked for at the same time. Raises UnknownCursor."""
+    page = await context.batches.event_pages.add(place)
+    if isinstance(page, UnknownCursor):
+        raise UnknownCursor(*page.args)
+    return page
 
 
-async def read_pages(context: Context, places: Sequence[Place]) -> list[EventPage]:
+async def read_pages(context: Context, places: Sequence[Place]) -> list[EventPage | UnknownCursor]:
     """Reads one page for all who stand at the same place."""
     async with context.store.reading() as tx:
-        pages = {
-            place: EventPage(await events.page_after(tx, place.position, place.limit, place.wanted))
-            for place in dict.fromkeys(places)
-        }
+        pages = {place: await _read_page(tx, place) for place in dict.fromkeys(places)}
     return [pages[place] for place in places]
+
+
+async def _read_page(tx: Tx, place: Place) -> EventPage | UnknownCursor:
+    read = await events.page_after(tx, place.cursor.position, place.limit, place.wanted)
+    try:
+        check_cursor(place.cursor, read.newest)
+    except UnknownCursor as unknown:
+        return unknown
+    return EventPage(read)

@@ -6,7 +6,7 @@ import re
 from time import perf_counter
 
 END = b"\n\n"
-POSITION = re.compile(rb"\nid: (\d+)\n")
+POSITION = re.compile(rb"\nid: (?:[0-9a-f]+-)?(\d+)\n")
 
 Heard = Callable[[bytes, float], None]  # whole events, and when they came
 

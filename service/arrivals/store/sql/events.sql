@@ -41,8 +41,11 @@ SELECT COUNT(*) AS counted FROM events LEFT JOIN generations ON generations.id =
    AND events.at >= :since
    AND events.at < :until;
 
--- name: last_position
-SELECT value FROM counters WHERE name = 'events';
+-- name: newest_cursor
+SELECT counters.value AS position, epochs.epoch AS epoch FROM counters, epochs WHERE counters.name = 'events';
+
+-- name: begin_epoch
+UPDATE epochs SET epoch = :epoch, begun_at = :now;
 
 -- name: position_of
 SELECT position FROM events WHERE id = :id;

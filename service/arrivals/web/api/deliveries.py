@@ -9,9 +9,8 @@ from arrivals.core.wire import rfc3339
 from arrivals.flow.delivery.redeliver import redeliver, retry
 from arrivals.store import deliveries, subscribers
 from arrivals.store.deliveries import Attempt, Delivery
-from arrivals.store.generations import LAST
 from arrivals.web.api.delivery_schemas import DeliveriesQuery, DeliveryPage, DeliverySchema, RedeliverBody
-from arrivals.web.endpoint import Call, Endpoint, json_response, page_response
+from arrivals.web.endpoint import Call, Endpoint, before_id, json_response, page_response
 
 
 async def list_of_subscriber(call: Call) -> Response:
@@ -19,7 +18,7 @@ async def list_of_subscriber(call: Call) -> Response:
     query: DeliveriesQuery = call.query
     async with call.context.store.reading() as tx:
         await subscribers.by_id(tx, call.path("id"))
-        page = await deliveries.listed(tx, call.path("id"), query.status, query.limit, query.after or LAST)
+        page = await deliveries.listed(tx, call.path("id"), query.status, query.limit, before_id(query.after, "dlv"))
     return page_response(page, shown)
 
 

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from arrivals.core.cursor import Cursor, UnknownCursor, check_cursor
 from arrivals.flow.context import Context
 from arrivals.flow.delivery.event_page import Place
 from arrivals.flow.delivery.event_pages import page_behind
@@ -29,26 +30,30 @@ HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
 async def event_stream(
-    context: Context, position: int | None, wanted: EventFilter, over: Callable[[], None]
+    context: Context, cursor: Cursor | None, wanted: EventFilter, over: Callable[[], None]
 ) -> Response:
-    """A stream from after the position, or of new events; `over` is called at its end."""
+    """A stream from after the cursor, or of new events; `over` is called at its end. Raises UnknownCursor."""
     try:
-        if position is None:
-            async with context.store.read_inline() as tx:
-                position = await events.last_position(tx)
+        async with context.store.read_inline() as tx:
+            newest = await events.newest_cursor(tx)
+        if cursor is not None:
+            check_cursor(cursor, newest)
     except BaseException:
         over()
         raise
-    return _Stream(_pages(context, position, wanted), over)
+    return _Stream(_pages(context, newest if cursor is None else newest.at(cursor.position), wanted), over)
 
 
-async def _pages(context: Context, position: int, wanted: EventFilter) -> AsyncIterator[bytes]:
-    yield f"retry: {RETRY_MS}\nid: {position}\n\n".encode()
+async def _pages(context: Context, cursor: Cursor, wanted: EventFilter) -> AsyncIterator[bytes]:
+    yield f"retry: {RETRY_MS}\nid: {cursor}\n\n".encode()
     spoke_at = anyio.current_time()
     while not context.process.ending.is_set():  # otherwise it ends, and its reader resumes at another process
         version = context.store.version(Signal.SETTLED)
-        page = await page_behind(context, Place(position, wanted, PAGE))
-        position = page.position
+        try:
+            page = await page_behind(context, Place(cursor, wanted, PAGE))
+        except UnknownCursor:
+            return  # an epoch began meanwhile: the reader resumes, and is told
+        cursor = page.cursor
         if page.events:
             spoke_at = anyio.current_time()
             yield page.stream

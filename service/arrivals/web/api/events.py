@@ -7,6 +7,7 @@ import msgspec
 from starlette.responses import Response
 
 from arrivals.core.api_key import Scope
+from arrivals.core.cursor import Cursor, read_cursor
 from arrivals.flow.delivery.event_page import Place
 from arrivals.flow.delivery.event_pages import page_behind
 from arrivals.store import events
@@ -39,14 +40,14 @@ async def _page(call: Call, query: EventsQuery) -> Response:
             # Shielded: the end of the wait never loses a page that was read.
             with anyio.CancelScope(shield=True):
                 page = await page_behind(call.context, place)
-            place = replace(place, position=page.position)
+            place = replace(place, cursor=page.cursor)
             over = waiting.cancel_called or call.context.process.ending.is_set()
             if page.events or (over and query.wait) or (not page.more and not query.wait):
                 break
             if not page.more:
                 await anyio.sleep(PAUSE_S)
                 await call.context.store.wait(Signal.SETTLED, version, 1.0)
-    following = page.events[-1][0] if page.events else page.position
+    following = page.cursor.at(page.events[-1][0]) if page.events else page.cursor
     return json_response({"data": page.data, "next": str(following), "more": page.more})
 
 
@@ -56,10 +57,11 @@ def _wanted(query: EventsQuery | StreamQuery) -> EventFilter:
     return EventFilter(type=query.type, generation=query.generation, provider=query.provider, model=query.model)
 
 
-def _cursor(name: str, text: str) -> int:
-    if not text.isdecimal() or not text.isascii() or len(text) > 18:  # noqa: PLR2004 - what fits into 63 bits
-        raise invalid(name, "must be the `next` of an earlier page, or the id of an event in a stream")
-    return int(text)
+def _cursor(name: str, text: str) -> Cursor:
+    try:
+        return read_cursor(text)
+    except ValueError:
+        raise invalid(name, "must be 0, the `next` of an earlier page, or the id of a message in a stream") from None
 
 
 async def show(call: Call) -> Response:
@@ -73,24 +75,24 @@ async def stream(call: Call) -> Response:
     """Streams server-sent events, each with its cursor as `id`; a heartbeat when there are none."""
     query: StreamQuery = call.query
     resumed = call.request.headers.get("last-event-id")
-    position = None
+    cursor = None
     if resumed is not None:
-        position = _cursor("Last-Event-ID", resumed)
+        cursor = _cursor("Last-Event-ID", resumed)
     elif query.after is not None:
-        position = _cursor("after", query.after)
-    return await event_stream(call.context, position, _wanted(query), call.hold())
+        cursor = _cursor("after", query.after)
+    return await event_stream(call.context, cursor, _wanted(query), call.hold())
 
 
 ENDPOINTS = (
     Endpoint(
         method="GET", path="/v1/events", operation="listEvents",
         scope=Scope.READ, handle=list_page, query=EventsQuery,
-        summary="List events by cursor, oldest first", answers={200: EventPage},
+        summary="List events by cursor, oldest first", refuses=(409,), answers={200: EventPage},
     ),
     Endpoint(
         method="GET", path="/v1/events/stream", operation="streamEvents",
         scope=Scope.READ, handle=stream, query=StreamQuery,
-        summary="Events as they are announced (server-sent events)", answers={200: None},
+        summary="Events as they are announced (server-sent events)", refuses=(409,), answers={200: None},
         headers={"Last-Event-ID": "resumes after this event"},
     ),
     Endpoint(

@@ -40,7 +40,7 @@ from arrivals.web.api.schemas import (
     TimelineSchema,
     WaitQuery,
 )
-from arrivals.web.endpoint import Call, Endpoint, Streaming, json_response, page_response
+from arrivals.web.endpoint import Call, Endpoint, Streaming, before_id, json_response, page_response
 from arrivals.web.errors import Problem, invalid
 from arrivals.web.request_body import FILES_MAX_BYTES
 
@@ -139,7 +139,7 @@ async def list_page(call: Call) -> Response:
         model=query.model,
         since=since,
         until=until,
-        before=min(query.after or LAST, _id_at(until + SLACK)),
+        before=min(before_id(query.after, "gen"), _id_at(until + SLACK)),
         not_before=_id_at(since - SLACK),
         limit=query.limit,
     )

@@ -12,12 +12,12 @@ from arrivals.flow.admin.replay import cancel, replay_one, start
 from arrivals.flow.submission.order import stored
 from arrivals.store import observations, replays, subscribers
 from arrivals.store.engine.base import Missing
-from arrivals.store.generations import LAST, NEVER
+from arrivals.store.generations import NEVER
 from arrivals.store.replays import Filters, Replay, ReplayKind
 from arrivals.web.api.delivery_schemas import ReplayBody, ReplayedSchema, ReplayOneBody, ReplayPage, ReplaySchema
 from arrivals.web.api.generations import moment
 from arrivals.web.api.schemas import SUBSCRIBABLE, PageQuery
-from arrivals.web.endpoint import Call, Endpoint, json_response, page_response
+from arrivals.web.endpoint import Call, Endpoint, before_id, json_response, page_response
 from arrivals.web.errors import invalid
 
 # kind: the filters that apply to it
@@ -66,7 +66,7 @@ async def list_page(call: Call) -> Response:
     """Lists replays, newest first."""
     query: PageQuery = call.query
     async with call.context.store.reading() as tx:
-        page = await replays.listed(tx, query.limit, query.after or LAST)
+        page = await replays.listed(tx, query.limit, before_id(query.after, "rpl"))
     return page_response(page, shown)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from arrivals.core.bounds import MAX_METADATA_BYTES, MAX_METADATA_KEYS
+from arrivals.core.cursor import PATTERN
 from arrivals.core.event import EventType
 from arrivals.core.generation import Status
 from arrivals.core.observation import Finding
@@ -35,7 +36,10 @@ Entry = Annotated[
 ]
 Position = Annotated[
     str,
-    Meta(description="as Cursor, or the id of an event in a stream", extra_json_schema={"pattern": "^[0-9]{1,18}$"}),
+    Meta(
+        description="`0` (the beginning), the `next` of an earlier page, or the `id` of a message in a stream",
+        extra_json_schema={"pattern": PATTERN},
+    ),
 ]
 
 

@@ -25,7 +25,6 @@ from arrivals.flow.admin.subscribers import (
 from arrivals.flow.context import Context
 from arrivals.flow.delivery.ping import ping
 from arrivals.store import subscribers
-from arrivals.store.generations import LAST
 from arrivals.web.api.deliveries import shown as shown_delivery
 from arrivals.web.api.delivery_schemas import (
     FilterBody,
@@ -40,7 +39,7 @@ from arrivals.web.api.delivery_schemas import (
 from arrivals.web.api.generations import moment
 from arrivals.web.api.replays import shown as shown_replay
 from arrivals.web.api.schemas import SUBSCRIBABLE, PageQuery
-from arrivals.web.endpoint import Call, Endpoint, json_response, page_response
+from arrivals.web.endpoint import Call, Endpoint, before_id, json_response, page_response
 from arrivals.web.errors import invalid
 
 V1A = "v1a"  # Ed25519, beside the HMAC: https://github.com/standard-webhooks/standard-webhooks
@@ -136,7 +135,7 @@ async def list_page(call: Call) -> Response:
     """Lists subscribers, newest first."""
     query: PageQuery = call.query
     async with call.context.store.reading() as tx:
-        page = await subscribers.listed(tx, query.limit, query.after or LAST)
+        page = await subscribers.listed(tx, query.limit, before_id(query.after, "sub"))
     return page_response(page, _shown)
 
 

@@ -13,12 +13,12 @@ from arrivals.flow.exchange.masking import mask_about
 from arrivals.flow.observation.receive import shown_headers
 from arrivals.flow.off_loop import run_off_loop
 from arrivals.store import observations, webhook_lists
-from arrivals.store.generations import LAST, NEVER
+from arrivals.store.generations import NEVER
 from arrivals.store.observations import StoredWebhook
 from arrivals.store.webhook_lists import WebhookFacts, WebhookQuery
 from arrivals.web.api.generations import moment
 from arrivals.web.api.schemas import WebhookPage, WebhookSchema, WebhooksQuery
-from arrivals.web.endpoint import Call, Endpoint, json_response, page_response
+from arrivals.web.endpoint import Call, Endpoint, before_id, json_response, page_response
 from arrivals.web.errors import invalid
 
 
@@ -34,7 +34,7 @@ async def list_page(call: Call) -> Response:
         verification=None if query.verified is None else "yes" if query.verified else "no",
         since=moment("since", query.since, 0),
         until=moment("until", query.until, NEVER),
-        before=query.after or LAST,
+        before=before_id(query.after, "whk"),
         limit=query.limit,
     )
     async with call.context.store.reading() as tx:
