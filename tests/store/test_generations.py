@@ -11,7 +11,8 @@ from arrivals.core.generation import Generation, GenerationKey, Status
 from arrivals.flow.submission.claim import claim_submissions
 from arrivals.store import generations, idempotency
 from arrivals.store.engine.base import Missing, Overtaken
-from arrivals.store.generations import GenerationQuery, Schedule, Scheduled
+from arrivals.store.generation_lists import GenerationQuery, listed
+from arrivals.store.generations import Schedule, Scheduled
 from tests.support.examples import FAILURE, FULL, SECOND, T0, generation, keep, scheduled, stored
 
 pytestmark = pytest.mark.timeout(30)
@@ -150,7 +151,7 @@ async def test_list_shows_what_was_asked_for_newest_first(database, wanted, expe
         scheduled("3", provider="vtrix", model="wan26_t2i", created_at=T0 + 2),
     )
     async with database.reading() as tx:
-        assert expected == [row.id for row in (await generations.listed(tx, GenerationQuery(**wanted))).items]
+        assert expected == [row.id for row in (await listed(tx, GenerationQuery(**wanted))).items]
 
 
 async def test_refused_submission_goes_back_into_the_queue(database):

@@ -8,7 +8,18 @@ from starlette.responses import Response
 
 from arrivals.flow.context import Context
 from arrivals.web import callbacks
-from arrivals.web.api import deliveries, events, generations, health, metrics, providers, replays, subscribers, webhooks
+from arrivals.web.api import (
+    deliveries,
+    events,
+    generations,
+    health,
+    metrics,
+    outputs,
+    providers,
+    replays,
+    subscribers,
+    webhooks,
+)
 from arrivals.web.auth import Authenticator
 from arrivals.web.endpoint import Call, Endpoint, routes
 from arrivals.web.errors import Problem
@@ -22,6 +33,7 @@ async def openapi(_call: Call) -> Response:
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *generations.ENDPOINTS,
+    *outputs.ENDPOINTS,
     *webhooks.ENDPOINTS,
     *events.ENDPOINTS,
     *subscribers.ENDPOINTS,

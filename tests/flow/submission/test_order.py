@@ -10,7 +10,7 @@ from arrivals.providers import eachlabs
 from arrivals.providers._shared.limits import required
 from arrivals.providers.eachlabs.workflows import WORKFLOWS
 from arrivals.store import generations
-from arrivals.store.generations import GenerationQuery
+from arrivals.store.generation_lists import GenerationQuery, listed
 from tests.flow.conftest import ORDER
 
 
@@ -127,7 +127,7 @@ async def test_an_order_that_its_provider_would_refuse_is_not_stored(context):
         refused.value.where, refused.value.failure.code, refused.value.failure.origin, refused.value.failure.billed,
     )  # fmt: skip
     async with context.store.reading() as tx:
-        assert [] == (await generations.listed(tx, GenerationQuery())).items
+        assert [] == (await listed(tx, GenerationQuery())).items
 
 
 async def test_one_that_would_be_refused_keeps_the_whole_bulk_order_out(context, monkeypatch):
@@ -139,4 +139,4 @@ async def test_one_that_would_be_refused_keeps_the_whole_bulk_order_out(context,
 
     assert "inputs.1.prompt" == refused.value.where
     async with context.store.reading() as tx:
-        assert [] == (await generations.listed(tx, GenerationQuery())).items
+        assert [] == (await listed(tx, GenerationQuery())).items

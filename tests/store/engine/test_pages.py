@@ -4,11 +4,11 @@ import pytest
 
 from arrivals.core.bounds import MAX_METADATA_BYTES
 from arrivals.core.http import InboundWebhook
-from arrivals.store import events, generations, observations, replays, subscribers, webhook_lists
+from arrivals.store import events, observations, replays, subscribers, webhook_lists
 from arrivals.store.engine.pages import PAGE_MAX_BYTES, fitting
 from arrivals.store.engine.queries import parse
 from arrivals.store.events import MAX_SEARCHED, EventFilter
-from arrivals.store.generations import GenerationQuery
+from arrivals.store.generation_lists import GenerationQuery, listed
 from arrivals.store.replays import Filters, Replay, ReplayKind
 from arrivals.store.webhook_lists import WebhookQuery
 from tests.support.examples import T0, announce, event, keep, scheduled, subscribe, subscriber, webhook
@@ -45,7 +45,7 @@ async def test_a_list_of_long_rows_is_cut_by_bytes_and_goes_on(database):
     seen, before = [], "zzz"
     async with database.reading() as tx:
         while True:
-            page = await generations.listed(tx, GenerationQuery(before=before))
+            page = await listed(tx, GenerationQuery(before=before))
             seen.append([row.id for row in page.items])
             if not page.more:
                 break
@@ -58,7 +58,7 @@ async def test_the_longest_metadata_of_a_whole_page_fits(database):
         database, *(scheduled(f"{number:03}", metadata={"a": "x" * (MAX_METADATA_BYTES - 8)}) for number in range(201))
     )
     async with database.reading() as tx:
-        page = await generations.listed(tx, GenerationQuery(limit=200))
+        page = await listed(tx, GenerationQuery(limit=200))
     assert (200, True) == (len(page.items), page.more)
 
 

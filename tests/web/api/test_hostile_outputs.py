@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from arrivals.web.api import generations
+from arrivals.web.api import outputs
 from tests.conftest import PUBLIC_URL, WEBHOOK_SECRET, run_worker
 from tests.support.processes import Peer, listening
 
@@ -107,7 +107,7 @@ async def test_headers_of_an_output_that_repeat_our_key_are_masked(client, made)
 async def test_an_output_that_breaks_off_breaks_off_here_too(client, made, monkeypatch):
     """The client must not take it for whole, and it is no mistake of ours."""
     logged = []
-    monkeypatch.setattr(generations, "log", SimpleNamespace(info=lambda event, **_: logged.append(event)))
+    monkeypatch.setattr(outputs, "log", SimpleNamespace(info=lambda event, **_: logged.append(event)))
     async with listening(Peer(OK + b"content-length: 100\r\n\r\nhalf")) as url:
         path = await made(f"{url}/1.png")
         with pytest.raises(httpx.RemoteProtocolError):
