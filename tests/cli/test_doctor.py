@@ -66,7 +66,7 @@ def test_service_that_is_well_is_found_well(arrivals, doctor, whole, rehearsal):
     laozhang = {"LAOZHANG_API_KEY": "rehearsal-laozhang", "LAOZHANG_BASE_URL": f"http://127.0.0.1:{rehearsal}/laozhang"}
     checks = doctor(**whole, **laozhang, ALLOW_DESTINATIONS="127.0.0.0/8")
     assert {
-        "settings", "database", "service", "subscribers", "public URL", "clock against laozhang",
+        "settings", "database", "backup", "service", "subscribers", "public URL", "clock against laozhang",
         "key of laozhang/default",
     } == set(checks)  # fmt: skip
     assert [] == [check for check in checks.values() if not check["ok"]]

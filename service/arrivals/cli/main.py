@@ -10,6 +10,10 @@ from arrivals import __version__
 
 # command: the module that holds it, and its line in `arrivals --help`, which imports none of them
 COMMANDS = {
+    "backup": (
+        "arrivals.cli.backup",
+        "Copy the SQLite database to FILE and its keys to FILE.keys, also beside a running service.",
+    ),
     "bench": ("arrivals.lab.commands.bench", "Measure the service on this machine."),
     "demo": ("arrivals.lab.commands.demo", "Run the main job from end to end, on this machine alone."),
     "doctor": ("arrivals.cli.doctor.command", "Find common mistakes, and say what to do about each."),
@@ -18,10 +22,12 @@ COMMANDS = {
     "list": ("arrivals.cli.generations", "List generations, newest first."),
     "listen": ("arrivals.cli.listen", "Forward events to a program on this machine."),
     "migrate": ("arrivals.cli.database", "Bring the database up to date, and say what was applied."),
+    "new-epoch": ("arrivals.cli.backup", "Finish the restore of a PostgreSQL database."),
     "providers": ("arrivals.cli.providers", "List providers and their behavior in the last seven days."),
     "prune": ("arrivals.cli.database", "Delete what is older than the settings keep."),
     "rehearse": ("arrivals.lab.commands.rehearse", "Run stand-ins for the providers, with faults on demand."),
     "replays": ("arrivals.cli.replays", "Read webhooks or send events again; no generation is closed twice."),
+    "restore": ("arrivals.cli.backup", "Put a backup in the place of the SQLite database."),
     "serve": ("arrivals.cli.serve", "Run the service."),
     "show": ("arrivals.cli.generations", "Show one generation and everything that happened to it, in order."),
     "submit": ("arrivals.cli.submit", "Order one generation of MODEL from PROVIDER."),
@@ -47,7 +53,7 @@ class LazyGroup(click.Group):
         if name not in COMMANDS:
             return None
         module, _ = COMMANDS[name]
-        command: click.Command = getattr(import_module(module), f"{name}_command")
+        command: click.Command = getattr(import_module(module), f"{name.replace('-', '_')}_command")
         return command
 
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:

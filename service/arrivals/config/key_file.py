@@ -1,5 +1,7 @@
 """Generates unset keys at the first start and keeps them beside the database, readable by its owner only."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 import os
 from pathlib import Path
@@ -40,7 +42,12 @@ def has_keys(settings: Settings) -> bool:
 def key_file_path(settings: Settings) -> Path | None:
     """The path of the key file, `arrivals.db.keys` for `arrivals.db`; None for a server, which machines share."""
     path = settings.database_path
-    return None if path is None else path.with_name(path.name + ".keys")
+    return None if path is None else keys_beside(path)
+
+
+def keys_beside(database: Path) -> Path:
+    """The path of the key file of a database file."""
+    return database.with_name(f"{database.name}.keys")
 
 
 def with_keys(settings: Settings) -> tuple[Settings, bool]:
@@ -85,7 +92,7 @@ def _kept(path: Path) -> tuple[KeyFile, bool]:
         callback_secret=make_secret(secrets.token_bytes(SECRET_BYTES)),
     )
     try:
-        _write_once(path, msgspec.json.format(msgspec.json.encode(keyring)))
+        _write_once(path, _text(keyring))
     except FileExistsError:
         return _kept(path)
     except OSError as error:
@@ -93,14 +100,31 @@ def _kept(path: Path) -> tuple[KeyFile, bool]:
     return keyring, True
 
 
+def write_keys(path: Path, keyring: KeyFile) -> None:
+    """Writes a file of keys, over another that may be there. Raises OSError."""
+    with _draft_of(path, _text(keyring)) as draft:
+        draft.replace(path)
+
+
+def _text(keyring: KeyFile) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(keyring))
+
+
 def _write_once(path: Path, text: bytes) -> None:
     """Writes the file at once: of two processes that start together, one does. Raises FileExistsError in the other."""
+    with _draft_of(path, text) as draft:
+        path.hardlink_to(draft)
+
+
+@contextmanager
+def _draft_of(path: Path, text: bytes) -> Iterator[Path]:
+    """A file beside the path with this text, readable by its owner only; gone afterwards unless it was renamed."""
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        path.hardlink_to(draft)
+        yield draft
     finally:
         draft.unlink(missing_ok=True)

@@ -1,7 +1,6 @@
 """Generations ↔ rows: insert, load, save, claim. Functions take the transaction first, so that they compose."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,13 +11,11 @@ from arrivals.core.failure import Failure
 from arrivals.core.generation import Cost, Generation, GenerationKey, Held, Origin, Output, Status, VerifiedBy
 from arrivals.core.wire import Micros, from_json, to_json
 from arrivals.store.engine.base import Overtaken, Row, Tx, fetch_one
-from arrivals.store.engine.pages import Loading, Page, of_rows
 from arrivals.store.engine.queries import load
 
 log = structlog.get_logger()
 
 SQL = load("generations")
-LIST = Loading(measure=SQL["list_generations"], load=SQL["generations_listed"])
 LAST = "zzz"  # sorts after every id, also where a locale sorts signs before letters
 NEVER: Micros = 2**62
 MUCH_BYTES = 256 * 1024  # of an order; writing it takes about a millisecond
@@ -46,23 +43,6 @@ class Scheduled(Struct, frozen=True, kw_only=True):
     poll_misses: int = 0
     hinted: bool = False
     asked_at: Micros | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GenerationQuery:
-    """A selection of generations; None is any. Newest first, from before the id `before`.
-
-    `not_before` is an id too: ids sort by their moment, so it bounds the rows that `since` has to examine.
-    """
-
-    status: str | None = None
-    provider: str | None = None
-    model: str | None = None
-    since: Micros = 0
-    until: Micros = NEVER
-    before: str = LAST
-    not_before: str = ""
-    limit: int = 50
 
 
 def from_row(row: Row) -> Scheduled:
@@ -210,12 +190,6 @@ async def save(tx: Tx, changed: Sequence[Scheduled]) -> None:
         raise Overtaken(f"{len(changed) - written} of {len(changed)} generations were saved by somebody else")
 
 
-async def listed(tx: Tx, listing: GenerationQuery) -> Page[Generation]:
-    """One page, newest first."""
-    values = {name: getattr(listing, name) for name in GenerationQuery.__slots__ if name != "limit"}
-    return of_rows(await LIST.page(tx, listing.limit, values), lambda row: from_row(row).generation)
-
-
 async def return_to_pending(
     tx: Tx, generation_id: str, submit_at: Micros, failure: Failure | None, *, tries: int
 ) -> bool:
@@ -232,6 +206,11 @@ async def ask_once_more(tx: Tx, grace: Micros) -> bool:
     """Gives overdue generations that can be polled a grace, once, for a poll now. False if there were none."""
     now = await tx.now()
     return bool(await tx.fetch(SQL["ask_once_more"], now=now, grace_until=now + grace))
+
+
+async def doubt_pending(tx: Tx, now: Micros) -> int:
+    """Makes every pending generation one whose submission may have arrived. Returns their number."""
+    return len(await tx.fetch(SQL["doubt_pending"], now=now))
 
 
 async def return_unsent(tx: Tx, claimed: Scheduled, submit_at: Micros) -> bool:

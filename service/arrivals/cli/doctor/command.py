@@ -7,6 +7,7 @@ import sys
 import click
 
 from arrivals.cli.connection import connection_options
+from arrivals.cli.doctor.backup import backup
 from arrivals.cli.doctor.local import Check, database, settings_readable
 from arrivals.cli.doctor.network import providers, public_url
 from arrivals.cli.doctor.service import service_and_subscribers
@@ -20,7 +21,7 @@ from arrivals.logs import configure
 def doctor_command(json_output: bool, url: str | None, key: str | None) -> None:
     """Find common mistakes, and say what to do about each.
 
-    Checks settings, database, service, public URL, clock, keys and subscribers. Exit code 1: something is wrong.
+    Checks settings, database, backups, service, public URL, clock, keys and subscribers. Exit code 1: one is wrong.
 
     Nothing is changed, and no request costs money.
     """
@@ -50,6 +51,7 @@ def _checks(url: str | None, key: str | None) -> Iterator[Check]:
     if settings is None:
         return
     yield from database(settings)
+    yield from backup(settings)
     yield from service_and_subscribers(settings, url, key)
     yield from public_url(settings)
     yield from providers(settings)

@@ -290,3 +290,10 @@ INSERT INTO durations (provider, model, count, mean_s, deviation_s)
 VALUES (:provider, :model, :count, :mean_s, :deviation_s)
 ON CONFLICT (provider, model) DO UPDATE SET
     count = excluded.count, mean_s = excluded.mean_s, deviation_s = excluded.deviation_s;
+
+-- name: doubt_pending (long)
+UPDATE generations SET
+    status = 'submitting', version = version + 1, submit_at = NULL, submitted_at = :now, failure = NULL,
+    timeout_at = CASE WHEN webhook_expected = 1 THEN deadline_at ELSE :now END
+ WHERE status = 'pending'
+RETURNING id;
