@@ -50,11 +50,11 @@ def test_subscribers_are_listed_with_their_state(run, subscriber):
         return next(row for row in rows if row[0] == subscriber["id"])
 
     assert subscriber["id"] == run("subscribers", "list", "--limit", 1, "--json")["data"][0]["id"]
-    assert [subscriber["url"], "-", "active"] == listed()[1:4]
+    assert [subscriber["url"], "-", "untried"] == listed()[1:4]
     assert run("subscribers", "pause", subscriber["id"], "--json")["paused_at"]
     assert "paused" == listed()[3]
     assert "paused_at" not in facts(run("subscribers", "resume", subscriber["id"]))
-    assert "active" == listed()[3]
+    assert "untried" == listed()[3]
 
 
 def test_what_is_given_is_changed_and_the_rest_stays(run, subscriber):
@@ -82,7 +82,40 @@ def test_ping_arrives_signed_with_either_secret_after_a_rotation(run, subscriber
     assert ping["delivery"]["id"] in run("subscribers", "deliveries", subscriber["id"], "--json")["data"][0]["id"]
     result = run("subscribers", "ping", subscriber["id"])
     hook.wait(1)
-    assert ["id", "event_id", "url", "status"] == result.stdout.splitlines()[0].split()
+    head, line = result.stdout.splitlines()
+    assert ["id", "url", "status", "http_status", "error", "answer"] == head.split()
+    assert ["delivered", "204", "-"] == line.split()[2:5]
+    hook.answers = [500]
+    failed = run("subscribers", "ping", subscriber["id"], code=1)
+    assert "status: HTTP 500" in failed.stdout
+
+
+def test_when_it_is_back_everything_that_waits_is_sent(run, subscriber, hook, ended):
+    run("subscribers", "pause", subscriber["id"])
+    made = ended()
+    refused = run("subscribers", "resend-waiting", subscriber["id"], code=1)
+    assert "is paused" in refused.stderr
+    head, line = run("subscribers", "list", "--limit", 1).stdout.splitlines()
+    assert "state" in head
+    assert "paused" in line
+    run("subscribers", "resume", subscriber["id"])
+    assert "due now:" in run("subscribers", "resend-waiting", subscriber["id"]).stdout
+    while run("subscribers", "show", subscriber["id"], "--json")["health"]["backlog"]:
+        pass
+    assert made["id"] in {json.loads(body)["data"]["generation"]["id"] for _, body in hook.taken}
+    assert {"deliveries": 0} == run("subscribers", "resend-waiting", subscriber["id"], "--json")
+
+
+def test_what_recover_would_send_is_counted_first(run, subscriber, hook, ended):
+    made = ended()
+    since = ("--since", made["created_at"])
+    while run("subscribers", "show", subscriber["id"], "--json")["health"]["backlog"]:
+        pass
+    taken = len(hook.taken)
+    preview = run("subscribers", "recover", subscriber["id"], *since, "--dry-run", "--json")
+    assert ("finished", True) == (preview["status"], preview["dry_run"])
+    assert {"reached"} == set(preview["findings"])
+    assert taken == len(hook.taken)
 
 
 def test_rotated_secret_is_shown_once_to_people_too(run, subscriber):

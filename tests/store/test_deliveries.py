@@ -34,9 +34,9 @@ async def stands(database, delivery_id="dlv_1"):
         return await deliveries.by_id(tx, delivery_id)
 
 
-async def retry(database, clock, delivery_id="dlv_1"):
+async def claim_one(database, clock, delivery_id="dlv_1"):
     async with database.transaction() as tx:
-        await deliveries.attempt_now(tx, delivery_id, clock())
+        return await deliveries.claim_one(tx, delivery_id, clock(), LEASE)
 
 
 @pytest.mark.parametrize("redelivered", [False, True])
@@ -96,9 +96,7 @@ async def test_what_was_given_up_is_tried_again(database, clock):
     await end(database, claimed, given_up_at=T0 + 1)
     assert [] == await claim(database)
 
-    await retry(database, clock)
-
-    (again,) = await claim(database)
+    again = await claim_one(database, clock)
     assert (2, None) == (again.attempt_count, again.given_up_at)
 
 
@@ -107,12 +105,11 @@ async def test_what_is_on_its_way_is_not_tried_beside_itself(database, clock):
     await due(database, delivery())
     (claimed,) = await claim(database)
 
-    await retry(database, clock)
-
+    assert None is await claim_one(database, clock)
     assert claimed == await stands(database)
     clock.advance(31)
-    await retry(database, clock)
-    assert 1 == len(await claim(database))
+    assert 2 == (await claim_one(database, clock)).attempt_count
+    assert [] == await claim(database)
 
 
 async def test_what_was_delivered_stays_delivered(database, clock):
@@ -121,8 +118,7 @@ async def test_what_was_delivered_stays_delivered(database, clock):
     (claimed,) = await claim(database)
     await end(database, claimed, delivered_at=T0 + 1)
 
-    await retry(database, clock)
-
+    assert None is await claim_one(database, clock)
     assert None is (await stands(database)).attempt_at
 
 

@@ -174,8 +174,8 @@ async def test_every_administrative_act_is_told_with_who_did_it_to_what(client, 
 
     assert {("audit", "key_settings")} == {(line["event"], line["key_id"]) for line in lines}
     assert [
-        "createSubscriber", "updateSubscriber", "rotateSubscriberSecret", "pingSubscriber", "recoverSubscriber",
-        "deleteSubscriber", "createReplay",
+        "createSubscriber", "updateSubscriber", "rotateSubscriberSecret", "pingSubscriber", "resendWaiting",
+        "recoverSubscriber", "deleteSubscriber", "createReplay",
     ] == [line["operation"] for line in lines]  # fmt: skip
     subjects = {line["operation"]: line["subject"] for line in lines}
     assert subscriber == subjects["rotateSubscriberSecret"]

@@ -11,8 +11,8 @@ from rich.text import Text
 
 NO_WIDTH = 10_000
 COLORS = {
-    "completed": "green", "delivered": "green", "finished": "green", "ok": "green",
-    "failed": "red", "given_up": "red", "disabled": "red", "wrong": "red",
+    "completed": "green", "delivered": "green", "healthy": "green", "finished": "green", "ok": "green",
+    "failed": "red", "failing": "red", "given_up": "red", "disabled": "red", "wrong": "red",
     "canceled": "yellow", "waiting": "yellow", "paused": "yellow",
     "expired": "magenta",
     "processing": "cyan", "running": "cyan",

@@ -61,13 +61,13 @@ def start(
     with service_at(url, key) as service:
         replay = service.post(path("replays"), order)
         if not no_wait:
-            replay = _until_it_ends(service, replay)
+            replay = until_it_ends(service, replay)
     print_replay(replay, json_output=json_output)
     if replay["status"] in ("failed", "canceled"):
         sys.exit(1)
 
 
-def _until_it_ends(service: Client, replay: dict[str, Any]) -> dict[str, Any]:
+def until_it_ends(service: Client, replay: dict[str, Any]) -> dict[str, Any]:
     """The replay when it has ended; a bar shows its progress. Ctrl-C leaves it running."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:

@@ -1,6 +1,7 @@
 """`arrivals subscribers`: who receives events, their deliveries, and what to do when one fails."""
 
 from collections.abc import Callable
+import sys
 from typing import Any
 
 import click
@@ -8,11 +9,12 @@ import click
 from arrivals.cli.connection import connection_options, service_at, specified
 from arrivals.cli.errors import handle_errors
 from arrivals.cli.output import print_json, show_columns, show_facts, show_table
-from arrivals.cli.replays import print_replay
+from arrivals.cli.replays import print_replay, until_it_ends
 from arrivals.cli.submit import json_object
 from arrivals.client import Client, path
 
 PAGE = 200
+HEALTH = ("state", "last_success_at", "backlog", "oldest_waiting_at")
 DELIVERY = ("created_at", "id", "event_type", "event_id", "status", "attempt_count", "next_attempt_at")
 
 
@@ -64,14 +66,14 @@ def list_page(limit: int, json_output: bool, url: str | None, key: str | None) -
     if json_output:
         print_json(page)
         return
-    shown = [row | {"state": _state(row)} for row in page["data"]]
-    show_columns(shown, ("id", "url", "event_types", "state", "disabled_reason", "description"))
+    shown = [row | {name: row["health"][name] for name in HEALTH} | {"error": _error(row)} for row in page["data"]]
+    show_columns(shown, ("id", "url", "event_types", *HEALTH, "error", "description"))
 
 
-def _state(subscriber: dict[str, Any]) -> str:
-    if subscriber["disabled_at"]:
-        return "disabled"
-    return "paused" if subscriber.get("paused_at") else "active"
+def _error(subscriber: dict[str, Any]) -> str | None:
+    """What is wrong with it now; the error of a failure that is over is not."""
+    failing = subscriber["health"]["state"] == "failing"
+    return subscriber["disabled_reason"] or (subscriber["health"]["last_error"] if failing else None)
 
 
 @subscribers_command.command("add")
@@ -148,22 +150,39 @@ def rotate(subscriber_id: str, json_output: bool, url: str | None, key: str | No
 @subscribers_command.command("ping")
 @_subscriber_command
 def ping(subscriber_id: str, json_output: bool, url: str | None, key: str | None) -> None:
-    """Send it a `ping`, and show the delivery."""
+    """Send it a `ping` now, and show what it answered; exit code 1 if that was no success."""
     with service_at(url, key) as service:
         reply = service.post(path("subscribers", subscriber_id, "ping"))
+    delivery = reply["delivery"]
     if json_output:
         print_json(reply)
     else:
-        show_columns([reply["delivery"]], ("id", "event_id", "url", "status"))
+        show_columns([delivery | delivery["attempts"][-1]], ("id", "url", "status", "http_status", "error", "answer"))
+    sys.exit(0 if delivery["status"] == "delivered" else 1)
+
+
+@subscribers_command.command("resend-waiting")
+@_subscriber_command
+def resend_waiting(subscriber_id: str, json_output: bool, url: str | None, key: str | None) -> None:
+    """It is back: send everything that waits for it, now."""
+    with service_at(url, key) as service:
+        resent = service.post(path("subscribers", subscriber_id, "resend-waiting"))
+    if json_output:
+        print_json(resent)
+    else:
+        click.echo(f"deliveries that waited and are due now: {resent['deliveries']}")
 
 
 @subscribers_command.command("recover")
 @click.option("--since", required=True, help="A time, for example 2026-11-20T12:00:00Z.")
+@click.option("--dry-run", is_flag=True, help="Send nothing; only count what it missed.")
 @_subscriber_command
-def recover(subscriber_id: str, since: str, json_output: bool, url: str | None, key: str | None) -> None:
-    """Send it everything again that it missed; `replays show` reports the progress."""
+def recover(subscriber_id: str, since: str, dry_run: bool, json_output: bool, url: str | None, key: str | None) -> None:
+    """Send it everything again that it missed, and what waits for it; `replays show` reports the progress."""
     with service_at(url, key) as service:
-        replay = service.post(path("subscribers", subscriber_id, "recover"), {"since": since})
+        replay = service.post(path("subscribers", subscriber_id, "recover"), {"since": since, "dry_run": dry_run})
+        if dry_run:
+            replay = until_it_ends(service, replay)
     print_replay(replay, json_output=json_output)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any
 
 from arrivals.core.breaker import Breaker
@@ -13,6 +14,16 @@ MAX_IN_FLIGHT = 10
 GONE = 410  # "stop sending": https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 BOTH_SIGN: Micros = 24 * 3600 * SECOND  # after a rotation
 HOPELESS_AFTER: Micros = 5 * 24 * 3600 * SECOND  # a subscriber that has failed all this time is disabled
+
+
+class SubscriberState(StrEnum):
+    """Whether events reach a subscriber."""
+
+    UNTRIED = "untried"  # nothing was delivered to it yet
+    HEALTHY = "healthy"
+    FAILING = "failing"  # every attempt since its last success failed
+    PAUSED = "paused"
+    DISABLED = "disabled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +87,16 @@ class Subscriber:
         return all(wanted.get(name) in (None, value) for name, value in named.items()) and all(
             metadata.get(name) == value for name, value in (wanted.get("metadata") or {}).items()
         )
+
+    def state(self, failing_since: Micros | None, last_success_at: Micros | None) -> SubscriberState:
+        """Its state, from how deliveries to it went."""
+        if self.disabled_at is not None:
+            return SubscriberState.DISABLED
+        if self.paused_at is not None:
+            return SubscriberState.PAUSED
+        if failing_since is not None:
+            return SubscriberState.FAILING
+        return SubscriberState.UNTRIED if last_success_at is None else SubscriberState.HEALTHY
 
     def rotated(self, secret: str, private_key: str, now: Micros) -> "Subscriber":
         """The subscriber with new secrets; for a day the old ones sign too. `private_key` only replaces one."""

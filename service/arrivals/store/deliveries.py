@@ -141,9 +141,9 @@ async def record_attempts(tx: Tx, made: Sequence[tuple[Attempt, Delivery]]) -> N
     )
 
 
-async def failing(tx: Tx, subscriber_id: str, now: Micros) -> tuple[Micros, Breaker] | None:
+async def failing(tx: Tx, subscriber_id: str, now: Micros, error: str | None) -> tuple[Micros, Breaker] | None:
     """The moment since when a subscriber fails (`now`, if it did not) and its breaker; None if it is gone."""
-    rows = await tx.fetch(SQL["subscriber_failed"], id=subscriber_id, now=now)
+    rows = await tx.fetch(SQL["subscriber_failed"], id=subscriber_id, now=now, error=error)
     if not rows:
         return None
     return rows[0]["failing_since"], Breaker(misses=rows[0]["misses"], open_until=rows[0]["open_until"])
@@ -178,9 +178,26 @@ async def attempts_at(tx: Tx, delivery_id: str, limit: int = MAX_ATTEMPTS_SHOWN)
     return [Attempt(**row) for row in reversed(rows)]
 
 
-async def attempt_now(tx: Tx, delivery_id: str, now: Micros) -> None:
-    """Makes a delivery due at once, unless it is on its way."""
-    await tx.fetch(SQL["attempt_now"], id=delivery_id, now=now)
+async def claim_one(tx: Tx, delivery_id: str, now: Micros, lease: Micros) -> Delivery | None:
+    """Leases one delivery that was not made, whatever its schedule; None while it is on its way."""
+    rows = await tx.fetch(SQL["claim_delivery"], id=delivery_id, now=now, lease_until=now + lease)
+    return _delivery(rows[0]) if rows else None
+
+
+async def first_open(tx: Tx, delivery: Delivery) -> str | None:
+    """The id of the first delivery of an earlier event of the same generation that still waits; None if none does."""
+    rows = await tx.fetch(
+        SQL["first_open"],
+        generation_id=delivery.generation_id, subscriber_id=delivery.subscriber_id, position=delivery.position,
+    )  # fmt: skip
+    return rows[0]["id"] if rows else None
+
+
+async def make_due(tx: Tx, subscriber_id: str, now: Micros) -> int:
+    """Makes due now whatever waits for a subscriber and is not on its way. Returns how many wait."""
+    waiting: int = (await fetch_one(tx, SQL["waiting_of"], subscriber_id=subscriber_id))["waiting"]
+    await tx.fetch(SQL["make_due"], subscriber_id=subscriber_id, now=now)
+    return waiting
 
 
 async def move(tx: Tx, subscriber_id: str, url: str) -> None:

@@ -91,7 +91,7 @@ async def _give_up(tx: Tx, subscriber_id: str, now: Micros) -> None:
 
 async def forgive(tx: Tx, subscriber_id: str) -> None:
     """Serves a subscriber again as if it had never failed."""
-    await tx.fetch(SQL["subscriber_answered"], id=subscriber_id)
+    await tx.fetch(SQL["forgive_subscriber"], id=subscriber_id)
 
 
 async def callback_subscriber(tx: Tx, fresh: Subscriber) -> str:

@@ -21,7 +21,8 @@ from arrivals.flow.admin.replay import NotCancelable as ReplayNotCancelable
 from arrivals.flow.admin.replay import NotReplayable
 from arrivals.flow.callback_url import UnknownToken
 from arrivals.flow.context import NotConfigured
-from arrivals.flow.delivery.redeliver import Delivered, NotServed
+from arrivals.flow.delivery.now import Delivered, EarlierFailed, InFlight, Paused
+from arrivals.flow.delivery.redeliver import NotServed
 from arrivals.flow.exchange.fetch import Unfetchable
 from arrivals.flow.exchange.spend import OverBudget
 from arrivals.flow.observation.poll import NotPollable
@@ -117,6 +118,9 @@ MEANINGS: Mapping[type[BaseException], Callable[[Any], Problem]] = {
     NotReplayable: lambda error: Problem(409, "not_replayable", str(error)),
     NotServed: lambda _: Problem(409, "disabled", str(NotServed.__doc__)),
     Delivered: lambda _: Problem(409, "delivered", str(Delivered.__doc__)),
+    InFlight: lambda _: Problem(409, "in_flight", str(InFlight.__doc__)),
+    EarlierFailed: lambda error: Problem(409, "earlier_failed", str(error)),
+    Paused: lambda _: Problem(409, "paused", str(Paused.__doc__)),
     NotPollable: lambda error: Problem(409, "not_pollable", str(error)),
     OverBudget: lambda error: Problem(
         429, "over_budget", str(error), headers={"retry-after": f"{math.ceil(error.wait_s)}"}

@@ -170,8 +170,7 @@ async def test_an_answer_that_repeats_our_secrets_is_kept_without_them(context, 
     secrets = [SECRET, old, private_key]
     answer = "no " + " ".join(form(secret) for secret in secrets)
     listener.answers.append((401, answer.encode()))
-    event, _ = await ping(context, subscriber_id)
-    await run_worker(context, "deliver")
+    event, _, _ = await ping(context, subscriber_id)
 
     (tried,) = await attempts(context, event.id)
 
@@ -183,9 +182,7 @@ async def test_an_answer_that_repeats_a_signature_is_kept_without_it(context, li
     """A reader of the signature could pass the delivery on as ours for some minutes."""
     subscriber_id = await subscribed()
     listener.answers.append(_Repeating())
-    event, _ = await ping(context, subscriber_id)
-
-    await run_worker(context, "deliver")
+    event, _, _ = await ping(context, subscriber_id)
 
     (tried,) = await attempts(context, event.id)
     assert "not v1,********" == tried.answer

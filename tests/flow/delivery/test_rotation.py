@@ -13,7 +13,6 @@ from svix import webhooks as svix
 from arrivals.core.standard_webhooks import make_private_key, make_secret, public_key, signed_headers
 from arrivals.flow.delivery.ping import ping
 from arrivals.store import subscribers
-from tests.conftest import run_worker
 from tests.flow.delivery import test_deliver
 
 subscribed = test_deliver.subscribed
@@ -41,7 +40,6 @@ def delivered(context, listener, subscribed):
             await subscribers.update(tx, replace(subscriber, **changed))
         listener.answers.append(204)
         await ping(context, subscriber_id)
-        await run_worker(context, "deliver")
         return listener.requests[-1]
 
     return send

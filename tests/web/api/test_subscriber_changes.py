@@ -275,7 +275,6 @@ async def test_after_a_rotation_both_secrets_verify_for_a_day_then_only_the_new_
         clock.advance(wait_s)
         listener.answers.append(204)
         await client.post(f"/v1/subscribers/{subscriber['id']}/ping")
-        await run_worker(context, "deliver")
         signed.append([verifies(listener.requests[-1], secret) for secret in (subscriber["secret"], new)])
 
     assert 200 == rotated.status_code
@@ -303,7 +302,6 @@ async def test_v1a_signs_beside_v1(client, context, listener, subscribed):
     subscriber = await subscribed(signatures=["v1a"])
     listener.answers.append(204)
     await client.post(f"/v1/subscribers/{subscriber['id']}/ping")
-    await run_worker(context, "deliver")
 
     versions = [signature.split(",")[0] for signature in listener.requests[0].headers["webhook-signature"].split(" ")]
     assert ["v1", "v1a"] == versions
@@ -324,18 +322,20 @@ async def test_no_answer_but_the_first_holds_a_secret(client, subscribed):
 # ---------------------------------------------------------------- ping
 
 
-async def test_a_ping_is_told_with_its_delivery_and_arrives(client, context, listener, subscribed):
+@pytest.mark.parametrize(("answered", "status"), [((200, b"thanks"), "delivered"), ((500, b"no"), "waiting")])
+async def test_a_ping_is_answered_with_what_the_subscriber_answered(client, listener, subscribed, answered, status):
     subscriber = await subscribed(event_types=["generation.completed"])
-    listener.answers.append(204)
+    listener.answers.append(answered)
 
     answer = await client.post(f"/v1/subscribers/{subscriber['id']}/ping")
-    await run_worker(context, "deliver")
 
     payload = answer.json()
-    assert (202, "ping", {}) == (answer.status_code, payload["event"]["type"], payload["event"]["data"])
-    assert ("waiting", payload["event"]["id"]) == (payload["delivery"]["status"], payload["delivery"]["event_id"])
+    (attempt,) = payload["delivery"]["attempts"]
+    assert (200, "ping", {}) == (answer.status_code, payload["event"]["type"], payload["event"]["data"])
+    assert (status, payload["event"]["id"]) == (payload["delivery"]["status"], payload["delivery"]["event_id"])
+    assert (answered[0], answered[1].decode()) == (attempt["http_status"], attempt["answer"])
     assert payload["event"] == json.loads(listener.requests[0].body)
-    assert "delivered" == (await client.get(f"/v1/deliveries/{payload['delivery']['id']}")).json()["status"]
+    assert payload["delivery"] == (await client.get(f"/v1/deliveries/{payload['delivery']['id']}")).json()
     assert [payload["event"]] == (await client.get("/v1/events?type=ping")).json()["data"]
 
 
@@ -372,9 +372,10 @@ async def test_one_that_is_disabled_is_not_pinged_nor_sent_anything_again(
         await client.post(f"/v1/subscribers/{subscriber['id']}/ping"),
         await client.post(f"/v1/deliveries/{delivery['id']}/retry"),
         await client.post(f"/v1/events/{delivery['event_id']}/redeliver", json={"subscriber": subscriber["id"]}),
+        await client.post(f"/v1/subscribers/{subscriber['id']}/resend-waiting"),
     ]
 
-    assert [(409, "disabled")] * 3 == [(answer.status_code, answer.json()["code"]) for answer in answers]
+    assert [(409, "disabled")] * 4 == [(answer.status_code, answer.json()["code"]) for answer in answers]
 
 
 @pytest.mark.parametrize(

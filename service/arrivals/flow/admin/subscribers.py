@@ -11,6 +11,7 @@ from arrivals.core.subscriber import Subscriber
 from arrivals.core.wire import Micros
 from arrivals.flow.admin.replay import start
 from arrivals.flow.context import Context
+from arrivals.flow.delivery.now import serve_again
 from arrivals.flow.delivery.redeliver import NotServed
 from arrivals.store import deliveries, subscribers
 from arrivals.store.engine.signals import Signal
@@ -31,11 +32,11 @@ async def change(context: Context, subscriber_id: str, changed: Callable[[Subscr
         moved = after.url != before.url
         if moved:
             await deliveries.move(tx, before.id, after.url)
+        if _served_again(before, after):
+            await serve_again(tx, before.id)
         await subscribers.update(tx, after)
         if moved:
             await deliveries.move(tx, before.id, after.url)
-        if _served_again(before, after):
-            await subscribers.forgive(tx, before.id)  # days without a single attempt are no days of failure
     context.store.notify(Signal.DELIVER)
     return after
 
@@ -56,13 +57,20 @@ async def rotate(context: Context, subscriber_id: str) -> Subscriber:
     return rotated
 
 
-async def recover(context: Context, subscriber_id: str, since: Micros) -> Replay:
-    """A replay of every event since then that it wants and that did not reach it. Raises Missing, NotServed."""
-    async with context.store.reading() as tx:
+async def recover(context: Context, subscriber_id: str, since: Micros, *, dry_run: bool = False) -> Replay:
+    """A replay of every event since then that it wants and that did not reach it; what waits for it is due now.
+
+    With `dry_run` nothing is sent: the replay only counts. Raises Missing, NotServed.
+    """
+    async with context.store.transaction() as tx:
         subscriber = await subscribers.by_id(tx, subscriber_id)
-    if subscriber.disabled_at is not None:
-        raise NotServed
-    return await start(context, ReplayKind.EVENTS, Filters(subscriber=subscriber.id, since=since, missed=True))
+        if subscriber.disabled_at is not None:
+            raise NotServed
+        if not dry_run:
+            await serve_again(tx, subscriber_id)
+    context.store.notify(Signal.DELIVER)
+    missed = Filters(subscriber=subscriber.id, since=since, missed=True)
+    return await start(context, ReplayKind.EVENTS, missed, dry_run=dry_run)
 
 
 async def delete(context: Context, subscriber_id: str) -> None:

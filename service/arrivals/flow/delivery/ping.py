@@ -5,14 +5,15 @@ from typing import Any
 from arrivals.core.event import Event, EventType
 from arrivals.core.wire import rfc3339, to_json
 from arrivals.flow.context import Context
+from arrivals.flow.delivery.now import attempt, claim_now
 from arrivals.flow.delivery.redeliver import NotServed
 from arrivals.store import deliveries, events, subscribers
-from arrivals.store.deliveries import Delivery
+from arrivals.store.deliveries import Attempt, Delivery
 from arrivals.store.engine.signals import Signal
 
 
-async def ping(context: Context, subscriber_id: str) -> tuple[Event, Delivery]:
-    """The event and its delivery, due at once. Raises Missing, NotServed."""
+async def ping(context: Context, subscriber_id: str) -> tuple[Event, Delivery, list[Attempt]]:
+    """The event, its delivery after the first attempt, and that attempt. Raises Missing, NotServed."""
     now = context.now()
     event_id = context.make_id("evt")
     body: dict[str, Any] = {"id": event_id, "type": EventType.PING, "timestamp": rfc3339(now), "data": {}}
@@ -35,6 +36,6 @@ async def ping(context: Context, subscriber_id: str) -> tuple[Event, Delivery]:
             attempt_at=now,
         )
         await deliveries.insert(tx, [delivery])
-    context.store.notify(Signal.DELIVER)
+        claimed = await claim_now(context, tx, delivery.id)
     context.store.notify(Signal.SETTLED)
-    return event, delivery
+    return event, *await attempt(context, claimed)

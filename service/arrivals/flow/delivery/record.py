@@ -6,7 +6,7 @@ from arrivals.core.subscriber import hopeless_reason
 from arrivals.core.wire import Micros
 from arrivals.flow.context import Context
 from arrivals.flow.delivery.ended import Ended
-from arrivals.store import deliveries, subscribers
+from arrivals.store import deliveries, subscriber_health, subscribers
 from arrivals.store.engine.base import Tx
 from arrivals.store.engine.signals import Signal
 
@@ -41,14 +41,14 @@ async def record_ended(tx: Tx, batch: Sequence[Ended]) -> list[Micros | None]:
             forgiven.discard(subscriber_id)
             failing_since[place] = await _missed(tx, batch[place])
         elif subscriber_id not in forgiven:
-            await subscribers.forgive(tx, subscriber_id)
+            await subscriber_health.answered(tx, subscriber_id, batch[place].delivery.delivered_at or 0)
             forgiven.add(subscriber_id)
     return failing_since
 
 
 async def _missed(tx: Tx, ended: Ended) -> Micros | None:
     subscriber_id = ended.delivery.subscriber_id
-    failing = await deliveries.failing(tx, subscriber_id, ended.attempt.at)
+    failing = await deliveries.failing(tx, subscriber_id, ended.attempt.at, ended.attempt.error)
     if failing is not None:
         breaker, now = failing[1], await tx.now()
         if breaker.passing(now) != 0:  # while it is open, only attempts begun before it opened still end

@@ -1,4 +1,4 @@
-"""An event sent again, to everybody who wants it or to one subscriber; a delivery tried again."""
+"""An event sent again, to everybody who wants it or to one subscriber."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -25,10 +25,6 @@ class Outcome(StrEnum):
 
 class NotServed(Exception):
     """The subscriber is disabled; PATCH it with {"disabled": false} first."""
-
-
-class Delivered(Exception):
-    """The delivery was made; to send its event again, redeliver the event."""
 
 
 async def redeliver(context: Context, event_id: str, subscriber_id: str | None) -> list[Delivery]:
@@ -72,20 +68,3 @@ async def due_again(
         for delivery in due
         if not (missed and await deliveries.reached(tx, event.id, delivery.subscriber_id))
     ]
-
-
-async def retry(context: Context, delivery_id: str) -> Delivery:
-    """Tries a delivery now, whatever its schedule, even one that was given up. Raises Missing, NotServed, Delivered."""
-    async with context.store.transaction() as tx:
-        delivery = await deliveries.by_id(tx, delivery_id)
-        if delivery.delivered_at is not None:
-            raise Delivered
-        (delivery_context,) = await deliveries.contexts_of(tx, [delivery])
-        if delivery_context is None:
-            raise Missing(delivery.subscriber_id)
-        if delivery_context.disabled:
-            raise NotServed
-        await deliveries.attempt_now(tx, delivery_id, context.now())
-        delivery = await deliveries.by_id(tx, delivery_id)
-    context.store.notify(Signal.DELIVER)
-    return delivery

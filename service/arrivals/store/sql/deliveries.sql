@@ -1,5 +1,5 @@
 -- name: subscriber_failed
-UPDATE subscribers SET failing_since = COALESCE(failing_since, :now)
+UPDATE subscribers SET failing_since = COALESCE(failing_since, :now), last_failure_at = :now, last_error = :error
  WHERE id = :id
 RETURNING failing_since, misses, open_until;
 
@@ -112,11 +112,24 @@ SELECT * FROM deliveries
 -- name: attempts_at
 SELECT * FROM attempts WHERE delivery_id = :delivery_id ORDER BY number DESC LIMIT :limit;
 
--- name: attempt_now
-UPDATE deliveries SET attempt_at = :now, given_up_at = NULL
+-- name: claim_delivery
+UPDATE deliveries SET
+    attempt_at = :lease_until, in_flight_until = :lease_until, attempt_count = attempt_count + 1, given_up_at = NULL
  WHERE id = :id AND delivered_at IS NULL AND in_flight_until <= :now
-   AND EXISTS (SELECT 1 FROM subscribers WHERE subscribers.id = deliveries.subscriber_id)
-RETURNING id;
+RETURNING *;
+
+-- name: first_open
+SELECT id FROM deliveries
+ WHERE generation_id = :generation_id AND subscriber_id = :subscriber_id AND position < :position AND attempt_at IS NOT NULL
+ ORDER BY position
+ LIMIT 1;
+
+-- name: waiting_of (long)
+SELECT COUNT(*) AS waiting FROM deliveries WHERE subscriber_id = :subscriber_id AND attempt_at IS NOT NULL;
+
+-- name: make_due (long)
+UPDATE deliveries SET attempt_at = :now
+ WHERE subscriber_id = :subscriber_id AND attempt_at > :now AND in_flight_until <= :now;
 
 -- name: move_deliveries (long)
 UPDATE deliveries SET url = :url WHERE subscriber_id = :subscriber_id AND attempt_at IS NOT NULL;

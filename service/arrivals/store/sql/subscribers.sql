@@ -57,7 +57,7 @@ UPDATE subscribers SET disabled_at = :now, disabled_reason = :reason
  WHERE id = :id AND disabled_at IS NULL
 RETURNING id;
 
--- name: subscriber_answered
+-- name: forgive_subscriber
 UPDATE subscribers SET failing_since = NULL, misses = 0, open_until = 0
  WHERE id = :id AND failing_since IS NOT NULL
-RETURNING failing_since;
+RETURNING id;

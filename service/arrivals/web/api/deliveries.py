@@ -1,12 +1,14 @@
 """Deliveries: list a subscriber's, show one with its attempts, retry it; send an event again."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.responses import Response
 
 from arrivals.core.api_key import Scope
 from arrivals.core.wire import rfc3339
-from arrivals.flow.delivery.redeliver import redeliver, retry
+from arrivals.flow.delivery.now import retry
+from arrivals.flow.delivery.redeliver import redeliver
 from arrivals.store import deliveries, subscribers
 from arrivals.store.deliveries import Attempt, Delivery
 from arrivals.web.api.delivery_schemas import DeliveriesQuery, DeliveryPage, DeliverySchema, RedeliverBody
@@ -27,12 +29,16 @@ async def show(call: Call) -> Response:
     async with call.context.store.reading() as tx:
         delivery = await deliveries.by_id(tx, call.path("id"))
         attempts = await deliveries.attempts_at(tx, delivery.id)
-    return json_response(shown(delivery) | {"attempts": [_tried(attempt) for attempt in attempts]})
+    return json_response(shown_with(delivery, attempts))
 
 
 async def try_again(call: Call) -> Response:
-    """Makes a delivery due now, also if it was given up. 202."""
-    return json_response(shown(await retry(call.context, call.path("id"))), 202)
+    """Attempts a delivery now, also if it was given up, and shows what happened."""
+    over = call.hold()
+    try:
+        return json_response(shown_with(*await retry(call.context, call.path("id"))))
+    finally:
+        over()
 
 
 async def send_again(call: Call) -> Response:
@@ -63,6 +69,11 @@ def shown(delivery: Delivery) -> dict[str, Any]:
     }
 
 
+def shown_with(delivery: Delivery, attempts: Sequence[Attempt]) -> dict[str, Any]:
+    """A delivery with its attempts."""
+    return shown(delivery) | {"attempts": [_tried(attempt) for attempt in attempts]}
+
+
 def _tried(attempt: Attempt) -> dict[str, Any]:
     return {
         "number": attempt.number,
@@ -88,7 +99,7 @@ ENDPOINTS = (
     Endpoint(
         method="POST", path="/v1/deliveries/{id}/retry", operation="retryDelivery",
         scope=Scope.ADMIN, handle=try_again,
-        summary="Try a delivery now", refuses=(409,), answers={202: DeliverySchema},
+        summary="Attempt a delivery now", refuses=(409, 429), answers={200: DeliverySchema},
     ),
     Endpoint(
         method="POST", path="/v1/events/{id}/redeliver", operation="redeliverEvent",

@@ -63,9 +63,29 @@ class SubscriberPatch(Struct, forbid_unknown_fields=True):
 
 
 class RecoverBody(Struct, forbid_unknown_fields=True):
-    """The moment from which on to recover."""
+    """The moment from which on to recover. `dry_run` sends nothing: the replay only counts."""
 
     since: Moment
+    dry_run: bool = False
+
+
+class ResentSchema(Struct):
+    """The number of deliveries that waited and are due now."""
+
+    deliveries: int
+
+
+class HealthSchema(Struct):
+    """How deliveries go. `backlog`: those that wait, 10,000 at most; `success_share`: of the newest 100, 0 to 1."""
+
+    state: Literal["untried", "healthy", "failing", "paused", "disabled"]
+    failing_since: Moment | None
+    last_success_at: Moment | None
+    last_failure_at: Moment | None
+    last_error: str | None
+    backlog: int
+    oldest_waiting_at: Moment | None
+    success_share: float | None
 
 
 class SubscriberSchema(Struct):
@@ -85,6 +105,7 @@ class SubscriberSchema(Struct):
     created_at: Moment
     disabled_at: Moment | None
     disabled_reason: str | None
+    health: HealthSchema
     secret: str | UnsetType = UNSET
 
 
@@ -141,7 +162,7 @@ class DeliveryPage(Struct):
 
 
 class PingSchema(Struct):
-    """A ping and its delivery."""
+    """A ping and its delivery, with the attempt that was made."""
 
     event: EventSchema
     delivery: DeliverySchema

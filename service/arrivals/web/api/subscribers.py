@@ -23,14 +23,17 @@ from arrivals.flow.admin.subscribers import (
     rotate,
 )
 from arrivals.flow.context import Context
+from arrivals.flow.delivery.now import resend_waiting
 from arrivals.flow.delivery.ping import ping
 from arrivals.store import subscribers
-from arrivals.web.api.deliveries import shown as shown_delivery
+from arrivals.store.subscriber_health import Health, health_of
+from arrivals.web.api.deliveries import shown_with
 from arrivals.web.api.delivery_schemas import (
     FilterBody,
     PingSchema,
     RecoverBody,
     ReplaySchema,
+    ResentSchema,
     SubscriberBody,
     SubscriberPage,
     SubscriberPatch,
@@ -64,7 +67,7 @@ async def create(call: Call) -> Response:
     )
     await register(call.context, subscriber)
     headers = {"location": f"/v1/subscribers/{subscriber.id}"}
-    return json_response(_shown(subscriber) | {"secret": subscriber.secret}, 201, headers)
+    return json_response(_shown(subscriber, Health()) | {"secret": subscriber.secret}, 201, headers)
 
 
 def _check(context: Context, body: SubscriberBody | SubscriberPatch) -> None:
@@ -91,7 +94,8 @@ async def update(call: Call) -> Response:
     """Changes a subscriber; fields that are left out stay."""
     body: SubscriberPatch = call.body
     _check(call.context, body)
-    return json_response(_shown(await change(call.context, call.path("id"), partial(_patched, call.context, body))))
+    changed = await change(call.context, call.path("id"), partial(_patched, call.context, body))
+    return json_response(await _with_health(call.context, changed))
 
 
 def _patched(context: Context, body: SubscriberPatch, before: Subscriber) -> Subscriber:
@@ -115,19 +119,28 @@ def _patched(context: Context, body: SubscriberPatch, before: Subscriber) -> Sub
 async def rotate_secret(call: Call) -> Response:
     """Rotates the secret: 200 with the new one, shown only now; the old keys sign too, for a day."""
     rotated = await rotate(call.context, call.path("id"))
-    return json_response(_shown(rotated) | {"secret": rotated.secret})
+    return json_response(await _with_health(call.context, rotated) | {"secret": rotated.secret})
 
 
 async def ping_one(call: Call) -> Response:
-    """Sends a subscriber a `ping`, whatever events it wants. 202."""
-    event, delivery = await ping(call.context, call.path("id"))
-    return json_response({"event": msgspec.Raw(event.body.encode()), "delivery": shown_delivery(delivery)}, 202)
+    """Sends a subscriber a `ping`, whatever events it wants, and shows what it answered."""
+    over = call.hold()
+    try:
+        event, delivery, attempts = await ping(call.context, call.path("id"))
+    finally:
+        over()
+    return json_response({"event": msgspec.Raw(event.body.encode()), "delivery": shown_with(delivery, attempts)})
+
+
+async def resend(call: Call) -> Response:
+    """Makes everything that waits for a subscriber due now. 202 with the number of deliveries."""
+    return json_response({"deliveries": await resend_waiting(call.context, call.path("id"))}, 202)
 
 
 async def recover_missed(call: Call) -> Response:
     """Starts a replay of every event since a moment that the subscriber wants and that did not reach it. 202."""
     body: RecoverBody = call.body
-    replay = await recover(call.context, call.path("id"), moment("since", body.since, 0))
+    replay = await recover(call.context, call.path("id"), moment("since", body.since, 0), dry_run=body.dry_run)
     return json_response(shown_replay(replay), 202, {"location": f"/v1/replays/{replay.id}"})
 
 
@@ -136,14 +149,15 @@ async def list_page(call: Call) -> Response:
     query: PageQuery = call.query
     async with call.context.store.reading() as tx:
         page = await subscribers.listed(tx, query.limit, before_id(query.after, "sub"))
-    return page_response(page, _shown)
+        health = await health_of(tx, [subscriber.id for subscriber in page.items])
+    return page_response(page, lambda subscriber: _shown(subscriber, health[subscriber.id]))
 
 
 async def show(call: Call) -> Response:
     """Shows one subscriber."""
     async with call.context.store.reading() as tx:
         subscriber = await subscribers.by_id(tx, call.path("id"))
-    return json_response(_shown(subscriber))
+    return json_response(await _with_health(call.context, subscriber))
 
 
 async def remove(call: Call) -> Response:
@@ -152,7 +166,13 @@ async def remove(call: Call) -> Response:
     return Response(status_code=204)
 
 
-def _shown(subscriber: Subscriber) -> dict[str, Any]:
+async def _with_health(context: Context, subscriber: Subscriber) -> dict[str, Any]:
+    async with context.store.reading() as tx:
+        health = await health_of(tx, [subscriber.id])
+    return _shown(subscriber, health.get(subscriber.id) or Health())
+
+
+def _shown(subscriber: Subscriber, health: Health) -> dict[str, Any]:
     return {
         "id": subscriber.id,
         "url": subscriber.url,
@@ -168,6 +188,16 @@ def _shown(subscriber: Subscriber) -> dict[str, Any]:
         "created_at": rfc3339(subscriber.created_at),
         "disabled_at": rfc3339(subscriber.disabled_at),
         "disabled_reason": subscriber.disabled_reason,
+        "health": {
+            "state": subscriber.state(health.failing_since, health.last_success_at),
+            "failing_since": rfc3339(health.failing_since),
+            "last_success_at": rfc3339(health.last_success_at),
+            "last_failure_at": rfc3339(health.last_failure_at),
+            "last_error": health.last_error,
+            "backlog": health.backlog,
+            "oldest_waiting_at": rfc3339(health.oldest_waiting_at),
+            "success_share": health.success_share,
+        },
     }
 
 
@@ -200,7 +230,12 @@ ENDPOINTS = (
     Endpoint(
         method="POST", path="/v1/subscribers/{id}/ping", operation="pingSubscriber",
         scope=Scope.ADMIN, handle=ping_one,
-        summary="Send a subscriber a ping", refuses=(409,), answers={202: PingSchema},
+        summary="Send a subscriber a ping", refuses=(409, 429), answers={200: PingSchema},
+    ),
+    Endpoint(
+        method="POST", path="/v1/subscribers/{id}/resend-waiting", operation="resendWaiting",
+        scope=Scope.ADMIN, handle=resend,
+        summary="Send a subscriber everything that waits for it, now", refuses=(409,), answers={202: ResentSchema},
     ),
     Endpoint(
         method="POST", path="/v1/subscribers/{id}/recover", operation="recoverSubscriber",
