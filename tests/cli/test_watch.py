@@ -7,6 +7,7 @@ from rich.console import Console
 
 from arrivals.cli import watch as module
 from arrivals.client.stream import Heard
+from arrivals.core.cursor import read_cursor
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -34,7 +35,8 @@ def test_named_generations_are_watched_until_each_has_ended(arrivals, whole, sta
     events = lines(result)
     assert set(ids) == {event["data"]["generation"]["id"] for event in events}
     assert 2 == [event["type"] for event in events].count("generation.completed")
-    assert sorted(int(event["cursor"]) for event in events) == [int(event["cursor"]) for event in events]
+    positions = [read_cursor(event["cursor"]).position for event in events]
+    assert sorted(positions) == positions
 
 
 def test_where_nothing_is_drawn_there_is_a_line_per_event(run, started):

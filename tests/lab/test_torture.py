@@ -47,6 +47,8 @@ NEVER = {
     "keys.make_key": "the command line's own process makes keys",
     "keys.rotate_key": "as make_key",
     "keys.revoke_key": "as make_key",
+    "backup.record_backup": "likewise backups",
+    "epoch.begin_epoch": "only after a restore, while no service runs",
 }
 CALLED_OUT = {"send", "submit", "get_json", "deliver", "fetch", "stream"}
 

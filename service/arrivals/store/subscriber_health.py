@@ -27,7 +27,7 @@ class Health:
 
 async def answered(tx: Tx, subscriber_id: str, now: Micros) -> None:
     """Notes that a delivery arrived: it fails no more. Within a second of the last note there is nothing to write."""
-    await tx.fetch(SQL["subscriber_answered"], id=subscriber_id, now=now, before=now - SECOND)
+    await tx.fetch(SQL["subscriber_answered"], id=subscriber_id, now=now, noted_before=now - SECOND)
 
 
 async def health_of(tx: Tx, subscriber_ids: Sequence[str]) -> dict[str, Health]:

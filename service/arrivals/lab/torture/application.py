@@ -234,6 +234,7 @@ class Application:
         await self.call("POST", f"/v1/deliveries/{waiting}/retry")
         await self.call("PATCH", path, {"description": "of the torture"})
         await self.call("POST", f"{path}/rotate-secret")
+        await self.call("POST", f"{path}/resend-waiting")
         await self.call("POST", f"{path}/recover", {"since": _lately()})
         await self.call("DELETE", path)
 

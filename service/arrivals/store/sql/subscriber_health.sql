@@ -1,7 +1,7 @@
 -- name: subscriber_answered
 UPDATE subscribers SET failing_since = NULL, misses = 0, open_until = 0, last_success_at = :now
  WHERE id = :id
-   AND (failing_since IS NOT NULL OR last_success_at IS NULL OR last_success_at < :before OR last_success_at > :now)
+   AND (failing_since IS NOT NULL OR last_success_at IS NULL OR last_success_at < :noted_before OR last_success_at > :now)
 RETURNING id;
 
 -- name: health_of
