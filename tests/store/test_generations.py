@@ -131,7 +131,23 @@ async def test_settling_finds_those_that_exist(database):
     ("wanted", "expected"),
     [
         ({}, ["gen_3", "gen_2", "gen_1"]),
-        ({"status": "completed"}, ["gen_2"]),
+        ({"statuses": ("completed",)}, ["gen_2"]),
+        ({"statuses": ("completed", "pending")}, ["gen_3", "gen_2", "gen_1"]),
+        ({"statuses": ("completed", "pending"), "limit": 2}, ["gen_3", "gen_2"]),
+        ({"statuses": ("pending", "completed"), "before": "gen_3", "limit": 1}, ["gen_2"]),
+        ({"statuses": ("canceled", "expired")}, []),
+        ({"external_id": "el-3"}, ["gen_3"]),
+        ({"external_id": "el-2"}, []),
+        ({"api_key": "key_1"}, ["gen_3", "gen_1"]),
+        ({"api_key": "key_1", "before": "gen_3"}, ["gen_1"]),
+        ({"metadata": {"order": "42"}}, ["gen_3", "gen_1"]),
+        ({"metadata": {"order": "42"}, "limit": 1}, ["gen_3"]),
+        ({"metadata": {"order": "42"}, "before": "gen_3"}, ["gen_1"]),
+        ({"metadata": {"order": "42", "paid": "true"}}, ["gen_1"]),
+        ({"metadata": {"order": "42", "paid": "true", "price": "1.5"}}, ["gen_1"]),
+        ({"metadata": {"order": "42", "paid": "true", "price": "1.25"}}, []),
+        ({"metadata": {"order": "42"}, "provider": "vtrix", "statuses": ("pending",)}, ["gen_3"]),
+        ({"metadata": {"paid": "42"}}, []),
         ({"provider": "vtrix"}, ["gen_3"]),
         ({"model": "wan26_t2i", "provider": "vtrix"}, ["gen_3"]),
         ({"model": "wan26_t2i", "provider": "runblob"}, []),
@@ -146,9 +162,17 @@ async def test_settling_finds_those_that_exist(database):
 async def test_list_shows_what_was_asked_for_newest_first(database, wanted, expected):
     await keep(
         database,
-        scheduled("1"),
-        scheduled("2", status=Status.COMPLETED, created_at=T0 + 1),
-        scheduled("3", provider="vtrix", model="wan26_t2i", created_at=T0 + 2),
+        scheduled("1", api_key="key_1", metadata={"order": "42", "paid": True, "price": 1.5, "more": {"order": "7"}}),
+        scheduled("2", status=Status.COMPLETED, created_at=T0 + 1, external_id="el-2", external_id_hinted=True),
+        scheduled(
+            "3",
+            provider="vtrix",
+            model="wan26_t2i",
+            created_at=T0 + 2,
+            external_id="el-3",
+            api_key="key_1",
+            metadata={"order": 42, "long": "x" * 501},
+        ),
     )
     async with database.reading() as tx:
         assert expected == [row.id for row in (await listed(tx, GenerationQuery(**wanted))).items]

@@ -65,6 +65,7 @@ def public(generation: Generation) -> dict[str, Any]:
         "cost": structs.asdict(generation.cost) if generation.cost else None,
         "provider_details": generation.provider_details,
         "metadata": generation.metadata,
+        "api_key": generation.api_key,
         "learned_from": generation.learned_from,
         "verified_by": generation.verified_by,
         "late": generation.late,

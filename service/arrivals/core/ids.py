@@ -13,6 +13,11 @@ ENTROPY_BYTES = 15  # two bits of the first, five of each other: a letter for a 
 BEYOND = 1 << 56  # microseconds: no id can say this moment, or a later one
 
 
+def pattern_of(prefix: str) -> str:
+    """The regular expression of such ids."""
+    return f"^{prefix}_[{ALPHABET}]{{{LENGTH}}}$"
+
+
 def is_id(text: str, prefix: str) -> bool:
     """True if `make_id` may have made it."""
     head, _, rest = text.partition("_")

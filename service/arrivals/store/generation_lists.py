@@ -1,6 +1,10 @@
-"""Lists of generations, newest first."""
+"""Lists of generations, newest first, each found by an index."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from operator import itemgetter
+from typing import Any
 
 from arrivals.core.generation import Generation
 from arrivals.core.wire import Micros
@@ -9,18 +13,25 @@ from arrivals.store.engine.pages import Loading, Page, of_rows
 from arrivals.store.generations import LAST, NEVER, SQL, from_row
 
 LIST = Loading(measure=SQL["list_generations"], load=SQL["generations_listed"])
+BY_METADATA = Loading(measure=SQL["list_generations_by_metadata"], load=SQL["generations_listed"])
+PLACES = ("first", "second", "third")  # of keys of metadata in the query
+NOT_QUERIED = frozenset({"statuses", "metadata", "limit"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationQuery:
-    """A selection of generations; None is any. Newest first, from before the id `before`.
+    """A selection of generations; None, and nothing, is any. Newest first, from before the id `before`.
 
-    `not_before` is an id too: ids sort by their moment, so it bounds the rows that `since` has to examine.
+    `metadata`: up to three keys and their values as text. `not_before` is an id too: ids sort by their moment, so it
+    bounds the rows that `since` has to examine.
     """
 
-    status: str | None = None
+    statuses: tuple[str, ...] = ()
     provider: str | None = None
     model: str | None = None
+    external_id: str | None = None
+    api_key: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
     since: Micros = 0
     until: Micros = NEVER
     before: str = LAST
@@ -29,6 +40,19 @@ class GenerationQuery:
 
 
 async def listed(tx: Tx, listing: GenerationQuery) -> Page[Generation]:
-    """One page, newest first."""
-    values = {name: getattr(listing, name) for name in GenerationQuery.__slots__ if name != "limit"}
-    return of_rows(await LIST.page(tx, listing.limit, values), lambda row: from_row(row).generation)
+    """One page, newest first. Several statuses are several queries, because an index is in the order of one alone."""
+    values: dict[str, Any] = {
+        name: getattr(listing, name) for name in GenerationQuery.__slots__ if name not in NOT_QUERIED
+    }
+    loading = LIST
+    if listing.metadata:
+        loading = BY_METADATA
+        pairs = [*listing.metadata.items(), *[(None, None)] * len(PLACES)]
+        for place, (key, value) in zip(PLACES, pairs, strict=False):
+            values |= {f"{place}_key": key, f"{place}_value": value}
+    measured = [
+        await tx.fetch(loading.measure, limit=listing.limit + 1, status=status, **values)
+        for status in listing.statuses or (None,)
+    ]
+    newest = sorted(chain.from_iterable(measured), key=itemgetter("id"), reverse=True)[: listing.limit + 1]
+    return of_rows(await loading.load_page(tx, listing.limit, newest), lambda row: from_row(row).generation)

@@ -9,6 +9,7 @@ import structlog
 
 from arrivals.core.failure import Failure
 from arrivals.core.generation import Cost, Generation, GenerationKey, Held, Origin, Output, Status, VerifiedBy
+from arrivals.core.metadata import searchable
 from arrivals.core.wire import Micros, from_json, to_json
 from arrivals.store.engine.base import Overtaken, Row, Tx, fetch_one
 from arrivals.store.engine.queries import load
@@ -78,6 +79,7 @@ def from_row(row: Row) -> Scheduled:
         closed_at=row["closed_at"],
         deadline_at=row["deadline_at"],
         polls=row["polls"],
+        api_key=row["api_key"],
     )
     schedule = Schedule(submit_at=row["submit_at"], poll_at=row["poll_at"], timeout_at=row["timeout_at"])
     return Scheduled(
@@ -132,7 +134,7 @@ def _to_row(scheduled: Scheduled) -> dict[str, Any]:
 PLAIN = (
     "id", "provider", "account", "route", "model", "bulk_id", "status", "version", "external_id", "provider_status",
     "progress", "queue_position", "outputs_requested", "callback_url", "learned_from", "verified_by", "created_at",
-    "submitted_at", "closed_at", "deadline_at", "polls",
+    "submitted_at", "closed_at", "deadline_at", "polls", "api_key",
 )  # fmt: skip
 
 
@@ -141,6 +143,11 @@ async def insert(tx: Tx, scheduled: Scheduled, order_input: str) -> None:
     await tx.fetch(SQL["insert_generation"], **_to_row(scheduled))
     query = SQL["insert_order" if len(order_input) <= MUCH_BYTES else "insert_large_order"]
     await tx.fetch(query, generation_id=scheduled.generation.id, input=order_input)
+    pairs = searchable(scheduled.generation.metadata)
+    await tx.run_many(
+        SQL["insert_metadata"],
+        [{"key": key, "value": value, "generation_id": scheduled.generation.id} for key, value in pairs.items()],
+    )
 
 
 async def order_text(tx: Tx, generation_id: str) -> str:

@@ -27,6 +27,7 @@ from arrivals.web.request_body import FILES_MAX_BYTES, PLAIN_MAX_BYTES, body_of,
 log = structlog.get_logger()
 
 S = TypeVar("S")
+Q = TypeVar("Q", bound=msgspec.Struct)
 
 
 class Streaming(StreamingResponse):
@@ -173,22 +174,36 @@ def _audit(endpoint: Endpoint, call: Call, answer: Response) -> None:
     )
 
 
-def read_query(request: Request, schema: type[S] | None) -> S | None:
+def read_query(request: Request, schema: type[Q] | None) -> Q | None:
     """The query of a request by its schema. Raises Problem (422)."""
     if schema is None:
         return None
-    pairs = request.query_params.multi_items()
+    values = _query_values(request.query_params.multi_items(), schema)
     try:
-        read = msgspec.convert(dict(pairs), schema, strict=False)
+        read = msgspec.convert(values, schema, strict=False)
     except msgspec.ValidationError as error:
         raise from_validation(error) from error
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
-            raise invalid(name, "is given several times")
+    for name in values:
         if getattr(read, name) is None:
             raise invalid(name, "null is no value; leave it out")
     return read
+
+
+def _query_values(pairs: Sequence[tuple[str, str]], schema: type[msgspec.Struct]) -> dict[str, Any]:
+    """The fields of a query: a list is `a,b` or given several times, an object `name[key]=value`. Raises Problem."""
+    kinds = {field.name: field.default_factory for field in msgspec.structs.fields(schema)}
+    values: dict[str, Any] = {}
+    for name, text in pairs:
+        outer, _, key = name.removesuffix("]").partition("[")
+        if kinds.get(name) is list:
+            values.setdefault(name, []).extend(text.split(","))
+        elif kinds.get(outer) is dict and name.endswith("]") and key not in values.setdefault(outer, {}):
+            values[outer][key] = text
+        elif name in values or outer in values:
+            raise invalid(name, "is given several times")
+        else:
+            values[name] = text
+    return values
 
 
 async def _body(request: Request, endpoint: Endpoint) -> Any:

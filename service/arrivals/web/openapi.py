@@ -100,7 +100,18 @@ def _query_parameters(endpoint: Endpoint, components: dict[str, Any]) -> list[di
     if endpoint.query is None:
         return []
     properties = components[endpoint.query.__name__]["properties"]
-    return [{"name": name, "in": "query", "schema": _sent(schema)} for name, schema in properties.items()]
+    return [
+        {"name": name, "in": "query", "schema": _sent(schema), **_style(schema)} for name, schema in properties.items()
+    ]
+
+
+def _style(schema: dict[str, Any]) -> dict[str, Any]:
+    """How a list or an object is written in a query."""
+    styles: dict[str, dict[str, Any]] = {
+        "array": {"explode": False},
+        "object": {"style": "deepObject", "explode": True},
+    }
+    return styles.get(schema.get("type", ""), {})
 
 
 def _sent(schema: dict[str, Any]) -> dict[str, Any]:

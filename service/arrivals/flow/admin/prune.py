@@ -29,7 +29,7 @@ TOGETHER = 100  # events, or generations, whose parts are deleted before them
 
 KINDS = (
     "webhooks", "quarantined", "calls", "events", "deliveries", "attempts", "observations", "idempotency_keys",
-    "generations", "orders", "kept_outputs",
+    "generations", "orders", "metadata", "kept_outputs",
 )  # fmt: skip
 ID_PREFIXES = {"webhooks": "whk", "calls": "cal", "observations": "obs", "events": "evt", "generations": "gen"}
 # What belongs to it goes first, so that nothing is left without what it belongs to. A query's name: what is counted.
@@ -40,6 +40,7 @@ PARTS: Mapping[str, Mapping[str, str]] = {
         "calls_of": "calls",
         "kept_outputs": "kept_outputs",
         "orders": "orders",
+        "metadata": "metadata",
         "generations": "generations",
     },
 }

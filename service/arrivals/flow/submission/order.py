@@ -62,6 +62,7 @@ class OrderRequest:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     deadline_s: float | None = None
     owner: str = ""
+    api_key: str | None = None
     idempotency_key: str | None = None
     size: int = 0
 
@@ -200,6 +201,7 @@ def _generation(context: Context, request: OrderRequest, route: Route, order_inp
         deadline_at=now + micros(wait_s),
         outputs_requested=outputs_requested(order_input),
         metadata=request.metadata,
+        api_key=request.api_key,
         callback_url=request.callback_url,
         webhook_expected=route.trust is not None and context.callback_urls.public_url is not None,
     )

@@ -39,7 +39,11 @@ class Loading:
 
     async def page(self, tx: Tx, limit: int, values: Mapping[str, Any]) -> Page[Row]:
         """The rows that fit on a page: at most `limit`, bounded in total bytes, and at least one if there is any."""
-        measured = fitting(await tx.fetch(self.measure, limit=limit + 1, **values), limit)
+        return await self.load_page(tx, limit, await tx.fetch(self.measure, limit=limit + 1, **values))
+
+    async def load_page(self, tx: Tx, limit: int, measured_rows: Sequence[Row]) -> Page[Row]:
+        """The same for rows that were measured, one more than `limit` if there are as many."""
+        measured = fitting(measured_rows, limit)
         if not measured.items:
             return measured
         keys = [row[self.key] for row in measured.items]

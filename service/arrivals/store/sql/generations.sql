@@ -3,13 +3,16 @@ INSERT INTO generations (
     id, provider, account, route, model, bulk_id, status, version, external_id, provider_status, progress, queue_position, outputs,
     failure, failure_code, cost, metadata, callback_url, webhook_expected, learned_from, verified_by, late, held, ended, created_at,
     submitted_at, closed_at, deadline_at, submit_at, poll_at, timeout_at, submit_tries, polls, poll_misses, external_id_hinted,
-    outputs_requested, provider_details
+    outputs_requested, provider_details, api_key
 ) VALUES (
     :id, :provider, :account, :route, :model, :bulk_id, :status, :version, :external_id, :provider_status, :progress,
     :queue_position, :outputs, :failure, :failure_code, :cost, :metadata, :callback_url, :webhook_expected, :learned_from, :verified_by,
     :late, :held, :ended, :created_at, :submitted_at, :closed_at, :deadline_at, :submit_at, :poll_at, :timeout_at, 0, 0, 0,
-    :external_id_hinted, :outputs_requested, :provider_details
+    :external_id_hinted, :outputs_requested, :provider_details, :api_key
 );
+
+-- name: insert_metadata
+INSERT INTO generation_metadata (key, value, generation_id) VALUES (:key, :value, :generation_id);
 
 -- name: insert_order
 INSERT INTO orders (generation_id, input) VALUES (:generation_id, :input);
@@ -78,9 +81,34 @@ SELECT id, 1000 + /* sqlite: LENGTH */ /* pg: OCTET_LENGTH */ (outputs)
    /* if status: AND status = :status */
    /* if provider: AND provider = :provider */
    /* if model: AND model = :model */
+   /* if external_id: AND external_id = :external_id AND external_id_hinted = 0 */
+   /* if api_key: AND api_key = :api_key */
    AND created_at >= :since
    AND created_at < :until
  ORDER BY id DESC
+ LIMIT :limit;
+
+-- name: list_generations_by_metadata
+-- The same, in the order of the metadata's own index.
+SELECT id, 1000 + /* sqlite: LENGTH */ /* pg: OCTET_LENGTH */ (outputs)
+       + /* sqlite: LENGTH */ /* pg: OCTET_LENGTH */ (metadata)
+       + COALESCE(/* sqlite: LENGTH */ /* pg: OCTET_LENGTH */ (failure), 0)
+       + COALESCE(/* sqlite: LENGTH */ /* pg: OCTET_LENGTH */ (provider_details), 0) AS size
+  FROM generation_metadata AS first /* sqlite: CROSS */ JOIN generations ON generations.id = first.generation_id
+ WHERE first.key = :first_key AND first.value = :first_value
+   AND first.generation_id < :before AND first.generation_id >= :not_before
+   /* if second_key: AND EXISTS (SELECT 1 FROM generation_metadata AS second
+       WHERE second.key = :second_key AND second.value = :second_value AND second.generation_id = first.generation_id) */
+   /* if third_key: AND EXISTS (SELECT 1 FROM generation_metadata AS third
+       WHERE third.key = :third_key AND third.value = :third_value AND third.generation_id = first.generation_id) */
+   /* if status: AND status = :status */
+   /* if provider: AND provider = :provider */
+   /* if model: AND model = :model */
+   /* if external_id: AND external_id = :external_id AND external_id_hinted = 0 */
+   /* if api_key: AND api_key = :api_key */
+   AND created_at >= :since
+   AND created_at < :until
+ ORDER BY first.generation_id DESC
  LIMIT :limit;
 
 -- name: generations_listed

@@ -200,6 +200,19 @@ WITH old AS (
 DELETE FROM kept_outputs WHERE (generation_id, number) IN (SELECT generation_id, number FROM old)
 RETURNING generation_id;
 
+-- name: metadata (long)
+WITH old AS (
+    SELECT key, value, generation_id FROM generation_metadata
+     WHERE generation_id IN (
+            /* sqlite: SELECT value FROM json_each(:ids) */
+            /* pg: SELECT jsonb_array_elements_text(CAST(:ids AS JSONB)) */)
+     ORDER BY generation_id, key, value
+     LIMIT :limit
+     /* pg: FOR UPDATE SKIP LOCKED */
+)
+DELETE FROM generation_metadata WHERE (key, value, generation_id) IN (SELECT key, value, generation_id FROM old)
+RETURNING generation_id;
+
 -- name: orders (long)
 WITH old AS (
     SELECT generation_id FROM orders

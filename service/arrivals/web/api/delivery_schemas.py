@@ -8,7 +8,6 @@ from arrivals.core.subscriber import MAX_IN_FLIGHT
 from arrivals.web.api.schemas import (
     PRINTABLE,
     SUBSCRIBABLE,
-    Cursor,
     EventSchema,
     EventWord,
     FindingWord,
@@ -17,6 +16,7 @@ from arrivals.web.api.schemas import (
     Moment,
     Name,
     Url,
+    before,
 )
 
 Signature = Literal["v1", "v1a"]
@@ -116,11 +116,25 @@ class SubscriberPage(Struct):
     next: str | None
 
 
+class SubscribersQuery(Struct, forbid_unknown_fields=True):
+    """`after` is the cursor of the page before."""
+
+    after: Annotated[str, before("sub")] | None = None
+    limit: Limit = 50
+
+
+class ReplaysQuery(Struct, forbid_unknown_fields=True):
+    """`after` is the cursor of the page before."""
+
+    after: Annotated[str, before("rpl")] | None = None
+    limit: Limit = 50
+
+
 class DeliveriesQuery(Struct, forbid_unknown_fields=True):
     """Newest first; `after` is the cursor of the page before."""
 
     status: Literal["waiting", "delivered", "given_up"] | None = None
-    after: Cursor | None = None
+    after: Annotated[str, before("dlv")] | None = None
     limit: Limit = 50
 
 

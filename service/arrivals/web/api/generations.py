@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import anyio
+import msgspec
 from starlette.responses import Response
 import structlog
 
@@ -12,19 +13,22 @@ from arrivals.core.api_key import Scope
 from arrivals.core.event import public
 from arrivals.core.generation import Generation, Status
 from arrivals.core.ids import BEYOND, ENTROPY_BYTES, make_id
-from arrivals.core.wire import SECOND, Micros, read_rfc3339
+from arrivals.core.shorten import shortened
+from arrivals.core.wire import SECOND, Micros, from_json, read_rfc3339
 from arrivals.flow.admin.timeline import BEGINNING, read_place, timeline
 from arrivals.flow.context import Context
 from arrivals.flow.observation.poll import AskedLately, claim_one, poll
+from arrivals.flow.off_loop import run_off_loop
 from arrivals.flow.submission.cancel import cancel
 from arrivals.flow.submission.order import OrderRequest, order, order_bulk, stored
+from arrivals.store import generations
 from arrivals.store.generation_lists import GenerationQuery, listed
 from arrivals.store.generations import LAST, NEVER
+from arrivals.web.api.lookup_schemas import GenerationsQuery, GenerationWithInputSchema, InputSchema
 from arrivals.web.api.schemas import (
     BulkBody,
     GenerationPage,
     GenerationSchema,
-    GenerationsQuery,
     OrderBody,
     TimelineQuery,
     TimelineSchema,
@@ -78,6 +82,7 @@ def _order_request(call: Call, body: OrderBody | BulkBody, order_input: dict[str
         metadata=body.metadata,
         deadline_s=body.deadline_s,
         owner=call.key.owner,
+        api_key=call.key.id,
         idempotency_key=key,
         size=int(call.request.headers.get("content-length") or FILES_MAX_BYTES),
     )
@@ -86,7 +91,18 @@ def _order_request(call: Call, body: OrderBody | BulkBody, order_input: dict[str
 async def read_one(call: Call) -> Response:
     """Shows a generation as it is now, or as soon as it closes within `wait`."""
     query: WaitQuery = call.query
-    return json_response(public(await _held_until_closed(call, call.path("id"), query.wait)))
+    generation = await _held_until_closed(call, call.path("id"), query.wait)
+    async with call.context.store.read_inline() as tx:
+        text = await generations.order_text(tx, generation.id)
+    order_input = await run_off_loop(len(text), lambda: shortened(from_json(text)))
+    return json_response({**public(generation), "input": order_input})
+
+
+async def show_input(call: Call) -> Response:
+    """Shows the input of an order, whole."""
+    async with call.context.store.read_inline() as tx:
+        text = await generations.order_text(tx, call.path("id"))
+    return json_response({"input": msgspec.Raw(text.encode())})
 
 
 async def _held_until_closed(call: Call, generation_id: str, wait_s: float) -> Generation:
@@ -110,13 +126,17 @@ async def _until_closed(context: Context, generation_id: str, wait_s: float) -> 
 async def list_page(call: Call) -> Response:
     """Lists generations, newest first."""
     query: GenerationsQuery = call.query
-    if query.status is not None and query.status not in set(Status):
-        raise invalid("status", f"must be one of {', '.join(Status)}")
+    for status in query.status:
+        if status not in set(Status):
+            raise invalid("status", f"must be one or several of {', '.join(Status)}")
     since, until = moment("since", query.since, 0), moment("until", query.until, NEVER)
     listing = GenerationQuery(
-        status=query.status,
+        statuses=tuple(dict.fromkeys(query.status)),
         provider=query.provider,
         model=query.model,
+        external_id=query.external_id,
+        api_key=query.api_key,
+        metadata=query.metadata,
         since=since,
         until=until,
         before=min(before_id(query.after, "gen"), _id_at(until + SLACK)),
@@ -196,7 +216,12 @@ ENDPOINTS = (
     Endpoint(
         method="GET", path="/v1/generations/{id}", operation="getGeneration",
         scope=Scope.READ, handle=read_one, query=WaitQuery,
-        summary="Read a generation, or wait until it closes", answers={200: GenerationSchema},
+        summary="Read a generation, or wait until it closes", answers={200: GenerationWithInputSchema},
+    ),
+    Endpoint(
+        method="GET", path="/v1/generations/{id}/input", operation="getInput",
+        scope=Scope.READ, handle=show_input,
+        summary="The input of an order, whole", answers={200: InputSchema},
     ),
     Endpoint(
         method="GET", path="/v1/generations/{id}/timeline", operation="getTimeline",

@@ -14,9 +14,16 @@ from arrivals.store import observations, replays, subscribers
 from arrivals.store.engine.base import Missing
 from arrivals.store.generations import NEVER
 from arrivals.store.replays import Filters, Replay, ReplayKind
-from arrivals.web.api.delivery_schemas import ReplayBody, ReplayedSchema, ReplayOneBody, ReplayPage, ReplaySchema
+from arrivals.web.api.delivery_schemas import (
+    ReplayBody,
+    ReplayedSchema,
+    ReplayOneBody,
+    ReplayPage,
+    ReplaySchema,
+    ReplaysQuery,
+)
 from arrivals.web.api.generations import moment
-from arrivals.web.api.schemas import SUBSCRIBABLE, PageQuery
+from arrivals.web.api.schemas import SUBSCRIBABLE
 from arrivals.web.endpoint import Call, Endpoint, before_id, json_response, page_response
 from arrivals.web.errors import invalid
 
@@ -64,7 +71,7 @@ def _check(kind: ReplayKind, filters: Filters) -> None:
 
 async def list_page(call: Call) -> Response:
     """Lists replays, newest first."""
-    query: PageQuery = call.query
+    query: ReplaysQuery = call.query
     async with call.context.store.reading() as tx:
         page = await replays.listed(tx, query.limit, before_id(query.after, "rpl"))
     return page_response(page, shown)
@@ -125,7 +132,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="GET", path="/v1/replays", operation="listReplays",
-        scope=Scope.READ, handle=list_page, query=PageQuery,
+        scope=Scope.READ, handle=list_page, query=ReplaysQuery,
         summary="List replays, newest first", answers={200: ReplayPage},
     ),
     Endpoint(

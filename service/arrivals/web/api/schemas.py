@@ -9,12 +9,17 @@ from arrivals.core.bounds import MAX_METADATA_BYTES, MAX_METADATA_KEYS
 from arrivals.core.cursor import PATTERN
 from arrivals.core.event import EventType
 from arrivals.core.generation import Status
+from arrivals.core.ids import pattern_of
 from arrivals.core.observation import Finding
 from arrivals.providers.catalog import PROVIDERS
 
 Moment = Annotated[
     str,
-    Meta(description="RFC 3339, UTC", examples=["2026-11-20T12:00:00.000Z"], extra_json_schema={"format": "date-time"}),
+    Meta(
+        description="RFC 3339, UTC, from 1970 to 9999",
+        examples=["2026-11-20T12:00:00.000Z"],
+        extra_json_schema={"format": "date-time", "pattern": "^(19[7-9]|[2-9][0-9]{2})[0-9]-"},
+    ),
 ]
 Limit = Annotated[int, Meta(ge=1, le=200, description="how many at most")]
 WaitS = Annotated[float, Meta(ge=0, le=300, description="seconds to wait at most")]
@@ -29,10 +34,12 @@ Metadata = Annotated[
         max_length=MAX_METADATA_KEYS,
     ),
 ]
-Cursor = Annotated[str, Meta(description="the `next` of an earlier page")]
 Entry = Annotated[
     str,
-    Meta(description="as Cursor", extra_json_schema={"pattern": r"^([0-9]{1,18}\.){3}[A-Za-z0-9_]{1,64}$"}),
+    Meta(
+        description="the `next` of an earlier page",
+        extra_json_schema={"pattern": r"^([0-9]{1,18}\.){3}[A-Za-z0-9_]{1,64}$"},
+    ),
 ]
 Position = Annotated[
     str,
@@ -41,6 +48,11 @@ Position = Annotated[
         extra_json_schema={"pattern": PATTERN},
     ),
 ]
+
+
+def before(prefix: str) -> Meta:
+    """The cursor of a list of the things whose ids begin so; the handler refuses any other."""
+    return Meta(description="the `next` of an earlier page", extra_json_schema={"pattern": pattern_of(prefix)})
 
 
 def enum(words: Iterable[str]) -> Meta:
@@ -79,18 +91,6 @@ class BulkBody(Struct, forbid_unknown_fields=True):
     deadline_s: Annotated[float, Meta(gt=0, description="how long to wait at most, in seconds")] | None = None
 
 
-class GenerationsQuery(Struct, forbid_unknown_fields=True):
-    """Newest first; `after` is the cursor of the page before."""
-
-    status: StatusWord | None = None
-    provider: Name | None = None
-    model: Name | None = None
-    since: Moment | None = None
-    until: Moment | None = None
-    after: Cursor | None = None
-    limit: Limit = 50
-
-
 class WaitQuery(Struct, forbid_unknown_fields=True):
     """`wait` holds the answer until the generation closes."""
 
@@ -106,7 +106,7 @@ class WebhooksQuery(Struct, forbid_unknown_fields=True):
     verified: bool | None = None
     since: Moment | None = None
     until: Moment | None = None
-    after: Cursor | None = None
+    after: Annotated[str, before("whk")] | None = None
     limit: Limit = 50
 
 
@@ -130,13 +130,6 @@ class StreamQuery(Struct, forbid_unknown_fields=True):
     generation: Name | None = None
     provider: Name | None = None
     model: Name | None = None
-
-
-class PageQuery(Struct, forbid_unknown_fields=True):
-    """`after` is the cursor of the page before."""
-
-    after: Cursor | None = None
-    limit: Limit = 50
 
 
 class OutputSchema(Struct):
@@ -180,7 +173,7 @@ class GenerationSchema(Struct):
     """One piece of work.
 
     `outputs_requested`: the number that the order states, if any. `provider_details`: further facts of the provider,
-    as it stated them.
+    as it stated them. `api_key`: the id of the key that ordered it.
     """
 
     id: str
@@ -199,6 +192,7 @@ class GenerationSchema(Struct):
     cost: CostSchema | None
     provider_details: dict[str, Any] | None
     metadata: dict[str, Any]
+    api_key: str | None
     learned_from: str | None
     verified_by: str | None
     late: bool

@@ -38,10 +38,11 @@ from arrivals.web.api.delivery_schemas import (
     SubscriberPage,
     SubscriberPatch,
     SubscriberSchema,
+    SubscribersQuery,
 )
 from arrivals.web.api.generations import moment
 from arrivals.web.api.replays import shown as shown_replay
-from arrivals.web.api.schemas import SUBSCRIBABLE, PageQuery
+from arrivals.web.api.schemas import SUBSCRIBABLE
 from arrivals.web.endpoint import Call, Endpoint, before_id, json_response, page_response
 from arrivals.web.errors import invalid
 
@@ -146,7 +147,7 @@ async def recover_missed(call: Call) -> Response:
 
 async def list_page(call: Call) -> Response:
     """Lists subscribers, newest first."""
-    query: PageQuery = call.query
+    query: SubscribersQuery = call.query
     async with call.context.store.reading() as tx:
         page = await subscribers.listed(tx, query.limit, before_id(query.after, "sub"))
         health = await health_of(tx, [subscriber.id for subscriber in page.items])
@@ -209,7 +210,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="GET", path="/v1/subscribers", operation="listSubscribers",
-        scope=Scope.READ, handle=list_page, query=PageQuery,
+        scope=Scope.READ, handle=list_page, query=SubscribersQuery,
         summary="List subscribers, newest first", answers={200: SubscriberPage},
     ),
     Endpoint(
