@@ -6,6 +6,7 @@ import pytest
 
 from arrivals.web.app import make_app
 from arrivals.web.server.front_door import front_door
+from tests.conftest import run_worker
 from tests.support.serving import served
 
 KEY = "the-key-of-the-tests"
@@ -65,3 +66,16 @@ def ordered(client):
         return answer.json()
 
     return order
+
+
+@pytest.fixture
+def submitted(context, upstream, ordered):
+    """Orders something over HTTP and submits it; returns the generation's id."""
+
+    async def submit(**changed):
+        order = await ordered(**changed)
+        upstream.answers.append((200, {"status": "success", "predictionID": "el-1"}))
+        await run_worker(context, "submit")
+        return order["id"]
+
+    return submit

@@ -17,20 +17,8 @@ from arrivals.web.api import generations as web_generations
 from tests.conftest import run_worker
 from tests.support.eventually import until
 
-ACCEPTED = {"status": "success", "predictionID": "el-1"}
 DONE = {"id": "el-1", "status": "success", "output": "https://storage.example.com/1.jpg", "metrics": {"cost": 0.05}}
 BODY = {"provider": "eachlabs", "model": "flux-1-1-pro", "input": {"prompt": "a red fox"}}
-
-
-@pytest.fixture
-def submitted(context, upstream, ordered):
-    async def place(**changed):
-        order = await ordered(**changed)
-        upstream.answers.append((200, ACCEPTED))
-        await run_worker(context, "submit")
-        return order["id"]
-
-    return place
 
 
 async def test_an_order_is_answered_202_with_where_to_look(client):
