@@ -248,7 +248,7 @@ def test_subscribers_that_fail_are_disabled_or_blocked_are_found(doctor, run, ar
         assert name not in doctor(**allowed)
         assert "is blocked" in doctor(**whole)[name]["found"]
         hook.answers = [500] * 10
-        run("subscribers", "ping", subscriber)
+        run("subscribers", "ping", subscriber, code=1)
         hook.wait(1)
         while name not in (checks := doctor(**allowed)):
             pass

@@ -5,8 +5,8 @@ import json
 import pytest
 from rich.console import Console
 
-from arrivals.cli import watch as module
-from arrivals.client.stream import Heard
+from arrivals.cli import board as module
+from arrivals.cli.board import Board
 from arrivals.core.cursor import read_cursor
 
 pytestmark = pytest.mark.timeout(30)
@@ -39,10 +39,23 @@ def test_named_generations_are_watched_until_each_has_ended(arrivals, whole, sta
     assert sorted(positions) == positions
 
 
-def test_where_nothing_is_drawn_there_is_a_line_per_event(run, started):
+def test_where_nothing_is_drawn_there_is_a_line_per_change_with_its_age(run, started):
     generation_id = started()
-    *_, last = run("watch", generation_id).stdout.splitlines()
-    assert ["generation.completed", generation_id, "eachlabs", "flux-1-1-pro"] == last.split()[2:]
+    first, *_, last = (line.split() for line in run("watch", generation_id).stdout.splitlines())
+    assert [generation_id, "eachlabs", "flux-1-1-pro"] == first[:3] == last[:3]
+    assert first[3] in ("pending", "submitting", "submitted", "processing")
+    assert ("completed", "s", "webhook") == (last[3], last[-2], last[-1])
+    assert 0.0 < float(last[-3])
+
+
+def test_what_is_under_way_is_shown_before_anything_ends(running, whole, started):
+    under_way = started(30)
+    watching = running("watch", "--rows", 5, **whole)
+    watching.said("watching")
+    while under_way not in (line := watching.line()):
+        pass
+    assert line.split()[3] in ("pending", "submitting", "submitted", "processing")
+    assert 0 == watching.interrupt()[0]
 
 
 def test_on_a_screen_there_is_a_table(run, started, ended, monkeypatch):
@@ -51,7 +64,7 @@ def test_on_a_screen_there_is_a_table(run, started, ended, monkeypatch):
     generation_id = started()
     shown = run("watch", generation_id).stdout
     assert "learned from" in shown
-    assert ["completed", "webhook"] == [line for line in shown.splitlines() if generation_id in line][-1].split()[3:5]
+    assert ["completed", "webhook"] == [line for line in shown.splitlines() if generation_id in line][-1].split()[3:8:4]
     assert before not in shown
 
 
@@ -71,15 +84,14 @@ def test_newest_generations_are_watched_until_ctrl_c(running, whole, ended):
     assert (0, False) == (code, "Traceback" in rest)
 
 
-def test_table_keeps_the_newest(run, ended):
+def test_table_keeps_what_is_under_way_and_the_newest(run, started, ended):
     """Rows that are too many leave from the oldest."""
-    shown = {}
-    ids = [ended()["id"] for _ in range(3)]
-    events = [run("events", "list", "--generation", generation_id, "--json")["data"][-1] for generation_id in ids]
-    ping = {"id": "evt_1", "type": "ping", "timestamp": "2026-01-01T00:00:00Z", "data": {}}
-    heard = (Heard(str(place), event) for place, event in enumerate([*events, ping]))
-    module._as_table(Console(quiet=True), heard, shown, 2, set())
-    assert ids[1:] == [*shown]
+    under_way = run("show", started(30), "--json")["generation"]
+    generations = [ended() for _ in range(3)]
+    board = Board([under_way, *generations[:1]], 3)
+    assert generations[1:] == board.show([*generations[1:], under_way])
+    assert [under_way["id"], *(generation["id"] for generation in generations[1:])] == [*board.shown]
+    assert "progress" in [column.header for column in board.table().columns]
 
 
 @pytest.mark.parametrize("arguments", [(), ("gen_1",)], ids=str)

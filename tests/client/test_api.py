@@ -27,7 +27,8 @@ async def test_order_is_stored_once_under_its_key_and_read(client, calling):
     made = await calling(client.submit, *ORDER, **options)
     again = await calling(client.submit, *ORDER, **options)
 
-    assert made == again == await calling(client.generation, made["id"])
+    assert made == again
+    assert made | {"input": ORDER[2]} == await calling(client.generation, made["id"])
     assert ("pending", {"order": "42"}) == (made["status"], made["metadata"])
 
 
@@ -158,3 +159,14 @@ async def test_silence_is_told(port, calling):
         wire.allowances = [1]
         with Client(wire.url, KEY, timeout_s=5) as client, pytest.raises(Unreachable):
             await calling(client.get, "/v1/generations")
+
+
+async def test_changes_begin_with_a_snapshot_and_go_on_with_what_changed(client, calling):
+    made = await calling(client.submit, *ORDER)
+
+    with await calling(client.changes, provider="eachlabs", generations=[made["id"]]) as changes:
+        assert {"type": "snapshot", "data": [made]} == await calling(next, changes)
+        await calling(client.post, f"/v1/generations/{made['id']}/cancel")
+        change = await calling(next, changes)
+
+    assert ("generation", made["id"], "canceled") == (change["type"], change["data"]["id"], change["data"]["status"])

@@ -8,7 +8,7 @@ from arrivals.core.generation import Status
 from arrivals.core.wire import SECOND
 from arrivals.store.engine.queries import parse
 from arrivals.store.generation_lists import BY_METADATA, LIST
-from arrivals.store.generations import LAST, NEVER
+from arrivals.store.generations import LAST, NEVER, SQL
 from tests.support.examples import T0, keep, scheduled
 
 ANALYZE = "ANALYZE"
@@ -37,7 +37,7 @@ async def full(store):
             f"{number:05}", created_at=T0 + number * SECOND, external_id=f"el-{number}", api_key=f"key_{number % 100}",
             provider="runblob" if number % 500 else "vtrix", model=f"model-{number % 500}",
             status=Status.COMPLETED if number % 500 else Status.PENDING,
-            metadata={"order": number % 200, "paid": bool(number % 2)},
+            metadata={"order": number % 200, "paid": bool(number % 2)}, closed_at=T0 + number * SECOND,
         )
         for number in range(2000)
     ]  # fmt: skip
@@ -65,6 +65,20 @@ async def test_generations_are_listed_by_an_index(full, filters, indexes):
 
     assert [] == scans(plan)
     assert any(index in line for line in plan for index in indexes), plan
+
+
+@pytest.mark.parametrize(
+    ("query", "values", "index"),
+    [
+        ("versions_of_status", {"status": "pending", "limit": 10}, "generations_by_status"),
+        ("versions_of_closed", {"closed_since": T0 + 1990 * SECOND, "limit": 10}, "generations_closed"),
+    ],
+)
+async def test_what_screens_show_is_found_by_an_index(full, query, values, index):
+    plan = await plan_of(full, SQL[query], values)
+
+    assert [] == scans(plan)
+    assert any(index in line for line in plan), plan
 
 
 @pytest.mark.parametrize("more", [{}, {"second_key": "paid", "second_value": "true"}, {"status": "completed"}], ids=str)

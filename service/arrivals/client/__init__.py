@@ -16,12 +16,15 @@ event = verify(secret, request.body, request.headers)    # of a delivery; raises
 """
 
 from arrivals.client.api import Client
+from arrivals.client.changes import Changes
 from arrivals.client.http import ServiceError, Unreachable, path
-from arrivals.client.models import Cost, Event, Failure, Generation, Output, Page
+from arrivals.client.models import Change, Cost, Event, Failure, Generation, Output, Page
 from arrivals.client.stream import Heard, Stream
 from arrivals.client.verify import Unverified, verify
 
 __all__ = [
+    "Change",
+    "Changes",
     "Client",
     "Cost",
     "Event",

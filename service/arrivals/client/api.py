@@ -7,6 +7,7 @@ from typing import Any, Self, cast
 
 import httpx
 
+from arrivals.client.changes import Changes
 from arrivals.client.http import Http, ServiceError, Unreachable, path
 from arrivals.client.models import Generation
 from arrivals.client.stream import Stream
@@ -156,6 +157,20 @@ class Client:
             return self._http.stream(path("events", "stream"), filters, resume, IDLE_S)
 
         return Stream(connect, after, until=until, on_lost=on_lost, on_back=on_back)
+
+    def changes(
+        self, *, provider: str | None = None, model: str | None = None, generations: Sequence[str] = ()
+    ) -> Changes:
+        """What is under way, for a screen: all of it at each connection, then each generation that changed.
+
+        What changes twice in a moment may be seen once; `events` has everything. `generations`: these ids alone.
+        """
+        filters = _without_none(provider=provider, model=model, generation=",".join(generations) or None)
+
+        def connect(_: str | None) -> httpx.Response:
+            return self._http.stream(path("changes"), filters, {}, IDLE_S)
+
+        return Changes(Stream(connect, None))
 
     def _last_cursor(self, after: str, filters: Mapping[str, str]) -> str:
         last = after

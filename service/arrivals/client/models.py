@@ -1,6 +1,6 @@
 """The service's answers, as types. The values are plain dicts, just as they came."""
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 
 class Output(TypedDict):
@@ -41,7 +41,7 @@ class Cost(TypedDict):
 
 
 class Generation(TypedDict):
-    """One piece of work. Moments are RFC 3339, UTC."""
+    """One piece of work. Moments are RFC 3339, UTC. `input` is there where a single one is read."""
 
     id: str
     provider: str
@@ -59,6 +59,8 @@ class Generation(TypedDict):
     cost: Cost | None
     provider_details: dict[str, Any] | None
     metadata: dict[str, Any]
+    api_key: str | None
+    input: NotRequired[dict[str, Any]]
     learned_from: str | None
     verified_by: str | None
     late: bool
@@ -88,3 +90,10 @@ class Page(TypedDict):
 
     data: list[dict[str, Any]]
     next: str | None
+
+
+class Change(TypedDict):
+    """A message of the stream of changes: `snapshot`, a list of generations, or `generation`, one that changed."""
+
+    type: str
+    data: Any

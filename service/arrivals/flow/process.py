@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import anyio
 
 from arrivals.flow.cached import Cached
+from arrivals.flow.changes import Changes
 from arrivals.flow.heartbeat import Heartbeat
 from arrivals.flow.observation.frequency import Frequency
 from arrivals.flow.settlement.unknown_statuses import UnknownStatuses
@@ -26,5 +27,6 @@ class Process:
     unknown_statuses: UnknownStatuses = field(default_factory=UnknownStatuses)
     waiters: Waiters = field(default_factory=Waiters)
     provider_stats: Cached[dict[str, ProviderStats]] = field(default_factory=Cached)
+    changes: Changes = field(default_factory=Changes)
     heartbeats: dict[str, Heartbeat] = field(default_factory=dict)
     ending: anyio.Event = field(default_factory=anyio.Event)

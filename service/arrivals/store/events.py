@@ -14,6 +14,7 @@ from arrivals.store.generations import NEVER
 
 SQL = load("events")
 LIST = Loading(measure=SQL["list_events"], load=SQL["events_listed"], key="position")
+NEWEST = Loading(measure=SQL["list_newest_events"], load=SQL["events_listed"], key="position")
 MAX_SEARCHED = 5000  # events that one query examines, because others may wait for it
 
 
@@ -99,6 +100,20 @@ async def page_after(tx: Tx, position: int, limit: int, wanted: EventFilter = AN
         events=[(row["position"], _from_row(row)) for row in page.items],
         position=reached,
         more=page.more or through < newest.position,
+        newest=newest,
+    )
+
+
+async def page_before(tx: Tx, through: int, limit: int, wanted: EventFilter = ANY) -> EventSlice:
+    """The newest events up to a position, oldest first. `more`: too few, and there are others up to `position`."""
+    newest = await newest_cursor(tx)
+    through = min(newest.position, through)
+    begin = 0 if wanted.generation else max(0, through - MAX_SEARCHED)  # those of a generation are few
+    page = await NEWEST.page(tx, limit, {"after": begin, "through": through, **wanted.values()})
+    return EventSlice(
+        events=[(row["position"], _from_row(row)) for row in reversed(page.items)],
+        position=begin,
+        more=begin > 0 and not page.more,
         newest=newest,
     )
 

@@ -1,13 +1,13 @@
 """Lists of generations, newest first, each found by an index."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from arrivals.core.generation import Generation
-from arrivals.core.wire import Micros
+from arrivals.core.generation import Generation, Status
+from arrivals.core.wire import Micros, to_json
 from arrivals.store.engine.base import Tx
 from arrivals.store.engine.pages import Loading, Page, of_rows
 from arrivals.store.generations import LAST, NEVER, SQL, from_row
@@ -15,6 +15,8 @@ from arrivals.store.generations import LAST, NEVER, SQL, from_row
 LIST = Loading(measure=SQL["list_generations"], load=SQL["generations_listed"])
 BY_METADATA = Loading(measure=SQL["list_generations_by_metadata"], load=SQL["generations_listed"])
 PLACES = ("first", "second", "third")  # of keys of metadata in the query
+UNDER_WAY = (Status.PENDING, Status.SUBMITTING, Status.SUBMITTED, Status.PROCESSING)
+MAX_ON_SCREEN = 250  # of each status that is under way, and twice as many that closed
 NOT_QUERIED = frozenset({"statuses", "metadata", "limit"})
 
 
@@ -56,3 +58,23 @@ async def listed(tx: Tx, listing: GenerationQuery) -> Page[Generation]:
     ]
     newest = sorted(chain.from_iterable(measured), key=itemgetter("id"), reverse=True)[: listing.limit + 1]
     return of_rows(await loading.load_page(tx, listing.limit, newest), lambda row: from_row(row).generation)
+
+
+async def versions_on_screen(tx: Tx, closed_since: Micros) -> dict[str, int]:
+    """The ids and versions of the newest that are under way and of those that closed since then."""
+    rows = await tx.fetch(SQL["versions_of_closed"], closed_since=closed_since, limit=2 * MAX_ON_SCREEN)
+    for status in UNDER_WAY:
+        rows = [*rows, *await tx.fetch(SQL["versions_of_status"], status=status, limit=MAX_ON_SCREEN)]
+    return {row["id"]: row["version"] for row in rows}
+
+
+async def versions_of(tx: Tx, ids: Sequence[str]) -> dict[str, int]:
+    """The versions of those of these that exist, by id."""
+    return {
+        row["id"]: row["version"] for row in await tx.fetch(SQL["versions_of_generations"], keys=to_json(list(ids)))
+    }
+
+
+async def loaded(tx: Tx, ids: Sequence[str]) -> list[Generation]:
+    """Those of these generations that exist, in any order."""
+    return [from_row(row).generation for row in await tx.fetch(SQL["generations_listed"], keys=to_json(list(ids)))]

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from arrivals.flow.context import Context
 from arrivals.web import callbacks
 from arrivals.web.api import (
+    changes,
     deliveries,
     events,
     generations,
@@ -36,6 +37,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *outputs.ENDPOINTS,
     *webhooks.ENDPOINTS,
     *events.ENDPOINTS,
+    *changes.ENDPOINTS,
     *subscribers.ENDPOINTS,
     *deliveries.ENDPOINTS,
     *replays.ENDPOINTS,

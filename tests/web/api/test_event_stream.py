@@ -13,6 +13,7 @@ import pytest
 from arrivals.core.cursor import BEGINNING
 from arrivals.core.event import EventType
 from arrivals.store import events as stored_events
+from arrivals.web import sse_response
 from arrivals.web.api import event_stream as web_events
 from arrivals.web.app import make_app
 from tests.conftest import context_over, run_worker
@@ -309,7 +310,7 @@ async def test_a_reader_that_does_not_read_is_dropped_without_cost_to_another(
     context, port, dropped, announced, monkeypatch
 ):
     """The events that it missed reach it when it comes again."""
-    monkeypatch.setattr(web_events, "SLOWEST_S", 1.0)
+    monkeypatch.setattr(sse_response, "SLOWEST_S", 1.0)
     names = [f"{number:03}" for number in range(2 * web_events.PAGE)]
     padding = "x" * 60_000
     await announce(context.store, *(event(name, body=f"{name}{padding}") for name in names))

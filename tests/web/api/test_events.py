@@ -1,10 +1,12 @@
 import anyio
 import pytest
 
+from arrivals.core.event import EventType
 from arrivals.store import events
+from arrivals.web.api import events as web_events
 from tests.conftest import run_worker
 from tests.support.eventually import until
-from tests.support.examples import begin_epoch, epoch_of
+from tests.support.examples import announce, begin_epoch, epoch_of, event
 
 
 @pytest.fixture
@@ -199,3 +201,53 @@ async def test_who_waits_for_a_page_is_answered_when_the_service_is_told_to_end(
         context.end_waits()
 
     assert [(200, [])] == [(page.status_code, page.json()["data"]) for page in pages]
+
+
+async def test_the_last_events_are_the_newest_oldest_first_with_the_cursor_to_go_on_from(client, fail_one):
+    ids = [await fail_one() for _ in range(5)]
+
+    page = (await client.get("/v1/events?last=2")).json()
+    later = await fail_one()
+
+    assert (ids[-2:], False) == ([event["data"]["generation"]["id"] for event in page["data"]], page["more"])
+    following = (await client.get("/v1/events", params={"after": page["next"]})).json()
+    assert [later] == [event["data"]["generation"]["id"] for event in following["data"]]
+    assert [later] == [
+        event["data"]["generation"]["id"]
+        for event in (await client.get("/v1/events?last=1&type=generation.failed&provider=eachlabs")).json()["data"]
+    ]
+    assert [] == (await client.get("/v1/events?last=9&type=generation.completed")).json()["data"]
+    assert [ids[0]] == [
+        event["data"]["generation"]["id"]
+        for event in (await client.get(f"/v1/events?last=9&generation={ids[0]}")).json()["data"]
+    ]
+
+
+async def test_the_last_events_of_a_kind_are_found_among_many_others(client, context, monkeypatch):
+    monkeypatch.setattr(events, "MAX_SEARCHED", 10)
+    rare = [event(f"rare{number}", type=EventType.EXPIRED, body=f'{{"id":"rare{number}"}}') for number in range(3)]
+    common = [[event(f"{number}-{place}") for place in range(25)] for number in range(3)]
+    await announce(context.store, rare[0], *common[0], rare[1], *common[1], rare[2], *common[2])
+
+    async def last(count):
+        answer = await client.get(f"/v1/events?last={count}&type=generation.expired")
+        return [body["id"] for body in answer.json()["data"]]
+
+    assert [f"rare{number}" for number in range(3)] == await last(5)
+    assert ["rare1", "rare2"] == await last(2)
+    monkeypatch.setattr(web_events, "SEARCHES", 4)
+    assert ["rare2"] == await last(5)
+
+
+async def test_there_are_no_last_events_of_nothing(client):
+    page = (await client.get("/v1/events?last=3")).json()
+
+    assert ([], False) == (page["data"], page["more"])
+    assert [] == (await client.get("/v1/events", params={"after": page["next"]})).json()["data"]
+
+
+@pytest.mark.parametrize("query", ["last=3&after=0", "last=3&wait=1", "last=0", "last=201"])
+async def test_the_last_events_are_not_combined_with_a_place(client, query):
+    answer = await client.get(f"/v1/events?{query}")
+
+    assert (422, ["last"]) == (answer.status_code, [error["field"] for error in answer.json()["errors"]])

@@ -24,6 +24,21 @@ SELECT events.position, 500 + /* sqlite: LENGTH */ /* pg: OCTET_LENGTH */ (event
  ORDER BY events.position
  LIMIT :limit;
 
+-- name: list_newest_events
+-- The same from the newest back, as far as `after`.
+SELECT events.position, 500 + /* sqlite: LENGTH */ /* pg: OCTET_LENGTH */ (events.body) AS size
+  FROM events LEFT JOIN generations ON generations.id = events.generation_id
+ WHERE events.position > :after AND events.position <= :through
+   /* if type: AND events.type = :type */
+   /* if family: AND SUBSTR(events.type, 1, LENGTH(:family)) = :family */
+   /* if generation_id: AND events.generation_id = :generation_id */
+   AND COALESCE(:provider, COALESCE(generations.provider, '')) = COALESCE(generations.provider, '')
+   AND COALESCE(:model, COALESCE(generations.model, '')) = COALESCE(generations.model, '')
+   AND events.at >= :since
+   AND events.at < :until
+ ORDER BY events.position DESC
+ LIMIT :limit;
+
 -- name: events_listed
 SELECT * FROM events
  WHERE position IN (

@@ -111,6 +111,19 @@ SELECT id, 1000 + /* sqlite: LENGTH */ /* pg: OCTET_LENGTH */ (outputs)
  ORDER BY first.generation_id DESC
  LIMIT :limit;
 
+-- name: versions_of_status
+SELECT id, version FROM generations WHERE status = :status ORDER BY id DESC LIMIT :limit;
+
+-- name: versions_of_closed
+SELECT id, version FROM generations WHERE closed_at >= :closed_since ORDER BY closed_at DESC LIMIT :limit;
+
+-- name: versions_of_generations
+SELECT id, version FROM generations
+ WHERE id IN (
+    /* sqlite: SELECT value FROM json_each(:keys) */
+    /* pg: SELECT jsonb_array_elements_text(CAST(:keys AS JSONB)) */
+ );
+
 -- name: generations_listed
 SELECT * FROM generations
  WHERE id IN (

@@ -8,9 +8,7 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 from collections.abc import AsyncIterator, Callable
 
 import anyio
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from arrivals.core.cursor import Cursor, UnknownCursor, check_cursor
 from arrivals.flow.context import Context
@@ -19,14 +17,11 @@ from arrivals.flow.delivery.event_pages import page_behind
 from arrivals.store import events
 from arrivals.store.engine.signals import Signal
 from arrivals.store.events import EventFilter
-from arrivals.web.endpoint import Streaming
+from arrivals.web.sse_response import RETRY, SseResponse
 
 PAGE = 100
 HEARTBEAT_S = 15.0
-SLOWEST_S = 30.0  # a reader that needs longer for one page is dropped; it resumes where it was
 PAUSE_S = 0.05  # between two queries for a reader that has all events: new ones go together
-RETRY_MS = 1000
-HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
 async def event_stream(
@@ -41,11 +36,11 @@ async def event_stream(
     except BaseException:
         over()
         raise
-    return _Stream(_pages(context, newest if cursor is None else newest.at(cursor.position), wanted), over)
+    return SseResponse(_pages(context, newest if cursor is None else newest.at(cursor.position), wanted), over)
 
 
 async def _pages(context: Context, cursor: Cursor, wanted: EventFilter) -> AsyncIterator[bytes]:
-    yield f"retry: {RETRY_MS}\nid: {cursor}\n\n".encode()
+    yield f"{RETRY}id: {cursor}\n\n".encode()
     spoke_at = anyio.current_time()
     while not context.process.ending.is_set():  # otherwise it ends, and its reader resumes at another process
         version = context.store.version(Signal.SETTLED)
@@ -67,28 +62,3 @@ async def _pages(context: Context, cursor: Cursor, wanted: EventFilter) -> Async
             yield b": nothing new\n\n"
         # A second process may settle without a signal here, hence the interval.
         await context.store.wait(Signal.SETTLED, version, 1.0)
-
-
-class _Stream(Streaming):
-    """An endless stream; a reader that does not take what it is sent is dropped."""
-
-    def __init__(self, pages: AsyncIterator[bytes], over: Callable[[], None]) -> None:
-        super().__init__(pages, self._over, headers=HEADERS, media_type="text/event-stream")
-        self._report_over = over
-
-    async def _over(self) -> None:
-        self._report_over()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Streams the response; bounds the time of each page."""
-
-        async def send_in_time(message: object) -> None:
-            with anyio.fail_after(SLOWEST_S):
-                await send(message)  # type: ignore[arg-type]  # passed on as it came
-
-        try:
-            await super().__call__(scope, receive, send_in_time)
-        except (TimeoutError, ClientDisconnect):
-            return
-        finally:
-            self._report_over()

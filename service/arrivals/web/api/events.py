@@ -1,5 +1,6 @@
 """Events: list by cursor, show, stream."""
 
+from collections import deque
 from dataclasses import replace
 
 import anyio
@@ -8,22 +9,27 @@ from starlette.responses import Response
 
 from arrivals.core.api_key import Scope
 from arrivals.core.cursor import Cursor, read_cursor
+from arrivals.core.event import Event
 from arrivals.flow.delivery.event_page import Place
 from arrivals.flow.delivery.event_pages import page_behind
 from arrivals.store import events
 from arrivals.store.engine.signals import Signal
 from arrivals.store.events import EventFilter
+from arrivals.store.generations import NEVER
 from arrivals.web.api.event_stream import event_stream
 from arrivals.web.api.schemas import SUBSCRIBABLE, EventPage, EventSchema, EventsQuery, StreamQuery
 from arrivals.web.endpoint import Call, Endpoint, json_response
 from arrivals.web.errors import invalid
 
+SEARCHES = 20  # for the last events, each among 5,000 of them
 PAUSE_S = 0.25  # between two queries of a held request: new events are read together
 
 
 async def list_page(call: Call) -> Response:
     """Lists events, oldest first, from after `after`; holds an empty page for `wait` seconds until there is one."""
     query: EventsQuery = call.query
+    if query.last is not None:
+        return await _newest(call, query, query.last)
     over = call.hold() if query.wait else None
     try:
         return await _page(call, query)
@@ -49,6 +55,23 @@ async def _page(call: Call, query: EventsQuery) -> Response:
                 await call.context.store.wait(Signal.SETTLED, version, 1.0)
     following = page.cursor.at(page.events[-1][0]) if page.events else page.cursor
     return json_response({"data": page.data, "next": str(following), "more": page.more})
+
+
+async def _newest(call: Call, query: EventsQuery, last: int) -> Response:
+    """The last events, oldest first; `next` is the cursor behind all there are, to go on from."""
+    if query.after is not None or query.wait:
+        raise invalid("last", "cannot be combined with after or wait; go on from the `next` of the answer")
+    wanted, through, newest = _wanted(query), NEVER, None
+    kept: deque[Event] = deque()
+    for _ in range(SEARCHES):
+        async with call.context.store.reading() as tx:
+            read = await events.page_before(tx, through, last - len(kept), wanted)
+        newest, through = newest or read.newest, read.position
+        kept.extendleft(event for _, event in reversed(read.events))
+        if not read.more:
+            break
+    data = [msgspec.Raw(event.body.encode()) for event in kept]
+    return json_response({"data": data, "next": str(newest), "more": False})
 
 
 def _wanted(query: EventsQuery | StreamQuery) -> EventFilter:

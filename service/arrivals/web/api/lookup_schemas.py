@@ -9,6 +9,7 @@ from arrivals.core.metadata import MAX_VALUE_CHARACTERS
 from arrivals.store.generation_lists import PLACES
 from arrivals.web.api.schemas import GenerationSchema, Limit, Moment, Name, StatusWord, before
 
+MAX_WATCHED = 50
 MetadataFilter = Annotated[
     dict[str, Annotated[str, Meta(max_length=MAX_VALUE_CHARACTERS)]],
     Meta(
@@ -33,6 +34,16 @@ class GenerationsQuery(Struct, forbid_unknown_fields=True):
     until: Moment | None = None
     after: Annotated[str, before("gen")] | None = None
     limit: Limit = 50
+
+
+class ChangesQuery(Struct, forbid_unknown_fields=True):
+    """Without `generation` what is under way and what closed in the last minute: the newest of each."""
+
+    provider: Name | None = None
+    model: Name | None = None
+    generation: Annotated[
+        list[Name], Meta(min_length=1, max_length=MAX_WATCHED, description="these alone, `a,b`, however old")
+    ] = []
 
 
 class GenerationWithInputSchema(GenerationSchema):

@@ -111,7 +111,10 @@ class WebhooksQuery(Struct, forbid_unknown_fields=True):
 
 
 class EventsQuery(Struct, forbid_unknown_fields=True):
-    """Oldest first, from after the cursor `after`; `wait` holds an empty page until there is an event."""
+    """Oldest first, from after the cursor `after`; `wait` holds an empty page until there is an event.
+
+    `last` is for people: the newest events, as many of these, among the newest 100,000.
+    """
 
     after: Position | None = None
     type: EventWord | None = None
@@ -119,6 +122,7 @@ class EventsQuery(Struct, forbid_unknown_fields=True):
     provider: Name | None = None
     model: Name | None = None
     limit: Limit = 50
+    last: Limit | None = None
     wait: WaitS = 0
 
 
