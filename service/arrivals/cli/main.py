@@ -36,7 +36,10 @@ COMMANDS = {
         "arrivals.lab.commands.torture",
         "Kill the service, its database, its disk and its clock while it works; exit code 1 if anything is lost.",
     ),
-    "watch": ("arrivals.cli.watch", "Watch the newest generations; with ids only those, until each has ended."),
+    "watch": (
+        "arrivals.cli.watch",
+        "Watch what is under way, with its age; with ids only those, until each has ended.",
+    ),
     "webhooks": ("arrivals.cli.webhooks", "Show, replay and export stored webhooks."),
 }
 

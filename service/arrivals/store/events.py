@@ -104,16 +104,16 @@ async def page_after(tx: Tx, position: int, limit: int, wanted: EventFilter = AN
     )
 
 
-async def page_before(tx: Tx, through: int, limit: int, wanted: EventFilter = ANY) -> EventSlice:
-    """The newest events up to a position, oldest first. `more`: too few, and there are others up to `position`."""
+async def page_before(tx: Tx, after: int, through: int, limit: int, wanted: EventFilter = ANY) -> EventSlice:
+    """The newest events between two positions, oldest first. `more`: too few, and there are others up to `position`."""
     newest = await newest_cursor(tx)
     through = min(newest.position, through)
-    begin = 0 if wanted.generation else max(0, through - MAX_SEARCHED)  # those of a generation are few
+    begin = after if wanted.generation else max(after, through - MAX_SEARCHED)  # those of a generation are few
     page = await NEWEST.page(tx, limit, {"after": begin, "through": through, **wanted.values()})
     return EventSlice(
         events=[(row["position"], _from_row(row)) for row in reversed(page.items)],
         position=begin,
-        more=begin > 0 and not page.more,
+        more=begin > after and not page.more,
         newest=newest,
     )
 

@@ -246,8 +246,20 @@ async def test_there_are_no_last_events_of_nothing(client):
     assert [] == (await client.get("/v1/events", params={"after": page["next"]})).json()["data"]
 
 
-@pytest.mark.parametrize("query", ["last=3&after=0", "last=3&wait=1", "last=0", "last=201"])
-async def test_the_last_events_are_not_combined_with_a_place(client, query):
+async def test_the_last_events_after_a_cursor_are_at_once_those_that_came_since(client, fail_one):
+    await fail_one()
+    after = (await client.get("/v1/events?last=1")).json()["next"]
+    empty = (await client.get(f"/v1/events?last=3&wait=300&after={after}")).json()
+    later = await fail_one()
+    page = (await client.get(f"/v1/events?last=3&after={after}")).json()
+
+    assert ([], after) == (empty["data"], empty["next"])
+    assert [later] == [event["data"]["generation"]["id"] for event in page["data"]]
+    assert 409 == (await client.get("/v1/events?last=3&after=00000000-1")).status_code
+
+
+@pytest.mark.parametrize("query", ["last=0", "last=201", "last=x"])
+async def test_the_last_events_are_a_number(client, query):
     answer = await client.get(f"/v1/events?{query}")
 
     assert (422, ["last"]) == (answer.status_code, [error["field"] for error in answer.json()["errors"]])

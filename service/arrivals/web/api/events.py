@@ -8,7 +8,7 @@ import msgspec
 from starlette.responses import Response
 
 from arrivals.core.api_key import Scope
-from arrivals.core.cursor import Cursor, read_cursor
+from arrivals.core.cursor import Cursor, check_cursor, read_cursor
 from arrivals.core.event import Event
 from arrivals.flow.delivery.event_page import Place
 from arrivals.flow.delivery.event_pages import page_behind
@@ -58,14 +58,14 @@ async def _page(call: Call, query: EventsQuery) -> Response:
 
 
 async def _newest(call: Call, query: EventsQuery, last: int) -> Response:
-    """The last events, oldest first; `next` is the cursor behind all there are, to go on from."""
-    if query.after is not None or query.wait:
-        raise invalid("last", "cannot be combined with after or wait; go on from the `next` of the answer")
+    """The last events, oldest first; `next` is the cursor behind all there are, to go on from. Raises UnknownCursor."""
+    after = _cursor("after", query.after or "0")
     wanted, through, newest = _wanted(query), NEVER, None
     kept: deque[Event] = deque()
     for _ in range(SEARCHES):
         async with call.context.store.reading() as tx:
-            read = await events.page_before(tx, through, last - len(kept), wanted)
+            read = await events.page_before(tx, after.position, through, last - len(kept), wanted)
+        check_cursor(after, read.newest)
         newest, through = newest or read.newest, read.position
         kept.extendleft(event for _, event in reversed(read.events))
         if not read.more:

@@ -113,7 +113,7 @@ class WebhooksQuery(Struct, forbid_unknown_fields=True):
 class EventsQuery(Struct, forbid_unknown_fields=True):
     """Oldest first, from after the cursor `after`; `wait` holds an empty page until there is an event.
 
-    `last` is for people: the newest events, as many of these, among the newest 100,000.
+    `last` is for people: of those after `after` so many of the newest, at once, among the newest 100,000.
     """
 
     after: Position | None = None
