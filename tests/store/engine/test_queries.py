@@ -15,7 +15,7 @@ from tests.support.postgres import fresh_database
 NOUNS = sorted(path.stem for path in (ROOT / "service/arrivals/store/sql").glob("*.sql"))
 QUERIES = [(noun, query) for noun in NOUNS for query in load(noun).values()]
 WHOLE = {
-    "after", "again", "answer_by", "at", "attempt_at", "attempt_count", "believed", "claimed_at", "closed_at", 
+    "after", "again", "answer_by", "at", "attempt_at", "attempt_count", "believed", "claimed_at", "closed_at",
     "bytes", "closed_since", "count", "counted", "created_at", "deadline_at", "delivered_at", "disabled_at", "done",
     "dry_run", "due_at", "max_counted", "newest", "noted_before",
     "ended", "expires_at", "external_id_hinted", "finished_at", "first", "given_up_at", "grace_until", "hinted",
