@@ -2,12 +2,12 @@
 
 import pytest
 
-from arrivals.lab.rehearsal.files import PNG
+from arrivals.lab.rehearsal.files import picture
 from tests.lab.rehearsal.conftest import FORWARDS
 
 KEY = {"authorization": "Bearer rehearsal-laozhang"}
 VIDEOS = "/laozhang/v1/videos"
-PICTURE = ("fox.png", PNG, "image/png")
+PICTURE = ("fox.png", picture("fox.png"), "image/png")
 
 
 def a_form(**fields):

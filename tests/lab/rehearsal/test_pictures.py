@@ -1,11 +1,13 @@
 """AiHubMix's pictures, which are answered once, and the rules of its vendors for films."""
 
 from base64 import b64decode
+from io import BytesIO
 
 import httpx
+import imagesize
 import pytest
 
-from arrivals.lab.rehearsal.files import PNG
+from arrivals.lab.rehearsal.files import file_name, picture
 
 ROUTES = [("aihubmix", "predictions"), ("aihubmix", "images")]
 HEADERS = {"authorization": "Bearer rehearsal-aihubmix"}
@@ -32,9 +34,11 @@ async def test_pictures_come_in_every_shape(rehearsal, route):
             places.add(("output" if "output" in body else "data", name))
             if name == "url":
                 assert said == truly
-                assert (await rehearsal.client.get(said)).content == PNG
+                assert (await rehearsal.client.get(said)).content == picture(file_name(said))
             else:
-                assert (b64decode(said), truly) == (PNG, f"data:image/png;base64,{said}")
+                assert truly == f"data:image/png;base64,{said}"
+                assert imagesize.get(BytesIO(b64decode(said))) == (256, 256)
+        assert len({said for _, said in pictures}) == len(pictures)
     both = {("data", "url"), ("data", "b64_json")}
     assert places == both | ({("output", "url"), ("output", "bytesBase64")} if route[1] == "predictions" else set())
 

@@ -33,6 +33,8 @@ async def test_the_answer_says_where_to_ask(rehearsal):
     [output] = made["outputs"]
     assert (output["type"], output["content_type"]) == ("image", "image/png")
     assert [output["url"]] == (await rehearsal.record("seacloud"))["outputs"]
+    picture = (await rehearsal.client.get(output["url"])).content
+    assert (output["content_type"], output["file_size"]) == ("image/png", len(picture))
     assert (await rehearsal.client.get(output["url"])).status_code == 200
 
 

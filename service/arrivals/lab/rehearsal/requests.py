@@ -4,7 +4,6 @@ This module knows no provider: the wording comes from the `StandIn`. Anything th
 rehearsal's state. Most routes need only `submit` and `poll`; those with answers of their own call `admit` or `look_up`.
 """
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 import hashlib
@@ -19,12 +18,11 @@ from starlette.types import Receive, Scope, Send
 from arrivals.lab.rehearsal import callbacks, odd_answers
 from arrivals.lab.rehearsal import faults as directives
 from arrivals.lab.rehearsal.faults import FaultDirective, PollFault, SubmitFault, UnknownFault
-from arrivals.lab.rehearsal.files import MP4, PNG
+from arrivals.lab.rehearsal.files import MP4, data_uri
 from arrivals.lab.rehearsal.stand_in import StandIn, filled, strings
 from arrivals.lab.rehearsal.state import Job, Order, Outcome, Phase, RehearsalState, Submission, View, Where
 
 ODD_WORD = "warming_up"
-INLINE = "data:image/png;base64," + base64.b64encode(PNG).decode().rstrip("=")  # as some write it
 KEY_LETTERS = 6  # AiHubMix quotes the last six characters of a key
 TID_DIGITS = 31
 
@@ -281,6 +279,7 @@ def _job(
         directive = replace(directive, empty=math.inf)
     run_s = rehearsal_state.run_s(directive, rng)
     shape, coins = rng.randrange(3), (rng.choice((True, False)), rng.choice((True, False)))
+    files = stand_in.files(rehearsal_state, submission, external_id, shape)
     return Job(
         provider=stand_in.provider,
         route=stand_in.route,
@@ -290,7 +289,7 @@ def _job(
         outcome=outcome,
         accepted_at=rehearsal_state.now(),
         run_s=run_s,
-        files=(INLINE,) if directive.inline else stand_in.files(rehearsal_state, submission, external_id, shape),
+        files=(data_uri(external_id).rstrip("="),) if directive.inline else files,  # as some write it
         tally=order.tally,
         voice=stand_in.voice if submission.callback_url else None,
         shape=shape,

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from arrivals.lab.rehearsal import requests
-from arrivals.lab.rehearsal.files import MP4, PNG
+from arrivals.lab.rehearsal.files import MP4, file_name, picture
 from arrivals.lab.rehearsal.stand_in import (
     StandIn,
     failure,
@@ -112,11 +112,16 @@ def _error(job: Job, outcome: Outcome) -> dict[str, Any]:
 
 
 def _result(job: Job, view: View) -> Any:
-    films = job.files[0].endswith(".mp4")
-    kind = {"type": "video", "content_type": "video/mp4"} if films else {"type": "image", "content_type": "image/png"}
-    more = {"file_size": len(MP4), "duration": 5} if films else {"file_size": len(PNG)}
-    items = [{**kind, "url": url, "file_name": url.rpartition("/")[2], **more} for url in outputs(job, view)]
+    items = [_item(url) for url in outputs(job, view)]
     return {"request_id": job.external_id, "outputs": items, "metadata": {"prompt": job.submission.prompt}}
+
+
+def _item(url: str) -> dict[str, Any]:
+    name = file_name(url)
+    item = {"url": url, "file_name": name}
+    if name.endswith(".mp4"):
+        return {**item, "type": "video", "content_type": "video/mp4", "file_size": len(MP4), "duration": 5}
+    return {**item, "type": "image", "content_type": "image/png", "file_size": len(picture(name))}
 
 
 def _check(submission: Submission) -> Outcome | None:

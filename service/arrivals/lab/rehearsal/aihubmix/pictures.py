@@ -3,7 +3,6 @@
 The only answer comes when the job's run is over.
 """
 
-from base64 import b64encode
 from collections.abc import Mapping
 import re
 from typing import Any
@@ -16,7 +15,7 @@ from arrivals.lab.rehearsal import callbacks, requests
 from arrivals.lab.rehearsal.aihubmix import errors
 from arrivals.lab.rehearsal.aihubmix.videos import FAULTS, PROVIDER, unauthorized
 from arrivals.lab.rehearsal.faults import UnknownFault
-from arrivals.lab.rehearsal.files import PNG
+from arrivals.lab.rehearsal.files import data_uri, file_name
 from arrivals.lab.rehearsal.stand_in import StandIn, outputs, read_json, text, token
 from arrivals.lab.rehearsal.state import Job, Outcome, Phase, RehearsalState, Submission
 
@@ -70,13 +69,16 @@ def _in_bytes(job: Job) -> bool:
 
 def _made(_rehearsal_state: RehearsalState, job: Job) -> Any:
     shown = outputs(job, job.view(Phase.COMPLETED))
-    picture = b64encode(PNG).decode()
     if job.route == "predictions" and job.shape in {AS_URLS, AS_BYTES}:
         if _in_bytes(job):
-            return {"output": {"b64_json": [{"bytesBase64": picture} for _ in shown]}}
+            return {"output": {"b64_json": [{"bytesBase64": _base64(uri)} for uri in shown]}}
         return {"output": [{"url": url} for url in shown]}
-    items = [{"b64_json": picture} if _in_bytes(job) else {"url": url} for url in shown]
+    items = [{"b64_json": _base64(url)} if _in_bytes(job) else {"url": url} for url in shown]
     return {"created": int(job.ends_at), "data": items}
+
+
+def _base64(uri: str) -> str:
+    return uri.partition(",")[2]
 
 
 STAND_INS: Mapping[str, StandIn] = {
@@ -117,7 +119,7 @@ async def _answer(
         return requests.error(stand_in, admitted, request, submission)
     job = admitted.job
     if _in_bytes(job):
-        job.files = (f"data:image/png;base64,{b64encode(PNG).decode()}",) * len(job.files)
+        job.files = tuple(data_uri(file_name(url)) for url in job.files)
     await callbacks.sleep_until(rehearsal_state, job.ends_at)
     return requests.reply(
         200, stand_in.accepted(rehearsal_state, job), kind=requests.CutShort if admitted.cut else Response
