@@ -43,7 +43,15 @@ PARTS = (HALF, WAITING, ("tests", *(f"--ignore={path}" for path in (*HALF, *WAIT
 SLOW = ("tests/store/engine/test_silence.py", "tests/web/server")
 QUICKEST = ("-k", "not postgres and not death_at_any_point", *(f"--ignore={path}" for path in SLOW))
 FAST = (
-    (*QUICKEST, "tests/core", "tests/flow", "tests/store", "tests/workers", "tests/test_house.py"),
+    (
+        *QUICKEST,
+        "tests/core",
+        "tests/flow",
+        "tests/store",
+        "tests/workers",
+        "tests/test_house.py",
+        "tests/test_pins.py",
+    ),
     (*QUICKEST, "tests/providers", "tests/scenarios", "tests/web"),
 )
 LONGEST_S = 30 * 60  # of any part, on a machine that has much else to do; then it hangs where no test's limit holds

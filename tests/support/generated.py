@@ -1,4 +1,7 @@
-"""The generated parts of the documents: `python -m tests.support.generated` writes them, a test checks them."""
+"""What is made from the code: `python -m tests.support.generated` writes it into the documents, a test checks it.
+
+The same command sorts the pins of `constraints.txt`.
+"""
 
 from pathlib import Path
 import re
@@ -11,6 +14,7 @@ from arrivals.core.reconcile import MEETINGS
 from arrivals.core.trouble import CONCERNS
 from arrivals.providers.catalog import PROVIDERS
 from arrivals.providers.describe import capabilities
+from tests.support import pins
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -129,3 +133,4 @@ def regenerated(path, marker, render):
 if __name__ == "__main__":
     for path, marker, render in SECTIONS:
         (ROOT / path).write_text(regenerated(path, marker, render))
+    (ROOT / pins.PATH).write_text(pins.sorted_pins((ROOT / pins.PATH).read_text()))
