@@ -33,7 +33,7 @@ QUICK = [gate for gate in GATES if "coverage" not in gate[0]]
 # Three at once: two halves of what keeps a processor busy, and what mostly waits for processes to live and die; short
 # rooms beside it.
 SHORT = ("tests/lab/rehearsal", "tests/scenarios", "tests/workers")
-WAITING = ("tests/lab/test_torture.py", "tests/lab/test_kill.py", *SHORT)
+WAITING = ("tests/lab/test_demo.py", "tests/lab/test_torture.py", "tests/lab/test_kill.py", *SHORT)
 ROOMS = ("attack", "cli", "core", "providers", "web")
 HALF = tuple(f"tests/{room}" for room in ROOMS)
 OUTSIDE = "tests/outside"  # needs more than Python: `.ci/run` brings it and runs this

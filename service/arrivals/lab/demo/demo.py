@@ -1,7 +1,7 @@
 """The main job from end to end: the stand-ins, the service on an SQLite file, and a subscriber, as three processes."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 import os
@@ -16,8 +16,10 @@ from typing import Any
 import httpx
 
 from arrivals.lab.demo.audit import Accounts, Summary, compare
-from arrivals.lab.demo.report import Screen
+from arrivals.lab.demo.mixture import faulty, mixture
+from arrivals.lab.demo.report import by_provider, details, introduction, outcome, verdict, what_next
 from arrivals.lab.demo.scenario import PLACES, Ordered, plan, upstream_settings
+from arrivals.lab.demo.screen import Screen
 from arrivals.lab.processes import Process, free_port
 
 GIVE_UP_S = 110.0
@@ -25,6 +27,7 @@ GIVE_UP_S = 110.0
 CRASHED_DEADLINE_S = 60.0
 QUIET_S = 3.0  # after the last thing that changed, late webhooks and doubled deliveries get this long to show
 LOOK_EVERY_S = 0.25
+LOOK_EVERY_ORDERS = 20
 PAGE = 200
 ENDED = frozenset({"completed", "failed", "canceled", "expired"})
 
@@ -94,11 +97,14 @@ class Stage:
             **{f"ARRIVALS_{name.upper()}_REQUESTS_PER_MINUTE": "6000" for name in providers},
         }
 
-    def start(self) -> None:
+    def start(self, say: Callable[[str], None]) -> None:
         """Starts all of them, then registers the subscriber."""
+        say("starting the providers' stand-ins")
         self.processes["rehearsal"].start(self.rehearsal + "/")
+        say("starting the application")
         self.processes["subscriber"].start(self.subscriber + "/account")
         for name, url in zip(self._names(), self.services, strict=True):
+            say("starting Arrivals")
             self.processes[name].start(url + "/health/ready")
         made = self.client.post(
             "/v1/subscribers", json={"url": f"{self.subscriber}/doors/events", "description": "demo"}
@@ -140,25 +146,36 @@ def demo(options: Options) -> Summary:
     """Runs the demo and returns its summary, which says whether the accounts agree."""
     began = time.monotonic()
     _end_cleanly_on_signals()
+    screen = Screen(quiet=options.quiet)
     with _folder(options) as folder:
         stage = Stage(folder, options)
         try:
-            stage.start()
             orders = plan(
                 options.seed,
                 lose_webhooks=options.lose_webhooks,
                 callback_url=f"{stage.subscriber}/doors/callback",
                 crash_deadline_s=CRASHED_DEADLINE_S if options.crash else None,
             )
-            screen = Screen(quiet=options.quiet)
+            screen.say(
+                introduction(
+                    len(orders),
+                    faulty(orders),
+                    lose_webhooks=options.lose_webhooks,
+                    services=options.services,
+                    crash=options.crash,
+                )
+            )
             with screen:
-                refs = _submit(stage, orders, crash=options.crash)
+                stage.start(screen.doing)
+                refs = _submit(stage, orders, screen, crash=options.crash)
                 _watch(stage, orders, screen, began + GIVE_UP_S)
-            summary = compare(_accounts(stage, orders, refs, killed=options.crash))
+            accounts = _accounts(stage, orders, refs, killed=options.crash)
+            summary = compare(accounts)
             summary.figures |= {"seed": options.seed, "seconds": round(time.monotonic() - began, 1)}
-            screen.summary(summary)
+            screen.say(outcome(summary, mixture(orders, accounts.record), crash=options.crash))
+            screen.say([by_provider(summary), *details(summary), *verdict(summary)])
             if options.keep:
-                screen.what_next(stage.service, stage.key, stage.rehearsal, str(folder))
+                screen.lines(what_next(stage.service, stage.key, stage.rehearsal, str(folder)))
                 _until_interrupted()
         finally:
             for client in stage.clients:
@@ -179,12 +196,15 @@ def _folder(options: Options) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _submit(stage: Stage, orders: list[Ordered], *, crash: bool) -> dict[str, str]:
+def _submit(stage: Stage, orders: list[Ordered], screen: Screen, *, crash: bool) -> dict[str, str]:
     """Submits the orders and returns the name of each generation's order."""
     refs: dict[str, str] = {}
     for number, order in enumerate(orders):
         if crash and number == len(orders) // 2:
+            screen.doing("killing Arrivals with SIGKILL, and starting it again")
             stage.crash_service()
+        if number % LOOK_EVERY_ORDERS == 0:
+            screen.show(f"{number} of {len(orders)} are ordered", stage.pages("/v1/generations"))
         if order.bulk is None:
             # The key makes a repeated request the same order, also over a crash of the service.
             client = stage.clients[number % len(stage.clients)]
@@ -211,8 +231,8 @@ def _watch(stage: Stage, orders: list[Ordered], screen: Screen, give_up: float) 
         generations = list(stage.pages("/v1/generations"))
         account = stage.ask(f"{stage.subscriber}/account")
         record = stage.ask(f"{stage.rehearsal}/rehearsal/record")
-        screen.show(generations)
         ended = sum(generation["status"] in ENDED for generation in generations)
+        screen.show(_progress(ended, len(orders)), generations)
         emitted = list(stage.pages("/v1/events"))
         sent = sum(job["webhooks"]["sent"] + job["webhooks"]["forged_sent"] for job in record["jobs"])
         now = (ended, len(emitted), account["verified"], len(account["events"]), sent)
@@ -222,6 +242,11 @@ def _watch(stage: Stage, orders: list[Ordered], screen: Screen, give_up: float) 
         if done and time.monotonic() - quiet_since > QUIET_S:
             return
         time.sleep(LOOK_EVERY_S)
+
+
+def _progress(ended: int, ordered: int) -> str:
+    late = "; late webhooks may still come" if ended == ordered else ""
+    return f"{ended} of {ordered} have ended{late}"
 
 
 def _undelivered(
