@@ -1,7 +1,10 @@
 """A service in pieces: a clock that stands still, real databases, real HTTP on loopback, no worker running."""
 
+import contextlib
 from dataclasses import replace
+import io
 import ipaddress
+import json
 import os
 import time
 
@@ -170,3 +173,18 @@ async def run_worker(context, name):
     """Runs one batch of one worker; returns how many items it had."""
     worker = next(worker for worker in roster(context) if worker.name == name)
     return await worker.run_once()
+
+
+@pytest.fixture
+def logged():
+    """The log lines so far that are about an event, oldest first."""
+    output = io.StringIO()
+    with contextlib.redirect_stderr(output):
+        configure("json", "info")
+
+    def of(event):
+        lines = [json.loads(line) for line in output.getvalue().splitlines()]
+        return [line for line in lines if line["event"] == event]
+
+    yield of
+    configure("json", "error")

@@ -2,12 +2,15 @@
 
 import json
 import logging
+import re
 
 import pytest
 import structlog
 
 from arrivals.logs import HIDDEN, configure, report_crash
 from arrivals.outbound.transport import NoAnswer, Reason
+from tests.support.fixtures import ROOT
+from tests.support.markdown import rows
 
 
 @pytest.fixture
@@ -136,3 +139,14 @@ def test_what_ends_a_process_is_told_alike(capsys):
     output = capsys.readouterr().err
     assert "RuntimeError" in output
     assert "prompt" not in output
+
+
+def test_every_event_that_the_document_lists_is_logged():
+    """By the story of a generation in docs/operating.md."""
+    section = (ROOT / "docs/operating.md").read_text().partition("\n### Log lines")[2].partition("\n## ")[0]
+    listed = {event for row in rows(section) for event in re.findall(r"`(\w+)`", row.split(" | ")[0])}
+    sources = "".join(path.read_text() for path in (ROOT / "service/arrivals").rglob("*.py"))
+    logged = set(re.findall(r'log\.(?:info|warning|error)\(\s*"(\w+)"', sources))
+
+    assert len(listed) >= 10
+    assert listed <= logged

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
+from arrivals.flow.apart import begin_apart
 from arrivals.store.engine.base import Unavailable
 
 T = TypeVar("T")
@@ -41,7 +42,7 @@ class Batch(Generic[T, R]):
         """The same for a caller that cannot wait: `on_result` is called with the result, or with what was raised."""
         self._waiting.append((item, on_result))
         if self._writing is None:
-            self._writing = asyncio.create_task(self._write_all())
+            self._writing = begin_apart(self._write_all())
 
     async def _write_all(self) -> None:
         batch: list[tuple[T, OnResult[R]]] = []

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from arrivals.core.wire import SECOND, Micros
+from arrivals.flow.apart import begin_apart
 
 log = structlog.get_logger()
 
@@ -30,7 +31,7 @@ class Cached(Generic[T]):
         if last and 0 <= age < FRESH:
             return last
         if self._finding is None:
-            self._finding = asyncio.create_task(self._find(find, now))
+            self._finding = begin_apart(self._find(find, now))
             self._finding.add_done_callback(_log_failure)
         if last and 0 <= age < USABLE:
             return last

@@ -25,6 +25,7 @@ from arrivals.web.auth import Authenticator
 from arrivals.web.endpoint import Call, Endpoint, routes
 from arrivals.web.errors import Problem
 from arrivals.web.openapi import document
+from arrivals.web.traced import Traced
 
 
 async def openapi(_call: Call) -> Response:
@@ -59,7 +60,7 @@ def make_app(context: Context, api_key: str) -> callbacks.CallbackApp:
     app = Starlette(routes=[*callbacks.routes(), *routes(ENDPOINTS, authenticator)])
     app.add_exception_handler(HTTPException, _no_route)
     app.router.redirect_slashes = False  # a redirect loses a webhook
-    return callbacks.CallbackApp(callbacks.CallbackHandler(context), app)
+    return callbacks.CallbackApp(callbacks.CallbackHandler(context), Traced(app, context))
 
 
 async def _no_route(_request: Request, error: Exception) -> Response:

@@ -23,6 +23,7 @@ from arrivals.web.auth import Authenticator
 from arrivals.web.errors import Problem, from_validation, invalid, problem_of
 from arrivals.web.held_requests import HeldRequests
 from arrivals.web.request_body import FILES_MAX_BYTES, PLAIN_MAX_BYTES, body_of, too_large
+from arrivals.web.traced import note_key
 
 log = structlog.get_logger()
 
@@ -136,6 +137,7 @@ def _route(path: str, methods: Mapping[str, Endpoint], authenticator: Authentica
                 key = await authenticator.authenticate(
                     request.headers.get("authorization"), endpoint.scope, address_of(request)
                 )
+                note_key(key.id)
             call = Call(
                 context=authenticator.context,
                 key=key,

@@ -108,7 +108,8 @@ async def _record(
     reason = await context.batches.attempts.add(Ended(attempt=attempt, delivery=ended, registered=registered))
     log.info(
         "delivery_attempted",
-        delivery_id=delivery.id, generation_id=delivery.generation_id, number=attempt.number,
+        delivery_id=delivery.id, event_id=delivery.event_id, subscriber_id=delivery.subscriber_id,
+        generation_id=delivery.generation_id, number=attempt.number,
         http_status=attempt.http_status, error=attempt.error, delivered=ended.delivered_at is not None,
     )  # fmt: skip
     if reason is not None:

@@ -11,6 +11,7 @@ from arrivals.core.observation import Observation, Reading
 from arrivals.core.wire import Micros, micros
 from arrivals.flow.context import Context
 from arrivals.flow.exchange.budget import places_left
+from arrivals.flow.log_fields import about
 from arrivals.flow.settlement.schedule import GRACE
 from arrivals.flow.settlement.settle import settle_each
 from arrivals.store import accounts, calls, generations
@@ -83,7 +84,7 @@ async def fail(context: Context, overdue: Sequence[Generation], _reason: Excepti
 
 
 async def _leave(context: Context, generation: Generation, error: Exception) -> None:
-    log.error("expiry_failed", generation_id=generation.id, again_in_s=AGAIN_S, exc_info=error)
+    log.error("expiry_failed", **about(generation), again_in_s=AGAIN_S, exc_info=error)
     async with context.store.transaction() as tx:
         await generations.look_later(tx, generation.id, context.now() + micros(AGAIN_S))
 

@@ -18,6 +18,7 @@ from arrivals.flow.exchange.ask import POLL_TIMEOUT_S, send_request
 from arrivals.flow.exchange.budget import pause
 from arrivals.flow.exchange.record import Exchange, keep, outcome_of
 from arrivals.flow.exchange.spend import give_back, spend
+from arrivals.flow.log_fields import about
 from arrivals.flow.observation.claim import claim_polls
 from arrivals.flow.off_loop import run_off_loop
 from arrivals.flow.settlement.observe import observe
@@ -208,7 +209,7 @@ async def _ask_later(
     if not is_miss and kept.outcome in (Outcome.REFUSED, Outcome.UNREADABLE):
         await context.batches.answers.add(key)
     reason = kept.failure.code if kept.failure else kept.reason
-    log.info("poll_unanswered", generation_id=generation.id, reason=reason, wait_s=round(backoff_s, 3))
+    log.info("poll_unanswered", **about(generation), reason=reason, wait_s=round(backoff_s, 3))
 
 
 async def answered_all(context: Context, keys: Sequence[AccountKey]) -> list[None]:

@@ -59,10 +59,10 @@ def observation_of(
             reading = _read(context, stored, about)
         except (Unreadable, NotConfigured, Refused) as error:
             unreadable = str(error)
-            log.warning("webhook_unreadable", webhook_id=stored.id, generation_id=stored.generation_id)
+            log.warning("webhook_unreadable", **_subject(stored, about))
         except Exception as error:  # a reader's mistake: the webhook is flagged, kept, and keeps nobody waiting
             unreadable = f"its reader failed: {type(error).__name__}"
-            log.exception("webhook_reader_failed", webhook_id=stored.id, generation_id=stored.generation_id)
+            log.exception("webhook_reader_failed", **_subject(stored, about))
     verified_by = stored.verified_by
     if verified_by is None and about is not None and unreadable is None and not context.route(about).polls:
         verified_by = VerifiedBy.TOKEN  # nothing else can ever confirm it
@@ -78,6 +78,12 @@ def observation_of(
         unreadable_reason=unreadable,
         hold_until=hold_until(context, stored.received_at),
     )
+
+
+def _subject(stored: StoredWebhook, about: GenerationKey) -> dict[str, str]:
+    return {
+        "webhook_id": stored.id, "generation_id": about.id, "provider": about.provider, "model": about.model,
+    }  # fmt: skip
 
 
 def _read(context: Context, stored: StoredWebhook, about: GenerationKey) -> Reading:

@@ -4,25 +4,25 @@ The only writer of changes that a provider's answers and webhooks cause. Events 
 the change that caused them, and signals are sent after the commit.
 """
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 import structlog
 
 from arrivals.core.bounds import bounded
 from arrivals.core.cadence import DurationEstimate, first_estimate
-from arrivals.core.event import Event, event_about
+from arrivals.core.event import event_about
 from arrivals.core.generation import Generation, Origin, Status
 from arrivals.core.observation import Finding, Observation
 from arrivals.core.reconcile import Verdict, reconcile
 from arrivals.core.wire import SECOND
 from arrivals.flow.context import Context
 from arrivals.flow.exchange.masking import without_secrets
+from arrivals.flow.log_fields import about
 from arrivals.flow.settlement.fan_out import deliveries_for
 from arrivals.flow.settlement.inline_outputs import keep
 from arrivals.flow.settlement.schedule import PollSchedule, schedule
+from arrivals.flow.settlement.settled import Meeting, Settled
 from arrivals.store import accounts, deliveries, events, generations, metrics, observations, subscribers
 from arrivals.store.engine.base import Collided, Overtaken, Tx, Unavailable
 from arrivals.store.engine.signals import Signal
@@ -30,22 +30,6 @@ from arrivals.store.generations import Scheduled
 from arrivals.store.observations import Read
 
 log = structlog.get_logger()
-
-
-@dataclass(slots=True)
-class Settled:
-    """The decisions of one settling transaction so far, in order."""
-
-    current: dict[str, Scheduled]
-    read_before: set[str]
-    usual: dict[tuple[str, str], DurationEstimate | None] = field(default_factory=dict)
-    learned: dict[tuple[str, str], DurationEstimate] = field(default_factory=dict)
-    read: list[Read] = field(default_factory=list)
-    changed: dict[str, Scheduled] = field(default_factory=dict)
-    observations: list[tuple[str, Observation, Finding]] = field(default_factory=list)
-    announced: list[tuple[Event, Generation]] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    unknown_statuses: Counter[str] = field(default_factory=Counter)  # by provider
 
 
 async def settle_one(context: Context, seen: Observation) -> Finding:
@@ -137,8 +121,10 @@ def tell(context: Context, batch: Settled) -> list[Finding]:
         for scheduled in batch.changed.values()
     ):
         context.store.notify(Signal.SUBMIT)  # a place may be free
+    for met in batch.meetings:
+        log.info("observation_settled", **about(met.after), origin=met.seen.origin, finding=met.finding)
     for event, generation in batch.announced:
-        log.info("event_announced", generation_id=generation.id, event_id=event.id, type=event.type)
+        log.info("event_announced", **about(generation), event_id=event.id, type=event.type)
     return batch.findings
 
 
@@ -163,9 +149,9 @@ async def _meet(context: Context, tx: Tx, batch: Settled, seen: Observation) -> 
     batch.observations.append((context.make_id("obs"), seen, finding))
     if context.process.unknown_statuses.counts(before.generation, seen):
         batch.unknown_statuses[before.generation.provider] += 1
-    log.info("observation_settled", generation_id=seen.generation_id, origin=seen.origin, finding=finding)
     polled = seen.origin is Origin.POLL
     after = replace(await keep(context, tx, verdict.generation), polls=before.generation.polls + polled)
+    batch.meetings.append(Meeting(before=before.generation, seen=seen, finding=finding, after=after))
     pace = PollSchedule(
         cadence=context.policy.cadence,
         route=context.route_or_none(after),

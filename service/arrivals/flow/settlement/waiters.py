@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import anyio
 import structlog
 
+from arrivals.flow.apart import begin_apart
 from arrivals.store import generations
 from arrivals.store.engine.base import Database
 from arrivals.store.engine.signals import Signal
@@ -45,7 +46,7 @@ class Waiters:
         event = anyio.Event()
         self._waiting.setdefault(generation_id, []).append(event)
         if self._watching is None:
-            self._watching = asyncio.create_task(self._watch(store))
+            self._watching = begin_apart(self._watch(store))
         try:
             yield event
         finally:

@@ -7,12 +7,14 @@ import hashlib
 from typing import Any
 
 from msgspec import structs
+import structlog
 
 from arrivals.core.bounds import metadata_objection
 from arrivals.core.failure import Failure
 from arrivals.core.generation import Generation, Status
 from arrivals.core.wire import canonical_json, micros, to_json
 from arrivals.flow.context import Context, Upstream
+from arrivals.flow.log_fields import about
 from arrivals.flow.off_loop import run_off_loop
 from arrivals.providers._shared.limits import refusal
 from arrivals.providers._shared.requested import outputs_requested
@@ -22,6 +24,8 @@ from arrivals.store import generations, idempotency
 from arrivals.store.engine.base import Missing, Overtaken
 from arrivals.store.engine.signals import Signal
 from arrivals.store.generations import Schedule, Scheduled
+
+log = structlog.get_logger()
 
 SLACK_S = 300.0  # beyond the provider's own ceiling, before we stop waiting
 MAX_DEADLINE_S = 7 * 24 * 3600.0
@@ -142,6 +146,8 @@ async def _stored(
     except Overtaken:
         return await _same_order(context, request, digest)
     context.store.notify(Signal.SUBMIT)
+    for scheduled in made:
+        log.info("generation_ordered", **about(scheduled.generation), account=request.account, key_id=request.api_key)
     return [scheduled.generation for scheduled in made]
 
 
@@ -155,7 +161,8 @@ async def _same_order(context: Context, request: OrderRequest, digest: str) -> l
         first = await generations.by_id(tx, generation_id)
         bulk_id = first.generation.bulk_id
         members = (await generations.of_bulks(tx, [bulk_id]))[bulk_id] if bulk_id else [first]
-        return [scheduled.generation for scheduled in members]
+    log.info("order_repeated", **about(first.generation), account=request.account, key_id=request.api_key)
+    return [scheduled.generation for scheduled in members]
 
 
 def _checked(

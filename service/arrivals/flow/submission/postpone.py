@@ -16,6 +16,7 @@ from arrivals.flow.context import Context
 from arrivals.flow.exchange.budget import pause
 from arrivals.flow.exchange.masking import mask_of
 from arrivals.flow.exchange.record import Exchange, keep
+from arrivals.flow.log_fields import about
 from arrivals.flow.observation.expire import expired_observation
 from arrivals.flow.settlement.settle import settle
 from arrivals.flow.until_stored import until_stored
@@ -50,7 +51,7 @@ async def try_again(context: Context, group: Group, failure: Failure) -> None:
         context.store.notify(Signal.SUBMIT)  # its place is free
     log.info(
         "submission_postponed",
-        generation_id=group[0].generation.id, code=failure.code, wait_s=round(wait_s, 3), returned=returned,
+        **about(group[0].generation), code=failure.code, wait_s=round(wait_s, 3), returned=returned,
     )  # fmt: skip
 
 
@@ -81,7 +82,7 @@ async def return_unsent(context: Context, claimed: Sequence[Scheduled]) -> None:
 async def outcome_unknown(context: Context, group: Group, reason: str) -> None:
     """Ends a submission that is never sent again: it waits for its webhook, or, where none will come, expires now."""
     mask = mask_of(context, group[0].generation)
-    log.warning("submission_unanswered", generation_id=group[0].generation.id, reason=mask.text(reason))
+    log.warning("submission_unanswered", **about(group[0].generation), reason=mask.text(reason))
     lost = [scheduled.generation for scheduled in group if not scheduled.generation.webhook_expected]
     await until_stored(
         context, partial(settle, context, [expired_observation(generation, context.now()) for generation in lost])

@@ -27,6 +27,7 @@ from arrivals.flow.exchange.ask import joined_url, redirected
 from arrivals.flow.exchange.fetch import fetch_inputs
 from arrivals.flow.exchange.pace import note_pace
 from arrivals.flow.exchange.record import Exchange, outcome_of
+from arrivals.flow.log_fields import about
 from arrivals.flow.observation.match import shared_out
 from arrivals.flow.off_loop import run_off_loop
 from arrivals.flow.settlement.observe import observe
@@ -102,7 +103,7 @@ async def submit(context: Context, group: Group) -> None:
     try:
         answers = await _send(context, group, exchange)
     except _Withdrawn:
-        log.info("submission_withdrawn", generation_id=group[0].generation.id)
+        log.info("submission_withdrawn", **about(group[0].generation))
     except NotSent as error:
         await keep_for_each(context, group, exchange, outcome_of(error), str(error))
         await try_again(
@@ -127,7 +128,7 @@ async def submit(context: Context, group: Group) -> None:
 async def fail(_context: Context, group: Group, reason: Exception) -> None:
     """Logs the failure. How far it came is unknown, so it is never sent again: its webhook or the clock ends it."""
     for scheduled in group:
-        log.error("submission_interrupted", generation_id=scheduled.generation.id, reason=type(reason).__name__)
+        log.error("submission_interrupted", **about(scheduled.generation), reason=type(reason).__name__)
 
 
 async def _send(context: Context, group: Group, exchange: Exchange) -> Sequence[Reading | Refused] | None:
@@ -259,6 +260,19 @@ async def _settle(context: Context, group: Group, answers: Sequence[Reading | Re
         await until_stored(context, partial(settle_one, context, seen[0]))
     else:
         await until_stored(context, partial(settle, context, seen))
+    for scheduled, answer in zip(group, answers, strict=True):
+        _log_answer(scheduled.generation, answer)
+
+
+def _log_answer(generation: Generation, answer: Reading | Refused) -> None:
+    """Logs what became of a submission, unless it is tried again, which has a line of its own."""
+    if isinstance(answer, Reading):
+        after = structs.replace(generation, status=answer.status or generation.status)
+        log.info("generation_submitted", **about(after), external_id=answer.external_id)
+    elif acceptance_of(answer.failure) is not Acceptance.LATER:
+        failure = answer.failure
+        refused = structs.replace(generation, status=Status.FAILED)
+        log.info("submission_refused", **about(refused), code=failure.code, http_status=failure.http_status)
 
 
 async def _as_they_are(context: Context, group: Group) -> dict[str, Generation]:

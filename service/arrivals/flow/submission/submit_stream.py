@@ -20,6 +20,7 @@ from arrivals.core.observation import Reading
 from arrivals.core.wire import SECOND
 from arrivals.flow.context import Context
 from arrivals.flow.exchange.pace import note_pace
+from arrivals.flow.log_fields import about
 from arrivals.flow.observation.expire import expired_observation
 from arrivals.flow.settlement.observe import observe
 from arrivals.flow.settlement.settle import settle_one
@@ -113,7 +114,7 @@ async def listen(context: Context, generation: Generation, call: HttpCall) -> Ht
     if ending.error is not None and not ending.accepted:
         raise ending.error
     if ending.whole is None and not closed:
-        log.info("stream_broken", generation_id=generation.id, reason=str(ending.error or "it ended"))
+        log.info("stream_broken", **about(generation), reason=str(ending.error or "it ended"))
         await _broken_off(context, generation, state)
     return ending.whole
 
@@ -148,6 +149,7 @@ async def _handle_event(context: Context, generation: Generation, state: _Stream
     """True if the event closed the generation. `event` None: it was accepted. Raises Refused for a "not now"."""
     if event is None:
         await _observe(context, generation, Reading(status=Status.SUBMITTED))
+        log.info("generation_submitted", **about(replace(generation, status=Status.SUBMITTED)), external_id=None)
         return False
     read = context.adapter(generation).read_event
     reading = read_stream_event(read, event, state.target) if read else None

@@ -1,0 +1,13 @@
+"""What every log line about a generation says of it."""
+
+from arrivals.core.generation import Generation
+
+
+def about(generation: Generation) -> dict[str, str]:
+    """The fields of a log line about this generation, as it is now."""
+    return {
+        "generation_id": generation.id,
+        "provider": generation.provider,
+        "model": generation.model,
+        "status": generation.status.value,
+    }
