@@ -1,7 +1,7 @@
 """Puts the parts together; the only module that imports them all. Tests use it too, so they test the real wiring."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 import os
 import time
@@ -11,6 +11,7 @@ import anyio
 import structlog
 
 from arrivals.config.settings import Settings
+from arrivals.flow.admin.add_measured import add_measured
 from arrivals.flow.admin.measure import count_all
 from arrivals.flow.admin.readiness import write_nothing
 from arrivals.flow.batch import Batch
@@ -30,6 +31,7 @@ from arrivals.flow.submission.submit import MAX_ANSWER_S
 from arrivals.outbound.policy import OutboundPolicy
 from arrivals.outbound.transport import Transport
 from arrivals.providers.catalog import PROVIDERS
+from arrivals.store.engine.base import StoreError
 from arrivals.store.engine.connect import on_server, open_database
 from arrivals.store.engine.migrate import compare, migrate
 from arrivals.store.engine.signals import Signal
@@ -42,6 +44,8 @@ R = TypeVar("R")
 
 GRACE_S = MAX_ANSWER_S  # for running work at a stop: an interrupted submission is paid for and lost
 CLOSING_S = 10.0  # the last part of it, for interrupted work to release the network and the database
+
+MEASURED_S = 1.0  # at the end, for the last measurements to be added to the database
 
 
 def clock() -> int:
@@ -142,5 +146,7 @@ async def working(context: Context, names: Sequence[str]) -> AsyncIterator[Calla
             yield claim_no_more
         finally:
             claim_no_more()
+    with anyio.move_on_after(MEASURED_S), suppress(StoreError):
+        await add_measured(context)
     if group.cancel_scope.cancelled_caught:
         raise CutOff(f"not everything that had begun ended within {GRACE_S:.0f} s")

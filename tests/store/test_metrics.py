@@ -11,7 +11,7 @@ from arrivals.core.failure import FailureCode, make_failure
 from arrivals.core.generation import Origin, Status
 from arrivals.core.observation import Finding
 from arrivals.flow.delivery.claim import claim_due
-from arrivals.store import accounts, generations, metrics, observations, subscribers
+from arrivals.store import accounts, generations, metrics, observations, subscriber_health, subscribers
 from arrivals.store.deliveries import Attempt
 from arrivals.store.metrics import ACCEPTED, ATTEMPTS, CLOSED_BY, POLLS, MetricsSnapshot
 from tests.support.attempts import record_attempts
@@ -66,7 +66,12 @@ async def tried(database, of, number, **became):
 
 
 async def test_nothing_happened_yet(database):
-    assert await snapshot(database) == MetricsSnapshot(
+    measured = await snapshot(database)
+    (((engine,), size),) = measured.database_bytes.items()
+    assert engine in ("sqlite", "postgresql")
+    assert size > 10_000
+    assert measured == MetricsSnapshot(
+        database_bytes={(engine,): size},
         oldest_unread_s={(): 0},
         queues=dict.fromkeys([("submit",), ("read",), ("poll",), ("expire",), ("deliver",)], 0),
         deliveries=dict.fromkeys([("waiting",), ("delivered",), ("given_up",)], 0),
@@ -151,27 +156,6 @@ async def test_the_oldest_unread_webhook_counts_whoever_sent_it(database):
     assert ({(): 10}, 2) == (measured.oldest_unread_s, measured.queues["read",])
 
 
-async def test_lateness_is_how_long_after_a_poll_the_webhook_came(database):
-    closed = {"status": Status.COMPLETED, "closed_at": T0}
-    await keep(
-        database,
-        scheduled("1", **closed, learned_from=Origin.POLL),
-        scheduled("2", **closed, learned_from=Origin.WEBHOOK),
-        scheduled("3", **closed | {"closed_at": T0 - 1}, learned_from=Origin.POLL),
-    )
-    late = [("gen_1", number, {}) for number in range(1, 21)]
-    other = [("gen_1", -1, {}), ("gen_1", 90, {"quarantined_at": T0}), ("gen_2", 90, {}), ("gen_3", 90, {})]
-    await came(
-        database,
-        *(
-            example(str(number), generation_id=generation_id, received_at=T0 + after_s * SECOND, **more)
-            for number, (generation_id, after_s, more) in enumerate(late + other)
-        ),
-    )
-    measured = await snapshot(database, T0 + metrics.LATENESS_S * SECOND)
-    assert {("runblob", "0.5"): 10, ("runblob", "0.95"): 19} == measured.lateness_s
-
-
 async def test_queues_hold_what_is_due_now(database):
     await keep(
         database,
@@ -232,6 +216,44 @@ async def test_subscribers_are_counted_by_how_they_stand(database):
         ("registered", "disabled"): 1,
         ("callback", "active"): 1,
     } == (await snapshot(database)).subscribers
+
+
+async def test_each_subscriber_shows_its_backlog_and_its_latest_success(database):
+    await subscribe(database, subscriber("1"), subscriber("2"), subscriber("3"))
+    async with database.transaction() as tx:
+        await subscribers.callback_subscriber(tx, subscriber("origin"))
+    await due(database, delivery("a"), delivery("b"), delivery("c", subscriber_id="sub_3"))
+    await tried(database, delivery("c", subscriber_id="sub_3", attempt_at=T0 + 1), 1, error="dns: no such host")
+    async with database.transaction() as tx:
+        await subscriber_health.answered(tx, "sub_2", T0 + 5 * SECOND)
+    measured = await snapshot(database)
+    assert {("sub_1",): 2, ("sub_2",): 0, ("sub_3",): 1} == measured.backlogs
+    assert {("sub_1",): 0, ("sub_2",): 0, ("sub_3",): 1} == measured.failing
+    assert {("sub_2",): T0 / SECOND + 5} == measured.last_success
+
+
+async def test_only_so_many_subscribers_have_numbers_of_their_own(database, monkeypatch):
+    """A label for each of thousands would cost whoever scrapes them more than it tells."""
+    monkeypatch.setattr(metrics, "MAX_LABELLED", 1)
+    await subscribe(database, subscriber("1"), subscriber("2"), subscriber("3"))
+    await due(database, delivery("a"), delivery("b", subscriber_id="sub_2"), delivery("c", subscriber_id="sub_3"))
+    for name in ("2", "3"):
+        async with database.transaction() as tx:
+            await subscriber_health.answered(tx, f"sub_{name}", T0 + int(name) * SECOND)
+    await tried(database, delivery("c", subscriber_id="sub_3", attempt_at=T0 + 1), 1, error="dns: no such host")
+    measured = await snapshot(database)
+    assert {("sub_1",): 1, ("other",): 2} == measured.backlogs
+    assert {("sub_1",): 0, ("other",): 1} == measured.failing
+    assert {("other",): T0 / SECOND + 3} == measured.last_success
+
+
+async def test_what_processes_have_measured_is_added_up(database):
+    first: dict = {("x_seconds", "a", "1.0"): 2, ("x_seconds", "a", "sum"): 1500}
+    second: dict = {("x_seconds", "a", "1.0"): 3}
+    async with database.transaction() as tx:
+        await metrics.add_measured(tx, first)
+        await metrics.add_measured(tx, second)
+    assert {("x_seconds", "a", "1.0"): 5, ("x_seconds", "a", "sum"): 1500} == (await snapshot(database)).measured
 
 
 @pytest.mark.parametrize(("misses", "opened"), [(MISSES_TO_OPEN - 1, 0), (MISSES_TO_OPEN, 1)])

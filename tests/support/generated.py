@@ -12,8 +12,11 @@ from arrivals.core.generation import CLOSED, Status
 from arrivals.core.observation import Finding
 from arrivals.core.reconcile import MEETINGS
 from arrivals.core.trouble import CONCERNS
+from arrivals.flow.measurements import COUNTS, HISTOGRAMS
 from arrivals.providers.catalog import PROVIDERS
 from arrivals.providers.describe import capabilities
+from arrivals.web.api.measured_metrics import PREFIX as METRIC_PREFIX
+from arrivals.web.api.metric_families import FAMILIES
 from tests.support import pins
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,9 +111,22 @@ def trouble_table():
     return "\n".join(["| code | concerns | because |", "| --- | --- | --- |", *rows])
 
 
+def metrics_table():
+    """The table of every metric, from the code."""
+    kinds: list = [(family, "counter" if family.name.endswith("_total") else "gauge") for family in FAMILIES]
+    kinds += [(count, "counter") for count in COUNTS]
+    kinds += [(durations, "histogram") for durations in HISTOGRAMS]
+    rows = [
+        f"| `{METRIC_PREFIX}{metric.name}` | {kind} | {', '.join(metric.labels) or '-'} | {metric.help} |"
+        for metric, kind in kinds
+    ]
+    return "\n".join(["| metric | kind | labels | counts |", "| --- | --- | --- | --- |", *rows])
+
+
 # (file, marker, function that renders the text between the markers)
 SECTIONS = (
     ("docs/operating.md", "settings", settings_table),
+    ("docs/operating.md", "metrics", metrics_table),
     ("docs/providers.md", "providers", providers_table),
     ("docs/ordering.md", "answers", answers_table),
     ("service/README.md", "trouble", trouble_table),

@@ -14,7 +14,7 @@ from tests.conftest import START, run_worker
 
 async def test_roster_stands_in_the_order_in_which_a_generation_meets_it(context):
     assert NAMES == tuple(worker.name for worker in roster(context))
-    assert ("submit", "read", "poll", "expire", "deliver", "replay", "prune") == NAMES
+    assert ("submit", "read", "poll", "expire", "deliver", "replay", "prune", "measure") == NAMES
 
 
 async def test_trust_ends_before_the_lease_does(context):

@@ -7,6 +7,7 @@ import anyio
 from arrivals.flow.cached import Cached
 from arrivals.flow.changes import Changes
 from arrivals.flow.heartbeat import Heartbeat
+from arrivals.flow.measurements import Measurements
 from arrivals.flow.observation.frequency import Frequency
 from arrivals.flow.settlement.unknown_statuses import UnknownStatuses
 from arrivals.flow.settlement.waiters import Waiters
@@ -19,7 +20,8 @@ class Process:
     """The state of one process.
 
     `crowded`: accounts whose places are all taken while orders wait (contention.py); `heartbeats`: those of the
-    workers of this process, by name; none where others work; `ending`: set when the service is to end.
+    workers of this process, by name; none where others work; `measurements`: those that are not in the database yet;
+    `ending`: set when the service is to end.
     """
 
     crowded: set[AccountKey] = field(default_factory=set)
@@ -29,4 +31,5 @@ class Process:
     provider_stats: Cached[dict[str, ProviderStats]] = field(default_factory=Cached)
     changes: Changes = field(default_factory=Changes)
     heartbeats: dict[str, Heartbeat] = field(default_factory=dict)
+    measurements: Measurements = field(default_factory=Measurements)
     ending: anyio.Event = field(default_factory=anyio.Event)

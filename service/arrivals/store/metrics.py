@@ -17,10 +17,11 @@ from arrivals.core.observation import Finding
 from arrivals.core.wire import SECOND, Micros
 from arrivals.store.engine.base import Tx, fetch_one
 from arrivals.store.engine.queries import load
+from arrivals.store.subscriber_health import MAX_COUNTED
 
 SQL = load("metrics")
-LATENESS_S = 24 * 3600
-FORGOTTEN, STRANGE_WORDS = "forgotten", "strange_words"
+FORGOTTEN, STRANGE_WORDS, MEASURED = "forgotten", "strange_words", "measured"
+MAX_LABELLED = 200  # subscribers with numbers of their own; those of all others are added up
 CLOSED_BY, ACCEPTED, POLLS, ATTEMPTS = "closed", "accepted", "polls", "attempts"
 EXPECTED, UNEXPECTED = "expected", "unexpected"
 OTHER = "other"
@@ -42,7 +43,6 @@ class MetricsSnapshot:
     accepted: Sums = field(default_factory=_sums)  # provider
     last_webhook: Sums = field(default_factory=_sums)  # provider
     oldest_unread_s: Sums = field(default_factory=_sums)  # none
-    lateness_s: Sums = field(default_factory=_sums)  # provider, quantile
     generations: Sums = field(default_factory=_sums)  # provider, status
     closed: Sums = field(default_factory=_sums)  # provider, learned_from, webhook
     unknown: Sums = field(default_factory=_sums)  # provider
@@ -54,6 +54,12 @@ class MetricsSnapshot:
     attempts: Sums = field(default_factory=_sums)  # outcome
     subscribers: Sums = field(default_factory=_sums)  # kind, state
     breakers: Sums = field(default_factory=_sums)  # provider, account
+    backlogs: Sums = field(default_factory=_sums)  # subscriber
+    failing: Sums = field(default_factory=_sums)  # subscriber
+    last_success: Sums = field(default_factory=_sums)  # subscriber
+    database_bytes: Sums = field(default_factory=_sums)  # engine
+    build: Sums = field(default_factory=_sums)  # version, python, database
+    measured: dict[Labels, int] = field(default_factory=dict)  # name, labels and range, as processes have added them
 
 
 async def snapshot(tx: Tx, now: Micros) -> MetricsSnapshot:
@@ -65,6 +71,9 @@ async def snapshot(tx: Tx, now: Micros) -> MetricsSnapshot:
     await _deliveries(tx, metrics)
     for row in await tx.fetch(SQL["breakers"]):
         metrics.breakers[row["provider"], row["account"]] = int(Ledger(**row).pollable(now) is not None)
+    await _subscribers(tx, metrics)
+    row = await fetch_one(tx, SQL["size"])
+    metrics.database_bytes[row["engine"],] = row["bytes"]
     await _forgotten(tx, metrics)
     return metrics
 
@@ -99,9 +108,6 @@ async def _webhooks(tx: Tx, metrics: MetricsSnapshot, now: Micros) -> None:
         metrics.webhooks[row["provider"], row["finding"]] -= row["counted"]
         metrics.webhooks[row["provider"], "unreadable"] += row["counted"]
     metrics.oldest_unread_s[()] = (now - unread_since) / SECOND
-    for row in await tx.fetch(SQL["lateness"], since=now - LATENESS_S * SECOND):
-        metrics.lateness_s[row["provider"], "0.5"] = row["p50"] / SECOND
-        metrics.lateness_s[row["provider"], "0.95"] = row["p95"] / SECOND
 
 
 async def _queues(tx: Tx, metrics: MetricsSnapshot, now: Micros) -> None:
@@ -121,6 +127,17 @@ async def _deliveries(tx: Tx, metrics: MetricsSnapshot) -> None:
         metrics.subscribers[row["kind"], row["standing"]] = row["counted"]
 
 
+async def _subscribers(tx: Tx, metrics: MetricsSnapshot) -> None:
+    """The oldest registered subscribers by their ids; the others together, with the latest success of any of them."""
+    for place, row in enumerate(await tx.fetch(SQL["subscriber_health"], max_counted=MAX_COUNTED)):
+        subscriber = row["id"] if place < MAX_LABELLED else OTHER
+        metrics.backlogs[subscriber,] += row["backlog"]
+        metrics.failing[subscriber,] += int(row["failing_since"] is not None)
+        if row["last_success_at"] is not None:
+            latest = metrics.last_success.get((subscriber,), 0)
+            metrics.last_success[subscriber,] = max(latest, row["last_success_at"] / SECOND)
+
+
 async def _forgotten(tx: Tx, metrics: MetricsSnapshot) -> None:
     sums = {CLOSED_BY: metrics.closed, ACCEPTED: metrics.accepted, POLLS: metrics.polls, ATTEMPTS: metrics.attempts}
     for row in await tx.fetch(SQL["forgotten"]):
@@ -129,11 +146,19 @@ async def _forgotten(tx: Tx, metrics: MetricsSnapshot) -> None:
             sums[what[0]][tuple(what[1:])] += row["value"]
         elif kind == STRANGE_WORDS:
             metrics.unknown_statuses[tuple(what)] += row["value"]
+        elif kind == MEASURED:
+            metrics.measured[tuple(what)] = row["value"]
 
 
 async def count_words(tx: Tx, words: Mapping[str, int]) -> None:
     """Counts unknown status words by provider."""
     rows = [{"name": f"{STRANGE_WORDS}:{provider}", "value": words[provider]} for provider in sorted(words)]
+    await tx.run_many(SQL["forget"], rows)
+
+
+async def add_measured(tx: Tx, measured: Mapping[Labels, int]) -> None:
+    """Adds numbers that a process has measured."""
+    rows = [{"name": ":".join((MEASURED, *key)), "value": measured[key]} for key in sorted(measured)]
     await tx.run_many(SQL["forget"], rows)
 
 

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 import re
+import time
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -20,6 +21,7 @@ from arrivals.core.http import InboundWebhook, join_headers
 from arrivals.core.wire import from_json
 from arrivals.flow.callback_url import UnknownToken
 from arrivals.flow.context import Context
+from arrivals.flow.measurements import REQUESTS
 from arrivals.flow.observation.receive import receive_soon
 from arrivals.providers.catalog import PROVIDERS
 from arrivals.store.observations import StoredWebhook
@@ -28,6 +30,7 @@ from arrivals.web.request_body import body_of, too_large
 from arrivals.web.server.current import CURRENT, reporting
 
 PREFIX = "/callbacks/"
+ROUTE = PREFIX + "{provider}/{token}"
 KEPT = Response()
 _CHALLENGE = re.compile(rb'\s*{\s*"challenge"')
 
@@ -101,21 +104,36 @@ class CallbackHandler:
 
     def accept(self, webhook: Webhook) -> None:
         """Stores a webhook and answers, or answers why not. Raises nothing: an error is an answer too."""
+        answer = partial(self._answer, webhook.answer, time.perf_counter())
         try:
-            self._accept(webhook)
+            self._accept(webhook, answer)
         except Exception as error:  # noqa: BLE001 - one of the places where errors become answers
-            _answer_result(webhook.answer, error)
+            _answer_result(answer, error)
 
-    def _accept(self, webhook: Webhook) -> None:
+    def refuse(self, error: Exception) -> Response:
+        """The answer to a call that is not accepted: to no address of ours, or without a whole body."""
+        response = problem_of(error).response()
+        self._measure(response, 0.0)
+        return response
+
+    def _answer(self, answer: Answer, began: float, response: Response) -> None:
+        self._measure(response, time.perf_counter() - began)
+        answer(response)
+
+    def _measure(self, response: Response, seconds: float) -> None:
+        labels = ("POST", ROUTE, f"{response.status_code // 100}xx")
+        self._context.process.measurements.observe(REQUESTS, labels, seconds)
+
+    def _accept(self, webhook: Webhook, answer: Answer) -> None:
         if len(webhook.body) > self.max_bytes:
             raise too_large(self.max_bytes)
         challenge = challenge_of(webhook.body)
         if challenge is not None:
-            webhook.answer(_echo(challenge))
+            answer(_echo(challenge))
             return
         addressee = webhook.addressee
         inbound = InboundWebhook(headers=_headers(webhook.headers), body=webhook.body)
-        answer_result = partial(_answer_result, webhook.answer)
+        answer_result = partial(_answer_result, answer)
         receive_soon(
             self._context, addressee.provider, addressee.generation_id, addressee.account, inbound, answer_result
         )
@@ -141,7 +159,7 @@ class CallbackApp:
         try:
             answer = await self._take(*address, scope, receive)
         except Exception as error:  # noqa: BLE001 - one of the places where errors become answers
-            answer = problem_of(error).response()
+            answer = self.handler.refuse(error)
         await answer(scope, receive, send)
 
     async def _take(self, provider: str, token: str, scope: Scope, receive: Receive) -> Response:
@@ -192,7 +210,7 @@ async def probe(request: Request) -> Response:
 
 def routes() -> list[Route]:
     """The routes of the path besides webhooks."""
-    return [Route(PREFIX + "{provider}/{token}", probe, methods=["OPTIONS", "POST"])]
+    return [Route(ROUTE, probe, methods=["OPTIONS", "POST"])]
 
 
 def _headers(pairs: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -23,7 +23,7 @@ from arrivals.web.auth import Authenticator
 from arrivals.web.errors import Problem, from_validation, invalid, problem_of
 from arrivals.web.held_requests import HeldRequests
 from arrivals.web.request_body import FILES_MAX_BYTES, PLAIN_MAX_BYTES, body_of, too_large
-from arrivals.web.traced import note_key
+from arrivals.web.traced import note_key, note_route
 
 log = structlog.get_logger()
 
@@ -126,6 +126,7 @@ def routes(endpoints: Sequence[Endpoint], authenticator: Authenticator) -> list[
 
 def _route(path: str, methods: Mapping[str, Endpoint], authenticator: Authenticator) -> Route:
     async def serve(request: Request) -> Response:
+        note_route(request.scope, request.method, path)
         answer = await answered(request)
         return await headers_alone(answer) if request.method == "HEAD" else answer
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from arrivals.flow.admin import prune, replay
+from arrivals.flow.admin import add_measured, prune, replay
 from arrivals.flow.context import Context
 from arrivals.flow.delivery import deliver
 from arrivals.flow.observation import expire, poll, read
@@ -15,13 +15,14 @@ from arrivals.workers.loop import Worker
 
 T = TypeVar("T")
 
-RESTS_S = {Signal.PRUNE: 60.0}
+RESTS_S = {Signal.PRUNE: 60.0, Signal.MEASURE: 5.0}
 TICK_S = 0.25  # how long what became due by the clock alone may wait
 MARGIN_S = 1.0  # an item is stopped before its lease ends
 NAMES = tuple(
     signal.value
     for signal in (
         Signal.SUBMIT, Signal.READ, Signal.POLL, Signal.EXPIRE, Signal.DELIVER, Signal.REPLAY, Signal.PRUNE,
+        Signal.MEASURE,
     )
 )  # fmt: skip
 
@@ -84,6 +85,10 @@ def roster(context: Context) -> list[Worker[Any]]:
         Row(
             signal=Signal.PRUNE, claim=prune.claim, handle=prune.handle, fail=prune.fail,
             trust_s=prune.TRUST_S, capacity=1,
+        ),
+        Row(
+            signal=Signal.MEASURE, claim=add_measured.claim, handle=add_measured.add_measured, fail=add_measured.fail,
+            trust_s=add_measured.TRUST_S, capacity=1,
         ),
     )  # fmt: skip
     return [row.worker(context) for row in rows]

@@ -1,11 +1,21 @@
-"""The service's metrics, counted once for everybody who asks at the same time, because counting reads many rows."""
+"""The service's metrics, counted once for everybody who asks at the same time, because counting reads many rows.
+
+What this process has measured is added first, so that a process without workers adds its own too.
+"""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+import platform
 
+from arrivals import __version__
+from arrivals.core.failure import FailureCode
 from arrivals.core.generation import Origin, Status
+from arrivals.flow.admin.add_measured import add_measured
 from arrivals.flow.context import Context
+from arrivals.flow.measurements import FAILURES
 from arrivals.store import metrics
 from arrivals.store.accounts import AccountKey
+from arrivals.store.engine.base import Unavailable
 from arrivals.store.metrics import EXPECTED, MetricsSnapshot
 
 
@@ -16,8 +26,12 @@ async def measure(context: Context) -> MetricsSnapshot:
 
 async def count_all(context: Context, scrapes: Sequence[None]) -> list[MetricsSnapshot]:
     """The same snapshot for each scrape."""
+    with suppress(Unavailable):  # what can only be read can be shown all the same
+        await add_measured(context)
     async with context.store.reading() as tx:
         snapshot = await metrics.snapshot(tx, context.now())
+    (engine,) = next(iter(snapshot.database_bytes))
+    snapshot.build[__version__, platform.python_version(), engine] = 1
     _begin_at_zero(snapshot, context.upstreams)
     return [snapshot] * len(scrapes)
 
@@ -29,6 +43,8 @@ def _begin_at_zero(snapshot: MetricsSnapshot, accounts: Mapping[AccountKey, obje
             snapshot.accepted, snapshot.unknown, snapshot.polls, snapshot.poll_misses, snapshot.unknown_statuses,
         ):  # fmt: skip
             numbers.setdefault((provider,), 0)
+        for code in FailureCode:
+            snapshot.measured.setdefault((FAILURES.name, provider, code), 0)
         for origin in (Origin.WEBHOOK, Origin.POLL):
             snapshot.closed.setdefault((provider, origin, EXPECTED), 0)
         for status in Status:

@@ -15,9 +15,11 @@ from arrivals.core.wire import SECOND, Micros, micros
 from arrivals.flow.context import Context
 from arrivals.flow.delivery.claim import claim
 from arrivals.flow.delivery.ended import Ended
+from arrivals.flow.measurements import ATTEMPTS, DELIVERIES
 from arrivals.outbound.transport import NoAnswer, NotSent
 from arrivals.store import deliveries
 from arrivals.store.deliveries import Attempt, Delivery, DeliveryContext
+from arrivals.store.metrics import outcome_of
 
 __all__ = ["claim", "deliver", "fail"]  # what a worker needs of it
 
@@ -106,6 +108,7 @@ async def _record(
         else:
             ended = replace(delivery, attempt_at=now + micros(wait_s))
     reason = await context.batches.attempts.add(Ended(attempt=attempt, delivery=ended, registered=registered))
+    _measure(context, ended, attempt, registered=registered)
     log.info(
         "delivery_attempted",
         delivery_id=delivery.id, event_id=delivery.event_id, subscriber_id=delivery.subscriber_id,
@@ -114,3 +117,12 @@ async def _record(
     )  # fmt: skip
     if reason is not None:
         log.warning("subscriber_disabled", subscriber_id=delivery.subscriber_id, reason=reason)
+
+
+def _measure(context: Context, ended: Delivery, attempt: Attempt, *, registered: bool) -> None:
+    """Counts how long the attempt took; and how long its event, unless somebody asked for it again."""
+    measurements = context.process.measurements
+    measurements.observe(ATTEMPTS, (outcome_of(attempt.http_status, attempt.error),), attempt.duration_s)
+    if ended.delivered_at is not None and not ended.redelivered:
+        took_s = (ended.delivered_at - ended.created_at) / SECOND
+        measurements.observe(DELIVERIES, ("registered" if registered else "callback",), took_s)

@@ -21,6 +21,7 @@ from arrivals.flow.exchange.masking import without_secrets
 from arrivals.flow.log_fields import about
 from arrivals.flow.settlement.fan_out import deliveries_for
 from arrivals.flow.settlement.inline_outputs import keep
+from arrivals.flow.settlement.measure import measure
 from arrivals.flow.settlement.schedule import PollSchedule, schedule
 from arrivals.flow.settlement.settled import Meeting, Settled
 from arrivals.store import accounts, deliveries, events, generations, metrics, observations, subscribers
@@ -121,6 +122,7 @@ def tell(context: Context, batch: Settled) -> list[Finding]:
         for scheduled in batch.changed.values()
     ):
         context.store.notify(Signal.SUBMIT)  # a place may be free
+    measure(context.process.measurements, batch)
     for met in batch.meetings:
         log.info("observation_settled", **about(met.after), origin=met.seen.origin, finding=met.finding)
     for event, generation in batch.announced:

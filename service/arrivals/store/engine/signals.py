@@ -16,6 +16,7 @@ class Signal(StrEnum):
     DELIVER = "deliver"
     REPLAY = "replay"
     PRUNE = "prune"
+    MEASURE = "measure"
     SETTLED = "settled"  # a generation changed, or an event was announced
     PLACE_FREE = "place_free"  # in this process alone: a worker has a place for another item
 

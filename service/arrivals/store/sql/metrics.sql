@@ -29,27 +29,6 @@ SELECT provider, finding, COUNT(*) AS counted FROM webhooks
  WHERE unreadable_reason IS NOT NULL
  GROUP BY provider, finding;
 
--- name: lateness
--- From what closed, which is bounded by an index, to its webhooks, likewise. Materialized: ranked at once, SQLite would walk
--- over all generations in the order of their providers.
-WITH measured AS MATERIALIZED (
-    SELECT generations.provider, webhooks.received_at - generations.closed_at AS late
-      FROM generations JOIN webhooks ON webhooks.generation_id = generations.id
-     WHERE generations.closed_at >= :since AND generations.learned_from = 'poll'
-       AND webhooks.quarantined_at IS NULL
-       AND webhooks.received_at > generations.closed_at
-), ranked AS (
-    SELECT provider, late,
-           ROW_NUMBER() OVER (PARTITION BY provider ORDER BY late) AS nth,
-           COUNT(*) OVER (PARTITION BY provider) AS of_all
-      FROM measured
-)
-SELECT provider,
-       MIN(CASE WHEN nth * 2 >= of_all THEN late END) AS p50,
-       MIN(CASE WHEN nth * 20 >= of_all * 19 THEN late END) AS p95
-  FROM ranked
- GROUP BY provider;
-
 -- name: queues
 -- What a paused subscriber does not take waits, and is not due.
 SELECT (SELECT COUNT(*) FROM generations WHERE submit_at <= :now) AS submit,
@@ -91,9 +70,26 @@ SELECT kind, CASE WHEN disabled_at IS NOT NULL THEN 'disabled'
 -- name: breakers
 SELECT * FROM ledgers;
 
+-- name: subscriber_health
+-- What waits is counted in the order of its index, and no more of it than matters.
+SELECT subscribers.id, subscribers.failing_since, subscribers.last_success_at,
+       (SELECT COUNT(*) FROM (
+            SELECT 1 FROM deliveries AS waiting
+             WHERE waiting.subscriber_id = subscribers.id AND waiting.attempt_at IS NOT NULL
+             LIMIT :max_counted) AS counted) AS backlog
+  FROM subscribers
+ WHERE subscribers.kind = 'registered'
+ ORDER BY subscribers.id;
+
+-- name: size
+SELECT /* sqlite: 'sqlite' AS engine, pages.page_count * sizes.page_size AS bytes
+         FROM pragma_page_count() AS pages, pragma_page_size() AS sizes */
+       /* pg: 'postgresql' AS engine, pg_database_size(current_database()) AS bytes */;
+
 -- name: forgotten
 SELECT name, value FROM counters WHERE value > 0;
 
 -- name: forget
+-- Also what a process has measured.
 INSERT INTO counters (name, value) VALUES (:name, :value)
 ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value;

@@ -12,7 +12,7 @@ from typing import Any
 from starlette.responses import Response
 
 from arrivals.web.callbacks import CallbackHandler, Webhook
-from arrivals.web.errors import Problem, problem_of
+from arrivals.web.errors import Problem
 from arrivals.web.request_body import HELD
 from arrivals.web.server import limits
 from arrivals.web.server.answer import CLOSE, written
@@ -211,7 +211,7 @@ class Connection(asyncio.Protocol):
         try:
             self._addressee = handler.addressee(*address)
         except Exception as error:  # noqa: BLE001 - one of the places where errors become answers
-            self._answer(problem_of(error).response())
+            self._answer(handler.refuse(error))
             return False
         return self._take_webhook(head)
 
