@@ -52,6 +52,20 @@ def arrivals(monkeypatch, tmp_path):
     configure("json", "error")  # commands set up logging for their own process
 
 
+@pytest.fixture
+def doctor(arrivals):
+    """What it found, by the check's name."""
+
+    def examine(*arguments, **settings):
+        result = arrivals("doctor", "--json", *arguments, **settings)
+        report = json.loads(result.stdout)
+        assert report["ok"] is all(check["ok"] for check in report["checks"]) is (result.exit_code == 0)
+        assert all(bool(check["advice"]) is not check["ok"] for check in report["checks"])
+        return {check["name"]: check for check in report["checks"]}
+
+    return examine
+
+
 @pytest.fixture(scope="session")
 def rehearsal(tmp_path_factory):
     """The stand-ins, as a real process; their port."""

@@ -4,24 +4,21 @@ A key goes only where the provider's own module sends it, no redirect is followe
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 import socket
 from urllib.parse import urlsplit
 
 import httpx
 
+from arrivals.cli.doctor.clock import against
 from arrivals.cli.doctor.local import Check, describe
 from arrivals.config.settings import Settings
 from arrivals.core.failure import FailureCode
 from arrivals.core.http import HttpCall, HttpReply
-from arrivals.core.moments import http_date
-from arrivals.core.wire import SECOND, since_1970
 from arrivals.outbound.policy import OutboundPolicy
 from arrivals.providers.catalog import PROVIDERS
 from arrivals.providers.contract import Account, Provider, Refused, Request, Target, Unreadable
 
 TIMEOUT_S = 5.0
-CLOCK_TOLERANCE_S = 30.0
 NOBODY = "00000000-0000-0000-0000-000000000000"
 UNAUTHORIZED, FIRST_OF_THEIRS = 401, 500
 ANSWERS = "public URL answers"
@@ -79,30 +76,9 @@ def providers(settings: Settings) -> Iterator[Check]:
     with httpx.Client(timeout=TIMEOUT_S, trust_env=False) as client:
         hosts = {configured.account.base_url: name for (name, _), configured in sorted(settings.accounts.items())}
         for base_url, name in hosts.items():
-            yield _clock(client, name, base_url)
+            yield against(name, client, base_url)
         for (name, account), configured in sorted(settings.accounts.items()):
             yield _key(client, f"key of {name}/{account}", PROVIDERS[name], configured.account)
-
-
-def _clock(client: httpx.Client, provider: str, base_url: str) -> Check:
-    name = f"clock against {provider}"
-    try:
-        reply = client.head(base_url)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        result = f"{base_url} cannot be reached ({describe(error)})"
-        return Check(
-            name=name, ok=False, result=result, advice="check DNS, the firewall and the address in the setting"
-        )
-    provider_time = http_date(reply.headers.get("date"))
-    if provider_time is None:
-        return Check(name=name, ok=True, result=f"{base_url} answers without a date")
-    off_s = (since_1970(datetime.now(UTC)) - provider_time) / SECOND
-    result = f"{abs(off_s):.0f} s {'ahead of' if off_s > 0 else 'behind'} {base_url}"
-    if abs(off_s) > CLOCK_TOLERANCE_S:
-        return Check(
-            name=name, ok=False, result=result, advice="set this machine's clock (NTP): signatures depend on it"
-        )
-    return Check(name=name, ok=True, result=result)
 
 
 def _key(client: httpx.Client, name: str, provider: Provider, account: Account) -> Check:

@@ -1,17 +1,21 @@
-"""The checks of `arrivals doctor` on the running service: that it answers with this key, and its subscribers."""
+"""The checks of `arrivals doctor` on the running service: that it answers with this key, works, and its subscribers."""
 
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
+
 from arrivals.cli.connection import resolve
+from arrivals.cli.doctor.clock import against
 from arrivals.cli.doctor.local import Check
 from arrivals.client import Client, ServiceError, Unreachable, path
 from arrivals.config.declarations import BadSetting
 from arrivals.config.settings import Settings
+from arrivals.core.subscriber import SubscriberState
 from arrivals.outbound.policy import OutboundPolicy
 
 PAGE = 200
-RECENT = 20
+TIMEOUT_S = 5.0
 UNAUTHORIZED, FORBIDDEN = 401, 403
 
 
@@ -28,6 +32,9 @@ def service_and_subscribers(settings: Settings, url: str | None, key: str | None
         check = _service(service)
         yield check
         if check.ok:
+            yield _workers(service)
+            with httpx.Client(timeout=TIMEOUT_S, trust_env=False) as plain:
+                yield against("the service", plain, f"{service.url}/health/live")
             yield from _subscribers(service, OutboundPolicy(settings.allow_destinations))
 
 
@@ -53,11 +60,20 @@ def _service(service: Client) -> Check:
     return Check(name="service", ok=True, result=f"{service.url} answers and accepts this key")
 
 
+def _workers(service: Client) -> Check:
+    """The workers of the process that answers; one that is late has made it not ready."""
+    workers = service.get("/health/ready")["workers"]
+    if not workers:
+        result = "none in the process that answers (--web-only); `due work` tells whether others do it"
+        return Check(name="workers", ok=True, result=result)
+    names = ", ".join(worker["name"] for worker in workers)
+    longest_s = max(worker["since_claim_s"] for worker in workers)
+    return Check(name="workers", ok=True, result=f"{names}: each has looked for work in the last {longest_s:.0f} s")
+
+
 def _subscribers(service: Client, destinations: OutboundPolicy) -> Iterator[Check]:
     subscribers = list(_all(service))
-    wrong = [
-        check for subscriber in subscribers if (check := _subscriber(service, subscriber, destinations)) is not None
-    ]
+    wrong = [check for subscriber in subscribers if (check := _subscriber(subscriber, destinations)) is not None]
     yield from wrong
     if not wrong:
         yield Check(name="subscribers", ok=True, result=f"{len(subscribers)}, none disabled, failing or blocked")
@@ -73,7 +89,7 @@ def _all(service: Client) -> Iterator[dict[str, Any]]:
             return
 
 
-def _subscriber(service: Client, subscriber: dict[str, Any], destinations: OutboundPolicy) -> Check | None:
+def _subscriber(subscriber: dict[str, Any], destinations: OutboundPolicy) -> Check | None:
     """The failed check of one subscriber; None if nothing is wrong with it."""
     name, again = f"subscriber {subscriber['id']}", f"arrivals subscribers resume {subscriber['id']}"
     objection = destinations.objection(subscriber["url"])
@@ -83,14 +99,11 @@ def _subscriber(service: Client, subscriber: dict[str, Any], destinations: Outbo
     if subscriber["disabled_at"]:
         result = f"{subscriber['url']} is disabled: {subscriber['disabled_reason']}"
         return Check(name=name, ok=False, result=result, advice=f"fix it, then `{again}`, then `subscribers recover`")
-    recent = service.get(path("subscribers", subscriber["id"], "deliveries"), {"limit": RECENT})["data"]
-    tried = [delivery for delivery in recent if delivery["attempt_count"]]
-    if not tried or tried[0]["status"] == "delivered":
+    health = subscriber["health"]
+    if health["state"] != SubscriberState.FAILING:
         return None
-    tries = service.get(path("deliveries", tried[0]["id"])).get("attempts") or [{}]
-    last = tries[-1]
-    said = last.get("error") or f"HTTP {last.get('http_status')}"
-    result = f"{subscriber['url']} fails: {said} ({tried[0]['attempt_count']} attempts of {tried[0]['event_id']})"
-    return Check(
-        name=name, ok=False, result=result, advice=f"fix it, then try `arrivals subscribers ping {subscriber['id']}`"
+    result = (
+        f"{subscriber['url']} fails since {health['failing_since']}: {health['last_error']} ({health['backlog']} wait)"
     )
+    advice = f"fix it, try `arrivals subscribers ping {subscriber['id']}`, then `subscribers resend-waiting`"
+    return Check(name=name, ok=False, result=result, advice=advice)
