@@ -17,6 +17,7 @@ from arrivals.config.settings import read_settings
 from arrivals.core.standard_webhooks import make_secret
 from arrivals.lab.processes import Process, free_port
 from arrivals.logs import configure
+from arrivals.web.auth_throttle import BURST
 from arrivals.workers.roster import NAMES
 from tests.cli.conftest import asking_for, environment
 from tests.support.postgres import fresh_database
@@ -139,6 +140,21 @@ def test_nothing_to_run_is_wrong_usage(arrivals):
     result = arrivals("serve", "--web-only", "--workers-only")
     assert 2 == result.exit_code
     assert "leave nothing to run" in result.stderr
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::"])
+def test_a_proxy_that_the_settings_trust_names_who_calls(started, host):
+    """Also where an IPv4 proxy calls a socket that takes both kinds of address."""
+    _, url = started(HOST=host, TRUSTED_PROXIES="127.0.0.0/8", API_KEY="key-of-16-letters")
+
+    def status(key, address):
+        headers = {"authorization": f"Bearer {key}", "x-forwarded-for": address}
+        return httpx.get(f"{url}/v1/generations", headers=headers, trust_env=False).status_code
+
+    guesses = {status(f"guess-{number}", "203.0.113.1") for number in range(BURST)}
+
+    assert {401} == guesses
+    assert [429, 200] == [status("key-of-16-letters", address) for address in ("203.0.113.1", "203.0.113.2")]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])

@@ -1,5 +1,6 @@
 """Authentication: callers and their keys, the scopes these open, and the audit log."""
 
+import ipaddress
 from types import SimpleNamespace
 import uuid
 
@@ -14,6 +15,7 @@ from arrivals.web import endpoint
 from arrivals.web.app import ENDPOINTS, make_app
 from arrivals.web.auth_throttle import BURST
 from arrivals.web.server.front_door import front_door
+from arrivals.web.server.proxies import proxy_options
 from tests.support.databases import everything
 from tests.support.serving import served
 from tests.web.conftest import KEY
@@ -183,13 +185,14 @@ async def test_every_administrative_act_is_told_with_who_did_it_to_what(client, 
     assert subjects["createReplay"].startswith("rpl_")
 
 
+@pytest.mark.parametrize("way", ["fast", "plain"])
 @pytest.mark.parametrize(("trusted", "statuses"), [("127.0.0.0/8", [429, 401]), ("192.0.2.0/24", [429, 429])])
-async def test_guesses_are_counted_by_whom_a_trusted_proxy_names(context, trusted, statuses):
+async def test_guesses_are_counted_by_whom_a_trusted_proxy_names(context, trusted, statuses, way):
     """Anybody else's word about who calls is not taken."""
     app = make_app(context, KEY)
-    door = front_door(app.handler)
+    door = front_door(app.handler if way == "fast" else None)
     async with (
-        served(lambda _: app, http=door, proxy_headers=True, forwarded_allow_ips=[trusted]) as port,
+        served(lambda _: app, http=door, **proxy_options([ipaddress.ip_network(trusted)])) as port,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=False) as caller,
     ):
 
@@ -201,3 +204,26 @@ async def test_guesses_are_counted_by_whom_a_trusted_proxy_names(context, truste
             await guess("203.0.113.1")
 
         assert statuses == [await guess("203.0.113.1"), await guess("203.0.113.2")]
+
+
+@pytest.mark.parametrize("way", ["fast", "plain"])
+@pytest.mark.parametrize("port", ["", ":4711"], ids=["address", "address and port"])
+async def test_wrong_keys_from_elsewhere_behind_a_proxy_lock_nobody_out(context, way, port):
+    """The key has never been used before; some proxies name the caller with its port."""
+    _, fresh_key = await make_key(context, "fresh", [Scope.READ])
+    app = make_app(context, KEY)
+    door = front_door(app.handler if way == "fast" else None)
+    proxies = proxy_options([ipaddress.ip_network("127.0.0.1/32")])
+    async with (
+        served(lambda _: app, http=door, **proxies) as own,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{own}", trust_env=False, verify=False) as caller,
+    ):
+
+        async def status(text, address):
+            headers = {**bearer(text), "x-forwarded-for": f"{address}{port}"}
+            return (await caller.get("/v1/generations", headers=headers)).status_code
+
+        guesses = [await status(f"guess-{number}", "203.0.113.1") for number in range(BURST)]
+
+        assert [401] * BURST == guesses
+        assert [429, 200] == [await status(fresh_key, address) for address in ("203.0.113.1", "203.0.113.2")]

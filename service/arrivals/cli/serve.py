@@ -22,6 +22,7 @@ from arrivals.logs import configure
 from arrivals.web.app import make_app
 from arrivals.web.callbacks import CallbackHandler
 from arrivals.web.server.limits import KEEP_ALIVE_S
+from arrivals.web.server.proxies import proxy_options
 from arrivals.web.server.tested_versions import TESTED, is_tested
 from arrivals.workers.roster import NAMES
 
@@ -95,9 +96,7 @@ async def _run(
             log_config=None,
             access_log=False,
             server_header=False,
-            # A trusted proxy names the caller; uvicorn reads the header from its end to the first that is no proxy.
-            proxy_headers=bool(settings.trusted_proxies),
-            forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
+            **proxy_options(settings.trusted_proxies),
             lifespan="off",
             backlog=BACKLOG,
             timeout_graceful_shutdown=REQUESTS_GRACE_S,

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 from starlette.requests import Request
@@ -56,6 +57,11 @@ class Call:
     def hold(self) -> Callable[[], None]:
         """Counts the request as held open. Returns the function that ends it. Raises Problem (429)."""
         return self.holds.hold(self.key.owner, address_of(self.request), admin=Scope.ADMIN in self.key.scopes)
+
+    def location(self, *parts: str) -> dict[str, str]:
+        """The header `Location` of what was made, as callers reach it: below the path of the public URL."""
+        below = urlsplit(self.context.callback_urls.public_url or "").path
+        return {"location": "/".join((below, "v1", *parts))}
 
     def path(self, name: str) -> str:
         """A parameter of the path."""

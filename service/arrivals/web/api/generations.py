@@ -50,7 +50,7 @@ async def submit_order(call: Call) -> Response:
     """Orders a generation: 202 as soon as it is stored; with `Prefer: wait=SECONDS`, 200 if it closes in time."""
     body: OrderBody = call.body
     generation = await order(call.context, _order_request(call, body, body.input))
-    headers = {"location": f"/v1/generations/{generation.id}"}
+    headers = call.location("generations", generation.id)
     preferred = _PREFERRED_WAIT.search(call.request.headers.get("prefer", ""))
     if preferred:
         wait_s = min(float(preferred[1]), MAX_WAIT_S)

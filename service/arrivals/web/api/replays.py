@@ -55,7 +55,7 @@ async def start_one(call: Call) -> Response:
         async with call.context.store.reading() as tx:
             await subscribers.by_id(tx, filters.subscriber)
     replay = await start(call.context, kind, filters, dry_run=body.dry_run, rate_per_s=body.rate_per_s)
-    return json_response(shown(replay), 202, {"location": f"/v1/replays/{replay.id}"})
+    return json_response(shown(replay), 202, call.location("replays", replay.id))
 
 
 def _check(kind: ReplayKind, filters: Filters) -> None:

@@ -67,7 +67,7 @@ async def create(call: Call) -> Response:
         private_key=new_private_key(call.context) if V1A in body.signatures else None,
     )
     await register(call.context, subscriber)
-    headers = {"location": f"/v1/subscribers/{subscriber.id}"}
+    headers = call.location("subscribers", subscriber.id)
     return json_response(_shown(subscriber, Health()) | {"secret": subscriber.secret}, 201, headers)
 
 
@@ -142,7 +142,7 @@ async def recover_missed(call: Call) -> Response:
     """Starts a replay of every event since a moment that the subscriber wants and that did not reach it. 202."""
     body: RecoverBody = call.body
     replay = await recover(call.context, call.path("id"), moment("since", body.since, 0), dry_run=body.dry_run)
-    return json_response(shown_replay(replay), 202, {"location": f"/v1/replays/{replay.id}"})
+    return json_response(shown_replay(replay), 202, call.location("replays", replay.id))
 
 
 async def list_page(call: Call) -> Response:
