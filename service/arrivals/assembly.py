@@ -54,16 +54,16 @@ def clock() -> int:
 
 
 @asynccontextmanager
-async def assembled(settings: Settings) -> AsyncIterator[Context]:
+async def assembled(settings: Settings, *, create: bool = True) -> AsyncIterator[Context]:
     """The context of the settings (keys included), over a database that is open and up to date.
 
-    Raises Unsuitable when the database cannot be used.
+    Raises Unsuitable when the database cannot be used; without `create` also when there is none.
     """
-    database = await open_database(settings.database, clock, settings.database_connections)
+    database = await open_database(settings.database, clock, settings.database_connections, create=create)
     transport = Transport(OutboundPolicy(settings.allow_destinations))
     try:
         # On a server the older release may still be running somewhere: what would break it waits for the operator.
-        applied = await migrate(database, clock(), post=not on_server(settings.database))
+        applied = await migrate(database, clock(), post=not on_server(settings.database), create=create)
         if applied:
             log.info("database_migrated", database=database.name, applied=applied)
         waiting = (await compare(database)).post

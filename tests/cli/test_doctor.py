@@ -83,13 +83,14 @@ def test_database_that_cannot_be_used_is_found(doctor, arrivals, tmp_path):
     assert "cannot open the database" in doctor(DATABASE=tmp_path)["database"]["found"]
     assert "nothing can be written to" in doctor(DATABASE=tmp_path / "none" / "my.db")["database"]["found"]
     (tmp_path / "old.db").write_bytes(b"")
-    assert f"lacks {', '.join(available())}" in doctor(DATABASE=tmp_path / "old.db")["database"]["found"]
-    arrivals("migrate", DATABASE=tmp_path / "old.db")
+    assert "there is no database of Arrivals in" in doctor(DATABASE=tmp_path / "old.db")["database"]["found"]
+    assert b"" == (tmp_path / "old.db").read_bytes()
+    arrivals("migrate", "--create", DATABASE=tmp_path / "old.db")
     assert doctor(DATABASE=tmp_path / "old.db")["database"]["ok"]
 
 
 def test_database_of_a_newer_version_is_found(doctor, arrivals, tmp_path, monkeypatch):
-    arrivals("migrate", DATABASE=tmp_path / "new.db")
+    arrivals("migrate", "--create", DATABASE=tmp_path / "new.db")
     older = dict([*available().items()][1:])
     monkeypatch.setattr("arrivals.store.engine.migrate.available", lambda: older)
     assert "was written by a newer Arrivals" in doctor(DATABASE=tmp_path / "new.db")["database"]["found"]
@@ -103,7 +104,7 @@ def test_database_on_a_server_is_looked_at_too(doctor, arrivals, postgres_url, m
     }
     with fresh_database(postgres_url) as url:
         lacking = doctor(DATABASE=url, **keys)["database"]
-        arrivals("migrate", DATABASE=url)
+        arrivals("migrate", "--create", DATABASE=url)
         well = doctor(DATABASE=url, **keys)["database"]
         later = {**available(), "9000_post_less": "DROP TABLE ledgers;"}
         monkeypatch.setattr("arrivals.store.engine.migrate.available", lambda: later)

@@ -9,6 +9,12 @@ from arrivals.cli.main import COMMANDS
 from arrivals.flow.admin import keys
 
 
+@pytest.fixture(autouse=True)
+def _database(arrivals):
+    """That of a service."""
+    assert 0 == arrivals("migrate", "--create").exit_code
+
+
 def made(arrivals, *arguments):
     """A key made now."""
     result = arrivals("keys", "make", *arguments, "--json")

@@ -13,9 +13,10 @@ from arrivals.store.engine.migrate import SchemaStatus, compare, migrate
 
 @click.command("migrate")
 @click.option("--post", is_flag=True, help="Also apply what older releases cannot run with; none may run any more.")
+@click.option("--create", is_flag=True, help="Make the database where there is none.")
 @click.option("--json", "json_output", is_flag=True, help="One JSON object.")
 @handle_errors
-def migrate_command(post: bool, json_output: bool) -> None:
+def migrate_command(post: bool, create: bool, json_output: bool) -> None:
     """Bring the database up to date, and say what was applied. `serve` does this too.
 
     On PostgreSQL, where older releases may still run beside this one, migrations that would break them wait for --post.
@@ -23,9 +24,9 @@ def migrate_command(post: bool, json_output: bool) -> None:
     settings = settings_from_environment()
 
     async def run() -> tuple[str, list[str], SchemaStatus]:
-        database = await open_database(settings.database, clock, settings.database_connections)
+        database = await open_database(settings.database, clock, settings.database_connections, create=create)
         try:
-            applied = await migrate(database, clock(), post=post or not on_server(settings.database))
+            applied = await migrate(database, clock(), post=post or not on_server(settings.database), create=create)
             return database.name, applied, await compare(database)
         finally:
             await database.close()
@@ -53,7 +54,7 @@ def prune_command(json_output: bool) -> None:
     settings = settings_from_environment()
 
     async def run() -> dict[str, int]:
-        async with assembled(settings) as context:
+        async with assembled(settings, create=False) as context:
             return dict(await prune(context, context.now()))
 
     deleted = anyio.run(run)

@@ -13,6 +13,7 @@ from arrivals.config.declarations import BadSetting
 from arrivals.config.settings import Settings
 from arrivals.core.standard_webhooks import SECRET_BYTES, BadSecret, key_of, make_secret
 from arrivals.core.wire import from_json
+from arrivals.store.engine.sqlite_file import examine
 
 
 class KeyFile(msgspec.Struct):
@@ -51,11 +52,11 @@ def keys_beside(database: Path) -> Path:
 
 
 def with_keys(settings: Settings) -> tuple[Settings, bool]:
-    """The settings with every key, and True if the file was written now. Raises BadSetting."""
+    """The settings with every key, and True if the file was written now. Raises BadSetting, Unsuitable."""
     made = False
-    path = key_file_path(settings)
-    if not has_keys(settings) and path is not None:
-        keyring, made = _kept(path)
+    database, path = settings.database_path, key_file_path(settings)
+    if not has_keys(settings) and database is not None and path is not None:
+        keyring, made = _kept(database, path)
         settings = replace(
             settings,
             secret_keys=settings.secret_keys or tuple(keyring.secret_keys),
@@ -82,10 +83,11 @@ def read_keys(path: Path | None) -> KeyFile | None:
     return keyring
 
 
-def _kept(path: Path) -> tuple[KeyFile, bool]:
+def _kept(database: Path, path: Path) -> tuple[KeyFile, bool]:
     kept = read_keys(path)
     if kept is not None:
         return kept, False
+    examine(database, create=True)  # raises where no database could stand beside them
     keyring = KeyFile(
         secret_keys=[secrets.token_urlsafe(32)],
         api_key="arr_" + secrets.token_urlsafe(32),
@@ -94,7 +96,7 @@ def _kept(path: Path) -> tuple[KeyFile, bool]:
     try:
         _write_once(path, _text(keyring))
     except FileExistsError:
-        return _kept(path)
+        return _kept(database, path)
     except OSError as error:
         raise BadSetting(f"cannot keep the keys in {path}: {error}") from error
     return keyring, True

@@ -12,6 +12,9 @@ from importlib import resources
 from arrivals.core.wire import Micros
 from arrivals.store.engine.base import Database, Rejected, Unsuitable
 from arrivals.store.engine.queries import parse
+from arrivals.store.engine.sqlite_file import no_database
+
+FIRST = "0001_initial"
 
 _QUERIES = parse("""
 -- name: applied
@@ -32,12 +35,14 @@ class SchemaStatus:
     newer: tuple[str, ...]  # of a newer Arrivals; this one runs on them too
 
 
-async def migrate(database: Database, now: Micros, *, post: bool = True) -> list[str]:
+async def migrate(database: Database, now: Micros, *, post: bool = True, create: bool = True) -> list[str]:
     """Brings the schema up to date, with `post` migrations only if requested. Returns the names applied now.
 
-    Raises Unsuitable.
+    Raises Unsuitable; without `create` also for a database that holds none of ours yet.
     """
     status = await compare(database)
+    if not create and FIRST in status.pre:
+        raise no_database(database.name)
     wanted = sorted([*status.pre, *(status.post if post else ())])
     scripts = available()
     return [name for name in wanted if await _apply(database, name, _script(name, scripts[name], now))]
