@@ -194,3 +194,11 @@ def test_several_processes_may_start_on_a_fresh_file_at_once(tmp_path):
     outputs = [process.communicate()[0] for process in processes]
     assert [0] * 4 == [process.returncode for process in processes], outputs
     assert len(available()) == sum(map(int, outputs))
+
+
+async def test_a_table_of_migrations_that_is_not_ours_is_said(fresh):
+    """Frameworks have a table of this name, too."""
+    await fresh.script("CREATE TABLE migrations (id INT, batch INT);")
+
+    with pytest.raises(Unsuitable, match="has the table migrations of another program"):
+        await migrate(fresh, NOW)

@@ -19,10 +19,10 @@ FIRST = "0001_initial"
 _QUERIES = parse("""
 -- name: applied
 SELECT name, digest FROM migrations ORDER BY name;
--- name: is_there
-SELECT 1 AS found FROM
-    /* sqlite: sqlite_master WHERE type = 'table' AND name = 'migrations' */
-    /* pg: pg_tables WHERE schemaname = CURRENT_SCHEMA() AND tablename = 'migrations' */;
+-- name: columns
+SELECT /* pg: column_name AS */ name FROM
+    /* sqlite: pragma_table_info('migrations') */
+    /* pg: information_schema.columns WHERE table_schema = CURRENT_SCHEMA() AND table_name = 'migrations' */;
 """)
 
 
@@ -69,10 +69,15 @@ async def compare(database: Database) -> SchemaStatus:
 
 
 async def applied(database: Database) -> dict[str, str]:
-    """The digests of the migrations that were applied, by name."""
+    """The digests of the migrations that were applied, by name. Raises Unsuitable for another program's table."""
     async with database.reading() as tx:
-        exists = await tx.fetch(_QUERIES["is_there"])
-        return {row["name"]: row["digest"] for row in await tx.fetch(_QUERIES["applied"])} if exists else {}
+        columns = {row["name"] for row in await tx.fetch(_QUERIES["columns"])}
+        if columns and not {"name", "digest"} <= columns:
+            raise Unsuitable(
+                f"{database.name} has the table migrations of another program; set ARRIVALS_DATABASE to a database of "
+                "its own"
+            )
+        return {row["name"]: row["digest"] for row in await tx.fetch(_QUERIES["applied"])} if columns else {}
 
 
 async def _apply(database: Database, name: str, script: str) -> bool:
