@@ -116,6 +116,24 @@ def test_url_and_key_may_be_given(arrivals, service):
     assert 0 == arrivals("list", "--url", url, "--key", service["API_KEY"]).exit_code
 
 
+def test_blanks_and_line_ends_around_options_are_trimmed(arrivals, service):
+    url = f" http://127.0.0.1:{service['PORT']}/\n"
+    assert 0 == arrivals("list", "--url", url, "--key", f" {service['API_KEY']}\n").exit_code
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--key", "'key-of-16-letters'"], "--key must be written without the quotes around it"),
+        (["--key", "key\nother"], "--key must be visible ASCII characters without spaces or line ends"),
+        (["--url", '"http://127.0.0.1:1"'], "--url must be written without the quotes around it"),
+    ],
+)
+def test_an_option_that_cannot_be_meant_is_refused_by_name(arrivals, service, options, said):
+    result = arrivals("list", *options, **service)
+    assert (2, f"arrivals: {said}\n") == (result.exit_code, result.stderr)
+
+
 def test_wrong_key_is_said_in_the_services_words(arrivals, service):
     result = arrivals("list", "--key", "wrong", **service)
     assert (1, "arrivals: this API key is unknown, expired or revoked\n") == (result.exit_code, result.stderr)

@@ -136,6 +136,16 @@ def test_port_in_use_is_one_clear_line(arrivals, starts):
     assert (starts == 1) is any("keys_made" in fact for fact in facts)
 
 
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "nowhere.invalid", "a..b", "[::1]"])
+def test_a_host_that_cannot_be_bound_is_blamed_and_not_the_port(arrivals, host):
+    result = arrivals("serve", HOST=host, PORT=free_port())
+    line = result.stderr.splitlines()[-1]
+    assert 1 == result.exit_code
+    assert line.startswith(f"arrivals: cannot listen on {host} (")
+    assert "set ARRIVALS_HOST to an address of this machine" in line
+    assert "ARRIVALS_PORT" not in line
+
+
 def test_nothing_to_run_is_wrong_usage(arrivals):
     result = arrivals("serve", "--web-only", "--workers-only")
     assert 2 == result.exit_code

@@ -46,16 +46,19 @@ EXAMPLES = {
 }
 # name: texts that are wrong, and what to write instead
 WRONG = {
-    "DATABASE": (["mysql://host/db", "", ":memory:", "/"], "the path of an SQLite file, or postgresql://USER"),
+    "DATABASE": (["mysql://host/db", "", ":memory:", "/", "my\n.db"], "the path of an SQLite file, or postgresql://USER"),
     "DATABASE_CONNECTIONS": (["1", "1001", "many"], "a whole number from 2 to 1000"),
-    "HOST": (["", "a host", "127.0.0.1\n"], "visible ASCII characters without spaces"),
-    "PORT": (["65536", "-1", "80a", "", "1.5", " 80"], "a whole number from 0 to 65535"),
+    "HOST": (["", "a host", "127.0.0.1\n1"], "visible ASCII characters without spaces"),
+    "PORT": (["65536", "-1", "80a", "", "1.5", "8 0"], "a whole number from 0 to 65535"),
     "PUBLIC_URL": (
         ["arrivals.example.com", "ftp://a", "https://", "https://a/?b", "https://a/#b", "https://[a", "https://a:0",
-         "https://a:99999", ""],
+         "https://a:99999", "https://a\n.example", "https://a/b c", ""],
         "a URL such as https://arrivals.example.com",
     ),
-    "SECRET_KEYS": (["short", f"{KEY},short", "", ","], "keys of at least 16 characters, separated by commas"),
+    "SECRET_KEYS": (
+        ["short", f"{KEY},short", f"{KEY}\nother-{KEY}", "", ","],
+        "keys of at least 16 characters, separated by commas",
+    ),
     "API_KEY": (["short", ""], "at least 16 characters"),
     "CALLBACK_SECRET": ([""], "visible ASCII characters"),
     "TRUSTED_PROXIES": (["localhost", "10.0.0.1/8"], "networks such as 127.0.0.0/8,10.1.0.0/16"),
@@ -74,7 +77,7 @@ WRONG = {
     "RETRY_SCHEDULE_S": (["", "1,,2", "1;2"], "a number of seconds, such as 30 or 0.5"),
 }  # fmt: skip
 PROVIDER_WRONG = {
-    "API_KEY": (["", "two words", "line\n", "clé"], "visible ASCII characters without spaces or line ends"),
+    "API_KEY": (["", "two words", "a\nline", "clé"], "visible ASCII characters without spaces or line ends"),
     "BASE_URL": (["runblob.io"], "a URL such as"),
     "WEBHOOK_SECRET": (["short"], "keys of at least 16 characters"),
     "MAX_IN_FLIGHT": (["0", "many"], "a whole number from 1 to 1000000"),
@@ -142,6 +145,48 @@ def test_wrong_value_of_a_provider_is_named_with_what_to_write(part, text):
         read_settings({"ARRIVALS_RUNBLOB_API_KEY": "key", f"ARRIVALS_RUNBLOB_{part}": text})
 
 
+AROUND = ["{}\n", "{}\r\n", " {}", "\t{} ", "\n{}\u00a0"]
+
+
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("name", BY_NAME)
+def test_blanks_and_line_ends_around_a_setting_are_trimmed(name, around):
+    """They come with `$(cat file)`, files of variables, and secrets that were pasted."""
+    text, expected = EXAMPLES[name]
+
+    assert expected == value_of(read_settings({PREFIX + name: around.format(text)}), name)
+
+
+ACCOUNT = {
+    "API_KEY": "key",
+    "BASE_URL": "http://127.0.0.1:9100/runblob/",
+    "WEBHOOK_SECRET": f"{KEY},older-{KEY}",
+    "MAX_IN_FLIGHT": "7",
+    "REQUESTS_PER_MINUTE": "8",
+    "LEGACY_BASE_URL": "http://127.0.0.1:9100/legacy/",
+}
+
+
+@pytest.mark.parametrize("around", AROUND)
+def test_blanks_and_line_ends_around_settings_of_an_account_are_trimmed(around):
+    assert {setting.name for setting in PROVIDER_SETTINGS} < set(ACCOUNT)
+    exact, wide = (
+        read_settings({f"ARRIVALS_RUNBLOB__TEAM_{part}": form.format(text) for part, text in ACCOUNT.items()})
+        for form in ("{}", around)
+    )
+
+    assert exact == wide
+
+
+@pytest.mark.parametrize("quote", ['"', "'", "`"])
+@pytest.mark.parametrize("name", [*BY_NAME, *(f"RUNBLOB_{part}" for part in ACCOUNT)])
+def test_quotes_around_a_setting_are_refused_by_name(name, quote):
+    """Shells remove them, `docker run --env-file` does not."""
+    text = EXAMPLES[name][0] if name in EXAMPLES else ACCOUNT[name.removeprefix("RUNBLOB_")]
+    with pytest.raises(BadSetting, match=f"^ARRIVALS_{name} must be written without the quotes around it$"):
+        read_settings({PREFIX + name: f" {quote}{text}{quote}\n"})
+
+
 def test_wrong_value_is_not_repeated():
     """It may be a secret that was put into the wrong place."""
     with pytest.raises(BadSetting) as caught:
@@ -157,7 +202,10 @@ def test_wrong_value_is_not_repeated():
         ("ARRIVALS_VTRIX_WEBHOOK_SECRETS", "; did you mean ARRIVALS_VTRIX_WEBHOOK_SECRET?"),
         ("ARRIVALS_RUNBLOB__API_KEY", "; did you mean ARRIVALS_RUNBLOB_API_KEY?"),
         ("ARRIVALS_EACHLABS_SENS_BASE_URL", "; did you mean ARRIVALS_EACHLABS_SENSE_BASE_URL?"),
+        ("ARRIVALS_RUNBLB__TEAM_MAX_IN_FLIGHT", "; did you mean ARRIVALS_RUNBLOB_MAX_IN_FLIGHT?"),
         ("ARRIVALS_XYZZY", ""),
+        ("ARRIVALS_FOO_API_KEY", f"; the providers are {', '.join(PROVIDERS)}"),
+        ("ARRIVALS_REPLICATE__TEAM_BASE_URL", f"; the providers are {', '.join(PROVIDERS)}"),
     ],
 )
 def test_unknown_name_is_an_error_that_suggests_the_nearest(name, hint):

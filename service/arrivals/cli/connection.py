@@ -9,6 +9,7 @@ from arrivals.cli.errors import settings_from_environment
 from arrivals.client import Client
 from arrivals.config.declarations import BadSetting
 from arrivals.config.key_file import key_file_path, read_keys
+from arrivals.config.parsing import plain, trimmed
 from arrivals.config.settings import Settings
 
 
@@ -25,7 +26,7 @@ def service_at(url: str | None, key: str | None) -> Client:
 
 def resolve(settings: Settings, url: str | None, key: str | None) -> Client:
     """The service that options and settings name. Raises BadSetting when there is no key for it."""
-    key = key or settings.api_key
+    url, key = _read("--url", url, trimmed), _read("--key", key, plain) or settings.api_key
     if url is None:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         url = f"http://{host}:{settings.port}"
@@ -36,6 +37,14 @@ def resolve(settings: Settings, url: str | None, key: str | None) -> Client:
     if key is None:
         raise BadSetting("no API key for this service; set ARRIVALS_API_KEY or pass --key")
     return Client(url, key)
+
+
+def _read(option: str, text: str | None, read: Callable[[str], str]) -> str | None:
+    """The value of an option, None where it has none. Raises BadSetting."""
+    try:
+        return read(trimmed(text)) if text and text.strip() else None
+    except ValueError as error:
+        raise BadSetting(f"{option} must be {error}") from error
 
 
 def specified(**options: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+import errno
 import gc
 import socket
 import sys
@@ -138,17 +139,27 @@ def _front_door(handler: CallbackHandler) -> Any:
 def _listen(host: str, port: int) -> socket.socket:
     """The socket, bound here so that a port in use is one clear line. TCP by name, or Nagle's delay stays on."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-        listening.listen(BACKLOG)
-    except OSError as error:
-        listening.close()
-        raise OSError(
-            f"cannot listen on {host}:{port} ({error.strerror or error}); set ARRIVALS_PORT to another"
-        ) from error
+    with ExitStack() as opened:
+        try:
+            listening = opened.enter_context(socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP))
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind((host, port))
+            listening.listen(BACKLOG)
+        except (OSError, UnicodeError) as error:
+            raise OSError(_cannot_listen(host, port, error)) from error
+        opened.pop_all()
     return listening
+
+
+def _cannot_listen(host: str, port: int, error: OSError | UnicodeError) -> str:
+    """Why not, and which setting to change: most errors are about the address."""
+    reason = getattr(error, "strerror", None) or str(error)
+    if getattr(error, "errno", None) in (errno.EADDRINUSE, errno.EACCES):
+        return f"cannot listen on {host}:{port} ({reason}); set ARRIVALS_PORT to another"
+    return (
+        f"cannot listen on {host} ({reason}); set ARRIVALS_HOST to an address of this machine, such as 127.0.0.1, "
+        "or to 0.0.0.0 for all of them"
+    )
 
 
 async def _stop_when_requested(

@@ -38,7 +38,9 @@ class Http:
     """Calls to one service with one key. Redirects are not followed: the key goes nowhere else."""
 
     def __init__(self, url: str, key: str, timeout_s: float) -> None:
-        self.url = url.rstrip("/")
+        self.url, key = url.strip().rstrip("/"), key.strip()
+        if not key.isprintable():
+            raise ValueError("the API key has a line end within, or another control character")
         self._timeout_s = timeout_s
         self._key = f"Bearer {key}".encode()  # bytes, so that a key with odd letters is refused by the service
         self._client = httpx.Client(trust_env=False)

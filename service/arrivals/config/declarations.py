@@ -58,7 +58,7 @@ class Setting:
     def read(self, text: str, name: str = "") -> Any:
         """The value of this text. Raises BadSetting; `name`: as the setting is called where it has a prefix."""
         try:
-            return self.parse(text)
+            return self.parse(parsing.trimmed(text))
         except ValueError as error:
             raise BadSetting(f"{PREFIX}{name or self.name} must be {error}") from error
 

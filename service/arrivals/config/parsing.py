@@ -9,7 +9,16 @@ from arrivals.outbound.policy import Network
 from arrivals.store.engine.connect import on_server
 
 MIN_KEY_LENGTH = 16
+QUOTES = "\"'`"
 DAY_S, MAX_DAYS = 86_400.0, 36_500
+
+
+def trimmed(text: str) -> str:
+    """The text without the blanks and line ends around it, which nobody means: they come with files and copies."""
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in QUOTES:
+        raise ValueError("written without the quotes around it")
+    return text
 
 
 def choice(*choices: str) -> Callable[[str], str]:
@@ -47,7 +56,7 @@ def seconds(text: str) -> float:
 
 def days(text: str) -> float | None:
     """A number of days as seconds; None is forever."""
-    if text.strip() in ("forever", "never"):
+    if text in ("forever", "never"):
         return None
     if not text.isdecimal() or not 1 <= int(text) <= MAX_DAYS:
         raise ValueError('a whole number of days, or "forever"')
@@ -66,7 +75,8 @@ def url(text: str) -> str:
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         usable = False
-    if not usable or parts.query or parts.fragment:
+    # urlsplit reads past line ends, and whoever calls the URL may not.
+    if not usable or parts.query or parts.fragment or not text.isprintable() or " " in text:
         raise ValueError("a URL such as https://arrivals.example.com")
     return text.rstrip("/")
 
@@ -82,7 +92,7 @@ def networks(text: str) -> tuple[Network, ...]:
 def keys(text: str) -> tuple[str, ...]:
     """Keys, separated by commas."""
     keys = tuple(part.strip() for part in text.split(",") if part.strip())
-    if not keys or any(len(key) < MIN_KEY_LENGTH for key in keys):
+    if not keys or any(len(key) < MIN_KEY_LENGTH or not key.isprintable() for key in keys):
         raise ValueError(f"keys of at least {MIN_KEY_LENGTH} characters, separated by commas, newest first")
     return keys
 
@@ -98,7 +108,7 @@ def database(text: str) -> str:
     """The path of a file, or the URL of a server."""
     if on_server(text):
         return _server(text)
-    if not Path(text).name or "://" in text or text == ":memory:":
+    if not Path(text).name or "://" in text or text == ":memory:" or not text.isprintable():
         raise ValueError("the path of an SQLite file, or postgresql://USER:PASSWORD@HOST/DATABASE")
     return text
 

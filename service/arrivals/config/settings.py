@@ -100,12 +100,26 @@ def _provider_setting(name: str) -> tuple[str, str, Setting]:
             head, tail = f"{provider.upper()}__", f"_{part}"
             if name.startswith(head) and name.endswith(tail) and len(name) > len(head) + len(tail):
                 return provider, name[len(head) : -len(tail)].lower(), setting
-    theirs = [
-        f"{provider.upper()}_{part}" for provider, module in PROVIDERS.items() for part in provider_settings(module)
-    ]
-    near = difflib.get_close_matches(name, [*BY_NAME, *theirs], n=1)
-    hint = f"; did you mean {PREFIX}{near[0]}?" if near else ""
-    raise BadSetting(f"there is no setting {PREFIX}{name}{hint}")
+    raise BadSetting(f"there is no setting {PREFIX}{name}{_hint(name)}")
+
+
+def _hint(name: str) -> str:
+    """What may have been meant: the nearest setting, or a provider, where the name ends as a provider's does."""
+    theirs = {
+        f"{provider.upper()}_{part}": part
+        for provider, module in PROVIDERS.items()
+        for part in provider_settings(module)
+    }
+    endings = [part for part in theirs.values() if name.endswith(f"_{part}")]
+    if endings:
+        part = max(endings, key=len)
+        heads = [other.removesuffix(part) for other in theirs if other.endswith(f"_{part}")]
+        near = [head + part for head in difflib.get_close_matches(name.removesuffix(part), heads, n=1)]
+    else:
+        near = difflib.get_close_matches(name, [*BY_NAME, *theirs], n=1)
+    if near:
+        return f"; did you mean {PREFIX}{near[0]}?"
+    return f"; the providers are {', '.join(PROVIDERS)}" if endings else ""
 
 
 def _account(provider: str, account: str, parts: Mapping[str, Any]) -> AccountSettings:
