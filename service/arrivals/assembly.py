@@ -54,7 +54,7 @@ def clock() -> int:
 
 
 @asynccontextmanager
-async def assembled(settings: Settings, *, create: bool = True) -> AsyncIterator[Context]:
+async def assembled(settings: Settings, *, create: bool = False) -> AsyncIterator[Context]:
     """The context of the settings (keys included), over a database that is open and up to date.
 
     Raises Unsuitable when the database cannot be used; without `create` also when there is none.

@@ -3,6 +3,7 @@
 from contextlib import closing
 import json
 from pathlib import Path
+import shutil
 import sqlite3
 import threading
 
@@ -199,23 +200,48 @@ def test_damaged_database_is_moved_aside(place, tmp_path):
     place.start()
 
 
-def foreign(path):
-    with closing(sqlite3.connect(path)) as connection, connection:
+def foreign(folder):
+    """A database of another program, which died: what it wrote last is in its log."""
+    with closing(sqlite3.connect(folder / "running.db")) as connection, connection:
+        connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("CREATE TABLE notes (text TEXT)")
-    return path.read_bytes()
+        connection.commit()
+        for ending in ("", "-wal"):
+            shutil.copy(f"{folder}/running.db{ending}", f"{folder}/other.db{ending}")
+    return folder / "other.db"
 
 
-@pytest.mark.parametrize("command", ["backup", "restore"])
-def test_foreign_database_is_left_as_it_is(place, tmp_path, arrivals, command):
-    backup, other = tmp_path / "copy.db", tmp_path / "other.db"
+def test_restore_leaves_a_foreign_database_as_it_is(place, tmp_path, arrivals):
+    backup, other = tmp_path / "copy.db", foreign(tmp_path)
     place.run("backup", backup)
-    content = foreign(other)
+    before = [Path(f"{other}{ending}").read_bytes() for ending in ("", "-wal")]
 
-    result = arrivals(command, tmp_path / "new.db" if command == "backup" else backup, DATABASE=other)
+    result = arrivals("restore", backup, DATABASE=other)
 
-    assert (1, content) == (result.exit_code, other.read_bytes())
-    assert f"{other} is no database of Arrivals" in result.stderr
-    assert not (tmp_path / "new.db").exists()
+    assert (1, f"arrivals: {other} is no database of Arrivals\n") == (result.exit_code, result.stderr)
+    assert before == [Path(f"{other}{ending}").read_bytes() for ending in ("", "-wal")]
+    assert not Path(f"{other}.keys").exists()
+
+
+def test_restore_moves_no_folder_aside(place, tmp_path, arrivals):
+    place.run("backup", tmp_path / "copy.db")
+    (tmp_path / "folder").mkdir()
+
+    result = arrivals("restore", tmp_path / "copy.db", DATABASE=tmp_path / "folder")
+
+    said = f"arrivals: {tmp_path / 'folder'} is no file, so no database can be put in its place\n"
+    assert (1, said) == (result.exit_code, result.stderr)
+    assert ["copy.db", "copy.db.keys", "folder", "place"] == sorted(path.name for path in tmp_path.iterdir())
+
+
+def test_what_is_no_backup_is_not_restored(place, tmp_path):
+    place.stop()
+    before = place.database.read_bytes()
+
+    refused = place.run("restore", foreign(tmp_path), code=1)
+
+    assert f"{tmp_path / 'other.db'} is no database of Arrivals" in refused
+    assert before == place.database.read_bytes()
 
 
 def test_earlier_backup_is_written_over_only_with_force(place, tmp_path):
@@ -252,7 +278,8 @@ def test_doctor_says_when_the_latest_backup_was_made_and_when_it_is_old(place, t
 
 def test_missing_files_are_named(arrivals, tmp_path):
     result = arrivals("backup", tmp_path / "b.db", DATABASE=tmp_path / "none.db")
-    assert (1, f"there is no database {tmp_path / 'none.db'}") == (result.exit_code, result.stderr[10:].split(";")[0])
+    said = f"there is no database of Arrivals in {tmp_path / 'none.db'}"
+    assert (1, said) == (result.exit_code, result.stderr[10:].split(";")[0])
     result = arrivals("restore", tmp_path / "b.db", DATABASE=tmp_path / "none.db")
     assert (1, f"arrivals: there is no backup {tmp_path / 'b.db'}\n") == (result.exit_code, result.stderr)
     assert [] == list(tmp_path.iterdir())
@@ -276,7 +303,7 @@ def test_facts_are_said_for_people(place, tmp_path, arrivals):
 def test_server_is_backed_up_by_its_own_tools_and_finished_with_a_new_epoch(arrivals, postgres_url, tmp_path):
     with fresh_database(postgres_url) as url:
         place = {"DATABASE": url}
-        arrivals("migrate", **place)
+        arrivals("migrate", "--create", **place)
         refused = [arrivals(command, tmp_path / "x.db", **place) for command in ("backup", "restore")]
         unsure = arrivals("new-epoch", **place)
         epochs = {json.loads(arrivals("new-epoch", "--yes", "--json", **place).stdout)["epoch"] for _ in range(2)}
@@ -287,10 +314,3 @@ def test_server_is_backed_up_by_its_own_tools_and_finished_with_a_new_epoch(arri
     assert 1 == unsure.exit_code
     assert 2 == len(epochs)
     assert "0 pending orders wait" in people
-
-
-def test_new_epoch_makes_no_database(arrivals, tmp_path):
-    result = arrivals("new-epoch", "--yes", DATABASE=tmp_path / "none.db")
-
-    assert (1, []) == (result.exit_code, list(tmp_path.iterdir()))
-    assert f"there is no database {tmp_path / 'none.db'}" in result.stderr

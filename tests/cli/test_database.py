@@ -60,7 +60,7 @@ def test_database_that_cannot_be_used_is_one_line(arrivals, tmp_path, command):
 
 EXISTING = [
     ("keys", "make", "a"), ("keys", "list"), ("keys", "revoke", "key_1"), ("keys", "rotate", "key_1"), ("prune",),
-    ("migrate",), ("migrate", "--post"),
+    ("migrate",), ("migrate", "--post"), ("new-epoch", "--yes"), ("backup", "copy.db"),
 ]  # fmt: skip
 
 
@@ -81,7 +81,7 @@ def test_where_there_is_no_database_none_is_made(arrivals, tmp_path, command, em
 
 def test_an_empty_database_on_a_server_is_filled_only_when_it_is_to_be(arrivals, postgres_url):
     with fresh_database(postgres_url) as url:
-        refused = [arrivals(*command, DATABASE=url) for command in EXISTING]
+        refused = [arrivals(*command, DATABASE=url) for command in EXISTING if command[0] != "backup"]
         made = arrivals("migrate", "--create", DATABASE=url)
 
     assert {1} == {result.exit_code for result in refused}

@@ -19,6 +19,7 @@ from arrivals.store.engine.backup import Copy, check_unused, copy_database, insp
 from arrivals.store.engine.base import Unsuitable
 from arrivals.store.engine.connect import open_database
 from arrivals.store.engine.migrate import compare, migrate
+from arrivals.store.engine.sqlite_file import examine
 
 EPOCH_BYTES = 4
 ON_SERVER = "the database is on a server; {} it with its own tools (docs/operating.md says how)"
@@ -36,8 +37,7 @@ def backup_command(file: Path, force: bool, json_output: bool) -> None:
     """
     settings = settings_from_environment()
     source = _database_file(settings, "back it up")
-    if not source.exists():
-        raise Unsuitable(f"there is no database {source}; set ARRIVALS_DATABASE to the one to copy")
+    examine(source, create=False)
     if file.exists() and not force:
         raise Unsuitable(f"{file} is there already; choose another name, or write over it with --force")
     copied = copy_database(source, file)
@@ -96,8 +96,8 @@ def new_epoch_command(yes: bool, json_output: bool) -> None:
     Orders that were pending in the backup are not submitted again; they wait for their webhooks.
     """
     settings = settings_from_environment()
-    if settings.database_path is not None and not settings.database_path.exists():
-        raise Unsuitable(f"there is no database {settings.database_path}")
+    if settings.database_path is not None:
+        examine(settings.database_path, create=False)
     if not yes:
         click.confirm(
             "Was this database restored from a backup, and is no service running on it?", abort=True, err=True
@@ -128,7 +128,7 @@ async def _prepare(name: str) -> tuple[str, int]:
     """Brings a restored database up to date and begins its epoch; the epoch, and the orders in doubt."""
     database = await open_database(name, clock, 2)
     try:
-        await migrate(database, clock())
+        await migrate(database, clock(), create=False)
         epoch = secrets.token_hex(EPOCH_BYTES)
         return epoch, await begin_epoch(database, epoch, clock())
     finally:

@@ -54,7 +54,7 @@ def prune_command(json_output: bool) -> None:
     settings = settings_from_environment()
 
     async def run() -> dict[str, int]:
-        async with assembled(settings, create=False) as context:
+        async with assembled(settings) as context:
             return dict(await prune(context, context.now()))
 
     deleted = anyio.run(run)

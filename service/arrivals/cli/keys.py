@@ -34,7 +34,7 @@ def make(name: str, scopes: tuple[str, ...], days: float | None, json_output: bo
     """Make a key; its text is shown once."""
 
     async def run() -> None:
-        async with assembled(settings_from_environment(), create=False) as context:
+        async with assembled(settings_from_environment()) as context:
             lasts_s = None if days is None else days * DAY_S
             _show(*await make_key(context, name, [Scope(scope) for scope in scopes], lasts_s), json_output=json_output)
 
@@ -60,7 +60,7 @@ def rotate(key_id: str, hours: float, json_output: bool) -> None:
     """Replace a key with a new one; its text is shown once, and the old key soon expires."""
 
     async def run() -> None:
-        async with assembled(settings_from_environment(), create=False) as context:
+        async with assembled(settings_from_environment()) as context:
             try:
                 made = await rotate_key(context, key_id, hours * 3600)
             except Missing as error:
@@ -77,7 +77,7 @@ def list_all(json_output: bool) -> None:
     """List all keys, oldest first."""
 
     async def run() -> None:
-        async with assembled(settings_from_environment(), create=False) as context, context.store.reading() as tx:
+        async with assembled(settings_from_environment()) as context, context.store.reading() as tx:
             stored = await keys.listed(tx)
         rows = [
             {
@@ -105,7 +105,7 @@ def revoke(key_id: str) -> None:
     """Revoke a key: from now on nobody may use it."""
 
     async def run() -> None:
-        async with assembled(settings_from_environment(), create=False) as context:
+        async with assembled(settings_from_environment()) as context:
             try:
                 await revoke_key(context, key_id)
             except Missing as error:

@@ -69,7 +69,7 @@ async def _serve(settings: Settings, web: bool, workers: tuple[str, ...], watch_
     code = 0
     with ExitStack() as bound:
         listening = bound.enter_context(_listen(settings.host, settings.port)) if web else None
-        async with assembled(settings) as context, anyio.create_task_group() as group:
+        async with assembled(settings, create=True) as context, anyio.create_task_group() as group:
             stop = anyio.Event()
             group.start_soon(heed_signals, context, GRACE_S, watch_for, stop.set)
             try:

@@ -70,7 +70,7 @@ def database(settings: Settings) -> Iterator[Check]:
 
 async def _compared(settings: Settings) -> tuple[str, SchemaStatus]:
     """The database's name, and how its schema compares with this version. Raises StoreError."""
-    database = await open_database(settings.database, clock, settings.database_connections, create=False)
+    database = await open_database(settings.database, clock, settings.database_connections)
     try:
         await can_write(database)
         return database.name, await compare(database)

@@ -12,6 +12,7 @@ import sqlite3
 
 from arrivals.core.wire import Micros
 from arrivals.store.engine.base import Unsuitable
+from arrivals.store.engine.sqlite_file import look
 
 COMPANIONS = ("-wal", "-shm")  # what SQLite keeps beside a file
 BUSY_S = 10.0
@@ -33,9 +34,9 @@ def copy_database(source: Path, target: Path) -> Copy:
     draft = target.with_name(f"{target.name}.draft")
     draft.unlink(missing_ok=True)
     try:
-        with _errors_named(source), closing(_opened(source, "ro")) as original:
-            _check_ours(original, source)
-            with closing(sqlite3.connect(draft)) as copied:
+        with _errors_named(source):
+            _check_ours(source)
+            with closing(_opened(source, "ro")) as original, closing(sqlite3.connect(draft)) as copied:
                 original.backup(copied)
                 copied.execute("PRAGMA journal_mode=DELETE")  # one file that needs no other
         draft.chmod(0o600)  # it holds the secrets of subscribers
@@ -50,8 +51,9 @@ def copy_database(source: Path, target: Path) -> Copy:
 
 def inspect(path: Path) -> Copy:
     """The content of a file, after every page of it was checked. Raises Unsuitable where it is damaged or not ours."""
+    with _errors_named(path):
+        _check_ours(path)
     with _errors_named(path), closing(_opened(path, "ro")) as connection:
-        _check_ours(connection, path)
         problems = [text for (text,) in connection.execute("PRAGMA integrity_check(3)") if text != "ok"]
         if problems:
             raise Unsuitable(f"{path} is damaged: {'; '.join(problems)}")
@@ -66,10 +68,12 @@ def check_unused(path: Path) -> None:
     """Raises Unsuitable while a process has the file open. A file that SQLite cannot read is in use by nobody."""
     if not path.exists():
         return
+    if not path.is_file():
+        raise Unsuitable(f"{path} is no file, so no database can be put in its place")
     try:
+        _check_ours(path)
         with closing(_opened(path, "rw")) as connection:
             connection.execute("PRAGMA busy_timeout=0")
-            _check_ours(connection, path)
             connection.execute("PRAGMA journal_mode=DELETE")  # SQLite leaves the write-ahead log only when it is alone
             connection.execute("PRAGMA journal_mode=WAL")
     except sqlite3.OperationalError as error:
@@ -96,8 +100,9 @@ def _opened(path: Path, mode: str) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY_S)
 
 
-def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
-    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+def _check_ours(path: Path) -> None:
+    with closing(look(path)) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not {"migrations", "generations", "events"} <= tables:
         raise Unsuitable(f"{path} is no database of Arrivals")
 

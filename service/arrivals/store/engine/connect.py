@@ -20,7 +20,7 @@ def on_server(database: str) -> bool:
 
 
 async def open_database(
-    database: str, clock: Callable[[], Micros], connections: int, *, create: bool = True
+    database: str, clock: Callable[[], Micros], connections: int, *, create: bool = False
 ) -> Database:
     """Opens a server by its URL, or an SQLite file by its path, which `create` makes where it is missing.
 

@@ -3,6 +3,7 @@
 Looking changes nothing, neither the file nor what stands beside it.
 """
 
+from contextlib import closing
 from pathlib import Path
 import sqlite3
 from urllib.parse import quote
@@ -48,13 +49,10 @@ def _is_ours(path: Path) -> bool:
 
 def _has_migrations(path: Path) -> bool:
     """True if our first migration was applied, False if there are no tables. Raises Unsuitable for others' tables."""
-    connection = sqlite3.connect(f"file:{quote(str(path.absolute()))}?{_looking(path)}", uri=True, timeout=BUSY_S)
-    try:
+    with closing(look(path)) as connection:
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         if "migrations" in tables and _is_first(connection):
             return True
-    finally:
-        connection.close()
     if tables:
         more = f" and {len(tables) - 1} more" if len(tables) > 1 else ""
         raise _unusable(path, f"it is of another program (it has the table {tables[0]}{more}); {ELSEWHERE}")
@@ -68,10 +66,11 @@ def _is_first(connection: sqlite3.Connection) -> bool:
     return bool(connection.execute("SELECT 1 FROM migrations WHERE name = '0001_initial'").fetchall())
 
 
-def _looking(path: Path) -> str:
-    """How to look at a file: a connection that only reads would still make files beside it, where it finds no log."""
+def look(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing: one that only reads would still make files beside it, if it finds no log."""
     log = path.with_name(f"{path.name}-wal")
-    return "mode=ro" if log.exists() and log.stat().st_size else "immutable=1"
+    how = "mode=ro" if log.exists() and log.stat().st_size else "immutable=1"
+    return sqlite3.connect(f"file:{quote(str(path.absolute()))}?{how}", uri=True, timeout=BUSY_S)
 
 
 def _unusable(path: Path, reason: str) -> Unsuitable:
