@@ -155,7 +155,7 @@ def context_over(store, transport, clock, base_url, **changed):
         transport=transport,
         upstreams=upstreams,
         callback_urls=CallbackUrls(public_url=PUBLIC_URL, keys=("a-signing-key-of-the-tests",)),
-        policy=Policy(callback_secret=make_secret(bytes(32))),
+        policy=Policy(callback_secrets=(make_secret(bytes(32)),)),
         now=clock,
         entropy=os.urandom,
         make_batches=make_batches,

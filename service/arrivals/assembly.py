@@ -78,7 +78,7 @@ async def assembled(settings: Settings, *, create: bool = False) -> AsyncIterato
             },
             callback_urls=CallbackUrls(public_url=settings.public_url, keys=settings.secret_keys),
             policy=Policy(
-                callback_secret=settings.callback_secret or "",
+                callback_secrets=settings.callback_secrets,
                 cadence=settings.cadence,
                 limits=Limits(webhook_max_bytes=settings.webhook_max_bytes, call_keep_bytes=settings.call_keep_bytes),
                 retention=settings.retention,

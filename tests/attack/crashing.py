@@ -21,7 +21,7 @@ def _broken_reader(reply, target):
 
 async def _broken_timeline(context, generation_id, *page):
     if generation_id == "crash":
-        raise KeyError(f"{PLANTED['what crashes a request']} {context.policy.callback_secret}")
+        raise KeyError(f"{PLANTED['what crashes a request']} {context.policy.callback_secrets[0]}")
     return await timeline.timeline(context, generation_id, *page)
 
 

@@ -1,6 +1,7 @@
 """Keys are made once, kept for their owner alone, and the same for everybody who starts beside."""
 
 from dataclasses import replace
+import json
 import secrets
 import stat
 import subprocess
@@ -21,7 +22,7 @@ from arrivals.config.settings import read_settings
 settings = read_settings({"ARRIVALS_DATABASE": sys.argv[1]})
 sys.stdin.readline()
 settings, made = with_keys(settings)
-print(made, settings.secret_keys, settings.api_key, settings.callback_secret)
+print(made, settings.secret_keys, settings.api_keys, settings.callback_secrets)
 """
 
 
@@ -44,15 +45,15 @@ def test_keys_are_made_once_and_read_again(settings):
     again, made_again = with_keys(settings)
     assert (True, False) == (made, made_again)
     assert first == again
-    assert all(len(key) >= 32 for key in (*first.secret_keys, first.api_key))
-    assert 32 == len(key_of(first.callback_secret))
+    assert all(len(key) >= 32 for key in (*first.secret_keys, *first.api_keys))
+    assert 32 == len(key_of(*first.callback_secrets))
 
 
 def test_keys_differ_from_one_database_to_the_next(settings, tmp_path):
     other = with_defaults(database=str(tmp_path / "other.db"))
     first, second = with_keys(settings)[0], with_keys(other)[0]
     assert 6 == len(
-        {key for keys in (first, second) for key in (*keys.secret_keys, keys.api_key, keys.callback_secret)}
+        {key for keys in (first, second) for key in (*keys.secret_keys, *keys.api_keys, *keys.callback_secrets)}
     )
 
 
@@ -66,16 +67,20 @@ def test_everything_set_makes_no_file(settings):
     complete = with_defaults(
         database=settings.database,
         secret_keys=("a-signing-key",),
-        api_key="an-api-key",
-        callback_secret=make_secret(bytes(24)),
+        api_keys=("an-api-key",),
+        callback_secrets=(make_secret(bytes(24)),),
     )
     assert (complete, False) == with_keys(complete)
     assert not key_file_path(settings).exists()
 
 
-@pytest.mark.parametrize("name", ["secret_keys", "api_key", "callback_secret"])
+@pytest.mark.parametrize("name", ["secret_keys", "api_keys", "callback_secrets"])
 def test_what_is_set_goes_before_what_was_made(settings, tmp_path, name):
-    chosen = {"secret_keys": ("a-signing-key",), "api_key": "an-api-key", "callback_secret": make_secret(bytes(32))}
+    chosen = {
+        "secret_keys": ("a-signing-key",),
+        "api_keys": ("new-key", "old-key"),
+        "callback_secrets": (make_secret(bytes(32)),),
+    }
     made, _ = with_keys(settings)
     mixed, _ = with_keys(with_defaults(database=settings.database, **{name: chosen[name]}))
     for field, value in chosen.items():
@@ -83,9 +88,13 @@ def test_what_is_set_goes_before_what_was_made(settings, tmp_path, name):
 
 
 @pytest.mark.parametrize("secret", ["whsec_", "whsec_AAAA", "no prefix", "whsec_!!!", make_secret(bytes(65))])
-def test_wrong_callback_secret_is_an_error_that_says_what_to_write(settings, secret):
-    with pytest.raises(BadSetting, match=r"^ARRIVALS_CALLBACK_SECRET is wrong: .*`whsec_` and base64 of 24 to 64"):
-        with_keys(with_defaults(database=settings.database, callback_secret=secret))
+def test_wrong_callback_secret_in_the_file_is_an_error_that_says_what_to_write(settings, secret):
+    file = {"secret_keys": ["a"], "api_key": "b", "callback_secret": secret}
+    key_file_path(settings).write_text(json.dumps(file))
+    with pytest.raises(
+        BadSetting, match=r"^cannot read the keys in .*callback_secret must be `whsec_` and base64 of 24"
+    ):
+        with_keys(settings)
 
 
 @pytest.mark.parametrize(

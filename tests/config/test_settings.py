@@ -10,10 +10,12 @@ import pytest
 from arrivals.config.declarations import BY_NAME, PREFIX, PROVIDER_SETTINGS, BadSetting, Group
 from arrivals.config.settings import Settings, read_settings
 from arrivals.core.cadence import RETRY_SCHEDULE_S, Cadence
+from arrivals.core.standard_webhooks import make_secret
 from arrivals.providers.catalog import PROVIDERS
 from arrivals.store.prune import Retention
 
 KEY = "a-key-of-16-chars"
+NEW_SECRET, OLD_SECRET = make_secret(b"n" * 32), make_secret(b"o" * 32)
 EXAMPLES = {
     "DATABASE": ("data/my.db", "data/my.db"),
     "DATABASE_CONNECTIONS": ("4", 4),
@@ -21,8 +23,8 @@ EXAMPLES = {
     "PORT": ("9000", 9000),
     "PUBLIC_URL": ("https://arrivals.example.com/base/", "https://arrivals.example.com/base"),
     "SECRET_KEYS": (f"new-{KEY}, old-{KEY},", (f"new-{KEY}", f"old-{KEY}")),
-    "API_KEY": (KEY, KEY),
-    "CALLBACK_SECRET": ("whsec_AAAA", "whsec_AAAA"),
+    "API_KEY": (f"new-{KEY}, old-{KEY}", (f"new-{KEY}", f"old-{KEY}")),
+    "CALLBACK_SECRET": (f"{NEW_SECRET}, {OLD_SECRET}", (NEW_SECRET, OLD_SECRET)),
     "ALLOW_DESTINATIONS": (
         "127.0.0.0/8, ::1/128,10.0.0.1",
         tuple(ipaddress.ip_network(network) for network in ("127.0.0.0/8", "::1/128", "10.0.0.1/32")),
@@ -59,8 +61,11 @@ WRONG = {
         ["short", f"{KEY},short", f"{KEY}\nother-{KEY}", "", ","],
         "keys of at least 16 characters, separated by commas",
     ),
-    "API_KEY": (["short", ""], "at least 16 characters"),
-    "CALLBACK_SECRET": ([""], "visible ASCII characters"),
+    "API_KEY": (["short", "", f"{KEY},short", ","], "keys of at least 16 characters, separated by commas"),
+    "CALLBACK_SECRET": (
+        ["", ",", "whsec_", "whsec_AAAA", "no prefix", "whsec_!!!", f"{NEW_SECRET},{OLD_SECRET[6:]}", "whsec_é" * 8],
+        "`whsec_` and base64 of 24 to 64 bytes; several separated by commas, newest first",
+    ),
     "TRUSTED_PROXIES": (["localhost", "10.0.0.1/8"], "networks such as 127.0.0.0/8,10.1.0.0/16"),
     "ALLOW_DESTINATIONS": (["localhost", "10.0.0.1/8", "10.0.0.0/33"], "networks such as 127.0.0.0/8,10.1.0.0/16"),
     "LOG_FORMAT": (["xml", ""], "one of console, json"),
@@ -343,8 +348,9 @@ def test_account_without_its_key_is_an_error(infix):
 
 def test_secrets_stay_out_of_the_repr():
     secret = "s3cret-of-16-chars"
-    names = ("SECRET_KEYS", "API_KEY", "CALLBACK_SECRET", "RUNBLOB_API_KEY", "RUNBLOB_WEBHOOK_SECRET")
-    assert secret not in repr(read_settings({PREFIX + name: secret for name in names}))
+    names = ("SECRET_KEYS", "API_KEY", "RUNBLOB_API_KEY", "RUNBLOB_WEBHOOK_SECRET")
+    settings = read_settings({f"{PREFIX}CALLBACK_SECRET": NEW_SECRET, **{PREFIX + name: secret for name in names}})
+    assert [] == [text for text in (secret, NEW_SECRET) if text in repr(settings)]
 
 
 def test_shown_schedule_is_the_schedule():

@@ -151,7 +151,7 @@ async def test_death_at_any_point_loses_and_doubles_nothing(store, clock, transp
         await empty(store)
         async with store.transaction() as tx:
             url = f"{listener.url}/events"
-            secret = context_over(store, transport, clock, upstream.url).policy.callback_secret
+            secret = context_over(store, transport, clock, upstream.url).policy.callback_secrets[0]
             await subscribers.insert(tx, Subscriber(id="sub_1", url=url, secret=secret, created_at=clock()))
 
         died = await lived(store, clock, transport, world, dies_at)

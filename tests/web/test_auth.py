@@ -69,6 +69,33 @@ async def test_admin_includes_the_others_and_a_revoked_key_is_nobody(context, ba
     assert [200, 401] == [before.status_code, after.status_code]
 
 
+async def test_every_key_of_the_settings_opens_and_an_older_one_is_the_same_caller(context):
+    new, old = "new-key-of-the-settings", "old-key-of-the-settings"
+    order = {"provider": "eachlabs", "model": "flux-1-1-pro", "input": {"prompt": "a red fox"}}
+    app = make_app(context, new, old)
+    async with (
+        served(lambda _: app) as port,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=False) as caller,
+    ):
+        made = [
+            await caller.post("/v1/generations", json=order, headers={**bearer(text), "idempotency-key": "one"})
+            for text in (old, new)
+        ]
+        secrets = [await caller.post("/v1/subscribers", json={"url": "http://127.0.0.1:1"}, headers=bearer(old))]
+        refused = await caller.get("/v1/generations", headers=bearer(f"{new},{old}"))
+
+    assert [202, 202, 201, 401] == [answer.status_code for answer in (*made, *secrets, refused)]
+    assert made[0].json()["id"] == made[1].json()["id"]
+
+
+async def test_without_keys_in_the_settings_nobody_has_every_scope(context):
+    app = make_app(context)
+    async with served(lambda _: app) as port, httpx.AsyncClient(trust_env=False, verify=False) as caller:
+        answer = await caller.get(f"http://127.0.0.1:{port}/v1/generations", headers=bearer("any-key-at-all"))
+
+    assert 401 == answer.status_code
+
+
 async def test_no_key_is_kept_as_text(context):
     _, text = await make_key(context, "any", [Scope.READ])
 

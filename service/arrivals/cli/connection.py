@@ -26,7 +26,7 @@ def service_at(url: str | None, key: str | None) -> Client:
 
 def resolve(settings: Settings, url: str | None, key: str | None) -> Client:
     """The service that options and settings name. Raises BadSetting when there is no key for it."""
-    url, key = _read("--url", url, trimmed), _read("--key", key, plain) or settings.api_key
+    url, key = _read("--url", url, trimmed), _read("--key", key, plain) or next(iter(settings.api_keys), None)
     if url is None:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         url = f"http://{host}:{settings.port}"

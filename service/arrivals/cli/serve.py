@@ -91,7 +91,7 @@ async def _run(
         if listening is None:
             await stop.wait()
             return
-        app = make_app(context, settings.api_key or "")
+        app = make_app(context, *settings.api_keys)
         config = uvicorn.Config(
             app,
             log_config=None,

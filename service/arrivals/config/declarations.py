@@ -109,14 +109,14 @@ SETTINGS: tuple[Setting, ...] = (
         words="Sign callback tokens; to rotate, several separated by commas, newest first.",
     ),
     Setting(
-        name="API_KEY", group=Group.KEYS, parse=parsing.key,
-        default=None, unset="made at first start",
-        words="An API key with every scope; `arrivals keys` makes further ones.",
+        name="API_KEY", group=Group.KEYS, parse=parsing.api_keys,
+        default=None, empty=(), unset="made at first start", field="api_keys",
+        words="An API key with every scope, of at least 16 characters; to rotate, several by commas, newest first.",
     ),
     Setting(
-        name="CALLBACK_SECRET", group=Group.KEYS, parse=parsing.plain,
-        default=None, unset="made at first start",
-        words="Signs events to orders' own `callback_url`: `whsec_` + base64.",
+        name="CALLBACK_SECRET", group=Group.KEYS, parse=parsing.signing_secrets,
+        default=None, empty=(), unset="made at first start", field="callback_secrets",
+        words="Signs events to orders' own `callback_url`: `whsec_` + base64; to rotate, several by commas.",
     ),
     Setting(
         name="LOG_FORMAT", group=Group.LOGS, parse=parsing.choice("console", "json"),

@@ -33,7 +33,7 @@ SHARED = (
 
 def has_keys(settings: Settings) -> bool:
     """True if every key is set. Raises BadSetting where an unset one would have no file."""
-    if settings.secret_keys and settings.api_key and settings.callback_secret:
+    if settings.secret_keys and settings.api_keys and settings.callback_secrets:
         return True
     if settings.database_path is None:
         raise BadSetting(SHARED)
@@ -60,13 +60,9 @@ def with_keys(settings: Settings) -> tuple[Settings, bool]:
         settings = replace(
             settings,
             secret_keys=settings.secret_keys or tuple(keyring.secret_keys),
-            api_key=settings.api_key or keyring.api_key,
-            callback_secret=settings.callback_secret or keyring.callback_secret,
+            api_keys=settings.api_keys or (keyring.api_key,),
+            callback_secrets=settings.callback_secrets or (keyring.callback_secret,),
         )
-    try:
-        key_of(settings.callback_secret or "")
-    except BadSecret as error:
-        raise BadSetting(f"ARRIVALS_CALLBACK_SECRET is wrong: {BadSecret.__doc__}") from error
     return settings, made
 
 
@@ -76,8 +72,11 @@ def read_keys(path: Path | None) -> KeyFile | None:
         return None
     try:
         keyring: KeyFile = from_json(path.read_bytes(), KeyFile)
+        key_of(keyring.callback_secret)
     except FileNotFoundError:
         return None
+    except BadSecret as error:
+        raise BadSetting(f"cannot read the keys in {path}: callback_secret must be {BadSecret.FORM}") from error
     except (OSError, ValueError) as error:
         raise BadSetting(f"cannot read the keys in {path}: {error}") from error
     return keyring

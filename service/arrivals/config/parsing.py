@@ -5,6 +5,7 @@ import ipaddress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from arrivals.core.standard_webhooks import BadSecret, key_of
 from arrivals.outbound.policy import Network
 from arrivals.store.engine.connect import on_server
 
@@ -97,11 +98,20 @@ def keys(text: str) -> tuple[str, ...]:
     return keys
 
 
-def key(text: str) -> str:
-    """One key."""
-    if len(text) < MIN_KEY_LENGTH:
-        raise ValueError(f"at least {MIN_KEY_LENGTH} characters")
-    return text
+def api_keys(text: str) -> tuple[str, ...]:
+    """Keys that are sent in a header, separated by commas."""
+    return tuple(plain(key) for key in keys(text))
+
+
+def signing_secrets(text: str) -> tuple[str, ...]:
+    """Secrets that sign deliveries, separated by commas."""
+    secrets = tuple(part.strip() for part in text.split(",") if part.strip())
+    try:
+        for secret in secrets or ("",):
+            key_of(secret)
+    except BadSecret as error:
+        raise ValueError(f"{BadSecret.FORM}; several separated by commas, newest first") from error
+    return secrets
 
 
 def database(text: str) -> str:

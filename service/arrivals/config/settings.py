@@ -44,8 +44,8 @@ class Settings:
     port: int
     public_url: str | None
     secret_keys: tuple[str, ...] = field(repr=False)
-    api_key: str | None = field(repr=False)
-    callback_secret: str | None = field(repr=False)
+    api_keys: tuple[str, ...] = field(repr=False)
+    callback_secrets: tuple[str, ...] = field(repr=False)
     allow_destinations: tuple[Network, ...]
     trusted_proxies: tuple[Network, ...]
     log_format: LogFormat
@@ -61,7 +61,7 @@ class Settings:
         """Every secret among the settings."""
         accounts = [account.account for account in self.accounts.values()]
         password = urlsplit(self.database).password if self.database_path is None else None
-        own = (*self.secret_keys, self.api_key, self.callback_secret, password and unquote(password))
+        own = (*self.secret_keys, *self.api_keys, *self.callback_secrets, password and unquote(password))
         theirs = (secret for account in accounts for secret in (account.api_key, *account.webhook_secrets))
         return tuple(secret for secret in (*own, *theirs) if secret)
 

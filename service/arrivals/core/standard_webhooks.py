@@ -22,6 +22,8 @@ MAX_TIMESTAMP_DIGITS = 12
 class BadSecret(ValueError):
     """A signing secret is `whsec_` and base64 of 24 to 64 bytes."""
 
+    FORM = "`whsec_` and base64 of 24 to 64 bytes"
+
 
 class Unverified(Exception):
     """Nothing proves that this is a delivery of the service; the message says what is missing."""

@@ -1,6 +1,6 @@
 """The context of a step. Steps are handed what they use; they read no settings, clock or entropy of their own."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from arrivals.core.budget import Budget
@@ -48,10 +48,10 @@ class Upstream:
 class Policy:
     """The operator's choices: when to ask and try again, how much is kept and sent, for how long it is kept.
 
-    `callback_secret` (`whsec_` + base64) signs events to the callback URLs that orders name.
+    `callback_secrets` (`whsec_` + base64, newest first) all sign events to the callback URLs that orders name.
     """
 
-    callback_secret: str = field(repr=False)
+    callback_secrets: Sequence[str] = field(repr=False)
     cadence: Cadence = field(default_factory=Cadence)
     limits: Limits = field(default_factory=Limits)
     retention: Retention = field(default_factory=Retention)

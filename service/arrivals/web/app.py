@@ -6,6 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from arrivals.core.api_key import digest_of
 from arrivals.flow.context import Context
 from arrivals.web import callbacks
 from arrivals.web.api import (
@@ -54,9 +55,9 @@ DOCUMENT = msgspec.to_builtins(document(ENDPOINTS))
 _DOCUMENT = msgspec.json.encode(DOCUMENT)
 
 
-def make_app(context: Context, api_key: str) -> callbacks.CallbackApp:
-    """The ASGI application over a context; `api_key` is the one of the settings, with every scope."""
-    authenticator = Authenticator(context=context, api_key=api_key)
+def make_app(context: Context, *api_keys: str) -> callbacks.CallbackApp:
+    """The ASGI application over a context; `api_keys` are those of the settings, with every scope, newest first."""
+    authenticator = Authenticator(context=context, own=[digest_of(key) for key in api_keys])
     app = Starlette(routes=[*callbacks.routes(), *routes(ENDPOINTS, authenticator)])
     app.add_exception_handler(HTTPException, _no_route)
     app.router.redirect_slashes = False  # a redirect loses a webhook

@@ -1,6 +1,7 @@
 """Authentication: bearer API keys with scopes, looked up by digest."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 import hmac
 
 import structlog
@@ -16,14 +17,16 @@ from arrivals.web.held_requests import HeldRequests
 log = structlog.get_logger()
 
 SETTINGS_KEY = ApiKey(id="key_settings", name="ARRIVALS_API_KEY", scopes=("read", "submit", "admin"), created_at=0)
+# The same caller, who has not changed over to the newest value yet.
+OLDER_SETTINGS_KEY = replace(SETTINGS_KEY, id="key_settings_older", lineage=SETTINGS_KEY.owner)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authenticator:
-    """Admits callers. `api_key` is the one key of the settings, with every scope."""
+    """Admits callers. `own`: the digests of the keys of the settings, which have every scope, newest first."""
 
     context: Context
-    api_key: str = field(repr=False)
+    own: Sequence[str] = field(repr=False)
     failures: AuthThrottle = field(default_factory=AuthThrottle, repr=False)
     holds: HeldRequests = field(default_factory=HeldRequests, repr=False)
 
@@ -58,7 +61,8 @@ class Authenticator:
         return key
 
     async def _by_digest(self, digest: str, now: Micros) -> ApiKey | None:
-        if hmac.compare_digest(digest, digest_of(self.api_key)):
-            return SETTINGS_KEY
+        matching = [hmac.compare_digest(digest, own) for own in self.own]  # all, whichever matches first
+        if any(matching):
+            return SETTINGS_KEY if matching[0] else OLDER_SETTINGS_KEY
         async with self.context.store.read_inline() as tx:
             return await keys.by_digest(tx, digest, now)

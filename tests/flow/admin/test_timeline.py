@@ -19,7 +19,7 @@ UPDATE observations SET reading = REPLACE(reading, '"notes":[]', :notes) WHERE g
 async def test_everything_that_happened_in_order(context, clock, listener, submitted, calls_back):
     async with context.store.transaction() as tx:
         subscriber = Subscriber(
-            id="sub_1", url=f"{listener.url}/x", secret=context.policy.callback_secret, created_at=clock()
+            id="sub_1", url=f"{listener.url}/x", secret=context.policy.callback_secrets[0], created_at=clock()
         )
         await subscribers.insert(tx, subscriber)
     generation_id = await submitted()
@@ -42,7 +42,7 @@ async def test_everything_that_happened_in_order(context, clock, listener, submi
 async def test_it_is_told_page_by_page_without_gap_or_repeat(context, clock, listener, submitted, calls_back):
     async with context.store.transaction() as tx:
         subscriber = Subscriber(
-            id="sub_1", url=f"{listener.url}/x", secret=context.policy.callback_secret, created_at=clock()
+            id="sub_1", url=f"{listener.url}/x", secret=context.policy.callback_secrets[0], created_at=clock()
         )
         await subscribers.insert(tx, subscriber)
     generation_id = await submitted()

@@ -190,7 +190,7 @@ async def test_an_answer_that_repeats_a_signature_is_kept_without_it(context, li
 
 async def test_an_answer_that_ends_within_a_secret_keeps_nothing_of_it(context, listener, completed):
     """Only its first 2 KiB are kept."""
-    bare = context.policy.callback_secret.removeprefix("whsec_")
+    bare = context.policy.callback_secrets[0].removeprefix("whsec_")
     padding = "x" * (context.policy.limits.answer_keep_bytes - 20)
     listener.answers.append((500, f"{padding}{bare}".encode()))
     generation_id = await completed(callback_url=f"{listener.url}/mine")
@@ -276,8 +276,29 @@ async def test_an_orders_own_callback_url_gets_its_events_signed_with_the_servic
 
     (request,) = listener.requests
     monkeypatch.setattr(Webhook, "_Webhook__verify_timestamp", lambda _self, text: _moment(text))
-    event = Webhook(context.policy.callback_secret).verify(request.body, request.headers)
+    event = Webhook(context.policy.callback_secrets[0]).verify(request.body, request.headers)
     assert ("/mine", generation_id) == (request.path, event["data"]["generation"]["id"])
+
+
+async def test_every_callback_secret_signs_so_that_receivers_may_change_over_in_their_own_time(
+    context, listener, completed, monkeypatch
+):
+    secrets = [make_secret(letter * 32) for letter in (b"n", b"o")]
+    context = replace(context, policy=replace(context.policy, callback_secrets=secrets))
+    await completed(callback_url=f"{listener.url}/mine")
+    listener.answers.append((500, f"no {secrets[1]}".encode()))
+
+    await run_worker(context, "deliver")
+
+    (request,) = listener.requests
+    monkeypatch.setattr(Webhook, "_Webhook__verify_timestamp", lambda _self, text: _moment(text))
+    new, old = [Webhook(secret).verify(request.body, request.headers) for secret in secrets]
+    assert new == old
+    newest_first = request.headers["webhook-signature"].split(" ")
+    assert 2 == len(newest_first)
+    Webhook(secrets[0]).verify(request.body, {**request.headers, "webhook-signature": newest_first[0]})
+    (tried,) = await attempts(context, new["data"]["generation"]["id"])
+    assert "no whsec_********" == tried.answer
 
 
 async def test_a_callback_url_that_is_gone_gives_up_only_its_own_delivery(context, listener, completed):

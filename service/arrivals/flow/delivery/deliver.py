@@ -63,7 +63,7 @@ async def _send(
 ) -> tuple[HttpReply | None, str | None]:
     """The answer if one came, and the name of what went wrong if anything did."""
     body = delivery_context.body.encode()
-    secrets = delivery_context.keys.secrets(now) if delivery_context.registered else [context.policy.callback_secret]
+    secrets = delivery_context.keys.secrets(now) if delivery_context.registered else context.policy.callback_secrets
     private_keys = delivery_context.keys.private_keys(now)
     signed = signed_headers(secrets, delivery.event_id, now // SECOND, body, private_keys)
     headers = {
