@@ -12,6 +12,7 @@ import structlog
 
 from arrivals.config.settings import Settings
 from arrivals.flow.admin.add_measured import add_measured
+from arrivals.flow.admin.key_use import record_all as record_uses
 from arrivals.flow.admin.measure import count_all
 from arrivals.flow.admin.readiness import write_nothing
 from arrivals.flow.batch import Batch
@@ -111,6 +112,7 @@ def make_batches(context: Context) -> Batches:
         delivery_contexts=batch(read_contexts),
         attempts=batch(record_all),
         event_pages=batch(read_pages),
+        key_uses=batch(record_uses),
         metrics=batch(count_all),
         readiness=batch(write_nothing),
     )

@@ -48,9 +48,27 @@ def test_keys_are_listed_oldest_first_without_their_text(arrivals):
     assert [("one", ["read"], None), ("two", ["admin"], None)] == [
         (key["name"], key["scopes"], key["revoked_at"]) for key in listed
     ]
-    assert {"id", "name", "scopes", "created_at", "expires_at", "revoked_at"} == set(listed[0])
-    for key in (first, second):
+    assert {
+        "id", "name", "prefix", "scopes", "created_at", "last_used_at", "expires_at", "revoked_at",
+    } == set(listed[0])  # fmt: skip
+    for key, shown in zip((first, second), listed, strict=True):
         assert key["key"] not in result.stdout
+        assert key["key"].startswith(shown["prefix"])
+        assert (len("arr_") + 6, None) == (len(shown["prefix"]), shown["last_used_at"])
+
+
+def test_key_that_was_used_is_listed_with_when(arrivals, service):
+    place = {"DATABASE": service["DATABASE"]}
+    key = json.loads(arrivals("keys", "make", "a", "--json", **place).stdout)
+    assert 0 == arrivals("list", "--key", key["key"], **service).exit_code
+
+    def last_used_at():
+        listed = json.loads(arrivals("keys", "list", "--json", **place).stdout)
+        return next(shown["last_used_at"] for shown in listed if shown["id"] == key["id"])
+
+    while (used_at := last_used_at()) is None:  # the answer does not wait for it to be written
+        pass
+    assert used_at.startswith("20")
 
 
 def test_keys_for_people_are_a_table(arrivals):
@@ -59,8 +77,9 @@ def test_keys_for_people_are_a_table(arrivals):
     result = arrivals("keys", "list")
     assert 0 == result.exit_code
     head, line = result.stdout.splitlines()
-    assert ["id", "name", "scopes", "created_at", "expires_at", "revoked_at"] == head.split()
-    assert [key["id"], "[one]", "read,", "submit"] == line.split()[:4]
+    columns = ["id", "name", "prefix", "scopes", "created_at", "last_used_at", "expires_at", "revoked_at"]
+    assert columns == head.split()
+    assert [key["id"], "[one]", key["key"][:10], "read,", "submit"] == line.split()[:5]
     assert "-" == line.split()[-1]
 
 

@@ -31,6 +31,18 @@ async def test_revoked_key_opens_nothing_and_is_still_listed(database):
         assert [("key_1", T0 + 5), ("key_2", None)] == [(key.id, key.revoked_at) for key in await keys.listed(tx)]
 
 
+async def test_last_use_only_moves_forward(database):
+    async with database.transaction() as tx:
+        await keys.insert(tx, replace(KEY, prefix="arr_abcdef"), "digest-1")
+        before = await keys.by_digest(tx, "digest-1", T0)
+        await keys.record_uses(tx, [("key_1", T0 + 9), ("key_none", T0)])
+        await keys.record_uses(tx, [("key_1", T0 + 5)])
+        after = await keys.by_digest(tx, "digest-1", T0)
+
+    assert ("arr_abcdef", None) == (before.prefix, before.last_used_at)
+    assert replace(before, last_used_at=T0 + 9) == after
+
+
 async def test_key_that_took_anothers_place_keeps_the_line(database):
     """Lineage stays when the key is shown or ends; the first of a line has none, like keys of older releases."""
     later = ApiKey(id="key_2", name="a ☂", scopes=("read",), created_at=T0 + 1, lineage="key_1")

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from arrivals.core.api_key import Scope
+from arrivals.flow.admin import key_use
 from arrivals.flow.admin.keys import make_key, rotate_key
 from arrivals.flow.submission import submit
 from arrivals.store import keys
@@ -143,6 +144,23 @@ async def test_an_order_sent_again_with_the_rotated_key_is_the_same_order(contex
     ids = [answer.json()["id"] for answer in answers]
     assert (1, 1, 3) == (len(set(ids[:3])), len(set(ids[4:])), len(set(ids)))
     assert 3 == len(await submit.claim(context, 10))
+
+
+async def test_a_key_that_is_let_in_is_noted_and_the_answer_waits_for_nothing(context, base_url, monkeypatch):
+    lines = []
+    monkeypatch.setattr(key_use, "log", SimpleNamespace(info=lambda event, **_: lines.append(event)))
+    used, text = await make_key(context, "used", [Scope.READ])
+    await make_key(context, "unused", [Scope.READ])
+    app = make_app(context, KEY, "old-key-of-the-settings")
+    async with served(lambda _: app) as port, httpx.AsyncClient(trust_env=False, verify=False) as session:
+        for sent in (text, KEY, "old-key-of-the-settings", "guess"):
+            await session.get(f"http://127.0.0.1:{port}/v1/generations", headers=bearer(sent))
+    await context.batches.key_uses.add(("key_none", 0))
+
+    async with context.store.reading() as tx:
+        listed = await keys.listed(tx)
+    assert {used.id} == {key.id for key in listed if key.last_used_at}
+    assert ["older_api_key_used"] == lines
 
 
 async def test_a_rotated_key_and_the_new_one_both_open_for_a_while(context, base_url, clock):

@@ -44,7 +44,8 @@ def make(name: str, scopes: tuple[str, ...], days: float | None, json_output: bo
 def _show(key: ApiKey, text: str, *, json_output: bool) -> None:
     if json_output:
         ends = rfc3339(key.expires_at)
-        print_json({"id": key.id, "name": key.name, "scopes": key.scopes, "expires_at": ends, "key": text})
+        facts = {"id": key.id, "name": key.name, "prefix": key.prefix, "scopes": key.scopes, "expires_at": ends}
+        print_json(facts | {"key": text})
     else:
         click.echo(text)
 
@@ -74,7 +75,7 @@ def rotate(key_id: str, hours: float, json_output: bool) -> None:
 @click.option("--json", "json_output", is_flag=True, help="A JSON list.")
 @handle_errors
 def list_all(json_output: bool) -> None:
-    """List all keys, oldest first."""
+    """List all keys, oldest first, with how each begins and when it was last used."""
 
     async def run() -> None:
         async with assembled(settings_from_environment()) as context, context.store.reading() as tx:
@@ -83,8 +84,10 @@ def list_all(json_output: bool) -> None:
             {
                 "id": key.id,
                 "name": key.name,
+                "prefix": key.prefix,
                 "scopes": key.scopes,
                 "created_at": rfc3339(key.created_at),
+                "last_used_at": rfc3339(key.last_used_at),
                 "expires_at": rfc3339(key.expires_at),
                 "revoked_at": rfc3339(key.revoked_at),
             }

@@ -17,7 +17,10 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """A caller's key. `lineage`: the first key of its line, where this one took the place of another."""
+    """A caller's key. `lineage`: the first key of its line, where this one took the place of another.
+
+    `prefix` is how its text begins, by which people tell it from others; `last_used_at` is exact to the minute.
+    """
 
     id: str
     name: str
@@ -26,6 +29,8 @@ class ApiKey:
     expires_at: Micros | None = None
     revoked_at: Micros | None = None
     lineage: str | None = None
+    prefix: str | None = None
+    last_used_at: Micros | None = None
 
     @property
     def owner(self) -> str:

@@ -10,6 +10,7 @@ from arrivals.flow.delivery.event_page import EventPage, Place
 from arrivals.store.accounts import AccountKey
 from arrivals.store.calls import Call
 from arrivals.store.deliveries import Delivery, DeliveryContext
+from arrivals.store.keys import KeyUse
 from arrivals.store.metrics import MetricsSnapshot
 from arrivals.store.observations import StoredWebhook
 
@@ -27,5 +28,6 @@ class Batches:
     delivery_contexts: Batch[Delivery, DeliveryContext | None]
     attempts: Batch[Ended, str | None]
     event_pages: Batch[Place, EventPage | UnknownCursor]
+    key_uses: Batch[KeyUse, None]
     metrics: Batch[None, MetricsSnapshot]
     readiness: Batch[None, None]

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import anyio
 
+from arrivals.core.wire import Micros
 from arrivals.flow.cached import Cached
 from arrivals.flow.changes import Changes
 from arrivals.flow.heartbeat import Heartbeat
@@ -19,12 +20,13 @@ from arrivals.store.provider_stats import ProviderStats
 class Process:
     """The state of one process.
 
-    `crowded`: accounts whose places are all taken while orders wait (contention.py); `heartbeats`: those of the
-    workers of this process, by name; none where others work; `measurements`: those that are not in the database yet;
-    `ending`: set when the service is to end.
+    `crowded`: accounts whose places are all taken while orders wait (contention.py); `key_uses`: the last noted use of
+    API keys, by their ids; `heartbeats`: those of the workers of this process, by name; none where others work;
+    `measurements`: those that are not in the database yet; `ending`: set when the service is to end.
     """
 
     crowded: set[AccountKey] = field(default_factory=set)
+    key_uses: dict[str, Micros] = field(default_factory=dict)
     frequency: Frequency = field(default_factory=Frequency)
     unknown_statuses: UnknownStatuses = field(default_factory=UnknownStatuses)
     waiters: Waiters = field(default_factory=Waiters)

@@ -1,6 +1,7 @@
 """API keys ↔ rows. Only a digest is kept; the key itself is shown once, when it is made."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from arrivals.core.api_key import ApiKey
 from arrivals.core.wire import Micros, from_json, to_json
@@ -9,13 +10,15 @@ from arrivals.store.engine.queries import load
 
 SQL = load("keys")
 
+KeyUse: TypeAlias = tuple[str, Micros]  # a key's id, and when it was used
+
 
 async def insert(tx: Tx, key: ApiKey, digest: str) -> None:
     """Inserts a new key by its digest."""
     await tx.fetch(
         SQL["insert_key"],
         id=key.id, name=key.name, digest=digest, scopes=to_json(key.scopes), created_at=key.created_at,
-        expires_at=key.expires_at, lineage=key.lineage,
+        expires_at=key.expires_at, lineage=key.lineage, prefix=key.prefix,
     )  # fmt: skip
 
 
@@ -40,6 +43,11 @@ async def revoke(tx: Tx, key_id: str, now: Micros) -> None:
     await fetch_one(tx, SQL["revoke_key"], id=key_id, now=now)
 
 
+async def record_uses(tx: Tx, uses: Sequence[KeyUse]) -> None:
+    """Keeps when keys were used; a later use that is kept already stays."""
+    await tx.run_many(SQL["record_key_use"], [{"id": key_id, "at": at} for key_id, at in uses])
+
+
 def _from_row(row: Row) -> ApiKey:
     return ApiKey(
         id=row["id"],
@@ -49,4 +57,6 @@ def _from_row(row: Row) -> ApiKey:
         expires_at=row["expires_at"],
         revoked_at=row["revoked_at"],
         lineage=row["lineage"],
+        prefix=row["prefix"],
+        last_used_at=row["last_used_at"],
     )

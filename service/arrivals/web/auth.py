@@ -8,6 +8,7 @@ import structlog
 
 from arrivals.core.api_key import ApiKey, Scope, digest_of
 from arrivals.core.wire import SECOND, Micros
+from arrivals.flow.admin.key_use import note_older_use, note_use
 from arrivals.flow.context import Context
 from arrivals.store import keys
 from arrivals.web.auth_throttle import AuthThrottle
@@ -63,6 +64,12 @@ class Authenticator:
     async def _by_digest(self, digest: str, now: Micros) -> ApiKey | None:
         matching = [hmac.compare_digest(digest, own) for own in self.own]  # all, whichever matches first
         if any(matching):
-            return SETTINGS_KEY if matching[0] else OLDER_SETTINGS_KEY
+            if matching[0]:
+                return SETTINGS_KEY
+            note_older_use(self.context, OLDER_SETTINGS_KEY)
+            return OLDER_SETTINGS_KEY
         async with self.context.store.read_inline() as tx:
-            return await keys.by_digest(tx, digest, now)
+            key = await keys.by_digest(tx, digest, now)
+        if key is not None:
+            note_use(self.context, key)
+        return key

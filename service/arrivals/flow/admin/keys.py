@@ -15,6 +15,7 @@ from arrivals.store.engine.base import Tx
 log = structlog.get_logger()
 
 KEY_BYTES = 32
+PREFIX_LENGTH = 10  # `arr_` and 36 bits: enough to tell keys apart, and nothing to guess the others by
 
 
 async def make_key(
@@ -25,7 +26,7 @@ async def make_key(
     expires_at = None if lasts_s is None else now + micros(lasts_s)
     key = ApiKey(id=context.make_id("key"), name=name, scopes=tuple(scopes), created_at=now, expires_at=expires_at)
     async with context.store.transaction() as tx:
-        text = await _insert(context, tx, key)
+        key, text = await _insert(context, tx, key)
     log.info(
         "key_made",
         key_id=key.id, name=key.name, scopes=[str(scope) for scope in key.scopes], expires_at=rfc3339(expires_at),
@@ -41,8 +42,10 @@ async def rotate_key(context: Context, key_id: str, both_s: float) -> tuple[ApiK
     now = context.now()
     async with context.store.transaction() as tx:
         old = await keys.expire(tx, key_id, now + micros(both_s))
-        key = replace(old, id=context.make_id("key"), created_at=now, expires_at=None, lineage=old.owner)
-        text = await _insert(context, tx, key)
+        key = replace(
+            old, id=context.make_id("key"), created_at=now, expires_at=None, lineage=old.owner, last_used_at=None
+        )
+        key, text = await _insert(context, tx, key)
     log.info("key_rotated", key_id=old.id, new_key_id=key.id, expires_at=rfc3339(old.expires_at))
     return key, text
 
@@ -54,7 +57,8 @@ async def revoke_key(context: Context, key_id: str) -> None:
     log.info("key_revoked", key_id=key_id)
 
 
-async def _insert(context: Context, tx: Tx, key: ApiKey) -> str:
+async def _insert(context: Context, tx: Tx, key: ApiKey) -> tuple[ApiKey, str]:
     text = "arr_" + base64.urlsafe_b64encode(context.entropy(KEY_BYTES)).rstrip(b"=").decode()
+    key = replace(key, prefix=text[:PREFIX_LENGTH])
     await keys.insert(tx, key, digest_of(text))
-    return text
+    return key, text

@@ -1,12 +1,16 @@
 -- name: insert_key
-INSERT INTO api_keys (id, name, digest, scopes, created_at, expires_at, lineage)
-VALUES (:id, :name, :digest, :scopes, :created_at, :expires_at, :lineage);
+INSERT INTO api_keys (id, name, digest, scopes, created_at, expires_at, lineage, prefix)
+VALUES (:id, :name, :digest, :scopes, :created_at, :expires_at, :lineage, :prefix);
 
 -- name: key_by_digest
 SELECT * FROM api_keys WHERE digest = :digest AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now);
 
 -- name: list_keys
-SELECT id, name, scopes, created_at, expires_at, revoked_at, lineage FROM api_keys ORDER BY id;
+SELECT * FROM api_keys ORDER BY id;
+
+-- name: record_key_use
+-- Another process may have recorded a later one.
+UPDATE api_keys SET last_used_at = :at WHERE id = :id AND (last_used_at IS NULL OR last_used_at < :at);
 
 -- name: expire_key
 -- Never later than it ends anyway.
