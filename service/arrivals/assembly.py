@@ -61,7 +61,7 @@ async def assembled(settings: Settings, *, create: bool = False) -> AsyncIterato
     Raises Unsuitable when the database cannot be used; without `create` also when there is none.
     """
     database = await open_database(settings.database, clock, settings.database_connections, create=create)
-    transport = Transport(OutboundPolicy(settings.allow_destinations))
+    transport = Transport(OutboundPolicy(settings.allow_destinations), settings.proxies)
     try:
         # On a server the older release may still be running somewhere: what would break it waits for the operator.
         applied = await migrate(database, clock(), post=not on_server(settings.database), create=create)

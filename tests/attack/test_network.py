@@ -7,6 +7,7 @@ import ipaddress
 import socket
 import ssl
 import tracemalloc
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -18,7 +19,7 @@ from arrivals.outbound import bodies
 from arrivals.outbound import transport as room
 from arrivals.outbound.policy import OutboundPolicy
 from arrivals.outbound.transport import NoAnswer, NotSent, Reason, Transport
-from tests.attack.certificates import DAY, Authority
+from tests.support.certificates import DAY, Authority
 from tests.support.processes import OK, call_of, hang_up, ignore
 
 LOOPBACK = [ipaddress.ip_network("127.0.0.0/8")]
@@ -241,6 +242,8 @@ async def test_bad_certificate_is_sent_nothing(tmp_path, monkeypatch, name, way)
     authority, wrong, expected = CERTIFICATES[name]
     (tmp_path / "trusted.pem").write_bytes(AUTHORITY.pem)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "trusted.pem"))
+    machine = SimpleNamespace(openssl_cafile=str(tmp_path / "trusted.pem"), openssl_capath="/nowhere")
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: machine)
     transport = Transport(OutboundPolicy(LOOPBACK))
     peer = Teller(OK)
     async with listening(peer, authority.context(tmp_path, **wrong)) as url:

@@ -115,7 +115,7 @@ def test_examples_stand_for_every_setting():
 def test_every_value_of_the_settings_is_declared():
     plain = {setting.target for setting in BY_NAME.values() if setting.group not in (Group.CADENCE, Group.RETENTION)}
 
-    assert plain == {field.name for field in fields(Settings)} - {"cadence", "retention", "accounts"}
+    assert plain == {field.name for field in fields(Settings)} - {"cadence", "retention", "accounts", "proxies"}
 
 
 @pytest.mark.parametrize("name", BY_NAME)

@@ -1,12 +1,15 @@
 """Connections to a running service over its HTTP API."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
+import httpx
 
 from arrivals.cli.errors import settings_from_environment
 from arrivals.client import Client
+from arrivals.client.http import connections_to
 from arrivals.config.declarations import BadSetting
 from arrivals.config.key_file import key_file_path, read_keys
 from arrivals.config.parsing import plain, trimmed
@@ -36,7 +39,23 @@ def resolve(settings: Settings, url: str | None, key: str | None) -> Client:
         key = kept.api_key if kept else key
     if key is None:
         raise BadSetting("no API key for this service; set ARRIVALS_API_KEY or pass --key")
-    return Client(url, key)
+    with _surroundings_named():
+        return Client(url, key)
+
+
+def program_at(url: str, timeout_s: float) -> httpx.Client:
+    """Connections to a program of the caller's own. Raises BadSetting."""
+    with _surroundings_named():
+        return connections_to(url, timeout_s)
+
+
+@contextmanager
+def _surroundings_named() -> Iterator[None]:
+    """Raises BadSetting for a proxy or certificates of the environment that cannot be used."""
+    try:
+        yield
+    except ValueError as error:
+        raise BadSetting(str(error)) from error
 
 
 def _read(option: str, text: str | None, read: Callable[[str], str]) -> str | None:

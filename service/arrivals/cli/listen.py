@@ -11,7 +11,7 @@ import click
 import httpx
 import msgspec
 
-from arrivals.cli.connection import connection_options, service_at, specified
+from arrivals.cli.connection import connection_options, program_at, service_at, specified
 from arrivals.cli.errors import handle_errors
 from arrivals.cli.output import print_json
 from arrivals.client import Client, Heard, ServiceError, Stream, Unreachable, path
@@ -93,7 +93,7 @@ def listen_command(
         _say(f"forwarding to {local}, signed with {secret}")
         done = stream.cursor  # what was cut off in the middle of its tries comes again
         try:
-            with stream, httpx.Client(timeout=ANSWER_S, trust_env=False) as client:
+            with stream, program_at(local, ANSWER_S) as client:
                 for heard in stream:
                     _print(heard, *program.forward(client, heard), json_output=json_output)
                     done = heard.cursor

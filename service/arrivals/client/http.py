@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+import os
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import msgspec
 
+from arrivals.core.proxies import read_proxies
 from arrivals.core.wire import from_json
 
 CONNECT_TIMEOUT_S = 10.0
@@ -29,6 +31,24 @@ class Unreachable(Exception):
         self.url, self.reason = url, reason
 
 
+def connections_to(url: str, timeout_s: float) -> httpx.Client:
+    """Connections to a service or a program, by the environment's proxy for it. Raises ValueError.
+
+    Trusted are SSL_CERT_FILE and SSL_CERT_DIR, or else the authorities of this machine and of certifi.
+    """
+    proxy = read_proxies(os.environ).proxy_for(url)
+    if not url.lower().startswith("https:"):
+        return httpx.Client(trust_env=False, timeout=timeout_s, proxy=proxy)
+    try:
+        authorities = httpx.create_ssl_context()
+    except OSError as error:
+        raise ValueError(
+            f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read: {error}"
+        ) from error
+    authorities.load_default_certs()
+    return httpx.Client(trust_env=False, timeout=timeout_s, proxy=proxy, verify=authorities)
+
+
 def path(*parts: str) -> str:
     """`/v1/…` with each part escaped."""
     return "/v1/" + "/".join(quote(part, safe="") for part in parts)
@@ -43,7 +63,7 @@ class Http:
             raise ValueError("the API key has a line end within, or another control character")
         self._timeout_s = timeout_s
         self._key = f"Bearer {key}".encode()  # bytes, so that a key with odd letters is refused by the service
-        self._client = httpx.Client(trust_env=False)
+        self._client = connections_to(self.url, timeout_s)
 
     def close(self) -> None:
         """Close all connections."""

@@ -16,8 +16,10 @@ from arrivals.config.declarations import (
     Setting,
     provider_settings,
 )
+from arrivals.config.surroundings import check_authorities, usable_proxies
 from arrivals.core.budget import Budget
 from arrivals.core.cadence import Cadence
+from arrivals.core.proxies import Proxies
 from arrivals.logs import LogFormat
 from arrivals.outbound.policy import Network
 from arrivals.providers.catalog import PROVIDERS
@@ -55,6 +57,7 @@ class Settings:
     cadence: Cadence
     retention: Retention
     accounts: Mapping[tuple[str, str], AccountSettings]
+    proxies: Proxies = field(default_factory=Proxies, repr=False)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -62,6 +65,7 @@ class Settings:
         accounts = [account.account for account in self.accounts.values()]
         password = urlsplit(self.database).password if self.database_path is None else None
         own = (*self.secret_keys, *self.api_keys, *self.callback_secrets, password and unquote(password))
+        own += self.proxies.passwords
         theirs = (secret for account in accounts for secret in (account.api_key, *account.webhook_secrets))
         return tuple(secret for secret in (*own, *theirs) if secret)
 
@@ -73,6 +77,7 @@ class Settings:
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """The settings of an environment. Raises BadSetting, also for an unknown name."""
+    check_authorities(environment)
     texts = {name.removeprefix(PREFIX): text for name, text in environment.items() if name.startswith(PREFIX)}
     values: dict[Group, dict[str, Any]] = {group: {} for group in Group}
     for setting in SETTINGS:
@@ -88,7 +93,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     accounts = {key: _account(*key, parts) for key, parts in providers.items()}
     cadence, retention = Cadence(**values.pop(Group.CADENCE)), Retention(**values.pop(Group.RETENTION))
     plain = {name: value for group in values.values() for name, value in group.items()}
-    return Settings(cadence=cadence, retention=retention, accounts=accounts, **plain)
+    called = [url for theirs in accounts.values() for url in (theirs.account.base_url, *theirs.account.hosts.values())]
+    proxies = usable_proxies(environment, called)
+    return Settings(cadence=cadence, retention=retention, accounts=accounts, proxies=proxies, **plain)
 
 
 def _provider_setting(name: str) -> tuple[str, str, Setting]:

@@ -21,6 +21,8 @@ import anyio
 import httpx
 
 from arrivals.core.http import HttpCall, HttpReply, is_good, join_headers
+from arrivals.core.proxies import BadProxy, Proxies
+from arrivals.outbound.authorities import machine_authorities, named_authorities
 from arrivals.outbound.bodies import (
     BEGINNING,
     FAILURES,
@@ -101,25 +103,37 @@ class _BlockedAddress(OSError):
     """No address of the name may be called."""
 
 
-class Transport:
-    """Connections to providers (whose hosts the operator names) and to anywhere else (whose addresses are checked)."""
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A way out: its connections, and the proxies that they go through."""
 
-    def __init__(self, destinations: OutboundPolicy) -> None:
+    session: aiohttp.ClientSession
+    proxies: Proxies
+
+
+class Transport:
+    """Connections to providers (whose hosts the operator names) and to anywhere else (whose addresses are checked).
+
+    Only those to providers go through proxies and believe SSL_CERT_FILE: behind a proxy no address could be checked.
+    """
+
+    def __init__(self, destinations: OutboundPolicy, proxies: Proxies | None = None) -> None:
         self.destinations = destinations
-        tls = ssl.create_default_context()
-        self._ask = _session(tls)
-        self._fetch = _session(tls, unpack=False)
+        tls, proxies = named_authorities(), proxies or Proxies()
+        self._ask = _Way(_session(tls), proxies)
+        self._fetch = _Way(_session(tls, unpack=False), proxies)
         # A submission gets a connection of its own: one that idled may be closed just as it is used, and nobody knows.
-        self._submit = _session(tls, force_close=True)
+        self._submit = _Way(_session(tls, force_close=True), proxies)
+        tls = machine_authorities()
         self._outside = {
-            scheme: _session(tls, unpack=False, resolver=_CheckedResolver(destinations, scheme))
+            scheme: _Way(_session(tls, unpack=False, resolver=_CheckedResolver(destinations, scheme)), Proxies())
             for scheme in ("https", "http")
         }
 
     async def close(self) -> None:
         """Close all connections."""
-        for session in (self._ask, self._fetch, self._submit, *self._outside.values()):
-            await session.close()
+        for way in (self._ask, self._fetch, self._submit, *self._outside.values()):
+            await way.session.close()
 
     async def send(self, call: HttpCall, timeout_s: float = 30.0) -> HttpReply:
         """A question to a provider. Raises NotSent, NoAnswer."""
@@ -152,8 +166,8 @@ class Transport:
     @asynccontextmanager
     async def fetch(self, call: HttpCall, *, provider: bool, timeout_s: float = 30.0) -> AsyncIterator[Streamed]:
         """A reply as it comes, from a provider's own origin or from anywhere. Raises NotSent, NoAnswer."""
-        session = self._fetch if provider else self._guarded(call.url)
-        async with self._opened(session, call, timeout_s, timeout_s, drips=False) as reply:
+        way = self._fetch if provider else self._guarded(call.url)
+        async with self._opened(way, call, timeout_s, timeout_s, drips=False) as reply:
             yield reply
 
     @asynccontextmanager
@@ -164,11 +178,11 @@ class Transport:
 
     @asynccontextmanager
     async def _opened(
-        self, session: aiohttp.ClientSession, call: HttpCall, answer_s: float, each_s: float, *, drips: bool = True
+        self, way: _Way, call: HttpCall, answer_s: float, each_s: float, *, drips: bool = True
     ) -> AsyncIterator[Streamed]:
         try:
             with anyio.fail_after(answer_s):
-                response = await _send(session, call, None)
+                response = await _send(way, call, None)
             try:
                 body = in_time(pieces(response.content), each_s, drips=drips)
                 if drips and response.content_type.endswith("json"):
@@ -179,24 +193,18 @@ class Transport:
         except FAILURES as error:
             raise _in_our_words(error) from error
 
-    def _guarded(self, url: str) -> aiohttp.ClientSession:
+    def _guarded(self, url: str) -> _Way:
         objection = self.destinations.objection(url)
         if objection:
             raise NotSent(Reason.BLOCKED, objection)
         return self._outside[urlsplit(url).scheme]
 
     async def _whole(
-        self,
-        session: aiohttp.ClientSession,
-        call: HttpCall,
-        timeout_s: float,
-        max_bytes: int,
-        *,
-        leaves_files: bool = False,
+        self, way: _Way, call: HttpCall, timeout_s: float, max_bytes: int, *, leaves_files: bool = False
     ) -> HttpReply:
         body = bytearray()
         try:
-            response = await _send(session, call, timeout_s)
+            response = await _send(way, call, timeout_s)
             try:
                 async for chunk in pieces(response.content):
                     body += chunk
@@ -215,7 +223,8 @@ class Transport:
 def _session(
     tls: ssl.SSLContext, *, unpack: bool = True, force_close: bool = False, resolver: AbstractResolver | None = None
 ) -> aiohttp.ClientSession:
-    """No cookies are kept (subscribers share it), no proxy is taken from the environment.
+    """No cookies are kept (subscribers share it), and nothing is taken from the environment, where aiohttp would find
+    passwords to send besides (~/.netrc).
 
     `unpack` False: what comes is kept or passed on as it comes. A few bytes may hold gigabytes.
     """
@@ -232,10 +241,10 @@ def _session(
     )
 
 
-async def _send(session: aiohttp.ClientSession, call: HttpCall, whole_s: float | None) -> aiohttp.ClientResponse:
-    url, within = read_url(call.url), _within(whole_s, CONNECT_TIMEOUT_S)
-    return await session.request(
-        call.method, url, headers=call.headers, data=call.body, allow_redirects=False, timeout=within
+async def _send(way: _Way, call: HttpCall, whole_s: float | None) -> aiohttp.ClientResponse:
+    url, within, proxy = read_url(call.url), _within(whole_s, CONNECT_TIMEOUT_S), way.proxies.proxy_for(call.url)
+    return await way.session.request(
+        call.method, url, headers=call.headers, data=call.body, allow_redirects=False, timeout=within, proxy=proxy
     )
 
 
@@ -246,6 +255,8 @@ def _within(whole_s: float | None, connect_s: float) -> aiohttp.ClientTimeout:
 
 
 def _in_our_words(error: Exception) -> NotSent | NoAnswer:
+    if isinstance(error, aiohttp.ClientHttpProxyError):  # to CONNECT, before anything of the call was sent
+        return NotSent(Reason.CONNECT, f"the proxy answered HTTP {error.status}")
     unsent = _unsent(error)
     if unsent:
         return NotSent(unsent, str(error))
@@ -263,5 +274,5 @@ def _unsent(cause: BaseException) -> Reason | None:
         return Reason.TLS
     if isinstance(cause, aiohttp.ConnectionTimeoutError):
         return Reason.TIMEOUT
-    no_url = aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError | httpx.InvalidURL
+    no_url = aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError | httpx.InvalidURL | BadProxy
     return Reason.CONNECT if isinstance(cause, no_url | aiohttp.ClientConnectorError) else None

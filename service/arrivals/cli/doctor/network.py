@@ -14,6 +14,8 @@ from arrivals.cli.doctor.local import Check, describe
 from arrivals.config.settings import Settings
 from arrivals.core.failure import FailureCode
 from arrivals.core.http import HttpCall, HttpReply
+from arrivals.core.proxies import BadProxy
+from arrivals.outbound.authorities import named_authorities
 from arrivals.outbound.policy import OutboundPolicy
 from arrivals.providers.catalog import PROVIDERS
 from arrivals.providers.contract import Account, Provider, Refused, Request, Target, Unreadable
@@ -22,6 +24,7 @@ TIMEOUT_S = 5.0
 NOBODY = "00000000-0000-0000-0000-000000000000"
 UNAUTHORIZED, FIRST_OF_THEIRS = 401, 500
 ANSWERS = "public URL answers"
+WAY_THERE = "check DNS, the firewall, the proxy and the address in the setting"
 
 
 def public_url(settings: Settings) -> Iterator[Check]:
@@ -40,7 +43,7 @@ def public_url(settings: Settings) -> Iterator[Check]:
     objection = _not_public(url)
     advice = "set ARRIVALS_PUBLIC_URL to an https:// address that the internet can reach"
     yield Check(name="public URL", ok=not objection, result=objection or url, advice=advice if objection else None)
-    yield _answering(url)
+    yield _answering(settings, url)
 
 
 def _not_public(url: str) -> str | None:
@@ -56,10 +59,11 @@ def _not_public(url: str) -> str | None:
     return f"{host} leads to {', '.join(private)}, which is not a public address" if private else None
 
 
-def _answering(url: str) -> Check:
+def _answering(settings: Settings, url: str) -> Check:
     try:
-        reply = httpx.get(f"{url}/health/live", timeout=TIMEOUT_S, trust_env=False)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        with _client(settings, url) as client:
+            reply = client.get(f"{url}/health/live")
+    except (httpx.HTTPError, httpx.InvalidURL, BadProxy) as error:
         result = f"{url} cannot be reached from here ({describe(error)})"
         return Check(name=ANSWERS, ok=False, result=result, advice="check DNS, the certificate and the proxy before it")
     if reply.is_redirect:
@@ -73,14 +77,8 @@ def _answering(url: str) -> Check:
 
 def providers(settings: Settings) -> Iterator[Check]:
     """The checks of every configured provider: its clock against this machine's, and each account's key."""
-    with httpx.Client(timeout=TIMEOUT_S, trust_env=False) as client:
-        hosts = {configured.account.base_url: name for (name, _), configured in sorted(settings.accounts.items())}
-        for base_url, name in hosts.items():
-            yield against(name, client, base_url)
-        for (name, account), configured in sorted(settings.accounts.items()):
-            yield _key(client, f"key of {name}/{account}", PROVIDERS[name], configured.account)
-
-
+from arrivals.core.proxies import BadProxy
+from arrivals.outbound.authorities import named_authorities
 def _key(client: httpx.Client, name: str, provider: Provider, account: Account) -> Check:
     """The check of a key, by asking about a generation that does not exist, where that is a GET."""
     query = _free_request(provider, account)
@@ -92,7 +90,10 @@ def _key(client: httpx.Client, name: str, provider: Provider, account: Account) 
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         result = f"the provider cannot be reached ({describe(error)})"
         return Check(
-            name=name, ok=False, result=result, advice="check DNS, the firewall and the address in the setting"
+            name=name,
+            ok=False,
+            result=result,
+            advice=WAY_THERE,
         )
     headers = {header.lower(): value for header, value in reply.headers.items()}
     code = _failure_code(request, HttpReply(http_status=reply.status_code, headers=headers, body=reply.content), target)
