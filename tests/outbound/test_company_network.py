@@ -10,8 +10,8 @@ from arrivals.core.http import HttpCall
 from arrivals.core.proxies import read_proxies
 from arrivals.outbound import authorities
 from arrivals.outbound.policy import OutboundPolicy
-from arrivals.outbound.transport import NotSent, Reason, Transport
-from tests.support.private_network import private_network
+from arrivals.outbound.transport import NoAnswer, NotSent, Reason, Transport
+from tests.support.private_network import HANGS_UP, private_network
 from tests.support.processes import call_of, say
 
 LOOPBACK = [ipaddress.ip_network("127.0.0.0/8")]
@@ -88,6 +88,31 @@ async def test_what_the_proxy_refuses_was_surely_not_sent(network, transport_in,
     with pytest.raises(NotSent, match=f"the proxy answered HTTP {refusal}") as caught:
         await say(transport_in(HTTPS_PROXY=network.proxy.url), verb, network.url)
     assert Reason.CONNECT == caught.value.reason
+
+
+@pytest.mark.parametrize("verb", ["send", "submit"])
+async def test_where_the_proxy_hangs_up_before_it_leads_anywhere_nothing_was_sent(network, transport_in, verb):
+    network.proxy.refuses = HANGS_UP
+    with pytest.raises(NotSent, match="the proxy hung up") as caught:
+        await say(transport_in(HTTPS_PROXY=network.proxy.url), verb, network.url)
+    assert Reason.CONNECT == caught.value.reason
+
+
+@pytest.mark.parametrize("verb", ["send", "submit"])
+async def test_where_the_provider_hangs_up_behind_the_proxy_nobody_knows(network, transport_in, monkeypatch, verb):
+    monkeypatch.setenv("SSL_CERT_FILE", str(network.pem))
+    transport = transport_in(HTTPS_PROXY=network.proxy.url)
+    await transport.send(call_of(network.url))  # what is kept alive is used again
+    network.https.answer = HANGS_UP
+    with pytest.raises(NoAnswer) as caught:
+        await say(transport, verb, network.url)
+    assert Reason.DISCONNECTED == caught.value.reason
+
+
+async def test_a_certificate_that_is_not_trusted_behind_the_proxy_was_sent_nothing(network, transport_in):
+    with pytest.raises(NotSent) as caught:
+        await transport_in(HTTPS_PROXY=network.proxy.url).submit(call_of(network.url))
+    assert (Reason.TLS, []) == (caught.value.reason, network.https.requests)
 
 
 async def test_a_proxy_that_is_not_there_was_sent_nothing(transport_in, network):

@@ -8,15 +8,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import socket
 import socketserver
 import threading
+from typing import Any
 
 from tests.support.certificates import Authority
+
+HANGS_UP = "hangs up"
 
 
 class HttpsServer:
     """Answers every request with `answer`: (status, body). `requests` are its (method, path, headers)."""
 
     def __init__(self, context):
-        self.answer, self.requests = (200, b'{"data": [], "next": null, "status": "live"}'), []
+        self.answer: Any = (200, b'{"data": [], "next": null, "status": "live"}')
+        self.requests = []
         place = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -25,6 +29,9 @@ class HttpsServer:
                 place.requests.append(
                     (self.command, self.path, {name.lower(): text for name, text in self.headers.items()})
                 )
+                if place.answer == HANGS_UP:
+                    self.close_connection = True
+                    return
                 status, body = place.answer
                 self.send_response(status)
                 self.send_header("content-type", "application/json")
@@ -54,7 +61,10 @@ class _Quiet(ThreadingHTTPServer):
 
 
 class ConnectProxy:
-    """Leads every CONNECT to one port, whatever host it names; `heads` are what it was told. `refuses`: its status."""
+    """Leads every CONNECT to one port, whatever host it names. `heads` are those of its requests.
+
+    `refuses`: the status that it answers with instead, or HANGS_UP.
+    """
 
     def __init__(self, target):
         self.heads, self.refuses = [], None
@@ -69,6 +79,8 @@ class ConnectProxy:
                         return
                     head += line
                 place.heads.append(head.decode())
+                if place.refuses == HANGS_UP:
+                    return
                 if place.refuses is not None or not head.startswith(b"CONNECT "):
                     self.wfile.write(f"HTTP/1.1 {place.refuses or 405} No\r\ncontent-length: 0\r\n\r\n".encode())
                     return

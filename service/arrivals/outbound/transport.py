@@ -34,6 +34,7 @@ from arrivals.outbound.bodies import (
     until_whole,
 )
 from arrivals.outbound.policy import OutboundPolicy
+from arrivals.outbound.tunnel import NoTunnel, connections_noted, no_tunnel
 from arrivals.outbound.url import read_url
 
 CONNECT_TIMEOUT_S = 10.0
@@ -120,10 +121,11 @@ class Transport:
     def __init__(self, destinations: OutboundPolicy, proxies: Proxies | None = None) -> None:
         self.destinations = destinations
         tls, proxies = named_authorities(), proxies or Proxies()
-        self._ask = _Way(_session(tls), proxies)
-        self._fetch = _Way(_session(tls, unpack=False), proxies)
+        proxied = bool(proxies.by_scheme)
+        self._ask = _Way(_session(tls, proxied=proxied), proxies)
+        self._fetch = _Way(_session(tls, proxied=proxied, unpack=False), proxies)
         # A submission gets a connection of its own: one that idled may be closed just as it is used, and nobody knows.
-        self._submit = _Way(_session(tls, force_close=True), proxies)
+        self._submit = _Way(_session(tls, proxied=proxied, force_close=True), proxies)
         tls = machine_authorities()
         self._outside = {
             scheme: _Way(_session(tls, unpack=False, resolver=_CheckedResolver(destinations, scheme)), Proxies())
@@ -221,7 +223,12 @@ class Transport:
 
 
 def _session(
-    tls: ssl.SSLContext, *, unpack: bool = True, force_close: bool = False, resolver: AbstractResolver | None = None
+    tls: ssl.SSLContext,
+    *,
+    unpack: bool = True,
+    force_close: bool = False,
+    proxied: bool = False,
+    resolver: AbstractResolver | None = None,
 ) -> aiohttp.ClientSession:
     """No cookies are kept (subscribers share it), and nothing is taken from the environment, where aiohttp would find
     passwords to send besides (~/.netrc).
@@ -237,15 +244,24 @@ def _session(
         skip_auto_headers=("content-type",),
         max_line_size=HEAD_MAX_BYTES,
         max_field_size=HEAD_MAX_BYTES,
+        trace_configs=[connections_noted()] if proxied else [],
         auto_decompress=unpack,
     )
 
 
 async def _send(way: _Way, call: HttpCall, whole_s: float | None) -> aiohttp.ClientResponse:
     url, within, proxy = read_url(call.url), _within(whole_s, CONNECT_TIMEOUT_S), way.proxies.proxy_for(call.url)
-    return await way.session.request(
-        call.method, url, headers=call.headers, data=call.body, allow_redirects=False, timeout=within, proxy=proxy
-    )
+    connected: list[bool] = []
+    try:
+        return await way.session.request(
+            call.method, url, headers=call.headers, data=call.body, allow_redirects=False, timeout=within,
+            proxy=proxy, trace_request_ctx=connected,
+        )  # fmt: skip
+    except aiohttp.ClientError as error:
+        broken = no_tunnel(error, connected=bool(connected)) if proxy else None
+        if broken:
+            raise broken from error
+        raise
 
 
 @lru_cache(maxsize=64)
@@ -255,8 +271,6 @@ def _within(whole_s: float | None, connect_s: float) -> aiohttp.ClientTimeout:
 
 
 def _in_our_words(error: Exception) -> NotSent | NoAnswer:
-    if isinstance(error, aiohttp.ClientHttpProxyError):  # to CONNECT, before anything of the call was sent
-        return NotSent(Reason.CONNECT, f"the proxy answered HTTP {error.status}")
     unsent = _unsent(error)
     if unsent:
         return NotSent(unsent, str(error))
@@ -274,5 +288,5 @@ def _unsent(cause: BaseException) -> Reason | None:
         return Reason.TLS
     if isinstance(cause, aiohttp.ConnectionTimeoutError):
         return Reason.TIMEOUT
-    no_url = aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError | httpx.InvalidURL | BadProxy
+    no_url = aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError | httpx.InvalidURL | BadProxy | NoTunnel
     return Reason.CONNECT if isinstance(cause, no_url | aiohttp.ClientConnectorError) else None
