@@ -47,6 +47,7 @@ NEVER = {
     "keys.make_key": "the command line's own process makes keys",
     "keys.rotate_key": "as make_key",
     "keys.revoke_key": "as make_key",
+    "key_use.record_all": "only for keys that the command line made; the torture has that of the settings",
     "backup.record_backup": "likewise backups",
     "epoch.begin_epoch": "only after a restore, while no service runs",
 }
