@@ -25,7 +25,7 @@ def against(name: str, client: httpx.Client, url: str) -> Check:
         reply = client.head(url)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         result = f"{url} cannot be reached ({describe(error)})"
-        advice = "check DNS, the firewall and the address in the setting"
+        advice = "check DNS, the firewall, the proxy and the address in the setting"
         return Check(name=name, ok=False, result=result, advice=advice)
     theirs = http_date(reply.headers.get("date"))
     if theirs is None:

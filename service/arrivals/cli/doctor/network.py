@@ -77,8 +77,21 @@ def _answering(settings: Settings, url: str) -> Check:
 
 def providers(settings: Settings) -> Iterator[Check]:
     """The checks of every configured provider: its clock against this machine's, and each account's key."""
-from arrivals.core.proxies import BadProxy
-from arrivals.outbound.authorities import named_authorities
+    hosts = {configured.account.base_url: name for (name, _), configured in sorted(settings.accounts.items())}
+    for base_url, name in hosts.items():
+        with _client(settings, base_url) as client:
+            yield against(name, client, base_url)
+    for (name, account), configured in sorted(settings.accounts.items()):
+        with _client(settings, configured.account.base_url) as client:
+            yield _key(client, f"key of {name}/{account}", PROVIDERS[name], configured.account)
+
+
+def _client(settings: Settings, url: str) -> httpx.Client:
+    """Connections as the service makes them to its providers: the same proxy, the same authorities. Raises BadProxy."""
+    proxy = settings.proxies.proxy_for(url)
+    return httpx.Client(timeout=TIMEOUT_S, trust_env=False, proxy=proxy, verify=named_authorities())
+
+
 def _key(client: httpx.Client, name: str, provider: Provider, account: Account) -> Check:
     """The check of a key, by asking about a generation that does not exist, where that is a GET."""
     query = _free_request(provider, account)
