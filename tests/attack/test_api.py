@@ -10,6 +10,7 @@ import pytest
 
 from arrivals.web.app import DOCUMENT
 from tests.attack.conftest import KEY
+from tests.cli.conftest import ROOT
 
 pytestmark = pytest.mark.timeout(1200 if "ATTACK_EXAMPLES" in os.environ else 120)
 
@@ -31,6 +32,7 @@ EXAMPLES, SEED = int(os.environ.get("ATTACK_EXAMPLES", "3")), int(os.environ.get
 
 def configuration(ids):
     """Ids that are there, waits that end at once, and what no schema can say."""
+    yield 'hooks = "tests.attack.short_waits"'
     yield f"[checks.positive_data_acceptance]\nexpected-statuses = {json.dumps(FINE)}"
     for path, methods in DOCUMENT["paths"].items():
         for method, operation in methods.items():
@@ -39,10 +41,8 @@ def configuration(ids):
             parameters = {}
             if "id" in locations:
                 parameters["path.id"] = ids[path.split("/")[2]]
-            if "n" in locations:
-                parameters["path.n"] = "0"
-            if "wait" in locations:
-                parameters["query.wait"] = 0
+            if "index" in locations:
+                parameters["path.index"] = 0
             if "Prefer" in locations:
                 parameters["header.Prefer"] = "wait=0"
             lines = []
@@ -75,7 +75,8 @@ def test_the_document_is_true(request, tmp_path, scope, phases, where):
         "--generation-database", "none", "--request-timeout", "10", "--no-color", "--warnings", "off",
     ]  # fmt: skip
 
-    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    hooks = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(command, cwd=tmp_path, env=hooks, capture_output=True, text=True, check=False)
 
     print(*[line.strip() for line in ran.stdout.splitlines() if "generated" in line])
     assert 0 == ran.returncode, ran.stdout[-6000:] + ran.stderr[-2000:]

@@ -13,7 +13,13 @@ from tests.conftest import run_worker
 from tests.web.conftest import KEY
 
 # The document itself, bytes of an output, a stream without an end, and a text for a scraper.
-NO_JSON_ANSWERS = ("/openapi.json", "/v1/generations/{id}/outputs/{n}", "/v1/events/stream", "/v1/changes", "/metrics")
+NO_JSON_ANSWERS = (
+    "/openapi.json",
+    "/v1/generations/{id}/outputs/{index}",
+    "/v1/events/stream",
+    "/v1/changes",
+    "/metrics",
+)
 
 
 async def test_every_route_is_in_the_document_and_nothing_else(context):

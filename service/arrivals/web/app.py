@@ -23,9 +23,9 @@ from arrivals.web.api import (
     webhooks,
 )
 from arrivals.web.auth import Authenticator
-from arrivals.web.endpoint import Call, Endpoint, routes
+from arrivals.web.endpoint import Call, Content, Endpoint, routes
 from arrivals.web.errors import Problem
-from arrivals.web.openapi import document
+from arrivals.web.openapi.document import document
 from arrivals.web.traced import Traced
 
 
@@ -34,6 +34,11 @@ async def openapi(_call: Call) -> Response:
     return Response(_DOCUMENT, media_type="application/json")
 
 
+ITSELF = Content(
+    media_types=("application/json",),
+    schema={"type": "object", "additionalProperties": True},
+    description="The OpenAPI document of this interface.",
+)
 ENDPOINTS: tuple[Endpoint, ...] = (
     *generations.ENDPOINTS,
     *outputs.ENDPOINTS,
@@ -48,11 +53,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *metrics.ENDPOINTS,
     Endpoint(
         method="GET", path="/openapi.json", operation="getOpenApi",
-        handle=openapi, summary="This document", answers={200: None},
+        tag="Monitoring", summary="Show this document",
+        description="OpenAPI 3.1. Needs no key.",
+        handle=openapi, answers={200: ITSELF},
     ),
 )  # fmt: skip
-DOCUMENT = msgspec.to_builtins(document(ENDPOINTS))
-_DOCUMENT = msgspec.json.encode(DOCUMENT)
+_DOCUMENT = msgspec.json.encode(document(ENDPOINTS))
+DOCUMENT = msgspec.json.decode(_DOCUMENT)
 
 
 def make_app(context: Context, *api_keys: str) -> callbacks.CallbackApp:

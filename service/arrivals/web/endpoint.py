@@ -70,10 +70,20 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """An answer whose body is no struct, for the OpenAPI document; without media types it has no body."""
+
+    description: str
+    media_types: tuple[str, ...] = ()
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """`operation` names it in the OpenAPI document and in the audit log.
 
-    `query` and `body` are msgspec structs; `answers` maps a status to the type of its body (None: no JSON body).
+    `tag`, `summary` and `description` are for the readers of the document. `query` and `body` are msgspec structs;
+    `answers` maps a status to the type of its JSON body, or to a Content.
 
     In a path, `{id}` is the id of something that must exist.
     """
@@ -81,7 +91,9 @@ class Endpoint:
     method: str
     path: str
     operation: str
+    tag: str
     summary: str
+    description: str
     handle: Callable[[Call], Awaitable[Response]]
     answers: Mapping[int, Any]
     scope: Scope | None = None
@@ -89,6 +101,7 @@ class Endpoint:
     body: type[msgspec.Struct] | None = None
     files: bool = False  # its body may carry files, in long strings
     headers: Mapping[str, str] = field(default_factory=dict)  # request headers that it reads: their purpose
+    answer_headers: Mapping[str, str] = field(default_factory=dict)  # of its successful answers
     refuses: tuple[int, ...] = ()  # further error statuses; those of its scope, path, query and body are implied
 
     @property

@@ -159,9 +159,3 @@ def _named_in(detail: str) -> str:
     """The missing or unknown field that the sentence names: "Object missing required field `provider`"."""
     parts = detail.split("`")
     return parts[1] if "field" in detail and len(parts) > 1 else ""
-
-
-def problem_response(status: str, schema: Mapping[str, Any]) -> dict[str, Any]:
-    """An error with this schema, for the OpenAPI document."""
-    phrase = HTTPStatus(int(status)).phrase if status.isdecimal() else "Something went wrong here, or at the provider"
-    return {"description": f"{phrase} (RFC 9457).", "content": {MEDIA_TYPE: {"schema": dict(schema)}}}

@@ -15,7 +15,7 @@ from arrivals.core.wire import to_json
 from arrivals.flow.changes import Shown, look_at
 from arrivals.flow.context import Context
 from arrivals.web.api.lookup_schemas import ChangesQuery
-from arrivals.web.endpoint import Call, Endpoint
+from arrivals.web.endpoint import Call, Content, Endpoint
 from arrivals.web.sse_response import RETRY, SseResponse
 
 PAUSE_S = 0.5
@@ -77,10 +77,21 @@ def _block(kind: str, data: Any) -> bytes:
     return f"event: {kind}\ndata: {to_json({'type': kind, 'data': data})}\n\n".encode()
 
 
+STREAM = Content(
+    media_types=("text/event-stream",),
+    description='Messages `event: TYPE`, `data: {"type": TYPE, "data": …}`, as long as the connection lasts.',
+)
+
 ENDPOINTS = (
     Endpoint(
         method="GET", path="/v1/changes", operation="streamChanges",
         scope=Scope.READ, handle=stream, query=ChangesQuery,
-        summary="Generations under way, as they change (server-sent events)", answers={200: None},
+        tag="Generations", summary="Stream what is under way",
+        description=(
+            "Server-sent events for screens: first everything that is under way or closed in the last minute, as a "
+            "`snapshot`, then each `generation` that changed. It has no cursor: whoever connects again is shown "
+            "everything again. Use events to learn how generations end."
+        ),
+        answers={200: STREAM},
     ),
 )  # fmt: skip

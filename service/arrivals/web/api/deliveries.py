@@ -11,7 +11,7 @@ from arrivals.flow.delivery.now import retry
 from arrivals.flow.delivery.redeliver import redeliver
 from arrivals.store import deliveries, subscribers
 from arrivals.store.deliveries import Attempt, Delivery
-from arrivals.web.api.delivery_schemas import DeliveriesQuery, DeliveryPage, DeliverySchema, RedeliverBody
+from arrivals.web.api.delivery_schemas import DeliveriesQuery, DeliveryPage, DeliveryWithAttemptsSchema, RedeliverBody
 from arrivals.web.endpoint import Call, Endpoint, before_id, json_response, page_response
 
 
@@ -88,22 +88,37 @@ def _tried(attempt: Attempt) -> dict[str, Any]:
 ENDPOINTS = (
     Endpoint(
         method="GET", path="/v1/subscribers/{id}/deliveries", operation="listDeliveries",
+        tag="Deliveries", summary="List a subscriber's deliveries",
+        description="Newest first, without their attempts.",
         scope=Scope.READ, handle=list_of_subscriber,
-        query=DeliveriesQuery, summary="List a subscriber's deliveries, newest first", answers={200: DeliveryPage},
+        query=DeliveriesQuery, answers={200: DeliveryPage},
     ),
     Endpoint(
         method="GET", path="/v1/deliveries/{id}", operation="getDelivery",
+        tag="Deliveries", summary="Show a delivery",
+        description="With its attempts: time, duration, status, and the beginning of the answer.",
         scope=Scope.READ, handle=show,
-        summary="Show a delivery with its latest attempts", answers={200: DeliverySchema},
+        answers={200: DeliveryWithAttemptsSchema},
     ),
     Endpoint(
         method="POST", path="/v1/deliveries/{id}/retry", operation="retryDelivery",
+        tag="Deliveries", summary="Attempt a delivery now",
+        description=(
+            "Whatever its schedule, also if it was given up. Earlier events of the same generation that still "
+            "wait are attempted first. The answer shows what happened; 409 if it was delivered, is under way, or "
+            "its subscriber is paused or disabled."
+        ),
         scope=Scope.ADMIN, handle=try_again,
-        summary="Attempt a delivery now", refuses=(409, 429), answers={200: DeliverySchema},
+        refuses=(409, 429), answers={200: DeliveryWithAttemptsSchema},
     ),
     Endpoint(
         method="POST", path="/v1/events/{id}/redeliver", operation="redeliverEvent",
+        tag="Deliveries", summary="Send an event again",
+        description=(
+            "To one subscriber, or to every one that wants it. The answer has the new deliveries. 409 if the "
+            "subscriber is disabled."
+        ),
         scope=Scope.ADMIN, handle=send_again, body=RedeliverBody,
-        summary="Send an event again", refuses=(409,), answers={202: DeliveryPage},
+        refuses=(409,), answers={202: DeliveryPage},
     ),
 )  # fmt: skip

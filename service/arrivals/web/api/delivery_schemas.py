@@ -4,11 +4,12 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from arrivals.core.subscriber import MAX_IN_FLIGHT
+from arrivals.core.event import EventType
+from arrivals.core.subscriber import MAX_IN_FLIGHT, SubscriberState
+from arrivals.web.api.event_schemas import PingEvent
 from arrivals.web.api.schemas import (
     PRINTABLE,
     SUBSCRIBABLE,
-    EventSchema,
     EventWord,
     FindingWord,
     Limit,
@@ -29,7 +30,7 @@ Signatures = Annotated[list[Signature], Meta(description="`v1` is always there",
 
 
 class FilterBody(Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """Only events about generations that match all of this."""
+    """Only events about generations that match all of these. `metadata`: every key there, with the same value."""
 
     provider: Name | None = None
     model: Name | None = None
@@ -37,7 +38,10 @@ class FilterBody(Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class SubscriberBody(Struct, forbid_unknown_fields=True):
-    """A subscriber's URL and the events that it wants. `signatures`: v1 is HMAC-SHA256, v1a Ed25519 beside it."""
+    """A subscriber's URL and the events that it wants, all if `event_types` is left out or null.
+
+    `signatures`: `v1` is HMAC-SHA256, `v1a` is Ed25519 beside it. `max_in_flight` and `rate_per_s` limit deliveries.
+    """
 
     url: Url
     event_types: Types | None = None
@@ -49,7 +53,10 @@ class SubscriberBody(Struct, forbid_unknown_fields=True):
 
 
 class SubscriberPatch(Struct, forbid_unknown_fields=True):
-    """The fields to change; those left out stay. `paused` holds deliveries back; `disabled: false` serves it again."""
+    """The fields to change; those that are left out stay as they are.
+
+    `paused` holds deliveries back; `"disabled": false` enables a subscriber that was disabled.
+    """
 
     url: Url | UnsetType = UNSET
     event_types: Types | UnsetType | None = UNSET
@@ -63,7 +70,7 @@ class SubscriberPatch(Struct, forbid_unknown_fields=True):
 
 
 class RecoverBody(Struct, forbid_unknown_fields=True):
-    """The moment from which on to recover. `dry_run` sends nothing: the replay only counts."""
+    """The moment from which on to recover. With `dry_run` the replay sends nothing and only counts."""
 
     since: Moment
     dry_run: bool = False
@@ -75,10 +82,13 @@ class ResentSchema(Struct):
     deliveries: int
 
 
-class HealthSchema(Struct):
-    """How deliveries go. `backlog`: those that wait, 10,000 at most; `success_share`: of the newest 100, 0 to 1."""
+class SubscriberHealthSchema(Struct):
+    """How deliveries to a subscriber go. `failing_since`: the first failure after its last success.
 
-    state: Literal["untried", "healthy", "failing", "paused", "disabled"]
+    `backlog` is the number of deliveries that wait, 10,000 at most; `success_share`, from 0 to 1, is of the newest 100.
+    """
+
+    state: SubscriberState
     failing_since: Moment | None
     last_success_at: Moment | None
     last_failure_at: Moment | None
@@ -88,29 +98,45 @@ class HealthSchema(Struct):
     success_share: float | None
 
 
+class FilterSchema(Struct):
+    """The provider, the model and the metadata that a subscriber's events are restricted to; without, all."""
+
+    provider: str | UnsetType = UNSET
+    model: str | UnsetType = UNSET
+    metadata: dict[str, Any] | UnsetType = UNSET
+
+
 class SubscriberSchema(Struct):
-    """A subscriber; `secret` only in the answer that made it. `public_key` verifies v1a."""
+    """A receiver of events. `public_key` verifies `v1a` signatures, null where it has none.
+
+    Until `previous_secret_until` the secret of before the last rotation signs too.
+    """
 
     id: str
     url: str
-    event_types: list[str] | None
-    filter: dict[str, Any] | None
+    event_types: list[EventWord] | None
+    filter: FilterSchema | None
     description: str | None
     max_in_flight: int
     rate_per_s: float | None
-    signatures: list[str]
+    signatures: list[Signature]
     public_key: str | None
     previous_secret_until: Moment | None
     paused_at: Moment | None
     created_at: Moment
     disabled_at: Moment | None
     disabled_reason: str | None
-    health: HealthSchema
-    secret: str | UnsetType = UNSET
+    health: SubscriberHealthSchema
+
+
+class SubscriberWithSecretSchema(SubscriberSchema):
+    """A subscriber with its signing secret, `whsec_…`, which is shown this once."""
+
+    secret: str
 
 
 class SubscriberPage(Struct):
-    """A page of subscribers."""
+    """A page of subscribers; `next` is the cursor of the next page, null on the last."""
 
     data: list[SubscriberSchema]
     next: str | None
@@ -139,7 +165,7 @@ class DeliveriesQuery(Struct, forbid_unknown_fields=True):
 
 
 class AttemptSchema(Struct):
-    """One attempt: `error` names what went wrong, `answer` is the first 2 KiB of the answer."""
+    """An attempt at a delivery: `error` names what went wrong, `answer` is the first 2 KiB of the answer."""
 
     number: int
     at: Moment
@@ -150,26 +176,31 @@ class AttemptSchema(Struct):
 
 
 class DeliverySchema(Struct):
-    """One event for one subscriber; `attempts` only when it is shown alone, and at most the latest 200."""
+    """An event for a subscriber. `generation_id` is null for a ping; `redelivered`: the event was sent again."""
 
     id: str
     event_id: str
-    event_type: str
+    event_type: EventType
     generation_id: str | None
     subscriber_id: str
     url: str
-    status: str
+    status: Literal["waiting", "delivered", "given_up"]
     attempt_count: int
     redelivered: bool
     created_at: Moment
     next_attempt_at: Moment | None
     delivered_at: Moment | None
     given_up_at: Moment | None
-    attempts: list[AttemptSchema] | UnsetType = UNSET
+
+
+class DeliveryWithAttemptsSchema(DeliverySchema):
+    """A delivery with its attempts, the latest 200 at most."""
+
+    attempts: list[AttemptSchema]
 
 
 class DeliveryPage(Struct):
-    """A page of deliveries."""
+    """A page of deliveries; `next` is the cursor of the next page, null on the last."""
 
     data: list[DeliverySchema]
     next: str | None
@@ -178,12 +209,12 @@ class DeliveryPage(Struct):
 class PingSchema(Struct):
     """A ping and its delivery, with the attempt that was made."""
 
-    event: EventSchema
-    delivery: DeliverySchema
+    event: PingEvent
+    delivery: DeliveryWithAttemptsSchema
 
 
 class RedeliverBody(Struct, forbid_unknown_fields=True):
-    """The subscriber; left out, every one that wants the event."""
+    """The subscriber to send the event to; if it is left out, every one that wants the event."""
 
     subscriber: Name | None = None
 
@@ -203,7 +234,10 @@ class ReplayFilters(Struct, forbid_unknown_fields=True):
 
 
 class ReplayBody(Struct, forbid_unknown_fields=True):
-    """The work to do again: read stored webhooks, verify refused ones, or send events."""
+    """What to do again: read stored webhooks, verify those in quarantine, or send events.
+
+    With `dry_run` nothing changes and nothing is sent: the replay only counts.
+    """
 
     kind: Literal["webhooks", "quarantine", "events"]
     filters: ReplayFilters = field(default_factory=ReplayFilters)
@@ -212,39 +246,6 @@ class ReplayBody(Struct, forbid_unknown_fields=True):
 
 
 class ReplayOneBody(Struct, forbid_unknown_fields=True):
-    """`dry_run` only reports what would change."""
+    """With `dry_run` nothing changes: the answer is the finding that there would be."""
 
     dry_run: bool = False
-
-
-class ReplayedSchema(Struct):
-    """The new finding of one webhook, and the status of its generation."""
-
-    webhook_id: str
-    finding: str
-    status: str | None
-    dry_run: bool
-
-
-class ReplaySchema(Struct):
-    """A replay: its progress, and the number of each finding."""
-
-    id: str
-    kind: str
-    filters: dict[str, Any]
-    dry_run: bool
-    rate_per_s: float | None
-    status: str
-    failed_reason: str | None
-    total: int
-    done: int
-    findings: dict[str, int]
-    created_at: Moment
-    finished_at: Moment | None
-
-
-class ReplayPage(Struct):
-    """A page of replays."""
-
-    data: list[ReplaySchema]
-    next: str | None

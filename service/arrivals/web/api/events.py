@@ -8,7 +8,7 @@ import msgspec
 from starlette.responses import Response
 
 from arrivals.core.api_key import Scope
-from arrivals.core.cursor import Cursor, check_cursor, read_cursor
+from arrivals.core.cursor import BEGINNING, Cursor, check_cursor, read_cursor
 from arrivals.core.event import Event
 from arrivals.flow.delivery.event_page import Place
 from arrivals.flow.delivery.event_pages import page_behind
@@ -16,9 +16,10 @@ from arrivals.store import events
 from arrivals.store.engine.signals import Signal
 from arrivals.store.events import EventFilter
 from arrivals.store.generations import NEVER
+from arrivals.web.api.event_schemas import AnyEvent, EventPage
 from arrivals.web.api.event_stream import event_stream
-from arrivals.web.api.schemas import SUBSCRIBABLE, EventPage, EventSchema, EventsQuery, StreamQuery
-from arrivals.web.endpoint import Call, Endpoint, json_response
+from arrivals.web.api.schemas import SUBSCRIBABLE, EventsQuery, StreamQuery
+from arrivals.web.endpoint import Call, Content, Endpoint, json_response
 from arrivals.web.errors import invalid
 
 SEARCHES = 20  # for the last events, each among 5,000 of them
@@ -39,7 +40,7 @@ async def list_page(call: Call) -> Response:
 
 
 async def _page(call: Call, query: EventsQuery) -> Response:
-    place = Place(_cursor("after", query.after or "0"), _wanted(query), query.limit)
+    place = Place(_after(query), _wanted(query), query.limit)
     with anyio.move_on_after(query.wait) as waiting:
         while True:
             version = call.context.store.version(Signal.SETTLED)
@@ -59,7 +60,7 @@ async def _page(call: Call, query: EventsQuery) -> Response:
 
 async def _newest(call: Call, query: EventsQuery, last: int) -> Response:
     """The last events, oldest first; `next` is the cursor behind all there are, to go on from. Raises UnknownCursor."""
-    after = _cursor("after", query.after or "0")
+    after = _after(query)
     wanted, through, newest = _wanted(query), NEVER, None
     kept: deque[Event] = deque()
     for _ in range(SEARCHES):
@@ -78,6 +79,10 @@ def _wanted(query: EventsQuery | StreamQuery) -> EventFilter:
     if query.type is not None and query.type not in SUBSCRIBABLE:
         raise invalid("type", f"must be one of {', '.join(SUBSCRIBABLE)}")
     return EventFilter(type=query.type, generation=query.generation, provider=query.provider, model=query.model)
+
+
+def _after(query: EventsQuery) -> Cursor:
+    return BEGINNING if query.after is None else _cursor("after", query.after)
 
 
 def _cursor(name: str, text: str) -> Cursor:
@@ -106,21 +111,41 @@ async def stream(call: Call) -> Response:
     return await event_stream(call.context, cursor, _wanted(query), call.hold())
 
 
+STREAM = Content(
+    media_types=("text/event-stream",),
+    description="Messages `id: CURSOR`, `event: TYPE`, `data: EVENT`, as long as the connection lasts.",
+)
+
 ENDPOINTS = (
     Endpoint(
         method="GET", path="/v1/events", operation="listEvents",
+        tag="Events", summary="List events",
+        description=(
+            "Oldest first, from after the cursor `after`, or from the beginning. `wait` holds an empty page until "
+            "there is an event. `next` is the cursor to continue from: keep it. 409 `cursor_unknown` if the "
+            "cursor is of another history of the database."
+        ),
         scope=Scope.READ, handle=list_page, query=EventsQuery,
-        summary="List events by cursor, oldest first", refuses=(409,), answers={200: EventPage},
+        refuses=(409,), answers={200: EventPage},
     ),
     Endpoint(
         method="GET", path="/v1/events/stream", operation="streamEvents",
+        tag="Events", summary="Stream events",
+        description=(
+            "Server-sent events, each with its cursor as `id` and an `Event` as `data`, from after `Last-Event- "
+            "ID`, or after `after`, or from now on. The stream does not end by itself; a comment every 15 seconds "
+            "keeps the connection alive. 409 `cursor_unknown` if the cursor is of another history of the "
+            "database."
+        ),
         scope=Scope.READ, handle=stream, query=StreamQuery,
-        summary="Events as they are announced (server-sent events)", refuses=(409,), answers={200: None},
-        headers={"Last-Event-ID": "resumes after this event"},
+        refuses=(409,), answers={200: STREAM},
+        headers={"Last-Event-ID": "the `id` of the last message: the stream resumes after it"},
     ),
     Endpoint(
         method="GET", path="/v1/events/{id}", operation="getEvent",
+        tag="Events", summary="Show an event",
+        description="The event as it was announced.",
         scope=Scope.READ, handle=show,
-        summary="Show an event", answers={200: EventSchema},
+        answers={200: AnyEvent},
     ),
 )  # fmt: skip

@@ -24,7 +24,7 @@ from arrivals.flow.submission.order import OrderRequest, order, order_bulk, stor
 from arrivals.store import generations
 from arrivals.store.generation_lists import GenerationQuery, listed
 from arrivals.store.generations import LAST, NEVER
-from arrivals.web.api.lookup_schemas import GenerationsQuery, GenerationWithInputSchema, InputSchema
+from arrivals.web.api.lookup_schemas import GenerationsQuery, GenerationWithInputSchema, OrderInputSchema
 from arrivals.web.api.schemas import (
     BulkBody,
     GenerationPage,
@@ -192,51 +192,91 @@ async def cancel_one(call: Call) -> Response:
     return json_response(public(await stored(call.context, call.path("id"))))
 
 
-WAIT = {"Prefer": "`wait=SECONDS` holds the answer until the generation closes (RFC 7240)"}
-IDEMPOTENCY = {"Idempotency-Key": "the same key is the same order: it is stored and submitted once"}
+WAIT = {"Prefer": "`wait=SECONDS`, at most 300, holds the answer until the generation closes (RFC 7240)"}
+IDEMPOTENCY = {
+    "Idempotency-Key": "the same key is the same order: it is stored and submitted once; 255 characters at most"
+}
 
 ENDPOINTS = (
     Endpoint(
         method="POST", path="/v1/generations", operation="createGeneration",
+        tag="Generations", summary="Order a generation",
+        description=(
+            "The order is stored, and the provider's work begins. The answer is 202 with the stored generation; "
+            "with `Prefer: wait=SECONDS` it is held until the generation closes, and is 200 if that happened in "
+            "time. An order that its provider would certainly refuse is answered 422 `refused_by_preflight`, with "
+            "the `failure`."
+        ),
         scope=Scope.SUBMIT, handle=submit_order, body=OrderBody, files=True,
-        summary="Order a generation", answers={202: GenerationSchema, 200: GenerationSchema},
+        answers={202: GenerationSchema, 200: GenerationSchema},
         headers=WAIT | IDEMPOTENCY,
+        answer_headers={
+            "Location": "the path of the generation",
+            "Preference-Applied": "the wait that was applied, if one was preferred",
+        },
     ),
     Endpoint(
         method="POST", path="/v1/generations/bulk", operation="createGenerations",
+        tag="Generations", summary="Order several generations of one model in one call",
+        description=(
+            "For providers that take several orders in one call. Each of the `inputs` becomes a generation of its "
+            "own; all have the same `bulk_id`. The answer has them in the order of the inputs."
+        ),
         scope=Scope.SUBMIT, handle=submit_bulk, body=BulkBody, files=True,
-        summary="Order several generations of one model in one call", answers={202: GenerationPage},
+        answers={202: GenerationPage},
         headers=IDEMPOTENCY,
     ),
     Endpoint(
         method="GET", path="/v1/generations", operation="listGenerations",
+        tag="Generations", summary="List generations",
+        description="Newest first, filtered by what they are and by what was ordered.",
         scope=Scope.READ, handle=list_page, query=GenerationsQuery,
-        summary="List generations, newest first", answers={200: GenerationPage},
+        answers={200: GenerationPage},
     ),
     Endpoint(
         method="GET", path="/v1/generations/{id}", operation="getGeneration",
+        tag="Generations", summary="Show a generation",
+        description="With `wait` the answer is held until the generation closes, or until the seconds are over.",
         scope=Scope.READ, handle=read_one, query=WaitQuery,
-        summary="Read a generation, or wait until it closes", answers={200: GenerationWithInputSchema},
+        answers={200: GenerationWithInputSchema},
     ),
     Endpoint(
         method="GET", path="/v1/generations/{id}/input", operation="getInput",
+        tag="Generations", summary="Show the input of an order",
+        description="The input as it came, whole. In the generation itself, long strings are cut to their beginning.",
         scope=Scope.READ, handle=show_input,
-        summary="The input of an order, whole", answers={200: InputSchema},
+        answers={200: OrderInputSchema},
     ),
     Endpoint(
         method="GET", path="/v1/generations/{id}/timeline", operation="getTimeline",
+        tag="Generations", summary="Show everything that happened to a generation",
+        description=(
+            "Every webhook, observation, event, delivery and attempt, and every call to the provider, in order, "
+            "page by page."
+        ),
         scope=Scope.READ, handle=show_timeline,
-        query=TimelineQuery, summary="Everything that happened to a generation, in order",
+        query=TimelineQuery,
         answers={200: TimelineSchema},
     ),
     Endpoint(
         method="POST", path="/v1/generations/{id}/poll", operation="pollGeneration",
+        tag="Generations", summary="Ask the provider now",
+        description=(
+            "Asks how the work is going, whatever the schedule, and answers with the generation as it is then. "
+            "Within two seconds of a poll it answers without asking again. 409 if the provider has not named the "
+            "generation yet."
+        ),
         scope=Scope.SUBMIT, handle=poll_now,
-        summary="Ask the provider now", refuses=(409, 429), answers={200: GenerationSchema},
+        refuses=(409, 429), answers={200: GenerationSchema},
     ),
     Endpoint(
         method="POST", path="/v1/generations/{id}/cancel", operation="cancelGeneration",
+        tag="Generations", summary="Cancel a generation",
+        description=(
+            "Withdraws an order that was not sent yet; otherwise asks the provider, where it documents a "
+            "cancellation. 409 `not_cancelable` where it does not."
+        ),
         scope=Scope.SUBMIT, handle=cancel_one,
-        summary="Cancel a generation", refuses=(409, 429), answers={200: GenerationSchema},
+        refuses=(409, 429), answers={200: GenerationSchema},
     ),
 )  # fmt: skip

@@ -4,14 +4,14 @@ import anyio
 from starlette.responses import Response
 
 from arrivals.flow.admin.readiness import check_database
-from arrivals.web.api.health_schemas import HealthSchema, LiveSchema, WorkerSchema
+from arrivals.web.api.health_schemas import LivenessSchema, ReadinessSchema, WorkerSchema
 from arrivals.web.endpoint import Call, Endpoint, json_response
 from arrivals.web.errors import SOON, Problem
 
 
 async def live(_call: Call) -> Response:
     """Answers 200 while the process can answer at all."""
-    return json_response(LiveSchema("live"))
+    return json_response(LivenessSchema("live"))
 
 
 async def ready(call: Call) -> Response:
@@ -34,17 +34,20 @@ async def ready(call: Call) -> Response:
         WorkerSchema(heartbeat.name, round(now - heartbeat.claimed_at, 3), heartbeat.busy, heartbeat.capacity)
         for heartbeat in call.context.process.heartbeats.values()
     ]
-    return json_response(HealthSchema("ready", workers))
+    return json_response(ReadinessSchema("ready", workers))
 
 
 ENDPOINTS = (
     Endpoint(
         method="GET", path="/health/live", operation="getLiveness",
-        handle=live, summary="The process answers", answers={200: LiveSchema},
+        tag="Monitoring", summary="Check that the process answers",
+        description="Answers as long as the process runs. Needs no key.",
+        handle=live, answers={200: LivenessSchema},
     ),
     Endpoint(
         method="GET", path="/health/ready", operation="getReadiness",
-        handle=ready, answers={200: HealthSchema}, refuses=(503,),
-        summary="Everything can be stored, and the workers work",
+        tag="Monitoring", summary="Check that work is done",
+        description="503 while the database cannot be written or a worker does not claim. Needs no key.",
+        handle=ready, answers={200: ReadinessSchema}, refuses=(503,),
     ),
 )  # fmt: skip

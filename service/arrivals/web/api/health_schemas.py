@@ -1,12 +1,14 @@
 """The schemas of health checks."""
 
+from typing import Literal
+
 from msgspec import Struct
 
 
-class LiveSchema(Struct):
+class LivenessSchema(Struct):
     """The process answers."""
 
-    status: str
+    status: Literal["live"]
 
 
 class WorkerSchema(Struct):
@@ -18,8 +20,8 @@ class WorkerSchema(Struct):
     capacity: int
 
 
-class HealthSchema(Struct):
-    """Everything can be stored, and every worker claims; there is none where another process works (`--web-only`)."""
+class ReadinessSchema(Struct):
+    """The database can be written and every worker claims. Where another process works there are no workers."""
 
-    status: str
+    status: Literal["ready"]
     workers: list[WorkerSchema]

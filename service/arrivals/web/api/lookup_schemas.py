@@ -55,7 +55,7 @@ class GenerationWithInputSchema(GenerationSchema):
     input: dict[str, Any]
 
 
-class InputSchema(Struct):
+class OrderInputSchema(Struct):
     """The input of an order, as it came."""
 
     input: dict[str, Any]

@@ -12,7 +12,7 @@ from arrivals.core.api_key import Scope
 from arrivals.flow.admin.measure import measure
 from arrivals.store.metrics import MetricsSnapshot
 from arrivals.web.api.metric_families import metrics_of
-from arrivals.web.endpoint import Call, Endpoint
+from arrivals.web.endpoint import Call, Content, Endpoint
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -36,10 +36,14 @@ async def scrape(call: Call) -> Response:
     return Response(generate_latest(registry), media_type=MEDIA_TYPE)
 
 
+PAGE = Content(media_types=("text/plain",), description="Every metric, as it is now.")
+
 ENDPOINTS = (
     Endpoint(
         method="GET", path="/metrics", operation="getMetrics",
+        tag="Monitoring", summary="Show metrics",
+        description="Counts and depths, in the text format of Prometheus.",
         scope=Scope.READ, handle=scrape,
-        summary="Counts and depths for Prometheus", answers={200: None},
+        answers={200: PAGE},
     ),
 )  # fmt: skip

@@ -19,7 +19,7 @@ from arrivals.flow.submission.order import stored
 from arrivals.outbound.transport import NoAnswer
 from arrivals.store import outputs
 from arrivals.web.api.ranges import NOT_TO_BE_RUN, bytes_response
-from arrivals.web.endpoint import Call, Endpoint, Streaming
+from arrivals.web.endpoint import Call, Content, Endpoint, Streaming
 from arrivals.web.errors import Problem
 
 log = structlog.get_logger()
@@ -39,7 +39,7 @@ UNSATISFIABLE_RANGE = 416
 async def stream_output(call: Call) -> Response:
     """Streams the bytes of an output, fetched with the provider's key where it needs one."""
     generation = await stored(call.context, call.path("id"))
-    number = call.path("n")
+    number = call.path("index")
     if not number.isdecimal() or len(number) > 4 or int(number) >= len(generation.outputs):  # noqa: PLR2004 - no list is so long
         raise Problem(404, "no_such_output", f"it is {generation.status}; number of outputs: {len(generation.outputs)}")
     # A range is defined for GET alone.
@@ -93,11 +93,26 @@ class Relayed(Streaming):
             log.info("output_interrupted", path=scope["path"], reason=str(broken))
 
 
+BINARY = {"type": "string", "format": "binary"}
+ANY = (UNKNOWN, "*/*")
+BYTES = Content(media_types=ANY, schema=BINARY, description="All bytes, with the content type of the output.")
+PART = Content(media_types=ANY, schema=BINARY, description="The range of bytes that was requested.")
+OF_BYTES = {
+    "Accept-Ranges": "`bytes` where ranges can be requested",
+    "Content-Range": "the range of a part, and the size of the whole",
+    "ETag": "the version of the bytes, if it is known",
+}
+
 ENDPOINTS = (
     Endpoint(
-        method="GET", path="/v1/generations/{id}/outputs/{n}", operation="getOutput",
+        method="GET", path="/v1/generations/{id}/outputs/{index}", operation="getOutput",
+        tag="Generations", summary="Download an output",
+        description=(
+            "The bytes of an output, as a stream. Works for every output; where the provider's key is needed, it "
+            "is added. `Range` is honored where the provider does so."
+        ),
         scope=Scope.READ, handle=stream_output,
-        summary="The bytes of an output", refuses=(416, 429), answers={200: None, 206: None},
-        headers={"Range": "part of the bytes"},
+        refuses=(416, 429), answers={200: BYTES, 206: PART},
+        headers={"Range": "one range of bytes, such as `bytes=0-1023`"}, answer_headers=OF_BYTES,
     ),
 )  # fmt: skip

@@ -13,7 +13,7 @@ from arrivals.providers.contract import Provider, Route
 from arrivals.providers.describe import capabilities, limits
 from arrivals.store import accounts, provider_stats
 from arrivals.store.provider_stats import ProviderStats
-from arrivals.web.api.schemas import ProvidersSchema
+from arrivals.web.api.provider_schemas import ProvidersSchema
 from arrivals.web.endpoint import Call, Endpoint, json_response
 
 LOOKED_BACK_S = 7 * 24 * 3600
@@ -105,7 +105,12 @@ def _seconds(micros: int | None) -> float | None:
 ENDPOINTS = (
     Endpoint(
         method="GET", path="/v1/providers", operation="listProviders",
+        tag="Providers", summary="List providers",
+        description=(
+            "What each provider can do, its configured accounts and limits, and how it behaved in the last seven "
+            "days."
+        ),
         scope=Scope.READ, handle=list_all,
-        summary="What each provider can do, its limits, and how it has behaved", answers={200: ProvidersSchema},
+        answers={200: ProvidersSchema},
     ),
 )  # fmt: skip

@@ -16,13 +16,11 @@ from arrivals.store.generations import NEVER
 from arrivals.store.replays import Filters, Replay, ReplayKind
 from arrivals.web.api.delivery_schemas import (
     ReplayBody,
-    ReplayedSchema,
     ReplayOneBody,
-    ReplayPage,
-    ReplaySchema,
     ReplaysQuery,
 )
 from arrivals.web.api.generations import moment
+from arrivals.web.api.replay_schemas import ReplayedSchema, ReplayPage, ReplaySchema
 from arrivals.web.api.schemas import SUBSCRIBABLE
 from arrivals.web.endpoint import Call, Endpoint, before_id, json_response, page_response
 from arrivals.web.errors import invalid
@@ -126,28 +124,41 @@ def shown(replay: Replay) -> dict[str, Any]:
 ENDPOINTS = (
     Endpoint(
         method="POST", path="/v1/replays", operation="createReplay",
+        tag="Replays", summary="Start a replay",
+        description=(
+            "Reads stored webhooks again, verifies those in quarantine, or sends events again. A worker takes it "
+            "up at once, and continues it after a restart. 404 if there is no such subscriber."
+        ),
         scope=Scope.ADMIN, handle=start_one, body=ReplayBody,
-        summary="Replay stored webhooks, verify refused ones again, or send events again", answers={202: ReplaySchema},
+        answers={202: ReplaySchema}, answer_headers={"Location": "the path of the replay"},
         refuses=(404,),
     ),
     Endpoint(
         method="GET", path="/v1/replays", operation="listReplays",
+        tag="Replays", summary="List replays",
+        description="Newest first.",
         scope=Scope.READ, handle=list_page, query=ReplaysQuery,
-        summary="List replays, newest first", answers={200: ReplayPage},
+        answers={200: ReplayPage},
     ),
     Endpoint(
         method="GET", path="/v1/replays/{id}", operation="getReplay",
+        tag="Replays", summary="Show a replay",
+        description="With its progress and its findings.",
         scope=Scope.READ, handle=show,
-        summary="Show how far a replay is", answers={200: ReplaySchema},
+        answers={200: ReplaySchema},
     ),
     Endpoint(
         method="POST", path="/v1/replays/{id}/cancel", operation="cancelReplay",
+        tag="Replays", summary="Cancel a replay",
+        description="What it did stays. 409 if it has ended.",
         scope=Scope.ADMIN, handle=cancel_one,
-        summary="Cancel a replay", refuses=(409,), answers={200: ReplaySchema},
+        refuses=(409,), answers={200: ReplaySchema},
     ),
     Endpoint(
         method="POST", path="/v1/webhooks/{id}/replay", operation="replayWebhook",
+        tag="Webhooks", summary="Read a stored webhook again",
+        description="Reads the webhook as if it came now, and answers with the finding. 409 if it is in quarantine.",
         scope=Scope.ADMIN, handle=replay_webhook, body=ReplayOneBody,
-        summary="Replay one stored webhook", refuses=(409,), answers={200: ReplayedSchema},
+        refuses=(409,), answers={200: ReplayedSchema},
     ),
 )  # fmt: skip

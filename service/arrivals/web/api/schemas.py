@@ -1,14 +1,15 @@
 """The schemas of the HTTP interface: for OpenAPI, and to validate requests."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import Meta, Struct
 
 from arrivals.core.bounds import MAX_METADATA_BYTES, MAX_METADATA_KEYS
 from arrivals.core.cursor import PATTERN
 from arrivals.core.event import EventType
-from arrivals.core.generation import Status
+from arrivals.core.failure import FailureCode, Fault
+from arrivals.core.generation import Origin, Status, VerifiedBy
 from arrivals.core.ids import pattern_of
 from arrivals.core.observation import Finding
 from arrivals.providers.catalog import PROVIDERS
@@ -68,7 +69,7 @@ EventWord = Annotated[str, enum(SUBSCRIBABLE)]
 
 
 class OrderBody(Struct, forbid_unknown_fields=True):
-    """An order: the provider, the model and its input."""
+    """An order: the provider, the model and its input. A `callback_url` gets this generation's events."""
 
     provider: ProviderName
     model: Name
@@ -137,10 +138,13 @@ class StreamQuery(Struct, forbid_unknown_fields=True):
 
 
 class OutputSchema(Struct):
-    """One result. `requires_auth`: fetch it through `/v1/generations/{id}/outputs/{index}`."""
+    """A file or a text that a generation made. `url` is where its bytes are, `expires_at` until when.
+
+    `requires_auth`: the URL needs the provider's key; fetch the bytes with `getOutput`, which works for every output.
+    """
 
     index: int
-    kind: str
+    kind: Literal["image", "video", "audio", "text", "file"]
     url: str
     content_type: str | None
     expires_at: Moment | None
@@ -148,10 +152,14 @@ class OutputSchema(Struct):
 
 
 class FailureSchema(Struct):
-    """The reason of a failure: our word and the provider's. An absent fact is null; `details`: its other facts."""
+    """The reason of a failure: a code of this interface, and what the provider said. What it did not say is null.
 
-    code: str
-    fault: str
+    `fault` names who can do something about it; `retryable`: the same order, sent again now, has a fair chance.
+    `param` is the field of the input that is to blame; `details` holds everything else that the provider said.
+    """
+
+    code: FailureCode
+    fault: Fault
     retryable: bool
     billed: bool | None
     message: str | None
@@ -163,28 +171,29 @@ class FailureSchema(Struct):
     suggestion: str | None
     alternatives: list[str] | None
     details: dict[str, Any] | None
-    origin: str | None
+    origin: Literal["preflight", "submit", "webhook", "poll", "stream", "clock"] | None
 
 
 class CostSchema(Struct):
-    """The price that the provider states."""
+    """The price that the provider states. `amount` is a decimal number, as the provider wrote it."""
 
     amount: str
     currency: str
 
 
 class GenerationSchema(Struct):
-    """One piece of work.
+    """A piece of work ordered from a provider.
 
-    `outputs_requested`: the number that the order states, if any. `provider_details`: further facts of the provider,
-    as it stated them. `api_key`: the id of the key that ordered it.
+    `external_id`, `provider_status` and `provider_details` are the provider's own words. `progress` runs from 0 to 1.
+    `outputs_requested`: the number that the order states, if any. `api_key`: the id of the key that ordered it.
+    `learned_from` is how its end was learned first, `verified_by` what proved it; `late`: after it had expired.
     """
 
     id: str
     provider: str
     account: str
     model: str
-    status: str
+    status: Status
     external_id: str | None
     bulk_id: str | None
     provider_status: str | None
@@ -197,8 +206,8 @@ class GenerationSchema(Struct):
     provider_details: dict[str, Any] | None
     metadata: dict[str, Any]
     api_key: str | None
-    learned_from: str | None
-    verified_by: str | None
+    learned_from: Origin | None
+    verified_by: VerifiedBy | None
     late: bool
     created_at: Moment
     submitted_at: Moment | None
@@ -207,38 +216,16 @@ class GenerationSchema(Struct):
 
 
 class GenerationPage(Struct):
-    """A page of generations."""
+    """A page of generations; `next` is the cursor of the next page, null on the last."""
 
     data: list[GenerationSchema]
     next: str | None
 
 
-class EventData(Struct):
-    """The subject of an event."""
-
-    generation: GenerationSchema | UnsetType = UNSET
-
-
-class EventSchema(Struct):
-    """An event, as delivered, streamed and listed (Standard Webhooks)."""
-
-    id: str
-    type: str
-    timestamp: Moment
-    data: EventData
-
-
-class EventPage(Struct):
-    """A page of events; `next` is the cursor to continue from, also when there is nothing new; `more`: there is."""
-
-    data: list[EventSchema]
-    next: str
-    more: bool
-
-
 class WebhookSchema(Struct):
-    """A stored webhook. `body` is text, or base64 where `body_base64` says so; both only when shown alone.
+    """A stored webhook of a provider, as it was received. `finding` is what reading it resulted in.
 
+    `quarantined_at`: nothing verified it, for the reason in `refused_reason`. `bytes` is the size of its body.
     `repeats`: how many more came that are counted here and not kept, because they were the same or too many.
     """
 
@@ -247,31 +234,36 @@ class WebhookSchema(Struct):
     account: str
     generation_id: str
     received_at: Moment
-    verified_by: str | None
+    verified_by: VerifiedBy | None
     quarantined_at: Moment | None
     refused_reason: str | None
     read_at: Moment | None
-    finding: str | None
+    finding: Finding | None
     unreadable_reason: str | None
     bytes: int
     repeats: int
-    headers: dict[str, str] | UnsetType = UNSET
-    body: str | UnsetType = UNSET
-    body_base64: bool | UnsetType = UNSET
+
+
+class WebhookWithBodySchema(WebhookSchema):
+    """A stored webhook with its headers and body. `body` is text, or base64 where `body_base64` is true."""
+
+    headers: dict[str, str]
+    body: str
+    body_base64: bool
 
 
 class WebhookPage(Struct):
-    """A page of stored webhooks."""
+    """A page of stored webhooks; `next` is the cursor of the next page, null on the last."""
 
     data: list[WebhookSchema]
     next: str | None
 
 
 class TimelineEntry(Struct):
-    """One entry: its `type` (webhook, observation, event, delivery, attempt or a call) and its details."""
+    """An entry of a timeline: what happened, and its details, whose fields depend on the type."""
 
     at: Moment
-    type: str
+    type: Literal["webhook", "observation", "event", "delivery", "attempt", "poll", "submission", "cancellation"]
     details: dict[str, Any]
 
 
@@ -283,15 +275,8 @@ class TimelineQuery(Struct, forbid_unknown_fields=True):
 
 
 class TimelineSchema(Struct):
-    """A page of the history of a generation, in order."""
+    """A page of a generation's timeline; `next` is the cursor of the next page, null on the last."""
 
     generation: GenerationSchema
     data: list[TimelineEntry]
     next: str | None
-
-
-class ProvidersSchema(Struct):
-    """Every provider, with its capabilities and its record until `as_of`."""
-
-    data: list[dict[str, Any]]
-    as_of: Moment

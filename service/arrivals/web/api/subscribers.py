@@ -32,18 +32,19 @@ from arrivals.web.api.delivery_schemas import (
     FilterBody,
     PingSchema,
     RecoverBody,
-    ReplaySchema,
     ResentSchema,
     SubscriberBody,
     SubscriberPage,
     SubscriberPatch,
     SubscriberSchema,
     SubscribersQuery,
+    SubscriberWithSecretSchema,
 )
 from arrivals.web.api.generations import moment
+from arrivals.web.api.replay_schemas import ReplaySchema
 from arrivals.web.api.replays import shown as shown_replay
 from arrivals.web.api.schemas import SUBSCRIBABLE
-from arrivals.web.endpoint import Call, Endpoint, before_id, json_response, page_response
+from arrivals.web.endpoint import Call, Content, Endpoint, before_id, json_response, page_response
 from arrivals.web.errors import invalid
 
 V1A = "v1a"  # Ed25519, beside the HMAC: https://github.com/standard-webhooks/standard-webhooks
@@ -68,7 +69,7 @@ async def create(call: Call) -> Response:
     )
     await register(call.context, subscriber)
     headers = call.location("subscribers", subscriber.id)
-    return json_response(_shown(subscriber, Health()) | {"secret": subscriber.secret}, 201, headers)
+    return json_response(shown(subscriber, Health()) | {"secret": subscriber.secret}, 201, headers)
 
 
 def _check(context: Context, body: SubscriberBody | SubscriberPatch) -> None:
@@ -151,7 +152,7 @@ async def list_page(call: Call) -> Response:
     async with call.context.store.reading() as tx:
         page = await subscribers.listed(tx, query.limit, before_id(query.after, "sub"))
         health = await health_of(tx, [subscriber.id for subscriber in page.items])
-    return page_response(page, lambda subscriber: _shown(subscriber, health[subscriber.id]))
+    return page_response(page, lambda subscriber: shown(subscriber, health[subscriber.id]))
 
 
 async def show(call: Call) -> Response:
@@ -170,10 +171,11 @@ async def remove(call: Call) -> Response:
 async def _with_health(context: Context, subscriber: Subscriber) -> dict[str, Any]:
     async with context.store.reading() as tx:
         health = await health_of(tx, [subscriber.id])
-    return _shown(subscriber, health.get(subscriber.id) or Health())
+    return shown(subscriber, health.get(subscriber.id) or Health())
 
 
-def _shown(subscriber: Subscriber, health: Health) -> dict[str, Any]:
+def shown(subscriber: Subscriber, health: Health) -> dict[str, Any]:
+    """A subscriber as the API shows it."""
     return {
         "id": subscriber.id,
         "url": subscriber.url,
@@ -202,50 +204,77 @@ def _shown(subscriber: Subscriber, health: Health) -> dict[str, Any]:
     }
 
 
+WHERE = {"Location": "the path of the subscriber"}
+WHERE_REPLAY = {"Location": "the path of the replay"}
+
 ENDPOINTS = (
     Endpoint(
         method="POST", path="/v1/subscribers", operation="createSubscriber",
+        tag="Subscribers", summary="Create a subscriber",
+        description="Events are delivered to its URL from now on. The answer shows the signing `secret`, this once.",
         scope=Scope.ADMIN, handle=create, body=SubscriberBody,
-        summary="Register a subscriber", answers={201: SubscriberSchema},
+        answers={201: SubscriberWithSecretSchema}, answer_headers=WHERE,
     ),
     Endpoint(
         method="GET", path="/v1/subscribers", operation="listSubscribers",
+        tag="Subscribers", summary="List subscribers",
+        description="Newest first, each with the health of its deliveries.",
         scope=Scope.READ, handle=list_page, query=SubscribersQuery,
-        summary="List subscribers, newest first", answers={200: SubscriberPage},
+        answers={200: SubscriberPage},
     ),
     Endpoint(
         method="GET", path="/v1/subscribers/{id}", operation="getSubscriber",
+        tag="Subscribers", summary="Show a subscriber",
+        description="With the health of its deliveries.",
         scope=Scope.READ, handle=show,
-        summary="Show a subscriber", answers={200: SubscriberSchema},
+        answers={200: SubscriberSchema},
     ),
     Endpoint(
         method="PATCH", path="/v1/subscribers/{id}", operation="updateSubscriber",
+        tag="Subscribers", summary="Change a subscriber",
+        description="Fields that are left out stay as they are; null removes a limit or a filter.",
         scope=Scope.ADMIN, handle=update, body=SubscriberPatch,
-        summary="Change, pause or serve a subscriber again", answers={200: SubscriberSchema},
+        answers={200: SubscriberSchema},
     ),
     Endpoint(
         method="POST", path="/v1/subscribers/{id}/rotate-secret", operation="rotateSubscriberSecret",
+        tag="Subscribers", summary="Rotate a subscriber's secret",
+        description="The answer shows the new `secret`, this once. For a day the old one signs too.",
         scope=Scope.ADMIN, handle=rotate_secret,
-        summary="Give a subscriber a new secret", answers={200: SubscriberSchema},
+        answers={200: SubscriberWithSecretSchema},
     ),
     Endpoint(
         method="POST", path="/v1/subscribers/{id}/ping", operation="pingSubscriber",
+        tag="Subscribers", summary="Send a subscriber a ping",
+        description=(
+            "Delivers a `ping` now, whatever events the subscriber wants, and answers with what it answered. 409 "
+            "if it is disabled."
+        ),
         scope=Scope.ADMIN, handle=ping_one,
-        summary="Send a subscriber a ping", refuses=(409, 429), answers={200: PingSchema},
+        refuses=(409, 429), answers={200: PingSchema},
     ),
     Endpoint(
         method="POST", path="/v1/subscribers/{id}/resend-waiting", operation="resendWaiting",
+        tag="Subscribers", summary="Attempt waiting deliveries now",
+        description="Makes every delivery that waits for the subscriber due now. 409 if it is disabled.",
         scope=Scope.ADMIN, handle=resend,
-        summary="Send a subscriber everything that waits for it, now", refuses=(409,), answers={202: ResentSchema},
+        refuses=(409,), answers={202: ResentSchema},
     ),
     Endpoint(
         method="POST", path="/v1/subscribers/{id}/recover", operation="recoverSubscriber",
+        tag="Subscribers", summary="Send missed events again",
+        description=(
+            "Starts a replay of every event since a moment that the subscriber wants and that did not reach it. "
+            "409 if it is disabled."
+        ),
         scope=Scope.ADMIN, handle=recover_missed, body=RecoverBody,
-        summary="Send a subscriber everything again that it missed", refuses=(409,), answers={202: ReplaySchema},
+        refuses=(409,), answers={202: ReplaySchema}, answer_headers=WHERE_REPLAY,
     ),
     Endpoint(
         method="DELETE", path="/v1/subscribers/{id}", operation="deleteSubscriber",
+        tag="Subscribers", summary="Delete a subscriber",
+        description="What was not delivered to it is given up.",
         scope=Scope.ADMIN, handle=remove,
-        summary="Delete a subscriber", answers={204: None},
+        answers={204: Content(description="It was deleted.")},
     ),
 )  # fmt: skip

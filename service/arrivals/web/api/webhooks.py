@@ -17,7 +17,7 @@ from arrivals.store.generations import NEVER
 from arrivals.store.observations import StoredWebhook
 from arrivals.store.webhook_lists import WebhookFacts, WebhookQuery
 from arrivals.web.api.generations import moment
-from arrivals.web.api.schemas import WebhookPage, WebhookSchema, WebhooksQuery
+from arrivals.web.api.schemas import WebhookPage, WebhooksQuery, WebhookWithBodySchema
 from arrivals.web.endpoint import Call, Endpoint, before_id, json_response, page_response
 from arrivals.web.errors import invalid
 
@@ -78,12 +78,19 @@ def _shown(stored: StoredWebhook | WebhookFacts, size: int) -> dict[str, Any]:
 ENDPOINTS = (
     Endpoint(
         method="GET", path="/v1/webhooks", operation="listWebhooks",
+        tag="Webhooks", summary="List stored webhooks",
+        description=(
+            "Newest first, without headers and bodies. Those that nothing verified are in quarantine and listed "
+            "too."
+        ),
         scope=Scope.READ, handle=list_page, query=WebhooksQuery,
-        summary="List stored webhooks, newest first", answers={200: WebhookPage},
+        answers={200: WebhookPage},
     ),
     Endpoint(
         method="GET", path="/v1/webhooks/{id}", operation="getWebhook",
+        tag="Webhooks", summary="Show a stored webhook",
+        description="With its headers and body. Secrets and signatures are masked.",
         scope=Scope.READ, handle=show,
-        summary="Show a stored webhook with its headers and body", answers={200: WebhookSchema},
+        answers={200: WebhookWithBodySchema},
     ),
 )  # fmt: skip
