@@ -27,7 +27,7 @@ from arrivals.flow.observation.receive import shown_headers
 from arrivals.outbound.policy import OutboundPolicy
 from arrivals.outbound.url import read_url
 from arrivals.providers.catalog import PROVIDERS
-from arrivals.web import endpoint as web
+from arrivals.web import validation
 from arrivals.web.api.generations import _PREFERRED_WAIT
 from arrivals.web.api.ranges import bytes_response
 from arrivals.web.app import ENDPOINTS
@@ -311,7 +311,7 @@ def _body(shape):
     def eat(raw):
         began = time.monotonic()
         try:
-            read = web.read_body(raw, shape)
+            read = validation.read_body(raw, shape)
         except Problem as problem:
             must(problem.details.status in (400, 422), f"a body is answered {problem.details.status}")
             problem.response()
@@ -329,7 +329,7 @@ def _query(shape):
     def eat(raw):
         request = Request({"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": raw})
         try:
-            read = web.read_query(request, shape)
+            read = validation.read_query(request.query_params.multi_items(), shape)
         except Problem as problem:
             must(problem.details.status == 422, f"a query is answered {problem.details.status}")
             problem.response()

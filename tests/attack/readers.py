@@ -11,7 +11,7 @@ from arrivals.core.generation import VerifiedBy
 from arrivals.core.http import HttpCall, HttpReply, InboundWebhook
 from arrivals.core.origin import same_origin
 from arrivals.core.wire import from_json, to_json
-from arrivals.providers._shared.limits import refusal
+from arrivals.providers._shared.limits import refusals
 from arrivals.providers.catalog import PROVIDERS
 from arrivals.providers.contract import Account, Adapter, Order, Refused, Target, Unreadable, Unverified, route_of
 from tests.attack.target import Target as Fuzzed
@@ -168,8 +168,8 @@ def _orders(provider, route) -> Callable[[bytes], None]:
         model = body.get("model")
         if not isinstance(model, str) or route_of(provider, model) is not route:
             model = _model(route)
-        failure = refusal(route.limits, model, body["input"])
-        must(failure is None or is_sound(failure), f"not a failure: {failure!r}")
+        failures = refusals(route.limits, model, body["input"])
+        must(all(map(is_sound, failures)), f"no failures: {failures!r}")
         order = Order(
             model=model, route=route.name, input=body["input"], reference="gen_1",
             callback_url="https://arrivals.example.com/callbacks/x/y", webhook_secret=secret,

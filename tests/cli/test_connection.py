@@ -52,7 +52,7 @@ def test_submit_for_people_is_a_table_of_facts(arrivals, service):
 def test_submit_of_a_wrong_model_says_which_exist(arrivals, service):
     result = arrivals("submit", "laozhang", "wan99", "--prompt", "a fox", **service)
     assert (1, "") == (result.exit_code, result.stdout)
-    assert "laozhang has no model 'wan99'; it has doubao-seedance-2-0-*, reverse/sora-2" in result.stderr
+    assert 'laozhang has no model "wan99"; it has doubao-seedance-2-0-*, reverse/sora-2' in result.stderr
     assert 1 == len(result.stderr.splitlines())
 
 

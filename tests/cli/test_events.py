@@ -59,7 +59,7 @@ def test_event_is_sent_again_to_who_is_named(run, ended, hook):
     [
         (("list", "--type", "done"), "type: must be one of"),
         (("list", "--after", "x"), "after: must be 0, the `next`"),
-        (("redeliver", "evt_1"), "there is nothing with this id"),
+        (("redeliver", "evt_1"), "no event has the id evt_1"),
     ],
     ids=str,
 )

@@ -93,9 +93,9 @@ def test_who_stops_waiting_is_told_how_to_look(run, ended, monkeypatch):
         (("start", "webhooks", "--missed"), "filters.missed: means nothing for webhooks"),
         (("start", "events", "--since", "soon"), "must be a moment between 1970 and 9999"),
         (("start", "events", "--since", "0001-01-01T00:00:00+23:59"), "must be a moment between 1970 and 9999"),
-        (("start", "events", "--subscriber", "sub_1"), "there is nothing with this id"),
-        (("show", "rpl_1"), "there is nothing with this id"),
-        (("cancel", "rpl_1"), "there is nothing with this id"),
+        (("start", "events", "--subscriber", "sub_1"), "no subscriber has the id sub_1"),
+        (("show", "rpl_1"), "no replay has the id rpl_1"),
+        (("cancel", "rpl_1"), "no replay has the id rpl_1"),
     ],
     ids=str,
 )

@@ -158,9 +158,9 @@ def test_deliveries_are_listed_by_status(run, subscriber, hook):
     [
         (("add", "ftp://example.com"), "url: only https:// and http:// URLs can be called"),
         (("add", "https://example.com", "--type", "done"), "event_types[0]: must be one of"),
-        (("show", "sub_1"), "there is nothing with this id"),
-        (("delete", "sub_1"), "there is nothing with this id"),
-        (("recover", "sub_1", "--since", "2026-01-01"), "there is nothing with this id"),
+        (("show", "sub_1"), "no subscriber has the id sub_1"),
+        (("delete", "sub_1"), "no subscriber has the id sub_1"),
+        (("recover", "sub_1", "--since", "2026-01-01"), "no subscriber has the id sub_1"),
     ],
     ids=str,
 )

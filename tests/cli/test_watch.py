@@ -102,7 +102,8 @@ def test_service_that_is_not_there_is_told(arrivals, arguments):
 
 
 def test_unknown_generation_is_one_line(run):
-    assert "arrivals: there is nothing with this id\n" == run("watch", "gen_1", code=1).stderr
+    refusal = "arrivals: no generation has the id gen_1; a generation's id is gen_ and 26 letters and digits\n"
+    assert refusal == run("watch", "gen_1", code=1).stderr
 
 
 def test_wrong_usage_is_said(run):

@@ -189,7 +189,8 @@ def test_export_of_a_fixture_reads_as_the_fixture(path):
 
 @pytest.mark.parametrize("command", ["show", "replay", "export"])
 def test_unknown_webhook_is_one_line(run, command):
-    assert "arrivals: there is nothing with this id\n" == run("webhooks", command, "whk_1", code=1).stderr
+    refusal = "arrivals: no webhook has the id whk_1; a webhook's id is whk_ and 26 letters and digits\n"
+    assert refusal == run("webhooks", command, "whk_1", code=1).stderr
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ async def test_order_without_a_key_is_sent_once(scripted, listener, calling):
 
 
 async def test_error_has_the_words_of_the_service(client, calling):
-    with pytest.raises(ServiceError, match="there is nothing with this id") as refused:
+    with pytest.raises(ServiceError, match="no generation has the id") as refused:
         await calling(client.generation, "gen_1?x#y")
     assert (404, "not_found") == (refused.value.status, refused.value.code)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from arrivals.core.ids import ALPHABET, ENTROPY_BYTES, make_id
+from arrivals.core.ids import ALPHABET, ENTROPY_BYTES, kind_of, make_id
 
 AT = 1_790_000_000_123_456
 
@@ -51,3 +51,11 @@ def test_other_entropy_is_another_id():
 
 def test_entropy_beyond_what_is_needed_does_not_touch_the_moment():
     assert make_id("gen", AT, b"\xff" * ENTROPY_BYTES) == make_id("gen", AT, b"\xff" * 40)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [("gen_1", "generation"), ("key_", "API key"), ("gen", None), ("xyz_1", None), ("", None), ("GEN_1", None)],
+)
+def test_beginning_of_an_id_says_what_it_names(text, kind):
+    assert kind == kind_of(text)

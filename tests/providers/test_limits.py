@@ -21,7 +21,7 @@ from arrivals.providers._shared.limits import (
     note,
     one_of,
     pixels,
-    refusal,
+    refusals,
     required,
     value_at,
 )
@@ -35,9 +35,14 @@ HUGE = [pytest.param(10**400, id="huge"), pytest.param(-(10**400), id="-huge")]
 LEFT_OUT = ...  # no value at all
 
 
+def first_refusal(*order):
+    """The first of the refusals of an order, which is what the provider would answer; None where it is let through."""
+    return next(iter(refusals(*order)), None)
+
+
 def refused_with(limit, value=LEFT_OUT, **values):
     """The refusal of an order that gives the limit's parameter this value; None where it is let through."""
-    failure = refusal([limit], "any", values if value is LEFT_OUT else {limit.param: value} | values)
+    failure = first_refusal([limit], "any", values if value is LEFT_OUT else {limit.param: value} | values)
     return failure and (failure.code, failure.message, failure.provider_code, failure.param)
 
 
@@ -61,16 +66,12 @@ BAD = Limit(param="n", says="bad", check=lambda values: Broken(message="first"))
 WORSE = Limit(param="m", says="worse", check=lambda values: Broken(message="second", provider_code="X", param="m.0"))
 
 
-def test_first_broken_limit_is_the_failure():
-    failure = refusal([note("x", "nothing to check"), WORSE, BAD], "any", {})
+def test_every_broken_limit_is_a_failure_in_the_order_of_the_limits():
+    failures = refusals([note("x", "nothing to check"), WORSE, BAD], "any", {})
 
-    assert ("second", "X", "m.0", "preflight", False) == (
-        failure.message,
-        failure.provider_code,
-        failure.param,
-        failure.origin,
-        failure.billed,
-    )
+    assert [("second", "X", "m.0", "preflight", False), ("first", None, "n", "preflight", False)] == [
+        (failure.message, failure.provider_code, failure.param, failure.origin, failure.billed) for failure in failures
+    ]
 
 
 def test_limit_without_a_place_of_its_own_names_its_parameter():
@@ -81,7 +82,7 @@ def test_limit_without_a_place_of_its_own_names_its_parameter():
 def test_fault_and_retryable_follow_the_code(code):
     limit = Limit(param="n", says="", check=lambda values: Broken(message="no", code=code))
 
-    failure = refusal([limit], "any", {})
+    failure = first_refusal([limit], "any", {})
 
     assert MEANING[code] == (failure.fault, failure.retryable)
 
@@ -99,7 +100,7 @@ def test_fault_and_retryable_follow_the_code(code):
 def test_limit_concerns_the_models_that_it_names(models, model, concerned):
     limit = Limit(param="n", says="", check=lambda values: Broken(message="no"), models=models)
 
-    assert concerned is (refusal([limit], model, {}) is not None)
+    assert concerned is (first_refusal([limit], model, {}) is not None)
 
 
 def test_limit_that_an_order_does_not_show_refuses_nothing():
@@ -339,7 +340,7 @@ def test_file_whose_format_is_allowed_or_not_told_is_let_through(value):
 @pytest.mark.parametrize("place", [None, 0, 2])
 def test_file_of_another_format_is_refused_where_it_stands(value, word, place):
     images = value if place is None else ["https://a.test/1.png"] * place + [value]
-    where = "images" if place is None else f"images.{place}"
+    where = "images" if place is None else f"images[{place}]"
 
     assert (
         FailureCode.INVALID_INPUT,
@@ -359,7 +360,7 @@ def test_inline_file_up_to_the_most_is_let_through(size):
 def test_inline_file_beyond_the_most_is_refused_where_it_stands(size):
     message = f"an input of {size} bytes; at most 1 MB are allowed"
 
-    assert (FailureCode.INVALID_INPUT, message, "LARGE", "images.1") == refused_with(
+    assert (FailureCode.INVALID_INPUT, message, "LARGE", "images[1]") == refused_with(
         PICTURES, [data_uri(1), data_uri(size)]
     )
 
@@ -389,7 +390,7 @@ def test_what_the_provider_cannot_fetch_is_refused_where_it_stands(value):
     refused = (FailureCode.INPUT_UNREACHABLE, "images must be public https URLs", "INVALID_IMAGE_URL")
 
     assert (*refused, "images") == refused_with(limit, value)
-    assert (*refused, "images.1") == refused_with(limit, ["https://a.test", value])
+    assert (*refused, "images[1]") == refused_with(limit, ["https://a.test", value])
 
 
 # ---------------------------------------------------------------- shown to people
@@ -501,7 +502,7 @@ def test_image_with_a_side_too_short_or_too_long_is_refused_where_it_stands(widt
 
     outcome = refused_with(SIDES, ["https://a.test/1.png", image(width, height, media)])
 
-    assert (FailureCode.INVALID_INPUT, message, None, "images.1") == outcome
+    assert (FailureCode.INVALID_INPUT, message, None, "images[1]") == outcome
 
 
 @pytest.mark.parametrize(
@@ -526,9 +527,9 @@ def test_image_in_a_part_of_a_message_is_measured_too(shown):
     content = [{"type": "text", "text": "a fox"}, {"type": "image_url", "image_url": shown}]
     (sense,) = (route for route in PROVIDERS["eachlabs"].ROUTES if route.name == "sense")
 
-    failure = refusal(sense.limits, "eachsense/beta", {"messages": [{"role": "user", "content": content}]})
+    failure = first_refusal(sense.limits, "eachsense/beta", {"messages": [{"role": "user", "content": content}]})
 
-    assert (FailureCode.INVALID_INPUT, "messages.0.content.1") == (failure.code, failure.param)
+    assert (FailureCode.INVALID_INPUT, "messages[0].content[1]") == (failure.code, failure.param)
 
 
 @pytest.mark.parametrize(("characters", "code"), [(10_000, None), (10_001, FailureCode.PROMPT_TOO_LONG)])
@@ -537,6 +538,6 @@ def test_text_in_parts_of_a_message_counts_together(characters, code):
     content = [{"type": "text", "text": "a" * 5000}, {"type": "text", "text": "b" * (characters - 5000)}]
     (sense,) = (route for route in PROVIDERS["eachlabs"].ROUTES if route.name == "sense")
 
-    failure = refusal(sense.limits, "eachsense/beta", {"messages": [{"role": "user", "content": content}]})
+    failure = first_refusal(sense.limits, "eachsense/beta", {"messages": [{"role": "user", "content": content}]})
 
     assert code == (failure and failure.code)

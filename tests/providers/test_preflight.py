@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from arrivals.core.failure import MEANING, FailureCode
-from arrivals.providers._shared.limits import refusal
+from arrivals.providers._shared.limits import refusals
 from arrivals.providers.catalog import PROVIDERS
 from arrivals.providers.contract import route_of
 from tests.support.fixtures import FIXTURES
@@ -34,8 +34,8 @@ def expanded(value):
 
 
 def checked(name, model, fields):
-    """The preflight's refusal of an order, or None."""
-    return refusal(route_of(PROVIDERS[name], model).limits, model, fields)
+    """The preflight's first refusal of an order, or None."""
+    return next(iter(refusals(route_of(PROVIDERS[name], model).limits, model, fields)), None)
 
 
 @pytest.mark.parametrize(("name", "row"), ROWS)
@@ -77,5 +77,5 @@ def test_no_order_breaks_a_check(name):
                     place = place.setdefault(step, {}) if isinstance(place, dict) else {}
                 if isinstance(place, dict):
                     place[last] = strange
-            refusal(route.limits, model, fields)
-            refusal(route.limits, model, {"input": strange, "parameters": strange})
+            refusals(route.limits, model, fields)
+            refusals(route.limits, model, {"input": strange, "parameters": strange})

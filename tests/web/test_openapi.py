@@ -90,7 +90,7 @@ async def test_every_error_has_the_one_shape(client):
     problem = {**DOCUMENT["components"]["schemas"]["Problem"], "components": DOCUMENT["components"]}
     requests = [
         ("GET", "/v1/generations/x"), ("GET", "/nowhere"), ("PUT", "/v1/generations"), ("POST", "/v1/subscribers"),
-        ("GET", "/v1/events?limit=0"), ("POST", "/callbacks/runblob/x"), ("GET", "/v1/generations/"),
+        ("GET", "/v1/events?limit=0"), ("POST", "/callbacks/runblob/x"), ("GET", "/v1/generations//"),
     ]  # fmt: skip
     for method, path in requests:
         answer = await client.request(method, path)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-import difflib
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -19,6 +18,7 @@ from arrivals.config.declarations import (
 from arrivals.config.surroundings import check_authorities, usable_proxies
 from arrivals.core.budget import Budget
 from arrivals.core.cadence import Cadence
+from arrivals.core.nearest import nearest
 from arrivals.core.proxies import Proxies
 from arrivals.logs import LogFormat
 from arrivals.outbound.policy import Network
@@ -121,11 +121,12 @@ def _hint(name: str) -> str:
     if endings:
         part = max(endings, key=len)
         heads = [other.removesuffix(part) for other in theirs if other.endswith(f"_{part}")]
-        near = [head + part for head in difflib.get_close_matches(name.removesuffix(part), heads, n=1)]
+        head = nearest(name.removesuffix(part), heads)
+        near = head and head + part
     else:
-        near = difflib.get_close_matches(name, [*BY_NAME, *theirs], n=1)
+        near = nearest(name, [*BY_NAME, *theirs])
     if near:
-        return f"; did you mean {PREFIX}{near[0]}?"
+        return f"; did you mean {PREFIX}{near}?"
     return f"; the providers are {', '.join(PROVIDERS)}" if endings else ""
 
 

@@ -9,6 +9,17 @@ _PAIRS = [first + second for first in ALPHABET for second in ALPHABET]  # two le
 _LETTERS = bytes(ord(ALPHABET[byte % 32]) for byte in range(256))  # the letter of a byte's last five bits
 _ALL = frozenset(ALPHABET)
 LENGTH = 26
+# prefix: what such an id names
+KINDS = {
+    "gen": "generation",
+    "blk": "bulk order",
+    "whk": "webhook",
+    "evt": "event",
+    "sub": "subscriber",
+    "dlv": "delivery",
+    "rpl": "replay",
+    "key": "API key",
+}
 ENTROPY_BYTES = 15  # two bits of the first, five of each other: a letter for a byte costs less than bits put together
 BEYOND = 1 << 56  # microseconds: no id can say this moment, or a later one
 
@@ -22,6 +33,12 @@ def is_id(text: str, prefix: str) -> bool:
     """True if `make_id` may have made it."""
     head, _, rest = text.partition("_")
     return head == prefix and len(rest) == LENGTH and set(rest) <= _ALL
+
+
+def kind_of(text: str) -> str | None:
+    """What an id of ours with this beginning names; None for any other text."""
+    head, mark, _ = text.partition("_")
+    return KINDS.get(head) if mark else None
 
 
 def make_id(prefix: str, now: Micros, entropy: bytes) -> str:

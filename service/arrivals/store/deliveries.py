@@ -8,7 +8,7 @@ from msgspec import Struct, structs
 from arrivals.core.breaker import Breaker
 from arrivals.core.subscriber import Load, SigningKeys
 from arrivals.core.wire import Micros, to_json
-from arrivals.store.engine.base import Row, Tx, fetch_one
+from arrivals.store.engine.base import Row, Tx, fetch_by_id, fetch_one
 from arrivals.store.engine.pages import Page
 from arrivals.store.engine.queries import load
 
@@ -161,7 +161,7 @@ async def forgive_if_done(tx: Tx, subscriber_id: str) -> None:
 
 async def by_id(tx: Tx, delivery_id: str) -> Delivery:
     """One delivery. Raises Missing."""
-    return _delivery(await fetch_one(tx, SQL["delivery_by_id"], id=delivery_id))
+    return _delivery(await fetch_by_id(tx, "delivery", SQL["delivery_by_id"], delivery_id))
 
 
 async def listed(tx: Tx, subscriber_id: str, standing: str | None, limit: int, before: str) -> Page[Delivery]:

@@ -7,7 +7,7 @@ from typing import Any
 from arrivals.core.cursor import Cursor
 from arrivals.core.event import Event, EventType
 from arrivals.core.wire import Micros
-from arrivals.store.engine.base import Row, Tx, fetch_one
+from arrivals.store.engine.base import Row, Tx, fetch_by_id, fetch_one
 from arrivals.store.engine.pages import Loading
 from arrivals.store.engine.queries import load
 from arrivals.store.generations import NEVER
@@ -43,7 +43,7 @@ async def append(tx: Tx, events: Sequence[Event]) -> dict[str, int]:
 
 async def by_id(tx: Tx, event_id: str) -> Event:
     """One event. Raises Missing."""
-    return _from_row(await fetch_one(tx, SQL["event_by_id"], id=event_id))
+    return _from_row(await fetch_by_id(tx, "event", SQL["event_by_id"], event_id))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +136,7 @@ async def begin_epoch(tx: Tx, epoch: str, now: Micros) -> None:
 
 async def position_of(tx: Tx, event_id: str) -> int:
     """The position of an event. Raises Missing."""
-    position: int = (await fetch_one(tx, SQL["position_of"], id=event_id))["position"]
+    position: int = (await fetch_by_id(tx, "event", SQL["position_of"], event_id))["position"]
     return position
 
 

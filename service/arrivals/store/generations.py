@@ -11,7 +11,7 @@ from arrivals.core.failure import Failure
 from arrivals.core.generation import Cost, Generation, GenerationKey, Held, Origin, Output, Status, VerifiedBy
 from arrivals.core.metadata import searchable
 from arrivals.core.wire import Micros, from_json, to_json
-from arrivals.store.engine.base import Overtaken, Row, Tx, fetch_one
+from arrivals.store.engine.base import Overtaken, Row, Tx, fetch_by_id, fetch_one
 from arrivals.store.engine.queries import load
 
 log = structlog.get_logger()
@@ -164,7 +164,7 @@ async def order_input(tx: Tx, generation_id: str) -> dict[str, Any]:
 
 async def by_id(tx: Tx, generation_id: str) -> Scheduled:
     """One generation. Raises Missing."""
-    return from_row(await fetch_one(tx, SQL["generation_by_id"], id=generation_id))
+    return from_row(await fetch_by_id(tx, "generation", SQL["generation_by_id"], generation_id))
 
 
 async def to_settle(tx: Tx, ids: Sequence[str]) -> dict[str, Scheduled]:
@@ -245,7 +245,8 @@ async def look_later(tx: Tx, generation_id: str, timeout_at: Micros) -> None:
 async def claim_poll_of(tx: Tx, generation_id: str, lease: Micros) -> Scheduled:
     """Leases one generation to be polled now, whatever its schedule. Raises Missing."""
     now = await tx.now()
-    return from_row(await fetch_one(tx, SQL["claim_poll_of"], id=generation_id, now=now, lease_until=now + lease))
+    claim = SQL["claim_poll_of"]
+    return from_row(await fetch_by_id(tx, "generation", claim, generation_id, now=now, lease_until=now + lease))
 
 
 async def of_bulks(tx: Tx, bulk_ids: Sequence[str]) -> dict[str, list[Scheduled]]:

@@ -21,5 +21,5 @@ async def remembered_order(tx: Tx, owner: str, key: str) -> tuple[str, str]:
     """(digest of the order, generation id) bound to an idempotency key. Raises Missing."""
     rows = await tx.fetch(SQL["idempotent_order"], owner=owner, idempotency_key=key)
     if not rows:
-        raise Missing(f"no order has the idempotency key {key!r}")
+        raise Missing("order", key, "idempotency key")
     return rows[0]["digest"], rows[0]["generation_id"]

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from arrivals.core.api_key import ApiKey
 from arrivals.core.wire import Micros, from_json, to_json
-from arrivals.store.engine.base import Row, Tx, fetch_one
+from arrivals.store.engine.base import Row, Tx, fetch_by_id
 from arrivals.store.engine.queries import load
 
 SQL = load("keys")
@@ -35,12 +35,12 @@ async def listed(tx: Tx) -> Sequence[ApiKey]:
 
 async def expire(tx: Tx, key_id: str, at: Micros) -> ApiKey:
     """Sets a key's end and returns it. Raises Missing for one that is revoked, or ends before."""
-    return _from_row(await fetch_one(tx, SQL["expire_key"], id=key_id, expires_at=at))
+    return _from_row(await fetch_by_id(tx, "API key", SQL["expire_key"], key_id, expires_at=at))
 
 
 async def revoke(tx: Tx, key_id: str, now: Micros) -> None:
     """Revokes a key. Raises Missing."""
-    await fetch_one(tx, SQL["revoke_key"], id=key_id, now=now)
+    await fetch_by_id(tx, "API key", SQL["revoke_key"], key_id, now=now)
 
 
 async def record_uses(tx: Tx, uses: Sequence[KeyUse]) -> None:

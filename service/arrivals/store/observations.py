@@ -10,7 +10,7 @@ from arrivals.core.generation import VerifiedBy
 from arrivals.core.http import InboundWebhook
 from arrivals.core.observation import Finding, Observation
 from arrivals.core.wire import Micros, from_json, to_json
-from arrivals.store.engine.base import Row, Tx, fetch_one
+from arrivals.store.engine.base import Row, Tx, fetch_by_id
 from arrivals.store.engine.pages import Loading
 from arrivals.store.engine.queries import load
 
@@ -96,7 +96,7 @@ async def unread(tx: Tx, limit: int) -> list[StoredWebhook]:
 
 async def webhook_by_id(tx: Tx, webhook_id: str) -> StoredWebhook:
     """One stored webhook. Raises Missing."""
-    return webhook_from_row(await fetch_one(tx, SQL["webhook_by_id"], id=webhook_id))
+    return webhook_from_row(await fetch_by_id(tx, "webhook", SQL["webhook_by_id"], webhook_id))
 
 
 async def webhooks_of(tx: Tx, generation_id: str) -> list[StoredWebhook]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from arrivals.core.generation import VerifiedBy
 from arrivals.core.wire import Micros, from_json, to_json
-from arrivals.store.engine.base import Row, Tx, fetch_one
+from arrivals.store.engine.base import Row, Tx, fetch_by_id, fetch_one
 from arrivals.store.engine.pages import Loading, Page, of_rows
 from arrivals.store.engine.queries import load
 from arrivals.store.generations import LAST, NEVER
@@ -115,7 +115,7 @@ async def insert(tx: Tx, new: Replay) -> None:
 
 async def by_id(tx: Tx, replay_id: str) -> Replay:
     """One replay. Raises Missing."""
-    return _from_row(await fetch_one(tx, SQL["replay_by_id"], id=replay_id))
+    return _from_row(await fetch_by_id(tx, "replay", SQL["replay_by_id"], replay_id))
 
 
 async def listed(tx: Tx, limit: int, before: str = LAST) -> Page[Replay]:

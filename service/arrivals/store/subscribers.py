@@ -2,7 +2,7 @@
 
 from arrivals.core.subscriber import Subscriber
 from arrivals.core.wire import Micros, from_json, to_json
-from arrivals.store.engine.base import Row, Tx, fetch_one
+from arrivals.store.engine.base import Row, Tx, fetch_by_id, fetch_one
 from arrivals.store.engine.pages import Loading, Page, of_rows
 from arrivals.store.engine.queries import load
 from arrivals.store.generations import LAST
@@ -31,10 +31,11 @@ async def insert(tx: Tx, subscriber: Subscriber) -> None:
 
 async def update(tx: Tx, subscriber: Subscriber) -> None:
     """Writes the changeable fields of a subscriber. Raises Missing."""
-    await fetch_one(
+    await fetch_by_id(
         tx,
+        "subscriber",
         SQL["update_subscriber"],
-        id=subscriber.id,
+        subscriber.id,
         url=subscriber.url,
         secret=subscriber.secret,
         previous_secret=subscriber.previous_secret,
@@ -54,7 +55,7 @@ async def update(tx: Tx, subscriber: Subscriber) -> None:
 
 async def by_id(tx: Tx, subscriber_id: str) -> Subscriber:
     """One registered subscriber. Raises Missing."""
-    return _from_row(await fetch_one(tx, SQL["subscriber_by_id"], id=subscriber_id))
+    return _from_row(await fetch_by_id(tx, "subscriber", SQL["subscriber_by_id"], subscriber_id))
 
 
 async def listed(tx: Tx, limit: int, before: str = LAST) -> Page[Subscriber]:
@@ -70,7 +71,7 @@ async def active(tx: Tx) -> list[Subscriber]:
 async def delete(tx: Tx, subscriber_id: str, now: Micros) -> None:
     """Deletes a subscriber; what was not delivered to it is given up. Raises Missing."""
     await _give_up(tx, subscriber_id, now)
-    await fetch_one(tx, SQL["delete_subscriber"], id=subscriber_id)
+    await fetch_by_id(tx, "subscriber", SQL["delete_subscriber"], subscriber_id)
     await _give_up(tx, subscriber_id, now)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -13,23 +13,17 @@ from starlette.routing import Route
 import structlog
 
 from arrivals.core.api_key import ApiKey, Scope
-from arrivals.core.ids import is_id
-from arrivals.core.json_shape import shape_of
-from arrivals.core.wire import from_json
 from arrivals.flow.context import Context
 from arrivals.flow.off_loop import run_off_loop
 from arrivals.store.engine.pages import Page
-from arrivals.store.generations import LAST
 from arrivals.web.auth import Authenticator
-from arrivals.web.errors import Problem, from_validation, invalid, problem_of
+from arrivals.web.errors import Problem, problem_of
 from arrivals.web.held_requests import HeldRequests
-from arrivals.web.request_body import FILES_MAX_BYTES, PLAIN_MAX_BYTES, body_of, too_large
+from arrivals.web.request_body import FILES_MAX_BYTES, PLAIN_MAX_BYTES, body_of
 from arrivals.web.traced import note_key, note_route
+from arrivals.web.validation import body_or_problem, read_query
 
 log = structlog.get_logger()
-
-S = TypeVar("S")
-Q = TypeVar("Q", bound=msgspec.Struct)
 
 
 class Streaming(StreamingResponse):
@@ -126,15 +120,6 @@ def page_response(page: Page[Any], show: Callable[[Any], Any]) -> Response:
     return json_response({"data": [show(item) for item in page.items], "next": following})
 
 
-def before_id(after: str | None, prefix: str) -> str:
-    """The id that a page of a list, newest first, begins before. Raises Problem (422)."""
-    if after is None:
-        return LAST
-    if not is_id(after, prefix):
-        raise invalid("after", f"must be the `next` of an earlier page, {prefix}_…")
-    return after
-
-
 def routes(endpoints: Sequence[Endpoint], authenticator: Authenticator) -> list[Route]:
     """The endpoints as routes, one for each path, so that the answer to a wrong method lists all the right ones."""
     by_path: dict[str, dict[str, Endpoint]] = {}
@@ -162,7 +147,7 @@ def _route(path: str, methods: Mapping[str, Endpoint], authenticator: Authentica
                 context=authenticator.context,
                 key=key,
                 request=request,
-                query=read_query(request, endpoint.query),
+                query=endpoint.query and read_query(request.query_params.multi_items(), endpoint.query),
                 body=await _body(request, endpoint),
                 holds=authenticator.holds,
             )
@@ -196,67 +181,15 @@ def _audit(endpoint: Endpoint, call: Call, answer: Response) -> None:
     )
 
 
-def read_query(request: Request, schema: type[Q] | None) -> Q | None:
-    """The query of a request by its schema. Raises Problem (422)."""
-    if schema is None:
-        return None
-    values = _query_values(request.query_params.multi_items(), schema)
-    try:
-        read = msgspec.convert(values, schema, strict=False)
-    except msgspec.ValidationError as error:
-        raise from_validation(error) from error
-    for name in values:
-        if getattr(read, name) is None:
-            raise invalid(name, "null is no value; leave it out")
-    return read
-
-
-def _query_values(pairs: Sequence[tuple[str, str]], schema: type[msgspec.Struct]) -> dict[str, Any]:
-    """The fields of a query: a list is `a,b` or given several times, an object `name[key]=value`. Raises Problem."""
-    kinds = {field.name: field.default_factory for field in msgspec.structs.fields(schema)}
-    values: dict[str, Any] = {}
-    for name, text in pairs:
-        outer, _, key = name.removesuffix("]").partition("[")
-        if kinds.get(name) is list:
-            values.setdefault(name, []).extend(text.split(","))
-        elif kinds.get(outer) is dict and name.endswith("]") and key not in values.setdefault(outer, {}):
-            values[outer][key] = text
-        elif name in values or outer in values:
-            raise invalid(name, "is given several times")
-        else:
-            values[name] = text
-    return values
-
-
 async def _body(request: Request, endpoint: Endpoint) -> Any:
     if endpoint.body is None:
         return None
     max_bytes = FILES_MAX_BYTES if endpoint.files else PLAIN_MAX_BYTES
     content = await body_of(request.headers.get("content-length"), request.receive, max_bytes)
-    read = await run_off_loop(len(content), partial(_read_or_problem, content, endpoint.body))
+    read = await run_off_loop(len(content), partial(body_or_problem, content, endpoint.body))
     if isinstance(read, Problem):
         # An error and the frame that raised it keep each other alive until the next garbage collection, which is rare
         # here, and with them everything else in that frame.
         del content
         raise read
-    return read
-
-
-def _read_or_problem(content: bytes, schema: type[S]) -> S | Problem:
-    """Like `read_body`, but returns the error: it goes from one thread to another."""
-    try:
-        return read_body(content, schema)
-    except Problem as problem:
-        problem.__cause__ = problem.__context__ = None  # whose frames hold the content
-        return problem.with_traceback(None)
-
-
-def read_body(content: bytes, schema: type[S]) -> S:
-    """The content of a body; an empty one is `{}`. Raises Problem (400, 413, 422)."""
-    try:
-        if shape_of(content).rest > PLAIN_MAX_BYTES:
-            raise too_large(PLAIN_MAX_BYTES, "without the files that it carries in long strings ")
-        read: S = from_json(content or b"{}", schema)
-    except ValueError as error:
-        raise from_validation(error) from error
     return read

@@ -6,6 +6,7 @@ Source: https://www.rfc-editor.org/rfc/rfc9457
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 import math
+import re
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ import structlog
 from arrivals.core.cursor import UnknownCursor
 from arrivals.core.event import public_failure
 from arrivals.core.failure import Failure
+from arrivals.core.ids import KINDS, LENGTH, is_id, kind_of
 from arrivals.flow.admin.replay import NotCancelable as ReplayNotCancelable
 from arrivals.flow.admin.replay import NotReplayable
 from arrivals.flow.callback_url import UnknownToken
@@ -31,10 +33,14 @@ from arrivals.flow.submission.order import InvalidOrder, KeyReused, RefusedByPre
 from arrivals.outbound.transport import NoAnswer, NotSent
 from arrivals.providers.contract import Unverified
 from arrivals.store.engine.base import Missing, Unavailable
+from arrivals.web.allowed import clipped
 from arrivals.web.api.schemas import FailureSchema
 
 log = structlog.get_logger()
 
+_LIKE_AN_ID = re.compile(r"[\w.~-]{1,64}", re.ASCII)
+
+MAX_ERRORS = 20  # of one request that are named
 MEDIA_TYPE = "application/problem+json"
 CHALLENGE = {"www-authenticate": "Webhook"}
 SOON = {"retry-after": "5"}
@@ -92,23 +98,53 @@ class Problem(Exception):
 
 def invalid(field: str, detail: str) -> Problem:
     """The problem of one field that cannot be used."""
-    return Problem(422, "invalid_request", f"{field}: {detail}", [FieldError(field, detail)])
+    return refused([FieldError(field, detail)])
+
+
+def refused(errors: Sequence[FieldError]) -> Problem:
+    """The problem of fields that cannot be used, at least one."""
+    shown = errors[:MAX_ERRORS]
+    detail = "; ".join(f"{error.field}: {error.detail}" for error in shown)
+    return Problem(422, "invalid_request", detail + ("; and more" if len(errors) > len(shown) else ""), shown)
+
+
+def not_json(error: ValueError) -> Problem:
+    """The problem of a body that cannot be read as JSON, or that would unfold into too much."""
+    why = f"it is not UTF-8 (byte {error.start})" if isinstance(error, UnicodeDecodeError) else str(error)
+    return Problem(400, "invalid_json", f"the body is not JSON: {why}", [FieldError("$", why)])
 
 
 def _preflight(error: RefusedByPreflight) -> Problem:
-    detail = f"{error.where}: {error}"
-    return Problem(422, "refused_by_preflight", detail, [FieldError(error.where, str(error))], failure=error.failure)
+    problem = refused([FieldError(*mistake) for mistake in error.mistakes])
+    return Problem(422, "refused_by_preflight", str(problem), problem.details.errors, failure=error.failure)
 
 
 def _no_output(error: Exception) -> Problem:
     return Problem(502, "output_unavailable", f"the provider did not hand the output out: {error}")
 
 
+def not_found(kind: str, name: str) -> str:
+    """What to say where nothing of this kind has this id; also what the id is of, if it is one of ours."""
+    other = kind_of(name)
+    shown = name if _LIKE_AN_ID.fullmatch(name) else f"`{clipped(name)}`"
+    detail = f"no {kind} has the id {shown}"
+    if other is not None and other != kind:
+        return f"{detail}; {name.partition('_')[0]}_… is {_a(other)}, not {_a(kind)}"
+    prefix = next((prefix for prefix, named in KINDS.items() if named == kind), None)
+    if prefix is not None and not is_id(name, prefix):
+        return f"{detail}; {_a(kind)}'s id is {prefix}_ and {LENGTH} letters and digits"
+    return detail
+
+
+def _a(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeA' else 'a'} {kind}"
+
+
 # exception: the problem that a caller sees
 MEANINGS: Mapping[type[BaseException], Callable[[Any], Problem]] = {
     Problem: lambda error: error,
-    Missing: lambda _: Problem(404, "not_found", "there is nothing with this id"),
-    InvalidOrder: lambda error: invalid(error.field, str(error)),
+    Missing: lambda error: Problem(404, "not_found", not_found(error.kind, error.name)),
+    InvalidOrder: lambda error: refused([FieldError(*mistake) for mistake in error.mistakes.items()]),
     RefusedByPreflight: _preflight,
     KeyReused: lambda _: Problem(
         422, "idempotency_key_reused", str(KeyReused.__doc__), [FieldError("Idempotency-Key", "in use")]
@@ -144,18 +180,3 @@ def problem_of(error: BaseException) -> Problem:
             return MEANINGS[kind](error)
     log.error("request_failed", exc_info=error)
     return Problem(500, "internal", "something went wrong here; the log says what")
-
-
-def from_validation(error: msgspec.MsgspecError | ValueError) -> Problem:
-    """The problem for a decoder's error, which ends in the field's path: "Expected `int`, got `str` - at `$.limit`"."""
-    if not isinstance(error, msgspec.ValidationError):
-        return Problem(400, "invalid_json", f"the body is not JSON: {error}", [FieldError("$", str(error))])
-    detail, _, path = str(error).partition(" - at `")
-    steps = (path.removesuffix("`").removeprefix("$").removeprefix("."), _named_in(detail))
-    return invalid(".".join(step for step in steps if step) or "$", detail)
-
-
-def _named_in(detail: str) -> str:
-    """The missing or unknown field that the sentence names: "Object missing required field `provider`"."""
-    parts = detail.split("`")
-    return parts[1] if "field" in detail and len(parts) > 1 else ""

@@ -7,7 +7,7 @@ import pytest
 from arrivals.core.generation import Status
 from arrivals.flow.submission.order import InvalidOrder, KeyReused, OrderRequest, RefusedByPreflight, order, order_bulk
 from arrivals.providers import eachlabs
-from arrivals.providers._shared.limits import required
+from arrivals.providers._shared.limits import between, required
 from arrivals.providers.eachlabs.workflows import WORKFLOWS
 from arrivals.store import generations
 from arrivals.store.generation_lists import GenerationQuery, listed
@@ -59,7 +59,29 @@ async def test_what_cannot_be_ordered_is_refused_by_field(context, changed, fiel
     with pytest.raises(InvalidOrder, match=says) as refused:
         await order(context, OrderRequest(**{**ORDER, **changed}))
 
-    assert field == refused.value.field
+    assert [field] == [*refused.value.mistakes]
+
+
+async def test_every_mistake_of_an_order_is_named_at_once(context):
+    wrong = {"provider": "runblob", "model": "sora-9", "callback_url": "ftp://a", "deadline_s": -1.0}
+
+    with pytest.raises(InvalidOrder) as refused:
+        await order(context, OrderRequest(**{**ORDER, **wrong}))
+
+    assert ["model", "callback_url", "deadline_s"] == [*refused.value.mistakes]
+
+
+async def test_every_limit_that_an_order_breaks_is_named_at_once(context, monkeypatch):
+    limits = (required("prompt"), between("steps", 1, 50), required("prompt"))
+    monkeypatch.setattr(eachlabs, "ROUTES", (replace(WORKFLOWS, limits=limits),))
+    request = OrderRequest(provider="eachlabs", model="workflows/wf-1/v1", input={"steps": 99})
+
+    with pytest.raises(RefusedByPreflight) as refused:
+        await order(context, request)
+
+    expected = [("input.prompt", "prompt is required"), ("input.steps", "steps must be from 1 to 50")]
+    assert expected == refused.value.mistakes
+    assert "prompt" == refused.value.failure.param
 
 
 async def test_a_provider_without_an_account_is_told_how_to_get_one(context):
@@ -124,7 +146,10 @@ async def test_an_order_that_its_provider_would_refuse_is_not_stored(context):
         await order(context, OrderRequest(**veo, idempotency_key="k"))
 
     assert ("input.seconds", "invalid_request", "preflight", False) == (
-        refused.value.where, refused.value.failure.code, refused.value.failure.origin, refused.value.failure.billed,
+        refused.value.mistakes[0][0],
+        refused.value.failure.code,
+        refused.value.failure.origin,
+        refused.value.failure.billed,
     )  # fmt: skip
     async with context.store.reading() as tx:
         assert [] == (await listed(tx, GenerationQuery())).items
@@ -137,6 +162,6 @@ async def test_one_that_would_be_refused_keeps_the_whole_bulk_order_out(context,
     with pytest.raises(RefusedByPreflight) as refused:
         await order_bulk(context, request, [{"prompt": "a fox"}, {}])
 
-    assert "inputs.1.prompt" == refused.value.where
+    assert [("inputs[1].prompt", "prompt is required")] == refused.value.mistakes
     async with context.store.reading() as tx:
         assert [] == (await listed(tx, GenerationQuery())).items

@@ -71,6 +71,6 @@ async def test_of_a_bulk_order_the_one_that_would_be_refused_is_named(client, co
 
     payload = answer.json()
     assert (422, "refused_by_preflight") == (answer.status_code, payload["code"])
-    assert ["inputs.1.prompt"] == [error["field"] for error in payload["errors"]]
+    assert ["inputs[1].prompt"] == [error["field"] for error in payload["errors"]]
     assert [] == (await client.get("/v1/generations")).json()["data"]
     assert 0 == await run_worker(context, "submit")

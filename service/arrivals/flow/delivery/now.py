@@ -48,7 +48,7 @@ async def _claim_next(context: Context, tx: Tx, delivery_id: str) -> Delivery:
         raise Delivered
     (delivery_context,) = await deliveries.contexts_of(tx, [delivery])
     if delivery_context is None:
-        raise Missing(delivery.subscriber_id)
+        raise Missing("subscriber", delivery.subscriber_id)
     if delivery_context.disabled:
         raise NotServed
     return await claim_now(context, tx, await deliveries.first_open(tx, delivery) or delivery.id)

@@ -49,7 +49,7 @@ async def _withdraw(context: Context, generation_id: str) -> Generation | None:
     async with context.store.transaction() as tx:
         locked = await generations.to_settle(tx, [generation_id])
         if generation_id not in locked:
-            raise Missing(generation_id)
+            raise Missing("generation", generation_id)
         generation = locked[generation_id].generation
         if generation.status is not Status.PENDING:
             return generation

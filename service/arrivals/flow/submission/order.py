@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-import difflib
 import hashlib
 from typing import Any
 
@@ -12,14 +11,15 @@ import structlog
 from arrivals.core.bounds import metadata_objection
 from arrivals.core.failure import Failure
 from arrivals.core.generation import Generation, Status
+from arrivals.core.nearest import did_you_mean
 from arrivals.core.wire import canonical_json, micros, to_json
-from arrivals.flow.context import Context, Upstream
+from arrivals.flow.context import Context
 from arrivals.flow.log_fields import about
 from arrivals.flow.off_loop import run_off_loop
-from arrivals.providers._shared.limits import refusal
+from arrivals.providers._shared.limits import refusals
 from arrivals.providers._shared.requested import outputs_requested
 from arrivals.providers.catalog import PROVIDERS
-from arrivals.providers.contract import Route, route_of
+from arrivals.providers.contract import Provider, Route, route_of
 from arrivals.store import generations, idempotency
 from arrivals.store.engine.base import Missing, Overtaken
 from arrivals.store.engine.signals import Signal
@@ -29,22 +29,26 @@ log = structlog.get_logger()
 
 SLACK_S = 300.0  # beyond the provider's own ceiling, before we stop waiting
 MAX_DEADLINE_S = 7 * 24 * 3600.0
+DEADLINE = f"must be more than 0 and at most {MAX_DEADLINE_S:.0f} seconds"
 
 
 class InvalidOrder(Exception):
-    """The order cannot be taken; `field` names what to change."""
+    """The order cannot be taken; `mistakes` has each field to change, and what is wrong with it."""
 
-    def __init__(self, field_name: str, detail: str) -> None:
-        super().__init__(detail)
-        self.field = field_name
+    def __init__(self, mistakes: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {detail}" for name, detail in mistakes.items()))
+        self.mistakes = mistakes
 
 
 class RefusedByPreflight(Exception):
-    """The provider would certainly refuse the order; nothing was sent and nothing is stored."""
+    """The provider would certainly refuse the order; nothing was sent and nothing is stored.
 
-    def __init__(self, failure: Failure, where: str) -> None:
-        super().__init__(failure.message or failure.code)
-        self.failure, self.where = failure, where
+    `mistakes` has each (field to change, limit that it breaks); `failure` is as the provider would state the first.
+    """
+
+    def __init__(self, failure: Failure, mistakes: Sequence[tuple[str, str]]) -> None:
+        super().__init__("; ".join(f"{name}: {detail}" for name, detail in mistakes))
+        self.failure, self.mistakes = failure, mistakes
 
 
 class KeyReused(Exception):
@@ -88,7 +92,8 @@ async def order(context: Context, request: OrderRequest) -> Generation:
     """Stores the order of one generation. Raises InvalidOrder, RefusedByPreflight, KeyReused."""
 
     def member(route: Route) -> list[Scheduled]:
-        return [_checked(context, request, route, request.input, "input")]
+        _check_limits(route, request.model, {"input": request.input})
+        return [_generation(context, request, route, request.input)]
 
     (generation,) = await _stored(context, request, member, [request.input])
     return generation
@@ -100,21 +105,19 @@ async def order_bulk(context: Context, request: OrderRequest, inputs: Sequence[M
     def members(route: Route) -> list[Scheduled]:
         bulk = route.adapter.bulk
         if bulk is None:
-            raise InvalidOrder("model", f"{request.provider} takes orders of {request.model!r} one at a time")
+            raise InvalidOrder({"model": f"{request.provider} takes orders of {request.model} one at a time"})
         if not 1 <= len(inputs) <= bulk.most:
-            raise InvalidOrder("inputs", f"must have 1 to {bulk.most} items")
+            raise InvalidOrder({"inputs": f"must be an array of 1 to {bulk.most} items; this one has {len(inputs)}"})
+        _check_limits(route, request.model, {f"inputs[{index}]": values for index, values in enumerate(inputs)})
         bulk_id = context.make_id("blk")
-        checked = [
-            _checked(context, request, route, order_input, f"inputs.{index}")
-            for index, order_input in enumerate(inputs)
-        ]
+        made = [_generation(context, request, route, order_input) for order_input in inputs]
         # Their ids are in the order of the inputs, by which the provider's answer is read.
-        ids = sorted(scheduled.generation.id for scheduled in checked)
+        ids = sorted(scheduled.generation.id for scheduled in made)
         return [
             structs.replace(
                 scheduled, generation=structs.replace(scheduled.generation, id=generation_id, bulk_id=bulk_id)
             )
-            for scheduled, generation_id in zip(checked, ids, strict=True)
+            for scheduled, generation_id in zip(made, ids, strict=True)
         ]
 
     return await _stored(context, replace(request, input={"inputs": list(inputs)}), members, inputs)
@@ -165,37 +168,42 @@ async def _same_order(context: Context, request: OrderRequest, digest: str) -> l
     return [scheduled.generation for scheduled in members]
 
 
-def _checked(
-    context: Context, request: OrderRequest, route: Route, order_input: Mapping[str, Any], where: str
-) -> Scheduled:
-    """A new generation whose input breaks none of the limits that its provider documents."""
-    scheduled = _generation(context, request, route, order_input)
-    failure = refusal(route.limits, request.model, order_input)
-    if failure is not None:
-        raise RefusedByPreflight(failure, f"{where}.{failure.param}" if failure.param else where)
-    return scheduled
+def _check_limits(route: Route, model: str, inputs: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuses inputs, by their places in the order, that break limits which the provider documents."""
+    broken = [(place, failure) for place, values in inputs.items() for failure in refusals(route.limits, model, values)]
+    if broken:
+        mistakes = {(f"{place}.{failure.param}", failure.message or failure.code): None for place, failure in broken}
+        raise RefusedByPreflight(broken[0][1], [*mistakes])
 
 
 def _route(context: Context, request: OrderRequest) -> Route:
-    upstream = _upstream(context, request)
-    route = route_of(upstream.provider, request.model)
-    if route is None:
-        models = sorted(model for other in upstream.provider.ROUTES for model in other.models)
-        raise InvalidOrder("model", f"{request.provider} has no model {request.model!r}; it has {', '.join(models)}")
+    """The route of an order that has no mistake outside its input. Raises InvalidOrder with every mistake."""
+    upstream = context.upstreams.get((request.provider, request.account))
+    route = route_of(upstream.provider, request.model) if upstream is not None else None
+    mistakes: dict[str, str] = {}
+    if upstream is None:
+        mistakes |= _not_configured(context, request)
+    elif route is None:
+        mistakes["model"] = _no_model(upstream.provider, request)
+    mistakes |= _mistakes(context, request)
+    if route is None or mistakes:
+        raise InvalidOrder(mistakes)
     return route
 
 
+def _mistakes(context: Context, request: OrderRequest) -> dict[str, str]:
+    """What is wrong with an order, whatever provider it is for."""
+    deadline_s = request.deadline_s if request.deadline_s is not None else MAX_DEADLINE_S
+    objections = {
+        "callback_url": request.callback_url and context.transport.destinations.objection(request.callback_url),
+        "metadata": metadata_objection(request.metadata),
+        "deadline_s": None if 0 < deadline_s <= MAX_DEADLINE_S else DEADLINE,
+    }
+    return {name: objection for name, objection in objections.items() if objection}
+
+
 def _generation(context: Context, request: OrderRequest, route: Route, order_input: Mapping[str, Any]) -> Scheduled:
-    if request.callback_url is not None:
-        objection = context.transport.destinations.objection(request.callback_url)
-        if objection:
-            raise InvalidOrder("callback_url", objection)
-    objection = metadata_objection(request.metadata)
-    if objection:
-        raise InvalidOrder("metadata", objection)
     wait_s = request.deadline_s if request.deadline_s is not None else route.max_duration_of(request.model) + SLACK_S
-    if not 0 < wait_s <= MAX_DEADLINE_S:
-        raise InvalidOrder("deadline_s", f"must be more than 0 and at most {MAX_DEADLINE_S:.0f} seconds")
     now = context.now()
     generation = Generation(
         id=context.make_id("gen"),
@@ -215,25 +223,24 @@ def _generation(context: Context, request: OrderRequest, route: Route, order_inp
     return Scheduled(generation=generation, schedule=Schedule(submit_at=now, timeout_at=generation.deadline_at))
 
 
-def _upstream(context: Context, request: OrderRequest) -> Upstream:
-    upstream = context.upstreams.get((request.provider, request.account))
-    if upstream is not None:
-        return upstream
+def _no_model(provider: Provider, request: OrderRequest) -> str:
+    models = sorted(model for route in provider.ROUTES for model in route.models)
+    meant = did_you_mean(request.model, models)
+    return f"{request.provider} has no model {to_json(request.model)}; it has {', '.join(models)}{meant}"
+
+
+def _not_configured(context: Context, request: OrderRequest) -> dict[str, str]:
+    """The mistake in an order for a provider, or an account of it, that is not configured."""
     accounts = sorted(account for provider, account in context.upstreams if provider == request.provider)
-    name = request.provider.upper()
     if accounts:
-        raise InvalidOrder(
-            "account", f"{request.provider} has no account {request.account!r}; it has {', '.join(accounts)}"
-        )
-    configured = ", ".join(sorted({provider for provider, _ in context.upstreams})) or "none"
+        has = f"it has {', '.join(accounts)}{did_you_mean(request.account, accounts)}"
+        return {"account": f"{request.provider} has no account {to_json(request.account)}; {has}"}
     if request.provider not in PROVIDERS:
-        near = difflib.get_close_matches(request.provider, PROVIDERS, n=1)
-        hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(PROVIDERS)}"
-        raise InvalidOrder("provider", f"there is no provider {request.provider!r}{hint}")
-    raise InvalidOrder(
-        "provider",
-        f"no account of {request.provider!r} is configured (configured: {configured}); set ARRIVALS_{name}_API_KEY",
-    )
+        there_are = f"there are {', '.join(PROVIDERS)}{did_you_mean(request.provider, PROVIDERS)}"
+        return {"provider": f"there is no provider {to_json(request.provider)}; {there_are}"}
+    configured = ", ".join(sorted({provider for provider, _ in context.upstreams})) or "none"
+    what_to_do = f"set ARRIVALS_{request.provider.upper()}_API_KEY"
+    return {"provider": f"no account of {request.provider} is configured (configured: {configured}); {what_to_do}"}
 
 
 async def stored(context: Context, generation_id: str) -> Generation:

@@ -51,15 +51,15 @@ class Limit:
     models: tuple[str, ...] = ("*",)  # patterns, as in fnmatch
 
 
-def refusal(limits: Iterable[Limit], model: str, values: Mapping[str, Any]) -> Failure | None:
-    """The first limit that an order's input breaks, as a failure of origin `preflight`; nothing was billed."""
+def refusals(limits: Iterable[Limit], model: str, values: Mapping[str, Any]) -> list[Failure]:
+    """The limits that an order's input breaks, as failures of origin `preflight`; nothing was billed."""
+    failures = []
     for limit in limits:
-        concerned = any(fnmatchcase(model, pattern) for pattern in limit.models)
-        broken = limit.check(values) if concerned else None
+        broken = limit.check(values) if any(fnmatchcase(model, pattern) for pattern in limit.models) else None
         if broken is not None:
             failure = make_failure(broken.code, broken.message, origin="preflight", billed=False)
-            return replace(failure, provider_code=broken.provider_code, param=broken.param or limit.param)
-    return None
+            failures.append(replace(failure, provider_code=broken.provider_code, param=broken.param or limit.param))
+    return failures
 
 
 def value_at(value: Any, path: str) -> Any:
@@ -242,7 +242,7 @@ IMAGE_ENDINGS = frozenset({"png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "t
 def _items(name: str, value: Any) -> list[tuple[str, Any]]:
     """A value, or each item of a list, with where it stands."""
     if isinstance(value, list):
-        return [(f"{name}.{index}", item) for index, item in enumerate(value)]
+        return [(f"{name}[{index}]", item) for index, item in enumerate(value)]
     return [(name, value)]
 
 

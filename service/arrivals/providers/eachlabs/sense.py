@@ -211,7 +211,7 @@ def _long(values: Mapping[str, Any]) -> Broken | None:
         words = content if isinstance(content, str) else "".join(_texts(content))
         if len(words) > MAX_PROMPT_CHARACTERS:
             message = f"a message of {len(words)} characters; at most {MAX_PROMPT_CHARACTERS} are allowed"
-            return Broken(message=message, code=FailureCode.PROMPT_TOO_LONG, param=f"messages.{number}.content")
+            return Broken(message=message, code=FailureCode.PROMPT_TOO_LONG, param=f"messages[{number}].content")
     return None
 
 
@@ -238,7 +238,7 @@ def _small_or_large(values: Mapping[str, Any]) -> Broken | None:
             url = image.get("url") if isinstance(image, Mapping) else image
             broken = wrong_size(url, MIN_PIXELS, MAX_PIXELS)
             if broken is not None:
-                return replace_broken(broken, param=f"messages.{number}.content.{part_number}")
+                return replace_broken(broken, param=f"messages[{number}].content[{part_number}]")
     return None
 
 

@@ -16,7 +16,11 @@ class StoreError(Exception):
 
 
 class Missing(StoreError):
-    """There is no such row."""
+    """No row of this kind has this name, which is its `id` where nothing else is said."""
+
+    def __init__(self, kind: str, name: str, what: str = "id") -> None:
+        super().__init__(f"no {kind} has the {what} {name}")
+        self.kind, self.name = kind, name
 
 
 class Overtaken(StoreError):
@@ -100,8 +104,16 @@ class Database(Protocol):
 
 
 async def fetch_one(tx: Tx, query: Query, **values: Any) -> Row:
-    """The first row of a query that must have one. Raises Missing."""
+    """The first row of a query that always has one. Raises Missing."""
     rows = await tx.fetch(query, **values)
     if not rows:
-        raise Missing(query.name)
+        raise Missing(query.name, str(values), "values")
+    return rows[0]
+
+
+async def fetch_by_id(tx: Tx, kind: str, query: Query, row_id: str, **values: Any) -> Row:
+    """The row of this kind with this id. Raises Missing."""
+    rows = await tx.fetch(query, id=row_id, **values)
+    if not rows:
+        raise Missing(kind, row_id)
     return rows[0]

@@ -11,8 +11,9 @@ from arrivals.flow.delivery.now import retry
 from arrivals.flow.delivery.redeliver import redeliver
 from arrivals.store import deliveries, subscribers
 from arrivals.store.deliveries import Attempt, Delivery
+from arrivals.store.generations import LAST
 from arrivals.web.api.delivery_schemas import DeliveriesQuery, DeliveryPage, DeliveryWithAttemptsSchema, RedeliverBody
-from arrivals.web.endpoint import Call, Endpoint, before_id, json_response, page_response
+from arrivals.web.endpoint import Call, Endpoint, json_response, page_response
 
 
 async def list_of_subscriber(call: Call) -> Response:
@@ -20,7 +21,7 @@ async def list_of_subscriber(call: Call) -> Response:
     query: DeliveriesQuery = call.query
     async with call.context.store.reading() as tx:
         await subscribers.by_id(tx, call.path("id"))
-        page = await deliveries.listed(tx, call.path("id"), query.status, query.limit, before_id(query.after, "dlv"))
+        page = await deliveries.listed(tx, call.path("id"), query.status, query.limit, query.after or LAST)
     return page_response(page, shown)
 
 

@@ -6,9 +6,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from arrivals.core.event import EventType
 from arrivals.core.subscriber import MAX_IN_FLIGHT, SubscriberState
+from arrivals.web.allowed import PRINTABLE
 from arrivals.web.api.event_schemas import PingEvent
+from arrivals.web.api.objections import before
 from arrivals.web.api.schemas import (
-    PRINTABLE,
     SUBSCRIBABLE,
     EventWord,
     FindingWord,
@@ -17,7 +18,6 @@ from arrivals.web.api.schemas import (
     Moment,
     Name,
     Url,
-    before,
 )
 
 Signature = Literal["v1", "v1a"]

@@ -7,7 +7,8 @@ from msgspec import Meta, Struct
 from arrivals.core.generation import Status
 from arrivals.core.metadata import MAX_VALUE_CHARACTERS
 from arrivals.store.generation_lists import PLACES
-from arrivals.web.api.schemas import GenerationSchema, Limit, Moment, Name, StatusWord, before
+from arrivals.web.api.objections import before
+from arrivals.web.api.schemas import GenerationSchema, Limit, Moment, Name, StatusWord
 
 MAX_WATCHED = 50
 MetadataFilter = Annotated[

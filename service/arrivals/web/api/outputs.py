@@ -18,6 +18,7 @@ from arrivals.flow.settlement.inline_outputs import is_own
 from arrivals.flow.submission.order import stored
 from arrivals.outbound.transport import NoAnswer
 from arrivals.store import outputs
+from arrivals.web.allowed import clipped
 from arrivals.web.api.ranges import NOT_TO_BE_RUN, bytes_response
 from arrivals.web.endpoint import Call, Content, Endpoint, Streaming
 from arrivals.web.errors import Problem
@@ -41,7 +42,8 @@ async def stream_output(call: Call) -> Response:
     generation = await stored(call.context, call.path("id"))
     number = call.path("index")
     if not number.isdecimal() or len(number) > 4 or int(number) >= len(generation.outputs):  # noqa: PLR2004 - no list is so long
-        raise Problem(404, "no_such_output", f"it is {generation.status}; number of outputs: {len(generation.outputs)}")
+        has = f"it is {generation.status}, and {len(generation.outputs)} are there, numbered from 0"
+        raise Problem(404, "no_such_output", f"{generation.id} has no output {clipped(number)}: {has}")
     # A range is defined for GET alone.
     range_headers = dict(call.request.headers) if call.request.method == "GET" else {}
     output = generation.outputs[int(number)]

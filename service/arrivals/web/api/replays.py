@@ -6,13 +6,12 @@ from typing import Any
 from starlette.responses import Response
 
 from arrivals.core.api_key import Scope
-from arrivals.core.observation import Finding
 from arrivals.core.wire import rfc3339
 from arrivals.flow.admin.replay import cancel, replay_one, start
 from arrivals.flow.submission.order import stored
 from arrivals.store import observations, replays, subscribers
 from arrivals.store.engine.base import Missing
-from arrivals.store.generations import NEVER
+from arrivals.store.generations import LAST, NEVER
 from arrivals.store.replays import Filters, Replay, ReplayKind
 from arrivals.web.api.delivery_schemas import (
     ReplayBody,
@@ -21,9 +20,8 @@ from arrivals.web.api.delivery_schemas import (
 )
 from arrivals.web.api.generations import moment
 from arrivals.web.api.replay_schemas import ReplayedSchema, ReplayPage, ReplaySchema
-from arrivals.web.api.schemas import SUBSCRIBABLE
-from arrivals.web.endpoint import Call, Endpoint, before_id, json_response, page_response
-from arrivals.web.errors import invalid
+from arrivals.web.endpoint import Call, Endpoint, json_response, page_response
+from arrivals.web.errors import FieldError, refused
 
 # kind: the filters that apply to it
 CONCERNED = {
@@ -44,8 +42,8 @@ async def start_one(call: Call) -> Response:
         finding=requested.finding,
         type=requested.type,
         subscriber=requested.subscriber,
-        since=moment("filters.since", requested.since, 0),
-        until=moment("filters.until", requested.until, NEVER),
+        since=moment(requested.since, 0),
+        until=moment(requested.until, NEVER),
         missed=requested.missed,
     )
     _check(kind, filters)
@@ -59,19 +57,17 @@ async def start_one(call: Call) -> Response:
 def _check(kind: ReplayKind, filters: Filters) -> None:
     named = {name for name in ("provider", "model", "generation", "finding", "type", "subscriber", "missed")
              if getattr(filters, name)}  # fmt: skip
-    for name in sorted(named - CONCERNED[kind]):
-        raise invalid(f"filters.{name}", f"means nothing for {kind}; leave it out")
-    if filters.finding is not None and filters.finding not in set(Finding):
-        raise invalid("filters.finding", f"must be one of {', '.join(Finding)}")
-    if filters.type is not None and filters.type not in SUBSCRIBABLE:
-        raise invalid("filters.type", f"must be one of {', '.join(SUBSCRIBABLE)}")
+    detail = f"means nothing for {kind}; leave it out"
+    wrong = [FieldError(f"filters.{name}", detail) for name in sorted(named - CONCERNED[kind])]
+    if wrong:
+        raise refused(wrong)
 
 
 async def list_page(call: Call) -> Response:
     """Lists replays, newest first."""
     query: ReplaysQuery = call.query
     async with call.context.store.reading() as tx:
-        page = await replays.listed(tx, query.limit, before_id(query.after, "rpl"))
+        page = await replays.listed(tx, query.limit, query.after or LAST)
     return page_response(page, shown)
 
 

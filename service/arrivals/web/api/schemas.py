@@ -1,6 +1,5 @@
 """The schemas of the HTTP interface: for OpenAPI, and to validate requests."""
 
-from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
@@ -10,9 +9,10 @@ from arrivals.core.cursor import PATTERN
 from arrivals.core.event import EventType
 from arrivals.core.failure import FailureCode, Fault
 from arrivals.core.generation import Origin, Status, VerifiedBy
-from arrivals.core.ids import pattern_of
 from arrivals.core.observation import Finding
 from arrivals.providers.catalog import PROVIDERS
+from arrivals.web.allowed import PRINTABLE
+from arrivals.web.api.objections import A_MOMENT, A_POSITION, AN_ENTRY, before, enum
 
 Moment = Annotated[
     str,
@@ -20,12 +20,11 @@ Moment = Annotated[
         description="RFC 3339, UTC, from 1970 to 9999",
         examples=["2026-11-20T12:00:00.000Z"],
         extra_json_schema={"format": "date-time", "pattern": "^(19[7-9]|[2-9][0-9]{2})[0-9]-"},
+        extra=A_MOMENT,
     ),
 ]
 Limit = Annotated[int, Meta(ge=1, le=200, description="how many at most")]
 WaitS = Annotated[float, Meta(ge=0, le=300, description="seconds to wait at most")]
-# No control characters: nothing needs them, and PostgreSQL keeps no NUL.
-PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=PRINTABLE)]
 Url = Annotated[str, Meta(min_length=1, max_length=2048, extra_json_schema={"format": "uri"})]
 Metadata = Annotated[
@@ -40,6 +39,7 @@ Entry = Annotated[
     Meta(
         description="the `next` of an earlier page",
         extra_json_schema={"pattern": r"^([0-9]{1,18}\.){3}[A-Za-z0-9_]{1,64}$"},
+        extra=AN_ENTRY,
     ),
 ]
 Position = Annotated[
@@ -47,20 +47,9 @@ Position = Annotated[
     Meta(
         description="`0` (the beginning), the `next` of an earlier page, or the `id` of a message in a stream",
         extra_json_schema={"pattern": PATTERN},
+        extra=A_POSITION,
     ),
 ]
-
-
-def before(prefix: str) -> Meta:
-    """The cursor of a list of the things whose ids begin so; the handler refuses any other."""
-    return Meta(description="the `next` of an earlier page", extra_json_schema={"pattern": pattern_of(prefix)})
-
-
-def enum(words: Iterable[str]) -> Meta:
-    """The words that are accepted; the handler refuses any other with a list of them all."""
-    return Meta(extra_json_schema={"enum": [*words]})
-
-
 ProviderName = Annotated[Name, enum(PROVIDERS)]
 StatusWord = Annotated[str, enum(Status)]
 FindingWord = Annotated[str, enum(Finding)]

@@ -26,6 +26,7 @@ from arrivals.flow.context import Context
 from arrivals.flow.delivery.now import resend_waiting
 from arrivals.flow.delivery.ping import ping
 from arrivals.store import subscribers
+from arrivals.store.generations import LAST
 from arrivals.store.subscriber_health import Health, health_of
 from arrivals.web.api.deliveries import shown_with
 from arrivals.web.api.delivery_schemas import (
@@ -43,9 +44,8 @@ from arrivals.web.api.delivery_schemas import (
 from arrivals.web.api.generations import moment
 from arrivals.web.api.replay_schemas import ReplaySchema
 from arrivals.web.api.replays import shown as shown_replay
-from arrivals.web.api.schemas import SUBSCRIBABLE
-from arrivals.web.endpoint import Call, Content, Endpoint, before_id, json_response, page_response
-from arrivals.web.errors import invalid
+from arrivals.web.endpoint import Call, Content, Endpoint, json_response, page_response
+from arrivals.web.errors import FieldError, refused
 
 V1A = "v1a"  # Ed25519, beside the HMAC: https://github.com/standard-webhooks/standard-webhooks
 PLAIN = ("url", "description", "max_in_flight", "rate_per_s")  # fields that are taken as they are
@@ -73,15 +73,14 @@ async def create(call: Call) -> Response:
 
 
 def _check(context: Context, body: SubscriberBody | SubscriberPatch) -> None:
-    objection = context.transport.destinations.objection(body.url) if isinstance(body.url, str) else None
-    if objection:
-        raise invalid("url", objection)
-    objection = metadata_objection(body.filter.metadata or {}) if isinstance(body.filter, FilterBody) else None
-    if objection:
-        raise invalid("filter.metadata", objection)
-    for index, event_type in enumerate(body.event_types or ()):
-        if event_type not in SUBSCRIBABLE:
-            raise invalid(f"event_types[{index}]", f"must be one of {', '.join(SUBSCRIBABLE)}")
+    metadata = body.filter.metadata or {} if isinstance(body.filter, FilterBody) else {}
+    objections = {
+        "url": context.transport.destinations.objection(body.url) if isinstance(body.url, str) else None,
+        "filter.metadata": metadata_objection(metadata),
+    }
+    wrong = [FieldError(name, objection) for name, objection in objections.items() if objection]
+    if wrong:
+        raise refused(wrong)
 
 
 def _types(event_types: list[str] | None) -> tuple[str, ...] | None:
@@ -142,7 +141,7 @@ async def resend(call: Call) -> Response:
 async def recover_missed(call: Call) -> Response:
     """Starts a replay of every event since a moment that the subscriber wants and that did not reach it. 202."""
     body: RecoverBody = call.body
-    replay = await recover(call.context, call.path("id"), moment("since", body.since, 0), dry_run=body.dry_run)
+    replay = await recover(call.context, call.path("id"), moment(body.since, 0), dry_run=body.dry_run)
     return json_response(shown_replay(replay), 202, call.location("replays", replay.id))
 
 
@@ -150,7 +149,7 @@ async def list_page(call: Call) -> Response:
     """Lists subscribers, newest first."""
     query: SubscribersQuery = call.query
     async with call.context.store.reading() as tx:
-        page = await subscribers.listed(tx, query.limit, before_id(query.after, "sub"))
+        page = await subscribers.listed(tx, query.limit, query.after or LAST)
         health = await health_of(tx, [subscriber.id for subscriber in page.items])
     return page_response(page, lambda subscriber: shown(subscriber, health[subscriber.id]))
 

@@ -7,34 +7,30 @@ from typing import Any
 from starlette.responses import Response
 
 from arrivals.core.api_key import Scope
-from arrivals.core.observation import Finding
 from arrivals.core.wire import rfc3339
 from arrivals.flow.exchange.masking import mask_about
 from arrivals.flow.observation.receive import shown_headers
 from arrivals.flow.off_loop import run_off_loop
 from arrivals.store import observations, webhook_lists
-from arrivals.store.generations import NEVER
+from arrivals.store.generations import LAST, NEVER
 from arrivals.store.observations import StoredWebhook
 from arrivals.store.webhook_lists import WebhookFacts, WebhookQuery
 from arrivals.web.api.generations import moment
 from arrivals.web.api.schemas import WebhookPage, WebhooksQuery, WebhookWithBodySchema
-from arrivals.web.endpoint import Call, Endpoint, before_id, json_response, page_response
-from arrivals.web.errors import invalid
+from arrivals.web.endpoint import Call, Endpoint, json_response, page_response
 
 
 async def list_page(call: Call) -> Response:
     """Lists stored webhooks, newest first, without headers and body."""
     query: WebhooksQuery = call.query
-    if query.finding is not None and query.finding not in set(Finding):
-        raise invalid("finding", f"must be one of {', '.join(Finding)}")
     listing = WebhookQuery(
         provider=query.provider,
         generation_id=query.generation,
         finding=query.finding,
         verification=None if query.verified is None else "yes" if query.verified else "no",
-        since=moment("since", query.since, 0),
-        until=moment("until", query.until, NEVER),
-        before=before_id(query.after, "whk"),
+        since=moment(query.since, 0),
+        until=moment(query.until, NEVER),
+        before=query.after or LAST,
         limit=query.limit,
     )
     async with call.context.store.reading() as tx:

@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 
 from arrivals.web.api.schemas import OrderBody
-from arrivals.web.endpoint import Endpoint, read_body
+from arrivals.web.endpoint import Endpoint
 from arrivals.web.errors import MEDIA_TYPE, Problem
 from arrivals.web.openapi.components import Schema
 from arrivals.web.openapi.examples import MISSPELT
+from arrivals.web.validation import read_body
 
 ALWAYS = {431}
 OF_A_SCOPE = {401, 403, 429}
