@@ -28,10 +28,10 @@ from arrivals.outbound.policy import OutboundPolicy
 from arrivals.outbound.url import read_url
 from arrivals.providers.catalog import PROVIDERS
 from arrivals.web import validation
-from arrivals.web.api.generations import _PREFERRED_WAIT
 from arrivals.web.api.ranges import bytes_response
 from arrivals.web.app import ENDPOINTS
 from arrivals.web.errors import Problem
+from arrivals.web.preferences import MAX_WAIT_S, preferred_wait
 from tests.attack.readers import message_of
 from tests.attack.target import Target, must
 from tests.support.fixtures import pieces
@@ -296,13 +296,8 @@ def _range(raw):
 
 
 def _prefer(raw):
-    preferred = _PREFERRED_WAIT.search(raw.decode("latin-1"))
-    must(
-        preferred is None or re.fullmatch(r"\d{1,4}", preferred[1]) is not None,
-        f"a wait of {preferred and preferred[1]!r}",
-    )
-    if preferred is not None:
-        float(preferred[1])
+    wait_s = preferred_wait([raw.decode("latin-1")])
+    must(wait_s is None or 0 <= wait_s <= MAX_WAIT_S, f"a wait of {wait_s!r}")
 
 
 def _body(shape):

@@ -35,6 +35,15 @@ def test_moment_is_written_in_milliseconds_of_utc(moment, text):
         "2026-11-20T07:00:00-05:00",
         "2026-11-20T12:00:00",
         "2026-11-20 12:00:00Z",
+        "2026-11-20t12:00:00z",
+        "2026-11-20T12:00:00.000000000z",
+        "2026-11-20t12:00:00+00:00",
+        "2026-11-20T12:00:00-00:00",
+        "2026-11-20T11:59:60Z",
+        "2026-11-20T14:29:60+02:30",
+        "2026-11-20T12:00:00 00:00",
+        "2026-11-20T14:30:00.000 02:30",
+        "2026-11-20 12:00",
     ],
 )
 def test_moment_a_client_wrote_is_understood(text):
@@ -85,9 +94,11 @@ def test_first_and_last_moment_are_moments(text):
     assert text.replace("Z", ".000Z") == rfc3339(read_rfc3339(text))
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2026-13-20", "2026-11-20T25:00:00Z", "1795176000"])
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "2026-13-20", "2026-11-20T25:00:00Z", "1795176000", "2026-11-20T12:00:61Z"]
+)
 def test_text_that_is_no_moment_is_a_value_error(text):
-    with pytest.raises(ValueError, match=r"(?i)isoformat|month|hour|day"):
+    with pytest.raises(ValueError, match=r"(?i)isoformat|month|hour|day|second"):
         read_rfc3339(text)
 
 

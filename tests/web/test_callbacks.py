@@ -4,6 +4,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from arrivals.store import observations
 from tests.conftest import PUBLIC_URL, WEBHOOK_SECRET, run_worker
@@ -132,11 +133,29 @@ async def test_probes_and_challenges_are_answered(client, provider, path):
     challenge = await provider.post(path, json={"challenge": "abc"})
 
     assert (200, "provider.example") == (probe.status_code, probe.headers["webhook-allowed-origin"])
-    assert (200, "POST, OPTIONS") == (plain.status_code, plain.headers["allow"])
+    assert (200, "GET, HEAD, OPTIONS, POST") == (plain.status_code, plain.headers["allow"])
     assert (200, {"challenge": "abc"}) == (challenge.status_code, challenge.json())
-    refused = await provider.get(path)
-    assert (405, {"OPTIONS", "POST"}) == (refused.status_code, set(refused.headers["allow"].split(", ")))
+    refused = await provider.put(path)
+    allowed = {"GET", "HEAD", "OPTIONS", "POST"}
+    assert (405, allowed) == (refused.status_code, set(refused.headers["allow"].split(", ")))
     assert [] == (await client.get("/v1/webhooks")).json()["data"]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("ending", ["", "/", "x", "?challenge=abc"])
+async def test_look_at_an_address_is_answered_alike_and_does_nothing(client, provider, path, method, ending):
+    """Monitors and providers look first; nobody learns whether an address leads to a generation."""
+    with capture_logs() as entries:
+        answer = await provider.request(method, path + ending, headers={"x-webhook-secret": "guess"})
+
+    assert (200, b"", "0") == (answer.status_code, answer.content, answer.headers["content-length"])
+    assert [] == (await client.get("/v1/webhooks")).json()["data"]
+    assert [] == entries
+
+
+async def test_webhook_is_taken_at_an_address_with_a_slash_at_its_end(client, provider, path):
+    assert 200 == (await provider.post(path + "/", json=SUCCEEDED, headers=SECRET)).status_code
+    assert 1 == len((await client.get("/v1/webhooks")).json()["data"])
 
 
 async def test_a_stored_webhook_is_found_by_what_became_of_it(context, client, provider, path):

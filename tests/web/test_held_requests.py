@@ -97,15 +97,6 @@ async def test_an_order_is_taken_though_it_may_not_wait(client, ordered, connect
     assert (202, None) == (answer.status_code, answer.headers.get("preference-applied"))
 
 
-@pytest.mark.parametrize("path", ["/v1/events/stream", "/v1/generations", "/openapi.json", "/health/live"])
-async def test_a_head_is_answered_with_headers_alone(client, path):
-    """A stream, which has no end, is answered so too; and it holds nothing."""
-    for _ in range(5):
-        answer = await client.head(path)
-        assert (200, b"") == (answer.status_code, answer.content)
-        assert answer.headers["content-type"]
-
-
 async def test_a_key_that_may_not_is_told_before_anything_is_held(client):
     answer = await client.get("/v1/events/stream", headers={"authorization": "Bearer guess"})
 

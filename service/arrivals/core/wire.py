@@ -5,6 +5,7 @@ Inside, a moment is an integer of microseconds since 1970 UTC, and a duration is
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+import re
 from typing import Any, TypeAlias
 
 import msgspec
@@ -14,6 +15,8 @@ SECOND: Micros = 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = EPOCH.replace(tzinfo=None)
 FIRST_OF_ALL, LAST_OF_ALL = "0001-01-01T00:00:00", "9999-12-31T23:59:59"
+_LEAP_SECOND = re.compile(r"(.*:\d\d:)60(.*)", re.ASCII)
+_LOST_PLUS = re.compile(r"(:\d\d(?:\.\d+)?) (\d\d:?\d\d)$", re.ASCII)
 LAST_MOMENT: Micros = 253_402_300_800 * SECOND - 1  # of the year 9999: what is later can be written nowhere
 
 
@@ -45,8 +48,13 @@ def since_1970(when: datetime) -> Micros:
 
 
 def read_rfc3339(text: str) -> Micros:
-    """The moment a client wrote. Raises ValueError, also for one before 1970 or after 9999."""
-    moment = since_1970(datetime.fromisoformat(text))
+    """The moment a client wrote, in either case. Raises ValueError, also for one before 1970 or after 9999.
+
+    A leap second is the one after it. A `+` that became a blank in a query is taken for what it was.
+    """
+    leap = _LEAP_SECOND.fullmatch(text)
+    usual = _LOST_PLUS.sub(r"\1+\2", f"{leap[1]}59{leap[2]}" if leap else text)
+    moment = since_1970(datetime.fromisoformat(usual.upper())) + (SECOND if leap else 0)
     if not 0 <= moment <= LAST_MOMENT:
         raise ValueError("the moment lies before 1970 or after 9999")
     return moment

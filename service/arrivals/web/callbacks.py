@@ -31,6 +31,7 @@ from arrivals.web.server.current import CURRENT, reporting
 
 PREFIX = "/callbacks/"
 ROUTE = PREFIX + "{provider}/{token}"
+METHODS = ("GET", "HEAD", "OPTIONS", "POST")
 KEPT = Response()
 _CHALLENGE = re.compile(rb'\s*{\s*"challenge"')
 
@@ -63,7 +64,7 @@ class Webhook(msgspec.Struct, frozen=True):
 
 def addressed(url: bytes) -> tuple[str, str] | None:
     """(provider, token) of a callback URL of ours; None for any other."""
-    address = url.decode("latin-1")
+    address = url.decode("latin-1").removesuffix("/")
     provider, _, token = address[len(PREFIX) :].partition("/")
     if not address.startswith(PREFIX) or not provider or not token or "/" in token or "?" in token or "%" in address:
         return None
@@ -146,7 +147,9 @@ class CallbackApp:
         self.handler, self.others = handler, others
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Takes a webhook; passes anything else to the others."""
+        """Takes a webhook; passes anything else to the others. A slash at the end of a path means nothing."""
+        if scope["type"] == "http" and scope["path"].endswith("/"):
+            scope = {**scope, "path": scope["path"][:-1]}
         connection = CURRENT.get()
         if connection is not None and scope["type"] == "http":
             scope = {**scope, "headers": [*scope["headers"]]}  # uvicorn appends trailers to its own list
@@ -199,18 +202,21 @@ def _echo(challenge: _Challenge) -> Response:
 
 
 async def probe(request: Request) -> Response:
-    """Answers providers that ask first; CloudEvents senders want to be allowed by name.
+    """Answers those who look first, always alike, so that nobody learns which addresses there are.
 
+    CloudEvents senders ask with OPTIONS and want to be allowed by name.
     Source: https://github.com/cloudevents/spec/blob/main/cloudevents/http-webhook.md
     """
+    if request.method != "OPTIONS":
+        return Response()
     origin = request.headers.get("webhook-request-origin")
     allowed = {"webhook-allowed-origin": origin, "webhook-allowed-rate": "*"} if origin else {}
-    return Response(status_code=200, headers={"allow": "POST, OPTIONS", **allowed})
+    return Response(status_code=200, headers={"allow": ", ".join(METHODS), **allowed})
 
 
 def routes() -> list[Route]:
     """The routes of the path besides webhooks."""
-    return [Route(ROUTE, probe, methods=["OPTIONS", "POST"])]
+    return [Route(ROUTE, probe, methods=METHODS)]
 
 
 def _headers(pairs: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -15,6 +15,7 @@ from tests.conftest import PUBLIC_URL, WEBHOOK_SECRET
 from tests.web.conftest import KEY
 from tests.web.server.conftest import DONE, answers, kept, read_to_end, statuses
 
+AUTHORIZATION = f"Authorization: Bearer {KEY}\r\n".encode()
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 LAST = b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 FIXTURES = Path(__file__).parents[3] / "fixtures"
@@ -301,6 +302,20 @@ async def test_an_old_client_that_offers_another_protocol_is_hung_up_on(stream):
     assert b"" == await read_to_end(stream)
 
 
+async def test_old_client_gets_a_stream_without_chunks(stream):
+    """HTTP/1.0 has none; the stream ends with its connection."""
+    await stream.send(b"GET /v1/events/stream HTTP/1.0\r\n%b\r\n" % AUTHORIZATION)
+    received = b""
+    while b"\n\n" not in received:
+        received += await stream.receive()
+
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200")
+    assert b"transfer-encoding" not in head.lower()
+    assert b"connection: close" in head.lower()
+    assert body.startswith(b"retry: 1000\nid: ")
+
+
 def fixture_webhooks():
     """(provider, the headers of its own, body) of every webhook of the fixtures."""
     for path in sorted(FIXTURES.glob("*/*webhook*.http")):
@@ -329,6 +344,15 @@ def conversations(context, webhook, path):
         "lower": webhook().replace(b"Host", b"hOST"), "folded": webhook(more="X-A: b\r\n c\r\n"),
         "options": b"OPTIONS %b HTTP/1.1\r\nHost: x\r\n\r\n" % path.encode(),
         "get": b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n" % path.encode(),
+        "get of nobody": b"GET %bx HTTP/1.1\r\nHost: x\r\n\r\n" % path.encode(),
+        "head": b"HEAD %b HTTP/1.1\r\nHost: x\r\n\r\n" % path.encode(),
+        "slash": webhook(path=path + "/"), "two slashes": webhook(path=path + "//"),
+        "slash and query": webhook(path=path + "/?a=b"), "slash of nobody": webhook(path=path + "x/"),
+        "get with a slash": b"GET %b/ HTTP/1.1\r\nHost: x\r\n\r\n" % path.encode(),
+        "older": b"GET /openapi.json HTTP/1.0\r\n\r\n",
+        "older and kept": b"GET /health/live/ HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+        "head of a stream": b"HEAD /v1/events/stream HTTP/1.1\r\nHost: x\r\n%b\r\n" % AUTHORIZATION,
+        "older head of a stream": b"HEAD /v1/events/stream HTTP/1.0\r\n%b\r\n" % AUTHORIZATION,
         "several": webhook() + webhook(secret="guess") + LIVE + webhook(DONE + b" "),
     }  # fmt: skip
     for name, provider, headers, body in fixture_webhooks():

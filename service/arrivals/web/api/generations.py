@@ -1,7 +1,6 @@
 """Generations: submit, read, list, timeline, poll, cancel, outputs."""
 
 from contextlib import suppress
-import re
 from typing import Any
 
 import anyio
@@ -36,13 +35,12 @@ from arrivals.web.api.schemas import (
 )
 from arrivals.web.endpoint import Call, Endpoint, json_response, page_response
 from arrivals.web.errors import Problem, invalid
+from arrivals.web.preferences import preferred_wait
 from arrivals.web.request_body import FILES_MAX_BYTES
 
 log = structlog.get_logger()
 
 SLACK: Micros = 60 * SECOND  # an id is generated a little before its order is stored
-_PREFERRED_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?:$|[,;\s])")  # RFC 7240 section 4.3
-MAX_WAIT_S = 300.0
 MAX_KEY_LENGTH = 255
 
 
@@ -51,9 +49,8 @@ async def submit_order(call: Call) -> Response:
     body: OrderBody = call.body
     generation = await order(call.context, _order_request(call, body, body.input))
     headers = call.location("generations", generation.id)
-    preferred = _PREFERRED_WAIT.search(call.request.headers.get("prefer", ""))
-    if preferred:
-        wait_s = min(float(preferred[1]), MAX_WAIT_S)
+    wait_s = preferred_wait(call.request.headers.getlist("prefer"))
+    if wait_s is not None:
         try:
             generation = await _held_until_closed(call, generation.id, wait_s)
             headers["preference-applied"] = f"wait={wait_s:.0f}"

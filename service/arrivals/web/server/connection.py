@@ -202,7 +202,7 @@ class Connection(asyncio.Protocol):
         """Passes so many bytes to uvicorn. Returns True if there were any."""
         piece, self._data = self._data[:size], self._data[size:]
         if size:
-            self._inner.take(piece, self, offers=self._head is not None and self._head.offers)
+            self._inner.take(piece, self, unusual=self._head is not None and self._head.unusual)
             self._stand()
         return size > 0
 

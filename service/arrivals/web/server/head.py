@@ -18,14 +18,14 @@ SMALL_BYTES = 64 * 1024  # a webhook's body
 class Head:
     """The head of one request.
 
-    `length`: of its body in bytes; None where it comes in chunks. `offers`: another protocol, in its place.
+    `length`: of its body in bytes; None where it comes in chunks. `unusual`: offers another protocol, or is HTTP/1.0.
     `webhook`: (provider, token) of a small one that needs nothing but to be taken and answered.
     """
 
     url: bytes = b""
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     length: int | None = 0
-    offers: bool = False
+    unusual: bool = False
     webhook: tuple[str, str] | None = None
     whole: bool = False
 
@@ -49,11 +49,12 @@ def read_head(data: bytes) -> Head | None:
     try:
         parser.feed_data(data)
     except HttpParserUpgrade:
-        head.offers = parser.get_method() != b"CONNECT"
+        head.unusual = parser.get_method() != b"CONNECT"
     except HttpParserError:
         return None
     if not head.whole:
         return None
+    head.unusual = head.unusual or parser.get_http_version() == "1.0"
     plain = parser.get_method() == b"POST" and parser.get_http_version() == "1.1" and parser.should_keep_alive()
     for name, value in head.headers:
         if name == b"content-length":

@@ -12,8 +12,9 @@ from arrivals.web.server.current import CURRENT, Answering
 class Inner:
     """Two protocols for the same connection, which get whole requests, one at a time.
 
-    The faster one loses the body after an offer of another protocol, the other one does not; it is made on demand.
-    Java's own client offers HTTP/2 with every request that goes over http://.
+    The faster one loses the body after an offer of another protocol, and answers HTTP/1.0 in chunks, which it does not
+    have. The other one does neither; it is made on demand. Java's own client offers HTTP/2 with every request over
+    http://.
     """
 
     def __init__(self, config: Any, server_state: Any, app_state: Any) -> None:
@@ -30,14 +31,14 @@ class Inner:
         for protocol in self.protocols:
             protocol.connection_lost(error)
 
-    def take(self, piece: bytes, connection: Answering, *, offers: bool) -> None:
+    def take(self, piece: bytes, connection: Answering, *, unusual: bool) -> None:
         """Passes on more of a request; the code that answers it finds the connection in `CURRENT`."""
-        if offers and len(self.protocols) == 1:
+        if unusual and len(self.protocols) == 1:
             self.protocols.append(H11Protocol(**self._options))
             self.protocols[1].connection_made(self._transport)
         token = CURRENT.set(connection)
         try:
-            self.protocols[int(offers)].data_received(piece)
+            self.protocols[int(unusual)].data_received(piece)
         finally:
             CURRENT.reset(token)
 
