@@ -44,9 +44,9 @@ BODIES: list[tuple[type[msgspec.Struct], Any, dict[str, str]]] = [
     (OrderBody, b"null", {"$": "must be an object, not null"}),
     (OrderBody, {"provider": 5, "model": None, "input": "x", "metdata": {}, "deadline_s": "soon"}, {
         "metdata": "is no field here; did you mean metadata?",
-        "provider": f"must be one of {PROVIDERS}, not a number",
+        "provider": f"must be one of {PROVIDERS}, not 5",
         "model": f"{NAME}, not null",
-        "input": 'must be an object, not "x"',
+        "input": "must be an object, not a string",
         "deadline_s": 'must be a number greater than 0, not "soon"',
     }),
     (OrderBody, {**ORDER, "provider": "RunBlb", "model": "", "account": "a\nb", "deadline_s": 0, "extra": 1}, {
@@ -77,7 +77,7 @@ BODIES: list[tuple[type[msgspec.Struct], Any, dict[str, str]]] = [
         "account": "must be a string, not an array",
     }),
     (BulkBody, {**BULK, "inputs": [{}, "text", 3, None]}, {
-        "inputs[1]": 'must be an object, not "text"',
+        "inputs[1]": "must be an object, not a string",
         "inputs[2]": "must be an object, not a number",
         "inputs[3]": "must be an object, not null",
     }),
@@ -86,7 +86,7 @@ BODIES: list[tuple[type[msgspec.Struct], Any, dict[str, str]]] = [
     (SubscriberBody, {"url": 5, "event_types": ["generation.fail", 3], "signatures": ["v2"], "max_in_flight": 5000}, {
         "url": "must be a string of 1 to 2048 characters, not a number",
         "event_types[0]": f'must be one of {TYPES}, not "generation.fail"; did you mean generation.failed?',
-        "event_types[1]": f"must be one of {TYPES}, not a number",
+        "event_types[1]": f"must be one of {TYPES}, not 3",
         "max_in_flight": "must be a whole number from 1 to 1000, not 5000",
         "signatures[0]": 'must be one of v1, v1a, not "v2"',
     }),
@@ -114,7 +114,7 @@ BODIES: list[tuple[type[msgspec.Struct], Any, dict[str, str]]] = [
         "filters.finding": f'must be one of {FINDINGS}, not "lost"',
         "filters.since": f'{A_MOMENT}, not "yesterday"',
         "filters.until": "must be a string, not a number",
-        "filters.missed": "must be true or false, not a number",
+        "filters.missed": "must be true or false, not 1",
     }),
     (ReplayBody, {"kind": "events", "filters": {"since": "2026-13-01", "type": "done"}, "rate_per_s": 5}, {
         "filters.type": f'must be one of {TYPES}, not "done"',

@@ -47,7 +47,7 @@ class OutboundPolicy:
         if not parts.raw_host:
             return "the URL names no host"
         if parts.raw_user is not None or parts.raw_password is not None:
-            return "the URL holds credentials"
+            return "the URL holds credentials; leave them out"
         if parts.scheme == "http" and not self._allowed:
             return "plain http is not allowed; use https, or list the network in ARRIVALS_ALLOW_DESTINATIONS"
         # An address goes past the resolver. `127。0。0。1` becomes one on the way out, so it is checked as it is sent.

@@ -111,9 +111,13 @@ def _is_accepted(value: Any, kind: inspect.Type) -> bool:
 
 
 def _named(value: Any, kind: inspect.Type | None) -> str:
-    """A value of another kind than is allowed: its own kind, or itself where that says more."""
-    says_more = value is None or isinstance(value, bool | str) or isinstance(kind, inspect.IntType)
-    shown = shown_value(value) if says_more and not isinstance(value, dict | list) else None
+    """A value of another kind than is allowed: its own kind, or itself where that says more.
+
+    A text is shown in the place of a word or a number only: elsewhere it may be what somebody wrote, such as a prompt.
+    """
+    exact = kind is None or isinstance(kind, inspect.IntType | inspect.FloatType | inspect.BoolType)
+    says_more = value is None or isinstance(value, bool) or (exact and not isinstance(value, dict | list))
+    shown = shown_value(value) if says_more else None
     return shown or next(name for json_kind, name in _JSON_KINDS if isinstance(value, json_kind))
 
 
