@@ -17,6 +17,7 @@ from arrivals.core.wire import SECOND
 from arrivals.lab.processes import Process, free_port
 from arrivals.store import accounts, deliveries, generations, observations, prune, subscribers
 from arrivals.store.engine.connect import open_database
+from arrivals.store.engine.migrate import migrate
 from tests.cli.conftest import API_KEY, environment
 from tests.support.attempts import record_attempts
 from tests.support.examples import delivery, scheduled, subscriber, webhook
@@ -31,15 +32,24 @@ SECRETS = {"SECRET_KEYS": "key-of-16-letters", "CALLBACK_SECRET": make_secret(by
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def url(request, arrivals, tmp_path):
+def url(request, tmp_path):
     """A database that is up to date, on each engine in turn."""
     if request.param == "sqlite":
-        arrivals("migrate", DATABASE=tmp_path / "my.db")
+        anyio.run(make, str(tmp_path / "my.db"))
         yield tmp_path / "my.db"
         return
     with fresh_database(request.getfixturevalue("postgres_url")) as made:
-        arrivals("migrate", DATABASE=made)
+        anyio.run(make, made)
         yield made
+
+
+async def make(url):
+    """Makes the database of a service that was never started."""
+    database = await open_database(url, clock, 1, create=True)
+    try:
+        await migrate(database, clock(), post=True)
+    finally:
+        await database.close()
 
 
 @pytest.fixture

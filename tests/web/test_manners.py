@@ -17,7 +17,9 @@ async def filled(ordered):
     generation = await ordered()
 
     def fill(path):
-        return path.replace("{index}", "0").replace("generations/{id}", f"generations/{generation['id']}").format(id="x")
+        return (
+            path.replace("{index}", "0").replace("generations/{id}", f"generations/{generation['id']}").format(id="x")
+        )
 
     return fill
 

@@ -61,7 +61,7 @@ def _not_public(url: str) -> str | None:
 
 def _answering(settings: Settings, url: str) -> Check:
     try:
-        with _client(settings, url) as client:
+        with connections(settings, url) as client:
             reply = client.get(f"{url}/health/live")
     except (httpx.HTTPError, httpx.InvalidURL, BadProxy) as error:
         result = f"{url} cannot be reached from here ({describe(error)})"
@@ -79,14 +79,14 @@ def providers(settings: Settings) -> Iterator[Check]:
     """The checks of every configured provider: its clock against this machine's, and each account's key."""
     hosts = {configured.account.base_url: name for (name, _), configured in sorted(settings.accounts.items())}
     for base_url, name in hosts.items():
-        with _client(settings, base_url) as client:
+        with connections(settings, base_url) as client:
             yield against(name, client, base_url)
     for (name, account), configured in sorted(settings.accounts.items()):
-        with _client(settings, configured.account.base_url) as client:
+        with connections(settings, configured.account.base_url) as client:
             yield _key(client, f"key of {name}/{account}", PROVIDERS[name], configured.account)
 
 
-def _client(settings: Settings, url: str) -> httpx.Client:
+def connections(settings: Settings, url: str) -> httpx.Client:
     """Connections as the service makes them to its providers: the same proxy, the same authorities. Raises BadProxy."""
     proxy = settings.proxies.proxy_for(url)
     return httpx.Client(timeout=TIMEOUT_S, trust_env=False, proxy=proxy, verify=named_authorities())

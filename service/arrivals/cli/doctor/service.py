@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
-
 from arrivals.cli.connection import resolve
 from arrivals.cli.doctor.clock import against
 from arrivals.cli.doctor.local import Check
+from arrivals.cli.doctor.network import connections
 from arrivals.client import Client, ServiceError, Unreachable, path
 from arrivals.config.declarations import BadSetting
 from arrivals.config.settings import Settings
@@ -15,7 +14,6 @@ from arrivals.core.subscriber import SubscriberState
 from arrivals.outbound.policy import OutboundPolicy
 
 PAGE = 200
-TIMEOUT_S = 5.0
 UNAUTHORIZED, FORBIDDEN = 401, 403
 
 
@@ -33,7 +31,7 @@ def service_and_subscribers(settings: Settings, url: str | None, key: str | None
         yield check
         if check.ok:
             yield _workers(service)
-            with httpx.Client(timeout=TIMEOUT_S, trust_env=False) as plain:
+            with connections(settings, service.url) as plain:
                 yield against("the service", plain, f"{service.url}/health/live")
             yield from _subscribers(service, OutboundPolicy(settings.allow_destinations))
 
@@ -62,7 +60,7 @@ def _service(service: Client) -> Check:
 
 def _workers(service: Client) -> Check:
     """The workers of the process that answers; one that is late has made it not ready."""
-    workers = service.get("/health/ready")["workers"]
+    workers = service.get("/health/ready").get("workers")
     if not workers:
         result = "none in the process that answers (--web-only); `due work` tells whether others do it"
         return Check(name="workers", ok=True, result=result)
