@@ -8,6 +8,7 @@ import json
 import os
 import time
 
+from hypothesis import HealthCheck, settings
 import pytest
 
 from arrivals.assembly import make_batches
@@ -30,6 +31,10 @@ from tests.support.serving import served
 from tests.support.upstream import Upstream
 
 pytest_plugins = ["tests.support.hanging"]
+
+# How fast examples are made says something about the machine, and nothing about the code.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 PUBLIC_URL = "https://arrivals.example.com"
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
