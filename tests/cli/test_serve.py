@@ -63,6 +63,24 @@ def test_first_start_says_where_the_keys_are(started, arrivals, tmp_path):
     assert "nothing\n" == arrivals("list", DATABASE=tmp_path / "my.db", PORT=url.rpartition(":")[2]).stdout
 
 
+def test_options_name_the_address_instead_of_the_settings(running, tmp_path):
+    port = free_port()
+    settings = {"DATABASE": tmp_path / "my.db", "LOG_FORMAT": "json", "HOST": "127.0.0.2", "PORT": free_port()}
+    serving = running("serve", "--host", "127.0.0.1", "--port", port, **settings)
+    assert f"http://127.0.0.1:{port}" == json.loads(serving.said('"serving"'))["url"]
+    serving.interrupt()
+
+
+@pytest.mark.parametrize(("option", "value"), [("port", "http"), ("port", "70000"), ("port", ""), ("host", "")])
+def test_option_is_read_as_its_setting(arrivals, option, value):
+    as_option = arrivals("serve", f"--{option}", value)
+    as_setting = arrivals("serve", **{option.upper(): value})
+    assert (2, 2) == (as_option.exit_code, as_setting.exit_code)
+    said = as_setting.stderr.partition(" must be ")[2]
+    assert said.rstrip()
+    assert f"Error: Invalid value for '--{option}': must be {said}" == as_option.stderr.splitlines(keepends=True)[-1]
+
+
 def test_sigterm_ends_it_with_exit_code_0(started):
     process, _ = started(VTRIX_API_KEY="key")
     child = process._child

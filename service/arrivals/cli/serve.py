@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 import errno
 import gc
 import socket
@@ -14,8 +15,10 @@ import structlog
 import uvicorn
 
 from arrivals.assembly import GRACE_S, CutOff, assembled, working
+from arrivals.cli.connection import specified
 from arrivals.cli.errors import handle_errors, settings_from_environment
 from arrivals.cli.shutdown import FAILED, Watch, heed_signals, watch
+from arrivals.config.declarations import BY_NAME
 from arrivals.config.key_file import key_file_path, with_keys
 from arrivals.config.settings import Settings
 from arrivals.flow.context import Context
@@ -44,15 +47,27 @@ class Server(uvicorn.Server):
         yield
 
 
+def _setting(_context: click.Context, parameter: click.Parameter, text: str | None) -> Any:
+    """The value of an option that stands for the setting of its name, read as that is."""
+    if text is None:
+        return None
+    try:
+        return BY_NAME[str(parameter.name).upper()].parse(text)
+    except ValueError as error:
+        raise click.BadParameter(f"must be {error}") from error
+
+
 @click.command("serve")
+@click.option("--host", callback=_setting, help="The address to listen on, instead of ARRIVALS_HOST.")
+@click.option("--port", callback=_setting, help="The port to listen on, instead of ARRIVALS_PORT.")
 @click.option("--web-only", is_flag=True, help="Run only the HTTP interface; another process runs the workers.")
 @click.option("--workers-only", is_flag=True, help="Run only the workers; another process serves HTTP.")
 @handle_errors
-def serve_command(*, web_only: bool, workers_only: bool) -> None:
+def serve_command(*, host: str | None, port: int | None, web_only: bool, workers_only: bool) -> None:
     """Run the service."""
     if web_only and workers_only:
         raise click.UsageError("--web-only and --workers-only leave nothing to run")
-    settings, made = with_keys(settings_from_environment())
+    settings, made = with_keys(replace(settings_from_environment(), **specified(host=host, port=port)))
     configure(settings.log_format, settings.log_level, settings.secrets)
     if made:
         log.info(
