@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from arrivals.cli.errors import handle_errors
+from arrivals.cli.extras import how_to_install
 from arrivals.cli.output import print_json, show_facts, show_table
 from arrivals.lab.bench.database_target import NotEmpty
 from arrivals.lab.bench.delivery import Delivery
@@ -47,8 +48,6 @@ def bench_command(context: click.Context, baseline: str | None) -> None:
     Exit code 1: something was lost or doubled, or a process died.
     """
     context.obj = baseline
-    if find_spec("httpx_aiohttp") is None:
-        raise click.ClickException("the ceilings need the extra `lab`: pip install 'arrivals[lab]'")
 
 
 class _Whole(click.ParamType[tuple[int, ...]]):
@@ -196,6 +195,8 @@ def soak_command(**options: Any) -> None:
 
 @handle_errors
 def _measure(name: str, sizes: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    if find_spec("httpx_aiohttp") is None:
+        raise click.ClickException(f"the ceilings need the extra `lab`; {how_to_install('lab')}")
     chosen = {size: value for size, value in options.items() if value is not None}
     json_output, database = chosen.pop("json_output"), chosen.pop("database", None)
     context = click.get_current_context()
@@ -206,7 +207,7 @@ def _measure(name: str, sizes: Callable[..., Any], options: Mapping[str, Any]) -
     except (NotEmpty, NoBaseline) as error:
         raise click.UsageError(str(error)) from error
     except ModuleNotFoundError as error:
-        raise click.UsageError(f"PostgreSQL needs {error.name}: pip install 'arrivals[postgres]'") from error
+        raise click.ClickException(f"PostgreSQL needs {error.name}; {how_to_install('postgres')}") from error
     except (Died, NotReady, Interrupted) as error:
         raise click.ClickException(str(error)) from error
     if json_output:

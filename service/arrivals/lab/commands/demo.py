@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from arrivals.cli.extras import how_to_install
 from arrivals.cli.output import print_json
 from arrivals.lab.demo.demo import Options, demo
 from arrivals.lab.processes import NotReady
@@ -26,7 +27,7 @@ def demo_command(
     Real processes, some hundred generations, every fault; exit code 0 only if all accounts agree.
     """
     if find_spec("standardwebhooks") is None:
-        raise click.UsageError("the demo verifies with a package of its own: pip install 'arrivals[lab]'")
+        raise click.ClickException(f"the demo verifies with a package of its own; {how_to_install('lab')}")
     try:
         options = Options(
             seed=seed,

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from arrivals.cli.errors import handle_errors
+from arrivals.cli.extras import how_to_install
 from arrivals.cli.output import print_json
 from arrivals.lab.bench.database_target import NotEmpty
 from arrivals.lab.torture.report import show
@@ -43,13 +44,13 @@ def torture_command(*, json_output: bool, **options: Any) -> None:
     A case that cannot be made on this machine is skipped, and the report says what to install.
     """
     if find_spec("standardwebhooks") is None:
-        raise click.UsageError("the torture verifies with a package of its own: pip install 'arrivals[lab]'")
+        raise click.ClickException(f"the torture verifies with a package of its own; {how_to_install('lab')}")
     try:
         report = torture(Options(quiet=json_output, **options))
     except NotEmpty as error:
         raise click.UsageError(str(error)) from error
     except ModuleNotFoundError as error:
-        raise click.UsageError(f"PostgreSQL needs {error.name}: pip install 'arrivals[postgres]'") from error
+        raise click.ClickException(f"PostgreSQL needs {error.name}; {how_to_install('postgres')}") from error
     except Interrupted as error:
         raise click.ClickException(str(error)) from error
     if json_output:

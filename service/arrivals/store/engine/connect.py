@@ -33,5 +33,7 @@ async def open_database(
     try:
         from arrivals.store.engine.postgres import PostgresDatabase
     except ModuleNotFoundError as error:
-        raise Unsuitable("PostgreSQL needs packages of its own: pip install 'arrivals[postgres]'") from error
+        raise Unsuitable(
+            "PostgreSQL needs the extra `postgres`: in a clone of Arrivals, pip install '.[postgres]'"
+        ) from error
     return await PostgresDatabase.open(database, connections=connections)
