@@ -109,6 +109,7 @@ def whole(rehearsal, tmp_path_factory):
         "ALLOW_DESTINATIONS": "127.0.0.0/8",
         "EACHLABS_API_KEY": "rehearsal-eachlabs",
         "EACHLABS_BASE_URL": f"http://127.0.0.1:{rehearsal}/eachlabs",
+        "EACHLABS_REQUESTS_PER_MINUTE": 100_000,
         "VTRIX_API_KEY": "rehearsal-vtrix",
         "VTRIX_BASE_URL": f"http://127.0.0.1:{rehearsal}/vtrix",
         "POLL_FIRST_S": 5,
@@ -135,14 +136,33 @@ def run(arrivals, whole):
 
 
 @pytest.fixture
-def ended(run):
-    """Orders something that ends at once; the generation."""
+def ended(arrivals, whole):
+    """Orders something that ends at once, well or badly; the generation."""
 
     def order(fault=""):
         words = f"a fox [rehearse run=0.05 {fault}]"
-        return run("submit", "eachlabs", "flux-1-1-pro", "--prompt", words, "--wait", 20, "--json")
+        result = arrivals("submit", "eachlabs", "flux-1-1-pro", "--prompt", words, "--wait", 20, "--json", **whole)
+        assert result.stdout, result.stderr
+        return json.loads(result.stdout)
 
     return order
+
+
+@pytest.fixture
+def open_ended(run, arrivals, whole):
+    """Orders something that goes on for long, until the provider has it; the generation. Canceled in the end."""
+    made = []
+
+    def order(*options):
+        words = ("eachlabs", "flux-1-1-pro", "--prompt", "a fox [rehearse run=600]")
+        made.append(run("submit", *words, *options, "--json")["id"])
+        while (generation := run("show", made[-1], "--json")["generation"])["external_id"] is None:
+            pass
+        return generation
+
+    yield order
+    for generation_id in made:
+        arrivals("cancel", generation_id, **whole)
 
 
 class Hook:

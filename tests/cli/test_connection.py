@@ -1,4 +1,4 @@
-"""`arrivals submit`, `show` and `list` against a real service and the stand-ins."""
+"""`arrivals submit` and `list` against a real service and the stand-ins."""
 
 import json
 
@@ -35,6 +35,12 @@ def test_submit_waits_for_the_end(submitted):
     assert submitted["outputs"]
 
 
+def test_wait_that_is_over_before_the_end_is_no_success(arrivals, service):
+    result = arrivals(*order_of("a fox [rehearse run=60]"), "--wait", 1, **service)
+    generation_id = next(line.split()[1] for line in result.stdout.splitlines() if line.split()[0] == "id")
+    assert (1, f"not ended yet; wait on with: arrivals watch {generation_id}\n") == (result.exit_code, result.stderr)
+
+
 def test_submit_returns_at_once_when_nobody_waits(arrivals, service):
     result = arrivals(*order_of("a fox [rehearse run=60]"), "--json", **service)
     assert (0, "pending") == (result.exit_code, json.loads(result.stdout)["status"])
@@ -69,26 +75,6 @@ def test_submit_of_what_is_no_json_object_is_wrong_usage(arrivals, text):
     assert "--input must be a JSON object" in result.stderr
 
 
-def test_show_tells_everything_that_happened(arrivals, service, submitted):
-    result = arrivals("show", submitted["id"], **service)
-    assert 0 == result.exit_code, result.stderr
-    assert submitted["id"] in result.stdout
-    timeline = json.loads(arrivals("show", submitted["id"], "--json", **service).stdout)
-    assert submitted["id"] == timeline["generation"]["id"]
-    lines = [line.split() for line in result.stdout.partition("\n\n")[2].splitlines()[1:]]
-    moments = {entry["at"] for entry in timeline["data"]}
-    assert [(entry["at"], entry["type"]) for entry in timeline["data"]] == [
-        (words[0], words[1]) for words in lines if words[0] in moments
-    ]
-
-
-def test_show_of_what_is_not_there_says_so(arrivals, service):
-    result = arrivals("show", "gen_none", **service)
-    assert (1, "") == (result.exit_code, result.stdout)
-    assert result.stderr.startswith("arrivals: ")
-    assert 1 == len(result.stderr.splitlines())
-
-
 def test_list_shows_the_newest_first(arrivals, service, submitted):
     page = json.loads(arrivals("list", "--provider", "vtrix", "--status", "completed", "--json", **service).stdout)
     assert submitted["id"] == page["data"][0]["id"]
@@ -106,7 +92,9 @@ def test_list_of_nothing_says_so(arrivals, service):
 
 def test_failure_is_shown_by_its_code(arrivals, service):
     order = order_of("a fox [rehearse submit=402]")
-    assert "code=insufficient_funds" in arrivals(*order, "--wait", 20, **service).stdout
+    result = arrivals(*order, "--wait", 20, **service)
+    assert 1 == result.exit_code
+    assert "code=insufficient_funds" in result.stdout
     line = arrivals("list", "--status", "failed", "--limit", 1, **service).stdout.splitlines()[1]
     assert "insufficient_funds" == line.split()[-1]
 
@@ -136,7 +124,21 @@ def test_an_option_that_cannot_be_meant_is_refused_by_name(arrivals, service, op
 
 def test_wrong_key_is_said_in_the_services_words(arrivals, service):
     result = arrivals("list", "--key", "wrong", **service)
-    assert (1, "arrivals: this API key is unknown, expired or revoked\n") == (result.exit_code, result.stderr)
+    said = "arrivals: this API key is unknown, expired or revoked; set ARRIVALS_API_KEY or pass --key"
+    assert (1, f"{said}; `arrivals keys make` makes a new one\n") == (result.exit_code, result.stderr)
+
+
+def test_refusal_is_the_services_own_problem_document_for_programs(arrivals, service):
+    """Also where the provider would refuse the order; nothing is printed where the result would stand."""
+    result = arrivals("submit", "vtrix", MODEL, "--prompt", "a fox", "--json", **service)
+    problem = json.loads(result.stderr)
+    assert (1, "", 422, "refused_by_preflight") == (result.exit_code, result.stdout, problem["status"], problem["code"])
+    assert ("preflight", ["input.input"]) == (
+        problem["failure"]["origin"],
+        [error["field"] for error in problem["errors"]],
+    )
+    wrong = arrivals("list", "--key", "wrong", "--json", **service)
+    assert (1, "", "key_invalid") == (wrong.exit_code, wrong.stdout, json.loads(wrong.stderr)["code"])
 
 
 def test_key_that_was_made_beside_the_running_service_works(arrivals, service):

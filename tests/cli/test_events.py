@@ -31,6 +31,20 @@ def test_events_are_gone_through_by_cursor(run, ended):
     assert "lies beyond the newest event" in beyond.stderr
 
 
+def test_newest_events_are_listed(run, ended):
+    """Oldest first, as all events are."""
+    first, second = ended(), ended()
+    listed = run("events", "list", "--last", 2, "--type", "generation.completed", "--json")["data"]
+    assert [first["id"], second["id"]] == [event["data"]["generation"]["id"] for event in listed]
+    assert [second["id"]] == [line.split()[3] for line in run("events", "list", "--last", 1).stdout.splitlines()[1:]]
+    assert "cannot be combined with --after" in run("events", "list", "--last", 1, "--after", "0", code=2).stderr
+
+
+def test_provider_that_does_not_exist_is_said(run):
+    refused = run("events", "list", "--provider", "eachlab", code=2)
+    assert "Did you mean 'eachlabs'?" in refused.stderr
+
+
 def test_failure_is_named(run, ended):
     made = ended("outcome=PROVIDER_FAILED")
     assert made["failure"]["code"] in run("events", "list", "--generation", made["id"]).stdout

@@ -1,5 +1,6 @@
 """What holds for every command: names, help, settings that are wrong."""
 
+import json
 import subprocess
 import sys
 
@@ -8,7 +9,8 @@ import pytest
 
 from arrivals import __version__
 from arrivals.cli.errors import handle_errors
-from arrivals.cli.main import COMMANDS, main
+from arrivals.cli.main import COMMANDS, GROUPS, main
+from arrivals.client import ServiceError, Unreachable
 from arrivals.config.declarations import BadSetting
 from arrivals.store.engine.base import Unsuitable
 from tests.cli.conftest import ROOT, environment
@@ -22,10 +24,11 @@ def test_version_is_told(arrivals):
 def test_help_lists_every_command_with_what_it_does(arrivals):
     result = arrivals("--help")
     assert 0 == result.exit_code
-    lines = result.stdout.partition("Commands:\n")[2].splitlines()
-    listed = [line.split() for line in lines if not line.startswith("   ")]  # long ones go on further right
-    assert sorted(COMMANDS) == [words[0] for words in listed]
-    assert all(len(words) > 3 for words in listed)
+    for heading, commands in GROUPS.items():
+        lines = result.stdout.partition(f"\n{heading}:\n")[2].partition("\n\n")[0].splitlines()
+        listed = [line.split() for line in lines if not line.startswith("   ")]  # long ones go on further right
+        assert [*commands] == [words[0] for words in listed]
+        assert all(len(words) > 2 for words in listed)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -55,7 +58,23 @@ def test_help_imports_no_more_than_it_needs():
 def test_unknown_command_is_wrong_usage(arrivals):
     result = arrivals("serv")
     assert 2 == result.exit_code
-    assert "No such command 'serv'" in result.stderr
+    assert "No such command 'serv'. Did you mean 'serve'?" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (("webhook",), "'webhooks'"),
+        (("events", "lst"), "'list'"),
+        (("list", "--limt", "1"), "'--limit'"),
+        (("list", "--status", "complete"), "'completed'"),
+    ],
+    ids=str,
+)
+def test_word_that_was_probably_meant_is_named(arrivals, arguments, meant):
+    result = arrivals(*arguments)
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert f"Did you mean {meant}?" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -78,17 +97,65 @@ def test_database_that_cannot_be_used_is_one_line(arrivals, tmp_path, command):
     assert f"arrivals: cannot open the database {tmp_path / 'folder'}: {reason}\n" == result.stderr
 
 
-@pytest.mark.parametrize(
-    ("error", "code"), [(BadSetting("told"), 2), (Unsuitable("told"), 1), (OSError("told"), 1), (FileExistsError(), 1)]
-)
-def test_expected_trouble_is_one_line(capsys, error, code):
-    @handle_errors
-    def command():
-        raise error
+EXPECTED = [
+    (BadSetting("no"), 2, "invalid_setting"),
+    (Unsuitable("no"), 1, "database_unusable"),
+    (Unreachable("http://a", "refused"), 1, "unreachable"),
+    (OSError("no"), 1, "failed"),
+    (FileExistsError(), 1, "failed"),
+    (ServiceError(502, "", "HTTP 502"), 1, "unexpected_answer"),
+]
 
+
+@handle_errors
+def fail(error, *, json_output=False):
+    """A command that fails."""
+    raise error
+
+
+@pytest.mark.parametrize(("error", "exit_code", "_code"), EXPECTED)
+def test_expected_trouble_is_one_line(capsys, error, exit_code, _code):
     with pytest.raises(SystemExit) as caught:
-        command()
-    assert (code, f"arrivals: {error}\n") == (caught.value.code, capsys.readouterr().err)
+        fail(error)
+    assert (exit_code, f"arrivals: {error}\n") == (caught.value.code, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(("error", "exit_code", "code"), EXPECTED)
+def test_expected_trouble_is_a_problem_document_for_programs(capsys, error, exit_code, code):
+    with pytest.raises(SystemExit) as caught:
+        fail(error, json_output=True)
+    out, err = capsys.readouterr()
+    assert (exit_code, "") == (caught.value.code, out)
+    assert {
+        "type": f"urn:arrivals:problem:{code}",
+        "title": code.replace("_", " ").capitalize(),
+        "status": getattr(error, "status", None),
+        "detail": str(error),
+        "code": code,
+        "errors": [],
+    } == json.loads(err)
+
+
+def test_each_wrong_field_is_a_line(capsys):
+    errors = [{"field": "limit", "detail": "must be a number"}, {"field": "$", "detail": "must have a model"}]
+    detail = "limit: must be a number; must have a model"
+    with pytest.raises(SystemExit):
+        fail(ServiceError(422, "invalid_request", detail, {"errors": errors, "detail": detail}))
+    assert "arrivals: limit: must be a number\narrivals: must have a model\n" == capsys.readouterr().err
+
+
+def test_sentence_that_says_more_than_the_fields_is_kept(capsys):
+    detail = "this key ordered something else"
+    problem = {"detail": detail, "errors": [{"field": "Idempotency-Key", "detail": "in use"}]}
+    with pytest.raises(SystemExit):
+        fail(ServiceError(422, "idempotency_key_reused", detail, problem))
+    assert f"arrivals: {detail}\n" == capsys.readouterr().err
+
+
+def test_bug_keeps_its_stack_trace(capsys):
+    with pytest.raises(LookupError):
+        fail(LookupError("a bug"))
+    assert "" == capsys.readouterr().err
 
 
 @pytest.mark.timeout(30)

@@ -90,6 +90,22 @@ def test_ping_arrives_signed_with_either_secret_after_a_rotation(run, subscriber
     assert "status: HTTP 500" in failed.stdout
 
 
+def test_delivery_that_was_given_up_is_attempted_at_once(run, subscriber, hook, ended):
+    hook.answers = [500, 500, 500]
+    ended()
+    hook.wait(3)
+    while (delivery := run("subscribers", "deliveries", subscriber["id"], "--json")["data"][0])["status"] == "waiting":
+        pass
+    assert "given_up" == delivery["status"]
+
+    hook.answers = [503]
+    refused = run("retry", delivery["id"], code=1)
+    assert "status: HTTP 503" in refused.stdout
+    retried = run("retry", delivery["id"], "--json")
+    assert ("delivered", 204) == (retried["status"], retried["attempts"][-1]["http_status"])
+    assert "redeliver the event" in run("retry", delivery["id"], code=1).stderr
+
+
 def test_when_it_is_back_everything_that_waits_is_sent(run, subscriber, hook, ended):
     run("subscribers", "pause", subscriber["id"])
     made = ended()

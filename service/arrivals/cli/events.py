@@ -5,6 +5,7 @@ import click
 from arrivals.cli.connection import connection_options, service_at, specified
 from arrivals.cli.errors import handle_errors
 from arrivals.cli.output import print_json, show_columns, show_table
+from arrivals.cli.words import refuse_unknown_provider
 from arrivals.client import Event, path
 
 PAGE = 200
@@ -16,6 +17,7 @@ def events_command() -> None:
 
 
 @events_command.command("list")
+@click.option("--last", type=click.IntRange(1, PAGE), help="The newest, so many; still oldest first.")
 @click.option("--after", help="A cursor: the `next` of an earlier page.")
 @click.option("--type", help="For example generation.completed, or generation.* for all.")
 @click.option("--generation")
@@ -25,10 +27,22 @@ def events_command() -> None:
 @click.option("--json", "json_output", is_flag=True, help="The page as one JSON object.")
 @connection_options
 @handle_errors
-def list_page(limit: int, json_output: bool, url: str | None, key: str | None, **filters: str | None) -> None:
-    """List events by cursor, oldest first."""
+def list_page(
+    last: int | None,
+    after: str | None,
+    limit: int,
+    json_output: bool,
+    url: str | None,
+    key: str | None,
+    **filters: str | None,
+) -> None:
+    """List events by cursor, oldest first; with --last the newest."""
+    if last is not None and after is not None:
+        raise click.UsageError("--last cannot be combined with --after")
+    place = {"after": after, "limit": limit} if last is None else {"last": last}
     with service_at(url, key) as service:
-        page = service.get(path("events"), {**filters, "limit": limit})
+        page = service.get(path("events"), {**filters, **place})
+        refuse_unknown_provider(service, filters["provider"], page["data"])
     if json_output:
         print_json(page)
         return

@@ -19,9 +19,9 @@ COLORS = {
 }  # fmt: skip
 
 
-def print_json(value: Any) -> None:
-    """Prints a JSON value on a line of its own."""
-    click.echo(msgspec.json.encode(value).decode())
+def print_json(value: Any, *, err: bool = False) -> None:
+    """Prints a JSON value on a line of its own; `err`: on standard error."""
+    click.echo(msgspec.json.encode(value).decode(), err=err)
 
 
 def show_table(rows: Sequence[Mapping[str, Any]]) -> None:

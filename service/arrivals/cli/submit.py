@@ -1,12 +1,13 @@
 """`arrivals submit`: order a generation."""
 
+import sys
 from typing import Any
 
 import click
 
 from arrivals.cli.connection import connection_options, service_at, specified
 from arrivals.cli.errors import handle_errors
-from arrivals.cli.generations import print_generation
+from arrivals.cli.generations import exit_of_wait, print_generation
 from arrivals.core.wire import from_json
 
 
@@ -35,7 +36,10 @@ def submit_command(
     key: str | None,
     **more_options: str | None,
 ) -> None:
-    """Order one generation of MODEL from PROVIDER."""
+    """Order one generation of MODEL from PROVIDER.
+
+    With --wait, exit code 1 unless it completed in time.
+    """
     order_input = json_object("--input", more)
     if prompt is not None:
         order_input["prompt"] = prompt
@@ -45,6 +49,8 @@ def submit_command(
             options["metadata"] = json_object("--metadata", metadata)
         generation = service.submit(provider, model, order_input, wait_s=wait_s, **options)
     print_generation(generation, json_output=json_output)
+    if wait_s:
+        sys.exit(exit_of_wait(generation, json_output=json_output))
 
 
 def json_object(option: str, text: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from arrivals.cli.connection import connection_options, service_at, specified
-from arrivals.cli.errors import handle_errors
+from arrivals.cli.errors import DONE, FAILED, handle_errors
 from arrivals.cli.output import print_json, show_columns, show_facts, show_table
 from arrivals.cli.replays import print_replay, until_it_ends
 from arrivals.cli.submit import json_object
@@ -153,12 +153,38 @@ def ping(subscriber_id: str, json_output: bool, url: str | None, key: str | None
     """Send it a `ping` now, and show what it answered; exit code 1 if that was no success."""
     with service_at(url, key) as service:
         reply = service.post(path("subscribers", subscriber_id, "ping"))
-    delivery = reply["delivery"]
     if json_output:
         print_json(reply)
     else:
-        show_columns([delivery | delivery["attempts"][-1]], ("id", "url", "status", "http_status", "error", "answer"))
-    sys.exit(0 if delivery["status"] == "delivered" else 1)
+        _print_attempt(reply["delivery"])
+    sys.exit(_exit_of(reply["delivery"]))
+
+
+@click.command("retry")
+@click.argument("delivery_id")
+@_service_command
+def retry_command(delivery_id: str, json_output: bool, url: str | None, key: str | None) -> None:
+    """Attempt a delivery now, also one that was given up.
+
+    Shows what the subscriber answered; exit code 1 if that was no success. `subscribers deliveries` lists them;
+    everything that waits for a subscriber is sent by `subscribers resend-waiting`.
+    """
+    with service_at(url, key) as service:
+        delivery = service.post(path("deliveries", delivery_id, "retry"))
+    if json_output:
+        print_json(delivery)
+    else:
+        _print_attempt(delivery)
+    sys.exit(_exit_of(delivery))
+
+
+def _print_attempt(delivery: dict[str, Any]) -> None:
+    """Prints a delivery with its latest attempt."""
+    show_columns([delivery | delivery["attempts"][-1]], ("id", "url", "status", "http_status", "error", "answer"))
+
+
+def _exit_of(delivery: dict[str, Any]) -> int:
+    return DONE if delivery["status"] == "delivered" else FAILED
 
 
 @subscribers_command.command("resend-waiting")

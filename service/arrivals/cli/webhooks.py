@@ -9,6 +9,7 @@ from arrivals.cli.connection import connection_options, service_at
 from arrivals.cli.errors import handle_errors
 from arrivals.cli.output import print_json, show_columns, show_facts
 from arrivals.cli.save_fixture import exported
+from arrivals.cli.words import refuse_unknown_provider
 from arrivals.client import path
 
 PAGE = 200
@@ -38,6 +39,7 @@ def list_page(
     """List stored webhooks, newest first."""
     with service_at(url, key) as service:
         page = service.get(path("webhooks"), {**filters, "verified": verified, "limit": limit})
+        refuse_unknown_provider(service, filters["provider"], page["data"])
     if json_output:
         print_json(page)
         return

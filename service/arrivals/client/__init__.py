@@ -17,12 +17,13 @@ event = verify(secret, request.body, request.headers)    # of a delivery; raises
 
 from arrivals.client.api import Client
 from arrivals.client.changes import Changes
-from arrivals.client.http import ServiceError, Unreachable, path
+from arrivals.client.http import Broken, ServiceError, Unreachable, path
 from arrivals.client.models import Change, Cost, Event, Failure, Generation, Output, Page
 from arrivals.client.stream import Heard, Stream
 from arrivals.client.verify import Unverified, verify
 
 __all__ = [
+    "Broken",
     "Change",
     "Changes",
     "Client",

@@ -1,6 +1,7 @@
 """The client: a method for each use of the service."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 import time
 from types import TracebackType
 from typing import Any, Self, cast
@@ -126,6 +127,13 @@ class Client:
                     raise
                 time.sleep(min(left, RETRY_WAITS_S[-1]))
         return generation
+
+    def output(self, generation_id: str, index: int = 0) -> AbstractContextManager[tuple[str, Iterator[bytes]]]:
+        """The content type of an output, and its bytes as they come; in a `with` block.
+
+        Raises Broken where they end too early.
+        """
+        return self._http.download(path("generations", generation_id, "outputs", str(index)))
 
     # ------------------------------------------------------------ events
 

@@ -16,11 +16,14 @@ CONNECT_TIMEOUT_S = 10.0
 
 
 class ServiceError(Exception):
-    """The service answered with an error: its HTTP status, its `code` for programs, its `detail` for people."""
+    """The service answered with an error: its HTTP status, its `code` for programs, its `detail` for people.
 
-    def __init__(self, status: int, code: str, detail: str) -> None:
+    `problem` is the whole document (RFC 9457) with an entry in `errors` for each field; empty if there was none.
+    """
+
+    def __init__(self, status: int, code: str, detail: str, problem: dict[str, Any] | None = None) -> None:
         super().__init__(detail)
-        self.status, self.code, self.detail = status, code, detail
+        self.status, self.code, self.detail, self.problem = status, code, detail, problem or {}
 
 
 class Unreachable(Exception):
@@ -29,6 +32,10 @@ class Unreachable(Exception):
     def __init__(self, url: str, reason: str) -> None:
         super().__init__(f"nothing answers at {url} ({reason}); is `arrivals serve` running?")
         self.url, self.reason = url, reason
+
+
+class Broken(Exception):
+    """An answer broke off before its end."""
 
 
 def connections_to(url: str, timeout_s: float) -> httpx.Client:
@@ -114,6 +121,24 @@ class Http:
             response.close()
         raise _error(response, _json(response))
 
+    @contextmanager
+    def download(self, where: str) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """Yields the content type of an answer, and its bytes as they come.
+
+        Raises ServiceError, Unreachable, Broken.
+        """
+        with self._in_our_words():
+            request = self._request("GET", where, params=None, headers={}, idle_s=self._timeout_s)
+            response = self._client.send(request, stream=True)
+        try:
+            if not response.is_success:
+                with self._in_our_words():
+                    response.read()
+                raise _error(response, _json(response))
+            yield response.headers.get("content-type", ""), _whole(response)
+        finally:
+            response.close()
+
     def _request(
         self,
         method: str,
@@ -143,6 +168,14 @@ class Http:
             raise Unreachable(self.url, str(error) or type(error).__name__) from error
 
 
+def _whole(response: httpx.Response) -> Iterator[bytes]:
+    """The bytes of an answer. Raises Broken where it breaks off, so that nobody takes it for whole."""
+    try:
+        yield from response.iter_bytes()
+    except httpx.HTTPError as error:
+        raise Broken(f"the answer broke off ({str(error) or type(error).__name__}); try again") from error
+
+
 def _json(response: httpx.Response) -> Any:
     """The answer's JSON; None where it is no JSON."""
     if "json" not in response.headers.get("content-type", ""):
@@ -154,6 +187,8 @@ def _json(response: httpx.Response) -> Any:
 
 
 def _error(response: httpx.Response, payload: Any) -> ServiceError:
-    problem = payload if isinstance(payload, dict) else {}
+    answer = payload if isinstance(payload, dict) else {}
     otherwise = f"HTTP {response.status_code}; is this the URL of an Arrivals service?"
-    return ServiceError(response.status_code, str(problem.get("code", "")), str(problem.get("detail", otherwise)))
+    code, detail = str(answer.get("code", "")), str(answer.get("detail", otherwise))
+    ours = str(answer.get("type", "")).startswith("urn:arrivals:problem:")
+    return ServiceError(response.status_code, code, detail, answer if ours else None)

@@ -1,0 +1,35 @@
+"""Words that an option accepts, and what was probably meant by another."""
+
+from collections.abc import Iterable, Sequence
+import difflib
+from typing import Any
+
+import click
+
+from arrivals.client import Client, path
+
+
+class Word(click.Choice[str]):
+    """One of a few words; another is refused with the one that was probably meant."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """The words that are accepted, and the one that was probably meant."""
+        return f"{super().get_invalid_choice_message(value, ctx)}{did_you_mean(str(value), self.choices)}"
+
+
+def did_you_mean(word: str, words: Iterable[str]) -> str:
+    """A sentence that names the word that was probably meant; empty if none is near."""
+    near = difflib.get_close_matches(word.lower(), words, n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def refuse_unknown_provider(service: Client, provider: str | None, matches: Sequence[Any]) -> None:
+    """Raises BadParameter where nothing matches because there is no such provider: no filter says so by itself."""
+    if provider is None or matches:
+        return
+    names = [row["name"] for row in service.get(path("providers"))["data"]]
+    if provider not in names:
+        listed = ", ".join(map(repr, names))
+        raise click.BadParameter(
+            f"{provider!r} is not one of {listed}.{did_you_mean(provider, names)}", param_hint="'--provider'"
+        )
