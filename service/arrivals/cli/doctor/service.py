@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from arrivals.cli.connection import resolve
 from arrivals.cli.doctor.clock import against
 from arrivals.cli.doctor.local import Check
 from arrivals.cli.doctor.network import connections
+from arrivals.cli.resolve import resolve
 from arrivals.client import Client, ServiceError, Unreachable, path
 from arrivals.config.declarations import BadSetting
 from arrivals.config.settings import Settings
