@@ -109,3 +109,12 @@ def test_unknown_generation_is_one_line(run):
 def test_wrong_usage_is_said(run):
     run("watch", "--rows", 0, code=2)
     run("watch", "gen_1", "--provider", "eachlabs", code=2)
+
+
+@pytest.mark.parametrize("json_output", [(), ("--json",)], ids=str)
+def test_what_did_not_complete_is_exit_code_1(arrivals, whole, started, ended, json_output):
+    """Also where it had failed before anybody watched."""
+    done, failed = ended()["id"], ended("outcome=PROVIDER_FAILED")["id"]
+    failing = started(prompt="a fox", run_s="0.3 outcome=PROVIDER_FAILED")
+    codes = [arrivals("watch", *ids, *json_output, **whole).exit_code for ids in ((done,), (done, failed), (failing,))]
+    assert [0, 1, 1] == codes

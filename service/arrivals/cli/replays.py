@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from arrivals.cli.connection import connection_options, service_at, specified
-from arrivals.cli.errors import handle_errors
+from arrivals.cli.errors import DONE, FAILED, handle_errors
 from arrivals.cli.output import brief, print_json, show_columns, show_facts
+from arrivals.cli.words import Word
 from arrivals.client import Client, path
 
 PAGE = 200
@@ -24,7 +25,7 @@ def replays_command() -> None:
 
 
 @replays_command.command("start")
-@click.argument("kind", type=click.Choice(["webhooks", "quarantine", "events"]))
+@click.argument("kind", type=Word(["webhooks", "quarantine", "events"]))
 @click.option("--provider")
 @click.option("--model")
 @click.option("--generation")
@@ -63,8 +64,12 @@ def start(
         if not no_wait:
             replay = until_it_ends(service, replay)
     print_replay(replay, json_output=json_output)
-    if replay["status"] in ("failed", "canceled"):
-        sys.exit(1)
+    sys.exit(exit_of(replay))
+
+
+def exit_of(replay: Mapping[str, Any]) -> int:
+    """The exit code of a command that started a replay."""
+    return FAILED if replay["status"] in ("failed", "canceled") else DONE
 
 
 def until_it_ends(service: Client, replay: dict[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,9 @@ import click
 from arrivals.cli.connection import connection_options, service_at, specified
 from arrivals.cli.errors import DONE, FAILED, handle_errors
 from arrivals.cli.output import print_json, show_columns, show_facts, show_table
-from arrivals.cli.replays import print_replay, until_it_ends
+from arrivals.cli.replays import exit_of, print_replay, until_it_ends
 from arrivals.cli.submit import json_object
+from arrivals.cli.words import Word
 from arrivals.client import Client, path
 
 PAGE = 200
@@ -33,7 +34,7 @@ def _wish_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--description"),
         click.option("--max-in-flight", type=click.IntRange(1, 1000), help="The most deliveries at once."),
         click.option("--rate", "rate_per_s", type=float, help="The most deliveries per second."),
-        click.option("--signatures", multiple=True, type=click.Choice(["v1", "v1a"]), help="v1a adds Ed25519 to v1."),
+        click.option("--signatures", multiple=True, type=Word(["v1", "v1a"]), help="v1a adds Ed25519 to v1."),
     )):  # fmt: skip
         command = option(command)
     return command
@@ -210,10 +211,11 @@ def recover(subscriber_id: str, since: str, dry_run: bool, json_output: bool, ur
         if dry_run:
             replay = until_it_ends(service, replay)
     print_replay(replay, json_output=json_output)
+    sys.exit(exit_of(replay))
 
 
 @subscribers_command.command("deliveries")
-@click.option("--status", type=click.Choice(["waiting", "delivered", "given_up"]))
+@click.option("--status", type=Word(["waiting", "delivered", "given_up"]))
 @click.option("--limit", type=click.IntRange(1, PAGE), default=20, show_default=True)
 @_subscriber_command
 def deliveries(

@@ -1,17 +1,16 @@
 """`arrivals watch`: generations as they change; with `--json` their events."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import sys
 
 import click
 
 from arrivals.cli.board import Board, screen
 from arrivals.cli.connection import connection_options, service_at
-from arrivals.cli.errors import handle_errors
+from arrivals.cli.errors import DONE, FAILED, handle_errors
 from arrivals.cli.output import print_json
 from arrivals.client import Client, Generation, path
-
-ENDED = frozenset({"completed", "failed", "canceled", "expired"})
+from arrivals.client.api import ENDED
 
 
 @click.command("watch")
@@ -31,55 +30,61 @@ def watch_command(
     url: str | None,
     key: str | None,
 ) -> None:
-    """Watch what is under way, with its age; with ids only those, until each has ended."""
+    """Watch what is under way, with its age; with ids only those, until each has ended.
+
+    With ids, exit code 1 unless all of them completed.
+    """
     if generation_ids and (provider or model):
         raise click.UsageError("--provider and --model cannot be combined with ids")
     filters = {"provider": provider, "model": model}
     try:
         with service_at(url, key) as service:
             if json_output:
-                _print_events(service, generation_ids, provider, model)
+                last = _print_events(service, generation_ids, provider, model)
             else:
-                _show_changes(service, generation_ids, filters, rows)
+                last = _show_changes(service, generation_ids, filters, rows)
+        completed = all(generation["status"] == "completed" for generation in last.values())
+        sys.exit(DONE if completed else FAILED)
     except KeyboardInterrupt:
         sys.exit(0)
 
 
-def _print_events(service: Client, generation_ids: Sequence[str], provider: str | None, model: str | None) -> None:
-    """Prints each event; with ids those of these generations alone, until each has ended."""
+def _print_events(
+    service: Client, generation_ids: Sequence[str], provider: str | None, model: str | None
+) -> dict[str, Generation]:
+    """Prints each event; with ids those of these generations alone, until each has ended. Returns them as they are."""
     # The stream is open before the generations are read: nothing happens unseen in between.
     with service.events(provider=provider, model=model) as stream:
         click.echo(f"watching {service.url}", err=True)
-        open_ids = {
-            generation_id for generation_id in generation_ids if not _has_ended(service.generation(generation_id))
-        }
-        while open_ids or not generation_ids:
+        last = {generation_id: service.generation(generation_id) for generation_id in generation_ids}
+        while not last or _goes_on(last):
             cursor, event = next(stream)
             about = event["data"].get("generation")
-            if not generation_ids or (about is not None and about["id"] in generation_ids):
+            if not last or (about is not None and about["id"] in last):
                 print_json({"cursor": cursor, **event})
                 sys.stdout.flush()
-            if about is not None and _has_ended(about):
-                open_ids.discard(about["id"])
+            if about is not None and about["id"] in last:
+                last[about["id"]] = about
+    return last
 
 
-def _show_changes(service: Client, generation_ids: Sequence[str], filters: dict[str, str | None], rows: int) -> None:
-    """Shows generations as they change; with ids these alone, until each has ended."""
-    if generation_ids:
-        first = [service.generation(generation_id) for generation_id in generation_ids]
-    else:
-        first = list(reversed(service.get(path("generations"), {**filters, "limit": rows})["data"]))
-    open_ids = {generation["id"] for generation in first if not _has_ended(generation)}
+def _show_changes(
+    service: Client, generation_ids: Sequence[str], filters: dict[str, str | None], rows: int
+) -> dict[str, Generation]:
+    """Shows generations as they change; with ids these alone, until each has ended. Returns them as they are."""
+    last = {generation_id: service.generation(generation_id) for generation_id in generation_ids}
+    first = [*last.values()] or service.get(path("generations"), {**filters, "limit": rows})["data"][::-1]
     with (
         service.changes(**filters, generations=generation_ids) as changes,
         screen(Board(first, max(rows, len(generation_ids))), service.url) as show,
     ):
-        while open_ids or not generation_ids:
+        while not last or _goes_on(last):
             change = next(changes)
             changed: list[Generation] = change["data"] if change["type"] == "snapshot" else [change["data"]]
             show(changed)
-            open_ids -= {generation["id"] for generation in changed if _has_ended(generation)}
+            last |= {generation["id"]: generation for generation in changed if generation["id"] in last}
+    return last
 
 
-def _has_ended(generation: Generation) -> bool:
-    return generation["status"] in ENDED
+def _goes_on(generations: Mapping[str, Generation]) -> bool:
+    return any(generation["status"] not in ENDED for generation in generations.values())
