@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from arrivals.client import Client, ServiceError, Unreachable, path
+from arrivals.client import Broken, Client, ServiceError, Unreachable, path
 from arrivals.client import api as module
 from tests.client.conftest import KEY, wired
 from tests.conftest import run_worker
@@ -117,6 +117,38 @@ async def test_error_has_the_words_of_the_service(client, calling):
     with pytest.raises(ServiceError, match="no generation has the id") as refused:
         await calling(client.generation, "gen_1?x#y")
     assert (404, "not_found") == (refused.value.status, refused.value.code)
+    assert {
+        "type": "urn:arrivals:problem:not_found",
+        "status": 404,
+        "errors": [],
+    }.items() <= refused.value.problem.items()
+
+
+def whole_output(client, generation_id):
+    """The content type and the bytes of its first output."""
+    with client.output(generation_id) as (content_type, pieces):
+        return content_type, b"".join(pieces)
+
+
+async def test_output_comes_with_its_type(scripted, listener, calling):
+    picture = b"\x89PNG" * 50_000
+    listener.answers = [(200, picture, {"content-type": "image/png"})]
+    assert ("image/png", picture) == await calling(whole_output, scripted, "gen_1")
+    assert "/v1/generations/gen_1/outputs/0" == listener.requests[0].path
+
+
+async def test_output_that_is_not_there_has_the_words_of_the_service(client, calling):
+    made = await calling(client.submit, *ORDER)
+    with pytest.raises(ServiceError, match="number of outputs: 0"):
+        await calling(whole_output, client, made["id"])
+
+
+async def test_output_that_breaks_off_is_not_taken_for_whole(listener, calling):
+    listener.answers = [(200, b"\x89PNG" * 500_000, {"content-type": "image/png"})]
+    async with wired(int(listener.url.rpartition(":")[2])) as wire:
+        wire.allowances = [100_000]
+        with Client(wire.url, KEY, timeout_s=5) as client, pytest.raises(Broken, match="broke off"):
+            await calling(whole_output, client, "gen_1")
 
 
 async def test_subscriber_is_made_changed_and_deleted(client, calling):
