@@ -18,6 +18,7 @@ from arrivals.providers.describe import capabilities
 from arrivals.web.api.measured_metrics import PREFIX as METRIC_PREFIX
 from arrivals.web.api.metric_families import FAMILIES
 from tests.support import pins
+from tests.support.command_reference import command_reference
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -125,6 +126,7 @@ def metrics_table():
 
 # (file, marker, function that renders the text between the markers)
 SECTIONS = (
+    ("docs/cli.md", "commands", command_reference),
     ("docs/operating.md", "settings", settings_table),
     ("docs/operating.md", "metrics", metrics_table),
     ("docs/providers.md", "providers", providers_table),
