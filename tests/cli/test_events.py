@@ -41,11 +41,6 @@ def test_newest_events_are_listed(run, ended):
     assert "nothing\n" == run("events", "list", "--last", 1, "--after", newest).stdout
 
 
-def test_provider_that_does_not_exist_is_said(run):
-    refused = run("events", "list", "--provider", "eachlab", code=2)
-    assert "Did you mean 'eachlabs'?" in refused.stderr
-
-
 def test_failure_is_named(run, ended):
     made = ended("outcome=PROVIDER_FAILED")
     assert made["failure"]["code"] in run("events", "list", "--generation", made["id"]).stdout

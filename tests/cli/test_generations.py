@@ -40,6 +40,24 @@ def test_provider_that_does_not_exist_is_said_with_the_one_that_was_meant(run):
     assert "nothing\n" == run("list", "--provider", "seacloud").stdout
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("watch",),
+        ("events", "list"),
+        ("webhooks", "list"),
+        ("listen", "--forward-to", "http://127.0.0.1:9/"),
+        ("replays", "start", "webhooks"),
+        ("subscribers", "add", "https://example.com/hook"),
+        ("subscribers", "update", "sub_1"),
+    ],
+    ids=" ".join,
+)
+def test_no_filter_waits_for_a_provider_that_does_not_exist(run, command):
+    refused = run(*command, "--provider", "eachlab", code=2)
+    assert "Did you mean 'eachlabs'?" in refused.stderr
+
+
 @pytest.mark.parametrize("pair", ["user", "=u1", ""])
 def test_metadata_is_a_pair(run, pair):
     assert "must be KEY=VALUE" in run("list", "--metadata", pair, code=2).stderr

@@ -14,6 +14,7 @@ import msgspec
 from arrivals.cli.connection import connection_options, service_at, specified
 from arrivals.cli.errors import handle_errors
 from arrivals.cli.output import print_json
+from arrivals.cli.words import refuse_unknown_provider
 from arrivals.client import Client, Heard, ServiceError, Stream, Unreachable, path
 from arrivals.core.standard_webhooks import SECRET_BYTES, BadSecret, key_of, make_secret, signed_headers
 
@@ -89,6 +90,7 @@ def listen_command(
         raise click.UsageError("--forward-to must be a URL such as http://localhost:3000/hook")
     program = Local(url=local, secret=secret)
     with service_at(url, key) as service:
+        refuse_unknown_provider(service, filters["provider"])
         report = _ConnectionReport(service, filters)
         stream = service.events(after, follow=not no_follow, on_lost=report.lost, on_back=report.back, **filters)
         report.stream = stream

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from arrivals.cli.connection import connection_options, service_at, specified
 from arrivals.cli.errors import DONE, FAILED, handle_errors
 from arrivals.cli.output import brief, print_json, show_columns, show_facts
-from arrivals.cli.words import Word
+from arrivals.cli.words import Word, refuse_unknown_provider
 from arrivals.client import Client, path
 
 PAGE = 200
@@ -60,6 +60,7 @@ def start(
         **specified(rate_per_s=rate_per_s),
     }
     with service_at(url, key) as service:
+        refuse_unknown_provider(service, filters["provider"])
         replay = service.post(path("replays"), order)
         if not no_wait:
             replay = until_it_ends(service, replay)

@@ -11,7 +11,7 @@ from arrivals.cli.errors import DONE, FAILED, handle_errors
 from arrivals.cli.output import print_json, show_columns, show_facts, show_table
 from arrivals.cli.replays import exit_of, print_replay, until_it_ends
 from arrivals.cli.submit import json_object
-from arrivals.cli.words import Word
+from arrivals.cli.words import Word, refuse_unknown_provider
 from arrivals.client import Client, path
 
 PAGE = 200
@@ -84,6 +84,7 @@ def _error(subscriber: dict[str, Any]) -> str | None:
 def add(callback: str, json_output: bool, url: str | None, key: str | None, **facts: Any) -> None:
     """Register the URL CALLBACK; its signing secret is shown only this once."""
     with service_at(url, key) as service:
+        refuse_unknown_provider(service, facts["provider"])
         made = service.post(path("subscribers"), {"url": callback, **_wishes(**facts)})
     _print(made, json_output=json_output)
 
@@ -121,6 +122,7 @@ def update(
     if not changed:
         raise click.UsageError("nothing to change; see --help")
     with service_at(url, key) as service:
+        refuse_unknown_provider(service, facts["provider"])
         _patch(service, subscriber_id, changed, json_output=json_output)
 
 

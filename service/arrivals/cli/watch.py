@@ -9,6 +9,7 @@ from arrivals.cli.board import Board, screen
 from arrivals.cli.connection import connection_options, service_at
 from arrivals.cli.errors import DONE, FAILED, handle_errors
 from arrivals.cli.output import print_json
+from arrivals.cli.words import refuse_unknown_provider
 from arrivals.client import Client, Generation, path
 from arrivals.client.api import ENDED
 
@@ -39,6 +40,7 @@ def watch_command(
     filters = {"provider": provider, "model": model}
     try:
         with service_at(url, key) as service:
+            refuse_unknown_provider(service, provider)
             if json_output:
                 last = _print_events(service, generation_ids, provider, model)
             else:

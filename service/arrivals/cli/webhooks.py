@@ -8,7 +8,6 @@ import click
 from arrivals.cli.connection import connection_options, service_at
 from arrivals.cli.errors import handle_errors
 from arrivals.cli.output import print_json, show_columns, show_facts
-from arrivals.cli.save_fixture import exported
 from arrivals.cli.words import refuse_unknown_provider
 from arrivals.client import path
 
@@ -98,6 +97,8 @@ def replay(webhook_id: str, dry_run: bool, json_output: bool, url: str | None, k
 @handle_errors
 def export(webhook_id: str, folder: Path, json_output: bool, url: str | None, key: str | None) -> None:
     """Write a webhook as a fixture, its secrets removed, with what this version reads in it."""
+    from arrivals.cli.save_fixture import exported
+
     with service_at(url, key) as service:
         stored = service.get(path("webhooks", webhook_id))
         generation = service.generation(stored["generation_id"])

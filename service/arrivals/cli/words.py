@@ -23,8 +23,11 @@ def did_you_mean(word: str, words: Iterable[str]) -> str:
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
-def refuse_unknown_provider(service: Client, provider: str | None, matches: Sequence[Any]) -> None:
-    """Raises BadParameter where nothing matches because there is no such provider: no filter says so by itself."""
+def refuse_unknown_provider(service: Client, provider: str | None, matches: Sequence[Any] = ()) -> None:
+    """Raises BadParameter for a provider that does not exist: a filter by it matches nothing, and does not say why.
+
+    `matches`: what the filter matched all the same, such as the generations of a provider that is gone.
+    """
     if provider is None or matches:
         return
     names = [row["name"] for row in service.get(path("providers"))["data"]]
