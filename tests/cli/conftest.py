@@ -46,7 +46,9 @@ def arrivals(monkeypatch, tmp_path):
                 **{f"ARRIVALS_{name}": value for name, value in settings.items()},
             }.items():
                 patch.setenv(name, str(value))
-            return CliRunner().invoke(main, [str(argument) for argument in arguments])
+            result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+            print(f"{arguments}: exit code {result.exit_code}\n{result.stderr}")  # shown where a test fails
+            return result
 
     yield run
     configure("json", "error")  # commands set up logging for their own process
