@@ -133,7 +133,7 @@ def test_refusal_is_the_services_own_problem_document_for_programs(arrivals, ser
     result = arrivals("submit", "vtrix", MODEL, "--prompt", "a fox", "--json", **service)
     problem = json.loads(result.stderr)
     assert (1, "", 422, "refused_by_preflight") == (result.exit_code, result.stdout, problem["status"], problem["code"])
-    assert ("preflight", ["input.input"]) == (
+    assert ("preflight", ["input.input", "input.input.messages"]) == (
         problem["failure"]["origin"],
         [error["field"] for error in problem["errors"]],
     )
