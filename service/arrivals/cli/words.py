@@ -1,12 +1,12 @@
 """Words that an option accepts, and what was probably meant by another."""
 
 from collections.abc import Iterable, Sequence
-import difflib
 from typing import Any
 
 import click
 
 from arrivals.client import Client, path
+from arrivals.core.nearest import nearest
 
 
 class Word(click.Choice[str]):
@@ -19,8 +19,8 @@ class Word(click.Choice[str]):
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:
     """A sentence that names the word that was probably meant; empty if none is near."""
-    near = difflib.get_close_matches(word.lower(), words, n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
+    near = nearest(word, words)
+    return f" Did you mean {near!r}?" if near else ""
 
 
 def refuse_unknown_provider(service: Client, provider: str | None, matches: Sequence[Any] = ()) -> None:
