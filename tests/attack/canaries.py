@@ -22,7 +22,7 @@ CANARIES = {
     "API key of the settings": ("canary-settings-key-00002", set()),
     "signing key": ("canary-signing-key-00003", set()),
     "webhook secret": ("canary-webhook-secret-00004", {PROVIDER}),  # each::labs sends back what it was given
-    "prompt": ("canary-prompt-00005", {PROVIDER, ANSWERS}),  # what was ordered, for who may read
+    "prompt": ("canary-prompt-00005", {PROVIDER, ANSWERS, COMMANDS}),  # what was ordered, for who may read
     "idempotency key": ("canary-idempotency-00006", set()),
     "metadata": ("canary-metadata-00007", {ANSWERS, DELIVERIES, COMMANDS}),  # the caller's own, carried along
     # the original is kept, and shown; what it says beside our words is told to callers

@@ -275,7 +275,12 @@ async def commanded(life, settings, tmp_path):
         generation["status"]: generation["id"] for generation in (await life.ask("GET", "/v1/generations"))["data"]
     }
     commands_by_surface = {
-        canaries.COMMANDS: [["doctor"], ["show", ended["completed"]], ["list", "--json"]],
+        canaries.COMMANDS: [
+            ["doctor"],
+            ["show", ended["completed"]],
+            ["show", ended["completed"], "--timeline"],
+            ["list", "--json"],
+        ],
         canaries.EXPORT: [["webhooks", "export", exported, "--to", tmp_path / "export"]],
     }
     for surface, commands in commands_by_surface.items():

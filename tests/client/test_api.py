@@ -139,7 +139,7 @@ async def test_output_comes_with_its_type(scripted, listener, calling):
 
 async def test_output_that_is_not_there_has_the_words_of_the_service(client, calling):
     made = await calling(client.submit, *ORDER)
-    with pytest.raises(ServiceError, match="number of outputs: 0"):
+    with pytest.raises(ServiceError, match="has no output 0"):
         await calling(whole_output, client, made["id"])
 
 
