@@ -5,6 +5,7 @@ import sqlite3
 import stat
 import threading
 
+import aiosqlite
 import anyio
 import pytest
 
@@ -494,3 +495,24 @@ async def test_many_may_open_a_fresh_file_at_once(tmp_path):
         assert 8 == len(databases)
         for database in databases:
             await database.close()
+
+
+async def test_a_reader_that_connects_while_the_database_is_closed_is_closed_too(tmp_path, clock, monkeypatch):
+    """Otherwise its thread and its file would stay for as long as the process."""
+    database = await SqliteDatabase.open(tmp_path / "notes.db", clock)
+    connect, connections, closed = aiosqlite.connect, [], anyio.Event()
+
+    async def connected_late(*arguments, **options):
+        connections.append(await connect(*arguments, **options))
+        await database.close()
+        closed.set()
+        return connections[0]
+
+    monkeypatch.setattr(aiosqlite, "connect", connected_late)
+    with pytest.raises(Unsuitable, match="the database is closed"):
+        async with database.reading():
+            pass
+
+    assert closed.is_set()
+    with pytest.raises(ValueError, match="no active connection"):
+        await connections[0].execute("SELECT 1")

@@ -117,6 +117,10 @@ class SqliteDatabase(Signals):
             connection = await aiosqlite.connect(self.path, isolation_level=None)
             self._readers.append(connection)
             connection.row_factory = sqlite3.Row
+            if self.writer is None:  # it was closed meanwhile, and would never close this one
+                self._readers.remove(connection)
+                await connection.close()
+            self._open_writer()
             for pragma in (*PRAGMAS, f"busy_timeout={BUSY_MS}", "query_only=ON"):
                 await connection.execute_fetchall(f"PRAGMA {pragma}")
         return connection
