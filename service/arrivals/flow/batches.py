@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from arrivals.core.cursor import UnknownCursor
 from arrivals.core.observation import Finding, Observation
 from arrivals.flow.batch import Batch
 from arrivals.flow.delivery.ended import Ended
@@ -27,7 +26,7 @@ class Batches:
     refunds: Batch[AccountKey, None]  # accounts that get back what a second request would have cost
     delivery_contexts: Batch[Delivery, DeliveryContext | None]
     attempts: Batch[Ended, str | None]
-    event_pages: Batch[Place, EventPage | UnknownCursor]
+    event_pages: Batch[Place, EventPage]
     key_uses: Batch[KeyUse, None]
     metrics: Batch[None, MetricsSnapshot]
     readiness: Batch[None, None]

@@ -15,10 +15,7 @@ from arrivals.store.engine.base import Tx
 
 async def page_behind(context: Context, place: Place) -> EventPage:
     """The next page, read together with all that are asked for at the same time. Raises UnknownCursor."""
-    page = await context.batches.event_pages.add(place)
-    if isinstance(page, UnknownCursor):
-        raise UnknownCursor(*page.args)
-    return page
+    return await context.batches.event_pages.add(place)
 
 
 async def read_pages(context: Context, places: Sequence[Place]) -> list[EventPage | UnknownCursor]:
