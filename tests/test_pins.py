@@ -15,7 +15,7 @@ def test_pins_are_sorted_into_their_two_parts():
 
 
 def test_running_installs_the_first_part_with_all_that_it_needs_and_nothing_of_the_checks():
-    """What `./dev demo` hands to pip, cut out of the file by the very expression that it uses."""
+    """The pins that `./dev demo` hands to pip, cut out of the file by the very expression that it uses."""
     [cut] = re.findall(r"sed '([^']+)' constraints\.txt > \.venv/pins\.txt", (ROOT / "dev").read_text())
     kept = subprocess.run(["sed", cut, PATH], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     pinned = {pin[1] for pin in PIN.finditer(TEXT)}

@@ -56,7 +56,7 @@ def arrivals(monkeypatch, tmp_path):
 
 @pytest.fixture
 def doctor(arrivals):
-    """What it found, by the check's name."""
+    """The findings, by the check's name."""
 
     def examine(*arguments, **settings):
         result = arrivals("doctor", "--json", *arguments, **settings)

@@ -48,7 +48,7 @@ class Place:
         return Client(f"http://127.0.0.1:{self.port}", key)
 
     def run(self, *arguments, code=0):
-        """What a command printed: JSON where it went well, else its error."""
+        """The output of a command: JSON where it went well, else its error."""
         result = self._arrivals(*arguments, "--json", **self.settings)
         assert code == result.exit_code, result.stderr + result.stdout
         return json.loads(result.stdout) if code == 0 else result.stderr

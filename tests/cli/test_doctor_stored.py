@@ -1,4 +1,4 @@
-"""What `arrivals doctor` reads in the database: webhooks, breakers, work that waits, the disk and the clock."""
+"""The database as `arrivals doctor` reads it: webhooks, breakers, work that waits, the disk and the clock."""
 
 from dataclasses import asdict
 import shutil

@@ -16,7 +16,7 @@ def subscriber(run, hook):
 
 
 def sentences(result):
-    """What happened, without its times."""
+    """The story without its times."""
     story = result.stdout.split("\n\n")[1].splitlines()[1:]
     return [line.partition("  ")[2] for line in story]
 

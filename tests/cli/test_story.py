@@ -17,7 +17,7 @@ def generation(**facts):
 
 
 def sentences(*entries, **facts):
-    """What is said of these entries, behind the order."""
+    """The sentences about these entries, behind the order."""
     timeline = [{"at": AT, "type": kind, "details": details} for kind, details in entries]
     first, *others = [sentence.words for sentence in story(generation(**facts), timeline)]
     assert first.startswith("Ordered")

@@ -1,4 +1,4 @@
-"""What the log says of a generation, from its order to its end."""
+"""The log lines of a generation, from its order to its end."""
 
 import json
 from typing import Any

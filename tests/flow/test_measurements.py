@@ -1,4 +1,4 @@
-"""What a process measures in memory, until it is added to the database."""
+"""Measurements of a process in memory, until they are added to the database."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the demo says: real runs, one into a pipe and one on a terminal, both of 80 columns."""
+"""The demo's words: real runs, one into a pipe and one on a terminal, both of 80 columns."""
 
 import fcntl
 import os
@@ -40,7 +40,7 @@ def numbers(pattern, text):
 
 @pytest.fixture(scope="module")
 def piped(tmp_path_factory):
-    """What a run writes into a pipe, and the stand-ins' record, read where its last words say that it is."""
+    """The output of a run into a pipe, and the stand-ins' record, read where its last words say that it is."""
     folder = tmp_path_factory.mktemp("demo")
     with subprocess.Popen(
         [*DEMO, "--keep"],

@@ -1,4 +1,4 @@
-"""What others' linters and generators make of our OpenAPI document. Needs node, npm and the registries of packages.
+"""Others' linters and generators accept our OpenAPI document. Needs node, npm and the registries of packages.
 
 The generated clients are compiled, and run the walk of docs/ordering.md and docs/consuming.md.
 """
@@ -19,7 +19,7 @@ STRICT = ["--strict", "--noUncheckedIndexedAccess", "--target", "es2022", "--mod
 
 
 def ran(command, folder, **variables):
-    """What a command printed, if it succeeded."""
+    """The output of a command, if it succeeded."""
     done = subprocess.run(
         [str(word) for word in command],
         cwd=folder,

@@ -1,4 +1,4 @@
-"""What every list has in common."""
+"""The behaviour that every list has in common."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What every route does for every client: HEAD, a slash at the end of a path."""
+"""The manners of every route, for every client: HEAD, a slash at the end of a path."""
 
 import httpx
 import pytest

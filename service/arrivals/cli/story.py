@@ -1,4 +1,4 @@
-"""What happened to a generation, in sentences: made from its timeline, for people. Pure; nothing is printed here."""
+"""The story of a generation, in sentences: made from its timeline, for people. Pure; nothing is printed here."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple

@@ -72,7 +72,7 @@ def list_page(limit: int, json_output: bool, url: str | None, key: str | None) -
 
 
 def _error(subscriber: dict[str, Any]) -> str | None:
-    """What is wrong with it now; the error of a failure that is over is not."""
+    """The trouble it has now; the error of a failure that is over is none."""
     failing = subscriber["health"]["state"] == "failing"
     return subscriber["disabled_reason"] or (subscriber["health"]["last_error"] if failing else None)
 

@@ -169,7 +169,7 @@ class Client:
     def changes(
         self, *, provider: str | None = None, model: str | None = None, generations: Sequence[str] = ()
     ) -> Changes:
-        """What is under way, for a screen: all of it at each connection, then each generation that changed.
+        """The generations under way, for a screen: all of them at each connection, then each that changed.
 
         What changes twice in a moment may be seen once; `events` has everything. `generations`: these ids alone.
         """

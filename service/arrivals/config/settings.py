@@ -111,7 +111,7 @@ def _provider_setting(name: str) -> tuple[str, str, Setting]:
 
 
 def _hint(name: str) -> str:
-    """What may have been meant: the nearest setting, or a provider, where the name ends as a provider's does."""
+    """The name that was probably meant: the nearest setting, or a provider's, where the name ends as one of those."""
     theirs = {
         f"{provider.upper()}_{part}": part
         for provider, module in PROVIDERS.items()

@@ -36,7 +36,7 @@ def is_id(text: str, prefix: str) -> bool:
 
 
 def kind_of(text: str) -> str | None:
-    """What an id of ours with this beginning names; None for any other text."""
+    """The kind of thing that an id of ours with this beginning names; None for any other text."""
     head, mark, _ = text.partition("_")
     return KINDS.get(head) if mark else None
 

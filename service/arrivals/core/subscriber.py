@@ -17,7 +17,7 @@ HOPELESS_AFTER: Micros = 5 * 24 * 3600 * SECOND  # a subscriber that has failed 
 
 
 class SubscriberState(StrEnum):
-    """Whether events reach a subscriber."""
+    """The health of a subscriber: how well events reach it."""
 
     UNTRIED = "untried"  # nothing was delivered to it yet
     HEALTHY = "healthy"

@@ -1,4 +1,4 @@
-"""What the screens of people show: the generations under way, and those that closed a moment ago.
+"""The generations on people's screens: those under way, and those that closed a moment ago.
 
 Everybody who watches shares one look at the database, and there is none while nobody does. A watcher compares what it
 has shown with what is there now, so a change between two looks may go unseen; events are for those who need them all.
@@ -41,7 +41,7 @@ class Changes:
         self._looking = anyio.Lock()
 
     async def look(self, store: Database, now: Micros) -> Mapping[str, Shown]:
-        """What is under way and what closed lately, by id: the newest of each, bounded in number."""
+        """The generations under way and those that closed lately, by id: the newest of each, bounded in number."""
         async with self._looking:
             if anyio.current_time() - self._looked_at >= FRESH_S:
                 async with store.reading() as tx:
@@ -59,7 +59,7 @@ async def look_at(store: Database, ids: Sequence[str], before: Mapping[str, Show
 
 
 async def _renewed(store: Database, before: Mapping[str, Shown], versions: Mapping[str, int]) -> Mapping[str, Shown]:
-    """What these versions look like; only those that changed are loaded, a part at a time."""
+    """The generations at these versions; only those that changed are loaded, a part at a time."""
     kept = {name: before[name] for name, version in versions.items() if _is_shown(before, name, version)}
     changed = [name for name in versions if name not in kept]
     for start in range(0, len(changed), LOADED_TOGETHER):

@@ -1,4 +1,4 @@
-"""What every log line about a generation says of it."""
+"""The fields that every log line about a generation has."""
 
 from arrivals.core.generation import Generation
 

@@ -1,4 +1,4 @@
-"""What a process measures in memory: how long things take, failures by code, and costs.
+"""Measurements of a process, in memory: how long things take, failures by code, and costs.
 
 Now and then the numbers are added to those in the database (`admin/add_measured.py`), so that every process shows the
 same, also what those measured that serve no HTTP, and so that none goes down at a restart.

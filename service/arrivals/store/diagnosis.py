@@ -1,4 +1,4 @@
-"""What the stored rows tell of the service's trouble, for `arrivals doctor`. Reads only."""
+"""The service's trouble as stored rows show it, for `arrivals doctor`. Reads only."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a type of ours allows, and how a value differs from it, in words that need no Python to be understood."""
+"""The words for what a type of ours allows, and for how a value differs from it, without Python's terms."""
 
 from collections.abc import Mapping, Sequence
 import re
@@ -60,7 +60,7 @@ def word_objection(value: Any, words: Sequence[str]) -> str | None:
 
 
 def names_of(kind: inspect.Type) -> str:
-    """What is allowed: "a whole number from 1 to 200"."""
+    """The words for what is allowed: "a whole number from 1 to 200"."""
     match kind:
         case inspect.Metadata():
             words = (kind.extra_json_schema or {}).get("enum")

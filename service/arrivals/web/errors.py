@@ -124,7 +124,7 @@ def _no_output(error: Exception) -> Problem:
 
 
 def not_found(kind: str, name: str) -> str:
-    """What to say where nothing of this kind has this id; also what the id is of, if it is one of ours."""
+    """The words where nothing of this kind has this id; also what the id is of, if it is one of ours."""
     other = kind_of(name)
     shown = name if _LIKE_AN_ID.fullmatch(name) else f"`{clipped(name)}`"
     detail = f"no {kind} has the id {shown}"

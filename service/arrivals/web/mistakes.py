@@ -28,12 +28,12 @@ _PARSED: Mapping[type[inspect.Type], type] = {inspect.IntType: int, inspect.Floa
 
 
 def mistakes(value: Any, schema: type[msgspec.Struct], *, text: bool = False) -> list[FieldError]:
-    """What is wrong with a JSON value, or (`text`) with the parameters of a query, whose values are all text."""
+    """The mistakes of a JSON value, or (`text`) of the parameters of a query, whose values are all text."""
     return [*islice(_of(value, inspect.type_info(schema), "", text=text), MAX_ERRORS + 1)]
 
 
 def objections(read: msgspec.Struct, *, text: bool = False) -> list[FieldError]:
-    """What the decoder could not know to be wrong with a value that it took."""
+    """The mistakes that the decoder could not know of in a value that it took."""
     judged = _judged(type(read))
     wrong = (
         error for part in judged for error in _objections_to(getattr(read, part.name), part.type, part.name, text=text)
@@ -104,7 +104,7 @@ def _of(value: Any, kind: inspect.Type, place: str, *, text: bool) -> Iterator[F
 
 
 def _of_parts(value: Any, kind: inspect.Type, place: str, *, text: bool) -> Iterator[FieldError]:
-    """What is wrong with the items of an array, or with the values of an object whose names are free."""
+    """The mistakes of the items of an array, or of the values of an object whose names are free."""
     if isinstance(kind, inspect.ListType):
         for index, item in enumerate(value):
             yield from _of(item, kind.item_type, place if text else f"{place}[{index}]", text=text)
@@ -115,7 +115,7 @@ def _of_parts(value: Any, kind: inspect.Type, place: str, *, text: bool) -> Iter
 
 
 def _judgement(value: Any, kind: inspect.Metadata, place: str, *, text: bool) -> Iterator[FieldError]:
-    """What is wrong with the value by its type; if nothing is, the objection that is declared with it."""
+    """The value's mistakes by its type; if there is none, the objection that is declared with it."""
     words = (kind.extra_json_schema or {}).get("enum")
     sound = True
     for wrong in _of(value, kind.type, place, text=text) if words is None else ():

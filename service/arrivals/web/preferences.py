@@ -1,4 +1,4 @@
-"""What a caller would rather have: the header `Prefer`.
+"""The wishes of a caller: the header `Prefer`.
 
 Source: https://www.rfc-editor.org/rfc/rfc7240#section-2
 """

@@ -1,4 +1,4 @@
-"""What a process has measured is added to the database, by a worker and at each scrape."""
+"""Measurements of a process are added to the database, by a worker and at each scrape."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What a person asks for is attempted now: a delivery, a ping, everything that waits."""
+"""Attempts that a person asks for are made now: a delivery, a ping, everything that waits."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What settling adds to the measurements: durations, failures, costs, and how late webhooks are."""
+"""Settling adds to the measurements: durations, failures, costs, and how late webhooks are."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What a path is, before anything is written to it."""
+"""The kinds of path, before anything is written to one."""
 
 from contextlib import closing
 import shutil

@@ -1,4 +1,4 @@
-"""What `arrivals doctor` reads in the database, once for all of its checks. Nothing is changed."""
+"""The database as `arrivals doctor` reads it, once for all of its checks. Nothing is changed."""
 
 import anyio
 

@@ -21,7 +21,7 @@ class Place:
 
 
 class EventPage:
-    """What comes behind a place. `cursor` is where to go on; `more`: there may be more already."""
+    """The events behind a place. `cursor` is where to go on; `more`: there may be more already."""
 
     def __init__(self, read: EventSlice) -> None:
         self.events: Sequence[tuple[int, Event]] = read.events

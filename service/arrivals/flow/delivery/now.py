@@ -1,4 +1,4 @@
-"""What a person asks for is attempted now, past its schedule and its subscriber's breaker, and tells what happened."""
+"""Attempts that a person asks for: made now, past their schedule and the subscriber's breaker, and told about."""
 
 from arrivals.core.wire import micros
 from arrivals.flow.context import Context

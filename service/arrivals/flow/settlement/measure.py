@@ -1,4 +1,4 @@
-"""What a settled batch adds to the measurements of its process, after its commit."""
+"""The part of the measurements that a settled batch adds, after its commit."""
 
 from arrivals.core.generation import Generation, Origin
 from arrivals.core.wire import SECOND

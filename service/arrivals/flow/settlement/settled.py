@@ -1,4 +1,4 @@
-"""What one settling transaction has decided so far, in order."""
+"""The decisions of one settling transaction so far, in order."""
 
 from collections import Counter
 from dataclasses import dataclass, field

@@ -192,7 +192,7 @@ def _route(context: Context, request: OrderRequest) -> Route:
 
 
 def _mistakes(context: Context, request: OrderRequest) -> dict[str, str]:
-    """What is wrong with an order, whatever provider it is for."""
+    """The mistakes of an order, whatever provider it is for."""
     deadline_s = request.deadline_s if request.deadline_s is not None else MAX_DEADLINE_S
     objections = {
         "callback_url": request.callback_url and context.transport.destinations.objection(request.callback_url),

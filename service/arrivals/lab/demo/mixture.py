@@ -47,7 +47,7 @@ def mixture(orders: Sequence[Ordered], record: Mapping[str, Any]) -> Counter[str
 
 
 def in_words(counts: Mapping[str, int]) -> str:
-    """What the providers did, as the predicate of a sentence; what did not happen is left out."""
+    """The providers' doings, as the predicate of a sentence; what did not happen is left out."""
     return listed([kind.format(counts[kind]) for kind in KINDS if counts.get(kind)] or ["did nothing wrong"])
 
 

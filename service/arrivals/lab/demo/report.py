@@ -1,4 +1,4 @@
-"""What the demo says, in words and one table: before it begins, and when its accounts are compared. Pure."""
+"""The words and the one table of the demo: before it begins, and when its accounts are compared. Pure."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping

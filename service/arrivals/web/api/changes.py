@@ -55,13 +55,13 @@ def _differs(before: Shown | None, after: Shown) -> bool:
 
 
 async def _gone(context: Context, before: Mapping[str, Shown], shown: Mapping[str, Shown]) -> Iterable[Shown]:
-    """What was under way and is among the newest no more, as it is now."""
+    """Generations that were under way and are among the newest no more, as they are now."""
     gone = [each.id for each in before.values() if each.under_way and each.id not in shown]
     return (await look_at(context.store, gone, {})).values() if gone else ()
 
 
 async def _look(context: Context, query: ChangesQuery, before: Mapping[str, Shown]) -> Mapping[str, Shown]:
-    """What this reader wants to see of what is there now."""
+    """The generations that this reader wants to see, as they are now."""
     if query.generation:
         looked = await look_at(context.store, query.generation, before)
     else:

@@ -234,7 +234,7 @@ class ReplayFilters(Struct, forbid_unknown_fields=True):
 
 
 class ReplayBody(Struct, forbid_unknown_fields=True):
-    """What to do again: read stored webhooks, verify those in quarantine, or send events.
+    """The work of a replay: to read stored webhooks, verify those in quarantine, or send events.
 
     With `dry_run` nothing changes and nothing is sent: the replay only counts.
     """

@@ -1,4 +1,4 @@
-"""What the types of our schemas allow beyond what the decoder checks: an objection, in the `extra` of a `Meta`."""
+"""Objections of our schemas' types beyond what the decoder checks, in the `extra` of a `Meta`."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
