@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(120)
 class Place:
     """A service with a database, and keys, of its own."""
 
-    def __init__(self, folder, rehearsal, arrivals):
+    def __init__(self, folder, rehearsal, arrivals, **settings):
         self.database, self.port = folder / "arrivals.db", free_port()
         self.settings = {
             "DATABASE": self.database,
@@ -30,6 +30,7 @@ class Place:
             "VTRIX_BASE_URL": f"http://127.0.0.1:{rehearsal}/vtrix",
             "ALLOW_DESTINATIONS": "127.0.0.0/8",
             "POLL_FIRST_S": 0.2,
+            **settings,
         }
         self._process = Process("serve", ["arrivals", "serve"], environment(**self.settings), folder)
         self._arrivals = arrivals
@@ -55,22 +56,27 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path, rehearsal, arrivals):
+def place_settings():
+    return {}
+
+
+@pytest.fixture
+def place(tmp_path, rehearsal, arrivals, place_settings):
     folder = tmp_path / "place"
     folder.mkdir()
-    own = Place(folder, rehearsal, arrivals)
+    own = Place(folder, rehearsal, arrivals, **place_settings)
     own.start()
     yield own
     own.stop()
 
 
-def ordered(client, fault=""):
-    fields = asking_for(f"a fox [rehearse run=0.05 {fault}]")
+def ordered(client, fault="run=0.05"):
+    fields = asking_for(f"a fox [rehearse {fault}]")
     return client.submit("vtrix", "wan26_t2i", fields)["id"]
 
 
-def ended(client, fault=""):
-    return client.wait(ordered(client, fault), 20)["id"]
+def ended(client):
+    return client.wait(ordered(client), 20)["id"]
 
 
 def events_of(client, after="0"):
@@ -122,13 +128,13 @@ def test_backup_under_load_is_put_back_and_consumers_are_told(place, tmp_path):
     assert {first, again} <= set(ids)
 
 
+@pytest.mark.parametrize("place_settings", [{"VTRIX_MAX_IN_FLIGHT": 1}], ids=["one in flight"])
 def test_what_was_pending_in_the_backup_is_not_submitted_again(place, tmp_path):
     """It may have been submitted since, and would be paid for twice."""
     backup = tmp_path / "copy.db"
     with place.client() as client:
-        waiting = ordered(client, "submit=503")
-        while client.generation(waiting)["failure"] is None:
-            pass
+        ordered(client, "run=600")  # holds the only slot, so that the next order cannot be on its way
+        waiting = ordered(client)
         place.run("backup", backup)
     place.stop()
 
