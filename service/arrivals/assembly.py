@@ -27,6 +27,7 @@ from arrivals.flow.exchange.spend import refund_all
 from arrivals.flow.observation.poll import answered_all
 from arrivals.flow.observation.receive import keep_all as keep_webhooks
 from arrivals.flow.observation.receive import quarantine_all
+from arrivals.flow.settlement.learn import write_all
 from arrivals.flow.settlement.settle import settle_each
 from arrivals.flow.submission.submit import MAX_ANSWER_S
 from arrivals.outbound.policy import OutboundPolicy
@@ -107,6 +108,7 @@ def make_batches(context: Context) -> Batches:
         quarantined=batch(quarantine_all, equalise=True),
         observations=batch(settle_each),
         calls=batch(keep_all),
+        lessons=batch(write_all),
         answers=batch(answered_all),
         refunds=batch(refund_all),
         delivery_contexts=batch(read_contexts),

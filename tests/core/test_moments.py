@@ -10,6 +10,7 @@ from arrivals.core.http import HttpReply
 from arrivals.core.moments import (
     LAST,
     MAX_WAIT_S,
+    any_moment,
     duration,
     http_date,
     moment,
@@ -17,7 +18,7 @@ from arrivals.core.moments import (
     rate_limit_wait_s,
     retry_after_s,
 )
-from arrivals.core.wire import rfc3339
+from arrivals.core.wire import SECOND, rfc3339
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -150,3 +151,26 @@ NOW = 1_790_000_000_000_000
 )
 def test_rate_limit_is_waited_for_where_nothing_is_left_of_it(headers, wait_s):
     assert wait_s == rate_limit_wait_s(headers, NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (1769508592, 1769508592),
+        ("1769508593", 1769508593),
+        (1769757800123, 1769757800),
+        ("2025-12-04T11:50:53Z", 1764849053),
+        (" 2025-12-04T11:50:53.500000 ", 1764849053.5),
+        ("2025-12-04T12:50:53+01:00", 1764849053),
+        ("soon", None),
+        ("9" * 100, None),
+        (None, None),
+        (True, None),
+        ({}, None),
+        (-5, None),
+        ("1960-01-01", None),
+        ("0001-01-01T00:00:00+23:59", None),
+    ],
+)
+def test_a_moment_is_read_in_any_form_that_providers_write(text, expected):
+    assert (None if expected is None else round(expected * SECOND)) == any_moment(text)

@@ -99,7 +99,7 @@ def test_route_is_the_one_that_its_models_choose(name, route):
 @pytest.mark.parametrize(("name", "route"), ROUTES, ids=named)
 def test_route_waits_no_longer_than_its_provider_does(name, route):
     """The interval, the first question, the usual end and the ceiling follow one another."""
-    waits = (route.poll_every_s, route.initial_poll_delay_s, route.typical_duration_s, route.max_duration_s)
+    waits = (route.poll_every_s, route.initial_poll_delay_s, *route.usual_duration_s, route.max_duration_s)
 
     assert tuple(sorted(waits)) == waits
 

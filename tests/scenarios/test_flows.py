@@ -15,7 +15,7 @@ from arrivals.flow.observation.receive import receive
 from arrivals.flow.settlement.schedule import GRACE
 from arrivals.flow.submission.order import OrderRequest, order, stored
 from arrivals.providers.contract import Unverified
-from arrivals.store import events, subscribers
+from arrivals.store import events, generations, subscribers
 from tests.conftest import WEBHOOK_SECRET, context_over, run_worker
 from tests.support.databases import reopened
 from tests.support.fixtures import FIXTURES
@@ -78,6 +78,12 @@ class Play:
             self._will_answer(reply)
         assert await run_worker(self.context, "poll") == 1
         assert self.upstream.answers == []
+
+    async def until_poll(self, _):
+        """Lets time pass until the next poll is due."""
+        async with self.context.store.reading() as tx:
+            poll_at = (await generations.by_id(tx, self.generation_id)).schedule.poll_at
+        self.clock.at = max(self.clock.at, poll_at)
 
     async def no_poll(self, _):
         """Checks that nothing may be polled now."""

@@ -1,10 +1,9 @@
-"""Claims under a budget: within limits, first in first out, nothing twice; ledgers and durations come back whole."""
+"""Claims under a budget: within limits, first in first out, nothing twice; ledgers come back whole."""
 
 import anyio
 import pytest
 
 from arrivals.core.budget import Budget, Ledger
-from arrivals.core.cadence import DurationEstimate
 from arrivals.core.generation import Status
 from arrivals.flow.observation.claim import claim_polls
 from arrivals.flow.submission.claim import claim_submissions
@@ -249,14 +248,3 @@ async def test_nothing_is_claimed_twice_by_many(database):
     everything = [f"gen_{number:03}" for number in range(60)]
     assert everything == sorted(submitted)
     assert everything == sorted(polled)
-
-
-async def test_durations_come_back_whole(database):
-    usual = DurationEstimate(count=2, mean_s=12.5, deviation_s=3.25)
-    async with database.transaction() as tx:
-        assert await accounts.usual_of(tx, "runblob", "m") is None
-        await accounts.save_usual(tx, "runblob", "m", DurationEstimate(count=1, mean_s=1.0, deviation_s=0.5))
-        await accounts.save_usual(tx, "runblob", "m", usual)
-        await accounts.save_usual(tx, "vtrix", "m", usual)
-        assert usual == await accounts.usual_of(tx, "runblob", "m")
-        assert {("runblob", "m"): usual, ("vtrix", "m"): usual} == await accounts.all_usual(tx)

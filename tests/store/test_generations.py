@@ -65,7 +65,7 @@ async def test_save_writes_everything_the_machine_decides(database):
         name: getattr(generation("full"), name)
         for name in (
             "provider", "account", "route", "model", "bulk_id", "metadata", "callback_url", "webhook_expected",
-            "outputs_requested", "api_key",
+            "outputs_requested", "api_key", "order_size",
         )
     }  # fmt: skip
     changed = Scheduled(generation=replace(FULL, **fixed), schedule=WHOLE.schedule, poll_misses=2)

@@ -41,6 +41,7 @@ FULL = Generation(
     external_id="ext-1",
     external_id_hinted=True,
     outputs_requested=3,
+    order_size="5s",
     api_key="key_1",
     provider_details={"seed": 7, "usage": {"cost": "0.05"}},
     provider_status="RUNNING",

@@ -60,7 +60,7 @@ def _route(provider: Mapping[str, Any], route: Mapping[str, Any]) -> dict[str, A
         "polls": _yes(route["polls"]),
         "cancels": _yes(route["cancels"]),
         "bulk": route["bulk"],
-        "usual": _seconds(route["typical_duration_s"]),
+        "usual": "{} to {} s".format(*(f"{second:g}" for second in route["usual_duration_s"])),
         "longest": _seconds(route["max_duration_s"]),
     }
 

@@ -170,13 +170,13 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         name="POLL_FIRST_S", group=Group.CADENCE, parse=parsing.seconds,
-        default=None, unset="by provider",
-        words="From a submission to the first poll, in place of what the provider documents.",
+        default=None, unset="learned",
+        words="From a submission to the first poll; further ones follow at growing intervals. Unset: as is learned.",
     ),
     Setting(
         name="POLL_MAX_S", group=Group.CADENCE, parse=parsing.seconds,
         default="60",
-        words="The longest time between two polls of one generation.",
+        words="The longest time between two polls of one generation; up to four times that if a webhook is likely.",
     ),
     Setting(
         name="HELD_S", group=Group.CADENCE, parse=parsing.seconds,

@@ -102,7 +102,8 @@ class Generation(GenerationKey, frozen=True, kw_only=True):
     `external_id_hinted`: only a hint has named it so far, so that it serves to ask by and is shown to nobody.
     `outputs_requested`: how many the order asks for, where it says so. `provider_details`: what the provider said
     beside our words. `version` counts saves and guards against lost races. `held` is the closing word that waits.
-    `submitted_at` is when the request that was not refused went out. `api_key` is the id of the key that ordered it.
+    `submitted_at` is when the request that was not refused went out. `api_key` is the id of the key that ordered it,
+    `order_size` what in it decides how long it takes.
     """
 
     status: Status
@@ -129,6 +130,7 @@ class Generation(GenerationKey, frozen=True, kw_only=True):
     closed_at: Micros | None = None
     polls: int = 0
     api_key: str | None = None
+    order_size: str = ""
 
     @property
     def closed(self) -> bool:

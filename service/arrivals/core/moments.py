@@ -4,6 +4,7 @@ Every reader answers None for what is none, or a value within bounds; nothing th
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 import math
 from typing import Any
@@ -37,6 +38,20 @@ def moment(value: Any) -> Micros | None:
     """A moment from seconds since 1970; None for one beyond what can be meant."""
     seconds = number(value)
     return int(seconds) * SECOND if seconds is not None and 0 < seconds <= LAST // SECOND else None
+
+
+def any_moment(value: Any) -> Micros | None:
+    """A moment from seconds or milliseconds since 1970, or from ISO 8601 text, in UTC where it names no offset."""
+    count = number(value)
+    if count is not None:
+        return moment(count / 1000 if count > LAST // SECOND else count)
+    if not isinstance(value, str) or len(value) > MAX_DATE_CHARACTERS:
+        return None
+    try:
+        at = since_1970(datetime.fromisoformat(value.strip()))
+    except (ValueError, OverflowError):
+        return None
+    return at if 0 < at <= LAST else None
 
 
 def http_date(text: str | None) -> Micros | None:

@@ -22,9 +22,10 @@ class Reading(Struct, frozen=True, kw_only=True):
     `status` is None when the provider used a word nobody documented: it is kept in `provider_status` and asked again.
     `progress` runs from 0.0 to 1.0. `words`: a piece of an answer in words, which is the output where nothing was
     generated. `begun`: of an event of a stream, that work goes on which somebody may have to pay for. `kept_until`:
-    when the provider deletes what it made. `provider_details`: what it said beside all this.
-    `awaits_detail`: the same failure's reason is told elsewhere, worth a bounded wait. `notes`: what else people may
-    want to know.
+    when the provider deletes what it made. `ended_at`: when the work ended, by the provider's own clock.
+    `poll_after_s`: how long it asks us to wait before the next question. `provider_details`: what it said beside all
+    this. `awaits_detail`: the same failure's reason is told elsewhere, worth a bounded wait. `notes`: what else people
+    may want to know.
     """
 
     status: Status | None
@@ -38,6 +39,8 @@ class Reading(Struct, frozen=True, kw_only=True):
     failure: Failure | None = None
     cost: Cost | None = None
     kept_until: Micros | None = None
+    ended_at: Micros | None = None
+    poll_after_s: float | None = None
     provider_details: Mapping[str, Any] | None = None
     notes: tuple[str, ...] = ()
     awaits_detail: bool = False

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from arrivals.core.lessons import Lesson
 from arrivals.core.observation import Finding, Observation
 from arrivals.flow.batch import Batch
 from arrivals.flow.delivery.ended import Ended
@@ -22,6 +23,7 @@ class Batches:
     quarantined: Batch[StoredWebhook, StoredWebhook]
     observations: Batch[Observation, Finding]
     calls: Batch[Call, None]
+    lessons: Batch[Lesson, None]
     answers: Batch[AccountKey, None]  # accounts whose breaker an answer closes
     refunds: Batch[AccountKey, None]  # accounts that get back what a second request would have cost
     delivery_contexts: Batch[Delivery, DeliveryContext | None]

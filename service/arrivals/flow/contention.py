@@ -1,29 +1,33 @@
-"""Accounts whose places are all taken while orders wait: every answer may free one, so polls come sooner.
+"""How busy accounts are: how many generations share the requests of each, and where orders wait for a place.
 
-Which accounts are crowded is a hint, as signals are: it is what this process saw when it last claimed submissions.
+All this is a hint, as signals are: it is what this process saw when it last claimed something.
 """
 
-from arrivals.core.cadence import soonest_poll_s
-from arrivals.core.wire import Micros, micros
+from collections.abc import Iterable
+
+from arrivals.core.wire import SECOND, Micros
 from arrivals.flow.context import Context
-from arrivals.providers.catalog import PROVIDERS
 from arrivals.store import accounts
-from arrivals.store.accounts import AccountKey, Unasked
+from arrivals.store.accounts import AccountKey
 from arrivals.store.engine.base import Tx
 
+WEIGHED_FOR: Micros = SECOND
+MAX_COUNTED = 2000  # with so many, questions are few and far between in any case
 
-async def note(context: Context, tx: Tx, crowded: frozenset[AccountKey]) -> None:
-    """Records the crowded accounts; where that is new, first polls that were put off are made as soon as possible."""
-    for key in sorted(crowded - context.process.crowded):
-        waiting = await accounts.never_asked_about(tx, key)
-        sooner = ((unasked, _soonest(context, key[0], unasked)) for unasked in waiting)
-        await accounts.ask_sooner(tx, [(unasked, moment) for unasked, moment in sooner if moment < unasked.poll_at])
+
+def note(context: Context, crowded: frozenset[AccountKey]) -> None:
+    """Records the accounts whose places are all taken while orders wait."""
+    knowledge = context.process.knowledge
     context.process.crowded.clear()
     context.process.crowded.update(crowded)
+    for key in knowledge.loads.keys() | crowded:
+        knowledge.crowd(key, crowded=key in crowded)
 
 
-def _soonest(context: Context, provider: str, unasked: Unasked) -> Micros:
-    route = next((route for route in PROVIDERS[provider].ROUTES if route.name == unasked.route), None)
-    if route is None:
-        return unasked.poll_at  # of another version, which knows when to ask
-    return unasked.submitted_at + micros(soonest_poll_s(context.policy.cadence, first_s=route.initial_poll_delay_s))
+async def weigh(context: Context, tx: Tx, keys: Iterable[AccountKey]) -> None:
+    """Counts what is in flight with each of these accounts, once in a while."""
+    now, knowledge = context.now(), context.process.knowledge
+    for key in sorted(set(keys)):
+        if key in context.upstreams and not 0 <= now - knowledge.weighed_at.get(key, -WEIGHED_FOR) < WEIGHED_FOR:
+            in_flight = await accounts.in_flight(tx, key, MAX_COUNTED)
+            knowledge.weigh(key, max(1, in_flight), SECOND / context.upstreams[key].budget.interval, now)

@@ -54,6 +54,7 @@ class Count:
 
 _MINUTES = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0)
 _DAYS = (0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0, 28800.0, 86400.0)
+_DELAYS = (0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 60.0, 300.0)
 _ANSWERS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 GENERATIONS = Histogram(
@@ -63,6 +64,10 @@ GENERATIONS = Histogram(
 LATENESS = Histogram(
     name="webhook_lateness_seconds", labels=("provider",), bounds_s=_DAYS,
     help="How long after a poll had told us the end its webhooks came; webhooks that come first are not counted.",
+)  # fmt: skip
+DELAYS = Histogram(
+    name="result_delay_seconds", labels=("provider", "learned_from"), bounds_s=_DELAYS,
+    help="From the end of the work, by the clock of providers that state it, to when the result was known here.",
 )  # fmt: skip
 DELIVERIES = Histogram(
     name="delivery_duration_seconds", labels=("kind",), bounds_s=_DAYS,
@@ -84,7 +89,7 @@ COSTS = Count(
     name="cost_total", labels=("provider", "currency"), per_unit=10**9,
     help="What the providers reported as the price of generations that closed.",
 )  # fmt: skip
-HISTOGRAMS = (GENERATIONS, LATENESS, DELIVERIES, ATTEMPTS, REQUESTS)
+HISTOGRAMS = (GENERATIONS, LATENESS, DELAYS, DELIVERIES, ATTEMPTS, REQUESTS)
 COUNTS = (FAILURES, COSTS)
 
 

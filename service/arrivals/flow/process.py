@@ -8,6 +8,7 @@ from arrivals.core.wire import Micros
 from arrivals.flow.cached import Cached
 from arrivals.flow.changes import Changes
 from arrivals.flow.heartbeat import Heartbeat
+from arrivals.flow.knowledge import Knowledge
 from arrivals.flow.measurements import Measurements
 from arrivals.flow.observation.frequency import Frequency
 from arrivals.flow.settlement.unknown_statuses import UnknownStatuses
@@ -32,6 +33,7 @@ class Process:
     waiters: Waiters = field(default_factory=Waiters)
     provider_stats: Cached[dict[str, ProviderStats]] = field(default_factory=Cached)
     changes: Changes = field(default_factory=Changes)
+    knowledge: Knowledge = field(default_factory=Knowledge)
     heartbeats: dict[str, Heartbeat] = field(default_factory=dict)
     measurements: Measurements = field(default_factory=Measurements)
     ending: anyio.Event = field(default_factory=anyio.Event)

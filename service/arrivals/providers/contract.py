@@ -152,8 +152,9 @@ class Route:
     """One of a provider's ways of working, chosen by the ordered model. Durations in seconds, as documented.
 
     `answer_s`: how long a submission may take to be answered; `stream_idle_s`: how long its stream may be silent.
-    `initial_poll_delay_s`: when to poll first if no webhook is expected; `max_duration_s`: after which the provider
-    itself gives up.
+    `usual_duration_s`: the range that most work takes, by the page or by what others report; `max_duration_s`: after
+    which the provider itself gives up. `poll_every_s`: the shortest time between two polls, and
+    `initial_poll_delay_s` that before the first; a second where no page says.
     `lag_s`: for how long "not found" may still mean "not yet"; `keeps_s`: for how long results can be had, from the
     submission on, a day where no page says. `rate_headers`: its page documents `X-RateLimit-Remaining` and `-Reset`.
     `trust` None: this route has no webhooks.
@@ -164,10 +165,10 @@ class Route:
     documentation: str
     kind: str | None  # image | video | audio; None where the model decides
     adapter: Adapter = field(repr=False)
-    typical_duration_s: float
+    usual_duration_s: tuple[float, float]
     max_duration_s: float
-    initial_poll_delay_s: float = 5.0
-    poll_every_s: float = 5.0
+    initial_poll_delay_s: float = 1.0
+    poll_every_s: float = 1.0
     answer_s: float = 60.0
     stream_idle_s: float = 60.0
     lag_s: float = 60.0
@@ -176,12 +177,20 @@ class Route:
     trust: Trust | None = None
     limits: tuple[Limit, ...] = ()
     max_duration_by_model: Mapping[str, float] = field(default_factory=dict)  # pattern: its own ceiling, in seconds
+    usual_duration_by_model: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def max_duration_of(self, model: str) -> float:
         """The seconds after which the provider itself gives up on this model."""
         return next(
             (most for pattern, most in self.max_duration_by_model.items() if fnmatchcase(model, pattern)),
             self.max_duration_s,
+        )
+
+    def usual_duration_of(self, model: str) -> tuple[float, float]:
+        """The range of seconds that this model usually takes."""
+        return next(
+            (usual for pattern, usual in self.usual_duration_by_model.items() if fnmatchcase(model, pattern)),
+            self.usual_duration_s,
         )
 
     @property

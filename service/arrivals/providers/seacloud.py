@@ -221,7 +221,7 @@ QUEUE = Route(
     ),
     initial_poll_delay_s=3,
     poll_every_s=3,
-    typical_duration_s=60,
+    usual_duration_s=(15, 240),
     max_duration_s=3600,
     limits=(
         absent(

@@ -1,11 +1,9 @@
-"""Provider accounts ↔ rows: their ledgers, their waiting and running generations, their models' durations."""
+"""Provider accounts ↔ rows: their ledgers, their waiting and running generations."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import StrEnum
 
 from arrivals.core.budget import Ledger
-from arrivals.core.cadence import DurationEstimate
 from arrivals.core.wire import Micros
 from arrivals.store.engine.base import Tx, fetch_one
 from arrivals.store.generations import SQL, Scheduled, readable
@@ -46,16 +44,6 @@ async def save_ledger(tx: Tx, ledger: Ledger) -> None:
     await tx.fetch(SQL["save_ledger"], **asdict(ledger))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unasked:
-    """A generation in flight before its first poll."""
-
-    id: str
-    route: str
-    poll_at: Micros
-    submitted_at: Micros
-
-
 async def begin_submissions(tx: Tx, key: AccountKey, now: Micros, answer_by: Micros, limit: int) -> list[Scheduled]:
     """Moves at most `limit` pending generations to `submitting` and returns them in the order of their orders."""
     rows = await tx.fetch(
@@ -63,18 +51,6 @@ async def begin_submissions(tx: Tx, key: AccountKey, now: Micros, answer_by: Mic
     )
     # RETURNING has no order; what was ordered together has one moment, and ids in order.
     return sorted(readable(rows), key=lambda pending: (pending.generation.created_at, pending.generation.id))
-
-
-async def never_asked_about(tx: Tx, key: AccountKey) -> list[Unasked]:
-    """The generations in flight with this account that wait for their first poll."""
-    rows = await tx.fetch(SQL["never_asked_about"], provider=key[0], account=key[1], now=await tx.now())
-    return [Unasked(**row) for row in rows]
-
-
-async def ask_sooner(tx: Tx, moved: Sequence[tuple[Unasked, Micros]]) -> None:
-    """Moves first polls to these moments, unless they were moved meanwhile."""
-    rows = [{"id": unasked.id, "poll_at": unasked.poll_at, "sooner": moment} for unasked, moment in moved]
-    await tx.run_many(SQL["ask_sooner"], rows)
 
 
 async def lease_polls(
@@ -103,25 +79,3 @@ async def in_flight(tx: Tx, key: AccountKey, limit: int) -> int:
     """The number of generations in flight, counted up to `limit`."""
     count: int = (await fetch_one(tx, SQL["in_flight_of"], provider=key[0], account=key[1], limit=limit))["in_flight"]
     return count
-
-
-async def usual_of(tx: Tx, provider: str, model: str) -> DurationEstimate | None:
-    """The estimate of a model's duration."""
-    rows = await tx.fetch(SQL["duration_of"], provider=provider, model=model)
-    return DurationEstimate(**rows[0]) if rows else None
-
-
-async def all_usual(tx: Tx) -> dict[tuple[str, str], DurationEstimate]:
-    """The estimate of every model's duration, by (provider, model)."""
-    rows = await tx.fetch(SQL["all_durations"])
-    return {
-        (row["provider"], row["model"]): DurationEstimate(
-            count=row["count"], mean_s=row["mean_s"], deviation_s=row["deviation_s"]
-        )
-        for row in rows
-    }
-
-
-async def save_usual(tx: Tx, provider: str, model: str, usual: DurationEstimate) -> None:
-    """Keeps the estimate of a model's duration."""
-    await tx.fetch(SQL["save_duration"], provider=provider, model=model, **asdict(usual))

@@ -35,15 +35,17 @@ class Schedule(Struct, frozen=True, kw_only=True):
 class Scheduled(Struct, frozen=True, kw_only=True):
     """A stored generation with its schedule, its submission tries and missed polls, and its last poll.
 
-    `hinted`: a hint has requested a poll that was not made yet. `asked_at`: the moment of the last poll.
+    `hinted`: 1 where a hint has requested a poll that was not made yet; more where polls after it said that nothing had
+    changed. `asked_at`: the moment of the last poll. `running_at`: the last at which it was known to be under way.
     """
 
     generation: Generation
     schedule: Schedule
     submit_tries: int = 0
     poll_misses: int = 0
-    hinted: bool = False
+    hinted: int = 0
     asked_at: Micros | None = None
+    running_at: Micros | None = None
 
 
 def from_row(row: Row) -> Scheduled:
@@ -80,6 +82,7 @@ def from_row(row: Row) -> Scheduled:
         deadline_at=row["deadline_at"],
         polls=row["polls"],
         api_key=row["api_key"],
+        order_size=row["order_size"],
     )
     schedule = Schedule(submit_at=row["submit_at"], poll_at=row["poll_at"], timeout_at=row["timeout_at"])
     return Scheduled(
@@ -87,8 +90,9 @@ def from_row(row: Row) -> Scheduled:
         schedule=schedule,
         submit_tries=row["submit_tries"],
         poll_misses=row["poll_misses"],
-        hinted=bool(row["hinted"]),
+        hinted=row["hinted"],
         asked_at=row["asked_at"],
+        running_at=row["running_at"],
     )
 
 
@@ -126,7 +130,8 @@ def _to_row(scheduled: Scheduled) -> dict[str, Any]:
         "poll_at": schedule.poll_at,
         "timeout_at": schedule.timeout_at,
         "poll_misses": scheduled.poll_misses,
-        "hinted": int(scheduled.hinted),
+        "hinted": scheduled.hinted,
+        "running_at": scheduled.running_at,
     }
 
 
@@ -134,7 +139,7 @@ def _to_row(scheduled: Scheduled) -> dict[str, Any]:
 PLAIN = (
     "id", "provider", "account", "route", "model", "bulk_id", "status", "version", "external_id", "provider_status",
     "progress", "queue_position", "outputs_requested", "callback_url", "learned_from", "verified_by", "created_at",
-    "submitted_at", "closed_at", "deadline_at", "polls", "api_key",
+    "submitted_at", "closed_at", "deadline_at", "polls", "api_key", "order_size",
 )  # fmt: skip
 
 

@@ -59,6 +59,9 @@ class MetricsSnapshot:
     last_success: Sums = field(default_factory=_sums)  # subscriber
     database_bytes: Sums = field(default_factory=_sums)  # engine
     build: Sums = field(default_factory=_sums)  # version, python, database
+    webhook_share: Sums = field(default_factory=_sums)  # provider, account
+    webhook_late_s: Sums = field(default_factory=_sums)  # provider, account
+    budget_used: Sums = field(default_factory=_sums)  # provider, account
     measured: dict[Labels, int] = field(default_factory=dict)  # name, labels and range, as processes have added them
 
 

@@ -53,10 +53,12 @@ def filmed(context, upstream, ordered):
 
 @pytest.fixture
 def polled(context, clock, upstream):
-    """Runs the poll worker some seconds later, with these answers; returns the generation afterwards."""
+    """Runs the poll worker when the generation is due, with these answers; returns the generation afterwards."""
 
     async def ask(generation_id, *answers, after_s=30):
-        clock.advance(after_s)
+        async with context.store.reading() as tx:
+            poll_at = (await generations.by_id(tx, generation_id)).schedule.poll_at
+        clock.at = max(clock.at + round(after_s * SECOND), poll_at or 0)
         upstream.answers += answers
         assert await run_worker(context, "poll") == 1
         return await stored(context, generation_id)

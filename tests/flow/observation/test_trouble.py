@@ -121,7 +121,7 @@ async def test_who_is_in_trouble_costs_its_neighbors_no_question(context, clock,
     upstream.answer_by_path = lambda path: answers[path.rpartition("/")[2]]
 
     for _ in range(10):
-        clock.advance(90)
+        clock.advance(300)
         await run_worker(context, "poll")
 
     assert 10 == sum(request.path.endswith("/well") for request in upstream.requests)

@@ -4,7 +4,10 @@ import json
 
 import pytest
 
-from arrivals.flow.measurements import COSTS, FAILURES, GENERATIONS, LATENESS
+from arrivals.core.generation import Origin, Output, Status
+from arrivals.core.observation import Observation, Reading
+from arrivals.flow.measurements import COSTS, DELAYS, FAILURES, GENERATIONS, LATENESS
+from arrivals.flow.settlement.settle import settle
 from tests.conftest import run_worker
 from tests.flow.conftest import POLLED, SUCCEEDED
 
@@ -99,3 +102,18 @@ async def test_a_cost_of_what_is_under_way_is_not_counted_yet(context, clock, up
     await run_worker(context, "poll")
 
     assert {} == measured(COSTS)
+
+
+async def test_a_result_counts_by_how_long_its_work_had_ended(context, clock, submitted, measured):
+    """Where the provider says when that was, and only once."""
+    generation_id = await submitted()
+    clock.advance(100)
+    output = Output(kind="image", url="https://storage.example.com/1.jpg")
+    for _ in range(2):
+        reading = Reading(status=Status.COMPLETED, outputs=(output,), ended_at=context.now() - 4_000_000)
+        seen = Observation(generation_id=generation_id, origin=Origin.POLL, at=context.now(), reading=reading)
+        await settle(context, [seen])
+
+    numbers = measured(DELAYS)
+    assert 4_000_000 <= numbers.pop(("eachlabs", "poll", "sum")) < 4_100_000
+    assert {("eachlabs", "poll", "5.0"): 1} == numbers

@@ -4,13 +4,13 @@ from msgspec import structs
 import pytest
 from starlette.responses import JSONResponse
 
-from arrivals.core.generation import Origin, Output, Status
+from arrivals.core.generation import Origin, Status
 from arrivals.core.observation import Finding, Observation, Reading
 from arrivals.flow.observation import expire, poll
 from arrivals.flow.settlement.settle import settle
 from arrivals.flow.submission import submit
 from arrivals.flow.submission.order import stored
-from arrivals.store import accounts, deliveries, events, generations, observations
+from arrivals.store import deliveries, events, generations, observations
 from arrivals.store.engine.base import Overtaken, Unavailable
 from tests.conftest import run_worker
 
@@ -124,19 +124,6 @@ async def test_polls_are_woken_only_for_one_that_is_due(context, submitted):
     hint = structs.replace(heard(context, hinted, Status.COMPLETED), origin=Origin.WEBHOOK, believed=False)
     await settle(context, [hint])
     assert heard_before + 1 == context.store.version("poll")
-
-
-async def test_what_it_took_to_finish_is_learned(context, clock, submitted):
-    for took in (10, 20):
-        generation_id = await submitted()
-        clock.advance(took)
-        output = Output(kind="image", url="https://storage.example.com/1.jpg")
-        await settle(context, [heard(context, generation_id, Status.COMPLETED, outputs=(output,))])
-
-    async with context.store.reading() as tx:
-        usual = await accounts.usual_of(tx, "eachlabs", "flux-1-1-pro")
-    assert 2 == usual.count
-    assert 10 < usual.mean_s < 20
 
 
 async def test_a_generation_of_a_removed_account_still_expires(context, clock, submitted, gives_up):

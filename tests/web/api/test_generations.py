@@ -8,6 +8,7 @@ import pytest
 
 from arrivals.core.generation import Origin, Status
 from arrivals.core.observation import Observation, Reading
+from arrivals.core.wire import rfc3339
 from arrivals.flow.settlement.settle import settle
 from arrivals.flow.submission.order import stored
 from arrivals.store import accounts, generations
@@ -455,3 +456,22 @@ async def test_a_body_that_was_refused_is_forgotten_at_once(client, monkeypatch)
         assert [None] * 2 == [reference() for reference in kept[:-1]]  # a thread holds its last work until the next
     finally:
         gc.enable()
+
+
+async def test_the_timeline_says_when_such_work_is_usually_done_and_when_is_asked_next(client, context, submitted):
+    generation_id = await submitted()
+    path = f"/v1/generations/{generation_id}/timeline"
+
+    expected = (await client.get(path)).json()["expected"]
+    async with context.store.reading() as tx:
+        scheduled = await generations.by_id(tx, generation_id)
+    assert rfc3339(scheduled.schedule.poll_at) == expected["next_poll_at"]
+    assert rfc3339(scheduled.generation.submitted_at) < expected["usually_done_from"] < expected["usually_done_until"]
+
+
+async def test_nothing_is_expected_of_what_was_not_submitted_or_has_ended(client, ordered):
+    path = f"/v1/generations/{(await ordered())['id']}/timeline"
+    assert (await client.get(path)).json()["expected"] is None
+
+    await client.post(path.replace("timeline", "cancel"))
+    assert (await client.get(path)).json()["expected"] is None

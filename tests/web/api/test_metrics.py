@@ -9,6 +9,7 @@ import pytest
 
 from arrivals import __version__
 from arrivals.core.api_key import Scope
+from arrivals.core.lessons import WebhookLesson
 from arrivals.flow.admin.keys import make_key
 from arrivals.flow.admin.prune import Retention, prune
 from arrivals.flow.measurements import COUNTS, HISTOGRAMS, Histogram
@@ -117,6 +118,8 @@ async def test_what_happened_is_counted(client, scraped, finished, listener):
     ((name, _), succeeded_at), *_ = [item for item in samples.items() if "last_success" in item[0][0]]
     assert succeeded_at == samples.pop((name, made.json()["id"])) > 1.7e9
     assert 1.7e9 < samples.pop(("last_webhook_timestamp_seconds", "eachlabs")) < 2e9
+    assert 0.9 < samples.pop(("webhook_share", "default", "eachlabs")) < 1
+    assert 5 <= samples.pop(("webhook_late_seconds", "default", "eachlabs")) < 6
     assert {
         ("webhooks", "repeated", "eachlabs"): 1,
         ("webhooks", "quarantined", "eachlabs"): 1,
@@ -236,3 +239,14 @@ async def test_numbers_are_for_those_who_may_read(context, base_url):
             for key in (None, submitter, reader)
         ]
     assert [401, 403, 200] == statuses
+
+
+async def test_what_polls_are_timed_by_is_shown_for_each_account(scraped, context, submitted):
+    context.process.knowledge.learn([WebhookLesson(provider="eachlabs", account="default", came=True, late_s=2.0)])
+    await submitted()
+    samples = await scraped()
+
+    assert 0.9 < samples["webhook_share", "default", "eachlabs"] < 1.0
+    assert 1.0 < samples["webhook_late_seconds", "default", "eachlabs"] < 5.0
+    assert 0.0 < samples["budget_used_ratio", "default", "eachlabs"] < 0.1
+    assert 0.0 == samples["budget_used_ratio", "default", "vtrix"]

@@ -13,9 +13,10 @@ from arrivals.core.generation import Origin, Status
 from arrivals.flow.admin.add_measured import add_measured
 from arrivals.flow.context import Context
 from arrivals.flow.measurements import FAILURES
-from arrivals.store import metrics
+from arrivals.flow.settlement.learn import read_in
+from arrivals.store import accounts, metrics
 from arrivals.store.accounts import AccountKey
-from arrivals.store.engine.base import Unavailable
+from arrivals.store.engine.base import Tx, Unavailable
 from arrivals.store.metrics import EXPECTED, MetricsSnapshot
 
 
@@ -28,17 +29,30 @@ async def count_all(context: Context, scrapes: Sequence[None]) -> list[MetricsSn
     """The same snapshot for each scrape."""
     with suppress(Unavailable):  # what can only be read can be shown all the same
         await add_measured(context)
+    await read_in(context)
     async with context.store.reading() as tx:
         snapshot = await metrics.snapshot(tx, context.now())
+        await _add_accounts(context, tx, snapshot)
     (engine,) = next(iter(snapshot.database_bytes))
     snapshot.build[__version__, platform.python_version(), engine] = 1
     _begin_at_zero(snapshot, context.upstreams)
     return [snapshot] * len(scrapes)
 
 
-def _begin_at_zero(snapshot: MetricsSnapshot, accounts: Mapping[AccountKey, object]) -> None:
+async def _add_accounts(context: Context, tx: Tx, snapshot: MetricsSnapshot) -> None:
+    """Adds what is known of each account: how its webhooks come, and how much of its budget is spent."""
+    now, knowledge = await tx.now(), context.process.knowledge
+    for key, upstream in context.upstreams.items():
+        if key in knowledge.webhooks:
+            snapshot.webhook_share[key] = knowledge.webhooks[key].share
+            snapshot.webhook_late_s[key] = knowledge.webhooks[key].habits.late_s
+        affordable = (await accounts.ledger_seen(tx, key)).affordable(upstream.budget, now)
+        snapshot.budget_used[key] = 1 - affordable / upstream.budget.burst
+
+
+def _begin_at_zero(snapshot: MetricsSnapshot, configured: Mapping[AccountKey, object]) -> None:
     """Adds zeros: a number that first appears as 1 shows no increase, so what alerts watch is there from the start."""
-    for provider, account in accounts:
+    for provider, account in configured:
         for numbers in (
             snapshot.accepted, snapshot.unknown, snapshot.polls, snapshot.poll_misses, snapshot.unknown_statuses,
         ):  # fmt: skip

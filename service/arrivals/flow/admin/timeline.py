@@ -5,28 +5,33 @@ from typing import Any
 
 from arrivals.core.event import public
 from arrivals.core.masking import masked_json
-from arrivals.core.wire import from_json, rfc3339
+from arrivals.core.wire import from_json, micros, rfc3339
 from arrivals.flow.context import Context
 from arrivals.flow.exchange.masking import mask_of
+from arrivals.flow.settlement.learn import read_in
 from arrivals.store import generations, webhook_lists
 from arrivals.store import timeline as store
 from arrivals.store.engine.base import Row, Tx
+from arrivals.store.generations import Scheduled
 from arrivals.store.timeline import KINDS, Place
 from arrivals.store.webhook_lists import WebhookFacts
 
 BEGINNING = Place()
 MAX_ENTRIES = 200
+USUALLY = (0.1, 0.9)  # the shares of such work that are done by the two ends of what is expected
 MAX_SHOWN = 2000  # characters of an answer
 
 
 async def timeline(
     context: Context, generation_id: str, behind: Place = BEGINNING, limit: int = MAX_ENTRIES
 ) -> dict[str, Any]:
-    """One page: `{"generation": …, "data": [{"at", "type", "details"}, …], "next": …}`. Raises Missing."""
+    """One page: `{"generation", "expected", "data": [{"at", "type", "details"}, …], "next"}`. Raises Missing."""
+    await read_in(context)
     async with context.store.reading() as tx:
-        generation = (await generations.by_id(tx, generation_id)).generation
+        scheduled = await generations.by_id(tx, generation_id)
         page = await store.places(tx, generation_id, behind, limit)
         facts = await _facts(tx, page.items)
+    generation = scheduled.generation
     mask = mask_of(context, generation)  # older releases stored more of the answers unmasked
     entries = [
         {
@@ -38,9 +43,23 @@ async def timeline(
     ]
     return {
         "generation": public(generation),
+        "expected": _expected(context, scheduled),
         "data": entries,
         "next": written(page.items[-1]) if page.more else None,
     }
+
+
+def _expected(context: Context, scheduled: Scheduled) -> dict[str, str | None] | None:
+    """When such work is usually done, and the next poll; None of what has ended or was not submitted yet."""
+    generation, poll_at = scheduled.generation, scheduled.schedule.poll_at
+    route = context.route_or_none(generation)
+    if generation.ended or generation.submitted_at is None or route is None:
+        return None
+    forecast = context.process.knowledge.forecast(generation, route)
+    usually = (generation.submitted_at + micros(forecast.quantile(share)) for share in USUALLY)
+    earliest, latest = (rfc3339(moment) for moment in usually)
+    next_poll_at = rfc3339(poll_at) if poll_at is not None else None
+    return {"usually_done_from": earliest, "usually_done_until": latest, "next_poll_at": next_poll_at}
 
 
 def written(place: Place) -> str:

@@ -13,6 +13,7 @@ from arrivals.core.generation import Generation, Origin, Status, VerifiedBy
 from arrivals.core.observation import Finding, Reading
 from arrivals.core.trouble import account_wait_s, is_miss, is_verdict
 from arrivals.core.wire import SECOND, micros
+from arrivals.flow.contention import weigh
 from arrivals.flow.context import Context
 from arrivals.flow.exchange.ask import POLL_TIMEOUT_S, send_request
 from arrivals.flow.exchange.budget import pause
@@ -21,6 +22,7 @@ from arrivals.flow.exchange.spend import give_back, spend
 from arrivals.flow.log_fields import about
 from arrivals.flow.observation.claim import claim_polls
 from arrivals.flow.off_loop import run_off_loop
+from arrivals.flow.settlement.learn import read_in
 from arrivals.flow.settlement.observe import observe
 from arrivals.flow.settlement.schedule import ASK_AGAIN, after_miss
 from arrivals.flow.settlement.settle import settle_one
@@ -50,8 +52,11 @@ class AskedLately(Exception):
 
 async def claim(context: Context, limit: int) -> list[Scheduled]:
     """Generations that are due to be polled, within their account's budget."""
+    await read_in(context)
     async with context.store.transaction() as tx:
-        return await claim_polls(tx, context.budgets(), limit, micros(LEASE_S))
+        claimed = await claim_polls(tx, context.budgets(), limit, micros(LEASE_S))
+        await weigh(context, tx, ((each.generation.provider, each.generation.account) for each in claimed))
+    return claimed
 
 
 async def claim_one(context: Context, generation_id: str) -> Scheduled:

@@ -2,12 +2,12 @@
 
 from arrivals.core.generation import Generation, Origin
 from arrivals.core.wire import SECOND
-from arrivals.flow.measurements import FAILURES, GENERATIONS, LATENESS, Measurements
+from arrivals.flow.measurements import DELAYS, FAILURES, GENERATIONS, LATENESS, Measurements
 from arrivals.flow.settlement.settled import Meeting, Settled
 
 
 def measure(measurements: Measurements, settled: Settled) -> None:
-    """Counts how long what closed took, its failure and cost, and how late webhooks were."""
+    """Counts how long what closed took, its failure and cost, how soon it was known, and how late webhooks were."""
     for _, generation in settled.announced:
         if generation.closed and generation.closed_at is not None:
             took_s = (generation.closed_at - generation.created_at) / SECOND
@@ -17,6 +17,10 @@ def measure(measurements: Measurements, settled: Settled) -> None:
     for met in settled.meetings:
         if met.after.closed and met.after.cost is not None and not _was_paid(met.before):
             measurements.spent(met.after.provider, met.after.cost)
+        ended_at = met.seen.reading.ended_at
+        if met.after.closed and not met.before.closed and ended_at is not None and ended_at <= met.seen.at:
+            delay_s = (met.seen.at - ended_at) / SECOND
+            measurements.observe(DELAYS, (met.after.provider, met.seen.origin), delay_s)
         late_s = _late_s(met)
         if late_s is not None:
             measurements.observe(LATENESS, (met.after.provider,), late_s)

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from arrivals.core.asking import Question
 from arrivals.core.backoff import jittered
-from arrivals.core.cadence import Cadence, DurationEstimate, after_expiry_s, first_poll_s, next_poll_s
+from arrivals.core.cadence import Cadence, after_expiry_s, fixed_wait_s
 from arrivals.core.generation import Generation, Origin, Status
 from arrivals.core.observation import Finding, Observation
 from arrivals.core.wire import SECOND, Micros, micros
@@ -12,26 +13,24 @@ from arrivals.store.generations import NEVER, Schedule, Scheduled
 
 ASK_BEFORE_DEADLINE: Micros = 60 * SECOND
 ASK_AGAIN: Micros = 2 * SECOND  # after a poll, before a hint or a request by hand causes another
+HINT_POLLS = 3  # after a hint, while nothing has changed
 GRACE: Micros = 120 * SECOND  # beyond a deadline, for the last poll to be made and answered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollSchedule:
-    """Everything that decides how often we poll: the cadence, the provider's page, learned durations, a random number.
-
-    `crowded`: orders wait for the places of this account, any of which an answer may free.
-    A route that this version does not have cannot be polled.
-    """
+    """Everything that decides when we poll: the cadence, the provider's page, what is known of such work, and chance."""
 
     cadence: Cadence
-    route: Route | None
-    usual: DurationEstimate | None
+    route: Route
+    question: Question
     random: float
-    crowded: bool = False
 
 
-def schedule(before: Scheduled, after: Generation, seen: Observation, finding: Finding, pace: PollSchedule) -> Schedule:
-    """The next submission, poll, and end of a bounded wait."""
+def schedule(
+    before: Scheduled, after: Generation, seen: Observation, finding: Finding, pace: PollSchedule | None
+) -> Schedule:
+    """The next submission, poll, and end of a bounded wait. `pace` None: this version does not have its route."""
     if after.closed:
         return Schedule()
     held = after.held if after.held and after.held.believed else None
@@ -46,9 +45,9 @@ def schedule(before: Scheduled, after: Generation, seen: Observation, finding: F
 
 
 def _poll_at(
-    before: Scheduled, after: Generation, seen: Observation, finding: Finding, pace: PollSchedule
+    before: Scheduled, after: Generation, seen: Observation, finding: Finding, pace: PollSchedule | None
 ) -> Micros | None:
-    if after.external_id is None or pace.route is None or not pace.route.polls:
+    if after.external_id is None or pace is None or not pace.route.polls:
         return None
     if not seen.believed:
         return _hinted(before, seen.at)
@@ -60,23 +59,44 @@ def _poll_at(
         return seen.at  # the poll brings the rest of it
     if finding is Finding.HELD and after.held is not None:
         return seen.at + micros(jittered(min(pace.route.poll_every_s, pace.cadence.held_s / 4), pace.random))
-    if seen.origin is Origin.POLL:
-        wait = next_poll_s(
-            pace.cadence, every_s=pace.route.poll_every_s, polls=0 if pace.crowded else after.polls, random=pace.random
-        )
-        return min(seen.at + micros(wait), _hint_meanwhile(before))
     if seen.origin is Origin.STREAM:
         # Only the end of the stream knows what its executions amount to. If that end never arrives, we poll in time.
         return min(seen.at + micros(pace.route.max_duration_s), max(after.deadline_at - ASK_BEFORE_DEADLINE, seen.at))
-    if before.schedule.poll_at is not None:
-        return before.schedule.poll_at
-    wait = first_poll_s(
-        pace.cadence,
-        documented=(pace.route.initial_poll_delay_s, pace.route.typical_duration_s),
-        usual=pace.usual,
-        webhook=after.webhook_expected and not pace.crowded,
+    return _while_under_way(before, after, seen, pace)
+
+
+def _while_under_way(before: Scheduled, after: Generation, seen: Observation, pace: PollSchedule) -> Micros:
+    """The next poll of what was not done when it was seen."""
+    fixed_s = fixed_wait_s(pace.cadence, every_s=pace.route.poll_every_s, polls=after.polls, random=pace.random)
+    worth_at = (
+        _worth_asking_at(after, seen, pace.question, pace.random) if fixed_s is None else seen.at + micros(fixed_s)
     )
-    return seen.at + micros(wait)
+    if seen.origin is Origin.POLL:
+        lagging = hinted_after_poll(before) > 0  # its status endpoint may be behind its webhooks
+        return seen.at + ASK_AGAIN if lagging else min(worth_at, _hint_meanwhile(before))
+    if before.schedule.poll_at is None:
+        soonest = seen.at + micros(pace.route.initial_poll_delay_s if fixed_s is None else 0.0)
+        return max(worth_at, soonest)
+    if seen.reading.progress is not None and not before.hinted and fixed_s is None:
+        return max(worth_at, (before.asked_at or 0) + ASK_AGAIN)
+    return before.schedule.poll_at
+
+
+def _worth_asking_at(after: Generation, seen: Observation, question: Question, random: float) -> Micros:
+    """When to ask next about what was under way when it was seen."""
+    wait_s = question.wait_s(
+        max(0.0, (seen.at - (after.submitted_at or seen.at)) / SECOND),
+        progress=after.progress,
+        queue_position=after.queue_position,
+        poll_after_s=seen.reading.poll_after_s,
+        random=random,
+    )
+    return seen.at + micros(wait_s)
+
+
+def hinted_after_poll(before: Scheduled) -> int:
+    """The count of polls since a hint, with one more that said that it is still under way; 0 when it was believed."""
+    return before.hinted + 1 if 0 < before.hinted < HINT_POLLS else 0
 
 
 def _hinted(before: Scheduled, now: Micros) -> Micros:

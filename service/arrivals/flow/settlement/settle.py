@@ -10,27 +10,28 @@ from msgspec.structs import replace
 import structlog
 
 from arrivals.core.bounds import bounded
-from arrivals.core.cadence import DurationEstimate, first_estimate
 from arrivals.core.event import event_about
 from arrivals.core.generation import Generation, Origin, Status
 from arrivals.core.observation import Finding, Observation
-from arrivals.core.reconcile import Verdict, reconcile
-from arrivals.core.wire import SECOND
+from arrivals.core.reconcile import reconcile
 from arrivals.flow.context import Context
 from arrivals.flow.exchange.masking import without_secrets
 from arrivals.flow.log_fields import about
 from arrivals.flow.settlement.fan_out import deliveries_for
 from arrivals.flow.settlement.inline_outputs import keep
+from arrivals.flow.settlement.learn import learn, lessons_of
 from arrivals.flow.settlement.measure import measure
-from arrivals.flow.settlement.schedule import PollSchedule, schedule
+from arrivals.flow.settlement.schedule import PollSchedule, hinted_after_poll, schedule
 from arrivals.flow.settlement.settled import Meeting, Settled
-from arrivals.store import accounts, deliveries, events, generations, metrics, observations, subscribers
+from arrivals.store import deliveries, events, generations, metrics, observations, subscribers
 from arrivals.store.engine.base import Collided, Overtaken, Tx, Unavailable
 from arrivals.store.engine.signals import Signal
 from arrivals.store.generations import Scheduled
 from arrivals.store.observations import Read
 
 log = structlog.get_logger()
+
+UNDER_WAY = frozenset({Status.SUBMITTED, Status.PROCESSING})
 
 
 async def settle_one(context: Context, seen: Observation) -> Finding:
@@ -109,6 +110,7 @@ def tell(context: Context, batch: Settled) -> list[Finding]:
         scheduled.generation.id for scheduled in batch.changed.values() if scheduled.generation.ended
     )
     context.store.notify(Signal.SETTLED)
+    learn(context, batch.lessons)
     now = context.now()
     if any(
         scheduled.schedule.poll_at is not None and scheduled.schedule.poll_at <= now
@@ -154,45 +156,37 @@ async def _meet(context: Context, tx: Tx, batch: Settled, seen: Observation) -> 
     polled = seen.origin is Origin.POLL
     after = replace(await keep(context, tx, verdict.generation), polls=before.generation.polls + polled)
     batch.meetings.append(Meeting(before=before.generation, seen=seen, finding=finding, after=after))
-    pace = PollSchedule(
-        cadence=context.policy.cadence,
-        route=context.route_or_none(after),
-        usual=await _usual(tx, batch, after),
-        random=context.random(),
-        crowded=(after.provider, after.account) in context.process.crowded,
-    )
     moved = Scheduled(
         generation=after,
-        schedule=schedule(before, after, seen, finding, pace),
+        schedule=schedule(before, after, seen, finding, _pace(context, after)),
         submit_tries=before.submit_tries,
         asked_at=before.asked_at,
         poll_misses=0 if polled else before.poll_misses,
-        hinted=not after.closed and (not seen.believed or (before.hinted and not polled)),
+        hinted=_hinted(before, after, seen),
+        running_at=seen.at if after.status in UNDER_WAY and (polled or verdict.announce) else before.running_at,
     )
     if moved != before:
         batch.current[after.id] = batch.changed[after.id] = moved
     if verdict.announce:
         batch.announced.append((event_about(after, verdict.announce, context.make_id("evt"), seen.at), after))
-    _learn(batch, pace, verdict)
+    batch.lessons += lessons_of(before, moved, seen)
 
 
-async def _usual(tx: Tx, batch: Settled, generation: Generation) -> DurationEstimate | None:
-    """The usual duration of its model, as far as it is known by now."""
-    key = (generation.provider, generation.model)
-    if key not in batch.usual:
-        batch.usual[key] = await accounts.usual_of(tx, *key)
-    return batch.usual[key]
+def _hinted(before: Scheduled, after: Generation, seen: Observation) -> int:
+    if after.closed:
+        return 0
+    if not seen.believed:
+        return 1
+    return hinted_after_poll(before) if seen.origin is Origin.POLL else before.hinted
 
 
-def _learn(batch: Settled, pace: PollSchedule, verdict: Verdict) -> None:
-    """Learns from a finished generation how long its model usually takes."""
-    done = verdict.generation
-    if verdict.finding is not Finding.ADVANCED or done.status is not Status.COMPLETED or done.submitted_at is None:
-        return
-    took_s = max(0.0, ((done.closed_at or done.submitted_at) - done.submitted_at) / SECOND)
-    usual = pace.usual.with_duration(took_s) if pace.usual else first_estimate(took_s)
-    key = (done.provider, done.model)
-    batch.usual[key] = batch.learned[key] = usual
+def _pace(context: Context, generation: Generation) -> PollSchedule | None:
+    """What decides when to ask about it; None of a route that this version does not have."""
+    route, cadence = context.route_or_none(generation), context.policy.cadence
+    if route is None:
+        return None
+    question = context.process.knowledge.question(generation, route, cadence, webhook=generation.webhook_expected)
+    return PollSchedule(cadence=cadence, route=route, question=question, random=context.random())
 
 
 async def _record(context: Context, tx: Tx, batch: Settled) -> None:
@@ -202,8 +196,6 @@ async def _record(context: Context, tx: Tx, batch: Settled) -> None:
     await generations.save(tx, list(batch.changed.values()))
     if batch.unknown_statuses:
         await metrics.count_words(tx, batch.unknown_statuses)
-    for key in sorted(batch.learned):
-        await accounts.save_usual(tx, *key, batch.learned[key])
     positions = await events.append(tx, [event for event, _ in batch.announced])
     if batch.announced:
         active = await subscribers.active(tx)

@@ -3,9 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from arrivals.core.cadence import DurationEstimate
 from arrivals.core.event import Event
 from arrivals.core.generation import Generation
+from arrivals.core.lessons import Lesson
 from arrivals.core.observation import Finding, Observation
 from arrivals.store.generations import Scheduled
 from arrivals.store.observations import Read
@@ -27,8 +27,7 @@ class Settled:
 
     current: dict[str, Scheduled]
     read_before: set[str]
-    usual: dict[tuple[str, str], DurationEstimate | None] = field(default_factory=dict)
-    learned: dict[tuple[str, str], DurationEstimate] = field(default_factory=dict)
+    lessons: list[Lesson] = field(default_factory=list)
     read: list[Read] = field(default_factory=list)
     changed: dict[str, Scheduled] = field(default_factory=dict)
     observations: list[tuple[str, Observation, Finding]] = field(default_factory=list)

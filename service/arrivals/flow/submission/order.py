@@ -12,6 +12,7 @@ from arrivals.core.bounds import metadata_objection
 from arrivals.core.failure import Failure
 from arrivals.core.generation import Generation, Status
 from arrivals.core.nearest import did_you_mean
+from arrivals.core.order_size import order_size
 from arrivals.core.wire import canonical_json, micros, to_json
 from arrivals.flow.context import Context
 from arrivals.flow.log_fields import about
@@ -217,6 +218,7 @@ def _generation(context: Context, request: OrderRequest, route: Route, order_inp
         outputs_requested=outputs_requested(order_input),
         metadata=request.metadata,
         api_key=request.api_key,
+        order_size=order_size(order_input),
         callback_url=request.callback_url,
         webhook_expected=route.trust is not None and context.callback_urls.public_url is not None,
     )

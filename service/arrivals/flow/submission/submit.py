@@ -74,7 +74,10 @@ async def claim(context: Context, limit: int) -> list[Group]:
         async with context.store.transaction() as tx:
             submissions = await claim_submissions(tx, context.budgets(), limit, micros(ANSWER_WITHIN_S))
             claimed += submissions.claimed
-            await contention.note(context, tx, submissions.crowded)
+            contention.note(context, submissions.crowded)
+            await contention.weigh(
+                context, tx, {(each.generation.provider, each.generation.account) for each in claimed}
+            )
             for scheduled in claimed:
                 answer_s = _answer_s(context, scheduled.generation)
                 if answer_s > USUAL_ANSWER_S:

@@ -78,7 +78,7 @@ def _route(name: str, models: tuple[str, ...], adapter: Adapter) -> Route:
         documentation="https://docs.aihubmix.com/en/api/Image-Gen",
         kind="image",
         adapter=adapter,
-        typical_duration_s=30,
+        usual_duration_s=(5, 90),
         max_duration_s=300,
         answer_s=300,
         limits=(PROMPT,),

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from arrivals.core.generation import Output, Status
 from arrivals.core.http import HttpCall, HttpReply
 from arrivals.core.media import is_inline
-from arrivals.core.moments import moment
+from arrivals.core.moments import any_moment, moment
 from arrivals.core.observation import Reading
 from arrivals.providers._shared.forms import multipart
 from arrivals.providers._shared.json_fields import (
@@ -120,6 +120,7 @@ def _read(reply: HttpReply, target: Target, origin: str) -> Reading:
         progress=share(body.get("progress"), 100),
         outputs=_outputs(body, target, external_id) if status is Status.COMPLETED else (),
         failure=task_failure(body, origin) if status is Status.FAILED else None,
+        ended_at=any_moment(body.get("completed_at")),
     )
 
 
@@ -154,7 +155,7 @@ def _vendor(name: str, models: tuple[str, ...], *limits: Limit) -> Route:
         adapter=VIDEOS,
         initial_poll_delay_s=15,
         poll_every_s=15,
-        typical_duration_s=180,
+        usual_duration_s=(60, 420),
         max_duration_s=3600,
         limits=limits or (AS_THE_VENDOR,),
     )

@@ -155,7 +155,7 @@ PREDICTIONS = Route(
         cancel=Request(build=cancel, parse=read_canceled),
         read_webhook=read_webhook,
     ),
-    typical_duration_s=60,
+    usual_duration_s=(5, 300),
     max_duration_s=900,
     answer_s=300,  # https://docs.eachlabs.ai/sense/edge-cases (HTTP request)
     trust=Trust.BODY,

@@ -254,7 +254,7 @@ SENSE = Route(
         poll=Request(build=poll, parse=read_polled),
         read_event=read_event,
     ),
-    typical_duration_s=120,
+    usual_duration_s=(10, 600),
     max_duration_s=900,
     answer_s=ANSWER_S,
     stream_idle_s=STREAM_IDLE_S,

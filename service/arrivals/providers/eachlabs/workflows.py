@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from arrivals.core.failure import Failure, FailureCode, make_failure
 from arrivals.core.generation import Output, Status
 from arrivals.core.http import HttpCall, HttpReply, InboundWebhook
+from arrivals.core.moments import any_moment
 from arrivals.core.observation import Reading
 from arrivals.core.wire import to_json
 from arrivals.providers._shared.json_fields import (
@@ -171,6 +172,7 @@ def _execution(body: Mapping[str, Any], target: Target, origin: str) -> Reading:
         outputs=_outputs(body, target) if status is Status.COMPLETED else (),
         failure=_failure(body, origin) if status is Status.FAILED else None,
         cost=price(body.get("total_cost")),
+        ended_at=any_moment(body.get("completed_at")),
         notes=_notes(body),
     )
 
@@ -222,7 +224,7 @@ WORKFLOWS = Route(
         read_webhook=read_webhook,
         bulk=Bulk(most=MAX_IN_BULK, submit=submit_bulk, read_submitted=read_bulk, match_input=match_input),
     ),
-    typical_duration_s=120,
+    usual_duration_s=(20, 600),
     max_duration_s=900,
     answer_s=300,  # https://docs.eachlabs.ai/sense/edge-cases (HTTP request)
     trust=Trust.BODY,

@@ -74,7 +74,8 @@ LEGACY = Route(
     adapter=Adapter(submit=submit, read_submitted=read_submitted, poll=Request(build=poll, parse=read_polled)),
     initial_poll_delay_s=15,
     poll_every_s=10,
-    typical_duration_s=240,
+    usual_duration_s=(180, 480),
+    usual_duration_by_model={"veo3-fast": (60, 180), "veo3-pro*": (300, 900)},
     max_duration_s=1800,
     # https://docs.laozhang.ai/en/api-capabilities/veo/troubleshooting
     limits=(

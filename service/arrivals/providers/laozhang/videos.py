@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from arrivals.core.generation import Output, Status
 from arrivals.core.http import HttpCall, HttpReply
-from arrivals.core.moments import moment
+from arrivals.core.moments import any_moment, moment
 from arrivals.core.observation import Reading
 from arrivals.core.wire import SECOND, Micros
 from arrivals.providers._shared.forms import file_urls, multipart
@@ -91,6 +91,7 @@ def _read(reply: HttpReply, target: Target, origin: str) -> Reading:
         outputs=_outputs(body, target) if status is Status.COMPLETED else (),
         failure=task_failure(body, origin) if status is Status.FAILED else None,
         kept_until=_kept_until(body),
+        ended_at=any_moment(body.get("completed_at")),
     )
 
 
@@ -159,10 +160,14 @@ PAGES = "https://docs.laozhang.ai/en/api-capabilities"
 
 
 def _route(
-    name: str, models: tuple[str, ...], page: str, pace: tuple[float, float, float], limits: tuple[Limit, ...]
+    name: str,
+    models: tuple[str, ...],
+    page: str,
+    pace: tuple[float, float, tuple[float, float]],
+    limits: tuple[Limit, ...],
 ) -> Route:
-    """`pace`: first poll, poll every, usual duration, in seconds. No page says what LaoZhang gives up after."""
-    initial_poll_delay_s, poll_every_s, typical_duration_s = pace
+    """`pace`: first poll, poll every, usual durations, in seconds. No page says what LaoZhang gives up after."""
+    initial_poll_delay_s, poll_every_s, usual_duration_s = pace
     return Route(
         name=name,
         models=models,
@@ -171,13 +176,13 @@ def _route(
         adapter=VIDEOS,
         initial_poll_delay_s=initial_poll_delay_s,
         poll_every_s=poll_every_s,
-        typical_duration_s=typical_duration_s,
+        usual_duration_s=usual_duration_s,
         max_duration_s=3600,
         limits=(*limits, KEPT),
     )
 
 
-FORWARD = (20, 15, 210)  # poll every 15-20 s, 2-5 min
+FORWARD = (20, 15, (120, 300))  # poll every 15-20 s, 2-5 min
 ROUTES = (
     _route(
         "sora-forward",
@@ -205,7 +210,7 @@ ROUTES = (
         "seedance",
         ("doubao-seedance-2-0-*",),
         "seedance2-video-generation",
-        (20, 20, 240),
+        (20, 20, (90, 480)),
         (between("duration", 4, 15),),
     ),
     # poll every 3-5 s here, every 30 s on a white label's page
@@ -213,8 +218,8 @@ ROUTES = (
         "sora-reverse",
         ("reverse/sora-2", "reverse/sora-2-pro"),
         "sora2/async-api",
-        (10, 10, 300),
+        (10, 3, (120, 600)),
         (one_of("duration", 10, 15), one_of("seconds", 10, 15), FRAMES),
     ),
-    _route("veo-reverse", ("veo-3.1*",), "veo/veo-31-async-api", (15, 10, 240), (FRAMES,)),
+    _route("veo-reverse", ("veo-3.1*",), "veo/veo-31-async-api", (15, 10, (90, 480)), (FRAMES,)),
 )

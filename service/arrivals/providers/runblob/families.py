@@ -77,12 +77,12 @@ def _family(
     name: str,
     page: str,
     kind: str,
-    pace: tuple[float, float, float, float],
+    pace: tuple[float, float, tuple[float, float], float],
     limits: tuple[Limit, ...],
     adapter: Adapter = FAMILY,
 ) -> Route:
-    """`pace`: first poll, poll every, usual duration, and what RunBlob gives up after, in seconds."""
-    initial_poll_delay_s, poll_every_s, typical_duration_s, max_duration_s = pace
+    """`pace`: first poll, poll every, usual durations, and what RunBlob gives up after, in seconds."""
+    initial_poll_delay_s, poll_every_s, usual_duration_s, max_duration_s = pace
     return Route(
         name=name,
         models=(name,),
@@ -91,16 +91,16 @@ def _family(
         adapter=adapter,
         initial_poll_delay_s=initial_poll_delay_s,
         poll_every_s=poll_every_s,
-        typical_duration_s=typical_duration_s,
+        usual_duration_s=usual_duration_s,
         max_duration_s=max_duration_s,
         trust=Trust.HINT,
         limits=limits,
     )
 
 
-PHOTO_PACE = (8, 5, 120, MINUTES_15)  # first poll after 5-10 s, then every 3-5 s, 1-3 min
-VIDEO_PACE = (15, 10, 240, MINUTES_15)
-QUICK_PACE = (7, 5, 30, MINUTES_10)  # 7-30 s
+PHOTO_PACE = (5, 3, (60, 180), MINUTES_15)  # first poll after 5-10 s, then every 3-5 s, 1-3 min
+VIDEO_PACE = (15, 10, (90, 480), MINUTES_15)
+QUICK_PACE = (5, 3, (7, 30), MINUTES_10)  # 7-30 s
 
 ROUTES: tuple[Route, ...] = (
     _family("kling/o3-photo", f"{PAGES}/kling/o3-photo-generate", "image", PHOTO_PACE, O3_PHOTO),
@@ -108,7 +108,7 @@ ROUTES: tuple[Route, ...] = (
     _family("kling/o1-video", f"{PAGES}/kling/o1-video-webhooks", "video", VIDEO_PACE, (FIVE_TIMES,)),
     _family("kling/o3-video", f"{PAGES}/kling/o3-video-webhooks", "video", VIDEO_PACE, O3_VIDEO),
     _family("kling", f"{PAGES}/kling/webhooks", "video", VIDEO_PACE, (BACKING_OFF,)),
-    _family("veo", f"{PAGES}/veo3/webhooks", "video", (15, 10, 120, MINUTES_10), (FIVE_TIMES,)),
+    _family("veo", f"{PAGES}/veo3/webhooks", "video", (15, 10, (60, 240), MINUTES_10), (FIVE_TIMES,)),
     _family("sora", f"{PAGES}/sora/webhooks", "video", VIDEO_PACE, SORA),
     _family("gemini", f"{PAGES}/nanobanana/webhooks", "image", QUICK_PACE, GEMINI),
     _family("chatgpt-images", f"{PAGES}/chatgpt-images/webhooks", "image", PHOTO_PACE, (FIVE_TIMES,)),

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from arrivals.core.generation import Output, Status
 from arrivals.core.http import HttpCall, HttpReply, InboundWebhook
+from arrivals.core.moments import any_moment
 from arrivals.core.observation import Reading
 from arrivals.providers._shared.json_fields import (
     get,
@@ -125,6 +126,7 @@ def _read(reply: HttpReply, target: Target, origin: str) -> Reading:
         outputs=_outputs(body, target) if status is Status.COMPLETED else (),
         failure=failure(reply, origin) if status is Status.FAILED else None,
         cost=price(body.get("price")),
+        ended_at=any_moment(body.get("completed_at")),
     )
 
 

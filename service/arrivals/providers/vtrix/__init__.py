@@ -35,7 +35,7 @@ def _tasks(name: str, models: tuple[str, ...], documentation: str, adapter: Adap
         documentation=documentation,
         kind=None,
         adapter=adapter,
-        typical_duration_s=60,
+        usual_duration_s=(15, 180),
         max_duration_s=1800,
         limits=(*LIMITS, FLEX),
         max_duration_by_model=MAX_DURATION_BY_MODEL,

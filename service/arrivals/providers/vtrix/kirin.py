@@ -78,7 +78,7 @@ KIRIN = Route(
         poll=Request(build=poll, parse=read_polled),
         read_webhook=read_webhook,
     ),
-    typical_duration_s=180,
+    usual_duration_s=(60, 600),
     max_duration_s=1800,
     trust=Trust.HINT,
     # https://doc.vtrix.ai/docs/api/vtrix/kirin-v2-6-i2v

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from arrivals.core.generation import Output, Status
+from arrivals.core.generation import CLOSED, Output, Status
 from arrivals.core.http import HttpCall, HttpReply
+from arrivals.core.moments import any_moment
 from arrivals.core.observation import Reading
 from arrivals.providers._shared.json_fields import (
     get,
@@ -96,6 +97,7 @@ def read_task(work: Mapping[str, Any], target: Target, origin: str) -> Reading:
         outputs=_outputs(work, target) if status is Status.COMPLETED else (),
         failure=task_failure(work, origin) if status is Status.FAILED else None,
         cost=price(part(work, "usage").get("cost")),
+        ended_at=any_moment(work.get("updated_at")) if status in CLOSED else None,
     )
 
 

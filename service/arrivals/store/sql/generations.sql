@@ -3,12 +3,12 @@ INSERT INTO generations (
     id, provider, account, route, model, bulk_id, status, version, external_id, provider_status, progress, queue_position, outputs,
     failure, failure_code, cost, metadata, callback_url, webhook_expected, learned_from, verified_by, late, held, ended, created_at,
     submitted_at, closed_at, deadline_at, submit_at, poll_at, timeout_at, submit_tries, polls, poll_misses, external_id_hinted,
-    outputs_requested, provider_details, api_key
+    outputs_requested, provider_details, api_key, order_size
 ) VALUES (
     :id, :provider, :account, :route, :model, :bulk_id, :status, :version, :external_id, :provider_status, :progress,
     :queue_position, :outputs, :failure, :failure_code, :cost, :metadata, :callback_url, :webhook_expected, :learned_from, :verified_by,
     :late, :held, :ended, :created_at, :submitted_at, :closed_at, :deadline_at, :submit_at, :poll_at, :timeout_at, 0, 0, 0,
-    :external_id_hinted, :outputs_requested, :provider_details, :api_key
+    :external_id_hinted, :outputs_requested, :provider_details, :api_key, :order_size
 );
 
 -- name: insert_metadata
@@ -67,7 +67,7 @@ UPDATE generations SET
     submitted_at = :submitted_at,
     closed_at = :closed_at, submit_at = :submit_at, poll_at = :poll_at, timeout_at = :timeout_at,
     polls = :polls, poll_misses = :poll_misses, external_id_hinted = :external_id_hinted, provider_details = :provider_details,
-    hinted = :hinted
+    hinted = :hinted, running_at = :running_at
  WHERE id = :id AND version = :version;
 
 -- name: list_generations
@@ -152,16 +152,6 @@ SELECT COUNT(*) AS in_flight FROM (
        AND (status = 'submitting' OR status = 'submitted' OR status = 'processing')
        AND ended = 0
      LIMIT :limit) AS counted;
-
--- name: never_asked_about
--- What is in flight, can be asked about, and has its first question still before it.
-SELECT id, route, poll_at, submitted_at FROM generations
- WHERE provider = :provider AND account = :account
-   AND (status = 'submitting' OR status = 'submitted' OR status = 'processing')
-   AND poll_at > :now AND polls = 0 AND poll_misses = 0;
-
--- name: ask_sooner
-UPDATE generations SET poll_at = :sooner WHERE id = :id AND poll_at = :poll_at;
 
 -- name: begin_submissions
 -- The claim is the step to `submitting`, committed before the call goes out: a crash from here on leaves a submission whose
@@ -319,18 +309,6 @@ VALUES (:provider, :account, :spent_until, :last_turn, :misses, :open_until, :pa
 ON CONFLICT (provider, account) DO UPDATE SET
     spent_until = excluded.spent_until, last_turn = excluded.last_turn, misses = excluded.misses,
     open_until = excluded.open_until, paused_until = excluded.paused_until;
-
--- name: duration_of
-SELECT count, mean_s, deviation_s FROM durations WHERE provider = :provider AND model = :model;
-
--- name: all_durations
-SELECT * FROM durations;
-
--- name: save_duration
-INSERT INTO durations (provider, model, count, mean_s, deviation_s)
-VALUES (:provider, :model, :count, :mean_s, :deviation_s)
-ON CONFLICT (provider, model) DO UPDATE SET
-    count = excluded.count, mean_s = excluded.mean_s, deviation_s = excluded.deviation_s;
 
 -- name: doubt_pending (long)
 UPDATE generations SET

@@ -95,6 +95,18 @@ FAMILIES = (
         help="1 while an account's provider is asked less because it keeps failing.",
     ),
     Family(
+        field="webhook_share", name="webhook_share", labels=("provider", "account"),
+        help="The share of expected webhooks that came lately, from 0 to 1: what polls are timed by.",
+    ),
+    Family(
+        field="webhook_late_s", name="webhook_late_seconds", labels=("provider", "account"),
+        help="How long after the end of the work nearly all webhooks came lately: what polls are timed by.",
+    ),
+    Family(
+        field="budget_used", name="budget_used_ratio", labels=("provider", "account"),
+        help="The part of the requests which may go at once that is spent, from 0 to 1; at 1 requests wait.",
+    ),
+    Family(
         field="backlogs", name="subscriber_backlog", labels=("subscriber",),
         help=f"Deliveries that wait, 10,000 at most, of the {MAX_LABELLED} oldest subscribers; `other`: of all others.",
     ),

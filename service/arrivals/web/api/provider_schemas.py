@@ -29,17 +29,30 @@ class RouteSchema(Struct):
     cancels: bool
     outputs: Literal["poll", "poll, then a second question", "answer"]
     preflight: list[str]
-    typical_duration_s: float
+    usual_duration_s: tuple[float, float]
     max_duration_s: float
     limits: dict[str, str]
 
 
 class LearnedDurationSchema(Struct):
-    """The durations of a model's finished generations."""
+    """How long the work of a model took lately, of orders of one size where `order_size` states one.
 
-    finished: int
-    mean_s: float
-    deviation_s: float
+    `seen`: how many durations it stands for; those of long ago count less.
+    """
+
+    model: str
+    order_size: str | None
+    seen: float
+    p10_s: float
+    p50_s: float
+    p90_s: float
+
+
+class LearnedWebhooksSchema(Struct):
+    """The share of expected webhooks that came lately, from 0 to 1, and how late nearly all of them are."""
+
+    share: float
+    late_s: float
 
 
 class BehaviorSchema(Struct):
@@ -66,7 +79,7 @@ class BehaviorSchema(Struct):
 class ProviderSchema(Struct):
     """A provider: its configured accounts, its routes, the limits of each account, and its record.
 
-    `learned_durations` holds the durations of each model that was ordered.
+    `learned_durations` and, by account, `learned_webhooks`: what polls are timed by.
     """
 
     name: str
@@ -75,7 +88,8 @@ class ProviderSchema(Struct):
     max_in_flight: int
     requests_per_minute: int
     routes: list[RouteSchema]
-    learned_durations: dict[str, LearnedDurationSchema]
+    learned_durations: list[LearnedDurationSchema]
+    learned_webhooks: dict[str, LearnedWebhooksSchema]
     behavior: BehaviorSchema
 
 

@@ -8,10 +8,12 @@ from starlette.responses import Response
 from arrivals.core.api_key import Scope
 from arrivals.core.wire import SECOND, Micros, rfc3339
 from arrivals.flow.context import Context
+from arrivals.flow.knowledge import Knowledge
+from arrivals.flow.settlement.learn import read_in
 from arrivals.providers.catalog import PROVIDERS
 from arrivals.providers.contract import Provider, Route
 from arrivals.providers.describe import capabilities, limits
-from arrivals.store import accounts, provider_stats
+from arrivals.store import provider_stats
 from arrivals.store.provider_stats import ProviderStats
 from arrivals.web.api.provider_schemas import ProvidersSchema
 from arrivals.web.endpoint import Call, Endpoint, json_response
@@ -26,24 +28,12 @@ async def list_all(call: Call) -> Response:
     """
     now = call.context.now()
     as_of, stats = await call.context.process.provider_stats.get(partial(_read_stats, call.context, now), now)
-    async with call.context.store.reading() as tx:
-        estimates = await accounts.all_usual(tx)
-    learned = {
-        name: {
-            model: {
-                "finished": estimate.count,
-                "mean_s": round(estimate.mean_s, 3),
-                "deviation_s": round(estimate.deviation_s, 3),
-            }
-            for (provider, model), estimate in sorted(estimates.items())
-            if provider == name
-        }
-        for name in PROVIDERS
-    }
+    await read_in(call.context)
     shown = [
         {
             **_shown(call.context, name, provider),
-            "learned_durations": learned[name],
+            "learned_durations": _durations(call.context.process.knowledge, name),
+            "learned_webhooks": _webhooks(call.context.process.knowledge, name),
             "behavior": _behavior(stats.get(name, ProviderStats())),
         }
         for name, provider in PROVIDERS.items()
@@ -68,6 +58,29 @@ def _shown(context: Context, name: str, provider: Provider) -> dict[str, Any]:
     }
 
 
+def _durations(knowledge: Knowledge, provider: str) -> list[dict[str, Any]]:
+    """How long the work of each model took lately, of each size of order where orders state one."""
+    return [
+        {
+            "model": kind[1],
+            "order_size": kind[2] or None,
+            "seen": round(sketch.seen, 1),
+            **{f"p{percent}_s": round(sketch.quantile(percent / 100), 1) for percent in (10, 50, 90)},
+        }
+        for kind, sketch in sorted(knowledge.durations.items())
+        if kind[0] == provider and sketch.seen
+    ]
+
+
+def _webhooks(knowledge: Knowledge, provider: str) -> dict[str, Any]:
+    """The share of webhooks that came lately, and how late nearly all of them were, by account."""
+    return {
+        account: {"share": round(record.share, 3), "late_s": round(record.habits.late_s, 3)}
+        for (name, account), record in sorted(knowledge.webhooks.items())
+        if name == provider
+    }
+
+
 def _route(route: Route) -> dict[str, Any]:
     return {
         "name": route.name,
@@ -75,7 +88,7 @@ def _route(route: Route) -> dict[str, Any]:
         "kind": route.kind,
         "documentation": route.documentation,
         **capabilities(route),
-        "typical_duration_s": route.typical_duration_s,
+        "usual_duration_s": route.usual_duration_s,
         "max_duration_s": route.max_duration_s,
         "limits": limits(route),
     }

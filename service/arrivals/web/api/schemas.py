@@ -263,9 +263,21 @@ class TimelineQuery(Struct, forbid_unknown_fields=True):
     limit: Limit = 200
 
 
+class ExpectedSchema(Struct):
+    """When such work is usually done, by what finished lately: eight of ten lie between the two. And the next poll."""
+
+    usually_done_from: Moment
+    usually_done_until: Moment
+    next_poll_at: Moment | None
+
+
 class TimelineSchema(Struct):
-    """A page of a generation's timeline; `next` is the cursor of the next page, null on the last."""
+    """A page of a generation's timeline; `next` is the cursor of the next page, null on the last.
+
+    `expected` is null of what has ended, or was not submitted yet.
+    """
 
     generation: GenerationSchema
+    expected: ExpectedSchema | None
     data: list[TimelineEntry]
     next: str | None
