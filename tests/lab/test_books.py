@@ -9,12 +9,13 @@ from arrivals.lab.demo.scenario import Ordered, plan
 
 JOB = {
     "provider": "runblob", "route": "gemini", "ref": "r1", "external_id": "x", "submits": 1, "refused": 0,
-    "outcome": "completed", "code": None, "has_output": True, "refused_with": None, "answer_cut": False, "polls": 1,
+    "ends_at": 1_790_000_000.0, "outcome": "completed", "code": None, "has_output": True, "refused_with": None,
+    "answer_cut": False, "polls": 1,
     "webhooks": {"sent": 1, "answered_2xx": 1, "forged_sent": 0},
 }  # fmt: skip
 GENERATION = {
     "id": "gen_1", "provider": "runblob", "status": "completed", "failure": None, "metadata": {"ref": "r1"},
-    "learned_from": "webhook", "verified_by": "poll",
+    "learned_from": "webhook", "verified_by": "poll", "closed_at": "2026-09-21T14:13:23.500Z",
 }  # fmt: skip
 EVENT = {"id": "evt_1", "type": "generation.completed", "data": {"generation": {"id": "gen_1", "provider": "runblob"}}}
 FAILURE = {"code": "content_policy", "provider_code": "MODERATION_FAILED"}
@@ -47,6 +48,12 @@ def test_three_accounts_that_tell_the_same_agree():
     assert (1, 0, 0, 0) == tuple(
         summary.figures[name] for name in ("closed", "lost", "closed_twice", "double_submissions")
     )
+
+
+def test_how_soon_results_are_known_is_counted_from_the_true_end():
+    assert {"p50": 3.5, "p95": 3.5} == compare(accounts()).figures["known_after_s"]
+    unknown = [{**deepcopy(GENERATION), "learned_from": "submit"}]
+    assert {"p50": None, "p95": None} == compare(accounts(generations=unknown)).figures["known_after_s"]
 
 
 def record(**changed):

@@ -26,6 +26,7 @@ async def test_an_order_has_one_entry(rehearsal):
         "submits": 1,
         "refused": 0,
         "accepted_at": accepted_at,
+        "ends_at": accepted_at + 10,
         "outcome": "running",
         "code": None,
         "outputs": [],

@@ -16,7 +16,8 @@ from arrivals.lab.bench.seed_data import multiplied, seed_generation
 Micros: TypeAlias = int
 
 SECOND: Micros = 1_000_000
-POLLED_OFTEN = 40  # polls so far: the next after the one that is measured then comes in a day (ARRIVALS_POLL_MAX_S)
+POLLED_OFTEN = 40  # polls so far
+LONG_AGO: Micros = 86_400 * SECOND
 LEAD_S, MOVED_PER_S = 2.0, 30_000  # for the moments to be written and the service to start before the first is due
 WARM_S = 3.0  # of polls that are not measured
 GRACE_S = 5.0  # for those that fell due at the very end
@@ -63,7 +64,9 @@ class Polls:
     def _spread(self, table: str, row: Row, number: int) -> None:
         """Gives a copy its due time, counted for now from the first one's."""
         if table == "generations":
-            row |= {"poll_at": self._due_after(number), "polls": POLLED_OFTEN}
+            # So old that nothing is expected of it any more: what is polled now is next polled in a day.
+            long_ago = row["submitted_at"] - LONG_AGO
+            row |= {"poll_at": self._due_after(number), "polls": POLLED_OFTEN, "submitted_at": long_ago}
 
     def _due_after(self, number: int) -> Micros:
         return number * SECOND // self.due_per_s

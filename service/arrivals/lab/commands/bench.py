@@ -10,7 +10,7 @@ from click.core import ParameterSource
 
 from arrivals.cli.errors import handle_errors
 from arrivals.cli.extras import how_to_install
-from arrivals.cli.output import print_json, show_facts, show_table
+from arrivals.cli.output import print_json, show_columns, show_facts, show_table
 from arrivals.lab.bench.database_target import NotEmpty
 from arrivals.lab.bench.delivery import Delivery
 from arrivals.lab.bench.end_to_end import EndToEnd
@@ -26,9 +26,22 @@ from arrivals.lab.bench.running import Interrupted, run
 from arrivals.lab.bench.settle import Settle
 from arrivals.lab.bench.source_tree import NoBaseline
 from arrivals.lab.bench.sse import Sse
+from arrivals.lab.lateness.report import rows
 from arrivals.lab.processes import NotReady
 from arrivals.lab.soak.soak import Soak
 
+COLUMNS = (
+    "work",
+    "asked",
+    "mean_s",
+    "p50_s",
+    "p95_s",
+    "p99_s",
+    "lost_mean_s",
+    "questions",
+    "of_even_mean",
+    "most_in_a_minute",
+)
 TURNS = 5  # with a baseline: a median of fewer says nothing on a machine that others use too
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -147,6 +160,21 @@ def settle_command(**options: Any) -> None:
 def polls_command(**options: Any) -> None:
     """How late polls are (p50, p95, p99); the ceiling is the bare HTTP client."""
     _measure("polls", Polls, options)
+
+
+@bench_command.command("lateness")
+@_many("--count", 300, "Generations of each scenario.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed draws the same durations.")
+@click.option("--json", "json_output", is_flag=True, help="All figures, as one JSON object.")
+def lateness_command(count: int, seed: int, *, json_output: bool) -> None:
+    """How late results are known, and with how many questions: simulated, beside asking evenly."""
+    figures = list(rows(seed, count))
+    if json_output:
+        print_json({"seed": seed, "count": count, "scenarios": figures})
+        return
+    for scenario in dict.fromkeys(row["scenario"] for row in figures):
+        click.echo(f"\n{scenario}")
+        show_columns([row for row in figures if row["scenario"] == scenario], COLUMNS)
 
 
 @bench_command.command("sse")

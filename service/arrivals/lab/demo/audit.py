@@ -6,6 +6,7 @@ Pure: takes the accounts and returns a summary and every disagreement in words.
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from arrivals.lab.demo.scenario import Ordered
@@ -159,6 +160,18 @@ def _has_callback(orders: Sequence[Ordered], generation: Mapping[str, Any]) -> b
     return any("callback_url" in order.body for order in orders if order.ref == generation["metadata"]["ref"])
 
 
+def _known_after(accounts: Accounts) -> dict[str, float | None]:
+    """How long after the true end of the work its result was known, of what a webhook or a poll told."""
+    ends = {(job["provider"], job["ref"]): job["ends_at"] for job in accounts.record["jobs"]}
+    delays = sorted(
+        max(0.0, datetime.fromisoformat(generation["closed_at"]).timestamp() - ends_at)
+        for generation in accounts.generations
+        if generation["closed_at"] and generation["learned_from"] in ("webhook", "poll")
+        if (ends_at := ends.get((generation["provider"], generation["metadata"]["ref"]))) is not None
+    )
+    return {f"p{percent}": round(delays[len(delays) * percent // 100], 2) if delays else None for percent in (50, 95)}
+
+
 def _figures(accounts: Accounts) -> dict[str, Any]:
     generations = accounts.generations
     findings = Counter(webhook["finding"] for webhook in accounts.webhooks)
@@ -179,6 +192,7 @@ def _figures(accounts: Accounts) -> dict[str, Any]:
         "webhooks_stored": len(accounts.webhooks) - refused,
         "events_emitted": len(accounts.events),
         "events_delivered": len(accounts.subscriber["events"]),
+        "known_after_s": _known_after(accounts),
         "deliveries_verified": accounts.subscriber["verified"],
         "deliveries_unverified": accounts.subscriber["unverified"],
         "deliveries_refused_once": accounts.subscriber["refused_once"],

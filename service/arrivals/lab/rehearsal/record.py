@@ -43,6 +43,7 @@ def entry(order: Order, now: float) -> dict[str, Any]:
         "submits": len(order.jobs),
         "refused": order.refused,
         "accepted_at": None if job is None else job.accepted_at,
+        "ends_at": None if job is None else job.ends_at,
         "outcome": "failed" if job is None else _outcome(job, now),
         "code": _code(order, job, now),
         "outputs": list(job.files) if job is not None and _has_output(job, now) else [],
