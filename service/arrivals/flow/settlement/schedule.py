@@ -13,6 +13,7 @@ from arrivals.store.generations import NEVER, Schedule, Scheduled
 
 ASK_BEFORE_DEADLINE: Micros = 60 * SECOND
 ASK_AGAIN: Micros = 2 * SECOND  # after a poll, before a hint or a request by hand causes another
+HELD_EVERY_S = 5.0  # while a result is awaited that its provider has announced
 HINT_POLLS = 3  # after a hint, while nothing has changed
 GRACE: Micros = 120 * SECOND  # beyond a deadline, for the last poll to be made and answered
 
@@ -58,7 +59,8 @@ def _poll_at(
     if finding is Finding.HELD and seen.origin is Origin.WEBHOOK:
         return seen.at  # the poll brings the rest of it
     if finding is Finding.HELD and after.held is not None:
-        return seen.at + micros(jittered(min(pace.route.poll_every_s, pace.cadence.held_s / 4), pace.random))
+        every_s = max(pace.route.poll_every_s, HELD_EVERY_S)
+        return seen.at + micros(jittered(min(every_s, pace.cadence.held_s / 4), pace.random))
     if seen.origin is Origin.STREAM:
         # Only the end of the stream knows what its executions amount to. If that end never arrives, we poll in time.
         return min(seen.at + micros(pace.route.max_duration_s), max(after.deadline_at - ASK_BEFORE_DEADLINE, seen.at))
