@@ -4,6 +4,7 @@ from arrivals.core.durations import Durations
 from arrivals.core.lessons import DurationLesson
 from arrivals.flow import knowledge as room
 from arrivals.flow.knowledge import Knowledge
+from arrivals.providers.catalog import PROVIDERS
 from tests.support.examples import generation
 
 
@@ -19,13 +20,13 @@ def test_the_sketches_that_were_learned_first_are_forgotten(monkeypatch):
     assert ["model-2", "model-3", "model-4"] == [model for _, model, _ in knowledge.durations]
 
 
-def test_forecasts_are_kept_until_their_model_is_learned_about_and_no_more_than_so_many(context, monkeypatch):
+def test_forecasts_are_kept_until_their_model_is_learned_about_and_no_more_than_so_many(monkeypatch):
     monkeypatch.setattr(room, "MAX_SKETCHES", 2)
     knowledge, ordered = (
         Knowledge(),
         [generation(provider="eachlabs", route="predictions", model=f"m{number}") for number in range(3)],
     )
-    route = context.route(ordered[0])
+    (route,) = [route for route in PROVIDERS["eachlabs"].ROUTES if route.name == "predictions"]
     first = knowledge.forecast(ordered[0], route)
 
     assert first is knowledge.forecast(ordered[0], route)

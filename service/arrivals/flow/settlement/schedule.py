@@ -20,7 +20,7 @@ GRACE: Micros = 120 * SECOND  # beyond a deadline, for the last poll to be made 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollSchedule:
-    """Everything that decides when we poll: the cadence, the provider's page, what is known of such work, and chance."""
+    """Everything that decides when we poll: cadence, the provider's page, what is known of such work, and chance."""
 
     cadence: Cadence
     route: Route
