@@ -35,7 +35,7 @@ def test_before_anything_is_known_webhooks_may_be_a_little_late():
     assert LATE_S == WebhookRecord().habits.late_s
 
 
-def test_lateness_is_that_of_nearly_all():
+def test_lateness_is_that_of_most():
     quick = record(*[True] * 60, late_s=0.5)
 
     assert 0.5 < quick.habits.late_s < 1.0

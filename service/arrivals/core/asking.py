@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from arrivals.core.forecast import Forecast, with_progress
-from arrivals.core.inspection import NO_WEBHOOKS, WebhookHabits, next_question_s, price_of
+from arrivals.core.inspection import NO_WEBHOOKS, PRICE, WebhookHabits, next_question_s, price_of
 
 JITTER = 0.04  # either way: what began together need not be asked about together
 LEAST_PROGRESS, MOST_PROGRESS = 0.03, 0.99  # between them it says something about the end
@@ -33,7 +33,8 @@ class Load:
 class Question:
     """Everything that decides when to ask, but for the state of the generation itself.
 
-    `floor_s`: the shortest time between two questions, as documented; `cap_s`: the longest.
+    `floor_s`: the shortest time between two questions, as documented; `cap_s`: the longest; `price`: of a question
+    where requests are plenty.
     """
 
     expected: Forecast
@@ -41,6 +42,7 @@ class Question:
     webhooks: WebhookHabits = NO_WEBHOOKS
     floor_s: float = 1.0
     cap_s: float = 60.0
+    price: float = PRICE
 
     def wait_s(
         self, age_s: float, *, progress: float | None, queue_position: int | None, poll_after_s: float | None,
@@ -59,6 +61,7 @@ class Question:
             webhooks=self.webhooks,
             in_flight=self.load.in_flight,
             rate_per_s=self.load.spare_per_s(expected.mean_s),
+            usual=self.price,
         )
         wait_s = next_question_s(expected, age_s, price=price, webhooks=self.webhooks) - age_s
         if queue_position:

@@ -13,6 +13,7 @@ from arrivals.core.durations import BINS, EDGES_S, PER_OCTAVE, Durations, bin_of
 
 PRIOR_WEIGHT = 4.0  # durations' worth of what the provider documents
 PRIOR_INSIDE, PRIOR_BELOW, PRIOR_ABOVE = 0.86, 0.04, 0.10
+FADED = 40.0  # durations that halve the weight of what is more general
 SMOOTHING_BINS = 4.0  # of a single duration; less the more there are
 SMOOTHING_POWER = -0.35
 PROGRESS_SPREAD = 0.6  # of a first sign of progress, as a logarithm; less the further it is
@@ -60,7 +61,8 @@ def forecast(documented: tuple[float, float], longest_s: float, seen: Sequence[D
         if count <= 0:
             continue
         smooth = _smoothed(sketch)
-        mass = [(weight * old + count * new) / (weight + count) for old, new in zip(mass, smooth, strict=True)]
+        old = weight / (1 + count / FADED)
+        mass = [(old * before + count * now) / (old + count) for before, now in zip(mass, smooth, strict=True)]
         weight = min(weight + count, 4 * PRIOR_WEIGHT)
     return _forecast(mass)
 

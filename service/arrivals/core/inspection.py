@@ -14,15 +14,17 @@ from math import sqrt
 from arrivals.core.durations import BINS, EDGES_S, bin_of
 from arrivals.core.forecast import Forecast
 
-PRICE = 0.395  # of a question, in the integral of the square root of the hazard: half of it, squared, is seconds
+PRICE = 0.395  # of a question, in the integral of the square root of the hazard
+LONG_S = 100.0  # work that takes longer may be asked about more often
 THRIFT = 1.6  # a question costs so much more of it where a webhook is sure to come
 FEW, SOME = 1.0, 3.0  # questions about each that an account can afford
-QUESTIONS_BESIDE_WEBHOOKS = 2.25  # at the mean, where the end could be at any time
+QUESTIONS_BESIDE_WEBHOOKS = 2.75  # at the mean, where the end could be at any time, and
+SELDOM, OFTEN = 0.2, 0.6  # webhooks come so often; the fewer come, the less questions are limited
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookHabits:
-    """How a provider's webhooks come: the share that does, and how late nearly all of those are."""
+    """How a provider's webhooks come: the share that does, and how late most of those are."""
 
     share: float = 0.9
     late_s: float = 5.0
@@ -51,15 +53,16 @@ def price_of(
     webhooks: WebhookHabits = NO_WEBHOOKS,
     in_flight: int = 1,
     rate_per_s: float,
+    usual: float = PRICE,
 ) -> float:
-    """The price of a question: what it is worth, or more where the account cannot afford as many.
+    """The price of a question: the usual one, or more where webhooks come, or the account cannot afford as many.
 
     `in_flight`: generations that share `rate_per_s` requests.
     """
     work = effort(expected, webhooks.share)
-    worth = PRICE * (1 + THRIFT * webhooks.share)
-    thin = webhooks.share * work / QUESTIONS_BESIDE_WEBHOOKS
-    price = max(worth, thin)
+    often = min(max((webhooks.share - SELDOM) / (OFTEN - SELDOM), 0.0), 1.0)
+    usual *= min(1.0, LONG_S / expected.quantile(0.5)) ** 0.25
+    price = max(usual * (1 + THRIFT * webhooks.share), often * work / QUESTIONS_BESIDE_WEBHOOKS)
     affordable = in_flight * work / (max(expected.mean_s, 1.0) * max(rate_per_s, 1e-3))
     if affordable <= price:
         return price

@@ -47,7 +47,8 @@ async def forget_durations(tx: Tx) -> None:
 async def webhooks_of(tx: Tx, account: AccountKey, now: Micros) -> WebhookRecord:
     """The record of an account's webhooks."""
     names = {"provider": account[0], "account": account[1]}
-    await tx.fetch(SQL["lock_webhooks"], **names, share=WebhookRecord().share, now=now)
+    first = WebhookRecord()
+    await tx.fetch(SQL["lock_webhooks"], **names, share=first.share, seen=first.seen, now=now)
     return _record(await fetch_one(tx, SQL["webhooks_of"], **names))
 
 
@@ -59,6 +60,7 @@ async def save_webhooks(tx: Tx, account: AccountKey, record: WebhookRecord, now:
         account=account[1],
         share=record.share,
         recent=record.recent,
+        seen=record.seen,
         lateness=_text(record.lateness),
         surprise=record.lateness.surprise,
         now=now,
@@ -73,7 +75,7 @@ async def webhooks_since(tx: Tx, since: Micros) -> dict[AccountKey, WebhookRecor
 
 def _record(row: Row) -> WebhookRecord:
     lateness = Durations(weights=_weights(row["lateness"]), surprise=row["surprise"])
-    return WebhookRecord(share=row["share"], recent=row["recent"], lateness=lateness)
+    return WebhookRecord(share=row["share"], recent=row["recent"], seen=row["seen"], lateness=lateness)
 
 
 def _names(kind: Kind) -> dict[str, str]:

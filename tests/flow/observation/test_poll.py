@@ -1,9 +1,12 @@
 from dataclasses import replace
 
+import pytest
+
+from arrivals.core.wire import SECOND
 from arrivals.flow.observation.poll import claim, claim_one, poll
 from arrivals.flow.settlement.schedule import ASK_AGAIN
 from arrivals.flow.submission.order import stored
-from arrivals.store import accounts
+from arrivals.store import accounts, generations
 from tests.conftest import context_over, run_worker
 from tests.flow.conftest import POLLED
 
@@ -78,6 +81,19 @@ async def test_what_finished_teaches_when_to_ask(context, upstream, clock, submi
     claimed = await claim(context, 10)
 
     assert 1 == len(claimed)
+
+
+async def test_the_wait_that_a_provider_asks_for_is_kept(context, upstream, clock, submitted):
+    """`Retry-After` on an answer that says that the work goes on."""
+    generation_id = await submitted()
+    clock.advance(10)
+    upstream.answers.append((200, {"id": "el-1", "status": "processing"}, {"retry-after": "17"}))
+
+    await poll(context, await claim_one(context, generation_id))
+
+    async with context.store.reading() as tx:
+        poll_at = (await generations.by_id(tx, generation_id)).schedule.poll_at
+    assert pytest.approx(17 * SECOND, abs=1000) == poll_at - context.now()
 
 
 async def test_who_opened_the_breaker_does_not_keep_it_open_for_others(context, upstream, clock, submitted):

@@ -86,6 +86,15 @@ async def test_a_job_is_gone_only_once_it_has_ended(rehearsal, route):
 
 
 @pytest.mark.parametrize("route", ROUTES, ids="/".join)
+async def test_a_poll_that_is_behind_tells_the_truth_of_a_second_ago(rehearsal, route):
+    external_id = await rehearsal.accepted(route, "ref=one run=5 poll=behind")
+    rehearsal.clock.at += 5.5
+    behind = (await rehearsal.poll(route, external_id)).json()
+    rehearsal.clock.at += 0.6
+    assert behind != (await rehearsal.poll(route, external_id)).json()
+
+
+@pytest.mark.parametrize("route", ROUTES, ids="/".join)
 async def test_an_odd_word_is_said_and_then_the_truth(rehearsal, route):
     external_id = await rehearsal.accepted(route, "ref=one run=0 poll=odd:1 outcome=empty:1")
     said = (await rehearsal.poll(route, external_id)).json()

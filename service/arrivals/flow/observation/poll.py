@@ -10,6 +10,7 @@ from arrivals.core.cadence import after_miss_s
 from arrivals.core.details import merge_details
 from arrivals.core.failure import Failure, FailureCode
 from arrivals.core.generation import Generation, Origin, Status, VerifiedBy
+from arrivals.core.moments import retry_after_s
 from arrivals.core.observation import Finding, Reading
 from arrivals.core.trouble import account_wait_s, is_miss, is_verdict
 from arrivals.core.wire import SECOND, micros
@@ -117,6 +118,8 @@ async def _fetch_reading(context: Context, generation: Generation, request: Requ
     try:
         reply = await send_request(context, generation, request.build(target, upstream.account), exchange)
         first = await run_off_loop(len(reply.body), partial(read_message, request.parse, reply, target))
+        if first.status in STILL_WORKING and first.poll_after_s is None:
+            first = replace(first, poll_after_s=retry_after_s(reply))
         if adapter.fetch_result is None or first.status is not Status.COMPLETED or first.outputs:
             return first
         second_asked = True

@@ -21,12 +21,14 @@ from arrivals.lab.bench.hostile import Hostile
 from arrivals.lab.bench.ingest import Ingest
 from arrivals.lab.bench.isolation import Isolation
 from arrivals.lab.bench.polls import Polls
+from arrivals.lab.bench.progress import Screen
 from arrivals.lab.bench.replay import Replay
 from arrivals.lab.bench.running import Interrupted, run
 from arrivals.lab.bench.settle import Settle
 from arrivals.lab.bench.source_tree import NoBaseline
 from arrivals.lab.bench.sse import Sse
-from arrivals.lab.lateness.report import rows
+from arrivals.lab.lateness.live import NotCompleted
+from arrivals.lab.lateness.report import Row, live_rows, rows
 from arrivals.lab.processes import NotReady
 from arrivals.lab.soak.soak import Soak
 
@@ -165,16 +167,36 @@ def polls_command(**options: Any) -> None:
 @bench_command.command("lateness")
 @_many("--count", 300, "Generations of each scenario.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed draws the same durations.")
+@click.option(
+    "--live", "minutes", metavar="MINUTES", type=click.FloatRange(min=0.05),
+    help="In real time instead, with orders for so long: the service as it runs, and the providers' stand-ins.",
+)  # fmt: skip
 @click.option("--json", "json_output", is_flag=True, help="All figures, as one JSON object.")
-def lateness_command(count: int, seed: int, *, json_output: bool) -> None:
+@click.pass_context
+@handle_errors
+def lateness_command(
+    context: click.Context, count: int, seed: int, minutes: float | None, *, json_output: bool
+) -> None:
     """How late results are known, and with how many questions: simulated, beside asking evenly."""
-    figures = list(rows(seed, count))
+    if context.obj is not None:
+        raise click.UsageError("lateness is not compared with a commit: run it there, with the same --seed")
+    figures = list(rows(seed, count)) if minutes is None else _live(seed, minutes, quiet=json_output)
     if json_output:
-        print_json({"seed": seed, "count": count, "scenarios": figures})
+        print_json({"seed": seed, "count": count, "minutes": minutes, "scenarios": figures})
         return
     for scenario in dict.fromkeys(row["scenario"] for row in figures):
         click.echo(f"\n{scenario}")
-        show_columns([row for row in figures if row["scenario"] == scenario], COLUMNS)
+        here = [row for row in figures if row["scenario"] == scenario]
+        show_columns(here, [name for name in COLUMNS if any(name in row for row in here)])
+
+
+def _live(seed: int, minutes: float, *, quiet: bool) -> list[Row]:
+    try:
+        with Screen(quiet=quiet) as screen:
+            screen.phase(f"ordering for {minutes:g} min, then waiting for the last results")
+            return list(live_rows(seed, minutes))
+    except (NotReady, NotCompleted) as error:
+        raise click.ClickException(str(error)) from error
 
 
 @bench_command.command("sse")

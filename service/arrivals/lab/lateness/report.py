@@ -5,6 +5,8 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+from arrivals.core.inspection import PRICE
+from arrivals.lab.lateness.live import RUN_S, Live
 from arrivals.lab.lateness.simulation import Account, Outcome, Simulation
 from arrivals.lab.lateness.work import LONG, MINUTE, WORKS, Mind, Work, documented_work, learned, slower
 from arrivals.providers.catalog import PROVIDERS
@@ -25,6 +27,13 @@ def rows(seed: int, count: int) -> Iterator[Row]:
     yield from _documented(seed, count)
     yield from _scarce(seed)
     yield _crowded(seed)
+
+
+def live_rows(seed: int, minutes: float) -> Iterator[Row]:
+    """The same in real time, of the service as it runs. Raises NotReady, NotCompleted."""
+    name = f"live, {RUN_S[0]:g} to {RUN_S[1]:g} s of work, nothing learned before"
+    for way, outcome in Live(seed=seed, minutes=minutes).run().items():
+        yield {"scenario": name, "asked": way, **_figures(outcome)}
 
 
 def _poll_only(work: Work, seed: int, count: int) -> Iterator[Row]:
@@ -49,7 +58,8 @@ def _poll_only(work: Work, seed: int, count: int) -> Iterator[Row]:
 def _webhooks(work: Work, seed: int, count: int) -> Iterator[Row]:
     for name, lost in (("webhooks come", 0.0), ("20 % of webhooks lost", 0.2), ("all webhooks lost", 1.0)):
         mind = _learned(work, seed, share=0.97 if lost == 1.0 else 1 - lost)
-        yield _row(name, work, "learning", _run(Account(work=work, orders=count, in_flight=10, lost=lost), mind, seed))
+        account = Account(work=work, orders=count if lost in (0.0, 1.0) else 4 * count, in_flight=10, lost=lost)
+        yield _row(name, work, "learning", _run(account, mind, seed))
 
 
 def _loads(seed: int) -> Iterator[Row]:
@@ -104,10 +114,10 @@ def _learned(work: Work, seed: int, share: float | None = None) -> Mind:
 
 def _at_questions(account: Account, work: Work, seed: int, wanted: float) -> Outcome:
     """The run whose price of a question makes about this many of them."""
-    low, high = 1 / 16, 16.0
+    low, high = PRICE / 16, PRICE * 16
     for _ in range(8):
         middle = (low * high) ** 0.5
-        outcome = _run(replace(account, stretch=middle), _learned(work, seed), seed)
+        outcome = _run(replace(account, price=middle), _learned(work, seed), seed)
         low, high = (middle, high) if _mean(outcome.questions) > wanted else (low, middle)
     return outcome
 
@@ -123,6 +133,11 @@ def _joined(runs: Sequence[Outcome]) -> Outcome:
 
 
 def _row(scenario: str, work: Work, way: str, outcome: Outcome, beside: Outcome | None = None) -> Row:
+    requests = {"most_in_a_minute": outcome.most_in_a_minute, "finished_s": round(outcome.finished_s, 2)}
+    return {"scenario": scenario, "work": work.name, "asked": way, **_figures(outcome, beside), **requests}
+
+
+def _figures(outcome: Outcome, beside: Outcome | None = None) -> dict[str, float]:
     delays = sorted(outcome.delays_s)
     figures = {
         "mean_s": _mean(delays),
@@ -131,16 +146,13 @@ def _row(scenario: str, work: Work, way: str, outcome: Outcome, beside: Outcome 
         "p99_s": _percentile(delays, 0.99),
         "longest_s": delays[-1],
         "questions": _mean(outcome.questions),
-        "most_in_a_minute": outcome.most_in_a_minute,
-        "finished_s": outcome.finished_s,
     }
     if outcome.lost_delays_s and len(outcome.lost_delays_s) < len(delays):
         figures["lost_mean_s"] = _mean(outcome.lost_delays_s)
     if beside is not None:
         figures["of_even_mean"] = _mean(delays) / _mean(beside.delays_s)
         figures["of_even_questions"] = _mean(outcome.questions) / _mean(beside.questions)
-    rounded = {name: round(value, 2) for name, value in figures.items()}
-    return {"scenario": scenario, "work": work.name, "asked": way, **rounded}
+    return {name: round(value, 2) for name, value in figures.items()}
 
 
 def _mean(values: Sequence[float]) -> float:

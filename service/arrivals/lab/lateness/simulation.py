@@ -10,7 +10,7 @@ from random import Random
 
 from arrivals.core.asking import Load, Question
 from arrivals.core.budget import Budget, Ledger
-from arrivals.core.inspection import NO_WEBHOOKS
+from arrivals.core.inspection import NO_WEBHOOKS, PRICE
 from arrivals.core.wire import SECOND, Micros, micros
 from arrivals.lab.lateness.work import WEBHOOK_LATE_S, Mind, Work
 
@@ -36,7 +36,7 @@ class Account:
     lost: float | None = None
     budgeted: bool = True
     learns: bool = True
-    stretch: float = 1.0  # of every question's price, to compare at equal numbers of questions
+    price: float = PRICE  # of a question; another one to compare at equal numbers of questions
 
 
 @dataclass(slots=True)
@@ -134,13 +134,13 @@ class Simulation:
             return self._account.even_s
         expected_webhooks = NO_WEBHOOKS if self._account.lost is None else self._mind.record.habits
         load = Load(
-            in_flight=max(1, round(len(self._jobs) * self._account.stretch)),
+            in_flight=max(1, len(self._jobs)),
             rate_per_s=SECOND / self._budget.interval,
             crowded=bool(self._waiting),
         )
         question = Question(
             expected=self._mind.expected, load=load, webhooks=expected_webhooks,
-            floor_s=self._account.floor_s, cap_s=self._account.cap_s,
+            floor_s=self._account.floor_s, cap_s=self._account.cap_s, price=self._account.price,
         )  # fmt: skip
         return question.wait_s(age_s, progress=None, queue_position=None, poll_after_s=None, random=self._rng.random())
 

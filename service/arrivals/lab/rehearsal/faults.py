@@ -55,6 +55,7 @@ class PollFault(StrEnum):
     LAG = "lag"  # not found, for now
     ODD = "odd"  # a status word that no page documents
     LIMITED = "limited"  # 429
+    BEHIND = "behind"  # the truth of a second ago
     CASE = "case"  # the truth, with status words in another case and with spaces
     MANGLED = "mangled"  # the truth, in JSON that is cut within a character
     MOVED = "moved"  # a redirect to another address of the same origin

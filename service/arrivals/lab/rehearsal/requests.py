@@ -23,6 +23,7 @@ from arrivals.lab.rehearsal.stand_in import StandIn, filled, strings
 from arrivals.lab.rehearsal.state import Job, Order, Outcome, Phase, RehearsalState, Submission, View, Where
 
 ODD_WORD = "warming_up"
+BEHIND_S = 1.0
 KEY_LETTERS = 6  # AiHubMix quotes the last six characters of a key
 TID_DIGITS = 31
 
@@ -162,7 +163,7 @@ def look_up(
     refused = _poll_refused(rehearsal_state, stand_in, job, fault)
     if refused is not None:
         return error(stand_in, refused, request, job.submission)
-    now = rehearsal_state.now()
+    now = rehearsal_state.now() - (BEHIND_S if fault is PollFault.BEHIND else 0.0)
     if fault is PollFault.ODD:
         view = View(phase=Phase.RUNNING, progress=job.progress(now), odd=ODD_WORD)
     elif shows:

@@ -19,6 +19,7 @@ CREATE TABLE learned_webhooks (
     account TEXT NOT NULL,
     share /* sqlite: REAL */ /* pg: FLOAT8 */ NOT NULL,
     recent /* sqlite: REAL */ /* pg: FLOAT8 */ NOT NULL,
+    seen /* sqlite: REAL */ /* pg: FLOAT8 */ NOT NULL,
     lateness TEXT NOT NULL,
     surprise /* sqlite: REAL */ /* pg: FLOAT8 */ NOT NULL,
     updated_at INT/* pg: 8 */ NOT NULL,

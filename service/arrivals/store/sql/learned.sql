@@ -22,17 +22,18 @@ DELETE FROM learned_durations
  WHERE updated_at < (SELECT updated_at FROM learned_durations ORDER BY updated_at DESC LIMIT 1 OFFSET :more);
 
 -- name: lock_webhooks
-INSERT INTO learned_webhooks (provider, account, share, recent, lateness, surprise, updated_at)
-VALUES (:provider, :account, :share, :share, '{}', 0, :now)
+INSERT INTO learned_webhooks (provider, account, share, recent, seen, lateness, surprise, updated_at)
+VALUES (:provider, :account, :share, :share, :seen, '{}', 0, :now)
 ON CONFLICT (provider, account) DO NOTHING;
 
 -- name: webhooks_of
-SELECT share, recent, lateness, surprise FROM learned_webhooks
+SELECT share, recent, seen, lateness, surprise FROM learned_webhooks
  WHERE provider = :provider AND account = :account
  /* pg: FOR UPDATE */;
 
 -- name: save_webhooks
-UPDATE learned_webhooks SET share = :share, recent = :recent, lateness = :lateness, surprise = :surprise, updated_at = :now
+UPDATE learned_webhooks SET
+    share = :share, recent = :recent, seen = :seen, lateness = :lateness, surprise = :surprise, updated_at = :now
  WHERE provider = :provider AND account = :account;
 
 -- name: webhooks_since

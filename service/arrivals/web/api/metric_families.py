@@ -100,7 +100,7 @@ FAMILIES = (
     ),
     Family(
         field="webhook_late_s", name="webhook_late_seconds", labels=("provider", "account"),
-        help="How long after the end of the work nearly all webhooks came lately: what polls are timed by.",
+        help="How long after the end of the work most webhooks came lately: what polls are timed by.",
     ),
     Family(
         field="budget_used", name="budget_used_ratio", labels=("provider", "account"),

@@ -49,7 +49,7 @@ class LearnedDurationSchema(Struct):
 
 
 class LearnedWebhooksSchema(Struct):
-    """The share of expected webhooks that came lately, from 0 to 1, and how late nearly all of them are."""
+    """The share of expected webhooks that came lately, from 0 to 1, and how late most of them are."""
 
     share: float
     late_s: float

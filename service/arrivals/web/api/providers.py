@@ -73,7 +73,7 @@ def _durations(knowledge: Knowledge, provider: str) -> list[dict[str, Any]]:
 
 
 def _webhooks(knowledge: Knowledge, provider: str) -> dict[str, Any]:
-    """The share of webhooks that came lately, and how late nearly all of them were, by account."""
+    """The share of webhooks that came lately, and how late most of them were, by account."""
     return {
         account: {"share": round(record.share, 3), "late_s": round(record.habits.late_s, 3)}
         for (name, account), record in sorted(knowledge.webhooks.items())
