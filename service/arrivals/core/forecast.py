@@ -3,9 +3,10 @@
 Ages are seconds since the submission.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from math import exp, log, sqrt
 
@@ -19,7 +20,7 @@ SMOOTHING_POWER = -0.35
 PROGRESS_SPREAD = 0.6  # of a first sign of progress, as a logarithm; less the further it is
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)  # found by identity: what is computed from one is kept as long as it is
 class Forecast:
     """A distribution of durations: the probability of each bin, and of an end before each edge."""
 
@@ -34,18 +35,18 @@ class Forecast:
         width = EDGES_S[number + 1] - EDGES_S[number]
         return self.before[number] + self.mass[number] * min(1.0, (age_s - EDGES_S[number]) / width)
 
-    @property
+    @cached_property
     def mean_s(self) -> float:
         """The mean duration."""
         return sum(mass * (EDGES_S[number] + EDGES_S[number + 1]) / 2 for number, mass in enumerate(self.mass))
 
     def quantile(self, share: float) -> float:
-        """The age by which this share has ended."""
-        for number in range(BINS):
-            if self.before[number + 1] >= share and self.mass[number] > 0:
-                part = (share - self.before[number]) / self.mass[number]
-                return EDGES_S[number] + max(0.0, part) * (EDGES_S[number + 1] - EDGES_S[number])
-        return EDGES_S[-1]
+        """The age by which this share, more than 0, has ended."""
+        number = bisect_left(self.before, share) - 1
+        if number >= BINS:
+            return EDGES_S[-1]
+        part = (share - self.before[number]) / self.mass[number]
+        return EDGES_S[number] + part * (EDGES_S[number + 1] - EDGES_S[number])
 
 
 def forecast(documented: tuple[float, float], longest_s: float, seen: Sequence[Durations] = ()) -> Forecast:

@@ -9,6 +9,7 @@ Pure: ages and waits are seconds since the submission.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import sqrt
 
 from arrivals.core.durations import BINS, EDGES_S, bin_of
@@ -33,6 +34,7 @@ class WebhookHabits:
 NO_WEBHOOKS = WebhookHabits(share=0.0, late_s=0.0)
 
 
+@lru_cache(maxsize=1024)
 def effort(expected: Forecast, share: float = 0.0) -> float:
     """What asking about one generation takes at the mean: divided by the price, the number of questions."""
     due, total, ended = 0.0, 0.0, 0.0
