@@ -31,7 +31,7 @@ class PollSchedule:
 def schedule(
     before: Scheduled, after: Generation, seen: Observation, finding: Finding, pace: PollSchedule | None
 ) -> Schedule:
-    """The next submission, poll, and end of a bounded wait. `pace` None: this version does not have its route."""
+    """The next submission, poll, and end of a bounded wait. `pace` None: it is closed, or of a route not known here."""
     if after.closed:
         return Schedule()
     held = after.held if after.held and after.held.believed else None

@@ -181,9 +181,9 @@ def _hinted(before: Scheduled, after: Generation, seen: Observation) -> int:
 
 
 def _pace(context: Context, generation: Generation) -> PollSchedule | None:
-    """What decides when to ask about it; None of a route that this version does not have."""
+    """What decides when to ask about it; None where nobody will, or of a route that this version does not have."""
     route, cadence = context.route_or_none(generation), context.policy.cadence
-    if route is None:
+    if route is None or generation.closed:
         return None
     question = context.process.knowledge.question(generation, route, cadence, webhook=generation.webhook_expected)
     return PollSchedule(cadence=cadence, route=route, question=question, random=context.random())
