@@ -17,6 +17,7 @@ from arrivals.core.standard_webhooks import make_secret
 from arrivals.flow.callback_url import CallbackUrls
 from arrivals.flow.context import Context, Policy
 from arrivals.flow.context import Upstream as ToolsUpstream
+from arrivals.flow.settlement import learn
 from arrivals.logs import configure
 from arrivals.outbound.policy import OutboundPolicy
 from arrivals.outbound.transport import Transport
@@ -25,7 +26,7 @@ from arrivals.providers.contract import Account
 from arrivals.store.engine.migrate import migrate
 from arrivals.store.engine.postgres import PostgresDatabase
 from arrivals.workers.roster import roster
-from tests.support.databases import START, empty, opened
+from tests.support.databases import START, all_written, empty, opened
 from tests.support.postgres import fresh_database, server
 from tests.support.serving import served
 from tests.support.upstream import Upstream
@@ -49,6 +50,13 @@ def anyio_backend():
 @pytest.fixture(autouse=True, scope="session")
 def _quiet():
     configure("json", "error")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _lessons_are_written_at_once():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(learn, "TOGETHER_S", 0.0)
+        yield
 
 
 class Clock:
@@ -104,6 +112,7 @@ async def postgres_opened(postgres_url):
 @pytest.fixture
 async def postgres(postgres_opened, clock):
     """A migrated PostgreSQL database, empty, on the clock of the test."""
+    await all_written()
     postgres_opened._clock = clock
     await empty(postgres_opened)
     return postgres_opened

@@ -1,5 +1,6 @@
 """Either database as a test needs it: empty, opened once more, with all that is in it."""
 
+import asyncio
 from contextlib import asynccontextmanager
 from pathlib import Path
 import tempfile
@@ -66,6 +67,13 @@ async def empty(database):
         names = [row["name"] for row in await tx.fetch(_TABLES) if row["name"] not in kept]
     text = " ".join(f"DELETE FROM {name};" for name in names)
     await database.script(f"{text} DELETE FROM counters WHERE name <> 'events'; UPDATE counters SET value = 0;")
+
+
+async def all_written():
+    """Waits for what others began to write together, such as what ends have taught: a pool outlives its tests."""
+    writing = [task for task in asyncio.all_tasks() if "Batch._write_all" in repr(task.get_coro())]
+    if writing:
+        await asyncio.wait(writing)
 
 
 async def everything(database):

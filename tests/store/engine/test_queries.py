@@ -17,7 +17,7 @@ QUERIES = [(noun, query) for noun in NOUNS for query in load(noun).values()]
 WHOLE = {
     "after", "again", "answer_by", "at", "attempt_at", "attempt_count", "believed", "claimed_at", "closed_at",
     "bytes", "closed_since", "count", "counted", "created_at", "deadline_at", "delivered_at", "disabled_at", "done",
-    "dry_run", "due_at", "max_counted", "newest", "noted_before",
+    "dry_run", "due_at", "max_counted", "more", "newest", "noted_before", "running_at",
     "ended", "expires_at", "external_id_hinted", "finished_at", "first", "given_up_at", "grace_until", "hinted",
     "http_status", "keep", "kind", "last", "late", "lease_until", "limit", "max_in_flight", "misses", "now", "number",
     "open_until", "outputs_requested", "paused_at", "paused_until", "poll_at", "poll_misses", "polls", "position",
@@ -27,7 +27,7 @@ WHOLE = {
 }  # fmt: skip
 EXAMPLES = {"body": b"\x00", "bulks": '["blk_1"]', "content": b"\x00", "ids": '["gen_1"]', "keys": '["1"]',
     "generations": '["gen_1"]', "digests": '["a"]'}  # fmt: skip
-FRACTIONS = {"deviation_s", "duration_s", "mean_s", "progress", "rate_per_s"}
+FRACTIONS = {"duration_s", "progress", "rate_per_s", "recent", "seen", "share", "surprise"}
 
 
 def example_of(name):

@@ -33,17 +33,9 @@ from arrivals.lab.processes import NotReady
 from arrivals.lab.soak.soak import Soak
 
 COLUMNS = (
-    "work",
-    "asked",
-    "mean_s",
-    "p50_s",
-    "p95_s",
-    "p99_s",
-    "lost_mean_s",
-    "questions",
-    "of_even_mean",
+    "work", "asked", "mean_s", "p50_s", "p95_s", "p99_s", "lost_mean_s", "questions", "of_even_mean",
     "most_in_a_minute",
-)
+)  # fmt: skip
 TURNS = 5  # with a baseline: a median of fewer says nothing on a machine that others use too
 Command = TypeVar("Command", bound=Callable[..., Any])
 

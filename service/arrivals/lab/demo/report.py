@@ -90,11 +90,11 @@ def details(summary: Summary) -> Iterator[Text]:
     learned = [f"{figures['learned_from'][name]} from {words}" for name, words in SOURCES.items()
                if figures["learned_from"].get(name)]  # fmt: skip
     yield _detail("How the ends were learned", listed(learned))
-    known = figures["known_after_s"]
-    if known["p50"] is not None:
+    delay_s = figures["known_after_s"]
+    if delay_s["p50"] is not None:
         yield _detail(
             "How soon after the true end",
-            f"{known['p50']:.1f} s at the median, {known['p95']:.1f} s for 95 of 100, lost webhooks included",
+            f"{delay_s['p50']:.1f} s at the median, {delay_s['p95']:.1f} s for 95 of 100, lost webhooks included",
         )
     codes = Counter[str]()
     for provider in figures["by_provider"].values():
