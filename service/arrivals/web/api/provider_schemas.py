@@ -1,8 +1,8 @@
 """The schemas of providers: what each can do, and how it has behaved."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from arrivals.providers.contract import Trust
 from arrivals.web.api.schemas import Moment
@@ -29,7 +29,7 @@ class RouteSchema(Struct):
     cancels: bool
     outputs: Literal["poll", "poll, then a second question", "answer"]
     preflight: list[str]
-    usual_duration_s: tuple[float, float]
+    usual_duration_s: Annotated[list[float], Meta(min_length=2, max_length=2)]
     max_duration_s: float
     limits: dict[str, str]
 
