@@ -1,5 +1,6 @@
 """The SQLite driver's promises: all or nothing, one writer, readers that wait for nobody, bells that are not lost."""
 
+import asyncio
 from contextlib import AsyncExitStack
 import sqlite3
 import stat
@@ -326,6 +327,19 @@ async def test_failing_reader_gives_its_place_back(notes):
             async with notes.reading() as tx:
                 await tx.fetch(QUERIES["nonsense"])
     assert [] == await texts_in(notes)
+
+
+async def test_a_reader_that_asyncio_cancels_while_it_begins_leaves_its_place_usable(notes):
+    """No shield holds that off, and BEGIN is made in its thread all the same."""
+    await texts_in(notes)
+    for step in range(12):
+        reading = asyncio.ensure_future(texts_in(notes))
+        await turns(step)
+        reading.cancel()
+        await asyncio.wait([reading])
+
+    for _ in range(READERS + 1):
+        assert [] == await texts_in(notes)
 
 
 async def test_many_writers_lose_nothing(notes):

@@ -231,10 +231,10 @@ def _run_script(connection: sqlite3.Connection, text: str) -> None:
 
 @asynccontextmanager
 async def _view(connection: aiosqlite.Connection) -> AsyncIterator[None]:
-    """A snapshot; shielded, because it must not outlive a cancellation."""
-    with anyio.CancelScope(shield=True):
-        await connection.execute_fetchall("BEGIN")
+    """A snapshot that outlives no cancellation: asyncio's own passes the shield, and BEGIN is made all the same."""
     try:
+        with anyio.CancelScope(shield=True):
+            await connection.execute_fetchall("BEGIN")
         yield
     finally:
         with anyio.CancelScope(shield=True):
