@@ -1,4 +1,4 @@
-"""What a process knows is bounded, and forgotten from its oldest end."""
+"""The knowledge of a process is bounded, and forgotten from its oldest end."""
 
 from arrivals.core.durations import Durations
 from arrivals.core.lessons import DurationLesson

@@ -1,4 +1,4 @@
-"""What was learned comes back whole, within its bounds."""
+"""Everything that was learned comes back whole, within its bounds."""
 
 import pytest
 

@@ -36,7 +36,7 @@ NO_WEBHOOKS = WebhookHabits(share=0.0, late_s=0.0)
 
 @lru_cache(maxsize=1024)
 def effort(expected: Forecast, share: float = 0.0) -> float:
-    """What asking about one generation takes at the mean: divided by the price, the number of questions."""
+    """The effort of asking about one generation, at the mean: divided by the price, the number of questions."""
     due, total, ended = 0.0, 0.0, 0.0
     for number, mass in enumerate(expected.mass):
         if mass <= 0.0:

@@ -1,4 +1,4 @@
-"""What the end of a generation teaches: how long its kind takes, and how its provider's webhooks come."""
+"""The lessons of the end of a generation: how long its kind takes, and how its provider's webhooks come."""
 
 from dataclasses import dataclass, field, replace
 
@@ -72,7 +72,7 @@ class WebhookRecord:
 
     @property
     def habits(self) -> WebhookHabits:
-        """What is to be expected of the next webhook."""
+        """The expectation of the next webhook."""
         seen = self.lateness.seen
         late_s = (LATE_WEIGHT * LATE_S + seen * self.lateness.quantile(MOST)) / (LATE_WEIGHT + seen)
         return WebhookHabits(share=self.share, late_s=late_s)

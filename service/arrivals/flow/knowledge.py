@@ -1,4 +1,4 @@
-"""What this process knows about how long work takes and how webhooks come: in memory, from the database and its own.
+"""The knowledge of a process of durations and of webhooks: in memory, from the database and its own.
 
 Nothing here is waited for. What another process learned is read in now and then; what is learned here is used at once
 and written soon after (learn.py).
@@ -38,7 +38,7 @@ class Knowledge:
     _forecasts: dict[tuple[str, Kind], Forecast] = field(default_factory=dict)
 
     def question(self, generation: Generation, route: Route, cadence: Cadence, *, webhook: bool) -> Question:
-        """What decides when to ask about a generation. `webhook`: one is expected."""
+        """Everything that decides when to ask about a generation. `webhook`: one is expected."""
         account = (generation.provider, generation.account)
         record = self.webhooks.get(account) or WebhookRecord()
         return Question(

@@ -1,4 +1,4 @@
-"""What was learned ↔ rows: sketches of durations, and the records of webhooks. Rows that are read here are locked."""
+"""Learned things ↔ rows: sketches of durations, and the records of webhooks. Rows that are read here are locked."""
 
 from arrivals.core.durations import Durations
 from arrivals.core.lessons import WebhookRecord

@@ -24,7 +24,7 @@ TELLING = frozenset({Origin.WEBHOOK, Origin.POLL, Origin.STREAM})
 
 
 def lessons_of(before: Scheduled, after: Scheduled, seen: Observation) -> list[Lesson]:
-    """What one settled observation teaches."""
+    """The lessons of one settled observation."""
     if not seen.believed or seen.replayed:
         return []
     was, now = before.generation, after.generation
@@ -58,7 +58,7 @@ def _duration(before: Scheduled, after: Scheduled, seen: Observation, submitted_
 
 
 def _webhook(before: Scheduled, after: Scheduled, seen: Observation) -> list[Lesson]:
-    """Whether its webhook came. An unsigned one is a hint, and the poll that it asked for closes the generation."""
+    """The lesson about its webhook. An unsigned one is a hint, and the poll that it asked for closes the generation."""
     generation = after.generation
     if not generation.webhook_expected or seen.origin is Origin.STREAM:
         return []

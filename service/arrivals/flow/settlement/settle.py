@@ -181,7 +181,7 @@ def _hinted(before: Scheduled, after: Generation, seen: Observation) -> int:
 
 
 def _pace(context: Context, generation: Generation) -> PollSchedule | None:
-    """What decides when to ask about it; None where nobody will, or of a route that this version does not have."""
+    """Everything that decides when to ask about it; None where nobody will, or of a route that is not known here."""
     route, cadence = context.route_or_none(generation), context.policy.cadence
     if route is None or generation.closed:
         return None

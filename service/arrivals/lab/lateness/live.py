@@ -73,7 +73,7 @@ class Live:
     run_s: tuple[float, float] = RUN_S
 
     def run(self) -> dict[str, Outcome]:
-        """What came of each way. Raises NotReady, NotCompleted."""
+        """The outcome of each way. Raises NotReady, NotCompleted."""
         with _running(self.seed) as (client, record):
             return self._order(client, record)
 

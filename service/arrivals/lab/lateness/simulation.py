@@ -20,7 +20,7 @@ MINUTE: Micros = 60 * SECOND
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What is simulated. `orders` come at once and `in_flight` of them are worked on at a time.
+    """The account that is simulated. `orders` come at once and `in_flight` of them are worked on at a time.
 
     `even_s`: asks every so many seconds instead of when it is worth it. `lost`: the share of webhooks that never come;
     None where none are expected. `budgeted` False: as many requests as anybody wants.
@@ -52,7 +52,7 @@ class Job:
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of it: the delay of each result, those of lost webhooks apart, questions, and requests."""
+    """The outcome of a run: the delay of each result, those of lost webhooks apart, questions, and requests."""
 
     delays_s: list[float] = field(default_factory=list)
     lost_delays_s: list[float] = field(default_factory=list)

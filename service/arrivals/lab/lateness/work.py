@@ -52,7 +52,7 @@ def documented_work(name: str, documented: tuple[float, float], longest_s: float
 
 @dataclass(slots=True, kw_only=True)
 class Mind:
-    """What is known of one kind of work, as a process knows it; it goes on learning."""
+    """The knowledge of one kind of work, as a process has it; it goes on learning."""
 
     work: Work
     durations: Durations = field(default_factory=Durations)
